@@ -1,0 +1,37 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help install demo test check bench clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED)  ## Make .venv with vlmft, its training half and the tools of development
+
+# torch comes first: asked for as somebody's dependency, a newer release or another build may be chosen.
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,dev]'
+	touch $@
+
+demo: install  ## Install, then fine-tune the tiny model on two CPU ranks: preset to adapter in a few minutes
+	$(BIN)/vlmft run demo
+
+check: install  ## Lint, types and import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: check  ## Every check and every test
+	$(BIN)/pytest
+
+bench: install  ## Measure what has a budget, as ratios within one run
+	$(BIN)/python tests/bench/startup.py
+
+clean:  ## Remove what the tools left; runs in outputs/ stay
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,44 @@
+"""The `vlmft` command. Heavy modules are imported inside the commands that need them: help stays instant."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vlmft_console.commands import presets
+from vlmft_console.commands.plan import plan
+from vlmft_console.commands.run import run
+
+app = typer.Typer(
+    name="vlmft",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # its tracebacks print local variables, and with them secrets
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(presets.app, name="presets")
+app.command("plan")(plan)
+app.command("run")(run)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"vlmft {version('vlmft')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Fine-tune Qwen2.5-VL with LoRA: choose a preset, see what it will really do, train, watch."""
+
+
+def main() -> None:
+    """Entry point of the `vlmft` command."""
+    app()

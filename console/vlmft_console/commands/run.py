@@ -1,0 +1,108 @@
+"""`vlmft run`: from a preset to an adapter, without a screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from vlmft_console.display import Display
+
+
+def run(
+    preset: Annotated[str, typer.Argument(help="A preset's name, or a YAML file.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value; may be given again."),
+    ] = None,
+    gpus: Annotated[
+        int | None, typer.Option("--gpus", min=1, help="Use this many GPUs and keep the effective batch.")
+    ] = None,
+    run_name: Annotated[
+        str | None, typer.Option("--run-name", help="The run folder's name. [default: PRESET-UTC time]")
+    ] = None,
+    output_root: Annotated[Path, typer.Option("--output-root", help="Where run folders are made.")] = Path("outputs"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the exact command and start nothing.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print every event, then a summary, as JSON.")] = False,
+) -> None:
+    """Train what PRESET says, show the progress, and end with an adapter and its scores.
+
+    Ctrl-C saves a checkpoint and ends the run; a second Ctrl-C ends it at once. Closing the terminal does not.
+
+    Exit status: 0 finished (or stopped early by its own rules), 130 stopped on request with a checkpoint, 1 failed or
+    crashed, 2 a mistake to mend in the preset, the options, the data or the model: nothing was started.
+    """
+    import shutil
+    import time
+
+    from vlmft_console.errors import EXIT_MISTAKE, RunFolderError, shown_once
+    from vlmft_console.history.state import RunState
+    from vlmft_console.paths import preset_folders
+    from vlmft_console.runs.child import Child
+    from vlmft_console.runs.folder import RunFolder, check_name, default_name
+    from vlmft_console.runs.launch import training_command
+    from vlmft_console.runs.preflight import check_machine, free_port
+    from vlmft_console.summary import summarise, summary_lines
+    from vlmft_trainer.plan import make_plan, with_gpus
+    from vlmft_trainer.preset import dump_preset, load_preset
+
+    with shown_once():
+        loaded = load_preset(preset, preset_folders(), overrides or [])
+        settled, note = with_gpus(loaded.preset, gpus) if gpus else (loaded.preset, "")
+        plan = make_plan(settled)
+        name = run_name or default_name(loaded.name)
+        check_name(name)
+        if dry_run:
+            typer.echo(str(training_command(settled, RunFolder(output_root / name), free_port())))
+            return
+        check_machine(settled)
+        folder = RunFolder.create(output_root, name)
+        port = free_port()
+        text = dump_preset(settled)
+        run_id = folder.write_run(
+            preset_name=loaded.name, preset_text=text, argv=training_command(settled, folder, port).argv
+        )
+        started = time.monotonic()
+        child = Child(training_command(settled, folder, port, run_id), folder)
+
+    display = _display(json_output)
+    try:
+        for line in (note, *plan.warnings):
+            if line:
+                display.say(f"note: {line}")
+        display.say(f"run {name}: log {child.log}")
+        state = RunState()
+        from vlmft_console.follow import follow
+
+        verdict = follow(child, folder, state, display)
+    finally:
+        display.close()
+    if verdict.exit_code == EXIT_MISTAKE and state.plan is None:
+        with shown_once():
+            shutil.rmtree(folder.path)  # it was made a moment ago for a run that never began
+            raise RunFolderError(verdict.reason)
+    figures = summarise(state, folder, verdict)
+    if json_output:
+        import orjson
+
+        typer.echo(orjson.dumps({"event": "summary", **figures}).decode())
+    else:
+        typer.echo("\n".join(summary_lines(figures, time.monotonic() - started)))
+        if verdict.exit_code not in (0, 130):
+            typer.echo(f"  log            {child.log}", err=True)
+    raise typer.Exit(verdict.exit_code)
+
+
+def _display(json_output: bool) -> Display:
+    import sys
+
+    from rich.console import Console
+
+    from vlmft_console.display import BarDisplay, JsonDisplay, PlainDisplay
+
+    if json_output:
+        return JsonDisplay()
+    console = Console()
+    return BarDisplay(console) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay(sys.stdout)

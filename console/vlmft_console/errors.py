@@ -1,0 +1,38 @@
+"""Exit codes, and the one place where errors are shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from vlmft_console.sanitize import sanitize
+from vlmft_trainer.errors import VlmftError
+
+EXIT_FAILED = 1
+"""The run failed or crashed."""
+EXIT_MISTAKE = 2
+"""Something in the preset, the options, the data or the model has to be mended; nothing was started."""
+EXIT_INTERRUPTED = 130
+"""The run was stopped on request, with a checkpoint (128 + SIGINT, as shells count)."""
+
+
+class RunFolderError(VlmftError):
+    """A run folder cannot be used."""
+
+
+class MachineError(VlmftError):
+    """This machine lacks something the run needs."""
+
+
+@contextmanager
+def shown_once() -> Iterator[None]:
+    """Print a `VlmftError` to stderr, a line for each mistake, and exit with `EXIT_MISTAKE`."""
+    try:
+        yield
+    except VlmftError as error:
+        for line in sanitize(str(error)).splitlines():
+            print(f"vlmft: {line}", file=sys.stderr)
+        raise typer.Exit(EXIT_MISTAKE) from None

@@ -1,0 +1,51 @@
+"""What can be known to be wrong before anything starts."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+from vlmft_console.errors import MachineError
+from vlmft_trainer.preset import Preset
+
+_NEEDED = ("torch", "transformers", "peft", "deepspeed", "datasets", "PIL")
+
+
+def check_machine(preset: Preset) -> None:
+    """Raises:
+    MachineError: the training libraries, or the GPUs that the preset asks for, are not there.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise MachineError(
+            f"training needs {', '.join(missing)}", "install the training half: pip install 'vlmft[train]'"
+        )
+    wanted = preset.hardware.gpus
+    if preset.hardware.device == "cuda" and (found := count_gpus()) < wanted:
+        raise MachineError(
+            f"hardware.gpus: {wanted} asked for, {found} found on this machine",
+            f"pass --gpus {found}" if found else "try the demo preset, which runs on a CPU",
+        )
+
+
+def count_gpus() -> int:
+    """NVIDIA GPUs that a process started now would see: `CUDA_VISIBLE_DEVICES`, else what the driver lists."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+def free_port() -> int:
+    """A TCP port that nothing listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,107 @@
+"""What a run came to: the figures printed at its end, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vlmft_console.history.state import RunState
+from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.verdict import Verdict
+from vlmft_console.sanitize import sanitize
+from vlmft_trainer.plan import learning_rate
+
+_METRIC_OF = {"chartqa": "relaxed_accuracy", "textvqa": "accuracy"}
+_METRIC_WORDS = {"relaxed_accuracy": "relaxed accuracy", "accuracy": "accuracy"}
+
+
+def summarise(state: RunState, folder: RunFolder, verdict: Verdict) -> dict[str, Any]:
+    """The figures of a run's end, JSON-able; null where the run did not come to it."""
+    best = state.best_eval
+    return {
+        "run": folder.name,
+        "status": verdict.status,
+        "reason": verdict.reason,
+        "steps": state.step,
+        "total_steps": state.total_steps,
+        "train_loss": {"first": state.mean_loss(first=True), "last": state.mean_loss(first=False)},
+        "best_step": best["step"] if best else None,
+        "best_eval_loss": best["eval_loss"] if best else None,
+        "lr_deviation": lr_deviation(state),
+        "nonfinite_steps": state.nonfinite_steps,
+        "skipped_steps": (state.last_step or {}).get("skipped_steps"),
+        "tasks": {
+            task: {
+                "metric": _METRIC_OF.get(task, "accuracy"),
+                "base": _score(state.base_scores.get(task), task),
+                "tuned": _score(tuned, task),
+                "questions": tuned.get("n"),
+            }
+            for task, tuned in state.tuned_scores.items()
+            if isinstance(tuned, Mapping)
+        },
+        "adapter": str(folder.adapter) if folder.adapter.is_dir() else None,
+        "folder": str(folder.path),
+    }
+
+
+def _score(metrics: Any, task: str) -> float | None:
+    value = metrics.get(_METRIC_OF.get(task, "accuracy")) if isinstance(metrics, Mapping) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def lr_deviation(state: RunState) -> float | None:
+    """Largest distance of a logged learning rate from the planned one, as a share of the peak."""
+    plan = state.plan
+    if plan is None or not plan["peak_lr"] or not state.rates:
+        return None
+    return max(
+        abs(
+            rate
+            - learning_rate(
+                step,
+                total_steps=plan["total_steps"],
+                warmup_steps=plan["warmup_steps"],
+                peak=plan["peak_lr"],
+                scheduler=plan["scheduler"],
+            )
+        )
+        / float(plan["peak_lr"])
+        for step, rate in state.rates
+    )
+
+
+def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
+    """The same for people, a fact a line.
+
+    Args:
+        figures: from `summarise`.
+        seconds: wall time of the run.
+    """
+    took = f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+    lines = [f"{figures['run']} {figures['status'].replace('_', ' ')} after {took}"]
+    if figures["reason"]:
+        lines[0] += f": {sanitize(figures['reason'])}"
+    first, last = figures["train_loss"]["first"], figures["train_loss"]["last"]
+    if first is not None and last is not None:
+        lines.append(f"  train loss     {first:.4g} -> {last:.4g} ({(last - first) / first:+.0%})")
+    if figures["best_step"] is not None:
+        lines.append(f"  eval loss      best {figures['best_eval_loss']:.4g} at step {figures['best_step']:,}")
+    if figures["lr_deviation"] is not None:
+        lines.append(f"  learning rate  within {figures['lr_deviation']:.2%} of the plan")
+    if figures["nonfinite_steps"] or figures["skipped_steps"]:
+        lines.append(
+            f"  warning        {figures['nonfinite_steps']} steps with a non-finite value,"
+            f" {figures['skipped_steps'] or 0} skipped by DeepSpeed"
+        )
+    for task, score in figures["tasks"].items():
+        if score["base"] is not None and score["tuned"] is not None:
+            gain = 100 * (score["tuned"] - score["base"])
+            lines.append(
+                f"  {sanitize(task):<14} {_METRIC_WORDS.get(score['metric'], score['metric'])}:"
+                f" base {100 * score['base']:.1f} % -> tuned {100 * score['tuned']:.1f} %"
+                f" ({gain:+.1f} points, {score['questions']} held-out questions)"
+            )
+    if figures["adapter"]:
+        lines.append(f"  adapter        {figures['adapter']}")
+    return lines

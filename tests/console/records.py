@@ -1,0 +1,33 @@
+"""Event records for tests, with what every record has filled in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vlmft_trainer.events import Record
+
+
+def record(event: str, seq: int = 0, **fields: Any) -> Record:
+    return {"v": 1, "seq": seq, "t": 1000.0 + seq, "mono": 10.0 + seq, "event": event, **fields}
+
+
+def step(number: int, loss: float | None = 1.0, **fields: Any) -> Record:
+    return record(
+        "step",
+        number,
+        **{"step": number, "epoch": number / 10, "loss": loss, "lr": 1e-4, "grad_norm": 0.5, **fields},
+    )
+
+
+def plan(total: int = 100, **fields: Any) -> Record:
+    return record(
+        "plan",
+        **{
+            "total_steps": total,
+            "steps_per_epoch": total // 2,
+            "warmup_steps": 6,
+            "peak_lr": 1e-4,
+            "scheduler": "constant",
+            **fields,
+        },
+    )

@@ -1,0 +1,1 @@
+"""Samples from data sources, and how they become token ids."""

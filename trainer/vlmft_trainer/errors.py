@@ -1,0 +1,30 @@
+"""Errors that are the user's to mend: one line that says what, where and how."""
+
+
+class VlmftError(Exception):
+    """Base of every error shown to a user without a traceback.
+
+    Args:
+        message: what is wrong and where (file, line, key), one sentence, no trailing newline.
+        hint: how to mend it, one sentence; empty when the message already says so.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class PresetError(VlmftError):
+    """A preset cannot be read, or says something that cannot be trained."""
+
+
+class DataError(VlmftError):
+    """A data source is missing, has the wrong schema, or is too broken to train on."""
+
+
+class ModelError(VlmftError):
+    """The base model is missing or incomplete, or the LoRA options do not fit it."""

@@ -1,0 +1,192 @@
+"""The event log: JSON Lines, ASCII, one record a line, written by rank 0 alone.
+
+Every record has `v` (version, 1), `seq` (0, 1, … within its file), `t` (unix seconds), `mono` (monotonic seconds) and
+`event`. A number that is not finite is written as null and its field is named in `nonfinite`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+VERSION: Final = 1
+
+RUN_START: Final = "run_start"
+PLAN: Final = "plan"
+STEP: Final = "step"
+EVAL: Final = "eval"
+CHECKPOINT: Final = "checkpoint"
+GPU: Final = "gpu"
+HEALTH: Final = "health"
+HEARTBEAT: Final = "heartbeat"
+NOTE: Final = "note"
+RUN_END: Final = "run_end"
+
+FINISHED: Final = "finished"
+STOPPED: Final = "stopped"
+EARLY_STOPPED: Final = "early_stopped"
+FAILED: Final = "failed"
+STATUSES: Final = (FINISHED, STOPPED, EARLY_STOPPED, FAILED)
+"""What `run_end` may say."""
+
+Record = dict[str, Any]
+"""One record as it stands in the log."""
+
+MAX_LINE: Final = 1 << 20
+"""Longest accepted line in bytes; a longer one is rejected unread."""
+
+SYNCED: Final = frozenset({RUN_START, EVAL, CHECKPOINT, HEALTH, RUN_END})
+"""Events that reach the disk before `write` returns."""
+
+SYNC_SECONDS: Final = 5.0
+"""All others are on the disk after at most this time, as long as events keep coming."""
+
+# Required fields by kind. "number" may be null (not finite, or not known); an integer may not.
+_REQUIRED: Final[dict[str, dict[str, str]]] = {
+    RUN_START: {"run_id": "text", "segment": "integer"},
+    PLAN: {
+        "total_steps": "integer",
+        "steps_per_epoch": "integer",
+        "warmup_steps": "integer",
+        "peak_lr": "number",
+    },
+    STEP: {"step": "integer", "epoch": "number", "loss": "number", "lr": "number", "grad_norm": "number"},
+    EVAL: {"step": "integer", "epoch": "number", "eval_loss": "number"},
+    CHECKPOINT: {"step": "integer", "path": "text"},
+    HEARTBEAT: {"step": "integer"},
+    NOTE: {"message": "text"},
+    RUN_END: {"status": "text"},
+}
+
+
+class EventWriter:
+    """Appends records to one file; safe to call from several threads.
+
+    A full disk or another write error never reaches the caller: the record is counted as lost, and how many were
+    lost is noted in the log as soon as writing works again.
+
+    Args:
+        path: the segment's file; created with mode 0600, its folder must exist. `seq` starts at 0.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock = threading.Lock()
+        self._seq = 0
+        self._synced = time.monotonic()
+        self._broken = False  # the last write failed, perhaps in the middle of a line
+        self.lost = 0
+        """Records that could not be written so far."""
+
+    def write(self, event: str, **fields: Any) -> bool:
+        """Append one record.
+
+        Returns:
+            True once the kernel has the whole record (it then survives the death of this process).
+        """
+        with self._lock:
+            if self.lost and self._append(
+                NOTE, {"message": f"{self.lost} event records were lost: disk error"}
+            ):
+                self.lost = 0
+            if not self._append(event, fields):
+                self.lost += 1
+                return False
+            return True
+
+    def _append(self, event: str, fields: Mapping[str, Any]) -> bool:
+        head = {"v": VERSION, "seq": self._seq, "t": time.time(), "mono": time.monotonic(), "event": event}
+        nonfinite: list[str] = list(fields.get("nonfinite") or [])
+        body = {key: _finite(value, key, nonfinite) for key, value in fields.items() if key != "nonfinite"}
+        if nonfinite:
+            body["nonfinite"] = sorted(set(nonfinite))
+        line = json.dumps({**head, **body}, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+        try:
+            self._write_all((b"\n" if self._broken else b"") + line.encode("ascii") + b"\n")
+        except OSError:
+            self._broken = True
+            return False
+        self._broken = False
+        self._seq += 1
+        now = time.monotonic()
+        if event in SYNCED or now - self._synced >= SYNC_SECONDS:
+            self._synced = now
+            with contextlib.suppress(OSError):  # the record stands in the kernel; the disk may recover
+                os.fdatasync(self._fd)
+        return True
+
+    def _write_all(self, data: bytes) -> None:
+        """One write nearly always; a short one (disk just filled, signal) is completed or raises."""
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+    def close(self) -> None:
+        """Flush to the disk and close; a second call does nothing."""
+        with self._lock:
+            if self._fd < 0:
+                return
+            with contextlib.suppress(
+                OSError
+            ):  # nothing is left to do about it, and the run's end must not fail
+                os.fdatasync(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _finite(value: Any, path: str, nonfinite: list[str]) -> Any:
+    """`value` with every NaN and infinity replaced by None, and where they stood added to `nonfinite`."""
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        nonfinite.append(path)
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item, f"{path}.{key}", nonfinite) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item, f"{path}.{index}", nonfinite) for index, item in enumerate(value)]
+    return value
+
+
+def parse(line: bytes) -> Record:
+    """One line of the log as a record; fields and events that this version does not know are kept.
+
+    Raises:
+        ValueError: not a record: too long, torn, not JSON, or a field of the wrong type. The message says which.
+    """
+    if len(line) > MAX_LINE:
+        raise ValueError(f"a line of {len(line):,} bytes")
+    record = orjson.loads(line)
+    if not isinstance(record, dict):
+        raise ValueError("not a JSON object")
+    event = record.get("event")
+    if not isinstance(event, str):
+        raise ValueError("no event name")
+    _check(record, {"v": "integer", "seq": "integer", "t": "number"})
+    _check(record, _REQUIRED.get(event, {}))
+    return record
+
+
+def _check(record: Record, required: Mapping[str, str]) -> None:
+    for key, kind in required.items():
+        value = record.get(key)
+        if kind == "integer":
+            # bool is an int to Python, but `"step": true` is a mistake; beyond 2**53 nobody trains
+            fits = type(value) is int and 0 <= value < 2**53
+        elif kind == "number":
+            fits = value is None or (type(value) in (int, float) and abs(value) < 1e300)
+        else:
+            fits = isinstance(value, str)
+        if not fits:
+            raise ValueError(f"{key} is not {'an' if kind == 'integer' else 'a'} {kind}")

@@ -1,0 +1,232 @@
+"""What a preset may say: every field with its meaning, unit, range and where its default comes from.
+
+"the guide" in a field's text is the configuration guide this project's presets carry over.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """One section of a preset: unknown keys, wrong types, NaN and infinity are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class About(Section):
+    """What a person reads before choosing."""
+
+    summary: str = ""
+    """One line: what this preset is for."""
+    improvement: str = ""
+    """Expected gain over one epoch, as the guide estimates it. Not measured."""
+    time: str = ""
+    """Expected wall time on 8 GPUs with 50k samples, as the guide estimates it. `vlmft plan` computes its own."""
+    expected: dict[str, Annotated[tuple[float, float], Strict(False)]] = {}
+    """Expected accuracy by task, as a range in percent (the guide's estimate)."""
+
+
+class Model(Section):
+    """The base model."""
+
+    base: Annotated[str, Field(min_length=1)] = "Qwen/Qwen2.5-VL-7B-Instruct"
+    """A model's name on the hub, a local folder, or `demo` for the tiny model that ships with vlmft."""
+    attention: Literal["sdpa", "flash_attention_2", "eager"] = "sdpa"
+    """Attention kernels. `flash_attention_2` falls back to `sdpa`, with a note, where flash-attn is not usable."""
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
+    """Number format of training. `auto`: bf16 where the GPU supports it, fp16 on older GPUs, fp32 on a CPU."""
+
+
+class Lora(Section):
+    """The adapter."""
+
+    r: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Rank, 1 to 1024. 16 is the guide's choice; `ultimate` doubles it."""
+    alpha: Annotated[int, Field(ge=1, le=4096)] = 32
+    """Scale: updates are multiplied by alpha / r. The guide keeps it at twice the rank."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Dropout on the adapter's input, 0 up to 1 (exclusive). The guide raises it to 0.1 against overfitting."""
+    target_modules: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)] = [
+        "q_proj",
+        "v_proj",
+        "o_proj",
+    ]
+    """Names of the linear layers that get an adapter."""
+    vision_tower: bool = False
+    """Also adapt layers of the vision tower whose names match (gate_proj, up_proj and down_proj exist in both)."""
+
+
+class Source(Section):
+    """One data set."""
+
+    task: Literal["chartqa", "textvqa"]
+    """Schema and metric: `chartqa` (image, query, label) or `textvqa` (image, question, ten answers)."""
+    path: Annotated[str, Field(min_length=1)]
+    """A data set's name on the hub, a local folder, or `demo` for generated data."""
+    train_split: str = "train"
+    """Split trained on."""
+    eval_split: str = "val"
+    """Split evaluated on."""
+
+
+class Data(Section):
+    """What is trained and evaluated on."""
+
+    sources: Annotated[list[Source], Field(min_length=1)] = [
+        Source(task="chartqa", path="HuggingFaceM4/ChartQA"),
+        Source(task="textvqa", path="lmms-lab/textvqa", eval_split="validation"),
+    ]
+    """Data sets; their training splits are joined and shuffled."""
+    max_train: Positive | None = 80000
+    """At most this many training samples, picked evenly and reproducibly; null takes all. The guide passes 80000."""
+    max_eval: Positive | None = 2000
+    """At most this many eval samples; null takes all. The guide passes 2000."""
+    max_length: Annotated[int, Field(ge=16, le=131072)] = 4096
+    """Longest sample in tokens, image tokens included. A longer one is left out and counted, never cut."""
+    max_pixels: Annotated[int, Field(ge=784)] = 1003520
+    """Larger images are scaled down to this many pixels; 784 pixels are one token. 1280 tokens by default."""
+    max_bad: Fraction = 0.01
+    """Share of unusable samples (broken image, empty answer, …), 0 to 1, over which training does not start."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    """Data loading processes for each GPU. 0 loads in the training process."""
+    pin_memory: bool = True
+    """Page-locked buffers, for faster copies to the GPU."""
+
+
+class Training(Section):
+    """The optimisation."""
+
+    epochs: Annotated[float, Field(gt=0, le=1000)] = 6
+    """Passes over the training data, above 0. 5 to 7 suit LoRA on vision-language models, says the guide."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 4e-5
+    """Peak learning rate, above 0."""
+    scheduler: Literal["cosine", "linear", "constant"] = "cosine"
+    """Course of the learning rate after the warm-up: down to 0 along a cosine or a line, or level."""
+    warmup_ratio: Fraction = 0.06
+    """Share of all steps over which the learning rate rises from 0 to its peak, 0 to 1."""
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """AdamW's weight decay, 0 to 1."""
+    adam_beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """AdamW's decay of the first moment, 0 up to 1."""
+    adam_beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """AdamW's decay of the second moment, 0 up to 1."""
+    adam_epsilon: Annotated[float, Field(gt=0, lt=1)] = 1e-8
+    """AdamW's guard against division by zero."""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """The gradient is scaled down to this norm when it is larger."""
+    effective_batch: Annotated[int, Field(ge=1, le=65536)] = 128
+    """Samples for each optimizer step over all GPUs. Kept when the number of GPUs changes."""
+    micro_batch: Annotated[int, Field(ge=1, le=1024)] = 4
+    """Samples that one GPU processes at once. Accumulation makes up the rest of the effective batch."""
+    gradient_checkpointing: bool = True
+    """Recompute activations in the backward pass: less memory, about a third more work."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    """Seed of data order, adapter initialisation and dropout."""
+    logging_steps: Positive = 1
+    """Steps between two `step` events."""
+    logging_first_step: bool = True
+    """Log step 1 whatever `logging_steps` says."""
+    logging_nan_inf_filter: bool = True
+    """Keep non-finite losses out of the plain log's averages. They are detected and counted all the same."""
+
+
+class Evaluation(Section):
+    """Measuring while training, and what "best" means."""
+
+    eval_steps: Positive = 250
+    """Steps between two evals; a checkpoint is saved after each. The guide's best preset uses 250."""
+    micro_batch: Annotated[int, Field(ge=1, le=1024)] = 4
+    """Samples that one GPU evaluates at once. Does not change any result."""
+    answers: Annotated[int, Field(ge=0)] = 500
+    """Eval questions of each source that base and adapter answer, before and after training; 0 for none."""
+    max_new_tokens: Annotated[int, Field(ge=1, le=4096)] = 32
+    """Longest generated answer, in tokens."""
+    metric_for_best_model: Literal["eval_loss", "token_accuracy"] = "eval_loss"
+    """What decides which checkpoint is the best."""
+
+
+class Checkpoints(Section):
+    """What stays on disk."""
+
+    save_total_limit: Positive | None = 5
+    """Keep this many checkpoints, the best by `metric_for_best_model`, and always the newest; null keeps all."""
+    load_best_model_at_end: bool = True
+    """Save the best checkpoint's adapter at the end, instead of the last one's."""
+
+
+class Hardware(Section):
+    """Where it runs."""
+
+    device: Literal["cuda", "cpu"] = "cuda"
+    """What the ranks run on. `cpu` is for the demo and for trying a preset out: it needs no GPU."""
+    gpus: Annotated[int, Field(ge=1, le=1024)] = 8
+    """GPUs of this machine to use, one rank each; with `device: cpu`, the number of ranks."""
+    zero_stage: Literal[0, 2, 3] = 2
+    """DeepSpeed ZeRO: 2 shards optimizer state and gradients, 3 shards the weights too, 0 shards nothing."""
+
+
+class Preset(Section):
+    """A complete recipe for one training."""
+
+    about: About = About()
+    """What a person reads before choosing."""
+    model: Model = Model()
+    """The base model."""
+    lora: Lora = Lora()
+    """The adapter."""
+    data: Data = Data()
+    """What is trained and evaluated on."""
+    training: Training = Training()
+    """The optimisation."""
+    evaluation: Evaluation = Evaluation()
+    """Measuring while training."""
+    checkpoints: Checkpoints = Checkpoints()
+    """What stays on disk."""
+    hardware: Hardware = Hardware()
+    """Where it runs."""
+    reasons: dict[str, str] = {}
+    """One line for each parameter, keyed `section.key`: why it has its value."""
+
+    @model_validator(mode="after")
+    def _fields_fit_together(self) -> Self:
+        batch, micro, gpus = self.training.effective_batch, self.training.micro_batch, self.hardware.gpus
+        if batch % (micro * gpus):
+            raise ValueError(
+                f"training.effective_batch {batch} is not a multiple of training.micro_batch {micro}"
+                f" x hardware.gpus {gpus} = {micro * gpus}"
+            )
+        known = {f"{name}.{key}" for name, section in self._sections() for key in type(section).model_fields}
+        for key in self.reasons:
+            if key not in known:
+                raise ValueError(f"reasons.{key}: no such parameter")
+        return self
+
+    def _sections(self) -> list[tuple[str, Section]]:
+        values = [(name, getattr(self, name)) for name in type(self).model_fields]
+        return [(name, value) for name, value in values if isinstance(value, Section)]
+
+    @property
+    def accumulation(self) -> int:
+        """Micro-batches for each optimizer step on each GPU."""
+        return self.training.effective_batch // (self.training.micro_batch * self.hardware.gpus)
+
+
+def optimizer_steps(samples: int, effective_batch: int, epochs: float) -> tuple[int, int]:
+    """Optimizer steps for each epoch and in all, as the training loop counts them (a last partial batch counts).
+
+    Raises:
+        ValueError: if there are no samples.
+    """
+    if samples < 1:
+        raise ValueError("no training samples")
+    per_epoch = math.ceil(samples / effective_batch)
+    return per_epoch, math.ceil(per_epoch * epochs)
