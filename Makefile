@@ -32,6 +32,7 @@ test: check  ## Every check and every test
 
 bench: install  ## Measure what has a budget, as ratios within one run
 	$(BIN)/python tests/bench/startup.py
+	$(BIN)/python tests/bench/demo.py
 
 clean:  ## Remove what the tools left; runs in outputs/ stay
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -15,6 +15,8 @@ EXIT_FAILED = 1
 """The run failed or crashed."""
 EXIT_MISTAKE = 2
 """Something in the preset, the options, the data or the model has to be mended; nothing was started."""
+EXIT_BUSY = 75
+"""The run folder has an owner already, or living ranks (EX_TEMPFAIL)."""
 EXIT_INTERRUPTED = 130
 """The run was stopped on request, with a checkpoint (128 + SIGINT, as shells count)."""
 
@@ -23,16 +25,20 @@ class RunFolderError(VlmftError):
     """A run folder cannot be used."""
 
 
+class RunBusyError(RunFolderError):
+    """The run has a supervisor, or living ranks, already."""
+
+
 class MachineError(VlmftError):
     """This machine lacks something the run needs."""
 
 
 @contextmanager
 def shown_once() -> Iterator[None]:
-    """Print a `VlmftError` to stderr, a line for each mistake, and exit with `EXIT_MISTAKE`."""
+    """Print a `VlmftError` to stderr, a line for each mistake, and exit with `EXIT_MISTAKE` or `EXIT_BUSY`."""
     try:
         yield
     except VlmftError as error:
         for line in sanitize(str(error)).splitlines():
             print(f"vlmft: {line}", file=sys.stderr)
-        raise typer.Exit(EXIT_MISTAKE) from None
+        raise typer.Exit(EXIT_BUSY if isinstance(error, RunBusyError) else EXIT_MISTAKE) from None

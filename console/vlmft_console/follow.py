@@ -1,4 +1,4 @@
-"""Follow a started run to its end, and pass on the wish to stop it."""
+"""Follow a run to its end, as a reader that may come and go, and pass on the wish to stop it."""
 
 from __future__ import annotations
 
@@ -10,49 +10,65 @@ from types import FrameType
 
 from vlmft_console.display import Display
 from vlmft_console.history.state import RunState
-from vlmft_console.history.tail import Tail
-from vlmft_console.runs.child import Child
+from vlmft_console.history.tail import RunTail
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.verdict import Verdict, judge
+from vlmft_console.runs.ladder import StopRequest
+from vlmft_console.runs.status import UNSUPERVISED, Status, status_of
 
 POLL_SECONDS = 0.2
-TERM_GRACE_SECONDS = 30.0
-"""How long the ranks get between TERM and KILL after a second Ctrl-C."""
+STATUS_SECONDS = 1.0
+"""How often the state is worked out anew; events are shown at once."""
 
 
-def follow(child: Child, folder: RunFolder, state: RunState, display: Display) -> Verdict:
-    """Show the run until its launcher is gone, then say how it ended.
+def follow(folder: RunFolder, state: RunState, display: Display, *, steer: bool) -> Status | None:
+    """Show the run until it has ended.
 
-    The first Ctrl-C asks the ranks for a checkpoint and a clean end; the second ends them.
+    Args:
+        folder: the run folder.
+        state: taken further by every event read.
+        display: shows it.
+        steer: what Ctrl-C means. True: the first asks for a checkpoint and a clean end, the second ends the ranks
+            now. False: stop looking.
+
+    Returns:
+        How it ended, or None when the reader left a run that goes on.
     """
-    tail = Tail(folder.events_file())
+    tail = RunTail(folder.logs)
+    asked = 0
+    looked = 0.0
     with _counted_interrupts() as interrupts:
-        answered = 0
         while True:
-            status = child.poll()  # before the read: what was written before the end is then read below
+            status = None
+            if time.monotonic() - looked >= STATUS_SECONDS or folder.exit_file.exists():
+                looked = time.monotonic()
+                status = status_of(folder, state)  # before the read: what the run wrote until its end is read below
             new = tail.read()
             for record in new:
                 state.apply(record)
             display.update(state, new)
-            if status is not None:
+            if status is not None and not status.live:
                 break
-            if interrupts and answered == 0:
-                answered = 1
-                folder.request_stop("Ctrl-C")
-                display.say("stopping: the ranks save a checkpoint first. Ctrl-C again ends them at once.")
-            elif len(interrupts) > 1 and answered == 1:
-                answered = 2
-                display.say(f"ending all ranks now (at most {TERM_GRACE_SECONDS:.0f} s)")
-                if left := child.end(TERM_GRACE_SECONDS):
-                    display.say(f"still running after KILL: {', '.join(map(str, left))}")
+            if status is not None and status.state == UNSUPERVISED:
+                display.say(status.reason)
+                break
+            if interrupts and not steer:
+                status = None
+                break
+            while steer and asked < min(len(interrupts), 2):
+                asked += 1
+                _ask(folder, display, now=asked == 2)
             time.sleep(POLL_SECONDS)
-        alive = child.left()
-        if alive:
-            display.say(f"the launcher is gone but processes {', '.join(map(str, alive))} live: ending them")
-            child.end(TERM_GRACE_SECONDS)
     if tail.rejected:
         display.say(f"{tail.rejected} lines of the event log are no records and were skipped")
-    return judge(state, status, alive)
+    return status
+
+
+def _ask(folder: RunFolder, display: Display, *, now: bool) -> None:
+    folder.request_stop(StopRequest("Ctrl-C", now=now))
+    if now:
+        display.say("ending all ranks now")
+    else:
+        display.say("stopping: the ranks save a checkpoint first. Ctrl-C again ends them at once.")
 
 
 @contextmanager

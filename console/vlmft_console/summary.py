@@ -7,7 +7,7 @@ from typing import Any
 
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.verdict import Verdict
+from vlmft_console.runs.status import Status
 from vlmft_console.sanitize import sanitize
 from vlmft_trainer.plan import learning_rate
 
@@ -15,13 +15,13 @@ _METRIC_OF = {"chartqa": "relaxed_accuracy", "textvqa": "accuracy"}
 _METRIC_WORDS = {"relaxed_accuracy": "relaxed accuracy", "accuracy": "accuracy"}
 
 
-def summarise(state: RunState, folder: RunFolder, verdict: Verdict) -> dict[str, Any]:
+def summarise(state: RunState, folder: RunFolder, status: Status) -> dict[str, Any]:
     """The figures of a run's end, JSON-able; null where the run did not come to it."""
     best = state.best_eval
     return {
         "run": folder.name,
-        "status": verdict.status,
-        "reason": verdict.reason,
+        "status": status.state,
+        "reason": status.reason,
         "steps": state.step,
         "total_steps": state.total_steps,
         "train_loss": {"first": state.mean_loss(first=True), "last": state.mean_loss(first=False)},
@@ -55,20 +55,17 @@ def lr_deviation(state: RunState) -> float | None:
     plan = state.plan
     if plan is None or not plan["peak_lr"] or not state.rates:
         return None
-    return max(
-        abs(
-            rate
-            - learning_rate(
-                step,
-                total_steps=plan["total_steps"],
-                warmup_steps=plan["warmup_steps"],
-                peak=plan["peak_lr"],
-                scheduler=plan["scheduler"],
-            )
+
+    def planned(step: int) -> float:
+        return learning_rate(
+            step,
+            total_steps=plan["total_steps"],
+            warmup_steps=plan["warmup_steps"],
+            peak=plan["peak_lr"],
+            scheduler=plan["scheduler"],
         )
-        / float(plan["peak_lr"])
-        for step, rate in state.rates
-    )
+
+    return max(abs(rate - planned(step)) for step, rate in state.rates) / float(plan["peak_lr"])
 
 
 def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from vlmft_console.errors import RunFolderError
+from vlmft_console.runs.command import Command
 from vlmft_console.runs.folder import RunFolder, check_name, default_name
 
 
@@ -22,12 +23,15 @@ def test_the_default_name_is_always_a_valid_one() -> None:
 
 def test_a_new_run_folder_is_private_and_says_what_it_is(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "outputs", "first")
-    run_id = folder.write_run(preset_name="best", preset_text="about: {}\n", argv=["deepspeed"])
+    run_id = folder.write_run(
+        preset_name="best", preset_text="about: {}\n", command=Command(("/bin/true", "x"), {"A": "1"})
+    )
     assert folder.path.stat().st_mode & 0o777 == 0o700
     run = json.loads((folder.path / "run.json").read_text())
     assert run["run_id"] == run_id
     assert run["preset"]["name"] == "best"
     assert "torch" in run["versions"]
+    assert folder.command() == Command(("/bin/true", "x"), {"A": "1", "VLMFT_RUN_ID": run_id})
     assert folder.preset_file.read_text() == "about: {}\n"
     assert not [path for path in folder.path.iterdir() if path.name.startswith(".")]
 

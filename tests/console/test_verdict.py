@@ -1,43 +1,75 @@
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from tests.console.records import record
-from vlmft_console.history.state import RunState
+from vlmft_console.runs.family import RankEnd
+from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.verdict import judge
+from vlmft_trainer.events import Record
 
 
-def ended(status: str | None, reason: str = "") -> RunState:
-    state = RunState()
-    if status:
-        state.apply(record("run_end", status=status, reason=reason))
-    return state
+def said(status: str, reason: str = "") -> Record:
+    return record("run_end", status=status, reason=reason)
 
 
-@pytest.mark.parametrize(("said", "exit_code"), [("finished", 0), ("early_stopped", 0), ("stopped", 130)])
-def test_all_witnesses_agree_on_a_good_end(said: str, exit_code: int) -> None:
-    verdict = judge(ended(said), 0)
-    assert (verdict.status, verdict.exit_code) == (said, exit_code)
+def exited(code: int) -> int:
+    """An exit status as `waitpid` gives it."""
+    return code << 8
+
+
+@pytest.mark.parametrize(("status", "exit_code"), [("finished", 0), ("early_stopped", 0), ("stopped", 130)])
+def test_all_witnesses_agree_on_a_good_end(status: str, exit_code: int) -> None:
+    verdict = judge(said(status), exited(0), [RankEnd(0, 0, 0, False)])
+    assert (verdict.status, verdict.exit_code) == (status, exit_code)
 
 
 def test_exit_status_0_without_a_run_end_is_a_crash() -> None:
-    verdict = judge(ended(None), 0)
+    verdict = judge(None, exited(0))
     assert (verdict.status, verdict.exit_code) == ("crashed", 1)
     assert "no run_end" in verdict.reason
 
 
-def test_a_finished_log_with_a_failed_launcher_is_no_success() -> None:
-    verdict = judge(ended("finished"), -9)
+def test_a_finished_log_with_a_killed_launcher_is_no_success() -> None:
+    verdict = judge(said("finished"), signal.SIGKILL)
     assert (verdict.status, verdict.exit_code) == ("failed", 1)
     assert "SIGKILL" in verdict.reason
 
 
+def test_a_finished_log_with_a_rank_that_was_killed_is_no_success() -> None:
+    verdict = judge(said("finished"), exited(0), [RankEnd(1, 0, signal.SIGKILL, False), RankEnd(0, 1, 0, False)])
+    assert verdict.status == "failed"
+    assert "rank 1 was killed by SIGKILL" in verdict.reason
+
+
 def test_ranks_that_outlive_the_launcher_are_named() -> None:
-    verdict = judge(ended("finished"), 0, alive=[123, 456])
+    verdict = judge(said("finished"), exited(0), orphans=[123, 456])
     assert verdict.status == "failed"
     assert "123, 456" in verdict.reason
 
 
+def test_the_first_rank_that_died_is_blamed_not_those_ended_for_it() -> None:
+    ends = [
+        RankEnd(2, 0, signal.SIGKILL, False),
+        RankEnd(0, 1, signal.SIGTERM, False),
+        RankEnd(1, 2, signal.SIGKILL, True),
+    ]
+    assert judge(None, exited(247), ends).reason.startswith("rank 2 was killed by SIGKILL")
+
+
+def test_a_rank_reaped_unseen_is_blamed_with_the_signal_the_launcher_tells() -> None:
+    assert judge(None, exited(247), [RankEnd(1, 0, None, False)]).reason.startswith("rank 1 was killed by SIGKILL")
+    assert judge(said("finished"), exited(0), [RankEnd(1, 0, None, False)]).status == "finished"
+
+
 def test_a_mistake_of_the_user_has_its_own_exit_status() -> None:
-    assert judge(ended("failed", "no such image"), 2).exit_code == 2
-    assert judge(ended("failed", "out of memory"), 1).exit_code == 1
+    assert judge(said("failed", "no such image"), exited(2)).exit_code == 2
+    assert judge(said("failed", "out of memory"), exited(1)).exit_code == 1
+
+
+def test_a_run_ended_at_once_on_request_is_stopped_and_says_what_is_missing() -> None:
+    verdict = judge(None, exited(247), [RankEnd(0, 0, signal.SIGKILL, True)], request=StopRequest("Ctrl-C", now=True))
+    assert (verdict.status, verdict.exit_code) == ("stopped", 130)
+    assert "without a checkpoint: Ctrl-C" in verdict.reason

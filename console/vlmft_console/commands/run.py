@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from vlmft_console.display import Display
+    from vlmft_console.runs.folder import RunFolder
 
 
 def run(
@@ -25,6 +26,7 @@ def run(
     ] = None,
     output_root: Annotated[Path, typer.Option("--output-root", help="Where run folders are made.")] = Path("outputs"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the exact command and start nothing.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the run has started.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print every event, then a summary, as JSON.")] = False,
 ) -> None:
     """Train what PRESET says, show the progress, and end with an adapter and its scores.
@@ -34,17 +36,14 @@ def run(
     Exit status: 0 finished (or stopped early by its own rules), 130 stopped on request with a checkpoint, 1 failed or
     crashed, 2 a mistake to mend in the preset, the options, the data or the model: nothing was started.
     """
-    import shutil
     import time
 
-    from vlmft_console.errors import EXIT_MISTAKE, RunFolderError, shown_once
-    from vlmft_console.history.state import RunState
+    from vlmft_console.errors import shown_once
     from vlmft_console.paths import preset_folders
-    from vlmft_console.runs.child import Child
     from vlmft_console.runs.folder import RunFolder, check_name, default_name
     from vlmft_console.runs.launch import training_command
     from vlmft_console.runs.preflight import check_machine, free_port
-    from vlmft_console.summary import summarise, summary_lines
+    from vlmft_console.runs.start import start_supervisor
     from vlmft_trainer.plan import make_plan, with_gpus
     from vlmft_trainer.preset import dump_preset, load_preset
 
@@ -54,45 +53,56 @@ def run(
         plan = make_plan(settled)
         name = run_name or default_name(loaded.name)
         check_name(name)
+        command = training_command(settled, RunFolder(output_root / name), free_port())
         if dry_run:
-            typer.echo(str(training_command(settled, RunFolder(output_root / name), free_port())))
+            typer.echo(str(command))
             return
         check_machine(settled)
         folder = RunFolder.create(output_root, name)
-        port = free_port()
-        text = dump_preset(settled)
-        run_id = folder.write_run(
-            preset_name=loaded.name, preset_text=text, argv=training_command(settled, folder, port).argv
-        )
-        started = time.monotonic()
-        child = Child(training_command(settled, folder, port, run_id), folder)
+        folder.write_run(preset_name=loaded.name, preset_text=dump_preset(settled), command=command)
+        began = time.monotonic()
+        start_supervisor(folder)
+    if detach:
+        typer.echo(f"{name} runs in {folder.path}")
+        return
+    _show(folder, began, [note, *plan.warnings], json_output)
 
+
+def _show(folder: RunFolder, began: float, notes: list[str], json_output: bool) -> None:
+    """Follow the run to its end, print what it came to, and exit accordingly."""
+    import shutil
+    import time
+
+    import orjson
+
+    from vlmft_console.errors import EXIT_INTERRUPTED, EXIT_MISTAKE, RunFolderError, shown_once
+    from vlmft_console.follow import follow
+    from vlmft_console.history.state import RunState
+    from vlmft_console.summary import summarise, summary_lines
+
+    state = RunState()
     display = _display(json_output)
     try:
-        for line in (note, *plan.warnings):
+        for line in notes:
             if line:
                 display.say(f"note: {line}")
-        display.say(f"run {name}: log {child.log}")
-        state = RunState()
-        from vlmft_console.follow import follow
-
-        verdict = follow(child, folder, state, display)
+        display.say(f"{folder.name}: everything is kept in {folder.path}")
+        status = follow(folder, state, display, steer=True)
     finally:
         display.close()
-    if verdict.exit_code == EXIT_MISTAKE and state.plan is None:
+    assert status is not None, "who steers stays to the end"
+    if status.exit_code == EXIT_MISTAKE and state.plan is None:
         with shown_once():
-            shutil.rmtree(folder.path)  # it was made a moment ago for a run that never began
-            raise RunFolderError(verdict.reason)
-    figures = summarise(state, folder, verdict)
+            shutil.rmtree(folder.path)  # it was made a moment ago, for a run that never began
+            raise RunFolderError(status.reason)
+    figures = summarise(state, folder, status)
     if json_output:
-        import orjson
-
         typer.echo(orjson.dumps({"event": "summary", **figures}).decode())
     else:
-        typer.echo("\n".join(summary_lines(figures, time.monotonic() - started)))
-        if verdict.exit_code not in (0, 130):
-            typer.echo(f"  log            {child.log}", err=True)
-    raise typer.Exit(verdict.exit_code)
+        typer.echo("\n".join(summary_lines(figures, time.monotonic() - began)))
+        if status.exit_code not in (0, EXIT_INTERRUPTED):
+            typer.echo(f"  log            {folder.training_log}", err=True)
+    raise typer.Exit(status.exit_code)
 
 
 def _display(json_output: bool) -> Display:

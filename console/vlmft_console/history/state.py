@@ -39,6 +39,8 @@ class RunState:
     """The text of every `note`."""
     nonfinite_steps: int = 0
     """Steps with a value that was not finite."""
+    last_seen: float | None = None
+    """Unix time of the latest event of any kind."""
     end: Record | None = None
     """`run_end`, once the run has said how it ended."""
     newer_version: int | None = None
@@ -49,6 +51,7 @@ class RunState:
         """Take in one record; events unknown to this version change nothing."""
         if record["v"] > events.VERSION:
             self.newer_version = record["v"]
+        self.last_seen = record["t"]
         event = record["event"]
         if event == events.RUN_START:
             self.start, self.end = record, None

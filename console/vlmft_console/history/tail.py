@@ -95,3 +95,32 @@ class Tail:
             self._skipping = True
         if self._skipping:
             self._partial = b""
+
+
+class RunTail:
+    """Follows all segments of one run, in order.
+
+    Args:
+        logs: the run's `logs` folder.
+    """
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._tails: list[Tail] = []
+
+    @property
+    def rejected(self) -> int:
+        """Lines skipped because they are no records, over all segments."""
+        return sum(tail.rejected for tail in self._tails)
+
+    def read(self) -> list[Record]:
+        """Every record completed since the last call.
+
+        Raises:
+            VlmftError: as `Tail.read`.
+        """
+        records = self._tails[-1].read() if self._tails else []
+        while (path := self._logs / f"events-{len(self._tails) + 1:04d}.jsonl").exists():
+            self._tails.append(Tail(path))
+            records += self._tails[-1].read()
+        return records

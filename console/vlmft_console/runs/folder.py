@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -10,19 +11,23 @@ import re
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from vlmft_console.errors import RunFolderError
+from vlmft_console.runs.command import Command
+from vlmft_console.runs.ladder import PATIENCE_SECONDS, StopRequest
+from vlmft_console.runs.processes import Identity, myself
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """What a run may be called."""
 
 _VERSIONED = ("vlmft", "torch", "transformers", "peft", "deepspeed", "accelerate", "datasets", "flash-attn")
+_LARGEST_JSON = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,32 @@ class RunFolder:
     def stop_file(self) -> Path:
         return self.path / "stop.json"
 
+    @property
+    def exit_file(self) -> Path:
+        return self.path / "exit.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def ranks_lock(self) -> Path:
+        return self.path / "ranks.lock"
+
     def events_file(self, segment: int = 1) -> Path:
         """The event log of one segment; segments count from 1."""
         return self.logs / f"events-{segment:04d}.jsonl"
+
+    @property
+    def training_log(self) -> Path | None:
+        """The newest plain log of the ranks; None before there is one."""
+        return max(self.logs.glob("training_*.log"), default=None)
+
+    @property
+    def segments(self) -> int:
+        """How many segments have an event log; 0 for a run that never logged an event."""
+        numbers = [path.stem.removeprefix("events-") for path in self.logs.glob("events-*.jsonl")]
+        return max((int(number) for number in numbers if number.isdigit()), default=0)
 
     @classmethod
     def create(cls, root: Path, name: str) -> RunFolder:
@@ -76,32 +104,91 @@ class RunFolder:
             raise RunFolderError(f"{folder.path} cannot be made: {error.strerror}") from None
         return folder
 
-    def write_run(self, *, preset_name: str, preset_text: str, argv: Sequence[str]) -> str:
+    def write_run(self, *, preset_name: str, preset_text: str, command: Command) -> str:
         """Write `preset.yaml` and `run.json`, and return the new run's id (32 hex digits)."""
         run_id = uuid.uuid4().hex
         write_whole(self.preset_file, preset_text)
-        write_whole(
-            self.path / "run.json",
-            _as_json(
-                {
-                    "run_id": run_id,
-                    "name": self.name,
-                    "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                    "preset": {
-                        "name": preset_name,
-                        "sha256": hashlib.sha256(preset_text.encode()).hexdigest(),
-                    },
-                    "argv": list(argv),
-                    "versions": {"python": platform.python_version(), **_installed()},
-                    "hosts": [platform.node()],
-                }
-            ),
-        )
+        record = {
+            "run_id": run_id,
+            "name": self.name,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "preset": {"name": preset_name, "sha256": hashlib.sha256(preset_text.encode()).hexdigest()},
+            "argv": list(command.argv),
+            "env": {**command.env, "VLMFT_RUN_ID": run_id},
+            "versions": {"python": platform.python_version(), **_installed()},
+            "hosts": [platform.node()],
+        }
+        write_whole(self.path / "run.json", as_json(record))
         return run_id
 
-    def request_stop(self, reason: str) -> None:
-        """Ask the ranks to save a checkpoint and end; they look at step boundaries."""
-        write_whole(self.stop_file, _as_json({"reason": reason, "t": time.time()}))
+    def record(self) -> dict[str, Any]:
+        """What `run.json` says.
+
+        Raises:
+            RunFolderError: it is missing or broken, so this is no run folder.
+        """
+        record = read_json(self.path / "run.json")
+        if record is None:
+            raise RunFolderError(f"{self.path} is not a run folder", "its run.json is missing or broken")
+        return record
+
+    def command(self) -> Command:
+        """The launcher's command as written by `write_run`.
+
+        Raises:
+            RunFolderError: as `record`.
+        """
+        record = self.record()
+        argv, env = record.get("argv"), record.get("env")
+        if not isinstance(argv, list) or not argv or not isinstance(env, dict):
+            raise RunFolderError(f"{self.path / 'run.json'} names no command")
+        return Command(tuple(map(str, argv)), {str(key): str(value) for key, value in env.items()})
+
+    def request_stop(self, request: StopRequest) -> None:
+        """Ask the ranks to save a checkpoint and end at the next step boundary, or the supervisor to end them now."""
+        write_whole(self.stop_file, as_json({**asdict(request), "t": time.time()}))
+
+    def stop_request(self) -> StopRequest | None:
+        """The stop request, if there is one; one that cannot be read still asks for a stop."""
+        if not self.stop_file.exists():
+            return None
+        record = read_json(self.stop_file) or {}
+        patience = record.get("patience")
+        return StopRequest(
+            reason=str(record.get("reason", "")),
+            now=record.get("now") is True,
+            patience=float(patience) if isinstance(patience, int | float) else PATIENCE_SECONDS,
+        )
+
+    def write_processes(self, launcher: Identity, ranks: Mapping[int, Identity]) -> None:
+        """Tell others who runs the run. A full disk does not matter: nothing depends on this file."""
+        record = {
+            "supervisor": myself().as_json(),
+            "launcher": launcher.as_json(),
+            "ranks": {str(rank): identity.as_json() for rank, identity in ranks.items()},
+        }
+        with contextlib.suppress(OSError):
+            write_whole(self.path / "proc.json", as_json(record))
+
+    def processes(self) -> dict[str, Identity]:
+        """Who ran the run last, by role: `supervisor`, `launcher`, `rank 0`, …; they may be long gone."""
+        record = read_json(self.path / "proc.json") or {}
+        ranks = record.get("ranks")
+        roles = {"supervisor": record.get("supervisor"), "launcher": record.get("launcher")}
+        roles |= {f"rank {rank}": value for rank, value in ranks.items()} if isinstance(ranks, dict) else {}
+        found = {role: Identity.from_json(value) for role, value in roles.items()}
+        return {role: identity for role, identity in found.items() if identity}
+
+    def owner(self) -> str:
+        """The living processes of the run, for a message."""
+        alive = [f"{role} (pid {who.pid})" for role, who in self.processes().items() if who.alive]
+        return ", ".join(alive) or "a process that has not said its pid yet"
+
+    def put_away_end(self) -> None:
+        """Before a new segment: the last one's end is kept under `logs/`, and its stop request is over."""
+        self.stop_file.unlink(missing_ok=True)
+        if self.exit_file.exists():
+            self.exit_file.replace(self.logs / f"exit-{self.segments:04d}.json")
 
 
 def check_name(name: str) -> None:
@@ -127,8 +214,18 @@ def write_whole(path: Path, text: str) -> None:
     Path(name).replace(path)
 
 
-def _as_json(value: Any) -> str:
+def as_json(value: Any) -> str:
     return json.dumps(value, indent=2) + "\n"
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A small JSON object written by vlmft, or None when it is missing, torn or something else."""
+    try:
+        with path.open("rb") as file:
+            value = json.loads(file.read(_LARGEST_JSON))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _installed() -> dict[str, str]:

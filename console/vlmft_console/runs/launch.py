@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from vlmft_console.runs.command import Command
 from vlmft_console.runs.folder import RunFolder
 from vlmft_trainer.preset import Preset
 
 
-@dataclass(frozen=True)
-class Command:
-    """What to start: `argv` for exec, never for a shell, and the variables added to the environment."""
-
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
-
-    def __str__(self) -> str:
-        """The same as one line for a POSIX shell."""
-        words = [f"{key}={shlex.quote(value)}" for key, value in self.env.items()]
-        return " ".join([*words, shlex.join(self.argv)])
-
-
-def training_command(preset: Preset, folder: RunFolder, port: int, run_id: str | None = None) -> Command:
+def training_command(preset: Preset, folder: RunFolder, port: int) -> Command:
     """DeepSpeed's launcher with one rank for each GPU, training what `folder/preset.yaml` says.
 
     Args:
         preset: the resolved preset; only its `hardware` is looked at.
         folder: the run folder; its path is passed absolute, as the ranks may start elsewhere.
         port: TCP port for the ranks to find each other.
-        run_id: written into the event log; left to the trainer when None.
     """
     path = folder.path.absolute()
     argv = (
@@ -45,9 +29,9 @@ def training_command(preset: Preset, folder: RunFolder, port: int, run_id: str |
         f"--sft_config={path / 'preset.yaml'}",
         f"--output_dir={path}",
     )
-    env = {"VLMFT_RUN_ID": run_id} if run_id else {}
+    env: dict[str, str] = {}
     if preset.hardware.device == "cpu":
         # Several ranks share the cores: more threads than cores makes each of them wait for the others.
         threads = max(1, len(os.sched_getaffinity(0)) // preset.hardware.gpus)
-        env |= {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": str(threads)}
+        env = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": str(threads)}
     return Command(argv, env)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from vlmft_console.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISTAKE
-from vlmft_console.history.state import RunState
-from vlmft_trainer.events import EARLY_STOPPED, FAILED, FINISHED, STOPPED
+from vlmft_console.runs.family import RankEnd
+from vlmft_console.runs.ladder import StopRequest
+from vlmft_console.runs.processes import describe_exit
+from vlmft_trainer.events import EARLY_STOPPED, FAILED, FINISHED, STOPPED, Record
 
 CRASHED = "crashed"
 
@@ -22,32 +25,58 @@ class Verdict:
     exit_code: int
 
 
-def judge(state: RunState, launcher_status: int, alive: Sequence[int] = ()) -> Verdict:
-    """Success takes three witnesses: the launcher's exit 0, a `run_end` that says so, and nobody left alive.
+def judge(
+    run_end: Record | None,
+    launcher_status: int | None,
+    ends: Iterable[RankEnd] = (),
+    orphans: Sequence[int] = (),
+    request: StopRequest | None = None,
+) -> Verdict:
+    """Success takes three witnesses: the launcher's exit 0, a `run_end` that says so, and no rank left behind.
 
     Args:
-        state: everything the event log told.
-        launcher_status: exit status of DeepSpeed's runner; negative: the signal that killed it.
-        alive: processes of the run that outlived the launcher.
+        run_end: the log's last word, if it has one.
+        launcher_status: exit status of DeepSpeed's runner as `waitpid` gives it; None when it could not be ended.
+        ends: how each rank ended that did.
+        orphans: ranks that outlived the launcher.
+        request: the stop request that was carried out, if the run was going well until then.
     """
-    said = state.end["status"] if state.end else None
-    reason = str((state.end or {}).get("reason") or "")
-    if said in (FINISHED, EARLY_STOPPED, STOPPED) and launcher_status == 0 and not alive:
+    said = str(run_end["status"]) if run_end else None
+    reason = str((run_end or {}).get("reason") or "")
+    culprit = _culprit(ends, launcher_status)
+    if said in (FINISHED, EARLY_STOPPED, STOPPED) and launcher_status == 0 and not orphans and culprit is None:
         return Verdict(said, reason, EXIT_INTERRUPTED if said == STOPPED else 0)
     if said == FAILED:
-        return Verdict(FAILED, reason, EXIT_MISTAKE if launcher_status == EXIT_MISTAKE else EXIT_FAILED)
-    witnesses = [f"the launcher {_ended(launcher_status)}"]
+        mistake = launcher_status is not None and os.waitstatus_to_exitcode(launcher_status) == EXIT_MISTAKE
+        return Verdict(FAILED, reason or culprit or "", EXIT_MISTAKE if mistake else EXIT_FAILED)
+    if request is not None:
+        return Verdict(STOPPED, f"ended at once, without a checkpoint: {request.reason}", EXIT_INTERRUPTED)
+    witnesses = [culprit] if culprit else []
+    if launcher_status is None:
+        witnesses.append("the launcher could not be ended")
+    elif not culprit or launcher_status == 0:
+        witnesses.append(f"the launcher {describe_exit(launcher_status)}")
+    if orphans:
+        witnesses.append(f"it left ranks behind: {', '.join(map(str, orphans))}")
     if said is None:
         witnesses.append("the event log has no run_end")
-    if alive:
-        witnesses.append(f"processes {', '.join(map(str, alive))} were still alive")
     return Verdict(CRASHED if said is None else FAILED, "; ".join(witnesses), EXIT_FAILED)
 
 
-def _ended(status: int) -> str:
-    if status >= 0:
-        return f"exited with status {status}"
-    try:
-        return f"was killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was killed by signal {-status}"
+def _culprit(ends: Iterable[RankEnd], launcher_status: int | None) -> str | None:
+    """The first rank that died of itself, and of what."""
+    blamed = [end for end in ends if not end.signalled and not end.clean]
+    # One that vanished unseen is to blame only if the launcher says that a rank failed.
+    if not (launcher_status is None or os.waitstatus_to_exitcode(launcher_status) > 0):
+        blamed = [end for end in blamed if end.status is not None]
+    if not blamed:
+        return None
+    first = min(blamed, key=lambda end: end.order)
+    if first.status is not None:
+        return f"rank {first.rank} {describe_exit(first.status)}"
+    code = os.waitstatus_to_exitcode(launcher_status) if launcher_status is not None else 0
+    # DeepSpeed's launcher exits with minus the signal's number, of which a byte is left
+    killed = 256 - code in {number.value for number in signal.Signals}
+    return (
+        f"rank {first.rank} was killed by {signal.Signals(256 - code).name}" if killed else f"rank {first.rank} ended"
+    )

@@ -1,0 +1,294 @@
+"""`vlmft presets`: look at recipes, compare and check them, and exchange them with the guide's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from vlmft_trainer.preset import LoadedPreset, Preset
+
+app = typer.Typer(
+    help="List, show, compare, check, import and export presets.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+GUIDE_PRESETS = ("quick", "standard", "good", "best", "ultimate")
+"""What `compare` shows unasked: the guide's table, and its variant for the highest quality."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
+Name = Annotated[str, typer.Argument(help="A preset's name, or a YAML file.")]
+
+
+@app.command("list")
+def list_presets(json_output: Json = False) -> None:
+    """List every preset that can be named, and what it promises."""
+    from vlmft_console.commands.tables import add_row, new_table, print_table
+    from vlmft_console.paths import preset_folders
+    from vlmft_trainer.errors import VlmftError
+    from vlmft_trainer.preset import find_presets, load_preset
+
+    folders = preset_folders()
+    entries: list[dict[str, Any]] = []
+    for name, path in find_presets(folders).items():
+        try:
+            loaded = load_preset(path, folders)
+            about = loaded.preset.about
+            entry = {"summary": about.summary, "improvement": about.improvement, "time": about.time}
+            entries.append({"name": name, "path": str(path), "extends": loaded.extends, **entry})
+        except VlmftError as error:  # one broken file must not hide the others
+            entries.append({"name": name, "path": str(path), "error": str(error)})
+    if json_output:
+        _print_json(entries)
+        return
+    table = new_table("name", "for", "improvement", "time (8 GPUs)")
+    for entry in entries:
+        broken = str(entry.get("error", "")).partition("\n")[0]
+        summary = f"cannot be used: {broken}" if broken else entry["summary"]
+        add_row(table, entry["name"], summary, entry.get("improvement", ""), entry.get("time", ""))
+    print_table(table)
+
+
+@app.command()
+def show(name: Name, json_output: Json = False) -> None:
+    """Show every value of a preset and the reason for it; `*` marks what differs from the preset it extends."""
+    from vlmft_console.commands.tables import add_row, new_table, print_table
+    from vlmft_trainer.preset import changed
+
+    loaded = _load(name)
+    data = loaded.preset.model_dump(mode="json")
+    differing = changed(loaded)
+    if json_output:
+        origins = {key: str(where) for key, where in loaded.origins.items()}
+        entry = {"name": loaded.name, "path": str(loaded.path), "extends": loaded.extends}
+        _print_json({**entry, "changed": sorted(differing), "preset": data, "origins": origins})
+        return
+    about, reasons = data.pop("about"), data.pop("reasons")
+    _say(f"{loaded.name}: {about['summary']}")
+    _say(f"  {loaded.path}" + (f", extends {loaded.extends}" if loaded.extends else ""))
+    for label, text in (("improvement", about["improvement"]), ("time", about["time"])):
+        if text:
+            _say(f"  {label}: {text} (the guide's estimate)")
+    for task, (low, high) in about["expected"].items():
+        _say(f"  {task}: {f'{low:g}' if low == high else f'{low:g} to {high:g}'} % (the guide's estimate)")
+    table = new_table("", "value", "why")
+    for section, values in data.items():
+        add_row(table, section, "", "", style="bold")
+        for key, value in values.items():
+            mark = "*" if f"{section}.{key}" in differing else " "
+            add_row(table, f"{mark} {key}", _value(value), reasons.get(f"{section}.{key}", ""))
+    print_table(table)
+
+
+@app.command()
+def compare(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Presets or YAML files. [default: those of the guide]")
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """Compare presets side by side, as the guide's table does."""
+    from rich.console import Console
+
+    from vlmft_console.commands.tables import add_row, new_table, print_table
+
+    presets = [_load(name) for name in names or GUIDE_PRESETS]
+    rows = _comparison([loaded.preset for loaded in presets])
+    if json_output:
+        columns = [
+            {"name": loaded.name, **{label: values[place] for label, values, _ in rows}}
+            for place, loaded in enumerate(presets)
+        ]
+        _print_json(columns)
+        return
+    endless = "∞" if Console().encoding.lower().startswith("utf") else "all"
+    table = new_table("", *(loaded.name for loaded in presets))
+    for label, values, write in rows:
+        add_row(table, label, *(endless if value is None else write(value) for value in values))
+    print_table(table)
+
+
+@app.command()
+def validate(
+    paths: Annotated[list[str], typer.Argument(help="YAML files, or names of presets.")], json_output: Json = False
+) -> None:
+    """Check presets and say every mistake. Exit status: 0 when all can be used, else 2."""
+    import sys
+
+    from vlmft_console.errors import EXIT_MISTAKE
+    from vlmft_console.paths import preset_folders
+    from vlmft_console.sanitize import sanitize
+    from vlmft_trainer.errors import VlmftError
+    from vlmft_trainer.plan import make_plan
+    from vlmft_trainer.preset import load_preset
+
+    results: list[dict[str, Any]] = []
+    for path in paths:
+        errors: list[str] = []
+        try:
+            loaded = load_preset(path, preset_folders())
+        except VlmftError as error:
+            errors = str(error).splitlines()
+        else:
+            try:
+                make_plan(loaded.preset)
+            except VlmftError as error:
+                errors = [f"{loaded.path}: {line}" for line in str(error).splitlines()]
+        results.append({"path": path, "ok": not errors, "errors": errors})
+        if not json_output:
+            for line in errors:
+                print(sanitize(line), file=sys.stderr)
+            if not errors:
+                _say(f"{path}: ok")
+    if json_output:
+        _print_json(results)
+    if not all(result["ok"] for result in results):
+        raise typer.Exit(EXIT_MISTAKE)
+
+
+@app.command("import")
+def import_json(
+    file: Annotated[Path, typer.Argument(help="A JSON file as in the guide, such as sft_config_best.json.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="YAML file to write.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Save under this name among your presets: `vlmft plan NAME` finds it.")
+    ] = None,
+    gpus: Annotated[int, typer.Option("--gpus", min=1, help="GPUs that the file's batch size was meant for.")] = 8,
+    force: Force = False,
+) -> None:
+    """Turn the guide's JSON into a preset: on standard output, in a file, or among your own presets."""
+    from vlmft_console.errors import shown_once
+    from vlmft_console.paths import own_presets
+    from vlmft_trainer.errors import PresetError
+    from vlmft_trainer.preset.dump import dump_yaml
+    from vlmft_trainer.preset.guide_json import load_sft_config, read_guide_json
+    from vlmft_trainer.preset.load import NAME
+
+    with shown_once():
+        if name is not None and output is not None:
+            raise PresetError("--name and --output are both given", "keep one of them")
+        if name is not None and (not NAME.fullmatch(name) or name in (".", "..")):
+            raise PresetError(f"--name {name!r}: not a name", "use 1 to 64 letters, digits, '.', '_' and '-'")
+        if file.suffix != ".json":
+            raise PresetError(f"{file}: not a .json file", "YAML presets need no import")
+        config = read_guide_json(file, gpus)
+        load_sft_config(file, gpus=gpus)  # checks the values
+        about = {"summary": f"Imported from {file.name}"}
+        text = dump_yaml({"about": about, **config.sections})
+        target = own_presets() / f"{name}.yaml" if name else output
+        if target is not None:
+            _write(target, text, force)
+    for note in config.notes:
+        _say(f"note: {note}", err=True)
+    _say(f"written: {target}" if target is not None else text.rstrip())
+
+
+@app.command()
+def export(
+    name: Name,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="JSON file to write.")] = None,
+    force: Force = False,
+) -> None:
+    """Write a preset as the guide's JSON; the options that it cannot hold are printed on standard error."""
+    import shlex
+
+    from vlmft_console.errors import shown_once
+    from vlmft_trainer.preset.guide_json import guide_arguments, to_guide_json
+
+    loaded = _load(name)
+    text = to_guide_json(loaded.preset)
+    if output is not None:
+        with shown_once():
+            _write(output, text, force)
+    _say(f"note: not in the JSON: {shlex.join(guide_arguments(loaded.preset))}", err=True)
+    _say(f"written: {output}" if output is not None else text.rstrip())
+
+
+def _comparison(presets: list[Preset]) -> list[tuple[str, list[Any], Callable[[Any], str]]]:
+    """Rows of the comparison: label, raw values, how to write one."""
+    rows: list[tuple[str, list[Any], Callable[[Any], str]]] = [
+        ("Epochs", [p.training.epochs for p in presets], "{:g}".format),
+        ("Learning Rate", [p.training.learning_rate for p in presets], _scientific),
+        ("Scheduler", [p.training.scheduler for p in presets], str),
+        ("Warmup", [p.training.warmup_ratio for p in presets], lambda value: f"{100 * value:g}%"),
+        ("Weight Decay", [p.training.weight_decay for p in presets], str),
+        ("Eval Steps", [p.evaluation.eval_steps for p in presets], str),
+        ("Save Limit", [p.checkpoints.save_total_limit for p in presets], str),
+        ("Auto Best", [p.checkpoints.load_best_model_at_end for p in presets], _value),
+        ("Dataloader Workers", [p.data.workers for p in presets], str),
+    ]
+    lora: list[tuple[str, list[Any], Callable[[Any], str]]] = [
+        ("LoRA Rank", [p.lora.r for p in presets], str),
+        ("LoRA Alpha", [p.lora.alpha for p in presets], str),
+        ("LoRA Modules", [p.lora.target_modules for p in presets], lambda names: " ".join(names)),
+    ]
+    rows += [row for row in lora if any(value != row[1][0] for value in row[1])]
+    return [
+        *rows,
+        ("Expected Improvement", [p.about.improvement for p in presets], str),
+        ("Training Time (8 GPUs)", [p.about.time for p in presets], str),
+    ]
+
+
+def _scientific(value: float) -> str:
+    """4e-05 as people write it: 4e-5."""
+    mantissa, _, exponent = f"{value:e}".partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def _value(value: Any) -> str:
+    """A value in one cell."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_value(item) for item in value)
+    if isinstance(value, dict):
+        return " ".join(_value(item) for item in value.values())
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _load(name: str) -> LoadedPreset:
+    from vlmft_console.errors import shown_once
+    from vlmft_console.paths import preset_folders
+    from vlmft_trainer.preset import load_preset
+
+    with shown_once():
+        return load_preset(name, preset_folders())
+
+
+def _write(path: Path, text: str, force: bool) -> None:
+    """Write the whole file or nothing.
+
+    Raises:
+        PresetError: the file is there and may not be replaced, or the folder cannot be written to.
+    """
+    from vlmft_console.runs.folder import write_whole
+    from vlmft_trainer.errors import PresetError
+
+    if path.exists() and not path.is_file():
+        raise PresetError(f"{path}: not a regular file", "name another file")
+    if path.exists() and not force:
+        raise PresetError(f"{path}: exists already", "pass --force to replace it")
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        raise PresetError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    typer.echo(json.dumps(value, indent=2))
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    from vlmft_console.sanitize import sanitize
+
+    typer.echo(sanitize(text), err=err)

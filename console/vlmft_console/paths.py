@@ -1,0 +1,40 @@
+"""Where vlmft looks for things on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+_CHECKOUT = _PACKAGE.parents[1]
+
+
+def preset_folders() -> list[Path]:
+    """Folders with presets; the first that has a name wins.
+
+    `presets/` here, then the user's own (`~/.config/vlmft/presets` on Linux), then the shipped ones: the checkout's
+    when running from one, else those in the installed package.
+    """
+    import platformdirs
+
+    checkout = _CHECKOUT / "presets"
+    from_checkout = (_CHECKOUT / "pyproject.toml").is_file() and (checkout / "best.yaml").is_file()
+    shipped = checkout if from_checkout else _PACKAGE / "presets"
+    user = Path(platformdirs.user_config_dir("vlmft")) / "presets"
+    folders: list[Path] = []
+    for folder in (Path("presets"), user, shipped):
+        if folder.resolve() not in [known.resolve() for known in folders]:
+            folders.append(folder)
+    return folders
+
+
+def own_presets() -> Path:
+    """Where a person's new presets go: `presets/` here if there is one, else the folder in the user's configuration,
+    which is made."""
+    import platformdirs
+
+    here = Path("presets")
+    if here.is_dir():
+        return here
+    folder = Path(platformdirs.user_config_dir("vlmft")) / "presets"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

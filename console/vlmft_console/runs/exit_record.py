@@ -1,0 +1,50 @@
+"""`exit.json`: how a run ended. Written once, whole, and even on a full disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+
+from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.verdict import Verdict
+
+_RESERVED = 16384
+
+
+class ExitFile:
+    """Takes its disk space at the start of the run, when there is some.
+
+    Raises:
+        OSError: the folder cannot be written, or has no space for a few kilobytes.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._reserve = folder.path / ".exit.reserve"
+        with self._reserve.open("wb") as file:
+            file.write(b" " * _RESERVED)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def write(self, verdict: Verdict, survivors: Sequence[int]) -> None:
+        """Say how it ended.
+
+        Args:
+            verdict: what the witnesses add up to.
+            survivors: processes that not even KILL could end; they may hold a GPU.
+        """
+        record = {
+            "status": verdict.status,
+            "reason": verdict.reason[:4096],
+            "exit_code": verdict.exit_code,
+            "survivors": list(survivors[:256]),
+            "t": time.time(),
+        }
+        # Overwritten in place, blanks and all: this needs no space that could be missing by now.
+        with self._reserve.open("r+b") as file:
+            file.write(json.dumps(record).encode().ljust(_RESERVED - 1) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._reserve.replace(self._folder.exit_file)

@@ -1,0 +1,141 @@
+"""All processes of one start of a run: the launcher, the ranks, and whatever else they started."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vlmft_console.runs import processes
+from vlmft_console.runs.processes import Identity
+
+RESCAN_SECONDS = 5.0
+"""How often all processes of the machine are looked through; in between only the known ones are."""
+
+
+@dataclass(frozen=True)
+class RankEnd:
+    """How one rank ended.
+
+    Attributes:
+        rank: its number.
+        order: 0 for the first rank that ended.
+        status: as `waitpid` gives it; None when somebody else reaped the process unseen.
+        signalled: whether the supervisor had already signalled the ranks.
+    """
+
+    rank: int
+    order: int
+    status: int | None
+    signalled: bool
+
+    @property
+    def clean(self) -> bool:
+        return self.status == 0
+
+
+class Family:
+    """The processes below the calling process, which must be their subreaper.
+
+    Args:
+        argv: what to start, never through a shell.
+        env: the whole environment of the launcher.
+        log: file that its output is appended to.
+
+    Raises:
+        OSError: the launcher cannot be started.
+    """
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+        pid = os.posix_spawn(
+            argv[0],
+            list(argv),
+            env,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+        seen = processes.look(pid)
+        assert seen is not None, "a child that was not waited for is there, if only as a zombie"
+        self.launcher = seen.identity
+        self.launcher_status: int | None = None
+        """Exit status of the launcher as `waitpid` gives it, once it ended."""
+        self.ranks: dict[int, Identity] = {}
+        self.ends: dict[int, RankEnd] = {}
+        self._others: list[Identity] = []
+        self._scanned = -RESCAN_SECONDS
+
+    def observe(self, *, signalled: bool) -> bool:
+        """Take in who came and who went.
+
+        Args:
+            signalled: whether the supervisor has signalled the ranks; noted with those that end now.
+
+        Returns:
+            True when there are new ranks.
+        """
+        self._look_at_ranks(signalled)  # before reaping: a zombie still tells how it died
+        self._reap(signalled)
+        settled = self.ranks and self.launcher_status is None
+        if not settled or time.monotonic() - self._scanned > RESCAN_SECONDS:
+            return self._scan()
+        return False
+
+    def living_ranks(self) -> list[Identity]:
+        return [identity for identity in self.ranks.values() if identity.alive]
+
+    def living(self) -> list[Identity]:
+        """Every process of the run but the launcher that is alive, as of the last scan."""
+        return [*self.living_ranks(), *(identity for identity in self._others if identity.alive)]
+
+    def _look_at_ranks(self, signalled: bool) -> None:
+        for rank, identity in self.ranks.items():
+            if rank not in self.ends:
+                seen = processes.look(identity.pid)
+                if seen is None or seen.identity != identity:
+                    self._note_end(rank, None, signalled)
+                elif seen.zombie:
+                    self._note_end(rank, seen.exit_status, signalled)
+
+    def _reap(self, signalled: bool) -> None:
+        by_pid = {identity.pid: rank for rank, identity in self.ranks.items()}
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.launcher.pid:
+                self.launcher_status = status
+            elif pid in by_pid:  # orphaned by its launcher and adopted
+                self._note_end(by_pid[pid], status, signalled)
+
+    def _note_end(self, rank: int, status: int | None, signalled: bool) -> None:
+        known = self.ends.get(rank)
+        if known is None:
+            self.ends[rank] = RankEnd(rank, len(self.ends), status, signalled)
+        elif known.status is None:
+            self.ends[rank] = replace(known, status=status)
+
+    def _scan(self) -> bool:
+        self._scanned = time.monotonic()
+        family = [seen for seen in processes.descendants(os.getpid()) if not seen.zombie]
+        ranked: set[int] = set()
+        found = dict(self.ranks)
+        for seen in family:  # parents come first
+            rank = processes.rank_of(seen.identity.pid)
+            if rank is not None:
+                ranked.add(seen.identity.pid)
+                if seen.parent not in ranked:  # a rank's own children inherit its RANK
+                    found.setdefault(rank, seen.identity)
+        ranks = {*found.values(), self.launcher}
+        self._others = [seen.identity for seen in family if seen.identity not in ranks]
+        new = found != self.ranks
+        self.ranks = found
+        return new

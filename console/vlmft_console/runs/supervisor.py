@@ -1,0 +1,162 @@
+"""The supervisor, one a run: starts the launcher, watches every process, carries out a stop, says how it ended.
+
+Started as `python -m vlmft_console.runs.supervisor FOLDER` in a session of its own with files for its output, so that
+whoever started it may die, hang up or be started again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from vlmft_console.errors import EXIT_BUSY
+from vlmft_console.history.tail import Tail
+from vlmft_console.runs import processes
+from vlmft_console.runs.exit_record import ExitFile
+from vlmft_console.runs.family import Family
+from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.ladder import StopRequest, due
+from vlmft_console.runs.locks import acquire, held
+from vlmft_console.runs.verdict import judge
+from vlmft_trainer.events import RUN_END, Record
+
+POLL_SECONDS = 0.2
+LEFTOVER_SECONDS = 2.0
+"""How long processes may outlive the launcher before they count as orphans and are killed."""
+KILL_SECONDS = 10.0
+"""How long killed processes are waited for before they are named as survivors."""
+
+_OF_A_RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+class Supervisor:
+    """Watches one start of one run.
+
+    Args:
+        folder: the run folder, locked by the caller.
+        argv: the launcher's command.
+        env: variables added to this process's environment for it.
+
+    Raises:
+        OSError: the launcher cannot be started, or the folder cannot be written.
+    """
+
+    def __init__(self, folder: RunFolder, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._exit_file = ExitFile(folder)
+        self._tail = Tail(folder.events_file(folder.segments + 1))
+        # A variable RANK of our own (inside a Slurm task, say) would make every process look like a rank.
+        inherited = {key: value for key, value in os.environ.items() if key not in _OF_A_RANK}
+        log = folder.logs / f"training_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
+        self._family = Family(argv, {**inherited, **env}, log)
+        self._run_end: Record | None = None
+        self._terminated_by: signal.Signals | None = None
+        self._request: StopRequest | None = None
+        self._termed = False
+        self._orphans: tuple[int, ...] = ()
+        # Monotonic times, each set once: a stop was asked for in its present form; a rank or the launcher died of
+        # itself; the launcher was gone; KILL was first sent.
+        self._asked_at: float | None = None
+        self._failed_at: float | None = None
+        self._left_at: float | None = None
+        self._killed_at: float | None = None
+
+    def run(self) -> int:
+        """Stay until nothing of the run is alive or can be killed. Returns the run's exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        self._folder.write_processes(self._family.launcher, self._family.ranks)
+        while True:
+            if self._family.observe(signalled=self._termed or self._killed_at is not None):
+                self._folder.write_processes(self._family.launcher, self._family.ranks)
+            self._read_log()
+            now = time.monotonic()
+            if self._family.launcher_status is not None:
+                self._left_at = self._left_at or now
+                if not self._family.living():
+                    break
+            self._notice_failure(now)
+            self._act(now)
+            if self._killed_at is not None and now - self._killed_at > KILL_SECONDS:
+                break
+            time.sleep(POLL_SECONDS)
+        self._read_log()
+        verdict = judge(
+            self._run_end,
+            self._family.launcher_status,
+            self._family.ends.values(),
+            self._orphans,
+            self._request if self._failed_at is None else None,
+        )
+        self._exit_file.write(verdict, [identity.pid for identity in self._family.living()])
+        return verdict.exit_code
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._terminated_by = signal.Signals(number)
+
+    def _read_log(self) -> None:
+        for record in self._tail.read():
+            if record["event"] == RUN_END:
+                self._run_end = record
+
+    def _notice_failure(self, now: float) -> None:
+        """A death that nobody asked for: of a rank, or of the launcher while ranks live."""
+        if self._failed_at is not None or self._termed:
+            return
+        died = any(end.status not in (0, None) for end in self._family.ends.values())
+        if self._left_at is not None and now - self._left_at > LEFTOVER_SECONDS:
+            self._orphans = tuple(identity.pid for identity in self._family.living_ranks())
+            died = True
+        if died or self._family.launcher_status not in (0, None):
+            self._failed_at = now
+
+    def _act(self, now: float) -> None:
+        """Send what the ladder says is due: TERM once and to the ranks, KILL to everything and again."""
+        if self._terminated_by is not None and self._folder.stop_request() is None:
+            self._folder.request_stop(StopRequest(f"the supervisor got {self._terminated_by.name}"))
+        request = self._folder.stop_request()
+        if request is not None and (self._request is None or request.now != self._request.now):
+            self._request, self._asked_at = request, now
+        number = due(
+            self._request,
+            None if self._asked_at is None else now - self._asked_at,
+            None if self._failed_at is None else now - self._failed_at,
+        )
+        if number is signal.SIGTERM and not self._termed:
+            self._termed = True
+            processes.send_all(self._family.living_ranks(), number)
+        elif number is signal.SIGKILL:
+            self._killed_at = self._killed_at or now
+            # ranks first: their launcher would otherwise report them as its own doing
+            processes.send_all([*self._family.living(), self._family.launcher], number)
+
+
+def supervise(folder: RunFolder) -> int:
+    """Take the run's lock and run what its `run.json` says.
+
+    Returns:
+        The run's exit code, or `EXIT_BUSY` with a line on stderr when the run has an owner or living ranks.
+    """
+    os.umask(0o077)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    lock = acquire(folder.lock)
+    if lock is None:
+        print(f"{folder.path} is run by another supervisor: {folder.owner()}", file=sys.stderr)
+        return EXIT_BUSY
+    if held(folder.ranks_lock):
+        print(f"{folder.path} has living ranks of an earlier start: {folder.owner()}", file=sys.stderr)
+        return EXIT_BUSY
+    processes.become_subreaper()
+    folder.put_away_end()
+    command = folder.command()
+    return Supervisor(folder, command.argv, command.env).run()
+
+
+if __name__ == "__main__":
+    sys.exit(supervise(RunFolder(Path(sys.argv[1]))))

@@ -1,0 +1,92 @@
+"""Stand-ins for DeepSpeed's runner, its launcher and the ranks, with the manners measured of the real ones.
+
+    python standin.py runner FOLDER RANKS [--steps N] [--step-s S] [--save-s S] [--deaf]
+
+The runner exits 0 when its launcher is killed. The launcher looks at its ranks now and then and, once one failed, ends
+the others one after another. The ranks look for `stop.json` at step boundaries and save for a while before they end;
+deaf ones neither look nor listen. Rank 0 writes a real event log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("role", choices=["runner", "launcher", "rank"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("ranks", type=int)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--step-s", type=float, default=0.05)
+    parser.add_argument("--save-s", type=float, default=0.0)
+    parser.add_argument("--deaf", action="store_true")
+    args = parser.parse_args()
+    return {"runner": runner, "launcher": launcher, "rank": rank}[args.role](args)
+
+
+def again(role: str) -> list[str]:
+    return [sys.executable, __file__, role, *sys.argv[2:]]
+
+
+def runner(args: argparse.Namespace) -> int:
+    status = subprocess.call(again("launcher"))
+    return max(status, 0)
+
+
+def launcher(args: argparse.Namespace) -> int:
+    ranks = [subprocess.Popen(again("rank"), env={**os.environ, "RANK": str(number)}) for number in range(args.ranks)]
+    while any(rank.poll() is None for rank in ranks):
+        failed = next((rank.returncode for rank in ranks if rank.poll()), None)
+        if failed is not None:
+            for rank in ranks:
+                rank.terminate()
+                rank.wait()
+            sys.exit(failed)
+        time.sleep(0.5)
+    return next((rank.returncode for rank in ranks if rank.returncode), 0)
+
+
+def rank(args: argparse.Namespace) -> int:
+    lock = os.open(args.folder / "ranks.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    told = []
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if args.deaf else lambda number, frame: told.append(number))
+    log = None
+    if os.environ["RANK"] == "0":
+        from vlmft_trainer.events import EventWriter
+
+        segment = len(list((args.folder / "logs").glob("events-*.jsonl"))) + 1
+        log = EventWriter(args.folder / "logs" / f"events-{segment:04d}.jsonl")
+        log.write("run_start", run_id=os.environ.get("VLMFT_RUN_ID", ""), segment=segment)
+        log.write(
+            "plan",
+            total_steps=args.steps,
+            steps_per_epoch=args.steps,
+            warmup_steps=0,
+            peak_lr=1e-4,
+            scheduler="constant",
+        )
+    status = "finished"
+    for step in range(1, args.steps + 1):
+        time.sleep(args.step_s)
+        if log:
+            log.write("step", step=step, epoch=step / args.steps, loss=1 / step, lr=1e-4, grad_norm=0.5)
+        if not args.deaf and (told or (args.folder / "stop.json").exists()):
+            status = "stopped"
+            break
+    time.sleep(args.save_s)
+    if log:
+        log.write("run_end", status=status, reason="asked to" if status == "stopped" else "")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
