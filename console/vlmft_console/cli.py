@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vlmft_console.commands import presets
+from vlmft_console.commands import presets, steer, watch
 from vlmft_console.commands.plan import plan
 from vlmft_console.commands.run import run
 
@@ -20,6 +20,8 @@ app = typer.Typer(
 app.add_typer(presets.app, name="presets")
 app.command("plan")(plan)
 app.command("run")(run)
+for command in (watch.runs, watch.status, watch.attach, watch.logs, steer.stop, steer.rm):
+    app.command()(command)
 
 
 def _version(wanted: bool) -> None:

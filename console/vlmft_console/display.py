@@ -118,7 +118,9 @@ def event_line(record: Record) -> str:
             f" {record['warmup_steps']:,} of warm-up, peak learning rate {_number(record['peak_lr'])}"
         )
     if event == events.EVAL:
-        parts = [f"eval at step {record['step']:,}: loss {_number(record['eval_loss'])}"]
+        parts = []
+        if record["eval_loss"] is not None or "eval_loss" in record.get("nonfinite", ()):
+            parts.append(f"loss {_number(record['eval_loss'])}")
         accuracy = record.get("token_accuracy")
         if isinstance(accuracy, float):
             parts.append(f"token accuracy {accuracy:.1%}")
@@ -126,7 +128,7 @@ def event_line(record: Record) -> str:
             if isinstance(metrics, dict):
                 found = (metrics.get("relaxed_accuracy"), metrics.get("accuracy"))
                 parts += [f"{task} {value:.1%}" for value in found if isinstance(value, float)]
-        return ", ".join(parts)
+        return f"eval at step {record['step']:,}: {', '.join(parts)}"
     if event == events.CHECKPOINT:
         return f"checkpoint at step {record['step']:,}: {record['path']}"
     if event == events.NOTE:

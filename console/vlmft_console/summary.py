@@ -58,7 +58,7 @@ def lr_deviation(state: RunState) -> float | None:
 
     def planned(step: int) -> float:
         return learning_rate(
-            step,
+            step - 1,  # a step is made at the rate that the scheduler had after the one before
             total_steps=plan["total_steps"],
             warmup_steps=plan["warmup_steps"],
             peak=plan["peak_lr"],

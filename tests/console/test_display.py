@@ -58,7 +58,13 @@ def test_json_output_is_one_event_a_line(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_loss_that_is_not_finite_reads_nan() -> None:
-    assert "loss nan" in event_line(record("eval", step=1, epoch=1.0, eval_loss=None))
+    assert "loss nan" in event_line(record("eval", step=1, epoch=1.0, eval_loss=None, nonfinite=["eval_loss"]))
+
+
+def test_an_eval_that_measured_no_loss_shows_none() -> None:
+    scores = {"chartqa": {"relaxed_accuracy": 0.25, "n": 4}}
+    line = event_line(record("eval", step=0, epoch=0.0, eval_loss=None, tasks=scores))
+    assert line == "eval at step 0: chartqa 25.0%"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (59.4, "59 s"), (725, "12:05"), (11045, "3:04:05")])

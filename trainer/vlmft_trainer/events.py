@@ -97,9 +97,7 @@ class EventWriter:
             True once the kernel has the whole record (it then survives the death of this process).
         """
         with self._lock:
-            if self.lost and self._append(
-                NOTE, {"message": f"{self.lost} event records were lost: disk error"}
-            ):
+            if self.lost and self._append(NOTE, {"message": f"{self.lost} event records were lost: disk error"}):
                 self.lost = 0
             if not self._append(event, fields):
                 self.lost += 1
@@ -137,9 +135,7 @@ class EventWriter:
         with self._lock:
             if self._fd < 0:
                 return
-            with contextlib.suppress(
-                OSError
-            ):  # nothing is left to do about it, and the run's end must not fail
+            with contextlib.suppress(OSError):  # nothing is left to do about it, and the run's end must not fail
                 os.fdatasync(self._fd)
             os.close(self._fd)
             self._fd = -1

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from vlmft_trainer.preset import Preset
 
 
+NEWEST_RUNS = 50
+"""Earlier runs looked at for a measured speed."""
+
+
 def plan(
     preset: Annotated[str, typer.Argument(help="A preset's name, or a YAML file.")],
     gpus: Annotated[
@@ -35,12 +39,13 @@ def plan(
     from vlmft_console.errors import shown_once
     from vlmft_console.paths import preset_folders
     from vlmft_console.sanitize import sanitize
-    from vlmft_trainer.plan import make_plan
+    from vlmft_trainer.plan import make_plan, with_gpus
     from vlmft_trainer.preset import load_preset
 
     with shown_once():
         loaded = load_preset(preset, preset_folders(), overrides or [])
-        result = make_plan(loaded.preset, gpus=gpus, samples=samples)
+        speed, measured_in = measured_speed(with_gpus(loaded.preset, gpus)[0] if gpus else loaded.preset)
+        result = make_plan(loaded.preset, gpus=gpus, samples=samples, samples_per_s=speed, measured_in=measured_in)
     if json_output:
         typer.echo(json.dumps({"preset": loaded.name, **result.to_dict()}, indent=2))
         return
@@ -53,6 +58,42 @@ def plan(
     for kind, texts in (("note", result.notes), ("warning", result.warnings)):
         for text in texts:
             typer.echo(sanitize(f"{kind}: {text}"))
+
+
+def measured_speed(preset: Preset) -> tuple[float | None, str]:
+    """Samples per second of the newest run on this machine that computes the same, and the run's name in words.
+
+    The median over its steps, evals and start-up not counted; None where there is no such run.
+    """
+    from itertools import islice
+    from statistics import median
+
+    from vlmft_console.history.tail import RunTail
+    from vlmft_console.runs.registry import all_runs
+    from vlmft_trainer import events
+    from vlmft_trainer.errors import VlmftError
+    from vlmft_trainer.preset import load_preset
+
+    for folder in islice(all_runs(), NEWEST_RUNS):
+        try:
+            if _work(load_preset(folder.preset_file).preset) != _work(preset):
+                continue
+            records = RunTail(folder.logs).read()
+        except (VlmftError, OSError):  # a run that cannot be read has nothing to say here
+            continue
+        speeds = [record.get("samples_per_s") for record in records if record["event"] == events.STEP]
+        measured = [speed for speed in speeds if isinstance(speed, int | float) and speed > 0]
+        if measured:
+            return median(measured), f"run {folder.name}"
+    return None, ""
+
+
+def _work(preset: Preset) -> object:
+    """What decides how long a sample takes."""
+    data, training = preset.data, preset.training
+    shape = data.max_length, data.max_pixels, training.micro_batch, training.gradient_checkpointing
+    sources = sorted((source.task, source.path) for source in data.sources)
+    return preset.model, preset.lora, preset.hardware, shape, sources
 
 
 def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:

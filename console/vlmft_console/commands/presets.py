@@ -166,7 +166,7 @@ def import_json(
     from vlmft_console.paths import own_presets
     from vlmft_trainer.errors import PresetError
     from vlmft_trainer.preset.dump import dump_yaml
-    from vlmft_trainer.preset.guide_json import load_sft_config, read_guide_json
+    from vlmft_trainer.preset.guide_json import from_guide_json, load_sft_config
     from vlmft_trainer.preset.load import NAME
 
     with shown_once():
@@ -176,7 +176,7 @@ def import_json(
             raise PresetError(f"--name {name!r}: not a name", "use 1 to 64 letters, digits, '.', '_' and '-'")
         if file.suffix != ".json":
             raise PresetError(f"{file}: not a .json file", "YAML presets need no import")
-        config = read_guide_json(file, gpus)
+        config = from_guide_json(file, gpus)
         load_sft_config(file, gpus=gpus)  # checks the values
         about = {"summary": f"Imported from {file.name}"}
         text = dump_yaml({"about": about, **config.sections})

@@ -36,13 +36,12 @@ def run(
     Exit status: 0 finished (or stopped early by its own rules), 130 stopped on request with a checkpoint, 1 failed or
     crashed, 2 a mistake to mend in the preset, the options, the data or the model: nothing was started.
     """
-    import time
-
     from vlmft_console.errors import shown_once
     from vlmft_console.paths import preset_folders
     from vlmft_console.runs.folder import RunFolder, check_name, default_name
     from vlmft_console.runs.launch import training_command
     from vlmft_console.runs.preflight import check_machine, free_port
+    from vlmft_console.runs.registry import remember
     from vlmft_console.runs.start import start_supervisor
     from vlmft_trainer.plan import make_plan, with_gpus
     from vlmft_trainer.preset import dump_preset, load_preset
@@ -60,18 +59,24 @@ def run(
         check_machine(settled)
         folder = RunFolder.create(output_root, name)
         folder.write_run(preset_name=loaded.name, preset_text=dump_preset(settled), command=command)
-        began = time.monotonic()
+        remember(output_root)
         start_supervisor(folder)
     if detach:
         typer.echo(f"{name} runs in {folder.path}")
         return
-    _show(folder, began, [note, *plan.warnings], json_output)
+    show(folder, [note, *plan.warnings], json_output, steer=True)
 
 
-def _show(folder: RunFolder, began: float, notes: list[str], json_output: bool) -> None:
-    """Follow the run to its end, print what it came to, and exit accordingly."""
+def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool) -> None:
+    """Follow a run to its end, print what it came to, and exit with its exit code.
+
+    Args:
+        folder: the run folder.
+        notes: lines shown first; empty ones are not.
+        json_output: print events and figures as JSON.
+        steer: whether the run was started here, so that Ctrl-C stops it and a start that failed leaves nothing.
+    """
     import shutil
-    import time
 
     import orjson
 
@@ -87,11 +92,13 @@ def _show(folder: RunFolder, began: float, notes: list[str], json_output: bool) 
             if line:
                 display.say(f"note: {line}")
         display.say(f"{folder.name}: everything is kept in {folder.path}")
-        status = follow(folder, state, display, steer=True)
+        status = follow(folder, state, display, steer=steer)
     finally:
         display.close()
-    assert status is not None, "who steers stays to the end"
-    if status.exit_code == EXIT_MISTAKE and state.plan is None:
+    if status is None:
+        typer.echo(f"{folder.name} goes on; come back with: vlmft attach {folder.name}", err=json_output)
+        return
+    if steer and status.exit_code == EXIT_MISTAKE and state.plan is None:
         with shown_once():
             shutil.rmtree(folder.path)  # it was made a moment ago, for a run that never began
             raise RunFolderError(status.reason)
@@ -99,7 +106,7 @@ def _show(folder: RunFolder, began: float, notes: list[str], json_output: bool) 
     if json_output:
         typer.echo(orjson.dumps({"event": "summary", **figures}).decode())
     else:
-        typer.echo("\n".join(summary_lines(figures, time.monotonic() - began)))
+        typer.echo("\n".join(summary_lines(figures, state.seconds)))
         if status.exit_code not in (0, EXIT_INTERRUPTED):
             typer.echo(f"  log            {folder.training_log}", err=True)
     raise typer.Exit(status.exit_code)

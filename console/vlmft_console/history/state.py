@@ -45,6 +45,7 @@ class RunState:
     """`run_end`, once the run has said how it ended."""
     newer_version: int | None = None
     """The log's version, when it is newer than this program understands."""
+    _last_mono: float | None = None
     _times: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_WINDOW))
 
     def apply(self, record: Record) -> None:
@@ -52,6 +53,8 @@ class RunState:
         if record["v"] > events.VERSION:
             self.newer_version = record["v"]
         self.last_seen = record["t"]
+        mono = record.get("mono")
+        self._last_mono = float(mono) if isinstance(mono, int | float) else None
         event = record["event"]
         if event == events.RUN_START:
             self.start, self.end = record, None
@@ -79,6 +82,12 @@ class RunState:
             if self._times and mono < self._times[-1][1]:
                 self._times.clear()  # another boot: this clock began anew
             self._times.append((record["step"], mono))
+
+    @property
+    def seconds(self) -> float:
+        """From the latest start to the latest event, by the clock that no one can set."""
+        began, ended = (self.start or {}).get("mono"), self._last_mono
+        return ended - began if isinstance(began, float) and ended is not None and ended > began else 0.0
 
     @property
     def step(self) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -85,6 +87,19 @@ class Family:
         if not settled or time.monotonic() - self._scanned > RESCAN_SECONDS:
             return self._scan()
         return False
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but wake at once when a rank dies: until its launcher has reaped it, it still tells how it died."""
+        poll = select.poll()
+        descriptors = []
+        for rank, identity in self.ranks.items():
+            if rank not in self.ends:
+                with contextlib.suppress(OSError):
+                    descriptors.append(os.pidfd_open(identity.pid))
+                    poll.register(descriptors[-1], select.POLLIN)
+        poll.poll(1000 * seconds)
+        for descriptor in descriptors:
+            os.close(descriptor)
 
     def living_ranks(self) -> list[Identity]:
         return [identity for identity in self.ranks.values() if identity.alive]

@@ -85,7 +85,7 @@ class Supervisor:
             self._act(now)
             if self._killed_at is not None and now - self._killed_at > KILL_SECONDS:
                 break
-            time.sleep(POLL_SECONDS)
+            self._family.wait(POLL_SECONDS)
         self._read_log()
         verdict = judge(
             self._run_end,

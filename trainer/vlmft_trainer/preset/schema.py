@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import math
+import difflib
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
@@ -207,7 +207,9 @@ class Preset(Section):
         known = {f"{name}.{key}" for name, section in self._sections() for key in type(section).model_fields}
         for key in self.reasons:
             if key not in known:
-                raise ValueError(f"reasons.{key}: no such parameter")
+                near = difflib.get_close_matches(key, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else "remove it"
+                raise ValueError(f"reasons.{key}: no such parameter ({hint})")
         return self
 
     def _sections(self) -> list[tuple[str, Section]]:
@@ -218,15 +220,3 @@ class Preset(Section):
     def accumulation(self) -> int:
         """Micro-batches for each optimizer step on each GPU."""
         return self.training.effective_batch // (self.training.micro_batch * self.hardware.gpus)
-
-
-def optimizer_steps(samples: int, effective_batch: int, epochs: float) -> tuple[int, int]:
-    """Optimizer steps for each epoch and in all, as the training loop counts them (a last partial batch counts).
-
-    Raises:
-        ValueError: if there are no samples.
-    """
-    if samples < 1:
-        raise ValueError("no training samples")
-    per_epoch = math.ceil(samples / effective_batch)
-    return per_epoch, math.ceil(per_epoch * epochs)

@@ -1,0 +1,80 @@
+"""Commands that change what a run does: `stop`, `rm`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vlmft_console.commands.watch import Run
+
+
+def stop(
+    name: Run,
+    now: Annotated[bool, typer.Option("--now", help="End the ranks without a checkpoint.")] = False,
+    patience: Annotated[
+        float, typer.Option("--patience", min=0, metavar="SECONDS", help="How long the ranks get for the checkpoint.")
+    ] = 600.0,
+    wait: Annotated[bool, typer.Option(help="Wait for the end, counting down.")] = True,
+) -> None:
+    """Stop a run: a checkpoint at the next step boundary, then the end.
+
+    Ranks that have not ended when the patience is over get TERM, and KILL 60 s later. Ctrl-C stops waiting, not the
+    stop.
+
+    Exit status: 0 when it has stopped (or goes on stopping, with --no-wait), 2 for a run that is not live.
+    """
+    import sys
+    import time
+
+    from vlmft_console.errors import RunFolderError, shown_once
+    from vlmft_console.runs.ladder import StopRequest
+    from vlmft_console.runs.registry import find, read_run
+    from vlmft_console.runs.status import UNSUPERVISED
+
+    with shown_once():
+        folder = find(name)
+        state = read_run(folder)[1]
+        if not state.live:
+            raise RunFolderError(f"{folder.name} is not running: it is {state.state}")
+        folder.request_stop(StopRequest("vlmft stop", now=now, patience=patience))
+        if state.state == UNSUPERVISED:
+            raise RunFolderError(
+                f"{folder.name} has no supervisor that could end its ranks",
+                "they were asked to save a checkpoint and end by themselves",
+            )
+    if not wait:
+        return
+    began = time.monotonic()
+    try:
+        while not folder.exit_file.exists() and read_run(folder)[1].live:
+            left = max(0.0, patience - (time.monotonic() - began))
+            if sys.stdout.isatty() and not now:
+                typer.echo(f"\rwaiting for a checkpoint, {left:.0f} s at most ", nl=False)
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        typer.echo(f"\n{folder.name} goes on stopping")
+        return
+    if sys.stdout.isatty() and not now:
+        typer.echo()
+    state = read_run(folder)[1]
+    typer.echo(f"{folder.name} {state.state}" + (f": {state.reason}" if state.reason else ""))
+
+
+def rm(name: Run, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Delete a run with its checkpoints and its adapter. Refuses a run that is live."""
+    import shutil
+
+    from vlmft_console.errors import RunFolderError, shown_once
+    from vlmft_console.runs.registry import find, read_run
+
+    with shown_once():
+        folder = find(name)
+        state = read_run(folder)[1]
+        if state.live:
+            raise RunFolderError(f"{folder.name} is {state.state}", "stop it first: vlmft stop " + folder.name)
+        if folder.path.is_symlink():
+            raise RunFolderError(f"{folder.path} is a symbolic link")
+    if not yes and not typer.confirm(f"delete {folder.path} with everything in it?"):
+        raise typer.Exit(1)
+    shutil.rmtree(folder.path)

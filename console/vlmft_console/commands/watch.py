@@ -1,0 +1,155 @@
+"""Commands that look at runs and leave them alone: `runs`, `status`, `attach`, `logs`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from vlmft_console.history.state import RunState
+    from vlmft_console.runs.folder import RunFolder
+    from vlmft_console.runs.status import Status
+
+Run = Annotated[str, typer.Argument(help="A run's name, or its folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+
+
+def runs(json_output: Json = False) -> None:
+    """List every run on this machine, newest first."""
+    import orjson
+
+    from vlmft_console.commands.tables import add_row, new_table, print_table
+    from vlmft_console.errors import shown_once
+    from vlmft_console.runs.registry import all_runs, read_run
+
+    with shown_once():
+        found = [(folder, *read_run(folder)) for folder in all_runs()]
+    if json_output:
+        typer.echo(orjson.dumps([overview(*each) for each in found]).decode())
+        return
+    if not found:
+        typer.echo("no runs yet: `vlmft run demo` makes one")
+        return
+    table = new_table("run", "state", "step", "left", "loss", "best eval")
+    for folder, run, status in found:
+        figures = overview(folder, run, status)
+        add_row(
+            table,
+            figures["run"],
+            figures["state"],
+            f"{figures['step']:,}/{figures['total_steps'] or '?'}",
+            figures["left"],
+            _number(figures["loss"]),
+            _number(figures["best_eval_loss"]),
+        )
+    print_table(table)
+
+
+def status(name: Run, json_output: Json = False) -> None:
+    """Show the state of a run, how far it is and who runs it."""
+    import orjson
+
+    from vlmft_console.commands.tables import add_row, new_table, print_table
+    from vlmft_console.errors import shown_once
+    from vlmft_console.runs.registry import find, read_run
+
+    with shown_once():
+        folder = find(name)
+        run, state = read_run(folder)
+    figures = overview(folder, run, state)
+    if json_output:
+        typer.echo(orjson.dumps(figures).decode())
+        return
+    table = new_table()
+    for label in ("run", "state", "reason", "folder", "log"):
+        if figures[label]:
+            add_row(table, label, str(figures[label]))
+    add_row(table, "step", f"{figures['step']:,} of {figures['total_steps'] or '?'}")
+    for label, text in (
+        ("left", figures["left"]),
+        ("loss", _number(figures["loss"])),
+        ("best eval", _number(figures["best_eval_loss"])),
+        ("checkpoints", ", ".join(map(str, figures["checkpoints"]))),
+        ("processes", ", ".join(f"{role} {pid}" for role, pid in figures["processes"].items())),
+    ):
+        if text:
+            add_row(table, label, text)
+    for note in run.notes[-5:]:
+        add_row(table, "note", note)
+    print_table(table)
+
+
+def attach(name: Run, json_output: Json = False) -> None:
+    """Show a run as `vlmft run` does. Ctrl-C stops looking; the run goes on.
+
+    Exit status: that of the run when it ended, else 0.
+    """
+    from vlmft_console.commands.run import show
+    from vlmft_console.errors import shown_once
+    from vlmft_console.runs.registry import find
+
+    with shown_once():
+        folder = find(name)
+    show(folder, [], json_output, steer=False)
+
+
+def logs(
+    name: Run,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last lines; 0 for all.")] = 0,
+) -> None:
+    """Print what the ranks wrote to standard output and standard error, control characters made visible."""
+    import time
+    from collections import deque
+
+    from vlmft_console.errors import shown_once
+    from vlmft_console.runs.registry import find, read_run
+    from vlmft_console.sanitize import sanitize
+
+    with shown_once():
+        folder = find(name)
+    log = folder.training_log
+    if log is None:
+        typer.echo("no log yet", err=True)
+        return
+    with log.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        for line in deque(file, maxlen=lines or None):
+            typer.echo(sanitize(line), nl=False)
+        try:
+            while follow:
+                live = read_run(folder)[1].live  # before the read: what came until the end is then printed
+                while line := file.readline():
+                    typer.echo(sanitize(line), nl=False)
+                if not live:
+                    break
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            return
+
+
+def overview(folder: RunFolder, run: RunState, status: Status) -> dict[str, Any]:
+    """The figures of one run, JSON-able; null or empty where there are none yet."""
+    from vlmft_console.display import duration
+
+    best = run.best_eval
+    return {
+        "run": folder.name,
+        "state": status.state,
+        "reason": status.reason,
+        "folder": str(folder.path.absolute()),
+        "log": str(folder.training_log.absolute()) if folder.training_log else None,
+        "step": run.step,
+        "total_steps": run.total_steps,
+        "left": duration(run.eta_seconds) if status.live and run.eta_seconds is not None else "",
+        "eta_seconds": run.eta_seconds if status.live else None,
+        "loss": run.last_step["loss"] if run.last_step else None,
+        "best_eval_loss": best["eval_loss"] if best else None,
+        "best_step": best["step"] if best else None,
+        "checkpoints": run.checkpoints[-1].get("kept", []) if run.checkpoints else [],
+        "processes": {role: who.pid for role, who in folder.processes().items() if who.alive},
+    }
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

@@ -1,0 +1,86 @@
+"""Which runs there are on this machine, and which one a name means."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from pathlib import Path
+
+import platformdirs
+
+from vlmft_console.errors import RunFolderError
+from vlmft_console.history.state import RunState
+from vlmft_console.history.tail import RunTail
+from vlmft_console.runs.folder import RunFolder, write_whole
+from vlmft_console.runs.status import Status, status_of
+
+
+def remember(root: Path) -> None:
+    """Keep in mind that runs are made under `root`, so that they are found from any folder."""
+    path = str(root.absolute())
+    known = _memory()
+    known.mkdir(parents=True, exist_ok=True)
+    write_whole(known / hashlib.sha256(path.encode()).hexdigest()[:16], path)
+
+
+def roots() -> list[Path]:
+    """Folders that may hold runs: `outputs` here, then every remembered one that is still there."""
+    found = [Path("outputs")]
+    memory = _memory()
+    if memory.is_dir():
+        found += sorted(Path(entry.read_text()) for entry in memory.iterdir() if not entry.name.startswith("."))
+    unique: dict[Path, Path] = {}
+    for root in found:
+        if root.is_dir():
+            unique.setdefault(root.resolve(), root)
+    return list(unique.values())
+
+
+def all_runs() -> list[RunFolder]:
+    """Every run under the known roots, newest first."""
+    folders = [
+        RunFolder(path) for root in roots() for path in root.iterdir() if not path.is_symlink() and _is_run(path)
+    ]
+    return sorted(folders, key=lambda folder: (folder.path / "run.json").stat().st_mtime, reverse=True)
+
+
+def find(name: str) -> RunFolder:
+    """The run of that name under the known roots, or the run folder at that path.
+
+    Raises:
+        RunFolderError: there is none, or several.
+    """
+    path = Path(name)
+    if os.sep in name or _is_run(path):
+        if not _is_run(path):
+            raise RunFolderError(f"{name} is not a run folder: it has no run.json")
+        return RunFolder(path)
+    runs = all_runs()
+    matches = [folder for folder in runs if folder.name == name]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise RunFolderError(
+            f"several runs are called {name}: {', '.join(str(run.path) for run in matches)}", "give the path"
+        )
+    near = difflib.get_close_matches(name, [folder.name for folder in runs], n=3, cutoff=0.4)
+    raise RunFolderError(
+        f"no run is called {name!r}", f"did you mean {' or '.join(near)}?" if near else "`vlmft runs` lists them"
+    )
+
+
+def read_run(folder: RunFolder) -> tuple[RunState, Status]:
+    """The run's events so far, reduced, and the state it is in."""
+    run = RunState()
+    for record in RunTail(folder.logs).read():
+        run.apply(record)
+    return run, status_of(folder, run)
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "run.json").is_file()
+
+
+def _memory() -> Path:
+    return Path(platformdirs.user_state_dir("vlmft")) / "roots"

@@ -1,0 +1,184 @@
+"""`vlmft presets`, as a person calls it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from vlmft_console import paths
+from vlmft_console.cli import app
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in; the shipped presets are found all the same."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["presets", *arguments])
+
+
+def test_list_shows_every_shipped_preset_within_80_columns() -> None:
+    result = call("list")
+    assert result.exit_code == 0
+    assert {line.split()[0] for line in result.stdout.splitlines() if line[0] != " "} == {
+        *("name", "best", "demo", "good", "quick", "standard", "ultimate")
+    }
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_a_preset_beside_the_work_is_listed_and_wins_over_a_shipped_one(here: Path) -> None:
+    (here / "presets").mkdir()
+    (here / "presets" / "best.yaml").write_text("extends: best\nabout: {summary: mine}\n")
+    (here / "presets" / "broken.yaml").write_text("training: {epoch: 1}\n")
+    entries = {entry["name"]: entry for entry in json.loads(call("list", "--json").stdout)}
+    assert entries["best"]["summary"] == "mine"
+    assert entries["best"]["path"] == "presets/best.yaml"
+    assert "unknown key" in entries["broken"]["error"]
+    assert "cannot be used: presets/broken.yaml:1: training.epoch" in " ".join(call("list").stdout.split())
+
+
+def test_a_preset_in_the_users_folder_is_found(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = here / "config" / "vlmft" / "presets"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("extends: best\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "config"))
+    assert json.loads(call("show", "mine", "--json").stdout)["extends"] == "best"
+
+
+def test_an_installed_package_has_its_own_shipped_presets(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert paths.preset_folders()[-1] == CHECKOUT / "presets"
+    monkeypatch.setattr(paths, "_CHECKOUT", here)
+    assert paths.preset_folders()[-1] == CHECKOUT / "console" / "vlmft_console" / "presets"
+    assert [folder.is_absolute() for folder in paths.preset_folders()] == [False, True, True]
+
+
+def test_inside_a_checkout_its_presets_are_listed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    assert [folder.name for folder in paths.preset_folders()] == ["presets", "presets"]
+    assert paths.preset_folders()[0] == Path("presets")
+
+
+def test_show_gives_every_value_with_its_reason_and_marks_what_differs() -> None:
+    result = call("show", "ultimate")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert any(line.startswith("* r ") and "32" in line for line in lines)
+    assert any(line.startswith("  dropout") and "0.05" in line for line in lines)
+    assert "Still twice the rank" in result.stdout
+    data = json.loads(call("show", "ultimate", "--json").stdout)
+    assert data["changed"][-3:] == ["lora.alpha", "lora.r", "lora.target_modules"]
+    assert data["origins"]["lora.r"].endswith("ultimate.yaml:11")
+    assert data["preset"]["training"]["learning_rate"] == 4e-5
+
+
+def test_compare_prints_the_guides_table_from_the_files() -> None:
+    rows = {line[:24].strip(): line[24:].split() for line in call("compare").stdout.splitlines()}
+    assert rows[""] != rows["Epochs"] == ["1", "2", "5", "6", "6"]
+    assert rows["Learning Rate"] == ["2e-4", "1e-4", "5e-5", "4e-5", "4e-5"]
+    assert rows["Scheduler"] == ["linear", "linear", "cosine", "cosine", "cosine"]
+    assert rows["Warmup"] == ["3%", "3%", "5%", "6%", "6%"]
+    assert rows["Weight Decay"] == ["0.0", "0.0", "0.01", "0.01", "0.01"]
+    assert rows["Eval Steps"] == ["500", "500", "500", "250", "250"]
+    assert rows["Save Limit"] == ["∞", "∞", "3", "5", "5"]
+    assert rows["Auto Best"] == ["no", "no", "yes", "yes", "yes"]
+    assert rows["Dataloader Workers"] == ["0", "0", "0", "2", "2"]
+    assert rows["LoRA Rank"] == ["16", "16", "16", "16", "32"]
+    assert rows["Expected Improvement"][:4] == ["Baseline", "+5%", "+12%", "+15-20%"]
+    assert rows["Training Time (8 GPUs)"] == ["3-4h", "6-8h", "15-20h", "18-24h", "36-48h"]
+
+
+def test_compare_takes_names_and_leaves_out_what_does_not_differ() -> None:
+    result = call("compare", "quick", "best")
+    assert "LoRA" not in result.stdout
+    columns = json.loads(call("compare", "quick", "best", "--json").stdout)
+    assert [column["name"] for column in columns] == ["quick", "best"]
+    assert columns[0]["Save Limit"] is None
+    assert columns[1]["Learning Rate"] == 4e-5
+
+
+def test_validate_says_every_mistake_of_every_file_and_fails(here: Path) -> None:
+    (here / "a.yaml").write_text("training:\n  epoch: 1\n  warmup_ratio: 2\n")
+    (here / "b.yaml").write_text("lora: {target_modules: [qkv]}\n")
+    result = call("validate", "a.yaml", "best", "b.yaml", "none.yaml")
+    assert result.exit_code == 2
+    assert result.stdout == "best: ok\n"
+    assert [line.partition(" (")[0] for line in result.stderr.splitlines()] == [
+        "a.yaml:2: training.epoch: unknown key",
+        "a.yaml:3: training.warmup_ratio: must be at most 1, not 2",
+        "b.yaml: lora.target_modules: 'qkv' matches no layer of the language model",
+        "none.yaml: cannot be read: No such file or directory",
+    ]
+    data = json.loads(call("validate", "a.yaml", "best", "--json").stdout)
+    assert [(entry["ok"], len(entry["errors"])) for entry in data] == [(False, 2), (True, 0)]
+    assert call("validate", "best", "demo", "ultimate").exit_code == 0
+
+
+def test_a_mistake_is_one_line_on_stderr_with_exit_code_2(here: Path) -> None:
+    (here / "a.yaml").write_text("training:\n  epoch: 1\n")
+    for arguments in (("show", "a.yaml"), ("compare", "best", "a.yaml"), ("export", "a.yaml")):
+        result = call(*arguments)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == "vlmft: a.yaml:2: training.epoch: unknown key (did you mean epochs?)\n"
+
+
+def test_markup_and_escapes_in_a_preset_are_shown_literally(here: Path) -> None:
+    (here / "a.yaml").write_text('about: {summary: "[red]x[/red] [/oops] \\e[31m"}\nreasons: {lora.r: "[bold]b"}\n')
+    for arguments in (("show", "a.yaml"), ("show", "a.yaml", "--json")):
+        result = call(*arguments)
+        assert result.exit_code == 0
+        assert "[red]x[/red] [/oops]" in result.stdout
+        assert "\x1b" not in result.stdout
+    assert "[bold]b" in call("show", "a.yaml").stdout
+
+
+def test_export_and_import_round_trip_through_the_guides_json(here: Path) -> None:
+    exported = call("export", "good", "-o", "good.json")
+    assert (exported.exit_code, exported.stdout) == (0, "written: good.json\n")
+    assert "--target_modules=q_proj,v_proj,o_proj" in exported.stderr
+    assert json.loads((here / "good.json").read_text())["num_train_epochs"] == 5
+    imported = call("import", "good.json", "-o", "mine.yaml")
+    assert imported.exit_code == 0
+    assert "effective batch 128" in imported.stderr
+    mine, good = (json.loads(call("show", name, "--json").stdout)["preset"] for name in ("mine.yaml", "good"))
+    assert mine["training"] == good["training"]
+    assert mine["checkpoints"] == good["checkpoints"]
+
+
+def test_an_import_can_be_saved_under_a_name(here: Path) -> None:
+    (here / "sft.json").write_text('{"num_train_epochs": 3 // short\n}')
+    assert call("import", "sft.json", "--name", "short").exit_code == 0
+    assert json.loads(call("show", "short", "--json").stdout)["preset"]["training"]["epochs"] == 3
+    (here / "presets").mkdir()
+    assert call("import", "sft.json", "--name", "here").stdout == "written: presets/here.yaml\n"
+
+
+def test_nothing_is_overwritten_unasked_and_nothing_is_left_half_written(here: Path) -> None:
+    (here / "sft.json").write_text('{"num_train_epochs": 3}')
+    (here / "out.yaml").write_text("precious")
+    result = call("import", "sft.json", "-o", "out.yaml")
+    assert (result.exit_code, result.stderr) == (2, "vlmft: out.yaml: exists already (pass --force to replace it)\n")
+    assert (here / "out.yaml").read_text() == "precious"
+    assert call("import", "sft.json", "-o", "out.yaml", "--force").exit_code == 0
+    assert call("export", "best", "-o", "no/such/folder.json").exit_code == 2
+    assert call("export", "best", "-o", ".", "--force").exit_code == 2
+    (here / "bad.json").write_text('{"num_train_epochs": 0}')
+    assert call("import", "bad.json", "-o", "new.yaml").exit_code == 2
+    assert sorted(path.name for path in here.iterdir()) == ["bad.json", "out.yaml", "sft.json"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("sft.yaml",), ("sft.json", "--name", "../x"), ("sft.json", "--name", "a", "-o", "b"), ("none.json",)]
+)
+def test_an_import_that_makes_no_sense_is_refused(here: Path, arguments: tuple[str, ...]) -> None:
+    (here / "sft.json").write_text("{}")
+    result = call("import", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("vlmft: ")

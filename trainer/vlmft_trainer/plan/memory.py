@@ -1,0 +1,66 @@
+"""How much memory one GPU will need, estimated from sizes alone."""
+
+from __future__ import annotations
+
+from vlmft_trainer.architecture import Architecture
+from vlmft_trainer.preset.schema import Preset
+
+TEXT_TOKENS = 128
+"""Tokens of question, answer and template in one sample, generously."""
+ANSWER_TOKENS = 32
+"""Tokens of one sample that have a label: only they go through the output layer."""
+PIXELS_PER_TOKEN = 784
+FIXED_BYTES = 2 << 30
+"""CUDA's context, communication buffers and fragmentation."""
+
+
+def weight_bytes(preset: Preset) -> int:
+    """Bytes for each weight: 2 for bf16 and fp16, 4 for fp32; `auto` is fp32 on a CPU."""
+    precision = preset.model.precision
+    return 4 if precision == "fp32" or (precision == "auto" and preset.hardware.device == "cpu") else 2
+
+
+def gpu_bytes(preset: Preset, base: Architecture, trainable: int) -> int:
+    """Peak memory of one GPU in bytes, give or take a quarter.
+
+    The sum of, with b bytes a weight, t tokens in a micro-batch (largest image allowed plus 128 of text each), h and
+    i the widths of the language model and its MLP:
+
+    - weights: b x parameters, shared by the GPUs under ZeRO-3;
+    - adapter: b a parameter for the weight and b + 12 for gradient, fp32 copy and AdamW's two moments, the latter
+      shared by the GPUs under ZeRO-2 and 3;
+    - activations of one layer: b x t x (8 h + 2 kv + 4 i), for every layer, or with gradient checkpointing for one
+      layer plus b x t x h for the input of each;
+    - the vision tower: one block's activations for the patches of the micro-batch, or all when it is adapted;
+    - eager attention: two score matrices and an fp32 softmax for every head;
+    - logits of the labelled tokens: in b, in fp32, and their gradient;
+    - 2 GiB for CUDA itself.
+    """
+    b, gpus, stage = weight_bytes(preset), preset.hardware.gpus, preset.hardware.zero_stage
+    micro = preset.training.micro_batch
+    image_tokens = preset.data.max_pixels // PIXELS_PER_TOKEN
+    sample_tokens = min(preset.data.max_length, image_tokens + TEXT_TOKENS)
+    tokens = micro * sample_tokens
+    checkpointing = preset.training.gradient_checkpointing
+
+    weights = b * base.total_parameters // (gpus if stage == 3 else 1)
+    adapter = b * trainable + (b + 12) * trainable // (gpus if stage >= 2 else 1)
+
+    layer = b * tokens * (8 * base.hidden + 2 * base.kv_width + 4 * base.intermediate)
+    if preset.model.attention == "eager":
+        layer += micro * base.heads * sample_tokens**2 * (2 * b + 4)
+    inputs = b * tokens * base.hidden
+    text = layer + base.layers * inputs if checkpointing else base.layers * layer
+
+    patches = micro * image_tokens * base.merge
+    block = b * patches * (8 * base.vision_hidden + 4 * base.vision_intermediate)
+    if not preset.lora.vision_tower:
+        vision = block
+    elif checkpointing:
+        vision = block + base.vision_depth * b * patches * base.vision_hidden
+    else:
+        vision = base.vision_depth * block
+
+    logits = micro * ANSWER_TOKENS * base.vocab * (b + 8)
+    fixed = FIXED_BYTES if preset.hardware.device == "cuda" else 0
+    return weights + adapter + text + vision + logits + fixed
