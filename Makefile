@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test check bench clean
+.PHONY: help install demo test check bench soak clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ test: check  ## Every check and every test
 bench: install  ## Measure what has a budget, as ratios within one run
 	$(BIN)/python tests/bench/startup.py
 	$(BIN)/python tests/bench/demo.py
+
+soak: install  ## Make every fault as often as a release asks for (an hour)
+	$(BIN)/pytest --soak --timeout=7200 tests/e2e
 
 clean:  ## Remove what the tools left; runs in outputs/ stay
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -24,3 +24,13 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs ../shared")
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="make every fault as often as the release asks for")
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> int:
+    """How often to make a fault: 100 in a soak, else as few as the test can do with."""
+    return 100 if request.config.getoption("--soak") else 0

@@ -48,7 +48,10 @@ def launcher(args: argparse.Namespace) -> int:
         if failed is not None:
             for rank in ranks:
                 rank.terminate()
-                rank.wait()
+                try:
+                    rank.wait(30)
+                except subprocess.TimeoutExpired:
+                    rank.kill()
             sys.exit(failed)
         time.sleep(0.5)
     return next((rank.returncode for rank in ranks if rank.returncode), 0)

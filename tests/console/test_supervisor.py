@@ -2,75 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.supervised import LONG, Supervised
 from vlmft_console.errors import RunBusyError
-from vlmft_console.history.state import RunState
-from vlmft_console.history.tail import RunTail
 from vlmft_console.runs.command import Command
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.processes import Identity
 from vlmft_console.runs.start import start_supervisor
-from vlmft_console.runs.status import Status, status_of
-
-STANDIN = Path(__file__).parents[1] / "standin.py"
-LONG = ("--steps=10000",)
-
-
-class Run:
-    """One supervised run of stand-ins."""
-
-    def __init__(self, root: Path, ranks: int, *options: str) -> None:
-        self.folder = RunFolder.create(root, "run")
-        argv = (sys.executable, str(STANDIN), "runner", str(self.folder.path), str(ranks), *options)
-        self.folder.write_run(preset_name="test", preset_text="{}\n", command=Command(argv, {}))
-        self.ranks = ranks
-        start_supervisor(self.folder)
-
-    def who(self, role: str) -> Identity:
-        return self.folder.processes()[role]
-
-    def status(self) -> Status:
-        state = RunState()
-        for record in RunTail(self.folder.logs).read():
-            state.apply(record)
-        return status_of(self.folder, state)
-
-    def wait(self, condition: Callable[[], Any], seconds: float = 30.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"waited in vain; status {self.status()}"
-            time.sleep(0.02)
-
-    def wait_for_ranks(self) -> None:
-        self.wait(lambda: len(self.folder.processes()) == self.ranks + 2 and self.status().state == "running")
-
-    def wait_for_end(self, seconds: float = 30.0) -> dict[str, Any]:
-        self.wait(self.folder.exit_file.exists, seconds)
-        record: dict[str, Any] = json.loads(self.folder.exit_file.read_text())
-        assert not [role for role, who in self.folder.processes().items() if who.alive and role != "supervisor"]
-        return record
+from vlmft_console.runs.status import Status
 
 
 def test_a_run_that_finishes_is_finished(tmp_path: Path) -> None:
-    run = Run(tmp_path, 2)
+    run = Supervised(tmp_path, 2)
     assert run.wait_for_end()["status"] == "finished"
     assert run.status() == Status("finished", "", 0)
 
 
 def test_a_stop_is_asked_for_and_granted_at_a_step_boundary(tmp_path: Path) -> None:
-    run = Run(tmp_path, 2, *LONG)
+    run = Supervised(tmp_path, 2, *LONG)
     run.wait_for_ranks()
     run.folder.request_stop(StopRequest("a test"))
     end = run.wait_for_end()
@@ -78,7 +35,7 @@ def test_a_stop_is_asked_for_and_granted_at_a_step_boundary(tmp_path: Path) -> N
 
 
 def test_ranks_that_do_not_listen_are_killed_when_the_patience_is_over(tmp_path: Path) -> None:
-    run = Run(tmp_path, 2, *LONG, "--deaf")
+    run = Supervised(tmp_path, 2, *LONG, "--deaf")
     run.wait_for_ranks()
     run.folder.request_stop(StopRequest("a test", patience=-57.0))
     assert run.status().state == "stopping"
@@ -88,14 +45,14 @@ def test_ranks_that_do_not_listen_are_killed_when_the_patience_is_over(tmp_path:
 
 
 def test_a_term_to_the_supervisor_is_a_wish_to_stop(tmp_path: Path) -> None:
-    run = Run(tmp_path, 2, *LONG)
+    run = Supervised(tmp_path, 2, *LONG)
     run.wait_for_ranks()
     run.who("supervisor").send(signal.SIGTERM)
     assert run.wait_for_end()["status"] == "stopped"
 
 
 def test_a_hangup_changes_nothing(tmp_path: Path) -> None:
-    run = Run(tmp_path, 2, "--steps=40")
+    run = Supervised(tmp_path, 2, "--steps=40")
     run.wait_for_ranks()
     run.who("supervisor").send(signal.SIGHUP)
     assert run.wait_for_end()["status"] == "finished"
@@ -103,7 +60,7 @@ def test_a_hangup_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_rank_is_named_with_its_signal_within_five_seconds(tmp_path: Path, rank: int) -> None:
-    run = Run(tmp_path, 2, *LONG)
+    run = Supervised(tmp_path, 2, *LONG)
     run.wait_for_ranks()
     run.who(f"rank {rank}").send(signal.SIGKILL)
     end = run.wait_for_end(5.0)
@@ -112,14 +69,14 @@ def test_a_killed_rank_is_named_with_its_signal_within_five_seconds(tmp_path: Pa
 
 
 def test_ranks_that_ignore_term_are_killed_after_another_rank_died(tmp_path: Path) -> None:
-    run = Run(tmp_path, 3, *LONG, "--deaf")
+    run = Supervised(tmp_path, 3, *LONG, "--deaf")
     run.wait_for_ranks()
     run.who("rank 2").send(signal.SIGSEGV)
     assert "rank 2 was killed by SIGSEGV" in run.wait_for_end(8.0)["reason"]
 
 
 def test_a_killed_runner_is_a_crash_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    run = Run(tmp_path, 2, *LONG)
+    run = Supervised(tmp_path, 2, *LONG)
     run.wait_for_ranks()
     run.who("launcher").send(signal.SIGKILL)
     end = run.wait_for_end(8.0)
@@ -128,17 +85,16 @@ def test_a_killed_runner_is_a_crash_and_leaves_nothing_behind(tmp_path: Path) ->
 
 
 def test_a_killed_launcher_is_no_success_though_the_runner_exits_with_0(tmp_path: Path) -> None:
-    run = Run(tmp_path, 2, *LONG)
+    run = Supervised(tmp_path, 2, *LONG)
     run.wait_for_ranks()
-    children = Path(f"/proc/{run.who('launcher').pid}/task/{run.who('launcher').pid}/children").read_text().split()
-    os.kill(int(children[0]), signal.SIGKILL)
+    os.kill(run.inner_launcher(), signal.SIGKILL)
     end = run.wait_for_end(8.0)
     assert end["exit_code"] != 0
     assert "left ranks behind" in end["reason"]
 
 
 def test_a_killed_supervisor_leaves_an_unsupervised_run_that_refuses_a_second_start(tmp_path: Path) -> None:
-    run = Run(tmp_path, 2, *LONG)
+    run = Supervised(tmp_path, 2, *LONG)
     run.wait_for_ranks()
     ranks = [run.who("rank 0"), run.who("rank 1")]
     run.who("supervisor").send(signal.SIGKILL)
@@ -152,7 +108,7 @@ def test_a_killed_supervisor_leaves_an_unsupervised_run_that_refuses_a_second_st
 
 
 def test_a_second_supervisor_is_refused_and_names_the_first(tmp_path: Path) -> None:
-    run = Run(tmp_path, 1, *LONG)
+    run = Supervised(tmp_path, 1, *LONG)
     with pytest.raises(RunBusyError, match=str(run.who("supervisor").pid)):
         start_supervisor(run.folder)
     run.folder.request_stop(StopRequest("the test is over", now=True))
@@ -160,7 +116,7 @@ def test_a_second_supervisor_is_refused_and_names_the_first(tmp_path: Path) -> N
 
 
 def test_a_run_of_another_boot_is_lost(tmp_path: Path) -> None:
-    run = Run(tmp_path, 1, *LONG)
+    run = Supervised(tmp_path, 1, *LONG)
     run.wait_for_ranks()
     rank = run.who("rank 0")
     run.who("supervisor").send(signal.SIGKILL)
@@ -179,7 +135,7 @@ def test_a_program_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
 
 
 def test_the_supervisor_holds_no_terminal_and_no_pipe(tmp_path: Path) -> None:
-    run = Run(tmp_path, 1, *LONG)
+    run = Supervised(tmp_path, 1, *LONG)
     run.wait_for_ranks()
     for role in ("supervisor", "launcher", "rank 0"):
         pid = run.who(role).pid

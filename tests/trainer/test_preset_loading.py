@@ -216,3 +216,8 @@ def test_a_written_preset_reads_back_equal(
     path = tmp_path_factory.mktemp("round") / "trip.yaml"
     path.write_text(dump_preset(preset), newline="")
     assert load_preset(path).preset == preset
+
+
+def test_a_key_may_be_hinted_at_by_its_initials(tmp_path: Path) -> None:
+    path = write(tmp_path, "mine", "training:\n  lr: 1e-4\n")
+    assert refused(path) == [f"{path}:2: training.lr: unknown key (did you mean learning_rate?)"]

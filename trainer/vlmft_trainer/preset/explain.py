@@ -129,7 +129,8 @@ def _nearest(loc: tuple[int | str, ...]) -> str:
     if not above and bare in elsewhere:
         return f"write {bare} under `{elsewhere[bare]}:`"
     fields = [*list(_models(tuple(above)))[-1].model_fields, *([] if above else ["extends"])]
-    if near := difflib.get_close_matches(str(key), fields, n=1):
+    initials = {"".join(word[0] for word in field.split("_")): field for field in fields if "_" in field}
+    if near := [initials[key]] if key in initials else difflib.get_close_matches(str(key), fields, n=1):
         return f"did you mean {near[0]}?"
     if near := difflib.get_close_matches(bare, elsewhere, n=1):
         return f"did you mean {elsewhere[near[0]]}.{near[0]}?"

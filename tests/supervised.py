@@ -1,0 +1,65 @@
+"""A supervised run of stand-ins, for tests: start it, wait for conditions, look at how it ended."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vlmft_console.runs.command import Command
+from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.processes import Identity
+from vlmft_console.runs.registry import read_run
+from vlmft_console.runs.start import start_supervisor
+from vlmft_console.runs.status import Status
+
+STANDIN = Path(__file__).with_name("standin.py")
+LONG = ("--steps=100000",)
+
+
+def make_run(root: Path, name: str, ranks: int, *options: str) -> RunFolder:
+    """A run folder whose command starts stand-ins."""
+    folder = RunFolder.create(root, name)
+    argv = (sys.executable, str(STANDIN), "runner", str(folder.path), str(ranks), *options)
+    folder.write_run(preset_name="test", preset_text="{}\n", command=Command(argv, {}))
+    return folder
+
+
+class Supervised:
+    """One started run."""
+
+    def __init__(self, root: Path, ranks: int, *options: str, name: str = "run") -> None:
+        self.folder = make_run(root, name, ranks, *options)
+        self.ranks = ranks
+        start_supervisor(self.folder)
+
+    def who(self, role: str) -> Identity:
+        return self.folder.processes()[role]
+
+    def inner_launcher(self) -> int:
+        """Process id of the launcher that the runner started."""
+        runner = self.who("launcher").pid
+        return int(Path(f"/proc/{runner}/task/{runner}/children").read_text().split()[0])
+
+    def status(self) -> Status:
+        return read_run(self.folder)[1]
+
+    def wait(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain; status {self.status()}"
+            time.sleep(0.02)
+
+    def wait_for_ranks(self) -> None:
+        """Until every rank is known and steps are being made."""
+        self.wait(lambda: len(self.folder.processes()) == self.ranks + 2 and self.status().state == "running")
+
+    def wait_for_end(self, seconds: float = 60.0) -> dict[str, Any]:
+        """What `exit.json` says; by then nobody of the run may be alive."""
+        self.wait(self.folder.exit_file.exists, seconds)
+        record: dict[str, Any] = json.loads(self.folder.exit_file.read_text())
+        assert not [role for role, who in self.folder.processes().items() if who.alive and role != "supervisor"]
+        return record

@@ -1,0 +1,82 @@
+"""What happens beside training: stop requests, heartbeats."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from transformers import TrainerControl
+
+from vlmft_trainer.callbacks.heartbeat import Heartbeat
+from vlmft_trainer.callbacks.stop_request import StopRequest, StopRequested
+from vlmft_trainer.run_log import RunLog
+
+
+def test_a_stop_file_ends_training_after_this_step_with_a_checkpoint_and_no_eval(tmp_path: Path) -> None:
+    stop = StopRequest(tmp_path)
+    control = TrainerControl(should_evaluate=True)
+    stop.on_step_end(None, None, control)
+    assert (control.should_evaluate, control.should_save, control.should_training_stop) == (True, False, False)
+    (tmp_path / "stop.json").write_text("{}")
+    stop.on_step_end(None, None, control)
+    assert (control.should_evaluate, control.should_save, control.should_training_stop) == (False, True, True)
+
+
+def test_a_request_stays_once_agreed(tmp_path: Path) -> None:
+    stop = StopRequest(tmp_path)
+    stop.check()
+    (tmp_path / "stop.json").touch()
+    assert stop.asked()
+    (tmp_path / "stop.json").unlink()
+    with pytest.raises(StopRequested):
+        stop.check()
+
+
+def test_sigterm_is_a_request_while_listening(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with StopRequest(tmp_path) as stop:
+        assert not stop.asked()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.asked()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+class Spy(RunLog):
+    """Remembers events and tells when there are `wanted` of them."""
+
+    def __init__(self, wanted: int) -> None:
+        super().__init__(None)
+        self.seen: list[dict[str, Any]] = []
+        self.wanted = wanted
+        self.enough = threading.Event()
+
+    def write(self, event: str, **fields: Any) -> None:
+        self.seen.append({"event": event, **fields})
+        if len(self.seen) >= self.wanted:
+            self.enough.set()
+
+
+def test_heartbeats_name_the_newest_step_and_end_with_the_run() -> None:
+    log = Spy(wanted=3)
+    with Heartbeat(log, seconds=0.001) as heartbeat:
+        heartbeat.on_step_end(None, SimpleNamespace(global_step=7), None)
+        assert log.enough.wait(timeout=10)
+    count = len(log.seen)
+    assert log.seen[-1] == {"event": "heartbeat", "step": 7}
+    assert not heartbeat._thread.is_alive()
+    assert len(log.seen) == count
+
+
+def test_the_log_of_other_ranks_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = RunLog(None)
+    log.note("hello")
+    log.end("finished")
+    log.close()
+    assert capsys.readouterr().out == ""
+    assert json.dumps(list(tmp_path.iterdir())) == "[]"

@@ -1,0 +1,194 @@
+"""Checkpoints: complete or absent, and the best ones kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from vlmft_trainer.adapter import take_best, write_adapter
+from vlmft_trainer.architecture import DEMO_BASE
+from vlmft_trainer.checkpoints import (
+    MARKER,
+    Checkpoint,
+    Checkpoints,
+    adapter_state,
+    intact,
+    kept_steps,
+    read,
+    save_adapter,
+    seal,
+)
+from vlmft_trainer.events import EventWriter
+from vlmft_trainer.model import Kernels, add_adapter, load_base
+from vlmft_trainer.preset import Lora
+from vlmft_trainer.run_log import RunLog
+
+
+def saved(folder: Path, step: int, content: str = "weights") -> Path:
+    path = folder / f"checkpoint-{step}"
+    (path / "state").mkdir(parents=True)
+    (path / "state" / "optimizer.pt").write_text(content)
+    return path
+
+
+def checkpoints(folder: Path, limit: int | None = None, metric: str = "eval_loss") -> Checkpoints:
+    return Checkpoints(folder, limit, metric, RunLog(EventWriter(folder / "events.jsonl")))
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+
+
+def fabricated(step: int, eval_loss: float | None, token_accuracy: float | None = None) -> Checkpoint:
+    return Checkpoint(step, eval_loss, token_accuracy, {})
+
+
+def test_a_sealed_checkpoint_lists_every_file_with_size_and_hash(tmp_path: Path) -> None:
+    path = saved(tmp_path, 5)
+    assert read(path) is None
+    sealed = seal(path, 5, 1.5, 0.25)
+    assert read(path) == sealed
+    assert list(sealed.files) == ["state/optimizer.pt"]
+    assert sealed.bytes == len("weights")
+    assert intact(path, sealed)
+
+
+@pytest.mark.parametrize("damage", ["missing", "zeroed", "longer"])
+def test_damage_after_sealing_is_noticed(tmp_path: Path, damage: str) -> None:
+    path = saved(tmp_path, 5)
+    sealed = seal(path, 5, 1.5, None)
+    file = path / "state" / "optimizer.pt"
+    if damage == "missing":
+        file.unlink()
+    else:
+        file.write_text("weigh\0\0" if damage == "zeroed" else "weights!")
+    assert not intact(path, sealed)
+
+
+def test_a_damaged_checkpoint_is_neither_the_best_nor_the_newest(tmp_path: Path) -> None:
+    found = checkpoints(tmp_path)
+    for step, loss in ((1, 3.0), (2, 1.0), (3, 2.0)):
+        seal(saved(tmp_path, step), step, loss, None)
+    assert found.best() == read(tmp_path / "checkpoint-2")
+    (tmp_path / "checkpoint-2" / "state" / "optimizer.pt").write_text("weigh\0\0")
+    assert found.best() == read(tmp_path / "checkpoint-3")
+    (tmp_path / "checkpoint-3" / MARKER).unlink()
+    assert found.newest() == found.best() == read(tmp_path / "checkpoint-1")
+
+
+def test_the_best_are_kept_and_always_the_newest() -> None:
+    found = [fabricated(1, 3.0), fabricated(2, 1.0), fabricated(3, 2.0), fabricated(4, 9.0)]
+    assert kept_steps(found, 2, "eval_loss") == {2, 3, 4}
+    assert kept_steps(found, 1, "eval_loss") == {2, 4}
+    assert kept_steps(found, None, "eval_loss") == {1, 2, 3, 4}
+
+
+def test_a_higher_token_accuracy_is_better() -> None:
+    found = [fabricated(1, 1.0, 0.9), fabricated(2, 0.5, 0.1), fabricated(3, 0.4, 0.2)]
+    assert kept_steps(found, 1, "token_accuracy") == {1, 3}
+
+
+def test_a_figure_that_is_not_finite_is_never_among_the_best(tmp_path: Path) -> None:
+    found = [fabricated(1, 3.0), fabricated(2, float("nan")), fabricated(3, None), fabricated(4, 5.0)]
+    assert kept_steps(found, 2, "eval_loss") == {1, 4}
+    sealed = seal(saved(tmp_path, 7), 7, float("nan"), float("inf"))
+    assert (sealed.eval_loss, sealed.token_accuracy) == (None, None)
+    assert checkpoints(tmp_path).best() is None
+
+
+def test_completing_one_drops_the_worst_and_says_so(tmp_path: Path) -> None:
+    found = checkpoints(tmp_path, limit=2)
+    for step, loss in ((1, 3.0), (2, 1.0), (3, 2.0)):
+        saved(tmp_path, step)
+        found.complete(step, loss, None)
+    assert [one.step for one in found.all()] == [2, 3]
+    assert not (tmp_path / "checkpoint-1").exists()
+    last = events(tmp_path)[-1]
+    assert {name: last[name] for name in ("step", "eval_loss", "bytes", "kept", "removed")} == {
+        "step": 3,
+        "eval_loss": 2.0,
+        "bytes": len("weights"),
+        "kept": [2, 3],
+        "removed": [1],
+    }
+
+
+def test_an_incomplete_checkpoint_is_not_counted_and_not_deleted(tmp_path: Path) -> None:
+    saved(tmp_path, 1)
+    found = checkpoints(tmp_path, limit=1)
+    saved(tmp_path, 2)
+    found.complete(2, 1.0, None)
+    assert [one.step for one in found.all()] == [2]
+    assert (tmp_path / "checkpoint-1").exists()
+
+
+def test_without_room_for_twice_the_last_one_nothing_is_saved_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = checkpoints(tmp_path)
+    assert found.has_room()
+    seal(saved(tmp_path, 1, "x" * 1000), 1, 1.0, None)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1999))
+    assert not found.has_room()
+    assert "no checkpoint is saved" in events(tmp_path)[-1]["message"]
+
+
+@pytest.fixture
+def model() -> Any:
+    base = load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ()))
+    return add_adapter(base, Lora(r=2, alpha=4), seed=1)
+
+
+def fill(model: Any, value: float) -> None:
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.fill_(value)
+
+
+def test_the_adapter_left_behind_loads_with_plain_peft(model: Any, tmp_path: Path) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForImageTextToText
+
+    fill(model, 0.5)
+    write_adapter(model, tmp_path, "a card")
+    assert (tmp_path / "adapter" / "README.md").read_text() == "a card"
+    config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(DEMO_BASE)
+    assert config["inference_mode"] is True
+    base = AutoModelForImageTextToText.from_pretrained(DEMO_BASE)
+    loaded = adapter_state(PeftModel.from_pretrained(base, tmp_path / "adapter", is_trainable=True))
+    mine = adapter_state(model)
+    assert loaded.keys() == mine.keys()
+    assert all(torch.equal(loaded[name], mine[name]) for name in mine)
+
+
+def test_the_best_checkpoints_adapter_is_taken_or_the_newest_if_asked(model: Any, tmp_path: Path) -> None:
+    found = checkpoints(tmp_path)
+    for step, loss in ((1, 1.0), (2, 2.0)):
+        fill(model, float(step))
+        save_adapter(model, found.path(step))
+        seal(found.path(step), step, loss, None)
+    for load_best, step in ((True, 1), (False, 2)):
+        chosen = take_best(model, found, load_best)
+        assert chosen is not None
+        assert chosen.step == step
+        weights = [weight for name, weight in adapter_state(model).items() if "lora_B" in name]
+        assert all(bool((weight == step).all()) for weight in weights)
+
+
+def test_without_a_checkpoint_the_model_keeps_what_it_has(model: Any, tmp_path: Path) -> None:
+    assert take_best(model, checkpoints(tmp_path), True) is None
+
+
+def test_an_empty_adapter_is_never_saved(model: Any, tmp_path: Path) -> None:
+    model.requires_grad_(False)
+    with pytest.raises(RuntimeError, match="empty"):
+        save_adapter(model, tmp_path / "adapter")
+    assert not (tmp_path / "adapter").exists()

@@ -1,0 +1,96 @@
+"""Measuring a model: nothing may depend on how the samples are split into batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from vlmft_trainer.architecture import DEMO_BASE
+from vlmft_trainer.data.collate import collate
+from vlmft_trainer.data.samples import Samples
+from vlmft_trainer.evaluate import answer_questions, answer_tasks, mean_loss, rounds, score
+from vlmft_trainer.model import Kernels, load_base
+from vlmft_trainer.preset import Evaluation
+
+
+@pytest.fixture(scope="module")
+def base() -> Any:
+    return load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ())).eval()
+
+
+def test_eval_loss_is_the_mean_over_supervised_tokens(base: Any, samples: Samples) -> None:
+    nll = tokens = right = 0.0
+    for index in range(len(samples)):
+        batch = collate([samples[index]], pad_id=samples.encoder.pad_id, image_id=samples.encoder.image_id)
+        with torch.no_grad():
+            output = base(**batch)
+        supervised = int((batch["labels"] != -100).sum())
+        nll += float(output.loss) * supervised
+        predicted, wanted = output.logits[0, :-1].argmax(-1), batch["labels"][0, 1:]
+        right += int((predicted == wanted).sum())
+        tokens += supervised
+    result = mean_loss(base, samples, batch_size=5)
+    assert result is not None
+    assert result.eval_loss == pytest.approx(nll / tokens, rel=1e-5)
+    assert result.token_accuracy == pytest.approx(right / tokens)
+    assert result.samples == len(samples)
+
+
+def test_eval_loss_does_not_depend_on_the_batch_size(base: Any, samples: Samples) -> None:
+    results = [mean_loss(base, samples, batch_size=size) for size in (1, 7, 24)]
+    losses = [result.eval_loss for result in results if result]
+    assert losses == pytest.approx([losses[0]] * 3, rel=1e-5)
+
+
+def test_answers_do_not_depend_on_the_batch_size(base: Any, samples: Samples) -> None:
+    one_by_one = answer_questions(base, samples, batch_size=1, max_new_tokens=6)
+    assert one_by_one == answer_questions(base, samples, batch_size=7, max_new_tokens=6)
+    assert one_by_one is not None
+    assert len(one_by_one) == len(samples)
+
+
+def test_scores_are_of_each_task(base: Any, samples: Samples) -> None:
+    scores = answer_tasks(base, samples, Evaluation(answers=3, micro_batch=2, max_new_tokens=4))
+    assert scores is not None
+    assert set(scores) == {"chartqa", "textvqa"}
+    assert scores["chartqa"]["n"] == scores["textvqa"]["n"] == 3
+    assert {"relaxed_accuracy", "accuracy"} <= {name for by_task in scores.values() for name in by_task}
+
+
+def test_right_answers_score_one(samples: Samples) -> None:
+    picked = samples.pick("textvqa", 5)
+    targets = [picked.sample(index)[0].target for index in range(5)]
+    assert score("textvqa", picked, targets) == {"accuracy": 1.0, "n": 5}
+
+
+def test_a_stop_ends_an_eval_between_two_batches(base: Any, samples: Samples) -> None:
+    asked = []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    assert mean_loss(base, samples, batch_size=4, stop=stop) is None
+    assert len(asked) == 3
+    assert answer_questions(base, samples, batch_size=4, max_new_tokens=2, stop=lambda: True) is None
+
+
+def test_measuring_leaves_training_mode_and_random_numbers_alone(base: Any, samples: Samples) -> None:
+    base.train()
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    mean_loss(base, samples, batch_size=8)
+    assert torch.equal(torch.rand(1), expected)
+    assert base.training
+    base.eval()
+
+
+@pytest.mark.parametrize(("count", "world"), [(10, 1), (10, 3), (9, 2), (2, 4), (1, 3)])
+def test_every_sample_counts_once_and_every_rank_makes_as_many_rounds(count: int, world: int) -> None:
+    by_rank = [list(rounds(count, 2, rank, world)) for rank in range(world)]
+    counted = [index for plan in by_rank for indices, own in plan if own for index in indices]
+    assert sorted(counted) == list(range(count))
+    assert len({len(plan) for plan in by_rank}) == 1

@@ -1,0 +1,193 @@
+"""The training loop in one process: every supervised token weighs the same, and the log tells the truth."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import TrainingArguments
+
+from vlmft_trainer.architecture import DEMO_BASE
+from vlmft_trainer.callbacks.eval_events import EvalEvents
+from vlmft_trainer.callbacks.step_events import StepEvents
+from vlmft_trainer.callbacks.stop_request import StopRequest
+from vlmft_trainer.checkpoints import Checkpoints
+from vlmft_trainer.data.collate import collate
+from vlmft_trainer.data.samples import Samples
+from vlmft_trainer.errors import VlmftError
+from vlmft_trainer.events import EventWriter
+from vlmft_trainer.model import Kernels, add_adapter, load_base, prepare_training
+from vlmft_trainer.options import Job
+from vlmft_trainer.plan import learning_rate
+from vlmft_trainer.preset import Lora, Preset
+from vlmft_trainer.run_log import RunLog
+from vlmft_trainer.training import train
+from vlmft_trainer.weighted_trainer import WeightedTrainer
+
+STEPS = 6
+BATCH = 8
+
+
+def trainer(samples: Samples, folder: Path, *, micro: int = 8, **arguments: Any) -> WeightedTrainer:
+    """Two epochs of three steps with 8 samples each, logging to `folder/events.jsonl`, without DeepSpeed."""
+    folder.mkdir(exist_ok=True)
+    log = RunLog(EventWriter(folder / "events.jsonl"))
+    model = add_adapter(load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ())), Lora(r=4, alpha=8, dropout=0), seed=1)
+    prepare_training(model, gradient_checkpointing=False, train_vision=False)
+    encoder = samples.encoder
+    stop = StopRequest(folder)
+    values: dict[str, Any] = {
+        "output_dir": str(folder),
+        "use_cpu": True,
+        "per_device_train_batch_size": micro,
+        "per_device_eval_batch_size": 8,
+        "gradient_accumulation_steps": BATCH // micro,
+        "num_train_epochs": 2,
+        "learning_rate": 5e-3,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": 2,
+        "optim": "adamw_torch",
+        "data_seed": 7,
+        "logging_steps": 1,
+        "eval_strategy": "steps",
+        "eval_steps": 3,
+        "save_strategy": "no",
+        "remove_unused_columns": False,
+        "disable_tqdm": True,
+        "report_to": "none",
+    }
+    result = WeightedTrainer(
+        model=model,
+        args=TrainingArguments(**values | arguments),
+        train_dataset=samples,
+        eval_dataset=samples,
+        data_collator=partial(collate, pad_id=encoder.pad_id, image_id=encoder.image_id),
+        checkpoints=Checkpoints(folder, None, "eval_loss", log),
+        stop=stop.asked,
+        callbacks=[EvalEvents(log), stop],
+    )
+    result.add_callback(StepEvents(result, log))
+    return result
+
+
+def events(folder: Path, kind: str) -> list[dict[str, Any]]:
+    records = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    return [record for record in records if record["event"] == kind]
+
+
+@pytest.fixture(autouse=True)
+def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_splitting_the_effective_batch_changes_nothing(samples: Samples, tmp_path: Path) -> None:
+    curves = {}
+    for micro in (8, 4, 1):
+        folder = tmp_path / str(micro)
+        trainer(samples, folder, micro=micro).train()
+        steps = events(folder, "step")
+        assert [step["step"] for step in steps] == list(range(1, STEPS + 1))
+        curves[micro] = [step["loss"] for step in steps] + [step["grad_norm"] for step in steps]
+    assert curves[4] == pytest.approx(curves[8], rel=1e-4)
+    assert curves[1] == pytest.approx(curves[8], rel=1e-4)
+
+
+def test_the_first_loss_is_the_mean_over_the_effective_batchs_tokens(samples: Samples, tmp_path: Path) -> None:
+    few = Samples(samples.splits, samples.places[8:16], samples.encoder)
+    trainer(few, tmp_path, micro=2, num_train_epochs=1).train()
+    base = load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ())).train()
+    encoder = samples.encoder
+    batch = collate([few[index] for index in range(8)], pad_id=encoder.pad_id, image_id=encoder.image_id)
+    with torch.no_grad():
+        expected = float(base(**batch).loss)
+    step = events(tmp_path, "step")[0]
+    assert step["loss"] == pytest.approx(expected, rel=1e-4)
+    assert step["supervised_tokens"] == int((batch["labels"] != -100).sum())
+
+
+def test_the_logged_rate_is_the_plans_and_the_one_the_step_used(
+    samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = trainer(samples, tmp_path)
+    used = []
+    original = WeightedTrainer.training_step
+
+    def training_step(self: WeightedTrainer, *args: Any) -> torch.Tensor:
+        used.append(self.optimizer.param_groups[0]["lr"])
+        return original(self, *args)
+
+    monkeypatch.setattr(WeightedTrainer, "training_step", training_step)
+    mine.train()
+    logged = [step["lr"] for step in events(tmp_path, "step")]
+    planned = [
+        learning_rate(step - 1, total_steps=STEPS, warmup_steps=2, peak=5e-3, scheduler="cosine")
+        for step in range(1, STEPS + 1)
+    ]
+    assert logged == pytest.approx(used)
+    assert logged == pytest.approx(planned, rel=0.01)
+
+
+def test_the_same_seed_gives_the_same_training(samples: Samples, tmp_path: Path) -> None:
+    losses = []
+    for name in ("one", "two"):
+        trainer(samples, tmp_path / name).train()
+        losses.append([step["loss"] for step in events(tmp_path / name, "step")])
+    assert losses[0] == losses[1]
+
+
+def test_a_loss_that_is_not_finite_is_reported_though_the_plain_log_filters_it(
+    samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = trainer(samples, tmp_path, micro=4, num_train_epochs=1)
+    original = WeightedTrainer.compute_loss
+
+    def compute_loss(self: WeightedTrainer, *args: Any, **kwargs: Any) -> torch.Tensor:
+        loss = original(self, *args, **kwargs)
+        return loss * float("nan") if self.state.global_step == 1 else loss
+
+    monkeypatch.setattr(WeightedTrainer, "compute_loss", compute_loss)
+    mine.train()
+    steps = events(tmp_path, "step")
+    assert [step["loss"] is None for step in steps] == [False, True, True]
+    assert "loss" in steps[1]["nonfinite"]
+    assert "nonfinite" not in steps[0]
+    filtered = [entry["loss"] for entry in mine.state.log_history if "loss" in entry]
+    assert filtered[1] == filtered[1]
+
+
+def test_step_events_cover_all_steps_since_the_last_one(samples: Samples, tmp_path: Path) -> None:
+    trainer(samples, tmp_path, logging_steps=3, logging_first_step=True).train()
+    steps = events(tmp_path, "step")
+    assert [step["step"] for step in steps] == [1, 3, 6]
+    everything = sum(int((torch.tensor(samples[index].labels) != -100).sum()) for index in range(len(samples)))
+    assert sum(step["supervised_tokens"] for step in steps) == 2 * everything
+    for step in steps:
+        assert 0 < step["data_s"] < step["step_s"]
+        assert step["samples_per_s"] == pytest.approx(BATCH / step["step_s"])
+
+
+def test_evals_come_as_planned_and_after_the_last_step(samples: Samples, tmp_path: Path) -> None:
+    trainer(samples, tmp_path, eval_steps=4).train()
+    evals = events(tmp_path, "eval")
+    assert [record["step"] for record in evals] == [4, 6]
+    assert all(record["samples"] == len(samples) and record["eval_loss"] > 0 for record in evals)
+
+
+def test_a_stop_during_an_eval_leaves_no_figures_and_ends_training(samples: Samples, tmp_path: Path) -> None:
+    mine = trainer(samples, tmp_path)
+    calls = []
+    mine.stop = lambda: calls.append(1) is None
+    mine.train()
+    assert mine.state.global_step == 3
+    assert events(tmp_path, "eval") == []
+    assert len(calls) == 1
+
+
+def test_a_preset_for_gpus_is_refused_where_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(VlmftError, match=r"has no GPU \(set it to cpu"):
+        train(Job(Preset(), tmp_path, ()), RunLog(None))
