@@ -220,7 +220,7 @@ def test_a_stop_request_ends_all_ranks_with_a_checkpoint_and_an_adapter(workplac
     run = Run(folder, child.returncode, rest, "")
     assert run.code == 0, rest[-3000:]
     end, saved = run.events()[-1], run.events("checkpoint")
-    assert (end["event"], end["status"]) == ("run_end", "stopped")
+    assert (end["event"], end["status"], end["best_step"]) == ("run_end", "stopped", None)
     assert len(saved) == 1
     assert saved[0]["eval_loss"] is None
     assert saved[0]["step"] == run.events("step")[-1]["step"] < 1000

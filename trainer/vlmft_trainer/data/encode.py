@@ -54,6 +54,7 @@ class Encoder:
         self.image_processor = image_processor
         self.image_id = self._special("<|image_pad|>")
         self.end_id = self._special("<|im_end|>")
+        self.pad_id: int = self.end_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         start = self._special("<|im_start|>")
         newline = self._text("\n")
         self._vision_start = [self._special("<|vision_start|>")]
@@ -77,17 +78,35 @@ class Encoder:
     def prompt(self, prompt: str, image: Image | None) -> Encoded:
         """The conversation up to where the assistant begins to answer; nothing is supervised."""
         pixels = grid = None
-        vision: list[int] = []
+        image_tokens = 0
         if image is not None:
             processed = self.image_processor(images=[image.convert("RGB")], return_tensors="pt")
             pixels, grid = processed["pixel_values"], processed["image_grid_thw"]
-            tokens = int(grid.prod()) // self.image_processor.merge_size**2
-            vision = self._vision_start + [self.image_id] * tokens + self._vision_end
-        ids = self._head + vision + self._text(prompt) + self._tail
+            image_tokens = int(grid.prod()) // self.image_processor.merge_size**2
+        ids = self._question(prompt, image_tokens)
         return Encoded(ids, [IGNORED] * len(ids), pixels, grid)
 
     def sample(self, prompt: str, answer: str, image: Image | None) -> Encoded:
         """The whole conversation; the answer and its end token are supervised."""
         head = self.prompt(prompt, image)
-        ids = [*self._text(answer), self.end_id]
+        ids = self._answer(answer)
         return Encoded(head.input_ids + ids, head.labels + ids, head.pixel_values, head.image_grid_thw)
+
+    def length(self, prompt: str, answer: str, width: int, height: int) -> int:
+        """Tokens of `sample` for an image of this size in pixels, found without looking at the image.
+
+        Raises:
+            ValueError: the model takes no image of this shape (one side over 200 times the other).
+        """
+        patches = self.image_processor.get_number_of_image_patches(height, width)
+        image_tokens = patches // self.image_processor.merge_size**2
+        return len(self._question(prompt, image_tokens)) + len(self._answer(answer))
+
+    def _question(self, prompt: str, image_tokens: int) -> list[int]:
+        vision: list[int] = []
+        if image_tokens:
+            vision = self._vision_start + [self.image_id] * image_tokens + self._vision_end
+        return self._head + vision + self._text(prompt) + self._tail
+
+    def _answer(self, answer: str) -> list[int]:
+        return [*self._text(answer), self.end_id]

@@ -1,0 +1,46 @@
+"""DeepSpeed's configuration, built from the preset alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vlmft_trainer.model import Precision
+from vlmft_trainer.preset.schema import Preset
+
+
+def deepspeed_config(preset: Preset, precision: Precision, on_gpu: bool) -> dict[str, Any]:
+    """What `deepspeed.initialize` gets.
+
+    The optimizer is not named here: the trainer passes torch's own AdamW, because DeepSpeed's compile on first use
+    (a minute, and impossible without a compiler).
+    """
+    stage = preset.hardware.zero_stage
+    return {
+        "train_batch_size": preset.training.effective_batch,
+        "train_micro_batch_size_per_gpu": preset.training.micro_batch,
+        "gradient_accumulation_steps": preset.accumulation,
+        "gradient_clipping": preset.training.max_grad_norm,
+        "bf16": {"enabled": precision == "bf16"},
+        "fp16": {"enabled": precision == "fp16"},
+        "zero_optimization": {
+            "stage": stage,
+            "overlap_comm": on_gpu,
+            "contiguous_gradients": True,
+            # Only the adapter is saved, and gathered on its own.
+            "stage3_gather_16bit_weights_on_model_save": False,
+        },
+        "zero_force_ds_cpu_optimizer": False,
+        "zero_allow_untested_optimizer": True,
+        "steps_per_print": 10**9,
+    }
+
+
+def without_compiled_ops() -> None:
+    """Tell DeepSpeed that it has no compiled kernels: building its shared-memory communication takes two minutes.
+
+    DeepSpeed looks kernels up in a module attribute that it fills on first access; filled here, nothing is probed
+    for or compiled.
+    """
+    import deepspeed.ops
+
+    vars(deepspeed.ops)["__compatible_ops__"] = {}

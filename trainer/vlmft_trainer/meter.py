@@ -1,0 +1,125 @@
+"""What happened since the last `step` event, over all ranks."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from vlmft_trainer import ranks
+from vlmft_trainer.loss import supervised_tokens
+
+
+@dataclass(frozen=True)
+class BatchSize:
+    """An effective batch, or several: how many samples, tokens (without padding) and supervised tokens."""
+
+    samples: int
+    tokens: int
+    supervised: int
+
+
+@dataclass(frozen=True)
+class StepFigures:
+    """The steps since the last `step` event.
+
+    Attributes:
+        steps: how many.
+        seconds: their wall time, without evals and checkpoints.
+        data_seconds: the part of it spent waiting for data, mean of the ranks.
+        loss: token-weighted loss, mean of the steps; NaN if any micro-batch's on any rank was not finite.
+        size: the sum over the steps.
+        memory_gib: highest memory of any rank: allocated on the GPU since the last event, or, on a CPU, resident
+            since the start.
+        replaced: samples replaced so far because their image could not be decoded.
+    """
+
+    steps: int
+    seconds: float
+    data_seconds: float
+    loss: float
+    size: BatchSize
+    memory_gib: float
+    replaced: int
+
+
+class StepMeter:
+    """Collects on one rank; `read` adds up over all."""
+
+    def __init__(self) -> None:
+        self._start = 0.0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._steps = 0
+        self._seconds = 0.0
+        self._data_seconds = 0.0
+        self._size = BatchSize(0, 0, 0)
+        self._loss = torch.zeros((), dtype=torch.float64)
+
+    def fetch(self) -> None:
+        """A step begins: its micro-batches are asked for."""
+        self._start = time.monotonic()
+
+    def fetched(self) -> None:
+        """The step's micro-batches are there."""
+        self._data_seconds += time.monotonic() - self._start
+
+    def batch(self, micro_batches: Sequence[Mapping[str, torch.Tensor]]) -> BatchSize:
+        """Count a step's micro-batches; every rank calls it.
+
+        Returns:
+            The effective batch: the sum over all ranks.
+        """
+        mine = (
+            sum(len(batch["labels"]) for batch in micro_batches),
+            sum(int(batch["attention_mask"].sum()) for batch in micro_batches),
+            sum(supervised_tokens(batch) for batch in micro_batches),
+        )
+        samples, tokens, supervised = (int(count) for count in ranks.total(mine))
+        self._size = BatchSize(
+            self._size.samples + samples, self._size.tokens + tokens, self._size.supervised + supervised
+        )
+        return BatchSize(samples, tokens, supervised)
+
+    def micro_batch(self, loss: torch.Tensor) -> None:
+        """Add a micro-batch's share of the step's loss, not filtered: a NaN stays visible."""
+        self._loss = self._loss.to(loss.device) + loss.detach().double()
+
+    def step(self) -> None:
+        """A step ends."""
+        self._steps += 1
+        self._seconds += time.monotonic() - self._start
+
+    def read(self, replaced: int) -> StepFigures:
+        """The figures since the last call. Every rank calls it.
+
+        Args:
+            replaced: how many samples this rank has replaced so far.
+        """
+        steps, world = max(self._steps, 1), ranks.world_size()
+        loss, data, gone = ranks.total([float(self._loss), self._data_seconds, replaced])
+        (memory,) = ranks.highest([_memory_gib()])
+        figures = StepFigures(
+            steps=steps,
+            seconds=max(self._seconds, 1e-9),
+            data_seconds=data / world,
+            loss=loss / world / steps,
+            size=self._size,
+            memory_gib=memory,
+            replaced=int(gone),
+        )
+        self._clear()
+        return figures
+
+
+def _memory_gib() -> float:
+    if torch.cuda.is_available():
+        peak = torch.cuda.max_memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        return peak / 2**30
+    # Linux counts in KiB.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -1,0 +1,205 @@
+"""The base model with its adapter: loading, attention, precision, LoRA on named layers, freezing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from vlmft_trainer.errors import ModelError
+from vlmft_trainer.preset.schema import Lora, Model
+
+MODEL_TYPE = "qwen2_5_vl"
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+Precision = Literal["bf16", "fp16", "fp32"]
+Attention = Literal["sdpa", "flash_attention_2", "eager"]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """What this machine can do of what was asked.
+
+    Attributes:
+        precision: number format of weights and activations.
+        attention: attention kernels.
+        notes: what differs from what was asked, and why.
+    """
+
+    precision: Precision
+    attention: Attention
+    notes: tuple[str, ...]
+
+
+def choose_kernels(model: Model) -> Kernels:
+    """bf16 where the GPU has it, fp16 on older GPUs, fp32 on a CPU; flash attention where it can run."""
+    has_gpu = torch.cuda.is_available()
+    precision: Precision
+    if model.precision != "auto":
+        precision = model.precision
+    elif not has_gpu:
+        precision = "fp32"
+    else:
+        precision = "bf16" if torch.cuda.get_device_capability() >= (8, 0) else "fp16"
+    attention: Attention = model.attention
+    notes = []
+    if attention == "flash_attention_2" and (reason := _no_flash_attention(precision)):
+        attention = "sdpa"
+        notes.append(f"flash attention is not used ({reason}); SDPA attention is used instead")
+    return Kernels(precision, attention, tuple(notes))
+
+
+def _no_flash_attention(precision: Precision) -> str:
+    """Why flash attention cannot run here; empty if it can."""
+    from transformers.utils import is_flash_attn_2_available
+
+    if not torch.cuda.is_available():
+        return "no GPU"
+    if torch.cuda.get_device_capability() < (8, 0):
+        return "the GPU is older than Ampere"
+    if precision == "fp32":
+        return "it needs bf16 or fp16"
+    return "" if is_flash_attn_2_available() else "the package flash-attn is not installed"
+
+
+def load_encoder(base: str, max_pixels: int) -> Any:
+    """The base model's `Encoder`, its images limited to `max_pixels` pixels.
+
+    Raises:
+        ModelError: the tokenizer or the image processor cannot be loaded.
+    """
+    from transformers import AutoImageProcessor, AutoTokenizer
+
+    from vlmft_trainer.data.encode import Encoder
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        # Pillow's resizing everywhere: torchvision's differs slightly, and with it the measured accuracy.
+        images = AutoImageProcessor.from_pretrained(base, backend="pil")
+        smallest = min(images.size["shortest_edge"], max_pixels)
+        images.size = {"shortest_edge": smallest, "longest_edge": max_pixels}
+        return Encoder(tokenizer, images)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"base model {base}: {_first_line(error)}") from error
+
+
+def load_base(base: str, kernels: Kernels) -> Any:
+    """The base model, frozen.
+
+    Raises:
+        ModelError: it cannot be loaded, or is not a Qwen2.5-VL.
+    """
+    from transformers import AutoConfig, Qwen2_5_VLForConditionalGeneration
+
+    try:
+        config = AutoConfig.from_pretrained(base)
+        if config.model_type != MODEL_TYPE:
+            raise ModelError(f"base model {base}: its type is {config.model_type}", f"only {MODEL_TYPE} can be trained")
+        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+            base, dtype=DTYPES[kernels.precision], attn_implementation=kernels.attention
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"base model {base}: {_first_line(error)}") from error
+    model.requires_grad_(False)
+    return model
+
+
+def lora_targets(model: Any, lora: Lora) -> list[str]:
+    """Full names of the linear layers that get an adapter.
+
+    gate_proj, up_proj and down_proj exist in the language model and in the vision tower, so names alone would match
+    both; the tower's are taken only when the preset asks for them.
+
+    Raises:
+        ModelError: a name matches no layer.
+    """
+    linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+    candidates = [name for name in linear if ".language_model." in name or (lora.vision_tower and ".visual." in name)]
+    kinds = {name.rpartition(".")[2] for name in candidates}
+    for wanted in lora.target_modules:
+        if wanted not in kinds:
+            raise ModelError(
+                f"lora.target_modules: no layer is called {wanted}", f"there are {', '.join(sorted(kinds))}"
+            )
+    return [name for name in candidates if name.rpartition(".")[2] in lora.target_modules]
+
+
+def add_adapter(model: Any, lora: Lora, seed: int) -> Any:
+    """The base wrapped by PEFT, with a fresh adapter whose initial weights follow from `seed`.
+
+    Raises:
+        ModelError: a name in `lora.target_modules` matches no layer.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora_targets(model, lora),
+        bias="none",
+    )
+    torch.manual_seed(seed)
+    return get_peft_model(model, config)
+
+
+def prepare_training(model: Any, *, gradient_checkpointing: bool, train_vision: bool) -> None:
+    """Set up activation checkpointing, and keep what is frozen out of the backward pass and out of checkpoints.
+
+    transformers' own switch would make the output of every embedding require gradients, the patch embedding's too,
+    and so send a backward through a tower that learns nothing. Checkpointing without re-entrance needs no such hook.
+    """
+    base = model.get_base_model()
+    if gradient_checkpointing:
+        base.activation_checkpointing_enable({"use_reentrant": False})
+        base.disable_input_require_grads()
+    if not train_vision:
+        visual = base.model.visual
+        visual.forward = torch.no_grad()(visual.forward)
+    model.register_state_dict_post_hook(_forget_frozen)
+
+
+def _forget_frozen(model: Any, state: dict[str, Any], prefix: str, _: Any) -> None:
+    """Leave frozen weights out of a state dict.
+
+    DeepSpeed's checkpoint does so too, but overlooks the second name of a shared weight: the output layer of a model
+    that shares it with its embedding would be in every checkpoint.
+    """
+    for name, weight in model.named_parameters(remove_duplicate=False):
+        if not weight.requires_grad:
+            state.pop(prefix + name, None)
+
+
+def count_parameters(model: Any) -> tuple[int, int]:
+    """Trainable and all parameters; ZeRO-3's partitioned ones count in full."""
+    sizes = [(getattr(p, "ds_numel", p.numel()), p.requires_grad) for p in model.parameters()]
+    return sum(size for size, trains in sizes if trains), sum(size for size, _ in sizes)
+
+
+def assert_positions(model: Any, batch: dict[str, torch.Tensor]) -> None:
+    """Check that a batch with images gets three-dimensional positions.
+
+    Without `mm_token_type_ids` the model falls back to one-dimensional ones, silently, and learns nothing about where
+    things are in an image.
+
+    Args:
+        batch: as `collate` makes it.
+
+    Raises:
+        RuntimeError: the three rows (time, row, column) are not distinct.
+    """
+    positions = model.get_base_model().model.compute_3d_position_ids(
+        input_ids=batch["input_ids"],
+        image_grid_thw=batch.get("image_grid_thw"),
+        video_grid_thw=None,
+        inputs_embeds=None,
+        attention_mask=batch["attention_mask"],
+        past_key_values=None,
+        mm_token_type_ids=batch.get("mm_token_type_ids"),
+    )
+    if positions is None or any(torch.equal(positions[one], positions[two]) for one, two in ((0, 1), (0, 2), (1, 2))):
+        raise RuntimeError("the model lost the positions of image tokens (M-RoPE): not training on that")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

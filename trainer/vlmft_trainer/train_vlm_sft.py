@@ -1,0 +1,87 @@
+"""The program that DeepSpeed starts, once a rank: from a preset to an adapter.
+
+    deepspeed --num_gpus=8 --module vlmft_trainer.train_vlm_sft --sft_config best.yaml --output_dir outputs/best
+
+On a CPU: `DS_ACCELERATOR=cpu deepspeed --num_accelerators=2 --module …`. A user's mistake is one line on standard
+error and exit code 2. Rank 0 alone speaks, writes events, and decides the exit code for a mistake: the launcher kills
+the others as soon as one rank fails, and rank 0 must have said why by then.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vlmft_trainer.architecture import check_base
+from vlmft_trainer.errors import VlmftError
+from vlmft_trainer.events import FAILED
+from vlmft_trainer.options import read_job
+from vlmft_trainer.run_log import RunLog, open_run_log
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train.
+
+    Returns:
+        The exit code: 0, or 2 for a user's mistake.
+    """
+    rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    log = RunLog(None)
+    try:
+        job = read_job(arguments, world_size)
+        check_base(job.preset.model.base)
+        check_folder(job.output_dir)
+        log = open_run_log(job.output_dir, job.preset, rank, world_size)
+        log.note("loading torch, transformers and deepspeed")
+        prepare_process(job.preset.hardware.device)
+
+        from vlmft_trainer.training import train  # ten seconds: the log must have begun by then
+
+        ending = train(job, log)
+        log.end(ending.status, ending.reason, ending.best_step, ending.best_eval_loss)
+    except VlmftError as error:
+        log.end(FAILED, str(error))
+        if rank == 0:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+        return 2 if rank == 0 else 0
+    except BaseException as error:
+        log.end(FAILED, f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        log.close()
+    return 0
+
+
+def check_folder(folder: Path) -> None:
+    """Make the run folder, and refuse one that already holds a training's results.
+
+    Raises:
+        VlmftError: it does, or it cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise VlmftError(f"--output_dir {folder}: {error.strerror}") from error
+    if taken := [name for name in names if name == "adapter" or name.startswith("checkpoint-")]:
+        raise VlmftError(f"--output_dir {folder}: holds {taken[0]} of an earlier training", "choose another folder")
+    if not os.access(folder, os.W_OK):
+        raise VlmftError(f"--output_dir {folder}: cannot be written to")
+
+
+def prepare_process(device: str) -> None:
+    """Environment that torch and deepspeed read when they are imported."""
+    ranks_here = int(os.environ.get("LOCAL_SIZE") or os.environ.get("WORLD_SIZE") or 1)
+    # Each rank's share of the cores; torch would count them all for itself.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // ranks_here)))
+    # A worker process inherits the tokenizer after it has been used, which its own threads do not survive.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if device == "cpu":
+        os.environ["DS_ACCELERATOR"] = "cpu"
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

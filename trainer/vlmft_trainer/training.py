@@ -1,0 +1,181 @@
+"""A training from the first to the last step, read top to bottom. Every rank runs it; rank 0 writes and speaks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from vlmft_trainer import ranks
+from vlmft_trainer.adapter import model_card, rewrite_card, take_best, write_adapter
+from vlmft_trainer.architecture import resolve_base
+from vlmft_trainer.callbacks.base_answers import BaseAnswers
+from vlmft_trainer.callbacks.eval_events import EvalEvents
+from vlmft_trainer.callbacks.heartbeat import Heartbeat
+from vlmft_trainer.callbacks.step_events import StepEvents
+from vlmft_trainer.callbacks.stop_request import StopRequest, StopRequested
+from vlmft_trainer.checkpoints import Checkpoint, Checkpoints
+from vlmft_trainer.data.collate import collate
+from vlmft_trainer.data.samples import RunData, prepare
+from vlmft_trainer.errors import VlmftError
+from vlmft_trainer.evaluate import answer_tasks
+from vlmft_trainer.events import EVAL, FINISHED, PLAN, STOPPED
+from vlmft_trainer.model import (
+    add_adapter,
+    assert_positions,
+    choose_kernels,
+    count_parameters,
+    load_base,
+    load_encoder,
+    prepare_training,
+)
+from vlmft_trainer.options import Job
+from vlmft_trainer.plan import optimizer_steps, warmup_steps
+from vlmft_trainer.preset import Preset
+from vlmft_trainer.process_group import process_group
+from vlmft_trainer.run_log import RunLog
+from vlmft_trainer.training_args import training_args
+from vlmft_trainer.weighted_trainer import WeightedTrainer
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What `run_end` says."""
+
+    status: str
+    reason: str = ""
+    best_step: int | None = None
+    best_eval_loss: float | None = None
+
+
+def train(job: Job, log: RunLog) -> Ending:
+    """Train, and leave the adapter.
+
+    Raises:
+        VlmftError: the data, the base model, the adapter's options or this machine cannot be used; all ranks raise it.
+    """
+    if job.preset.hardware.device == "cuda" and not torch.cuda.is_available():
+        raise VlmftError("hardware.device is cuda, and this machine has no GPU", "set it to cpu to train without one")
+    stop = StopRequest(job.output_dir)
+    heartbeat = Heartbeat(log)
+    with process_group(), heartbeat, stop:
+        for note in job.notes:
+            log.note(note)
+        try:
+            trainer, base_answers = build(job, log, stop, heartbeat)
+            trainer.train()
+        except StopRequested:
+            return Ending(STOPPED, "stopped on request before the first step")
+        return finish(job, log, stop, trainer, base_answers)
+
+
+def build(job: Job, log: RunLog, stop: StopRequest, heartbeat: Heartbeat) -> tuple[WeightedTrainer, BaseAnswers]:
+    """Everything that has to be there for the first step."""
+    preset = job.preset
+    kernels = choose_kernels(preset.model)
+    for note in kernels.notes:
+        log.note(note)
+
+    base = resolve_base(preset.model.base)
+    encoder = ranks.first_alone(lambda: load_encoder(base, preset.data.max_pixels))
+    log.note("checking the data")
+    data = prepare(preset.data, encoder)
+    for note in data.notes:
+        log.note(note)
+    stop.check()
+
+    plan = steps_plan(preset, data)
+    args = training_args(preset, kernels, job.output_dir, plan["warmup_steps"])
+    log.note(f"loading the base model {base}")
+    model = ranks.together(lambda: add_adapter(load_base(base, kernels), preset.lora, preset.training.seed))
+    prepare_training(
+        model,
+        gradient_checkpointing=preset.training.gradient_checkpointing,
+        train_vision=preset.lora.vision_tower,
+    )
+    collator = partial(collate, pad_id=encoder.pad_id, image_id=encoder.image_id)
+    assert_positions(model, collator([data.train[0]]))
+    stop.check()
+
+    settings = preset.checkpoints
+    trainer = WeightedTrainer(
+        model=model,
+        args=args,
+        train_dataset=data.train,
+        eval_dataset=data.eval,
+        data_collator=collator,
+        checkpoints=Checkpoints(
+            job.output_dir, settings.save_total_limit, preset.evaluation.metric_for_best_model, log
+        ),
+        stop=stop.asked,
+        callbacks=[EvalEvents(log), heartbeat, stop],
+    )
+    base_answers = BaseAnswers(trainer, preset, stop, log)
+    trainer.add_callback(StepEvents(trainer, log))
+    trainer.add_callback(base_answers)
+    trainable, total = count_parameters(model)
+    log.write(PLAN, **plan, trainable_params=trainable, total_params=total)
+    log.say(f"plan: {json.dumps(plan | {'trainable_params': trainable, 'total_params': total})}")
+    # Dropout should differ between ranks; the order of the data has a seed of its own.
+    torch.manual_seed(preset.training.seed + ranks.rank())
+    return trainer, base_answers
+
+
+def steps_plan(preset: Preset, data: RunData) -> dict[str, Any]:
+    """What is going to happen, as the `plan` event says it."""
+    per_epoch, total = optimizer_steps(len(data.train), preset.training.effective_batch, preset.training.epochs)
+    return {
+        "total_steps": total,
+        "steps_per_epoch": per_epoch,
+        "warmup_steps": warmup_steps(total, preset.training.warmup_ratio),
+        "epochs": preset.training.epochs,
+        "scheduler": preset.training.scheduler,
+        "peak_lr": preset.training.learning_rate,
+        "effective_batch": preset.training.effective_batch,
+        "train_samples": len(data.train),
+        "eval_samples": len(data.eval),
+        "eval_steps": preset.evaluation.eval_steps,
+    }
+
+
+def eval_fields(chosen: Checkpoint | None, step: int, epoch: float) -> dict[str, Any]:
+    """What an `eval` event says of the adapter that answers: the figures of its own step's eval.
+
+    Args:
+        step: where training ended, in steps.
+        epoch: the same in epochs.
+    """
+    if chosen is None:
+        return {"step": step, "epoch": epoch, "eval_loss": None, "token_accuracy": None}
+    return {
+        "step": chosen.step,
+        "epoch": epoch * chosen.step / step,
+        "eval_loss": chosen.eval_loss,
+        "token_accuracy": chosen.token_accuracy,
+    }
+
+
+def finish(job: Job, log: RunLog, stop: StopRequest, trainer: WeightedTrainer, before: BaseAnswers) -> Ending:
+    """Write the best adapter and measure it."""
+    preset, model, step = job.preset, trainer.model, trainer.state.global_step
+    chosen = take_best(model, trainer.checkpoints, preset.checkpoints.load_best_model_at_end)
+    card = partial(model_card, preset, resolve_base(preset.model.base), chosen, step, before.scores)
+    write_adapter(model, job.output_dir, card({}))
+    log.say(f"the adapter is in {job.output_dir / 'adapter'}")
+
+    if preset.evaluation.answers and not stop.asked():
+        log.note("the tuned model answers eval questions")
+        scores = answer_tasks(model, trainer.eval_dataset, preset.evaluation, preset.data.workers, stop.asked)
+        if scores is not None:
+            log.write(EVAL, **eval_fields(chosen, step, trainer.state.epoch), tasks=scores)
+            log.say(f"tuned model: {json.dumps(scores)}")
+            if ranks.rank() == 0:
+                rewrite_card(job.output_dir, card(scores))
+    best = trainer.checkpoints.best() if ranks.rank() == 0 else None  # rank 0 alone writes it down
+    found = (best.step, best.eval_loss) if best else (None, None)
+    if stop.agreed:
+        return Ending(STOPPED, f"stopped on request at step {step}", *found)
+    return Ending(FINISHED, "", *found)
