@@ -20,7 +20,7 @@ app = typer.Typer(
 app.add_typer(presets.app, name="presets")
 app.command("plan")(plan)
 app.command("run")(run)
-for command in (watch.runs, watch.status, watch.attach, watch.logs, steer.stop, steer.rm):
+for command in (watch.runs, watch.status, watch.attach, watch.logs, steer.stop, steer.resume, steer.rm):
     app.command()(command)
 
 

@@ -64,6 +64,12 @@ def test_a_rank_reaped_unseen_is_blamed_with_the_signal_the_launcher_tells() -> 
     assert judge(said("finished"), exited(0), [RankEnd(1, 0, None, False)]).status == "finished"
 
 
+def test_a_rank_that_told_of_a_lost_peer_does_not_hide_who_was_killed() -> None:
+    ends = [RankEnd(1, 0, signal.SIGKILL, False), RankEnd(0, 1, exited(1), False)]
+    verdict = judge(said("failed", "connection closed by peer"), exited(1), ends)
+    assert verdict.reason == "rank 1 was killed by SIGKILL; connection closed by peer"
+
+
 def test_a_mistake_of_the_user_has_its_own_exit_status() -> None:
     assert judge(said("failed", "no such image"), exited(2)).exit_code == 2
     assert judge(said("failed", "out of memory"), exited(1)).exit_code == 1

@@ -17,7 +17,7 @@ import pytest
 
 from vlmft_trainer import events
 from vlmft_trainer.architecture import DEMO_BASE
-from vlmft_trainer.checkpoints import intact, read
+from vlmft_trainer.checkpoint_files import intact, read
 from vlmft_trainer.demo.dataset import write
 from vlmft_trainer.plan import learning_rate
 

@@ -12,17 +12,8 @@ import torch
 
 from vlmft_trainer.adapter import take_best, write_adapter
 from vlmft_trainer.architecture import DEMO_BASE
-from vlmft_trainer.checkpoints import (
-    MARKER,
-    Checkpoint,
-    Checkpoints,
-    adapter_state,
-    intact,
-    kept_steps,
-    read,
-    save_adapter,
-    seal,
-)
+from vlmft_trainer.checkpoint_files import MARKER, Checkpoint, intact, kept_steps, read, remove_unusable, seal
+from vlmft_trainer.checkpoints import Checkpoints, adapter_state, save_adapter
 from vlmft_trainer.events import EventWriter
 from vlmft_trainer.model import Kernels, add_adapter, load_base
 from vlmft_trainer.preset import Lora
@@ -37,7 +28,7 @@ def saved(folder: Path, step: int, content: str = "weights") -> Path:
 
 
 def checkpoints(folder: Path, limit: int | None = None, metric: str = "eval_loss") -> Checkpoints:
-    return Checkpoints(folder, limit, metric, RunLog(EventWriter(folder / "events.jsonl")))
+    return Checkpoints(folder, limit, metric, RunLog(EventWriter(folder / "events.jsonl")), {"total_steps": 9})
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
@@ -45,13 +36,13 @@ def events(folder: Path) -> list[dict[str, Any]]:
 
 
 def fabricated(step: int, eval_loss: float | None, token_accuracy: float | None = None) -> Checkpoint:
-    return Checkpoint(step, eval_loss, token_accuracy, {})
+    return Checkpoint(step, eval_loss, token_accuracy, {}, {})
 
 
 def test_a_sealed_checkpoint_lists_every_file_with_size_and_hash(tmp_path: Path) -> None:
     path = saved(tmp_path, 5)
     assert read(path) is None
-    sealed = seal(path, 5, 1.5, 0.25)
+    sealed = seal(path, 5, 1.5, 0.25, {"total_steps": 9})
     assert read(path) == sealed
     assert list(sealed.files) == ["state/optimizer.pt"]
     assert sealed.bytes == len("weights")
@@ -61,7 +52,7 @@ def test_a_sealed_checkpoint_lists_every_file_with_size_and_hash(tmp_path: Path)
 @pytest.mark.parametrize("damage", ["missing", "zeroed", "longer"])
 def test_damage_after_sealing_is_noticed(tmp_path: Path, damage: str) -> None:
     path = saved(tmp_path, 5)
-    sealed = seal(path, 5, 1.5, None)
+    sealed = seal(path, 5, 1.5, None, {})
     file = path / "state" / "optimizer.pt"
     if damage == "missing":
         file.unlink()
@@ -73,7 +64,7 @@ def test_damage_after_sealing_is_noticed(tmp_path: Path, damage: str) -> None:
 def test_a_damaged_checkpoint_is_neither_the_best_nor_the_newest(tmp_path: Path) -> None:
     found = checkpoints(tmp_path)
     for step, loss in ((1, 3.0), (2, 1.0), (3, 2.0)):
-        seal(saved(tmp_path, step), step, loss, None)
+        seal(saved(tmp_path, step), step, loss, None, {})
     assert found.best() == read(tmp_path / "checkpoint-2")
     (tmp_path / "checkpoint-2" / "state" / "optimizer.pt").write_text("weigh\0\0")
     assert found.best() == read(tmp_path / "checkpoint-3")
@@ -96,7 +87,7 @@ def test_a_higher_token_accuracy_is_better() -> None:
 def test_a_figure_that_is_not_finite_is_never_among_the_best(tmp_path: Path) -> None:
     found = [fabricated(1, 3.0), fabricated(2, float("nan")), fabricated(3, None), fabricated(4, 5.0)]
     assert kept_steps(found, 2, "eval_loss") == {1, 4}
-    sealed = seal(saved(tmp_path, 7), 7, float("nan"), float("inf"))
+    sealed = seal(saved(tmp_path, 7), 7, float("nan"), float("inf"), {})
     assert (sealed.eval_loss, sealed.token_accuracy) == (None, None)
     assert checkpoints(tmp_path).best() is None
 
@@ -132,7 +123,7 @@ def test_without_room_for_twice_the_last_one_nothing_is_saved_and_it_is_said(
 ) -> None:
     found = checkpoints(tmp_path)
     assert found.has_room()
-    seal(saved(tmp_path, 1, "x" * 1000), 1, 1.0, None)
+    seal(saved(tmp_path, 1, "x" * 1000), 1, 1.0, None, {})
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1999))
     assert not found.has_room()
@@ -174,7 +165,7 @@ def test_the_best_checkpoints_adapter_is_taken_or_the_newest_if_asked(model: Any
     for step, loss in ((1, 1.0), (2, 2.0)):
         fill(model, float(step))
         save_adapter(model, found.path(step))
-        seal(found.path(step), step, loss, None)
+        seal(found.path(step), step, loss, None, {})
     for load_best, step in ((True, 1), (False, 2)):
         chosen = take_best(model, found, load_best)
         assert chosen is not None
@@ -192,3 +183,12 @@ def test_an_empty_adapter_is_never_saved(model: Any, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="empty"):
         save_adapter(model, tmp_path / "adapter")
     assert not (tmp_path / "adapter").exists()
+
+
+def test_before_a_resume_what_is_incomplete_or_newer_is_deleted(tmp_path: Path) -> None:
+    for step in (10, 20):
+        seal(saved(tmp_path, step), step, 1.0, None, {})
+    saved(tmp_path, 15)
+    saved(tmp_path, 30)
+    assert remove_unusable(tmp_path, 10) == ["checkpoint-15", "checkpoint-20", "checkpoint-30"]
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-10"]

@@ -66,7 +66,7 @@ def trainer(samples: Samples, folder: Path, *, micro: int = 8, **arguments: Any)
         train_dataset=samples,
         eval_dataset=samples,
         data_collator=partial(collate, pad_id=encoder.pad_id, image_id=encoder.image_id),
-        checkpoints=Checkpoints(folder, None, "eval_loss", log),
+        checkpoints=Checkpoints(folder, None, "eval_loss", log, {}),
         stop=stop.asked,
         callbacks=[EvalEvents(log), stop],
     )
@@ -190,4 +190,4 @@ def test_a_stop_during_an_eval_leaves_no_figures_and_ends_training(samples: Samp
 
 def test_a_preset_for_gpus_is_refused_where_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(VlmftError, match=r"has no GPU \(set it to cpu"):
-        train(Job(Preset(), tmp_path, ()), RunLog(None))
+        train(Job(Preset(), tmp_path, ()), RunLog(None), None)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vlmft_trainer import ranks
-from vlmft_trainer.checkpoints import Checkpoint, Checkpoints, load_adapter, save_adapter, sync_folder, write_durably
+from vlmft_trainer.checkpoint_files import Checkpoint, sync_folder, write_durably
+from vlmft_trainer.checkpoints import Checkpoints, load_adapter, save_adapter
 from vlmft_trainer.data.tasks import Scores
 from vlmft_trainer.metrics import HEADLINE
 from vlmft_trainer.preset import Preset, dump_preset
@@ -41,6 +42,7 @@ def write_adapter(model: Any, output_dir: Path, card: str) -> None:
     save_adapter(model, temporary)
     if ranks.rank() == 0:
         (temporary / CARD).write_text(card, "utf-8")
+        shutil.rmtree(output_dir / FOLDER, ignore_errors=True)  # of the run before it was resumed
         temporary.replace(output_dir / FOLDER)
         sync_folder(output_dir)
     ranks.barrier()

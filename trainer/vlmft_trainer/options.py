@@ -32,6 +32,8 @@ class Job:
     preset: Preset
     output_dir: Path
     notes: tuple[str, ...]
+    resume: bool = False
+    """Go on from the newest complete checkpoint in `output_dir`."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,6 +53,7 @@ def _parser() -> _Parser:
     parser.add_argument("--lora_dropout", help="dropout on the adapter's input")
     parser.add_argument("--target_modules", help="names of the layers to adapt, separated by commas")
     parser.add_argument("--flash_attn", action="store_true", help="use flash attention where it can run")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest complete checkpoint")
     parser.add_argument("--local_rank", help=argparse.SUPPRESS)  # the launcher passes it; LOCAL_RANK says the same
     return parser
 
@@ -74,4 +77,5 @@ def read_job(arguments: Sequence[str] | None, world_size: int) -> Job:
         overrides.append("hardware.device=cpu")
     loaded = load_sft_config(options.sft_config, [options.sft_config.parent], overrides, world_size)
     preset, note = with_gpus(loaded.preset, world_size)
-    return Job(preset, options.output_dir.expanduser().absolute(), (*loaded.notes, *([note] if note else [])))
+    notes = (*loaded.notes, *([note] if note else []))
+    return Job(preset, options.output_dir.expanduser().absolute(), notes, options.resume)

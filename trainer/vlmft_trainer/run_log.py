@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -10,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from vlmft_trainer.events import NOTE, RUN_END, RUN_START, EventWriter
+from vlmft_trainer.events import NOTE, RUN_END, RUN_START, EventWriter, parse
 from vlmft_trainer.preset.schema import Preset
 
 PACKAGES = ("torch", "transformers", "peft", "deepspeed", "accelerate", "datasets")
@@ -53,7 +54,9 @@ class RunLog:
             self._writer.close()
 
 
-def open_run_log(output_dir: Path, preset: Preset, rank: int, world_size: int) -> RunLog:
+def open_run_log(
+    output_dir: Path, preset: Preset, rank: int, world_size: int, resumed_from: int | None = None
+) -> RunLog:
     """Begin the next segment of a run's log with `run_start`. Loads no torch: this is the first sign of life.
 
     Raises:
@@ -70,7 +73,7 @@ def open_run_log(output_dir: Path, preset: Preset, rank: int, world_size: int) -
         RUN_START,
         run_id=os.environ.get("VLMFT_RUN_ID") or uuid.uuid4().hex,
         segment=segment,
-        resumed_from=None,
+        resumed_from=resumed_from,
         host=socket.gethostname(),
         boot_id=_boot_id(),
         world_size=world_size,
@@ -78,6 +81,16 @@ def open_run_log(output_dir: Path, preset: Preset, rank: int, world_size: int) -
         versions={"python": sys.version.split()[0]} | {name: _version(name) for name in ("vlmft", *PACKAGES)},
     )
     return log
+
+
+def base_scores(output_dir: Path) -> dict[str, Any]:
+    """What the base answered before the first step, as an earlier segment tells it; empty if none does."""
+    for path in sorted((output_dir / "logs").glob("events-[0-9]*.jsonl")):
+        for line in path.read_bytes().split(b"\n"):
+            if b'"event":"eval","step":0,' in line:
+                with contextlib.suppress(ValueError):
+                    return dict(parse(line).get("tasks") or {})
+    return {}
 
 
 def _boot_id() -> str | None:

@@ -9,15 +9,18 @@ the others as soon as one rank fails, and rank 0 must have said why by then.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from vlmft_trainer.architecture import check_base
+from vlmft_trainer.checkpoint_files import Checkpoint, newest_intact
 from vlmft_trainer.errors import VlmftError
 from vlmft_trainer.events import FAILED
-from vlmft_trainer.options import read_job
+from vlmft_trainer.options import Job, read_job
+from vlmft_trainer.plain_log import Forgiving
 from vlmft_trainer.run_log import RunLog, open_run_log
 
 
@@ -29,17 +32,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     log = RunLog(None)
+    sys.stdout, sys.stderr = Forgiving(sys.stdout), Forgiving(sys.stderr)
     try:
         job = read_job(arguments, world_size)
         check_base(job.preset.model.base)
-        check_folder(job.output_dir)
-        log = open_run_log(job.output_dir, job.preset, rank, world_size)
+        start = find_start(job)
+        lock = hold_lock(job.output_dir)
+        log = open_run_log(job.output_dir, job.preset, rank, world_size, start.step if start else None)
         log.note("loading torch, transformers and deepspeed")
         prepare_process(job.preset.hardware.device)
 
         from vlmft_trainer.training import train  # ten seconds: the log must have begun by then
 
-        ending = train(job, log)
+        ending = train(job, log, start)
         log.end(ending.status, ending.reason, ending.best_step, ending.best_eval_loss)
     except VlmftError as error:
         log.end(FAILED, str(error))
@@ -51,10 +56,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise
     finally:
         log.close()
+    os.close(lock)
     return 0
 
 
-def check_folder(folder: Path) -> None:
+def find_start(job: Job) -> Checkpoint | None:
+    """The checkpoint to resume from; for a new run none, and a folder for it.
+
+    Raises:
+        VlmftError: there is no complete checkpoint, or the folder cannot be used.
+    """
+    if not job.resume:
+        make_folder(job.output_dir)
+        return None
+    start = newest_intact(job.output_dir)
+    if start is None:
+        raise VlmftError(f"--resume: {job.output_dir} holds no complete checkpoint", "start a new run")
+    return start
+
+
+def hold_lock(folder: Path) -> int:
+    """Share the lock that tells others, for as long as this process lives, that the run has living ranks.
+
+    Returns:
+        Its descriptor, to be kept open.
+    """
+    descriptor = os.open(folder / "ranks.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
+
+
+def make_folder(folder: Path) -> None:
     """Make the run folder, and refuse one that already holds a training's results.
 
     Raises:
@@ -66,7 +98,9 @@ def check_folder(folder: Path) -> None:
     except OSError as error:
         raise VlmftError(f"--output_dir {folder}: {error.strerror}") from error
     if taken := [name for name in names if name == "adapter" or name.startswith("checkpoint-")]:
-        raise VlmftError(f"--output_dir {folder}: holds {taken[0]} of an earlier training", "choose another folder")
+        raise VlmftError(
+            f"--output_dir {folder}: holds {taken[0]} of an earlier training", "choose another folder, or --resume"
+        )
     if not os.access(folder, os.W_OK):
         raise VlmftError(f"--output_dir {folder}: cannot be written to")
 

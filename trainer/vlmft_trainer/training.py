@@ -17,7 +17,8 @@ from vlmft_trainer.callbacks.eval_events import EvalEvents
 from vlmft_trainer.callbacks.heartbeat import Heartbeat
 from vlmft_trainer.callbacks.step_events import StepEvents
 from vlmft_trainer.callbacks.stop_request import StopRequest, StopRequested
-from vlmft_trainer.checkpoints import Checkpoint, Checkpoints
+from vlmft_trainer.checkpoint_files import Checkpoint, checkpoint_path, remove_unusable
+from vlmft_trainer.checkpoints import Checkpoints
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.samples import RunData, prepare
 from vlmft_trainer.errors import VlmftError
@@ -36,7 +37,7 @@ from vlmft_trainer.options import Job
 from vlmft_trainer.plan import optimizer_steps, warmup_steps
 from vlmft_trainer.preset import Preset
 from vlmft_trainer.process_group import process_group
-from vlmft_trainer.run_log import RunLog
+from vlmft_trainer.run_log import RunLog, base_scores
 from vlmft_trainer.training_args import training_args
 from vlmft_trainer.weighted_trainer import WeightedTrainer
 
@@ -51,8 +52,18 @@ class Ending:
     best_eval_loss: float | None = None
 
 
-def train(job: Job, log: RunLog) -> Ending:
+CHECKPOINT_BYTES = 20
+"""A checkpoint's size for each trainable parameter, at most (measured with fp32 weights; bf16 takes 16)."""
+
+PLANNED = ("total_steps", "steps_per_epoch", "warmup_steps", "scheduler", "peak_lr", "effective_batch")
+"""What a resumed run must have in common with the checkpoint's, or its learning rate would jump."""
+
+
+def train(job: Job, log: RunLog, start: Checkpoint | None) -> Ending:
     """Train, and leave the adapter.
+
+    Args:
+        start: the checkpoint to resume from.
 
     Raises:
         VlmftError: the data, the base model, the adapter's options or this machine cannot be used; all ranks raise it.
@@ -65,14 +76,17 @@ def train(job: Job, log: RunLog) -> Ending:
         for note in job.notes:
             log.note(note)
         try:
-            trainer, base_answers = build(job, log, stop, heartbeat)
-            trainer.train()
+            trainer, base_answers = build(job, log, stop, heartbeat, start)
+            resumed = str(checkpoint_path(job.output_dir, start.step)) if start else None
+            trainer.train(resume_from_checkpoint=resumed)
         except StopRequested:
             return Ending(STOPPED, "stopped on request before the first step")
         return finish(job, log, stop, trainer, base_answers)
 
 
-def build(job: Job, log: RunLog, stop: StopRequest, heartbeat: Heartbeat) -> tuple[WeightedTrainer, BaseAnswers]:
+def build(
+    job: Job, log: RunLog, stop: StopRequest, heartbeat: Heartbeat, start: Checkpoint | None
+) -> tuple[WeightedTrainer, BaseAnswers]:
     """Everything that has to be there for the first step."""
     preset = job.preset
     kernels = choose_kernels(preset.model)
@@ -88,6 +102,12 @@ def build(job: Job, log: RunLog, stop: StopRequest, heartbeat: Heartbeat) -> tup
     stop.check()
 
     plan = steps_plan(preset, data)
+    if start:
+        check_same_plan(plan, start)
+        if ranks.rank() == 0:
+            for name in remove_unusable(job.output_dir, start.step):
+                log.note(f"{name} was not complete or not intact and is deleted")
+        log.note(f"resuming from step {start.step}")
     args = training_args(preset, kernels, job.output_dir, plan["warmup_steps"])
     log.note(f"loading the base model {base}")
     model = ranks.together(lambda: add_adapter(load_base(base, kernels), preset.lora, preset.training.seed))
@@ -101,6 +121,7 @@ def build(job: Job, log: RunLog, stop: StopRequest, heartbeat: Heartbeat) -> tup
     stop.check()
 
     settings = preset.checkpoints
+    trainable, total = count_parameters(model)
     trainer = WeightedTrainer(
         model=model,
         args=args,
@@ -108,20 +129,42 @@ def build(job: Job, log: RunLog, stop: StopRequest, heartbeat: Heartbeat) -> tup
         eval_dataset=data.eval,
         data_collator=collator,
         checkpoints=Checkpoints(
-            job.output_dir, settings.save_total_limit, preset.evaluation.metric_for_best_model, log
+            job.output_dir,
+            settings.save_total_limit,
+            preset.evaluation.metric_for_best_model,
+            log,
+            plan={name: plan[name] for name in PLANNED},
+            expected_bytes=CHECKPOINT_BYTES * trainable,
         ),
         stop=stop.asked,
         callbacks=[EvalEvents(log), heartbeat, stop],
     )
     base_answers = BaseAnswers(trainer, preset, stop, log)
+    if start:
+        base_answers.scores = base_scores(job.output_dir)
     trainer.add_callback(StepEvents(trainer, log))
     trainer.add_callback(base_answers)
-    trainable, total = count_parameters(model)
     log.write(PLAN, **plan, trainable_params=trainable, total_params=total)
     log.say(f"plan: {json.dumps(plan | {'trainable_params': trainable, 'total_params': total})}")
     # Dropout should differ between ranks; the order of the data has a seed of its own.
     torch.manual_seed(preset.training.seed + ranks.rank())
     return trainer, base_answers
+
+
+def check_same_plan(plan: dict[str, Any], start: Checkpoint) -> None:
+    """Refuse to resume under another plan.
+
+    Raises:
+        VlmftError: something differs; the message names it.
+    """
+    differing = [
+        f"{name} {start.plan.get(name)} -> {plan[name]}" for name in PLANNED if start.plan.get(name) != plan[name]
+    ]
+    if differing:
+        raise VlmftError(
+            f"checkpoint-{start.step} was made under another plan: {', '.join(differing)}",
+            "resume with the preset and the data of its start, or start a new run",
+        )
 
 
 def steps_plan(preset: Preset, data: RunData) -> dict[str, Any]:

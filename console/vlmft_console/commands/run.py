@@ -74,7 +74,7 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool)
         folder: the run folder.
         notes: lines shown first; empty ones are not.
         json_output: print events and figures as JSON.
-        steer: whether the run was started here, so that Ctrl-C stops it and a start that failed leaves nothing.
+        steer: whether the run was started here, so that Ctrl-C stops it and a first start that failed leaves nothing.
     """
     import shutil
 
@@ -98,7 +98,7 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool)
     if status is None:
         typer.echo(f"{folder.name} goes on; come back with: vlmft attach {folder.name}", err=json_output)
         return
-    if steer and status.exit_code == EXIT_MISTAKE and state.plan is None:
+    if steer and status.exit_code == EXIT_MISTAKE and state.plan is None and folder.segments <= 1:
         with shown_once():
             shutil.rmtree(folder.path)  # it was made a moment ago, for a run that never began
             raise RunFolderError(status.reason)

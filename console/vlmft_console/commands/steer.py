@@ -1,4 +1,4 @@
-"""Commands that change what a run does: `stop`, `rm`."""
+"""Commands that change what a run does: `stop`, `resume`, `rm`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vlmft_console.commands.watch import Run
+from vlmft_console.commands.watch import Json, Run
 
 
 def stop(
@@ -59,6 +59,47 @@ def stop(
         typer.echo()
     state = read_run(folder)[1]
     typer.echo(f"{folder.name} {state.state}" + (f": {state.reason}" if state.reason else ""))
+
+
+def resume(
+    name: Run,
+    detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the run has started.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Go on with a run that ended too early, from its newest complete checkpoint.
+
+    The plan must be the one of its start: with other data or another preset the learning rate would jump.
+
+    Exit status: as `vlmft run`; 75 when the run is live.
+    """
+    from vlmft_console.commands.run import show
+    from vlmft_console.errors import RunBusyError, RunFolderError, shown_once
+    from vlmft_console.runs.launch import training_command
+    from vlmft_console.runs.preflight import check_machine, free_port
+    from vlmft_console.runs.registry import find, read_run
+    from vlmft_console.runs.start import start_supervisor
+    from vlmft_trainer.checkpoint_files import complete_ones
+    from vlmft_trainer.events import EARLY_STOPPED, FINISHED
+    from vlmft_trainer.preset import load_preset
+
+    with shown_once():
+        folder = find(name)
+        state = read_run(folder)[1]
+        if state.live:
+            raise RunBusyError(f"{folder.name} is {state.state}: {folder.owner()}")
+        if state.state in (FINISHED, EARLY_STOPPED):
+            raise RunFolderError(f"{folder.name} has {state.state.replace('_', ' ')}: nothing is left to do")
+        found = complete_ones(folder.path)
+        if not found:
+            raise RunFolderError(f"{folder.name} has no complete checkpoint", "start it anew: vlmft run")
+        preset = load_preset(folder.preset_file).preset
+        check_machine(preset)
+        folder.change_command(training_command(preset, folder, free_port(), resume=True))
+        start_supervisor(folder)
+    if detach:
+        typer.echo(f"{folder.name} goes on from step {found[-1].step:,}")
+        return
+    show(folder, [], json_output, steer=True)
 
 
 def rm(name: Run, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:

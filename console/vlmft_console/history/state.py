@@ -41,6 +41,8 @@ class RunState:
     """Steps with a value that was not finite."""
     last_seen: float | None = None
     """Unix time of the latest event of any kind."""
+    heartbeat: Record | None = None
+    """The latest `heartbeat`."""
     end: Record | None = None
     """`run_end`, once the run has said how it ended."""
     newer_version: int | None = None
@@ -68,6 +70,8 @@ class RunState:
             self.checkpoints.append(record)
         elif event == events.NOTE:
             self.notes.append(record["message"])
+        elif event == events.HEARTBEAT:
+            self.heartbeat = record
         elif event == events.RUN_END:
             self.end = record
 

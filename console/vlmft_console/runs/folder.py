@@ -121,6 +121,12 @@ class RunFolder:
         write_whole(self.path / "run.json", as_json(record))
         return run_id
 
+    def change_command(self, command: Command) -> None:
+        """Start the run with another command from now on; everything else in `run.json` stays."""
+        record = self.record()
+        env = {**command.env, "VLMFT_RUN_ID": str(record.get("run_id", ""))}
+        write_whole(self.path / "run.json", as_json({**record, "argv": list(command.argv), "env": env}))
+
     def record(self) -> dict[str, Any]:
         """What `run.json` says.
 

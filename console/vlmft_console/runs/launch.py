@@ -11,13 +11,14 @@ from vlmft_console.runs.folder import RunFolder
 from vlmft_trainer.preset import Preset
 
 
-def training_command(preset: Preset, folder: RunFolder, port: int) -> Command:
+def training_command(preset: Preset, folder: RunFolder, port: int, *, resume: bool = False) -> Command:
     """DeepSpeed's launcher with one rank for each GPU, training what `folder/preset.yaml` says.
 
     Args:
         preset: the resolved preset; only its `hardware` is looked at.
         folder: the run folder; its path is passed absolute, as the ranks may start elsewhere.
         port: TCP port for the ranks to find each other.
+        resume: go on from the newest complete checkpoint in `folder`.
     """
     path = folder.path.absolute()
     argv = (
@@ -28,6 +29,7 @@ def training_command(preset: Preset, folder: RunFolder, port: int) -> Command:
         "vlmft_trainer.train_vlm_sft",
         f"--sft_config={path / 'preset.yaml'}",
         f"--output_dir={path}",
+        *(["--resume"] if resume else []),
     )
     env: dict[str, str] = {}
     if preset.hardware.device == "cpu":

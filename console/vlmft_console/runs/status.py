@@ -26,9 +26,9 @@ LIVE = frozenset({STARTING, RUNNING, STOPPING, STALLED, UNSUPERVISED})
 SILENT_SECONDS = 60.0
 """Without any event for this long a run is stalled: rank 0 has a heartbeat every 10 s."""
 STEP_FACTOR = 5.0
-"""Without a step for this many times the usual step time a run is stalled, however its heart beats."""
-STEP_FLOOR_SECONDS = 60.0
-"""An eval or a save between two steps is no stall: no run is stalled before this."""
+"""A step that takes this many times the usual one is a stall, however the heart beats."""
+STEP_FLOOR_SECONDS = 30.0
+"""No step is a stall before this: the first ones after a pause may be slow."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,9 @@ def status_of(folder: RunFolder, run: RunState) -> Status:
         return Status(STARTING) if not _silent(run) else Status(STALLED, "no event for a minute")
     if _silent(run):
         return Status(STALLED, "no event for a minute, not even a heartbeat")
-    waited = _since_last_step(run)
-    usual = 1 / run.steps_per_second if run.steps_per_second else None
+    waited, usual = _in_this_step(run), 1 / run.steps_per_second if run.steps_per_second else None
     if usual is not None and waited > max(STEP_FLOOR_SECONDS, STEP_FACTOR * usual):
-        return Status(STALLED, f"no step for {waited:.0f} s, where one takes {usual:.1f} s")
+        return Status(STALLED, f"a step has taken {waited:.0f} s so far, where one takes {usual:.1f} s")
     return Status(RUNNING)
 
 
@@ -92,8 +91,12 @@ def _silent(run: RunState) -> bool:
     return run.last_seen is not None and time.time() - run.last_seen > SILENT_SECONDS
 
 
-def _since_last_step(run: RunState) -> float:
-    """Seconds from the last step to the last event, which a heartbeat keeps recent; no clock of ours is needed."""
-    if run.last_step is None or run.last_seen is None:
+def _in_this_step(run: RunState) -> float:
+    """Seconds that the current step has taken so far; 0 between steps, where an eval or a save may take long.
+
+    Both times are the log's own: no clock of ours is needed.
+    """
+    beat = run.heartbeat
+    if run.last_step is None or beat is None or beat.get("phase") != "step" or beat["step"] != run.step:
         return 0.0
-    return max(0.0, run.last_seen - float(run.last_step["t"]))
+    return max(0.0, float(beat["t"]) - float(run.last_step["t"]))

@@ -48,7 +48,9 @@ def judge(
         return Verdict(said, reason, EXIT_INTERRUPTED if said == STOPPED else 0)
     if said == FAILED:
         mistake = launcher_status is not None and os.waitstatus_to_exitcode(launcher_status) == EXIT_MISTAKE
-        return Verdict(FAILED, reason or culprit or "", EXIT_MISTAKE if mistake else EXIT_FAILED)
+        if mistake:
+            return Verdict(FAILED, reason, EXIT_MISTAKE)
+        return Verdict(FAILED, "; ".join(text for text in (culprit, reason) if text), EXIT_FAILED)
     if request is not None:
         return Verdict(STOPPED, f"ended at once, without a checkpoint: {request.reason}", EXIT_INTERRUPTED)
     witnesses = [culprit] if culprit else []

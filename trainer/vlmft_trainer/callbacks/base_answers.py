@@ -29,11 +29,11 @@ class BaseAnswers(TrainerCallback):  # type: ignore[misc]
         self._stop = stop
         self._log = log
         self.scores: dict[str, Scores] = {}
-        """By task; empty if no answers are wanted."""
+        """By task; empty if no answers are wanted. A resumed run is given those of its first start."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._stop.check()
-        if self._preset.evaluation.answers == 0:
+        if self._preset.evaluation.answers == 0 or self.scores:
             return
         self._log.note("the base model answers eval questions")
         scores = answer_tasks(
