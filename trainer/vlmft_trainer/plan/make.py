@@ -174,7 +174,7 @@ def available(sources: Sequence[Source], kind: str) -> int | None:
     for source in sources:
         split = source.train_split if kind == "train" else source.eval_split
         if source.path == "demo":
-            size = getattr(demo, "SPLIT_SIZES", {}).get(source.task, {}).get(split)
+            size = demo.SPLIT_SIZES[source.task].get(split)
         else:
             size = SPLIT_SIZES.get(source.path, {}).get(split)
         if size is None:
