@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Sequence
 
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.verdict import Verdict
+from vlmft_console.runs.verdict import CRASHED, Verdict
+from vlmft_trainer.events import FAILED
 
 _RESERVED = 16384
+_FULL = 1 << 20
+"""A disk with fewer bytes left is called full."""
 
 
 class ExitFile:
@@ -35,9 +39,12 @@ class ExitFile:
             verdict: what the witnesses add up to.
             survivors: processes that not even KILL could end; they may hold a GPU.
         """
+        reason = verdict.reason[:4000]
+        if verdict.status in (FAILED, CRASHED) and shutil.disk_usage(self._folder.path).free < _FULL:
+            reason += f"; the disk of {self._folder.path} is full"
         record = {
             "status": verdict.status,
-            "reason": verdict.reason[:4096],
+            "reason": reason,
             "exit_code": verdict.exit_code,
             "survivors": list(survivors[:256]),
             "t": time.time(),

@@ -1,0 +1,132 @@
+"""Full disks, made for real on a small file system of their own, and kills in the middle of a save."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_resume import VLMFT, curve, joins, resume, start, wait_for_end, wait_for_step
+from vlmft_console.history.tail import RunTail
+from vlmft_console.runs.folder import RunFolder
+from vlmft_trainer.checkpoint_files import complete_ones, newest_intact
+from vlmft_trainer.events import Record
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a file system")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(disk: Path, leave: int) -> Path:
+    """A file that takes all space but `leave` bytes."""
+    ballast = disk / "ballast"
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    with ballast.open("wb") as file:
+        file.write(b"\0" * max(0, free - leave))
+    return ballast
+
+
+def notes(folder: RunFolder) -> str:
+    return "\n".join(record["message"] for record in RunTail(folder.logs).read() if record["event"] == "note")
+
+
+def test_a_full_disk_under_the_log_does_not_end_the_training(small_disk: Path) -> None:
+    folder = start(small_disk, "full", "--detach")
+    wait_for_step(folder, 7)  # past the first checkpoint
+    ballast = fill(small_disk, 0)
+    size = folder.events_file().stat().st_size
+    until = time.monotonic() + 5
+    while time.monotonic() < until:  # long enough for some steps that cannot be logged
+        assert folder.events_file().stat().st_size <= size + 4096
+        time.sleep(0.1)
+    ballast.unlink()
+    assert wait_for_end(folder)["status"] == "finished"
+    assert "event records were lost" in notes(folder)
+    assert (folder.adapter / "adapter_model.safetensors").is_file()
+
+
+def test_without_room_for_a_checkpoint_the_training_goes_on_and_says_so(small_disk: Path) -> None:
+    folder = start(small_disk, "tight", "--detach")
+    wait_for_step(folder, 7)
+    fill(small_disk, 2_000_000)
+    assert wait_for_end(folder)["status"] == "finished"
+    assert "no checkpoint is saved" in notes(folder)
+    assert [one.step for one in complete_ones(folder.path)] == [6]
+    assert newest_intact(folder.path) is not None
+    assert (folder.adapter / "adapter_model.safetensors").is_file()
+
+
+def test_a_run_whose_disk_stays_full_fails_names_the_disk_and_keeps_its_checkpoint(small_disk: Path) -> None:
+    folder = start(small_disk, "stuck", "--detach")
+    wait_for_step(folder, 7)
+    fill(small_disk, 0)
+    end = wait_for_end(folder)
+    assert end["status"] in ("crashed", "failed")
+    assert "disk" in end["reason"]
+    kept = newest_intact(folder.path)
+    assert kept is not None
+    assert kept.step == 6
+
+
+def test_kills_in_the_middle_of_saves_never_cost_more_than_that_save(tmp_path: Path, rounds: int) -> None:
+    """One run, killed in the middle of a save and resumed, again and again; saving after every step."""
+    chance = random.Random(4)
+    kills = max(2, rounds // 2)
+    steps = ["--set=evaluation.eval_steps=1", "--set=data.max_eval=2", f"--set=training.epochs={kills}", "--gpus=1"]
+    whole = curve(start(tmp_path, "whole", *steps))
+    folder = start(tmp_path, "killed", *steps, "--detach")
+    for _ in range(kills):
+        killed_at = _kill_in_a_save(folder, chance.uniform(0, 0.08))
+        if killed_at is None:
+            break
+        before = newest_intact(folder.path)
+        assert before is not None
+        assert before.step >= killed_at - 1
+        segments = len(_starts(folder))
+        subprocess.run([VLMFT, "resume", "--detach", str(folder.path)], check=True, capture_output=True)
+        while len(starts := _starts(folder)) == segments:
+            time.sleep(0.05)
+        assert starts[-1]["resumed_from"] == before.step
+    if not folder.exit_file.exists():
+        assert wait_for_end(folder)["status"] == "finished"
+    elif wait_for_end(folder)["status"] != "finished":
+        resume(folder)
+    joins(curve(folder), whole)
+
+
+def _starts(folder: RunFolder) -> list[Record]:
+    return [record for record in RunTail(folder.logs).read() if record["event"] == "run_start"]
+
+
+def _kill_in_a_save(folder: RunFolder, after: float) -> int | None:
+    """KILL rank 0 a moment after its next checkpoint's folder appeared. None when the run had ended before."""
+    known = {path.name for path in folder.path.glob("checkpoint-*")}
+    deadline = time.monotonic() + 120
+    while not (new := {path.name for path in folder.path.glob("checkpoint-*")} - known):
+        assert time.monotonic() < deadline
+        if folder.exit_file.exists():
+            return None
+        time.sleep(0.001)
+    time.sleep(after)
+    if not folder.processes()["rank 0"].send(signal.SIGKILL):
+        return None
+    wait_for_end(folder)
+    return max(int(name.removeprefix("checkpoint-")) for name in new)
