@@ -49,11 +49,11 @@ def notes(folder: RunFolder) -> str:
 
 
 def test_a_full_disk_under_the_log_does_not_end_the_training(small_disk: Path) -> None:
-    folder = start(small_disk, "full", "--detach")
+    folder = start(small_disk, "full", "--set=training.epochs=20", "--detach")
     wait_for_step(folder, 7)  # past the first checkpoint
     ballast = fill(small_disk, 0)
     size = folder.events_file().stat().st_size
-    until = time.monotonic() + 5
+    until = time.monotonic() + 4
     while time.monotonic() < until:  # long enough for some steps that cannot be logged
         assert folder.events_file().stat().st_size <= size + 4096
         time.sleep(0.1)
@@ -93,6 +93,9 @@ def test_kills_in_the_middle_of_saves_never_cost_more_than_that_save(tmp_path: P
     steps = ["--set=evaluation.eval_steps=1", "--set=data.max_eval=2", f"--set=training.epochs={kills}", "--gpus=1"]
     whole = curve(start(tmp_path, "whole", *steps))
     folder = start(tmp_path, "killed", *steps, "--detach")
+    while not complete_ones(folder.path):  # without any there would be nothing to resume from
+        assert not folder.exit_file.exists()
+        time.sleep(0.001)
     for _ in range(kills):
         killed_at = _kill_in_a_save(folder, chance.uniform(0, 0.08))
         if killed_at is None:

@@ -107,7 +107,7 @@ def test_a_folder_with_results_of_an_earlier_training_is_refused(
     old = preset.parent / "out" / "checkpoint-5"
     old.mkdir(parents=True)
     assert main(arguments(preset)) == 2
-    assert "holds checkpoint-5 of an earlier training (choose another, or --resume)" in capsys.readouterr().err
+    assert "holds checkpoint-5 of an earlier training (choose another folder, or --resume)" in capsys.readouterr().err
     assert not (preset.parent / "out" / "logs").exists()
 
 

@@ -1,0 +1,61 @@
+"""Run a command in a terminal of its own and save what is on its screen at the end as SVG, for the README.
+
+python docs/screenshot.py OUT.svg WIDTHxHEIGHT COMMAND [ARGUMENT ...]
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import pty
+import struct
+import sys
+import termios
+
+import pyte
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+
+def run(command: list[str], columns: int, rows: int) -> pyte.Screen:
+    """The screen of a terminal of that size once `command` has ended."""
+    screen = pyte.Screen(columns, rows)
+    stream = pyte.ByteStream(screen)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ |= {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(rows)}
+        os.execvp(command[0], command)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    while True:
+        try:
+            stream.feed(os.read(terminal, 65536))
+        except OSError:  # the command has ended
+            os.waitpid(pid, 0)
+            return screen
+
+
+def as_text(screen: pyte.Screen) -> Text:
+    """The screen with its colours, without the empty rows at its end."""
+    last = max((row for row, line in enumerate(screen.display) if line.strip()), default=0)
+    text = Text()
+    for row in range(last + 1):
+        for column in range(screen.columns):
+            cell = screen.buffer[row][column]
+            colour = None if cell.fg == "default" else f"#{cell.fg}" if len(cell.fg) == 6 else cell.fg
+            text.append(cell.data, Style(color=colour, bold=cell.bold))
+        text.append("\n")
+    return text
+
+
+def main() -> None:
+    out, size, *command = sys.argv[1:]
+    columns, rows = map(int, size.split("x"))
+    console = Console(record=True, width=columns, file=io.StringIO(), force_terminal=True)
+    console.print(as_text(run(command, columns, rows)))
+    console.save_svg(out, title=f"$ {' '.join(command)}")
+
+
+if __name__ == "__main__":
+    main()
