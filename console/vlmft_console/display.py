@@ -8,11 +8,11 @@ from typing import Protocol, TextIO
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from vlmft_console.history.state import RunState, tasks_of
-from vlmft_console.sanitize import sanitize
+from vlmft_console.sanitize import redacted, sanitize
 from vlmft_trainer import events
 from vlmft_trainer.events import Record
 
@@ -39,13 +39,12 @@ class BarDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress = Progress(
-            SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("{task.fields[figures]}", markup=False),
             console=console,
-            refresh_per_second=4,
+            refresh_per_second=2,
             transient=True,
         )
         self._task = self._progress.add_task("starting", total=None, figures="")
@@ -100,7 +99,7 @@ class JsonDisplay:
 
     def update(self, state: RunState, new: list[Record]) -> None:
         for record in new:
-            print(orjson.dumps(record).decode(), flush=True)
+            print(orjson.dumps(redacted(record)).decode(), flush=True)
 
     def say(self, text: str) -> None:
         print(sanitize(text), file=sys.stderr, flush=True)
@@ -130,7 +129,7 @@ def event_line(record: Record) -> str:
                 parts += [f"{task} {value:.1%}" for value in found if isinstance(value, float)]
         return f"eval at step {record['step']:,}: {', '.join(parts)}"
     if event == events.CHECKPOINT:
-        return f"checkpoint at step {record['step']:,}: {record['path']}"
+        return f"checkpoint at step {record['step']:,}"
     if event == events.NOTE:
         return f"note: {record['message']}"
     return ""

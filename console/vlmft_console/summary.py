@@ -93,11 +93,11 @@ def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
         )
     for task, score in figures["tasks"].items():
         if score["base"] is not None and score["tuned"] is not None:
-            gain = 100 * (score["tuned"] - score["base"])
+            base, tuned = 100 * score["base"], 100 * score["tuned"]
+            metric = _METRIC_WORDS.get(score["metric"], score["metric"])
             lines.append(
-                f"  {sanitize(task):<14} {_METRIC_WORDS.get(score['metric'], score['metric'])}:"
-                f" base {100 * score['base']:.1f} % -> tuned {100 * score['tuned']:.1f} %"
-                f" ({gain:+.1f} points, {score['questions']} held-out questions)"
+                f"  {sanitize(task):<14} base {base:.1f} % -> tuned {tuned:.1f} %"
+                f" ({tuned - base:+.1f}, {metric}, n={score['questions']})"
             )
     if figures["adapter"]:
         lines.append(f"  adapter        {figures['adapter']}")

@@ -35,7 +35,7 @@ def test_plain_output_names_evals_checkpoints_and_the_last_step() -> None:
     assert "plan: 2 steps" in shown
     assert "step 2/2  loss 0.5" in shown
     assert "eval at step 2: loss 0.75, token accuracy 50.0%, chartqa 60.0%" in shown
-    assert "checkpoint at step 2: checkpoint-2" in shown
+    assert "checkpoint at step 2" in shown
 
 
 def test_text_from_the_log_never_reaches_the_terminal_as_it_is() -> None:
@@ -43,7 +43,7 @@ def test_text_from_the_log_never_reaches_the_terminal_as_it_is() -> None:
     console = Console(file=out, force_terminal=True, width=80)
     display = BarDisplay(console)
     message = "\x1b]0;title\x07 [red]bold[/red] [@click=app.quit]x[/]"
-    new = [record("note", message=message), record("checkpoint", step=1, path="\x1b[2J")]
+    new = [record("note", message=message), record("note", message="\x1b[2J")]
     display.update(RunState(), new)
     display.close()
     shown = out.getvalue()

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.supervised import make_run
+from vlmft_console.runs import start
 from vlmft_console.runs.logout import kills, outlive_logout
+from vlmft_console.runs.registry import read_run
 
 YES = "[Login]\nKillUserProcesses=yes\n"
 NO = "[Login]\nKillUserProcesses=no\n"
 
 
-def machine(root: Path, **files: str) -> Path:
-    """A machine run by systemd with these files under it; in their names `__` is `/`."""
+def machine(root: Path) -> Path:
+    """A machine run by systemd that is as it came."""
     (root / "run/systemd/system").mkdir(parents=True)
-    for name, text in files.items():
-        write(root, name.replace("__", "/"), text)
     return root
 
 
@@ -123,3 +126,24 @@ def test_no_scope_is_tried_where_no_user_manager_answers(
     assert scope == ()
     assert "loginctl enable-linger" in warning
     assert "\n" not in warning
+
+
+def test_a_supervisor_in_a_scope_is_waited_for_and_the_warning_handed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = os.environ["PATH"]
+    become = 'while [ "${1#-}" != "$1" ]; do shift; done; exec "$@"'
+    systemd_run(tmp_path, monkeypatch, f'echo "$@" >>{tmp_path}/said; {become}')
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{path}")
+    write(machine(tmp_path), "etc/systemd/logind.conf", YES)
+    monkeypatch.setattr(start, "outlive_logout", lambda user: outlive_logout("ann", tmp_path))
+    folder = make_run(tmp_path / "outputs", "run", 1)
+    assert "last session" in start.start_supervisor(folder)
+    probe, scope = (tmp_path / "said").read_text().splitlines()
+    assert probe == "--user --scope --quiet --collect true"
+    assert scope.startswith("--user --scope --quiet --collect /")
+    deadline = time.monotonic() + 60
+    while read_run(folder)[1].live:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert read_run(folder)[1].state == "finished"

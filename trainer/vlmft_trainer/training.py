@@ -109,7 +109,7 @@ def build(
                 log.note(f"{name} was not complete or not intact and is deleted")
         log.note(f"resuming from step {start.step}")
     args = training_args(preset, kernels, job.output_dir, plan["warmup_steps"])
-    log.note(f"loading the base model {base}")
+    log.note(f"loading the base model {preset.model.base}")
     model = ranks.together(lambda: add_adapter(load_base(base, kernels), preset.lora, preset.training.seed))
     prepare_training(
         model,

@@ -60,11 +60,13 @@ def run(
         folder = RunFolder.create(output_root, name)
         folder.write_run(preset_name=loaded.name, preset_text=dump_preset(settled), command=command)
         remember(output_root)
-        start_supervisor(folder)
+        warning = start_supervisor(folder)
     if detach:
         typer.echo(f"{name} runs in {folder.path}")
+        if warning:
+            typer.echo(f"note: {warning}", err=True)
         return
-    show(folder, [note, *plan.warnings], json_output, steer=True)
+    show(folder, [note, *plan.warnings, warning], json_output, steer=True)
 
 
 def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool) -> None:
@@ -83,6 +85,7 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool)
     from vlmft_console.errors import EXIT_INTERRUPTED, EXIT_MISTAKE, RunFolderError, shown_once
     from vlmft_console.follow import follow
     from vlmft_console.history.state import RunState
+    from vlmft_console.sanitize import redacted
     from vlmft_console.summary import summarise, summary_lines
 
     state = RunState()
@@ -104,7 +107,7 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool)
             raise RunFolderError(status.reason)
     figures = summarise(state, folder, status)
     if json_output:
-        typer.echo(orjson.dumps({"event": "summary", **figures}).decode())
+        typer.echo(orjson.dumps(redacted({"event": "summary", **figures})).decode())
     else:
         typer.echo("\n".join(summary_lines(figures, state.seconds)))
         if status.exit_code not in (0, EXIT_INTERRUPTED):

@@ -31,6 +31,7 @@ def stop(
     from vlmft_console.runs.ladder import StopRequest
     from vlmft_console.runs.registry import find, read_run
     from vlmft_console.runs.status import UNSUPERVISED
+    from vlmft_console.sanitize import sanitize
 
     with shown_once():
         folder = find(name)
@@ -41,7 +42,8 @@ def stop(
         if state.state == UNSUPERVISED:
             raise RunFolderError(
                 f"{folder.name} has no supervisor that could end its ranks",
-                "they were asked to save a checkpoint and end by themselves",
+                "they were asked to save a checkpoint and end by themselves; "
+                f"`vlmft resume {folder.name}` gives it a supervisor again",
             )
     if not wait:
         return
@@ -58,7 +60,7 @@ def stop(
     if sys.stdout.isatty() and not now:
         typer.echo()
     state = read_run(folder)[1]
-    typer.echo(f"{folder.name} {state.state}" + (f": {state.reason}" if state.reason else ""))
+    typer.echo(sanitize(f"{folder.name} {state.state}" + (f": {state.reason}" if state.reason else "")))
 
 
 def resume(
@@ -70,6 +72,9 @@ def resume(
 
     The plan must be the one of its start: with other data or another preset the learning rate would jump.
 
+    A run that is unsupervised, because its supervisor was killed while its ranks live, is not started anew: it gets a
+    supervisor again and is followed.
+
     Exit status: as `vlmft run`; 75 when the run is live.
     """
     from vlmft_console.commands.run import show
@@ -78,6 +83,7 @@ def resume(
     from vlmft_console.runs.preflight import check_machine, free_port
     from vlmft_console.runs.registry import find, read_run
     from vlmft_console.runs.start import start_supervisor
+    from vlmft_console.runs.status import UNSUPERVISED
     from vlmft_trainer.checkpoint_files import complete_ones
     from vlmft_trainer.events import EARLY_STOPPED, FINISHED
     from vlmft_trainer.preset import load_preset
@@ -85,21 +91,28 @@ def resume(
     with shown_once():
         folder = find(name)
         state = read_run(folder)[1]
-        if state.live:
+        if state.state == UNSUPERVISED:
+            warning = start_supervisor(folder, adopt=True)
+            began = f"{folder.name} has a supervisor again"
+        elif state.live:
             raise RunBusyError(f"{folder.name} is {state.state}: {folder.owner()}")
-        if state.state in (FINISHED, EARLY_STOPPED):
+        elif state.state in (FINISHED, EARLY_STOPPED):
             raise RunFolderError(f"{folder.name} has {state.state.replace('_', ' ')}: nothing is left to do")
-        found = complete_ones(folder.path)
-        if not found:
-            raise RunFolderError(f"{folder.name} has no complete checkpoint", "start it anew: vlmft run")
-        preset = load_preset(folder.preset_file).preset
-        check_machine(preset)
-        folder.change_command(training_command(preset, folder, free_port(), resume=True))
-        start_supervisor(folder)
+        else:
+            found = complete_ones(folder.path)
+            if not found:
+                raise RunFolderError(f"{folder.name} has no complete checkpoint", "start it anew: vlmft run")
+            preset = load_preset(folder.preset_file).preset
+            check_machine(preset)
+            folder.change_command(training_command(preset, folder, free_port(), resume=True))
+            warning = start_supervisor(folder)
+            began = f"{folder.name} goes on from step {found[-1].step:,}"
     if detach:
-        typer.echo(f"{folder.name} goes on from step {found[-1].step:,}")
+        typer.echo(began)
+        if warning:
+            typer.echo(f"note: {warning}", err=True)
         return
-    show(folder, [], json_output, steer=True)
+    show(folder, [warning], json_output, steer=True)
 
 
 def rm(name: Run, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:

@@ -22,11 +22,12 @@ def runs(json_output: Json = False) -> None:
     from vlmft_console.commands.tables import add_row, new_table, print_table
     from vlmft_console.errors import shown_once
     from vlmft_console.runs.registry import all_runs, read_run
+    from vlmft_console.sanitize import redacted
 
     with shown_once():
         found = [(folder, *read_run(folder)) for folder in all_runs()]
     if json_output:
-        typer.echo(orjson.dumps([overview(*each) for each in found]).decode())
+        typer.echo(orjson.dumps(redacted([overview(*each) for each in found])).decode())
         return
     if not found:
         typer.echo("no runs yet: `vlmft run demo` makes one")
@@ -53,13 +54,14 @@ def status(name: Run, json_output: Json = False) -> None:
     from vlmft_console.commands.tables import add_row, new_table, print_table
     from vlmft_console.errors import shown_once
     from vlmft_console.runs.registry import find, read_run
+    from vlmft_console.sanitize import redacted
 
     with shown_once():
         folder = find(name)
         run, state = read_run(folder)
     figures = overview(folder, run, state)
     if json_output:
-        typer.echo(orjson.dumps(figures).decode())
+        typer.echo(orjson.dumps(redacted(figures)).decode())
         return
     table = new_table()
     for label in ("run", "state", "reason", "folder", "log"):

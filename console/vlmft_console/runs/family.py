@@ -9,9 +9,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from vlmft_console.runs import processes
-from vlmft_console.runs.processes import Identity
+from vlmft_console.runs.processes import Identity, Seen
 
 RESCAN_SECONDS = 5.0
 """How often all processes of the machine are looked through; in between only the known ones are."""
@@ -42,15 +43,34 @@ class Family:
     """The processes below the calling process, which must be their subreaper.
 
     Args:
-        argv: what to start, never through a shell.
-        env: the whole environment of the launcher.
-        log: file that its output is appended to.
-
-    Raises:
-        OSError: the launcher cannot be started.
+        launcher: the child that started, or will start, all others.
+        ranks: those known already, by number.
     """
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+    adopted: ClassVar[bool] = False
+    """Whether somebody else's children are watched, whose exit status `waitpid` does not tell."""
+
+    def __init__(self, launcher: Identity, ranks: Mapping[int, Identity]) -> None:
+        self.launcher = launcher
+        self.launcher_status: int | None = None
+        """Exit status of the launcher as `waitpid` gives it, once it ended."""
+        self.ranks = dict(ranks)
+        self.ends: dict[int, RankEnd] = {}
+        self._others: list[Identity] = []
+        self._scanned = -RESCAN_SECONDS
+
+    @classmethod
+    def start(cls, argv: Sequence[str], env: Mapping[str, str], log: Path) -> Family:
+        """Start a launcher.
+
+        Args:
+            argv: what to start, never through a shell.
+            env: the whole environment of the launcher.
+            log: file that its output is appended to.
+
+        Raises:
+            OSError: the launcher cannot be started.
+        """
         pid = os.posix_spawn(
             argv[0],
             list(argv),
@@ -64,13 +84,12 @@ class Family:
         )
         seen = processes.look(pid)
         assert seen is not None, "a child that was not waited for is there, if only as a zombie"
-        self.launcher = seen.identity
-        self.launcher_status: int | None = None
-        """Exit status of the launcher as `waitpid` gives it, once it ended."""
-        self.ranks: dict[int, Identity] = {}
-        self.ends: dict[int, RankEnd] = {}
-        self._others: list[Identity] = []
-        self._scanned = -RESCAN_SECONDS
+        return cls(seen.identity, {})
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody is left who keeps the run going: what lives now was left behind."""
+        return self.launcher_status is not None
 
     def observe(self, *, signalled: bool) -> bool:
         """Take in who came and who went.
@@ -138,9 +157,13 @@ class Family:
         elif known.status is None:
             self.ends[rank] = replace(known, status=status)
 
+    def _members(self) -> list[Seen]:
+        """Every process of the run, parents before children; the launcher and zombies may be among them."""
+        return processes.descendants(os.getpid())
+
     def _scan(self) -> bool:
         self._scanned = time.monotonic()
-        family = [seen for seen in processes.descendants(os.getpid()) if not seen.zombie]
+        family = [seen for seen in self._members() if not seen.zombie]
         ranked: set[int] = set()
         found = dict(self.ranks)
         for seen in family:  # parents come first

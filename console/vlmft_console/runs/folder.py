@@ -166,9 +166,13 @@ class RunFolder:
             patience=float(patience) if isinstance(patience, int | float) else PATIENCE_SECONDS,
         )
 
-    def write_processes(self, launcher: Identity, ranks: Mapping[int, Identity]) -> None:
-        """Tell others who runs the run. A full disk does not matter: nothing depends on this file."""
+    def write_processes(self, launcher: Identity, ranks: Mapping[int, Identity], segment: int) -> None:
+        """Tell others who runs the run, and which segment of the event log this start writes.
+
+        A full disk does not matter: a run goes on without this file, and only cannot be adopted.
+        """
         record = {
+            "segment": segment,
             "supervisor": myself().as_json(),
             "launcher": launcher.as_json(),
             "ranks": {str(rank): identity.as_json() for rank, identity in ranks.items()},
@@ -184,6 +188,16 @@ class RunFolder:
         roles |= {f"rank {rank}": value for rank, value in ranks.items()} if isinstance(ranks, dict) else {}
         found = {role: Identity.from_json(value) for role, value in roles.items()}
         return {role: identity for role, identity in found.items() if identity}
+
+    def ranks(self) -> dict[int, Identity]:
+        """The ranks among `processes`, by number."""
+        named = {role.removeprefix("rank "): who for role, who in self.processes().items() if role.startswith("rank ")}
+        return {int(rank): who for rank, who in named.items() if rank.isdecimal()}
+
+    def current_segment(self) -> int | None:
+        """The segment of the latest start, even when its ranks have not begun it yet; None without a `proc.json`."""
+        segment = (read_json(self.path / "proc.json") or {}).get("segment")
+        return segment if isinstance(segment, int) else None
 
     def owner(self) -> str:
         """The living processes of the run, for a message."""

@@ -99,14 +99,14 @@ def myself() -> Identity:
     return seen.identity
 
 
-def descendants(pid: int) -> list[Seen]:
-    """Children of `pid` and theirs, zombies included, parents before children."""
+def descendants(*pids: int) -> list[Seen]:
+    """Children of `pids` and theirs, zombies included, parents before children; twice below two of them."""
     children: dict[int, list[Seen]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (seen := look(int(entry.name))):
             children.setdefault(seen.parent, []).append(seen)
     found: list[Seen] = []
-    queue = [pid]
+    queue = list(pids)
     while queue:
         family = children.get(queue.pop(0), [])
         found += family

@@ -15,6 +15,9 @@ from vlmft_console.history.tail import RunTail
 from vlmft_console.runs.folder import RunFolder, write_whole
 from vlmft_console.runs.status import Status, status_of
 
+_HERE = Path("outputs")
+"""Where `vlmft run` makes run folders unless told otherwise."""
+
 
 def remember(root: Path) -> None:
     """Keep in mind that runs are made under `root`, so that they are found from any folder."""
@@ -26,7 +29,7 @@ def remember(root: Path) -> None:
 
 def roots() -> list[Path]:
     """Folders that may hold runs: `outputs` here, then every remembered one that is still there."""
-    found = [Path("outputs")]
+    found = [_HERE]
     memory = _memory()
     if memory.is_dir():
         found += sorted(Path(entry.read_text()) for entry in memory.iterdir() if not entry.name.startswith("."))
@@ -46,7 +49,7 @@ def all_runs() -> list[RunFolder]:
 
 
 def find(name: str) -> RunFolder:
-    """The run of that name under the known roots, or the run folder at that path.
+    """The run of that name under the known roots, one in `outputs` here before others, or the run folder at that path.
 
     Raises:
         RunFolderError: there is none, or several.
@@ -58,8 +61,9 @@ def find(name: str) -> RunFolder:
         return RunFolder(path)
     runs = all_runs()
     matches = [folder for folder in runs if folder.name == name]
-    if len(matches) == 1:
-        return matches[0]
+    here = [folder for folder in matches if folder.path.parent == _HERE]
+    if len(matches) == 1 or len(here) == 1:
+        return (here or matches)[0]
     if matches:
         raise RunFolderError(
             f"several runs are called {name}: {', '.join(str(run.path) for run in matches)}", "give the path"

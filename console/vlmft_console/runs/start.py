@@ -8,25 +8,39 @@ import time
 
 from vlmft_console.errors import EXIT_BUSY, MachineError, RunBusyError
 from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.logout import login_name, outlive_logout
 
 _START_SECONDS = 30.0
 
 
-def start_supervisor(folder: RunFolder) -> None:
+def start_supervisor(folder: RunFolder, *, adopt: bool = False) -> str:
     """Start the supervisor of `folder` and return once it has started the launcher.
 
-    It has a session of its own and files for its output: no hangup, Ctrl-C or death of this process reaches it.
+    It has a session of its own and files for its output: no hangup, Ctrl-C or death of this process reaches it, and
+    where a logout would, it runs in a scope of its own.
+
+    Args:
+        folder: the run folder.
+        adopt: take over the processes of a supervisor that was killed instead of starting a launcher.
+
+    Returns:
+        A warning that the run may not outlive the logout, or an empty string.
 
     Raises:
         RunBusyError: the run has a supervisor, or living ranks, already.
         MachineError: the supervisor or the launcher could not be started.
     """
+    scope, warning = outlive_logout(login_name())
     errors = folder.logs / "supervisor.log"
     with errors.open("ab") as output:
         began = output.tell()
         supervisor = subprocess.Popen(
-            # -P: a folder here called `datasets`, say, must not stand in for a library
-            [sys.executable, "-P", "-m", "vlmft_console.runs.supervisor", str(folder.path.absolute())],
+            [
+                *scope,
+                # -P: a folder here called `datasets`, say, must not stand in for a library
+                *(sys.executable, "-P", "-m", "vlmft_console.runs.supervisor", str(folder.path.absolute())),
+                *(["--adopt"] if adopt else []),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -37,7 +51,7 @@ def start_supervisor(folder: RunFolder) -> None:
         status = supervisor.poll()
         found = folder.processes().get("supervisor")
         if found is not None and found.pid == supervisor.pid:
-            return
+            return warning
         if status is not None:
             said = errors.read_bytes()[began:].decode(errors="replace").strip().splitlines()
             reason = said[-1] if said else f"exit status {status}"

@@ -1,7 +1,8 @@
 """The supervisor, one a run: starts the launcher, watches every process, carries out a stop, says how it ended.
 
 Started as `python -m vlmft_console.runs.supervisor FOLDER` in a session of its own with files for its output, so that
-whoever started it may die, hang up or be started again.
+whoever started it may die, hang up or be started again. With `--adopt` it starts nothing, but takes over a run whose
+supervisor was killed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -18,6 +18,7 @@ from types import FrameType
 from vlmft_console.errors import EXIT_BUSY
 from vlmft_console.history.tail import Tail
 from vlmft_console.runs import processes
+from vlmft_console.runs.adopted import AdoptedFamily
 from vlmft_console.runs.exit_record import ExitFile
 from vlmft_console.runs.family import Family
 from vlmft_console.runs.folder import RunFolder
@@ -40,21 +41,17 @@ class Supervisor:
 
     Args:
         folder: the run folder, locked by the caller.
-        argv: the launcher's command.
-        env: variables added to this process's environment for it.
-
-    Raises:
-        OSError: the launcher cannot be started, or the folder cannot be written.
+        exit_file: says how it ended.
+        family: its processes.
+        segment: of the event log, the one that this start writes.
     """
 
-    def __init__(self, folder: RunFolder, argv: Sequence[str], env: Mapping[str, str]) -> None:
+    def __init__(self, folder: RunFolder, exit_file: ExitFile, family: Family, segment: int) -> None:
         self._folder = folder
-        self._exit_file = ExitFile(folder)
-        self._tail = Tail(folder.events_file(folder.segments + 1))
-        # A variable RANK of our own (inside a Slurm task, say) would make every process look like a rank.
-        inherited = {key: value for key, value in os.environ.items() if key not in _OF_A_RANK}
-        log = folder.logs / f"training_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
-        self._family = Family(argv, {**inherited, **env}, log)
+        self._exit_file = exit_file
+        self._segment = segment
+        self._tail = Tail(folder.events_file(segment))
+        self._family = family
         self._run_end: Record | None = None
         self._terminated_by: signal.Signals | None = None
         self._request: StopRequest | None = None
@@ -71,13 +68,13 @@ class Supervisor:
         """Stay until nothing of the run is alive or can be killed. Returns the run's exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        self._folder.write_processes(self._family.launcher, self._family.ranks)
+        self._write_processes()
         while True:
             if self._family.observe(signalled=self._termed or self._killed_at is not None):
-                self._folder.write_processes(self._family.launcher, self._family.ranks)
+                self._write_processes()
             self._read_log()
             now = time.monotonic()
-            if self._family.launcher_status is not None:
+            if self._family.over:
                 self._left_at = self._left_at or now
                 if not self._family.living():
                     break
@@ -87,15 +84,20 @@ class Supervisor:
                 break
             self._family.wait(POLL_SECONDS)
         self._read_log()
+        living = [identity.pid for identity in self._family.living()]
         verdict = judge(
             self._run_end,
             self._family.launcher_status,
             self._family.ends.values(),
-            self._orphans,
+            living if self._family.adopted else self._orphans,
             self._request if self._failed_at is None else None,
+            adopted=self._family.adopted,
         )
-        self._exit_file.write(verdict, [identity.pid for identity in self._family.living()])
+        self._exit_file.write(verdict, living)
         return verdict.exit_code
+
+    def _write_processes(self) -> None:
+        self._folder.write_processes(self._family.launcher, self._family.ranks, self._segment)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._terminated_by = signal.Signals(number)
@@ -109,7 +111,10 @@ class Supervisor:
         """A death that nobody asked for: of a rank, or of the launcher while ranks live."""
         if self._failed_at is not None or self._termed:
             return
-        died = any(end.status not in (0, None) for end in self._family.ends.values())
+        ends = [end.status for end in self._family.ends.values()]
+        died = any(status not in (0, None) for status in ends)
+        # The launcher tells of a rank that vanished unseen, if it is ours; else only the log can say that all is well.
+        died |= self._family.adopted and None in ends and self._run_end is None
         if self._left_at is not None and now - self._left_at > LEFTOVER_SECONDS:
             self._orphans = tuple(identity.pid for identity in self._family.living_ranks())
             died = True
@@ -137,11 +142,12 @@ class Supervisor:
             processes.send_all([*self._family.living(), self._family.launcher], number)
 
 
-def supervise(folder: RunFolder) -> int:
-    """Take the run's lock and run what its `run.json` says.
+def supervise(folder: RunFolder, *, adopt: bool = False) -> int:
+    """Take the run's lock, and run what its `run.json` says or adopt what runs.
 
     Returns:
-        The run's exit code, or `EXIT_BUSY` with a line on stderr when the run has an owner or living ranks.
+        The run's exit code, or `EXIT_BUSY` with a line on stderr when the run has an owner, or living ranks that
+        cannot be adopted.
     """
     os.umask(0o077)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -149,14 +155,43 @@ def supervise(folder: RunFolder) -> int:
     if lock is None:
         print(f"{folder.path} is run by another supervisor: {folder.owner()}", file=sys.stderr)
         return EXIT_BUSY
+    supervisor = _adopt(folder) if adopt else _start(folder)
+    return supervisor.run() if supervisor else EXIT_BUSY
+
+
+def _start(folder: RunFolder) -> Supervisor | None:
+    """Start the launcher; None, and a line on stderr, when ranks of an earlier start live.
+
+    Raises:
+        OSError: the launcher cannot be started, or the folder cannot be written.
+    """
     if held(folder.ranks_lock):
         print(f"{folder.path} has living ranks of an earlier start: {folder.owner()}", file=sys.stderr)
-        return EXIT_BUSY
+        return None
     processes.become_subreaper()
     folder.put_away_end()
     command = folder.command()
-    return Supervisor(folder, command.argv, command.env).run()
+    segment = folder.segments + 1
+    exit_file = ExitFile(folder)  # first: a folder that cannot be written shall not have a run
+    # A variable RANK of our own (inside a Slurm task, say) would make every process look like a rank.
+    inherited = {key: value for key, value in os.environ.items() if key not in _OF_A_RANK}
+    log = folder.logs / f"training_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
+    return Supervisor(folder, exit_file, Family.start(command.argv, {**inherited, **command.env}, log), segment)
+
+
+def _adopt(folder: RunFolder) -> Supervisor | None:
+    """Take over what `proc.json` names; None, and a line on stderr, when that is not what lives."""
+    launcher, ranks, segment = folder.processes().get("launcher"), folder.ranks(), folder.current_segment()
+    if launcher is None or segment is None or folder.exit_file.exists():
+        print(f"{folder.path} has nothing to adopt", file=sys.stderr)
+        return None
+    family = AdoptedFamily(launcher, ranks)
+    family.observe(signalled=False)
+    if held(folder.ranks_lock) and not family.living_ranks():
+        print(f"{folder.path} has living ranks that its proc.json does not name", file=sys.stderr)
+        return None
+    return Supervisor(folder, ExitFile(folder), family, segment)
 
 
 if __name__ == "__main__":
-    sys.exit(supervise(RunFolder(Path(sys.argv[1]))))
+    sys.exit(supervise(RunFolder(Path(sys.argv[1])), adopt="--adopt" in sys.argv[2:]))

@@ -14,6 +14,8 @@ from vlmft_console.runs.processes import describe_exit
 from vlmft_trainer.events import EARLY_STOPPED, FAILED, FINISHED, STOPPED, Record
 
 CRASHED = "crashed"
+ADOPTED = "adopted after its supervisor was killed"
+"""What the reason of an adopted run begins with."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ def judge(
     ends: Iterable[RankEnd] = (),
     orphans: Sequence[int] = (),
     request: StopRequest | None = None,
+    *,
+    adopted: bool = False,
 ) -> Verdict:
     """Success takes three witnesses: the launcher's exit 0, a `run_end` that says so, and no rank left behind.
 
@@ -40,29 +44,36 @@ def judge(
         ends: how each rank ended that did.
         orphans: ranks that outlived the launcher.
         request: the stop request that was carried out, if the run was going well until then.
+        adopted: the supervisor is not the launcher's parent, so that only the other two witnesses can be heard;
+            `launcher_status` is None then.
     """
     said = str(run_end["status"]) if run_end else None
     reason = str((run_end or {}).get("reason") or "")
-    culprit = _culprit(ends, launcher_status)
-    if said in (FINISHED, EARLY_STOPPED, STOPPED) and launcher_status == 0 and not orphans and culprit is None:
-        return Verdict(said, reason, EXIT_INTERRUPTED if said == STOPPED else 0)
+    good = said in (FINISHED, EARLY_STOPPED, STOPPED)
+    first = ADOPTED if adopted else None
+    culprit = _culprit(ends, 0 if adopted and good else launcher_status)
+    if said and good and (adopted or launcher_status == 0) and not orphans and culprit is None:
+        return Verdict(said, _line(first, reason), EXIT_INTERRUPTED if said == STOPPED else 0)
     if said == FAILED:
         mistake = launcher_status is not None and os.waitstatus_to_exitcode(launcher_status) == EXIT_MISTAKE
         if mistake:
             return Verdict(FAILED, reason, EXIT_MISTAKE)
-        return Verdict(FAILED, "; ".join(text for text in (culprit, reason) if text), EXIT_FAILED)
+        return Verdict(FAILED, _line(first, culprit, reason), EXIT_FAILED)
     if request is not None:
-        return Verdict(STOPPED, f"ended at once, without a checkpoint: {request.reason}", EXIT_INTERRUPTED)
-    witnesses = [culprit] if culprit else []
-    if launcher_status is None:
-        witnesses.append("the launcher could not be ended")
-    elif not culprit or launcher_status == 0:
-        witnesses.append(f"the launcher {describe_exit(launcher_status)}")
-    if orphans:
-        witnesses.append(f"it left ranks behind: {', '.join(map(str, orphans))}")
-    if said is None:
-        witnesses.append("the event log has no run_end")
-    return Verdict(CRASHED if said is None else FAILED, "; ".join(witnesses), EXIT_FAILED)
+        ended = f"ended at once, without a checkpoint: {request.reason}"
+        return Verdict(STOPPED, _line(first, ended), EXIT_INTERRUPTED)
+    launcher = None
+    if not adopted and launcher_status is None:
+        launcher = "the launcher could not be ended"
+    elif launcher_status is not None and (not culprit or launcher_status == 0):
+        launcher = f"the launcher {describe_exit(launcher_status)}"
+    left = f"it left ranks behind: {', '.join(map(str, orphans))}" if orphans else None
+    silent = "the event log has no run_end" if said is None else None
+    return Verdict(CRASHED if said is None else FAILED, _line(first, culprit, launcher, left, silent), EXIT_FAILED)
+
+
+def _line(*parts: str | None) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def _culprit(ends: Iterable[RankEnd], launcher_status: int | None) -> str | None:
@@ -79,6 +90,5 @@ def _culprit(ends: Iterable[RankEnd], launcher_status: int | None) -> str | None
     code = os.waitstatus_to_exitcode(launcher_status) if launcher_status is not None else 0
     # DeepSpeed's launcher exits with minus the signal's number, of which a byte is left
     killed = 256 - code in {number.value for number in signal.Signals}
-    return (
-        f"rank {first.rank} was killed by {signal.Signals(256 - code).name}" if killed else f"rank {first.rank} ended"
-    )
+    how = f"was killed by {signal.Signals(256 - code).name}" if killed else "ended, how is not known"
+    return f"rank {first.rank} {how}"
