@@ -12,4 +12,4 @@ from vlmft_console.runs.start import start_supervisor
 if __name__ == "__main__":
     folder = RunFolder(Path(sys.argv[1]))
     start_supervisor(folder)
-    show(folder, [], False, steer=True)
+    show(folder, [], False, steer=True, fresh=True)

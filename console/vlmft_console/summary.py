@@ -9,10 +9,8 @@ from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import Status
 from vlmft_console.sanitize import sanitize
+from vlmft_trainer.metrics import HEADLINE
 from vlmft_trainer.plan import learning_rate
-
-_METRIC_OF = {"chartqa": "relaxed_accuracy", "textvqa": "accuracy"}
-_METRIC_WORDS = {"relaxed_accuracy": "relaxed accuracy", "accuracy": "accuracy"}
 
 
 def summarise(state: RunState, folder: RunFolder, status: Status) -> dict[str, Any]:
@@ -32,7 +30,7 @@ def summarise(state: RunState, folder: RunFolder, status: Status) -> dict[str, A
         "skipped_steps": (state.last_step or {}).get("skipped_steps"),
         "tasks": {
             task: {
-                "metric": _METRIC_OF.get(task, "accuracy"),
+                "metric": HEADLINE.get(task, "accuracy"),
                 "base": _score(state.base_scores.get(task), task),
                 "tuned": _score(tuned, task),
                 "questions": tuned.get("n"),
@@ -46,7 +44,7 @@ def summarise(state: RunState, folder: RunFolder, status: Status) -> dict[str, A
 
 
 def _score(metrics: Any, task: str) -> float | None:
-    value = metrics.get(_METRIC_OF.get(task, "accuracy")) if isinstance(metrics, Mapping) else None
+    value = metrics.get(HEADLINE.get(task, "accuracy")) if isinstance(metrics, Mapping) else None
     return float(value) if isinstance(value, int | float) else None
 
 
@@ -94,7 +92,7 @@ def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
     for task, score in figures["tasks"].items():
         if score["base"] is not None and score["tuned"] is not None:
             base, tuned = 100 * score["base"], 100 * score["tuned"]
-            metric = _METRIC_WORDS.get(score["metric"], score["metric"])
+            metric = score["metric"].replace("_", " ")
             lines.append(
                 f"  {sanitize(task):<14} base {base:.1f} % -> tuned {tuned:.1f} %"
                 f" ({tuned - base:+.1f}, {metric}, n={score['questions']})"

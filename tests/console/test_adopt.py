@@ -42,7 +42,7 @@ def end_ranks(run: Supervised) -> None:
 
 @pytest.mark.parametrize("launchers", [True, False])
 def test_an_adopted_run_finishes(tmp_path: Path, launchers: bool) -> None:
-    run = orphaned(tmp_path, "--steps=60", launchers=launchers)
+    run = orphaned(tmp_path, "--steps=100", launchers=launchers)
     start_supervisor(run.folder, adopt=True)
     assert run.status().state == "running"
     assert run.who("supervisor").alive
@@ -91,14 +91,14 @@ def test_a_rank_that_died_before_the_adoption_is_noticed(tmp_path: Path) -> None
 
 
 def test_a_run_that_has_ended_in_the_meantime_gets_its_verdict(tmp_path: Path) -> None:
-    run = orphaned(tmp_path, "--steps=40")
+    run = orphaned(tmp_path, "--steps=80")
     run.wait(lambda: run.status().state == "crashed")
     start_supervisor(run.folder, adopt=True)
     assert run.wait_for_end()["status"] == "finished"
 
 
 def test_an_adopted_run_can_be_adopted_again(tmp_path: Path) -> None:
-    run = orphaned(tmp_path, "--steps=80")
+    run = orphaned(tmp_path, "--steps=140")
     start_supervisor(run.folder, adopt=True)
     run.who("supervisor").send(signal.SIGKILL)
     run.wait(lambda: run.status().state == "unsupervised")
@@ -140,7 +140,7 @@ def test_the_last_word_of_an_earlier_start_is_not_believed(tmp_path: Path) -> No
 
 
 def test_resume_adopts_an_unsupervised_run_and_follows_it(tmp_path: Path) -> None:
-    run = orphaned(tmp_path, "--steps=60")
+    run = orphaned(tmp_path, "--steps=100")
     result = CliRunner().invoke(app, ["resume", str(run.folder.path)])
     assert result.exit_code == 0, result.output
     assert "run finished after" in result.output
@@ -148,7 +148,7 @@ def test_resume_adopts_an_unsupervised_run_and_follows_it(tmp_path: Path) -> Non
 
 
 def test_resume_can_adopt_and_leave(tmp_path: Path) -> None:
-    run = orphaned(tmp_path, "--steps=60")
+    run = orphaned(tmp_path, "--steps=100")
     result = CliRunner().invoke(app, ["resume", str(run.folder.path), "--detach"])
     assert result.output == "run has a supervisor again\n"
     assert run.wait_for_end()["status"] == "finished"

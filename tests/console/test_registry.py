@@ -3,7 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
 
+from vlmft_console.commands.run import show
 from vlmft_console.errors import RunFolderError
 from vlmft_console.runs import registry
 from vlmft_console.runs.command import Command
@@ -56,3 +58,14 @@ def test_a_symbolic_link_among_the_runs_is_not_listed(here: Path) -> None:
     make(here / "a", "charts")
     (here / "a" / "link").symlink_to(here / "a" / "charts")
     assert len(registry.all_runs()) == 1
+
+
+def test_a_resume_that_is_refused_never_deletes_the_run(here: Path) -> None:
+    """Even when its logs are gone, so that it looks as if it had never begun."""
+    run = make(here / "a", "charts")
+    (run.path / "checkpoint-250").mkdir()
+    (run.path / "exit.json").write_text('{"status": "failed", "reason": "another plan", "exit_code": 2}')
+    with pytest.raises(typer.Exit) as ended:
+        show(run, [], False, steer=True)
+    assert ended.value.exit_code == 2
+    assert (run.path / "checkpoint-250").is_dir()

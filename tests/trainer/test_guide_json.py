@@ -70,7 +70,8 @@ def test_what_is_left_out_or_worked_out_is_said(tmp_path: Path) -> None:
     assert "report_to is left out: vlmft writes its own event log" in notes
     assert "effective batch 128: 2 a GPU x 8 accumulated x 8 GPUs" in notes
     assert load(tmp_path, {"learning_rate": 1e-4}).notes == (
-        "not in the file, so vlmft's default: num_train_epochs 6, warmup_ratio 0.06, weight_decay 0.01",
+        "not in the file, so vlmft's default: num_train_epochs 6, lr_scheduler_type cosine, "
+        "warmup_ratio 0.06, weight_decay 0.01, save_total_limit 5, load_best_model_at_end True",
     )
 
 

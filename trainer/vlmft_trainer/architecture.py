@@ -114,7 +114,7 @@ class Architecture:
 
         Args:
             rank: LoRA's r.
-            target_modules: names of linear layers or the ends of such names, as PEFT matches them.
+            target_modules: last parts of the names of linear layers, such as `q_proj`.
             vision_tower: whether layers of the vision tower that match count too.
 
         Raises:

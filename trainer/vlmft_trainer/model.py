@@ -59,7 +59,13 @@ def _no_flash_attention(precision: Precision) -> str:
         return "the GPU is older than Ampere"
     if precision == "fp32":
         return "it needs bf16 or fp16"
-    return "" if is_flash_attn_2_available() else "the package flash-attn is not installed"
+    if not is_flash_attn_2_available():
+        return "the package flash-attn is not installed"
+    try:
+        import flash_attn  # noqa: F401
+    except Exception as error:  # built for another torch, it fails in many ways
+        return f"flash-attn cannot be loaded: {_first_line(error)}"
+    return ""
 
 
 def load_encoder(base: str, max_pixels: int) -> Any:

@@ -8,10 +8,15 @@ import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 
 from vlmft_trainer.deepspeed_config import without_compiled_ops
+
+PATIENCE = timedelta(hours=12)
+"""How long ranks wait for each other: as long as rank 0 may take to download the model and the data. The library's 10
+minutes would end a first start on a slow line; a run that really hangs is shown as stalled."""
 
 
 @contextmanager
@@ -26,11 +31,12 @@ def process_group() -> Iterator[None]:
     without_compiled_ops()
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    deepspeed.init_distributed("nccl" if torch.cuda.is_available() else "gloo", auto_mpi_discovery=False)
-    try:
-        yield
-    finally:
-        torch.distributed.destroy_process_group()
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    deepspeed.init_distributed(backend, auto_mpi_discovery=False, timeout=PATIENCE)
+    yield
+    # Only after a good end: with one rank in trouble the others do not come, and closing the group would wait for
+    # them instead of letting this rank say what happened and go.
+    torch.distributed.destroy_process_group()
 
 
 def quieten() -> None:

@@ -29,7 +29,9 @@ def plan(
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
-    """Show the steps, sizes, memory and time that PRESET comes to, and where a claim does not hold.
+    """Show what PRESET will really do, before anything starts.
+
+    Steps, sizes, memory and time, and where a claim of the preset does not hold.
 
     Exit status: 0, or 2 for a mistake in the preset, the options or the model.
     """

@@ -29,7 +29,7 @@ def run(
     detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the run has started.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print every event, then a summary, as JSON.")] = False,
 ) -> None:
-    """Train what PRESET says, show the progress, and end with an adapter and its scores.
+    """Train PRESET, show the progress, end with an adapter.
 
     Ctrl-C saves a checkpoint and ends the run; a second Ctrl-C ends it at once. Closing the terminal does not.
 
@@ -39,7 +39,7 @@ def run(
     from vlmft_console.errors import shown_once
     from vlmft_console.paths import preset_folders
     from vlmft_console.runs.folder import RunFolder, check_name, default_name
-    from vlmft_console.runs.launch import training_command
+    from vlmft_console.runs.launch import training_command, with_absolute_paths
     from vlmft_console.runs.preflight import check_machine, free_port
     from vlmft_console.runs.registry import remember
     from vlmft_console.runs.start import start_supervisor
@@ -49,8 +49,9 @@ def run(
     with shown_once():
         loaded = load_preset(preset, preset_folders(), overrides or [])
         settled, note = with_gpus(loaded.preset, gpus) if gpus else (loaded.preset, "")
+        settled = with_absolute_paths(settled)
         plan = make_plan(settled)
-        name = run_name or default_name(loaded.name)
+        name = default_name(loaded.name) if run_name is None else run_name
         check_name(name)
         command = training_command(settled, RunFolder(output_root / name), free_port())
         if dry_run:
@@ -66,17 +67,18 @@ def run(
         if warning:
             typer.echo(f"note: {warning}", err=True)
         return
-    show(folder, [note, *plan.warnings, warning], json_output, steer=True)
+    show(folder, [note, *plan.warnings, warning], json_output, steer=True, fresh=True)
 
 
-def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool) -> None:
+def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool, fresh: bool = False) -> None:
     """Follow a run to its end, print what it came to, and exit with its exit code.
 
     Args:
         folder: the run folder.
         notes: lines shown first; empty ones are not.
         json_output: print events and figures as JSON.
-        steer: whether the run was started here, so that Ctrl-C stops it and a first start that failed leaves nothing.
+        steer: whether the run was started here, so that Ctrl-C stops it.
+        fresh: whether the run folder was made for this start, so that a mistake found at once leaves nothing behind.
     """
     import shutil
 
@@ -101,7 +103,7 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool)
     if status is None:
         typer.echo(f"{folder.name} goes on; come back with: vlmft attach {folder.name}", err=json_output)
         return
-    if steer and status.exit_code == EXIT_MISTAKE and state.plan is None and folder.segments <= 1:
+    if fresh and status.exit_code == EXIT_MISTAKE and state.plan is None:
         with shown_once():
             shutil.rmtree(folder.path)  # it was made a moment ago, for a run that never began
             raise RunFolderError(status.reason)

@@ -68,7 +68,7 @@ def resume(
     detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the run has started.")] = False,
     json_output: Json = False,
 ) -> None:
-    """Go on with a run that ended too early, from its newest complete checkpoint.
+    """Go on with a run from its newest complete checkpoint.
 
     The plan must be the one of its start: with other data or another preset the learning rate would jump.
 
@@ -84,7 +84,8 @@ def resume(
     from vlmft_console.runs.registry import find, read_run
     from vlmft_console.runs.start import start_supervisor
     from vlmft_console.runs.status import UNSUPERVISED
-    from vlmft_trainer.checkpoint_files import complete_ones
+    from vlmft_trainer.architecture import check_base
+    from vlmft_trainer.checkpoint_files import newest_intact
     from vlmft_trainer.events import EARLY_STOPPED, FINISHED
     from vlmft_trainer.preset import load_preset
 
@@ -99,14 +100,15 @@ def resume(
         elif state.state in (FINISHED, EARLY_STOPPED):
             raise RunFolderError(f"{folder.name} has {state.state.replace('_', ' ')}: nothing is left to do")
         else:
-            found = complete_ones(folder.path)
-            if not found:
+            newest = newest_intact(folder.path)
+            if newest is None:
                 raise RunFolderError(f"{folder.name} has no complete checkpoint", "start it anew: vlmft run")
             preset = load_preset(folder.preset_file).preset
+            check_base(preset.model.base)
             check_machine(preset)
             folder.change_command(training_command(preset, folder, free_port(), resume=True))
             warning = start_supervisor(folder)
-            began = f"{folder.name} goes on from step {found[-1].step:,}"
+            began = f"{folder.name} goes on from step {newest.step:,}"
     if detach:
         typer.echo(began)
         if warning:

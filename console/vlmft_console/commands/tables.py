@@ -18,7 +18,9 @@ def new_table(*headings: str) -> Table:
 
 
 def add_row(table: Table, *cells: str, style: str = "") -> None:
-    """Add a row of text."""
+    """Add a row of text. Long text is folded, never cut."""
+    while len(table.columns) < len(cells):
+        table.add_column(overflow="fold", no_wrap=not table.columns)
     table.add_row(*(Text(sanitize(cell)) for cell in cells), style=style)
 
 

@@ -101,7 +101,7 @@ def logs(
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last lines; 0 for all.")] = 0,
 ) -> None:
-    """Print what the ranks wrote to standard output and standard error, control characters made visible."""
+    """Print what the ranks wrote, with control characters made visible."""
     import time
     from collections import deque
 

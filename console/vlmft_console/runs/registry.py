@@ -68,7 +68,7 @@ def find(name: str) -> RunFolder:
         raise RunFolderError(
             f"several runs are called {name}: {', '.join(str(run.path) for run in matches)}", "give the path"
         )
-    near = difflib.get_close_matches(name, [folder.name for folder in runs], n=3, cutoff=0.4)
+    near = difflib.get_close_matches(name, [folder.name for folder in runs], n=3, cutoff=0.6)
     raise RunFolderError(
         f"no run is called {name!r}", f"did you mean {' or '.join(near)}?" if near else "`vlmft runs` lists them"
     )

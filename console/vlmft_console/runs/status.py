@@ -78,7 +78,9 @@ def status_of(folder: RunFolder, run: RunState) -> Status:
 
 def _without_supervisor(folder: RunFolder, run: RunState) -> Status:
     if held(folder.ranks_lock):
-        return Status(UNSUPERVISED, f"its supervisor is gone but ranks live: {folder.owner()}")
+        return Status(
+            UNSUPERVISED, f"its supervisor is gone but ranks live: {folder.owner()}; vlmft resume gives it one"
+        )
     known = folder.processes()
     if any(identity.boot_id != boot_id() for identity in known.values()):
         return Status(LOST, "the machine was restarted")

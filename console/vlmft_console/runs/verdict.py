@@ -54,10 +54,9 @@ def judge(
     culprit = _culprit(ends, 0 if adopted and good else launcher_status)
     if said and good and (adopted or launcher_status == 0) and not orphans and culprit is None:
         return Verdict(said, _line(first, reason), EXIT_INTERRUPTED if said == STOPPED else 0)
+    if not adopted and _is_mistake(launcher_status, ends):
+        return Verdict(FAILED, reason or "the training program refused to start; its log says why", EXIT_MISTAKE)
     if said == FAILED:
-        mistake = launcher_status is not None and os.waitstatus_to_exitcode(launcher_status) == EXIT_MISTAKE
-        if mistake:
-            return Verdict(FAILED, reason, EXIT_MISTAKE)
         return Verdict(FAILED, _line(first, culprit, reason), EXIT_FAILED)
     if request is not None:
         ended = f"ended at once, without a checkpoint: {request.reason}"
@@ -70,6 +69,12 @@ def judge(
     left = f"it left ranks behind: {', '.join(map(str, orphans))}" if orphans else None
     silent = "the event log has no run_end" if said is None else None
     return Verdict(CRASHED if said is None else FAILED, _line(first, culprit, launcher, left, silent), EXIT_FAILED)
+
+
+def _is_mistake(launcher_status: int | None, ends: Iterable[RankEnd]) -> bool:
+    """Whether the training program said by its exit status that the user has something to mend."""
+    statuses = [launcher_status, *(end.status for end in ends if not end.signalled)]
+    return EXIT_MISTAKE << 8 in statuses
 
 
 def _line(*parts: str | None) -> str:

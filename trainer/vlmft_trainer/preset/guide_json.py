@@ -116,8 +116,9 @@ class _Reader:
                 near = difflib.get_close_matches(option, [*DIRECT, *translators, *DECIDED], n=1)
                 self.refuse(option, "unknown option", f"did you mean {near[0]}?" if near else "remove it")
         self.batch()
-        defaults = Training().model_dump()
-        unsaid = {o: defaults[DIRECT[o].partition(".")[2]] for o in CORE if o not in self.options}
+        defaults = Preset().model_dump()
+        keys = {option: key.split(".") for option, key in CORE.items() if option not in self.options}
+        unsaid = {option: defaults[section][name] for option, (section, name) in keys.items()}
         if unsaid:
             said = ", ".join(f"{option} {value}" for option, value in unsaid.items())
             self.config.notes.append(f"not in the file, so vlmft's default: {said}")

@@ -26,8 +26,17 @@ DIRECT = {
 }
 """Options whose value carries over as it is."""
 
-CORE = ("num_train_epochs", "learning_rate", "warmup_ratio", "weight_decay")
-"""Options whose absence is worth a note: the result depends on them."""
+CORE = {
+    "num_train_epochs": "training.epochs",
+    "learning_rate": "training.learning_rate",
+    "lr_scheduler_type": "training.scheduler",
+    "warmup_ratio": "training.warmup_ratio",
+    "weight_decay": "training.weight_decay",
+    "save_total_limit": "checkpoints.save_total_limit",
+    "load_best_model_at_end": "checkpoints.load_best_model_at_end",
+}
+"""Options whose absence is worth a note, and what they set: the result depends on them, and other trainers have other
+defaults."""
 
 SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant_with_warmup": "constant"}
 METRICS = {

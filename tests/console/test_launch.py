@@ -1,0 +1,62 @@
+"""The launcher's command, as a function of the preset and the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vlmft_console.errors import MachineError
+from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.launch import training_command, with_absolute_paths
+from vlmft_trainer.preset import Hardware, Model, Preset
+from vlmft_trainer.preset.schema import Data, Source
+
+PRESET = Preset(hardware=Hardware(gpus=2))
+
+
+def argv(preset: Preset = PRESET) -> tuple[str, ...]:
+    return training_command(preset, RunFolder(Path("outputs/x")), 29500).argv
+
+
+def test_the_first_gpus_are_used_when_nobody_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert "--num_gpus=2" in argv()
+
+
+def test_gpus_chosen_in_the_environment_are_kept_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
+    assert "--include=localhost:4,5" in argv()
+    assert not [word for word in argv() if word.startswith("--num_gpus")]
+
+
+def test_gpus_chosen_by_their_long_names_are_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8932f937,GPU-1")
+    with pytest.raises(MachineError, match="use GPU numbers"):
+        argv()
+
+
+def test_no_list_of_hosts_and_no_folder_here_changes_the_launch() -> None:
+    command = training_command(PRESET, RunFolder(Path("outputs/x")), 29500)
+    assert "--hostfile=/dev/null" in command.argv
+    assert command.env["PYTHONSAFEPATH"] == "1"
+
+
+def test_local_folders_are_written_in_full_and_hub_names_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    (tmp_path / "charts").mkdir()
+    sources = [
+        Source(task="chartqa", path="./charts"),
+        Source(task="chartqa", path="HuggingFaceM4/ChartQA"),
+        Source(task="textvqa", path="demo"),
+    ]
+    settled = with_absolute_paths(Preset(model=Model(base="models/mine"), data=Data(sources=sources)))
+    assert settled.model.base == str(tmp_path / "models" / "mine")
+    assert [source.path for source in settled.data.sources] == [
+        str(tmp_path / "charts"),
+        "HuggingFaceM4/ChartQA",
+        "demo",
+    ]
