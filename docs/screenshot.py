@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import io
+import itertools
 import os
 import pty
 import struct
@@ -41,10 +42,10 @@ def as_text(screen: pyte.Screen) -> Text:
     last = max((row for row, line in enumerate(screen.display) if line.strip()), default=0)
     text = Text()
     for row in range(last + 1):
-        for column in range(screen.columns):
-            cell = screen.buffer[row][column]
-            colour = None if cell.fg == "default" else f"#{cell.fg}" if len(cell.fg) == 6 else cell.fg
-            text.append(cell.data, Style(color=colour, bold=cell.bold))
+        cells = [screen.buffer[row][column] for column in range(screen.columns)]
+        for (colour, bold), run in itertools.groupby(cells, key=lambda cell: (cell.fg, cell.bold)):
+            name = None if colour == "default" else f"#{colour}" if len(colour) == 6 else colour
+            text.append("".join(cell.data for cell in run), Style(color=name, bold=bold))
         text.append("\n")
     return text
 
