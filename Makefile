@@ -32,6 +32,7 @@ test: check  ## Every check and every test
 
 bench: install  ## Measure what has a budget, as ratios within one run
 	$(BIN)/python tests/bench/startup.py
+	$(BIN)/python -m tests.bench.attach
 	$(BIN)/python tests/bench/demo.py
 
 soak: install  ## Make every fault as often as a release asks for (an hour)
