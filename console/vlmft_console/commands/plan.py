@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vlmft_console.commands.completion import preset_names
+
 if TYPE_CHECKING:
     from vlmft_trainer.plan import Plan
     from vlmft_trainer.preset import Preset
@@ -16,7 +18,7 @@ NEWEST_RUNS = 50
 
 
 def plan(
-    preset: Annotated[str, typer.Argument(help="A preset's name, or a YAML file.")],
+    preset: Annotated[str, typer.Argument(help="A preset's name, or a YAML file.", autocompletion=preset_names)],
     gpus: Annotated[
         int | None, typer.Option("--gpus", min=1, help="Plan for this many GPUs and keep the effective batch.")
     ] = None,
@@ -129,8 +131,9 @@ def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
         memory = f"about {plan.gpu_memory_bytes / 2**30:.1f} GiB in each process (estimated)"
     hours = plan.hours_source
     if plan.hours:
-        fast, slow = (f"{value:.1f}" for value in plan.hours)
-        hours = (f"{fast} h" if fast == slow else f"{fast} to {slow} h") + f": {plan.hours_source}"
+        scale, unit = (60, "min") if max(plan.hours) < 1 else (1, "h")
+        fast, slow = (f"{scale * value:.1f}" for value in plan.hours)
+        hours = (fast if fast == slow else f"{fast} to {slow}") + f" {unit}: {plan.hours_source}"
     return [
         ("samples", f"{count(plan.samples)} for training, {count(plan.eval_samples)} in each eval"),
         ("effective batch", batch),
@@ -139,7 +142,7 @@ def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
         ("parameters", parameters),
         ("adapter", size(plan.adapter_bytes)),
         ("checkpoint", size(plan.checkpoint_bytes)),
-        ("disk", f"{size(plan.disk_bytes)} ({count(plan.checkpoints_kept)} checkpoints, adapter and logs)"),
+        ("disk", f"{size(plan.disk_bytes)} (checkpoints kept: {count(plan.checkpoints_kept)}; adapter and logs)"),
         ("memory", memory),
         ("time", hours),
     ]

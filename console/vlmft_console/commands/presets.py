@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vlmft_console.commands.completion import preset_names
+
 if TYPE_CHECKING:
     from vlmft_trainer.preset import LoadedPreset, Preset
 
@@ -22,7 +24,7 @@ GUIDE_PRESETS = ("quick", "standard", "good", "best", "ultimate")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
-Name = Annotated[str, typer.Argument(help="A preset's name, or a YAML file.")]
+Name = Annotated[str, typer.Argument(help="A preset's name, or a YAML file.", autocompletion=preset_names)]
 
 
 @app.command("list")
@@ -35,7 +37,9 @@ def list_presets(json_output: Json = False) -> None:
 
     folders = preset_folders()
     entries: list[dict[str, Any]] = []
-    for name, path in find_presets(folders).items():
+    order = [*GUIDE_PRESETS, "demo"]  # from the least effort to the most; then everybody's own, by name
+    found = sorted(find_presets(folders).items(), key=lambda entry: order.index(entry[0]) if entry[0] in order else 99)
+    for name, path in found:
         try:
             loaded = load_preset(path, folders)
             about = loaded.preset.about
@@ -277,7 +281,7 @@ def _write(path: Path, text: str, force: bool) -> None:
     if path.exists() and not force:
         raise PresetError(f"{path}: exists already", "pass --force to replace it")
     try:
-        write_whole(path, text)
+        write_whole(path, text, mode=0o644)
     except OSError as error:
         raise PresetError(f"{path}: cannot be written: {error.strerror}") from None
 

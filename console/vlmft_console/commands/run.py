@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vlmft_console.commands.completion import preset_names
+
 if TYPE_CHECKING:
     from vlmft_console.display import Display
     from vlmft_console.runs.folder import RunFolder
 
 
 def run(
-    preset: Annotated[str, typer.Argument(help="A preset's name, or a YAML file.")],
+    preset: Annotated[str, typer.Argument(help="A preset's name, or a YAML file.", autocompletion=preset_names)],
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value; may be given again."),

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vlmft_console.commands.completion import run_names
+
 if TYPE_CHECKING:
     from vlmft_console.history.state import RunState
     from vlmft_console.runs.folder import RunFolder
     from vlmft_console.runs.status import Status
 
-Run = Annotated[str, typer.Argument(help="A run's name, or its folder.")]
+Run = Annotated[str, typer.Argument(help="A run's name, or its folder.", autocompletion=run_names)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
 
@@ -33,11 +35,12 @@ def runs(json_output: Json = False) -> None:
         typer.echo("no runs yet: `vlmft run demo` makes one")
         return
     table = new_table("run", "state", "step", "left", "loss", "best eval")
+    names = [folder.name for folder, _, _ in found]
     for folder, run, status in found:
         figures = overview(folder, run, status)
         add_row(
             table,
-            figures["run"],
+            figures["run"] if names.count(folder.name) == 1 else str(folder.path),
             figures["state"],
             f"{figures['step']:,}/{figures['total_steps'] or '?'}",
             figures["left"],
