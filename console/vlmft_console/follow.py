@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,14 +74,22 @@ def _ask(folder: RunFolder, display: Display, *, now: bool) -> None:
 
 @contextmanager
 def _counted_interrupts() -> Iterator[list[int]]:
-    """SIGINT is counted instead of raised, so that it never lands in the middle of something."""
+    """SIGINT is counted instead of raised, so that it never lands in the middle of something.
+
+    TERM and a hangup end this program in an orderly way: the display gives the terminal back. The run goes on.
+    """
     seen: list[int] = []
 
     def count(number: int, frame: FrameType | None) -> None:
         seen.append(number)
 
-    before = signal.signal(signal.SIGINT, count)
+    def leave(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    handlers = {signal.SIGINT: count, signal.SIGTERM: leave, signal.SIGHUP: leave}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield seen
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

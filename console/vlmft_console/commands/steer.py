@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vlmft_console.commands.watch import Json, Run
+from vlmft_console.commands.watch import Json, Run, overview
 
 
 def stop(
@@ -16,6 +16,7 @@ def stop(
         float, typer.Option("--patience", min=0, metavar="SECONDS", help="How long the ranks get for the checkpoint.")
     ] = 600.0,
     wait: Annotated[bool, typer.Option(help="Wait for the end, counting down.")] = True,
+    json_output: Json = False,
 ) -> None:
     """Stop a run: a checkpoint at the next step boundary, then the end.
 
@@ -27,11 +28,14 @@ def stop(
     import sys
     import time
 
+    import orjson
+
     from vlmft_console.errors import RunFolderError, shown_once
     from vlmft_console.runs.ladder import StopRequest
+    from vlmft_console.runs.locks import held
     from vlmft_console.runs.registry import find, read_run
     from vlmft_console.runs.status import UNSUPERVISED
-    from vlmft_console.sanitize import sanitize
+    from vlmft_console.sanitize import redacted, sanitize
 
     with shown_once():
         folder = find(name)
@@ -48,18 +52,22 @@ def stop(
     if not wait:
         return
     began = time.monotonic()
+    counting = sys.stdout.isatty() and not now and not json_output
     try:
-        while not folder.exit_file.exists() and read_run(folder)[1].live:
+        while held(folder.lock) and not folder.exit_file.exists():
             left = max(0.0, patience - (time.monotonic() - began))
-            if sys.stdout.isatty() and not now:
+            if counting:
                 typer.echo(f"\rwaiting for a checkpoint, {left:.0f} s at most ", nl=False)
             time.sleep(0.2)
     except KeyboardInterrupt:
         typer.echo(f"\n{folder.name} goes on stopping")
         return
-    if sys.stdout.isatty() and not now:
+    if counting:
         typer.echo()
-    state = read_run(folder)[1]
+    run, state = read_run(folder)
+    if json_output:
+        typer.echo(orjson.dumps(redacted(overview(folder, run, state))).decode())
+        return
     typer.echo(sanitize(f"{folder.name} {state.state}" + (f": {state.reason}" if state.reason else "")))
 
 

@@ -1,0 +1,43 @@
+"""`vlmft stop` and `vlmft rm` on real runs of stand-ins."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.supervised import LONG, Supervised
+
+VLMFT = str(Path(sys.executable).with_name("vlmft"))
+
+
+def vlmft(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([VLMFT, *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_live_run_is_stopped_and_then_deleted(tmp_path: Path) -> None:
+    run = Supervised(tmp_path, 2, *LONG)
+    run.wait_for_ranks()
+    path = str(run.folder.path)
+    refused = vlmft("rm", "--yes", path)
+    assert refused.returncode == 2
+    assert "run is running (stop it first: vlmft stop run)" in refused.stderr
+    stopped = vlmft("stop", path)
+    assert (stopped.returncode, stopped.stdout) == (0, "run stopped: asked to\n")
+    again = vlmft("stop", path)
+    assert (again.returncode, again.stderr) == (2, "vlmft: run is not running: it is stopped\n")
+    assert vlmft("rm", "--yes", path).returncode == 0
+    assert not run.folder.path.exists()
+
+
+def test_a_script_is_told_in_json(tmp_path: Path) -> None:
+    run = Supervised(tmp_path, 1, *LONG)
+    run.wait_for_ranks()
+    path = str(run.folder.path)
+    live = json.loads(vlmft("status", "--json", path).stdout)
+    assert live["state"] == "running"
+    assert live["processes"].keys() == {"supervisor", "launcher", "rank 0"}
+    stopped = json.loads(vlmft("stop", "--now", "--json", path).stdout)
+    assert stopped["state"] == "stopped"
+    assert stopped["processes"] == {}
