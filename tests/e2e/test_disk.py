@@ -109,7 +109,7 @@ def test_kills_in_the_middle_of_saves_never_cost_more_than_that_save(tmp_path: P
             time.sleep(0.05)
         assert starts[-1]["resumed_from"] == before.step
     if not folder.exit_file.exists():
-        assert wait_for_end(folder)["status"] == "finished"
+        assert wait_for_end(folder, 600)["status"] == "finished"
     elif wait_for_end(folder)["status"] != "finished":
         resume(folder)
     joins(curve(folder), whole)

@@ -53,8 +53,8 @@ def wait_for_step(folder: RunFolder, step: int) -> None:
         time.sleep(0.05)
 
 
-def wait_for_end(folder: RunFolder) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
+def wait_for_end(folder: RunFolder, seconds: float = 60.0) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
     while not folder.exit_file.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
