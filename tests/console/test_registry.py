@@ -69,3 +69,9 @@ def test_a_resume_that_is_refused_never_deletes_the_run(here: Path) -> None:
         show(run, [], False, steer=True)
     assert ended.value.exit_code == 2
     assert (run.path / "checkpoint-250").is_dir()
+
+
+def test_a_torn_end_of_a_run_is_no_end(here: Path) -> None:
+    run = make(here / "a", "charts")
+    (run.path / "exit.json").write_text('{"status": "fin')
+    assert registry.read_run(run)[1].state == "crashed"

@@ -109,7 +109,9 @@ def logs(
     from collections import deque
 
     from vlmft_console.errors import shown_once
-    from vlmft_console.runs.registry import find, read_run
+    from vlmft_console.history.state import RunState
+    from vlmft_console.runs.registry import find
+    from vlmft_console.runs.status import status_of
     from vlmft_console.sanitize import sanitize
 
     with shown_once():
@@ -123,7 +125,8 @@ def logs(
             typer.echo(sanitize(line), nl=False)
         try:
             while follow:
-                live = read_run(folder)[1].live  # before the read: what came until the end is then printed
+                # Before the read: what came until the end is then printed. Whether a run lives, no event need tell.
+                live = status_of(folder, RunState()).live
                 while line := file.readline():
                     typer.echo(sanitize(line), nl=False)
                 if not live:

@@ -52,6 +52,7 @@ def status_of(folder: RunFolder, run: RunState) -> Status:
         folder: the run folder.
         run: its events so far, reduced.
     """
+    supervised = held(folder.lock)  # before the look at its end: a supervisor writes that while it holds the lock
     ended = read_json(folder.exit_file)
     if ended is not None:
         state = str(ended.get("status"))
@@ -61,9 +62,8 @@ def status_of(folder: RunFolder, run: RunState) -> Status:
             str(ended.get("reason") or ""),
             code if isinstance(code, int) else EXIT_FAILED,
         )
-    if not held(folder.lock):
-        # Written between the two looks? Then it has ended after all.
-        return status_of(folder, run) if folder.exit_file.exists() else _without_supervisor(folder, run)
+    if not supervised:
+        return _without_supervisor(folder)
     if folder.stop_file.exists():
         return Status(STOPPING)
     if run.last_step is None:
@@ -76,7 +76,7 @@ def status_of(folder: RunFolder, run: RunState) -> Status:
     return Status(RUNNING)
 
 
-def _without_supervisor(folder: RunFolder, run: RunState) -> Status:
+def _without_supervisor(folder: RunFolder) -> Status:
     if held(folder.ranks_lock):
         return Status(
             UNSUPERVISED, f"its supervisor is gone but ranks live: {folder.owner()}; vlmft resume gives it one"
