@@ -1,0 +1,7 @@
+"""`vlmft-console`: the app."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Entry point of `vlmft-console`."""
