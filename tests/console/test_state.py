@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.console.records import plan, record, step
+from tests.console.records import evaluated, plan, record, run_start, step
+from tests.console.states import content
 from vlmft_console.history.state import RunState
 from vlmft_trainer.events import Record
 
@@ -68,3 +71,100 @@ def test_unknown_events_and_a_newer_version_are_survived() -> None:
 def test_a_resumed_run_has_not_ended() -> None:
     state = reduced(record("run_end", status="stopped"), record("run_start", run_id="x", segment=2))
     assert state.end is None
+
+
+def test_a_value_the_log_does_not_know_leaves_no_gap_and_one_not_finite_does() -> None:
+    state = reduced(step(1), step(2, None), step(3, None, nonfinite=["loss"]), step(4))
+    assert list(state.train_loss) == [(1.0, 1.0), (3.0, None), (4.0, 1.0)]
+    assert state.lr.last == (4.0, 1e-4)
+
+
+def test_what_a_step_may_leave_out_is_drawn_where_it_is_there() -> None:
+    state = reduced(step(1, step_s=2.0), step(2, mem_gib=40, step_s="long"), step(3, step_s=3.0, mem_gib=None))
+    assert list(state.step_s) == [(1.0, 2.0), (3.0, 3.0)]
+    assert list(state.mem_gib) == [(2.0, 40.0)]
+    assert len(state.tokens_per_s) == 0
+
+
+def test_a_resumed_segment_supersedes_steps_and_evals_that_it_repeats() -> None:
+    state = reduced(
+        run_start(1),
+        *(step(number, 1.0) for number in range(1, 11)),
+        evaluated(5, 0.9),
+        evaluated(10, 0.1),
+        run_start(2, resumed_from=6),
+        *(step(number, 2.0) for number in range(7, 9)),
+    )
+    assert state.step == 8
+    assert state.train_loss.last == (8.0, 2.0)
+    assert [x for x, _ in state.train_loss.superseded] == [7.0, 8.0, 9.0, 10.0]
+    assert [x for x, _ in state.eval_loss] == [5.0]
+    assert [record["step"] for record in state.evals] == [5, 10]
+    assert [record["step"] for record in state.current_evals] == [5]
+    assert state.best_eval == state.evals[0]
+    assert state.segments == [(1, 1), (2, 7)]
+
+
+def test_between_a_resume_and_its_first_step_the_run_stands_where_it_resumed() -> None:
+    state = reduced(plan(), *(step(number) for number in range(1, 11)), run_start(2, resumed_from=6))
+    assert state.step == 6
+    assert state.steps_per_second is None
+
+
+def test_the_time_left_after_a_resume_counts_neither_the_pause_nor_the_steps_repeated() -> None:
+    before = [step(number, mono=float(number)) for number in range(1, 51)]
+    after = [step(number, mono=10_000.0 + 2 * number) for number in range(41, 51)]
+    state = reduced(plan(total=100), run_start(1), *before, run_start(2, resumed_from=40), *after)
+    assert state.eta_seconds == pytest.approx(100.0)
+
+
+def test_steps_that_go_back_without_a_start_supersede_as_a_resume_does() -> None:
+    state = reduced(step(1), step(2), step(3), evaluated(3, 0.5), step(2, 7.0))
+    assert state.train_loss.last == (2.0, 7.0)
+    assert state.superseded_evals == {0}
+    assert state.step == 2
+
+
+def test_an_imported_log_without_times_is_shown() -> None:
+    state = reduced(*({**step(number), "t": None, "mono": None} for number in range(1, 5)))
+    assert state.step == 4
+    assert state.last_seen is None
+    assert state.eta_seconds is None
+
+
+def test_the_latest_figures_of_the_gpus_are_kept() -> None:
+    state = reduced(record("gpu", gpus=[{"index": 0, "util": 10}]), record("gpu", gpus=[{"index": 0, "util": 90}, 3]))
+    assert [gpu["util"] for gpu in state.gpus] == [90]
+    assert reduced(record("gpu", gpus="none")).gpus == ()
+
+
+def test_which_record_raised_a_finding_is_known() -> None:
+    state = reduced(plan(), step(1), step(2, None, nonfinite=["loss"]), step(3))
+    raised = {finding.rule: number for finding, number in zip(state.findings, state.raised_at, strict=True)}
+    assert raised["non_finite"] == 2
+
+
+RECORDS = st.one_of(
+    st.builds(
+        lambda number, loss, mono: step(number, loss, mono=mono, nonfinite=["loss"] if loss is None else []),
+        st.integers(1, 30),
+        st.one_of(st.none(), st.floats(-1e299, 1e299)),
+        st.one_of(st.none(), st.floats(0, 1e6)),
+    ),
+    st.builds(
+        lambda number, value: step(number, step_s=value), st.integers(1, 30), st.sampled_from([1, 2.5, None, "x"])
+    ),
+    st.builds(lambda number, loss: evaluated(number, loss), st.integers(0, 30), st.floats(0, 10)),
+    st.builds(lambda number: run_start(2, resumed_from=number), st.integers(0, 30)),
+    st.sampled_from([plan(), record("note", message="n"), record("heartbeat", step=3), record("run_end", status="x")]),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(RECORDS, max_size=40), st.lists(st.integers(1, 10)))
+def test_records_taken_in_at_once_add_up_to_the_same_as_one_by_one(records: list[Record], sizes: list[int]) -> None:
+    together, start = RunState(), 0
+    for size in [*sizes, len(records)]:
+        together.apply_all(records[start : start + size])
+        start += size
+    assert content(together) == content(reduced(*records))

@@ -3,12 +3,15 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from vlmft_console.history.tail import Tail
+from vlmft_console.history.tail import RunTail, Tail, first_record
 from vlmft_trainer.errors import VlmftError
-from vlmft_trainer.events import MAX_LINE
+from vlmft_trainer.events import MAX_LINE, parse
 
 
 def note(seq: int, message: str = "hello") -> bytes:
@@ -107,3 +110,73 @@ def test_a_fifo_or_a_folder_is_refused_without_hanging(tmp_path: Path) -> None:
     for path in (tmp_path / "fifo", tmp_path):
         with pytest.raises(VlmftError, match="not a regular file"):
             Tail(path).read()
+
+
+def test_a_long_log_comes_in_pieces_and_says_how_far_it_is(log: Path) -> None:
+    append(log, b"".join(note(seq, "x" * 2000) for seq in range(1000)))
+    tail = Tail(log)
+    shares, seen = [], []
+    for batch in tail.batches():
+        assert 0 < len(batch) < 500
+        seen += [record["seq"] for record in batch]
+        shares.append(tail.progress)
+    assert seen == list(range(1000))
+    assert shares == sorted(shares)
+    assert shares[0] < 0.5
+    assert shares[-1] == 1.0
+
+
+def test_pieces_not_asked_for_come_the_next_time(log: Path) -> None:
+    append(log, b"".join(note(seq, "x" * 2000) for seq in range(1000)))
+    tail = Tail(log)
+    first = next(tail.batches())
+    rest = tail.read()
+    assert [record["seq"] for record in first + rest] == list(range(1000))
+
+
+def test_the_segments_of_a_run_come_one_after_another(tmp_path: Path) -> None:
+    append(tmp_path / "events-0001.jsonl", note(0, "one") + b"{torn\n")
+    tail = RunTail(tmp_path)
+    assert [record["message"] for record in tail.read()] == ["one"]
+    append(tmp_path / "events-0001.jsonl", note(1, "two"))
+    append(tmp_path / "events-0002.jsonl", note(0, "three"))
+    append(tmp_path / "events-0003.jsonl", note(0, "four"))
+    assert [record["message"] for record in tail.read()] == ["two", "three", "four"]
+    assert (tail.rejected, tail.restarts, tail.progress) == (1, 0, 1.0)
+    (tmp_path / "events-0003.jsonl").write_bytes(note(0, "five"))
+    assert [record["message"] for record in tail.read()] == ["five"]
+    assert tail.restarts == 1
+
+
+def test_a_run_without_a_log_has_nothing_to_tell(tmp_path: Path) -> None:
+    tail = RunTail(tmp_path / "logs")
+    assert tail.read() == []
+    assert tail.progress == 1.0
+    assert first_record(tmp_path / "none.jsonl") is None
+    assert first_record(tmp_path) is None
+
+
+STEP = {"v": 1, "seq": 5, "t": 1.5, "step": 7, "epoch": 0.5, "loss": 2.5, "lr": 1e-4, "grad_norm": 0.5}
+WRONG = [None, True, -1, 0, 2**53, -1e300, 1e299, 1e300, 9e299, 3.0, "1", [], {}]
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(sorted(STEP)), st.sampled_from(WRONG), max_size=3),
+    st.sets(st.sampled_from(sorted(STEP)), max_size=1),
+)
+def test_a_step_is_accepted_exactly_when_every_field_is_what_it_should_be(
+    wrong: dict[str, Any], missing: set[str]
+) -> None:
+    record = {key: value for key, value in {**STEP, **wrong}.items() if key not in missing}
+    integers = all(type(record.get(key)) is int and 0 <= record[key] < 2**53 for key in ("v", "seq", "step"))
+    numbers = all(
+        record.get(key) is None or (type(record[key]) in (int, float) and abs(record[key]) < 1e300)
+        for key in ("t", "epoch", "loss", "lr", "grad_norm")
+    )
+    line = json.dumps({**record, "event": "step"}).encode()
+    if integers and numbers:
+        assert parse(line) == {**record, "event": "step"}
+    else:
+        with pytest.raises(ValueError, match="is not a"):
+            parse(line)

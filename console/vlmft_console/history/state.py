@@ -3,71 +3,142 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
+from vlmft_console.history.curves import Curves
 from vlmft_trainer import events
 from vlmft_trainer.events import Record
+from vlmft_trainer.health import Finding, Health
+from vlmft_trainer.preset.schema import Monitor
 
 _WINDOW = 200
 """Steps that the speed is taken from."""
 
 
 @dataclass
-class RunState:
+class RunState(Curves):
     """Built by `apply`, one record after another; never read from anywhere else.
 
-    A quantity that the log has not told yet is None, or empty.
+    A quantity that the log has not told yet is None, or empty. A resumed segment supersedes what the steps it repeats
+    had told; that stays in every curve's `superseded`, and among the `evals`.
     """
 
+    monitor: InitVar[Monitor | None] = None
+    """What the health rules go by; the defaults where it is not given."""
     start: Record | None = None
     """The latest `run_start`."""
     plan: Record | None = None
     """The latest `plan`."""
+    segments: list[tuple[int, int]] = field(default_factory=list)
+    """Number and first step of every segment, in order."""
     last_step: Record | None = None
     """The latest `step`."""
-    losses: list[float | None] = field(default_factory=list)
-    """Training loss of every step logged, in order; None where it was not finite."""
-    rates: list[tuple[int, float]] = field(default_factory=list)
-    """Step and learning rate of every step logged."""
+    step: int = 0
+    """Optimizer steps done."""
     evals: list[Record] = field(default_factory=list)
     """Every `eval`, in order."""
+    superseded_evals: set[int] = field(default_factory=set)
+    """Indices of the `evals` that a resumed segment has superseded."""
     checkpoints: list[Record] = field(default_factory=list)
     """Every `checkpoint`, in order."""
+    gpus: tuple[Mapping[str, Any], ...] = ()
+    """The latest figures of every GPU: `index`, `util`, `mem_gib`, … as the log has them."""
     notes: list[str] = field(default_factory=list)
     """The text of every `note`."""
     nonfinite_steps: int = 0
     """Steps with a value that was not finite."""
+    skipped_steps: int | None = None
+    """Steps that DeepSpeed has skipped so far."""
     last_seen: float | None = None
-    """Unix time of the latest event of any kind."""
+    """Unix time of the latest event that has one."""
     heartbeat: Record | None = None
     """The latest `heartbeat`."""
     end: Record | None = None
     """`run_end`, once the run has said how it ended."""
     newer_version: int | None = None
     """The log's version, when it is newer than this program understands."""
+    health: Health = field(init=False)
+    """The health rules, fed with every record."""
+    applied: int = 0
+    """Records taken in so far."""
+    raised_at: list[int] = field(default_factory=list)
+    """For each of the `findings`, which record raised it, counted from 0."""
     _last_mono: float | None = None
     _times: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_WINDOW))
 
+    def __post_init__(self, monitor: Monitor | None) -> None:
+        super().__post_init__()
+        self.health = Health(monitor)
+
     def apply(self, record: Record) -> None:
         """Take in one record; events unknown to this version change nothing."""
-        if record["v"] > events.VERSION:
-            self.newer_version = record["v"]
-        self.last_seen = record["t"]
-        mono = record.get("mono")
-        self._last_mono = float(mono) if isinstance(mono, int | float) else None
-        event = record["event"]
-        if event == events.RUN_START:
-            self.start, self.end = record, None
-        elif event == events.PLAN:
+        self.apply_all((record,))
+
+    def apply_all(self, records: Sequence[Record]) -> None:
+        """Take in records in order; the more at once, the less each costs."""
+        feed = self.health.feed
+        steps: list[Record] = []
+        newest = self.step
+        for number, record in enumerate(records, self.applied):
+            event = record["event"]
+            if event == events.STEP:
+                if record["step"] < newest:
+                    self._steps(steps)
+                    self._rewind(record["step"] - 1)
+                    steps = []
+                newest = record["step"]
+                steps.append(record)
+            elif event == events.RUN_START:
+                self._steps(steps)
+                self._start(record)
+                steps, newest = [], self.step
+            else:
+                self._other(event, record)
+            if record["v"] > events.VERSION:
+                self.newer_version = record["v"]
+            if feed(record):
+                self.raised_at += [number] * (len(self.findings) - len(self.raised_at))
+        self._steps(steps)
+        self._clock(records)
+        self.applied += len(records)
+
+    def _start(self, record: Record) -> None:
+        self.start, self.end = record, None
+        self._times.clear()  # the pause between two segments is no step
+        resumed = resumed_from(record)
+        self._rewind(resumed)
+        self.segments.append((record["segment"], resumed + 1))
+
+    def _steps(self, records: list[Record]) -> None:
+        """Take in `step` records whose steps never go back."""
+        if not records:
+            return
+        self.add_steps(records)
+        self.last_step, self.step = records[-1], records[-1]["step"]
+        for record in records:
+            self.nonfinite_steps += bool(record.get("nonfinite"))
+        skipped = (record.get("skipped_steps") for record in reversed(records))
+        self.skipped_steps = next((count for count in skipped if isinstance(count, int)), self.skipped_steps)
+        for record in records[-_WINDOW:]:
+            mono = record.get("mono")
+            if isinstance(mono, float):
+                if self._times and mono < self._times[-1][1]:
+                    self._times.clear()  # another boot: this clock began anew
+                self._times.append((record["step"], mono))
+
+    def _other(self, event: str, record: Record) -> None:
+        if event == events.PLAN:
             self.plan = record
-        elif event == events.STEP:
-            self._step(record)
         elif event == events.EVAL:
             self.evals.append(record)
+            self.add_eval(record)
         elif event == events.CHECKPOINT:
             self.checkpoints.append(record)
+        elif event == events.GPU:
+            gpus = record.get("gpus")
+            self.gpus = tuple(gpu for gpu in gpus if isinstance(gpu, dict)) if isinstance(gpus, list) else ()
         elif event == events.NOTE:
             self.notes.append(record["message"])
         elif event == events.HEARTBEAT:
@@ -75,28 +146,33 @@ class RunState:
         elif event == events.RUN_END:
             self.end = record
 
-    def _step(self, record: Record) -> None:
-        self.last_step = record
-        self.losses.append(record["loss"])
-        if record["lr"] is not None:
-            self.rates.append((record["step"], record["lr"]))
-        self.nonfinite_steps += bool(record.get("nonfinite"))
-        mono = record.get("mono")
-        if isinstance(mono, float):
-            if self._times and mono < self._times[-1][1]:
-                self._times.clear()  # another boot: this clock began anew
-            self._times.append((record["step"], mono))
+    def _clock(self, records: Sequence[Record]) -> None:
+        self.last_seen = next((r["t"] for r in reversed(records) if r["t"] is not None), self.last_seen)
+        if records:
+            mono = records[-1].get("mono")
+            self._last_mono = float(mono) if isinstance(mono, int | float) else None
+
+    def _rewind(self, step: int) -> None:
+        """All that was told of later steps is superseded."""
+        self.step = min(self.step, step)
+        self.rewind(step)
+        self.superseded_evals.update(index for index, record in enumerate(self.evals) if record["step"] > step)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All that the health rules have found, resolved findings too, in the order raised."""
+        return self.health.findings
+
+    @property
+    def current_evals(self) -> list[Record]:
+        """The evals that no resumed segment has superseded."""
+        return [record for index, record in enumerate(self.evals) if index not in self.superseded_evals]
 
     @property
     def seconds(self) -> float:
         """From the latest start to the latest event, by the clock that no one can set."""
         began, ended = (self.start or {}).get("mono"), self._last_mono
         return ended - began if isinstance(began, float) and ended is not None and ended > began else 0.0
-
-    @property
-    def step(self) -> int:
-        """Optimizer steps done."""
-        return int(self.last_step["step"]) if self.last_step else 0
 
     @property
     def total_steps(self) -> int | None:
@@ -121,26 +197,31 @@ class RunState:
     @property
     def best_eval(self) -> Record | None:
         """The eval with the lowest loss, the base's at step 0 left out."""
-        measured = [record for record in self.evals if record["eval_loss"] is not None and record["step"] > 0]
+        measured = [record for record in self.current_evals if record["eval_loss"] is not None and record["step"] > 0]
         return min(measured, key=lambda record: float(record["eval_loss"]), default=None)
 
     @property
     def base_scores(self) -> Mapping[str, Any]:
         """What the base answered before training: task to metrics."""
-        return next((tasks_of(record) for record in self.evals if record["step"] == 0), {})
+        return next((tasks_of(record) for record in self.current_evals if record["step"] == 0), {})
 
     @property
     def tuned_scores(self) -> Mapping[str, Any]:
         """What the adapter answered last: task to metrics."""
-        answered = [tasks_of(record) for record in self.evals if record["step"] > 0 and tasks_of(record)]
+        answered = [tasks_of(record) for record in self.current_evals if record["step"] > 0 and tasks_of(record)]
         return answered[-1] if answered else {}
 
     def mean_loss(self, *, first: bool) -> float | None:
         """Mean training loss over the first, or the last, tenth of the steps logged."""
-        count = max(1, len(self.losses) // 10)
-        part = self.losses[:count] if first else self.losses[-count:]
-        finite = [loss for loss in part if loss is not None]
+        count = max(1, len(self.train_loss) // 10)
+        finite = self.train_loss.values(0, count) if first else self.train_loss.values(-count)
         return sum(finite) / len(finite) if finite else None
+
+
+def resumed_from(start: Record) -> int:
+    """The step after which the segment of a `run_start` goes on; 0 for one that begins anew."""
+    step = start.get("resumed_from")
+    return step if isinstance(step, int) else 0
 
 
 def tasks_of(record: Record) -> Mapping[str, Any]:

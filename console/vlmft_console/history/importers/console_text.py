@@ -1,0 +1,155 @@
+"""What training programs print: the Hugging Face trainer's dicts among progress bars, and DeepSpeed's lines.
+
+Such a log may have bars glued to a dict with a carriage return, prefixes of hosts and workers, dicts wrapped by a
+terminal or torn by another rank. Nothing is taken from the bars: with buffered output the dicts come in bunches, long
+after the bars of their steps. Hence steps are counted in the order of the dicts, unless a dict names its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from typing import Final
+
+from vlmft_console.history.importers.deepspeed import BEFORE, NEEDLES, DeepSpeedLines
+from vlmft_console.history.importers.hf_dict import LONGEST, metrics_in, resembles_metrics
+from vlmft_console.history.importers.translate import Translator
+from vlmft_trainer.events import Record
+
+_BRACE: Final = b"{"
+_LONGEST_NEEDLE: Final = max(map(len, NEEDLES))
+_LONGEST_LINE: Final = 4096
+_PREFIX: Final = 200
+"""Bytes before a dict in which its source and its step are looked for."""
+_REMEMBERED: Final = 4096
+"""Dicts among which the same one from another host is found: hosts that buffer can be as far apart."""
+
+_LINE_END = re.compile(rb"[\r\n]")
+_COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
+_SOURCE = re.compile(
+    rb"(\([A-Za-z]\w* pid=\d+[^()]*\)|\[(?:rank)?\d+\]:?|\[\d+,\d+\]<std(?:out|err)>:|^[\w.-]{1,64}:)$"
+)
+_NAMED_STEP = re.compile(rb"\bStep:?\s+(\d{1,15})$")
+
+
+class ConsoleText:
+    """A `Parser`.
+
+    Args:
+        translator: numbers the records.
+        deepspeed_steps: as `DeepSpeedLines`.
+    """
+
+    def __init__(self, translator: Translator, *, deepspeed_steps: bool) -> None:
+        self.rejected = 0
+        self.dicts = 0
+        """Dicts with metrics."""
+        self._translator = translator
+        self._deepspeed = DeepSpeedLines(translator, steps=deepspeed_steps)
+        self._text = b""
+        self._at = 0  # what stands before is done, and kept only as a prefix of what follows
+        self._sources: OrderedDict[bytes, dict[bytes, int]] = OrderedDict()
+
+    @property
+    def overflows(self) -> int:
+        """Steps that DeepSpeed skipped, by its own lines."""
+        return self._deepspeed.overflows
+
+    @property
+    def entries(self) -> int:
+        return self.dicts + self._deepspeed.entries
+
+    def feed(self, data: bytes) -> list[Record]:
+        text, at = self._text + data, self._at
+        records: list[Record] = []
+        brace, (line, needle) = text.find(_BRACE, at), self._next_line(text, at)
+        while brace >= 0 or line >= 0:
+            if line < 0 or 0 <= brace < line:
+                place, after = brace, self._braces(text, brace, records)
+            else:
+                place, after = line, self._line(text, line, needle, records)
+            if after is None:
+                at = place
+                break
+            at = after
+            if brace < at:
+                brace = text.find(_BRACE, at) if brace >= 0 else -1
+            if 0 <= line < at:
+                line, needle = self._next_line(text, at)
+        else:
+            at = max(at, len(text) - _LONGEST_NEEDLE + 1)
+        keep = max(0, at - _PREFIX)
+        self._text, self._at = text[keep:], at - keep
+        return records
+
+    def rest(self) -> list[Record]:
+        return []
+
+    @staticmethod
+    def _next_line(text: bytes, at: int) -> tuple[int, bytes]:
+        """Where the next of DeepSpeed's needles stands, and which it is; -1 where there is none."""
+        found = [(place, needle) for needle in NEEDLES if (place := text.find(needle, at)) >= 0]
+        return min(found, default=(-1, b""))
+
+    def _braces(self, text: bytes, place: int, records: list[Record]) -> int | None:
+        """Deal with the brace at `place`; returns where to go on, None when more bytes are needed to tell."""
+        limit = place + LONGEST
+        inner = text.find(_BRACE, place + 1, limit)
+        close = text.find(b"}", place + 1, inner if inner >= 0 else limit)
+        if close >= 0:
+            self._dict(text[place : close + 1], text[max(0, place - _PREFIX) : place], records)
+            return close + 1
+        if inner < 0 and len(text) < limit:
+            return None
+        after = inner if inner >= 0 else limit
+        self.rejected += resembles_metrics(text[place:after])
+        return after
+
+    def _dict(self, text: bytes, before: bytes, records: list[Record]) -> None:
+        try:
+            values = metrics_in(text)
+            if values is None:
+                return
+            if prefix := _prefix(before):
+                if (source := _SOURCE.search(prefix)) and self._told_by_another(text, source[1]):
+                    return
+                if named := _NAMED_STEP.search(prefix):
+                    values = {"step": named[1].decode(), **values}
+            records += self._translator.take(values)
+        except ValueError:
+            self.rejected += 1
+        else:
+            self.dicts += 1
+
+    def _told_by_another(self, text: bytes, source: bytes) -> bool:
+        """Whether another host or worker has printed this dict as often already."""
+        counts = self._sources.setdefault(text, {})
+        told = max(counts.values(), default=0)
+        counts[source] = counts.get(source, 0) + 1
+        self._sources.move_to_end(text)
+        if len(self._sources) > _REMEMBERED:
+            self._sources.popitem(last=False)
+        return counts[source] <= told
+
+    def _line(self, text: bytes, place: int, needle: bytes, records: list[Record]) -> int | None:
+        end = _LINE_END.search(text, place, place + _LONGEST_LINE)
+        if end is None and len(text) < place + _LONGEST_LINE:
+            return None
+        if end is not None:
+            line = _line_before(text[max(0, place - BEFORE) : place]) + text[place : end.start()]
+            try:
+                records += self._deepspeed.take(line, needle)
+            except ValueError:
+                self.rejected += 1
+        return place + len(needle)
+
+
+def _line_before(text: bytes) -> bytes:
+    """What stands on the last line of a text."""
+    return text[max(text.rfind(b"\n"), text.rfind(b"\r")) + 1 :]
+
+
+def _prefix(before: bytes) -> bytes:
+    """What stands before a dict on its line, without colours."""
+    line = _line_before(before).strip()
+    return _COLOUR.sub(b"", line) if b"\x1b" in line else line

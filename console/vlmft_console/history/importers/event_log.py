@@ -1,0 +1,35 @@
+"""Our own event logs, offered like the others: one file, or all segments of a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vlmft_console.history.importers.reader import label_of
+from vlmft_console.history.tail import RunTail, Tail
+from vlmft_trainer.events import Record
+
+
+class EventLog:
+    """A `LogReader`.
+
+    Args:
+        path: an event log, or a run folder.
+    """
+
+    format = "vlmft"
+    named_steps = True
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.label = label_of(path)
+        self.entries = 0
+        self._tail = RunTail(path / "logs") if path.is_dir() else Tail(path)
+
+    @property
+    def rejected(self) -> int:
+        return self._tail.rejected
+
+    def read(self) -> list[Record]:
+        records = next(iter(self._tail.batches()), [])
+        self.entries += len(records)
+        return records

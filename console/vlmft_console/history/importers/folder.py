@@ -1,0 +1,73 @@
+"""A folder with logs of other programs: which of them tells most."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from vlmft_console.history.importers.detect import NothingYet, open_file
+from vlmft_console.history.importers.reader import LogReader, label_of
+from vlmft_trainer import events
+from vlmft_trainer.errors import VlmftError
+
+_DEPTH: Final = 4
+_FILES: Final = 500
+"""Files that are looked at, the shallow ones first."""
+_COUNTED: Final = 64 << 20
+"""Bytes of a log whose points are counted; a larger one counts as richer than all that were."""
+_NEVER: Final = frozenset((".safetensors", ".bin", ".pt", ".pth", ".png", ".jpg", ".parquet", ".arrow", ".py", ".gz"))
+
+
+def open_richest(folder: Path) -> LogReader:
+    """The log with most training points and evals; of several, the one that lies shallowest and comes first by name.
+
+    Raises:
+        NothingYet: there is no training log in the folder.
+    """
+    best: tuple[int, Path] | None = None
+    for path in _files(folder):
+        points = _points(path)
+        if points is not None and (best is None or points > best[0]):
+            best = points, path
+    if best is None:
+        raise NothingYet(f"{folder} holds no training log that this program knows")
+    reader = open_file(best[1])
+    reader.label = label_of(best[1], folder)
+    return reader
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    level, found = [folder], 0
+    for _ in range(_DEPTH):
+        deeper: list[Path] = []
+        for place in level:
+            try:
+                entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+            except OSError:
+                continue
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    deeper.append(Path(entry.path))
+                elif entry.is_file(follow_symlinks=False) and Path(entry.name).suffix not in _NEVER:
+                    found += 1
+                    if found > _FILES:
+                        return
+                    yield Path(entry.path)
+        level = deeper
+
+
+def _points(path: Path) -> int | None:
+    """Training points and evals of a log; None when it is none."""
+    try:
+        reader = open_file(path)
+        size = path.stat().st_size
+        if size > _COUNTED:
+            return size
+        points = 0
+        while records := reader.read():
+            points += sum(record["event"] in (events.STEP, events.EVAL) for record in records)
+        return points
+    except (VlmftError, OSError):
+        return None

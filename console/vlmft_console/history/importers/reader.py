@@ -1,0 +1,123 @@
+"""What every importer offers, and the following of logs that grow at their end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from vlmft_console.history.importers.growing import GrowingFile
+from vlmft_console.history.importers.translate import Translator
+from vlmft_trainer.events import Record
+
+BATCH: Final = 2000
+"""`read` stops soon after it has this many records, so that a log of any size is read in bounded memory."""
+
+
+class LogReader(Protocol):
+    """One log of another program, as records of our event log."""
+
+    format: str
+    """`trainer_state`, `hf_stdout`, …: what the log was found to be."""
+    label: str
+    """A name for the run: the file's, and its folder's."""
+    path: Path
+    """The file that is read; inside a folder, the one chosen."""
+
+    @property
+    def rejected(self) -> int:
+        """Entries that look like metrics and cannot be read."""
+
+    @property
+    def entries(self) -> int:
+        """Entries with metrics that the log holds, in its own way of counting: lines, scalars, dicts."""
+
+    @property
+    def named_steps(self) -> bool:
+        """Whether the log tells steps. Where it does not, steps count its training records."""
+
+    def read(self) -> list[Record]:
+        """What is new since the last call. Call it until it returns nothing: then there is nothing more for now.
+
+        Raises:
+            VlmftError: the file became something that is not a regular file, or may not be read.
+        """
+
+
+class Parser(Protocol):
+    """Turns the bytes of one format into records, cut wherever they may be."""
+
+    @property
+    def rejected(self) -> int:
+        """Entries that look like metrics and cannot be read."""
+
+    @property
+    def entries(self) -> int:
+        """Entries with metrics."""
+
+    def feed(self, data: bytes) -> list[Record]:
+        """The records that are complete with these bytes."""
+
+    def rest(self) -> list[Record]:
+        """What stands at the end and can be told only by the silence after it."""
+
+
+class StreamReader:
+    """A `LogReader` of a file that grows at its end.
+
+    Args:
+        path: the log.
+        format: its format's name.
+        parser: makes a parser, for the file or for the one that replaced it.
+    """
+
+    def __init__(self, path: Path, format: str, parser: Callable[[Translator], Parser]) -> None:
+        self.path = path
+        self.format = format
+        self.label = label_of(path)
+        self._file = GrowingFile(path)
+        self._make_parser = parser
+        self._translator = Translator(self.label)
+        self._parser = parser(self._translator)
+        self._pending: list[Record] = [self._translator.begin()]
+        self._lost = 0
+
+    @property
+    def rejected(self) -> int:
+        return self._lost + self._parser.rejected
+
+    @property
+    def entries(self) -> int:
+        return self._parser.entries
+
+    @property
+    def named_steps(self) -> bool:
+        return self._translator.named_steps
+
+    def read(self) -> list[Record]:
+        records, self._pending = self._pending, []
+        while len(records) < BATCH:
+            restarts = self._file.restarts
+            data = self._file.chunk()
+            if self._file.restarts != restarts:
+                self._start_again(records)
+            if not data:
+                # At the end: what is unfinished may be finished by a read to come, so it waits for one quiet call.
+                return records or self._parser.rest()
+            records += self._parser.feed(data)
+        return records
+
+    def _start_again(self, records: list[Record]) -> None:
+        self._lost += self._parser.rejected
+        self._parser = self._make_parser(self._translator)
+        records += [self._translator.begin(), self._translator.note(REPLACED)]
+
+
+REPLACED: Final = "the log was replaced or written anew, and is read again from its start"
+
+
+def label_of(path: Path, folder: Path | None = None) -> str:
+    """The file's path from `folder` on, or its name after its folder's: many logs share a file name."""
+    parts = path.absolute().parts[-2:] if folder is None else (folder.absolute().name, *path.relative_to(folder).parts)
+    return os.fsencode("/".join(parts)).decode("utf-8", "replace")  # a name need not be UTF-8

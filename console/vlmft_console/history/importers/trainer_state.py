@@ -1,0 +1,128 @@
+"""Hugging Face's `trainer_state.json`: the whole history in one file, written anew at every save."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from vlmft_console.history.importers.growing import open_regular, read_at
+from vlmft_console.history.importers.reader import BATCH, REPLACED, label_of
+from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.values import number, whole
+from vlmft_trainer.errors import VlmftError
+from vlmft_trainer.events import Record
+
+LARGEST: Final = 256 << 20
+"""Bytes of a file that is read as one JSON document."""
+
+
+class TrainerState:
+    """A `LogReader`; a file that was saved again is read again, and only what it has more is returned.
+
+    Raises:
+        VlmftError: the file is no whole JSON document of this kind.
+    """
+
+    format = "trainer_state"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.label = label_of(path)
+        self.rejected = 0
+        self._translator = Translator(self.label)
+        self._history: list[Any] = []
+        self._seen: tuple[int, int, int] | None = None
+        self._done = 0
+        self._start: list[Record] = [self._translator.begin()]
+        if not self._load():
+            raise VlmftError(f"{path} is no whole trainer_state.json: it was cut off, or is being written")
+
+    @property
+    def entries(self) -> int:
+        return self._done
+
+    @property
+    def named_steps(self) -> bool:
+        return self._translator.named_steps
+
+    def read(self) -> list[Record]:
+        self._load()
+        records, self._start = self._start, []
+        while self._done < len(self._history) and len(records) < BATCH:
+            entry = self._history[self._done]
+            self._done += 1
+            try:
+                if not isinstance(entry, Mapping):
+                    raise ValueError("not an object")
+                records += self._translator.take(entry)
+            except ValueError:
+                self.rejected += 1
+        return records
+
+    def _load(self) -> bool:
+        """Whether the file could be read; one that is just being written is left for the next time."""
+        try:
+            document, seen = load_json(self.path, unless=self._seen)
+        except (FileNotFoundError, ValueError):
+            return False
+        if document is None:
+            return True
+        if not isinstance(document, Mapping) or not isinstance(history := document.get("log_history"), list):
+            return False
+        self._seen = seen
+        if history[: self._done] != self._history[: self._done] and repr(history[: self._done]) != repr(
+            self._history[: self._done]
+        ):
+            self._start += [self._translator.begin(), self._translator.note(REPLACED)]
+            self._done = 0
+        self._history = history
+        self._start += self._plan(document)
+        return True
+
+    def _plan(self, document: Mapping[str, Any]) -> list[Record]:
+        try:
+            total, epochs = whole(document.get("max_steps")), number(document.get("num_train_epochs"))
+        except ValueError:
+            return []
+        if not total or total == self._translator.total:
+            return []
+        per_epoch = max(1, round(total / epochs)) if epochs and 0 < epochs <= total else total
+        return [self._translator.plan(total, per_epoch)]
+
+
+def load_json(path: Path, *, unless: tuple[int, int, int] | None = None) -> tuple[Any, tuple[int, int, int]]:
+    """A JSON document that may hold `NaN` and `Infinity`, and what identifies this state of its file.
+
+    Args:
+        unless: the state that was read before; when the file is still the same, the document returned is None.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not JSON, or nested too deeply, or too large.
+        VlmftError: it is not a regular file, or may not be read.
+    """
+    descriptor = open_regular(path)
+    try:
+        info = os.fstat(descriptor)
+        state = (info.st_ino, info.st_size, info.st_mtime_ns)
+        if state == unless:
+            return None, state
+        if info.st_size > LARGEST:
+            raise ValueError("too large")
+        data = b""
+        while len(data) < info.st_size and (more := read_at(path, descriptor, LARGEST, len(data))):
+            data += more
+    finally:
+        os.close(descriptor)
+    try:
+        return json.loads(data.decode("utf-8-sig", "replace"), parse_int=_integer), state
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _integer(digits: str) -> int | float:
+    """Python refuses integers of thousands of digits, and with them the whole file."""
+    return int(digits) if len(digits) < 100 else float(digits)

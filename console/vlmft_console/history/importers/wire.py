@@ -1,0 +1,59 @@
+"""The wire format of protocol buffers: fields by number, without the schema's library.
+
+Source: https://protobuf.dev/programming-guides/encoding/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+
+
+def fields(message: bytes) -> Iterator[tuple[int, int, int | bytes]]:
+    """Number, wire type and value of every field: an unsigned integer, or the bytes of everything else.
+
+    Raises:
+        ValueError: the message is cut off, or none at all.
+    """
+    at, end = 0, len(message)
+    while at < end:
+        key, at = varint(message, at)
+        kind = key & 7
+        if kind == VARINT:
+            value, at = varint(message, at)
+            yield key >> 3, kind, value
+            continue
+        if kind == BYTES:
+            size, at = varint(message, at)
+        elif kind in (FIXED64, FIXED32):
+            size = 8 if kind == FIXED64 else 4
+        else:
+            raise ValueError(f"wire type {kind}")
+        if at + size > end:
+            raise ValueError("cut off")
+        yield key >> 3, kind, message[at : at + size]
+        at += size
+
+
+def varint(message: bytes, at: int) -> tuple[int, int]:
+    """An integer of seven bits a byte, and where it ends.
+
+    Raises:
+        ValueError: it is cut off, or longer than 64 bits.
+    """
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(message):
+            raise ValueError("cut off")
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value & (2**64 - 1), at
+    raise ValueError("an endless integer")
+
+
+def signed(value: int) -> int:
+    """A varint as the int64 it stands for."""
+    return value - 2**64 if value >= 2**63 else value

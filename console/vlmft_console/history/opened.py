@@ -1,0 +1,151 @@
+"""Opening whatever can be watched or replayed: a run, a recorded run, an event log, another program's log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pydantic import ValidationError
+
+from vlmft_console.history.tail import RunTail, Tail, first_record
+from vlmft_console.paths import recorded_runs
+from vlmft_console.runs.folder import RunFolder
+from vlmft_trainer.errors import VlmftError
+from vlmft_trainer.events import RUN_START, Record
+from vlmft_trainer.preset import Preset, load_preset
+
+if TYPE_CHECKING:
+    from vlmft_console.history.importers import LogReader
+
+OURS = "vlmft"
+"""The format of our own event log."""
+
+
+class Reader(Protocol):
+    """Records as they come."""
+
+    @property
+    def rejected(self) -> int:
+        """Entries of the log that could not be read."""
+
+    @property
+    def progress(self) -> float | None:
+        """Share of what there is that has been read, 0 to 1; None where nobody knows."""
+
+    def read(self) -> list[Record]:
+        """Every record that has come since the last call.
+
+        Raises:
+            VlmftError: the log cannot be read any more.
+        """
+
+    def batches(self) -> Iterator[list[Record]]:
+        """The same piece by piece, none of them empty: a log of any size in bounded memory."""
+
+
+@dataclass(frozen=True)
+class OpenedLog:
+    """A log, and what is known about its run beside it."""
+
+    name: str
+    """What to call the run. Foreign text: not to be shown as it is."""
+    path: Path
+    """The run folder, or the file that is read; of a folder with several logs, the one that was chosen."""
+    format: str
+    """`vlmft`, or the name of another program's format."""
+    folder: RunFolder | None
+    """The run folder of a run that may be live; None for a recorded run and for a lone file."""
+    preset: Preset | None
+    """What the run was started with, where that can be found and read; its `monitor` is for the health rules."""
+    reader: Reader
+    foreign: LogReader | None = None
+    """The importer of another program's log, which knows how that log counts and whether it names steps."""
+
+    @property
+    def rejected(self) -> int:
+        """Entries of the log that could not be read so far."""
+        return self.reader.rejected
+
+
+def open_log(target: Path | RunFolder) -> OpenedLog:
+    """Open a run or a log.
+
+    Args:
+        target: a run folder or its `logs`, a recorded run's folder, a file with a log, or a folder with logs of
+            other programs. The richest of those is chosen, and `path` says which.
+
+    Raises:
+        VlmftError: there is nothing of that name, or no log in it that can be read.
+    """
+    path = target.path if isinstance(target, RunFolder) else target
+    if isinstance(target, RunFolder) or _is_run(path):
+        return _run(path)
+    if path.is_dir() and _is_run(path.absolute().parent) and path.name == "logs":
+        return _run(path.absolute().parent)
+    if path.is_dir() and _first_segment(path).is_file():
+        return OpenedLog(_name(path), path, OURS, None, _preset(path), RunTail(path))
+    from vlmft_console.history.importers import open_foreign  # a run of ours is shown sooner without them
+
+    foreign = open_foreign(path)
+    if foreign.format == OURS:
+        return OpenedLog(_name(foreign.path), foreign.path, OURS, None, _preset(foreign.path), Tail(foreign.path))
+    return OpenedLog(foreign.label, foreign.path, foreign.format, None, None, _Foreign(foreign), foreign)
+
+
+class _Foreign:
+    """An importer's reader, which gives its records in pieces already."""
+
+    progress = None
+
+    def __init__(self, reader: LogReader) -> None:
+        self._reader = reader
+
+    @property
+    def rejected(self) -> int:
+        return self._reader.rejected
+
+    def read(self) -> list[Record]:
+        return [record for batch in self.batches() for record in batch]
+
+    def batches(self) -> Iterator[list[Record]]:
+        while records := self._reader.read():
+            yield records
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "run.json").is_file() or _first_segment(path / "logs").is_file()
+
+
+def _first_segment(logs: Path) -> Path:
+    return logs / "events-0001.jsonl"
+
+
+def _run(path: Path) -> OpenedLog:
+    folder = RunFolder(path.absolute())
+    recorded = not (path / "run.json").is_file() or folder.path.resolve() in {run.resolve() for run in recorded_runs()}
+    preset = _preset(_first_segment(folder.logs))
+    return OpenedLog(folder.name, path, OURS, None if recorded else folder, preset, RunTail(folder.logs))
+
+
+def _name(path: Path) -> str:
+    """Its last two parts, `logs` left out: every run has one."""
+    return "/".join([part for part in path.absolute().parts if part != "logs"][-2:])
+
+
+def _preset(log: Path) -> Preset | None:
+    """The preset of the run folder that a log lies in, or beside it, else the one that its first record tells.
+
+    A preset that cannot be read is no reason not to show a run.
+    """
+    folder = log.absolute() if log.is_dir() else log.absolute().parent
+    file = (folder.parent if folder.name == "logs" else folder) / "preset.yaml"
+    try:
+        return load_preset(file).preset
+    except (VlmftError, OSError):
+        first = first_record(_first_segment(log) if log.is_dir() else log)
+    try:
+        return Preset.model_validate(first["preset"]) if first and first["event"] == RUN_START else None
+    except (KeyError, ValidationError):
+        return None

@@ -1,0 +1,121 @@
+"""What a whole log amounts to, counted piece by piece; a log of any length takes 16 bytes a logged step."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from vlmft_console.history.schedule import Schedule, recognise
+from vlmft_trainer import events
+from vlmft_trainer.events import Record
+
+_NOTES: Final = 10
+_COMPARED: Final = 4000
+"""Learning rates that are compared with a schedule."""
+
+
+@dataclass
+class Measured:
+    """The points of one quantity."""
+
+    points: int = 0
+    """How often it was logged, values that were not finite included."""
+    first: float | None = None
+    """The first finite value."""
+    last: float | None = None
+    """The last finite value."""
+    lowest: float | None = None
+    highest: float | None = None
+
+    def add(self, values: Sequence[float | None]) -> None:
+        """Take in points; None for one that was not finite."""
+        self.points += len(values)
+        finite = [value for value in values if value is not None]
+        if not finite:
+            return
+        self.first = finite[0] if self.first is None else self.first
+        self.last = finite[-1]
+        self.lowest = min(finite) if self.lowest is None else min(self.lowest, min(finite))
+        self.highest = max(finite) if self.highest is None else max(self.highest, max(finite))
+
+
+@dataclass
+class Tally:
+    """Counts and extremes of a log. The learning rates are kept, for the schedule."""
+
+    loss: Measured = field(default_factory=Measured)
+    eval_loss: Measured = field(default_factory=Measured)
+    lr: Measured = field(default_factory=Measured)
+    grad_norm: Measured = field(default_factory=Measured)
+    nonfinite: int = 0
+    """Records with a value that was not finite."""
+    best_eval: Record | None = None
+    """The eval with the lowest loss; one at step 0, the base's, only where there is no other."""
+    notes: list[str] = field(default_factory=list)
+    """The first few notes, each once."""
+    end: Record | None = None
+    """The latest `run_end`, unless the run was resumed after it."""
+    _steps: array[float] = field(default_factory=lambda: array("d"))
+    _rates: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Take in the next records: many at once, for a log has hundreds of thousands."""
+        steps = [record for record in records if record["event"] == events.STEP]
+        if steps:
+            self._steps_taken(steps)
+        if len(steps) < len(records):
+            for record in records:
+                self._other(record)
+
+    def _other(self, record: Record) -> None:
+        event = record["event"]
+        if event == events.EVAL:
+            self._eval(record)
+        elif event == events.RUN_END:
+            self.end = record
+        elif event == events.RUN_START:
+            self.end = None
+        elif event == events.NOTE and len(self.notes) < _NOTES and record["message"] not in self.notes:
+            self.notes.append(record["message"])
+
+    def schedule(self) -> Schedule:
+        """The schedule that the learning rates follow, told from points spread evenly over the log."""
+        count = len(self._steps)
+        chosen = {index * count // min(count, _COMPARED) for index in range(min(count, _COMPARED))}
+        if count:
+            chosen |= {count - 1, self._rates.index(max(self._rates))}
+        return recognise([(self._steps[index], self._rates[index]) for index in sorted(chosen)])
+
+    def _steps_taken(self, steps: list[Record]) -> None:
+        self.nonfinite += sum("nonfinite" in record and bool(_nonfinite(record)) for record in steps)
+        for measured, key in ((self.loss, "loss"), (self.grad_norm, "grad_norm"), (self.lr, "lr")):
+            values = [record[key] for record in steps]
+            if None in values:  # not finite, or not logged
+                values = [record[key] for record in steps if record[key] is not None or key in _nonfinite(record)]
+            measured.add(values)
+        for record in steps:
+            if record["lr"] is not None:
+                while self._steps and self._steps[-1] >= record["step"]:  # a resume takes the place of what was before
+                    self._steps.pop()
+                    self._rates.pop()
+                self._steps.append(record["step"])
+                self._rates.append(record["lr"])
+
+    def _eval(self, record: Record) -> None:
+        loss, bad = record["eval_loss"], _nonfinite(record)
+        self.nonfinite += bool(bad)
+        if loss is None and "eval_loss" not in bad:
+            return
+        self.eval_loss.add([loss])
+        if loss is None:
+            return
+        best = self.best_eval
+        if best is None or (not best["step"], best["eval_loss"]) > (not record["step"], loss):
+            self.best_eval = record
+
+
+def _nonfinite(record: Record) -> Sequence[str]:
+    named = record.get("nonfinite")
+    return named if isinstance(named, list) else ()
