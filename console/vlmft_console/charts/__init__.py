@@ -1,1 +1,1 @@
-"""Charts as text, drawn with plotext over decimated data. Nothing here imports Textual."""
+"""Charts as rows of styled characters. Nothing here imports Textual: the app and `vlmft plot` draw the same."""

@@ -1,0 +1,126 @@
+"""The range of y: robust against a few wild values, steady while data come in, linear or logarithmic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vlmft_console.charts.numbers import finite, has_exponent, log_ticks, nice_step, ticks
+from vlmft_console.charts.spec import ChartSpec, Curve, Point
+
+_TAIL = 0.01
+"""Share of the values at either end that a range may leave out."""
+_STRETCH = 2.0
+"""A range is cut to the values between the tails only if all values would need more than this many times as much."""
+_REFERENCE_STRETCH = 1.6
+"""A reference line outside the data is shown if the range grows by no more than this for it."""
+_LOG_ROOM = 0.3
+"""Room above and below the values between the tails, in powers of ten: a factor of two."""
+_NEAR_ZERO = 0.3
+"""A range that starts within this share of its top is drawn from zero on."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A range of y. On a logarithmic one `low` and `high` are logarithms to base ten."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def share(self, value: float) -> float | None:
+        """Where `value` lies: 0 at the bottom, 1 at the top; None for what a logarithm does not have."""
+        place = scaled(value, self.log)
+        return None if place is None else (place - self.low) / (self.high - self.low)
+
+    def ticks(self, parts: int) -> list[tuple[float, str]]:
+        """About `parts` labels, each with where it belongs: 0 at the bottom, 1 at the top."""
+        found = (log_ticks if self.log else ticks)(self.low, self.high, parts)
+        return [((place - self.low) / (self.high - self.low), label) for place, label in found]
+
+
+def scaled(value: float, log: bool) -> float | None:
+    """`value` as the axis counts it; None where a logarithmic one cannot."""
+    value = finite(value)
+    if not log:
+        return value
+    return math.log10(value) if value > 0 else None
+
+
+def fit(
+    drawn: Sequence[tuple[Curve, Sequence[Point]]],
+    seen: tuple[float, float],
+    spec: ChartSpec,
+    log: bool,
+) -> Axis | None:
+    """The range for these curves; None when they have nothing that could be shown.
+
+    Args:
+        drawn: each curve with its decimated points within `seen`.
+        seen: range of x.
+        spec: the chart; its reference lines are included where that costs little.
+        log: whether the axis is logarithmic.
+    """
+    ranges = [
+        span for curve, points in drawn if spec.sets_scale(curve) and (span := _curve_range(curve, points, seen, log))
+    ]
+    if not ranges:
+        return None
+    low, high = min(span[0] for span in ranges), max(span[1] for span in ranges)
+    if log:
+        low, high = _widened(low, high, 0.5)
+    elif high - low < (least := _least_span(low, high)):
+        middle = (low + high) / 2
+        low, high = (0.0, least) if low >= 0 and middle < least / 2 else (middle - least / 2, middle + least / 2)
+        low = 0.0 if spec.from_zero and low > 0 else low
+    elif low > 0 and (spec.from_zero or low < _NEAR_ZERO * high):
+        low = 0.0
+    for line in spec.references:
+        place = scaled(line.y, log)
+        if place is not None and max(high, place) - min(low, place) <= _REFERENCE_STRETCH * (high - low):
+            low, high = min(low, place), max(high, place)
+    return _rounded(low, high, log)
+
+
+def _curve_range(
+    curve: Curve, points: Sequence[Point], seen: tuple[float, float], log: bool
+) -> tuple[float, float] | None:
+    values = [place for _, y in points if y is not None and (place := scaled(y, log)) is not None]
+    if not values:
+        return None
+    low, high = min(values), max(values)
+    bulk = curve.points.quantiles(*seen, _TAIL, 1 - _TAIL)
+    if bulk is None:
+        return low, high
+    bulk_low, bulk_high = scaled(bulk[0], log), scaled(bulk[1], log)
+    bulk_low = low if bulk_low is None else max(low, min(high, bulk_low))
+    bulk_high = high if bulk_high is None else max(low, min(high, bulk_high))
+    if high - low <= _STRETCH * (bulk_high - bulk_low) or bulk_high < bulk_low:
+        return low, high
+    room = 0.2 * (bulk_high - bulk_low) or 0.1 * abs(bulk_high) or 1.0
+    if log:
+        room = max(room, _LOG_ROOM)
+    return max(low, bulk_low - room), min(high, bulk_high + room)
+
+
+def _least_span(low: float, high: float) -> float:
+    """The least that a linear range spans: as much as its labels can tell apart."""
+    largest = max(abs(low), abs(high))
+    if largest == 0:
+        return 1.0
+    return largest * (0.1 if low == high or has_exponent(largest) else 0.001)
+
+
+def _widened(low: float, high: float, least: float) -> tuple[float, float]:
+    missing = max(0.0, least - (high - low)) / 2
+    return low - missing, high + missing
+
+
+def _rounded(low: float, high: float, log: bool) -> Axis:
+    """Ends at round places: a new extreme rarely moves them, and with them every character of the chart."""
+    quantum = 0.1 if log else nice_step(high - low, 4) / 5
+    rounded_low, rounded_high = math.floor(low / quantum + 1e-9) * quantum, math.ceil(high / quantum - 1e-9) * quantum
+    if rounded_high > rounded_low:
+        return Axis(rounded_low, rounded_high, log)
+    return Axis(low, math.nextafter(high, math.inf) if high == low else high, log)

@@ -1,0 +1,146 @@
+"""Draw a chart: a description, a view and a size in; a grid of styled characters out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from vlmft_console.charts.axis import fit
+from vlmft_console.charts.canvas import Canvas
+from vlmft_console.charts.curves import Drawn, draw_curves
+from vlmft_console.charts.furniture import (
+    draw_axes,
+    draw_crosshair,
+    draw_marks,
+    draw_off_scale,
+    draw_references,
+    draw_title,
+)
+from vlmft_console.charts.grid import Grid
+from vlmft_console.charts.numbers import figure, x_label
+from vlmft_console.charts.raster import DOTS_ACROSS
+from vlmft_console.charts.spec import ChartSpec, Kind
+from vlmft_console.charts.styles import Look
+from vlmft_console.charts.view import View, window
+
+
+class Box(NamedTuple):
+    """A rectangle of characters."""
+
+    left: int
+    top: int
+    columns: int
+    rows: int
+
+    @property
+    def dots(self) -> int:
+        """Dots across."""
+        return self.columns * DOTS_ACROSS
+
+
+GUTTER = 8
+"""Columns left of the curves, the same for every chart: charts above each other then line up."""
+_LEAST_WIDTH, _LEAST_HEIGHT, _RULED_HEIGHT = 24, 5, 8
+_MAIN: tuple[Kind, ...] = ("smooth", "line", "raw", "points", "planned")
+"""Kinds of curves, the one that a small chart shows first."""
+_DENSE: tuple[Kind, ...] = ("raw", "old")
+"""Kinds that are drawn as finely as the dots allow: their ups and downs then fill the space between."""
+
+
+def draw(
+    spec: ChartSpec, view: View, width: int, height: int, look: Look | None = None, *, focused: bool = False
+) -> Grid:
+    """The chart as `height` rows of `width` characters.
+
+    Below 24 x 5 there are no axes: the latest value over a small curve.
+
+    Args:
+        spec: what to draw.
+        view: which part of it.
+        width, height: size in characters; nothing fits into 0.
+        look: what the terminal can show; colours and Unicode when None.
+        focused: mark the title.
+    """
+    look = look or Look()
+    grid = Grid(width, height, unicode=look.unicode)
+    if not grid.width or not grid.height:
+        return grid
+    if width < _LEAST_WIDTH or height < _LEAST_HEIGHT:
+        _draw_small(grid, spec, view, look)
+        return grid
+    box = canvas_box(width, height)
+    canvas, drawn = _fit_canvas(spec, view, box)
+    reading = reading_at(spec, view.cross) if view.cross is not None else ()
+    draw_title(grid, spec, look, focused=focused, reading=reading)
+    if canvas is None:
+        _say(grid, "no values above 0 for a log axis" if _is_log(spec, view) and drawn else "no data yet")
+        return grid
+    draw_curves(grid, canvas, drawn, look)
+    if view.cross is not None:
+        draw_crosshair(grid, canvas, view.cross, look)
+    draw_off_scale(grid, canvas, drawn, spec, look)
+    draw_references(grid, canvas, spec, look)
+    draw_axes(grid, canvas, spec, look, ruled=box.top + box.rows + 2 == height)
+    draw_marks(grid, canvas, spec, look)
+    return grid
+
+
+def canvas_box(width: int, height: int) -> Box:
+    """Where the curves are in a chart of this size."""
+    if width < _LEAST_WIDTH or height < _LEAST_HEIGHT:
+        return Box(0, 0, max(1, width), max(1, height))
+    return Box(GUTTER, 1, width - GUTTER, height - 2 - (height >= _RULED_HEIGHT))
+
+
+def reading_at(spec: ChartSpec, x: float) -> list[str]:
+    """The place, and each curve's value nearest to it: `step 1,250`, `train 0.4312`, `eval 0.4401 @1,200`."""
+    parts = [f"{spec.unit} {x_label(x, spec.unit)}"]
+    for curve in spec.curves:
+        point = curve.points.nearest(x)
+        if point is None or curve.kind == "old":
+            continue
+        elsewhere = f" @{x_label(point[0], spec.unit)}" if x_label(point[0], spec.unit) != x_label(x, spec.unit) else ""
+        parts.append(f"{curve.tag or curve.label} {figure(point[1])}{elsewhere}")
+    return parts
+
+
+def _is_log(spec: ChartSpec, view: View) -> bool:
+    return spec.log if view.log is None else view.log
+
+
+def _fit_canvas(spec: ChartSpec, view: View, box: Box) -> tuple[Canvas | None, Drawn]:
+    seen = window(spec, view, box.dots)
+    if seen is None:
+        return None, []
+    drawn = [
+        (curve, curve.points.decimate(*seen, box.dots if curve.kind in _DENSE else box.columns))
+        for curve in spec.curves
+    ]
+    axis = fit(drawn, seen, spec, _is_log(spec, view))
+    return (Canvas(box.left, box.top, box.columns, box.rows, seen, axis) if axis else None), drawn
+
+
+def _draw_small(grid: Grid, spec: ChartSpec, view: View, look: Look) -> None:
+    """The latest value, and the main curve in what room is left."""
+    main = next((curve for kind in _MAIN for curve in spec.curves if curve.kind == kind), None)
+    last = main.points.last if main else None
+    value = figure(last[1]) if last else "-"
+    if len(value) > grid.width:
+        value = ""
+    beside = grid.height == 1 and value != ""
+    titled = (
+        f"{spec.title} {value}" if value and not beside and len(spec.title) + 1 + len(value) <= grid.width else value
+    )
+    grid.put(0, 0, titled, "title")
+    left, top = (len(value) + 1, 0) if beside else (0, int(value != ""))
+    if main is None or left >= grid.width or top >= grid.height:
+        return
+    canvas, drawn = _fit_canvas(
+        replace(spec, curves=(main,)), view, Box(left, top, grid.width - left, grid.height - top)
+    )
+    if canvas:
+        draw_curves(grid, canvas, drawn, look)
+
+
+def _say(grid: Grid, text: str) -> None:
+    grid.put(max(0, (grid.width - len(text)) // 2), grid.height // 2, text, "legend")

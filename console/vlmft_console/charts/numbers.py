@@ -1,0 +1,114 @@
+"""Numbers as people write them: 1,234, 0.083, 4e-5, 25k."""
+
+from __future__ import annotations
+
+import math
+
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_LARGEST = 1e300
+"""Values beyond it are drawn as it: differences of two such must stay finite."""
+
+
+def finite(value: float) -> float:
+    """`value`, held within what can be subtracted and scaled without overflow."""
+    return max(-_LARGEST, min(_LARGEST, value))
+
+
+def figure(value: float | None, digits: int = 4) -> str:
+    """A value with `digits` significant digits: `0.08340`, `50.00`, `1,234`, `4e-5`; `nan` for None."""
+    if value is None or math.isnan(value):
+        return "nan"
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size < 1e-3 or size >= 1e7:
+        return exponent(value, max(digits - 1, 1))
+    if size >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    return f"{value:#.{digits}g}"
+
+
+def exponent(value: float, digits: int) -> str:
+    """`4e-5`, `1.25e9`: at most `digits` significant digits, no needless zeros."""
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    mantissa, power = f"{value:.{digits - 1}e}".split("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}e{int(power)}"
+
+
+def nice_step(span: float, parts: int) -> float:
+    """The smallest of 1, 2, 2.5 and 5 times a power of ten that cuts `span` into at most `parts`."""
+    rough = max(span / max(1, parts), 1e-305)
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next((step * power for step in _STEPS if step * power >= rough * (1 - 1e-9)), 10 * power)
+
+
+def ticks(low: float, high: float, parts: int) -> list[tuple[float, str]]:
+    """Round values from `low` to `high`, about `parts` apart, each with its label."""
+    span = high - low
+    if not span > 0:
+        return []
+    step = nice_step(span, parts)
+    first = math.ceil(low / step - 1e-9)
+    values = [index * step for index in range(first, first + parts + 2) if index * step <= high + step * 1e-9]
+    largest = max((abs(value) for value in values), default=0.0)
+    return [(value, _tick_label(value, step, largest)) for value in values]
+
+
+def _tick_label(value: float, step: float, largest: float) -> str:
+    if abs(value) < step / 1e6:
+        return "0"
+    if has_exponent(largest) or step < 1e-6 * largest:
+        return exponent(value, 3)
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if largest >= 10 * size or (size == 1e6 and largest >= size):
+            scaled = value / size
+            return f"{scaled:.{_decimals(step / size)}f}{letter}"
+    return f"{value:,.{_decimals(step)}f}"
+
+
+def has_exponent(largest: float) -> bool:
+    """Whether labels up to this size are written with an exponent."""
+    return largest < 1e-3 or largest >= 1e9
+
+
+def _decimals(step: float) -> int:
+    """Digits after the point that tell multiples of `step` apart."""
+    for digits in range(9):
+        if abs(step * 10**digits - round(step * 10**digits)) < 1e-6 * step * 10**digits:
+            return digits
+    return 9
+
+
+def log_ticks(low: float, high: float, parts: int) -> list[tuple[float, str]]:
+    """Labels for a logarithmic axis whose ends are the logarithms `low` and `high`, at their logarithms.
+
+    Powers of ten; where fewer than three fall inside, 2 and 5 times them too.
+    """
+    first, last = math.floor(low), math.ceil(high)
+    skip = max(1, math.ceil((last - first) / max(1, parts)))
+    factors = (1.0,) if high - low > 2.5 else (1.0, 2.0, 5.0)
+    found = []
+    for power in range(first, last + 1, skip):
+        for factor in factors:
+            place = power + math.log10(factor)
+            if low - 1e-9 <= place <= high + 1e-9:
+                found.append((place, _log_label(factor, power)))
+    return found
+
+
+def _log_label(factor: float, power: int) -> str:
+    if -4 < power < 4:
+        return f"{factor * 10.0**power:,.{max(0, -power)}f}"
+    return f"{factor:.0f}e{power}"
+
+
+def x_label(value: float, unit: str) -> str:
+    """Where a point is: `12,345` for a step, `1.25` for an epoch, `2:05` for hours and minutes."""
+    if unit == "step":
+        return f"{round(value):,}"
+    if unit == "hours":
+        return f"{int(value)}:{int(value * 60) % 60:02d}"
+    return f"{value:.2f}"

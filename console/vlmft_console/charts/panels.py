@@ -1,0 +1,153 @@
+"""The charts of one run: what its state says, ready to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, cast
+
+from vlmft_console.charts.numbers import figure
+from vlmft_console.charts.sources import Formula
+from vlmft_console.charts.spec import ChartSpec, Curve, Kind, Mark, ReferenceLine
+from vlmft_console.history.series import Series
+from vlmft_console.history.state import RunState
+from vlmft_trainer.health import STOP
+from vlmft_trainer.plan import learning_rate as scheduled_rate
+
+_SCHEDULERS = ("cosine", "linear", "constant")
+
+
+def train_loss(state: RunState) -> ChartSpec:
+    """Train loss, its average, the eval loss and its best; findings and resumes below."""
+    return ChartSpec(
+        "Loss",
+        (
+            *_superseded(state.train_loss),
+            *_curves(("train", state.train_loss, "raw"), ("EMA", state.smooth_loss, "smooth")),
+            *_superseded(state.eval_loss),
+            *_curves(("eval", state.eval_loss, "points")),
+        ),
+        headline=_latest(state.train_loss),
+        marks=(*_best(state), *_resumes(state), *_findings(state)),
+        limit=state.total_steps,
+    )
+
+
+def learning_rate(state: RunState) -> ChartSpec:
+    """Learning rate as logged over the whole of the planned one."""
+    planned = planned_rates(state.plan) if state.plan else None
+    whole = planned and (0.0, planned.last[0])
+    return ChartSpec(
+        "Learning rate",
+        (
+            *((Curve("planned", planned, "planned"),) if planned else ()),
+            *_superseded(state.lr),
+            *_curves(("actual", state.lr, "line")),
+        ),
+        headline=_latest(state.lr, 3),
+        whole=whole if whole and (not state.lr.last or state.lr.last[0] <= whole[1]) else None,
+        limit=state.total_steps,
+    )
+
+
+def grad_norm(state: RunState) -> ChartSpec:
+    """Gradient norm on a log axis, with the values from which the health rules find it worrying."""
+    monitor = state.health.settings
+    return ChartSpec(
+        "Gradient norm",
+        (*_superseded(state.grad_norm), *_curves(("grad norm", state.grad_norm, "raw"))),
+        headline=_latest(state.grad_norm),
+        references=(
+            ReferenceLine(1.0, "good below 1"),
+            ReferenceLine(monitor.grad_caution, f"caution above {monitor.grad_caution:g}", "caution"),
+            ReferenceLine(monitor.grad_stop, f"bad above {monitor.grad_stop:g}", "stop"),
+        ),
+        log=True,
+        limit=state.total_steps,
+    )
+
+
+def throughput(state: RunState) -> ChartSpec:
+    """Samples a second; tokens a second where the log has only those."""
+    name, series = ("samples/s", state.samples_per_s) if state.samples_per_s else ("tokens/s", state.tokens_per_s)
+    return ChartSpec(
+        "Throughput",
+        (*_superseded(series), *_curves((name, series, "raw"))),
+        headline=f"{_latest(series)} {name}" if series else "",
+        from_zero=True,
+        limit=state.total_steps,
+    )
+
+
+def memory(state: RunState) -> ChartSpec:
+    """Peak memory of the GPU, and what the GPU has."""
+    totals = [gpu.get("mem_total_gib") for gpu in state.gpus]
+    known = [float(total) for total in totals if isinstance(total, int | float) and total > 0]
+    return ChartSpec(
+        "GPU memory",
+        (*_superseded(state.mem_gib), *_curves(("memory", state.mem_gib, "line"))),
+        headline=f"{_latest(state.mem_gib)} GiB" if state.mem_gib else "",
+        from_zero=True,
+        references=(ReferenceLine(min(known), f"{min(known):.0f} GiB in all", "caution"),) if known else (),
+        limit=state.total_steps,
+    )
+
+
+CHARTS: Mapping[str, Callable[[RunState], ChartSpec]] = {
+    "loss": train_loss,
+    "lr": learning_rate,
+    "grad_norm": grad_norm,
+    "throughput": throughput,
+    "memory": memory,
+}
+"""Every chart of a run by the name of its metric, in the order they are shown."""
+
+
+def planned_rates(plan: Mapping[str, Any]) -> Formula | None:
+    """The rate that each step uses, from a `plan` record; None where the record does not tell.
+
+    A log's step n was made with `learning_rate(n - 1)`, see there.
+    """
+    total, warmup, peak, scheduler = (plan.get(k) for k in ("total_steps", "warmup_steps", "peak_lr", "scheduler"))
+    if not (isinstance(total, int) and isinstance(warmup, int) and isinstance(peak, int | float)):
+        return None
+    if scheduler not in _SCHEDULERS or total < 1:
+        return None
+    course = cast(Literal["cosine", "linear", "constant"], scheduler)
+
+    def rate(step: int) -> float:
+        return scheduled_rate(step - 1, total_steps=total, warmup_steps=warmup, peak=float(peak), scheduler=course)
+
+    return Formula(rate, 1, total)
+
+
+def _curves(*curves: tuple[str, Series, Kind]) -> tuple[Curve, ...]:
+    return tuple(Curve(label, series, kind) for label, series, kind in curves if series)
+
+
+def _superseded(series: Series) -> tuple[Curve, ...]:
+    return _curves(("before resume", series.superseded, "old"))
+
+
+def _latest(series: Series, digits: int = 4) -> str:
+    return figure(series.last[1], digits) if series.last else ""
+
+
+def _best(state: RunState) -> tuple[Mark, ...]:
+    best = state.best_eval
+    if best is None:
+        return ()
+    legend = f"best {figure(best['eval_loss'])} @{best['step']:,}"
+    return (Mark(best["step"], best["eval_loss"], "★", "B", "best", legend),)
+
+
+def _resumes(state: RunState) -> tuple[Mark, ...]:
+    return tuple(Mark(step, None, "↻", "R", "crosshair", "resumed") for _, step in state.segments[1:])
+
+
+def _findings(state: RunState) -> tuple[Mark, ...]:
+    return tuple(
+        Mark(finding.step, None, "✖", "X", "stop", "stop")
+        if finding.severity == STOP
+        else Mark(finding.step, None, "◆", "!", "caution", "caution")
+        for finding in state.findings
+    )

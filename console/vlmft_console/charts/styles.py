@@ -1,0 +1,70 @@
+"""The styles a chart uses, by name, and how a plain terminal shows them. The app has its own, by theme."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TextIO
+
+STYLES = {
+    "title": "bold",
+    "title-focused": "bold reverse",
+    "legend": "dim",
+    "axis": "dim",
+    "raw": "blue",
+    "smooth": "bold bright_cyan",
+    "line": "bright_cyan",
+    "points": "bright_yellow",
+    "planned": "bright_black",
+    "old": "bright_black",
+    "reference": "bright_black",
+    "caution": "yellow",
+    "stop": "bold red",
+    "best": "bold bright_green",
+    "off-scale": "bold bright_magenta",
+    "crosshair": "bold",
+    **{
+        f"run-{index}": color
+        for index, color in enumerate(
+            (
+                "bright_cyan",
+                "bright_yellow",
+                "bright_magenta",
+                "bright_green",
+                "bright_red",
+                "bright_blue",
+                "white",
+                "cyan",
+            ),
+            1,
+        )
+    },
+}
+"""Style name to rich style, for `vlmft plot` on a colour terminal."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the terminal can show.
+
+    Args:
+        unicode: False draws with ASCII characters alone.
+        color: False tells curves apart by their characters, since their colours cannot.
+    """
+
+    unicode: bool = True
+    color: bool = True
+
+
+def speaks_unicode(out: TextIO | None = None) -> bool:
+    """Whether charts may use more than ASCII: the locale says UTF-8, or nothing, and `out` can encode it.
+
+    Python itself turns a C locale into C.UTF-8 in LC_CTYPE, so a LANG of C counts where that is what it holds.
+    """
+    ctype, lang = os.environ.get("LC_CTYPE", ""), os.environ.get("LANG", "")
+    locale = os.environ.get("LC_ALL") or (lang if ctype == "C.UTF-8" else ctype) or lang
+    try:
+        "⣿─▲".encode((out and out.encoding) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return not locale or "utf" in locale.lower()

@@ -1,0 +1,126 @@
+"""`vlmft plot`: the charts of a log, printed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vlmft_console.commands.completion import run_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from vlmft_console.charts.grid import Grid
+    from vlmft_console.charts.spec import ChartSpec
+    from vlmft_console.charts.view import View
+    from vlmft_console.history.state import RunState
+
+_HEIGHT = 16
+_WIDEST = 1000
+_TALLEST = 200
+
+
+def plot(
+    target: Annotated[
+        str, typer.Argument(help="A log of any known format, a run's folder, or its name.", autocompletion=run_names)
+    ],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-m",
+            "--metric",
+            help="loss, lr, grad_norm, throughput or memory; may be given more than once. All, if not.",
+        ),
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(min=1, max=_WIDEST, help="Columns. The terminal's, if not given; 80 where there is none."),
+    ] = None,
+    height: Annotated[int, typer.Option(min=1, max=_TALLEST, help="Lines of each chart.")] = _HEIGHT,
+    log: Annotated[bool, typer.Option("--log", help="Logarithmic values.")] = False,
+    first: Annotated[int | None, typer.Option("--from", min=0, help="First step to show.")] = None,
+    last: Annotated[int | None, typer.Option("--to", min=1, help="Last step to show.")] = None,
+) -> None:
+    """Print the charts of a log in the terminal: ours, or another tool's."""
+    from vlmft_console.errors import shown_once
+    from vlmft_console.targets import locate, read_log
+
+    with shown_once():
+        specs = _specs(read_log(locate(target)).state, target, metric)
+        views = [_view(spec, first, last, log) for spec in specs]
+    print_charts(specs, views, width=width, height=height)
+
+
+def print_charts(
+    specs: Sequence[ChartSpec],
+    views: Sequence[View] | None = None,
+    *,
+    width: int | None = None,
+    height: int = _HEIGHT,
+) -> None:
+    """Print charts below each other, coloured where standard output is a terminal that takes colours.
+
+    Args:
+        specs: what to draw.
+        views: which part of each; the whole when None.
+        width: columns; the terminal's, or 80, when None.
+        height: lines of each.
+    """
+    import sys
+
+    from rich.console import Console
+
+    from vlmft_console.charts.draw import draw
+    from vlmft_console.charts.styles import Look, speaks_unicode
+    from vlmft_console.charts.view import View
+
+    console = Console(highlight=False, width=width)
+    look = Look(speaks_unicode(sys.stdout), color=console.color_system is not None and not console.no_color)
+    for index, (spec, view) in enumerate(zip(specs, views or [View()] * len(specs), strict=True)):
+        if index:
+            console.print()
+        _print(console, draw(spec, view, console.width, height, look))
+
+
+def _specs(state: RunState, target: str, metrics: list[str] | None) -> list[ChartSpec]:
+    from vlmft_console.charts.panels import CHARTS
+    from vlmft_trainer.errors import VlmftError
+
+    for metric in metrics or ():
+        if metric not in CHARTS:
+            raise VlmftError(f"--metric {metric}: there is no such chart", f"it is one of {', '.join(CHARTS)}")
+    found = {metric: CHARTS[metric](state) for metric in metrics or CHARTS}
+    empty = [metric for metric, spec in found.items() if spec.extent is None]
+    if len(empty) == len(found) or (metrics and empty):
+        raise VlmftError(f"{target} has no {empty[0] if len(empty) == 1 else 'values to plot'}")
+    return [spec for spec in found.values() if spec.extent is not None]
+
+
+def _view(spec: ChartSpec, first: int | None, last: int | None, log: bool) -> View:
+    from vlmft_console.charts.view import View
+    from vlmft_trainer.errors import VlmftError
+
+    scale = True if log else None
+    if spec.extent is None or (first is None and last is None):
+        return View(log=scale)
+    low = min(0.0, spec.extent[0]) if first is None else float(first)
+    high = spec.extent[1] if last is None else float(last)
+    if high <= low:
+        raise VlmftError(f"--from {low:.0f} --to {high:.0f}: no steps lie between")
+    return View(span=high - low, right=high, log=scale)
+
+
+def _print(console: Console, grid: Grid) -> None:
+    from rich.text import Text
+
+    from vlmft_console.charts.styles import STYLES
+
+    for row in range(grid.height):
+        line = Text(no_wrap=True, overflow="crop")
+        for text, style in grid.runs(row):
+            line.append(text, STYLES.get(style, ""))
+        line.rstrip()
+        console.print(line, soft_wrap=True)

@@ -1,0 +1,127 @@
+"""The charts of a run, from its events."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.console.records import plan, record, step
+from vlmft_console.charts import panels
+from vlmft_console.charts.draw import draw
+from vlmft_console.charts.overlay import METRICS, overlay_chart
+from vlmft_console.charts.spec import ChartSpec
+from vlmft_console.charts.view import View
+from vlmft_console.history.state import RunState
+from vlmft_trainer.events import Record
+from vlmft_trainer.plan import learning_rate
+
+
+def evaluation(number: int, loss: float) -> Record:
+    return record("eval", number, step=number, epoch=number / 10, eval_loss=loss, token_accuracy=0.5, tasks={})
+
+
+def run(*records: Record) -> RunState:
+    state = RunState()
+    for item in records:
+        state.apply(item)
+    return state
+
+
+def picture(spec: ChartSpec, width: int = 70, height: int = 14) -> str:
+    return "\n".join(draw(spec, View(), width, height).lines())
+
+
+def test_the_loss_chart_shows_train_average_evals_and_the_best_one() -> None:
+    state = run(plan(100), *(step(n, 10 / n) for n in range(1, 61)), evaluation(20, 0.9), evaluation(40, 0.4))
+    state.apply(evaluation(60, 0.6))
+    shown = picture(panels.train_loss(state), 90)
+    assert "⣿ train ━ EMA ● eval ★ best 0.4000 @40" in shown.splitlines()[0]
+    assert shown.count("●") == 3  # two evals and the legend
+    assert "★" in "".join(shown.splitlines()[1:])
+    assert panels.train_loss(state).limit == 100
+
+
+def test_a_resume_is_marked_and_what_it_superseded_stays() -> None:
+    start = {"run_id": "r", "host": "h", "boot_id": "b", "world_size": 1, "preset": {}, "versions": {}}
+    first = record("run_start", segment=1, resumed_from=None, **start)
+    again = record("run_start", segment=2, resumed_from=10, **start)
+    state = run(first, plan(40), *(step(n, 3.0) for n in range(1, 21)), again, *(step(n, 1.0) for n in range(11, 31)))
+    spec = panels.train_loss(state)
+    assert [curve.label for curve in spec.curves] == ["before resume", "train", "EMA"]
+    assert [mark.x for mark in spec.marks if mark.legend == "resumed"] == [11]
+    assert "↻" in picture(spec).splitlines()[-2]
+
+
+def test_every_step_is_on_the_planned_learning_rate() -> None:
+    fields = {"scheduler": "cosine", "warmup_steps": 10, "peak_lr": 4e-5}
+    course = {"total_steps": 100, "warmup_steps": 10, "peak": 4e-5, "scheduler": "cosine"}
+    state = run(plan(100, **fields), *(step(n, lr=learning_rate(n - 1, **course)) for n in range(1, 51)))
+    spec = panels.learning_rate(state)
+    planned, actual = (curve.points for curve in spec.curves)
+    for number in (1, 10, 11, 50):
+        expected, logged = planned.nearest(number), actual.nearest(number)
+        assert expected == logged
+    assert spec.whole == (0, 100)
+    assert "4e-5┤" in picture(spec)
+
+
+@pytest.mark.parametrize("fields", [{"scheduler": "wsd"}, {"peak_lr": None}])
+def test_a_plan_that_does_not_tell_its_schedule_has_no_planned_curve(fields: dict[str, object]) -> None:
+    spec = panels.learning_rate(run(plan(100, **fields), step(1), step(2)))
+    assert [curve.label for curve in spec.curves] == ["actual"]
+
+
+def test_the_gradient_norm_has_the_bounds_of_the_health_rules() -> None:
+    state = run(*(step(n, grad_norm=0.5 + n % 2) for n in range(1, 50)))
+    shown = picture(panels.grad_norm(state))
+    assert "good below 1" in shown
+    assert "caution above 2" in shown
+    wild = run(*(step(n, grad_norm=3.0 * n) for n in range(1, 50)))
+    assert "bad above 10" in picture(panels.grad_norm(wild))
+
+
+def test_throughput_and_memory_begin_at_zero() -> None:
+    state = run(*(step(n, samples_per_s=31.0 + n % 2, mem_gib=60.0) for n in range(1, 50)))
+    state.apply(record("gpu", gpus=[{"index": 0, "mem_total_gib": 79.6}]))
+    assert "31.00 samples/s" in picture(panels.throughput(state)) or "32.00 samples/s" in picture(
+        panels.throughput(state)
+    )
+    assert "\n      0┤" in picture(panels.throughput(state))
+    memory = picture(panels.memory(state))
+    assert "60.00 GiB" in memory
+    assert "80 GiB in all" in memory
+
+
+def test_a_run_that_has_not_begun_has_every_chart() -> None:
+    for chart in panels.CHARTS.values():
+        assert "no data yet" in picture(chart(RunState()))
+
+
+def test_runs_lie_over_each_other_by_step_epoch_and_time() -> None:
+    slow = run(*(step(n, 4 / n, epoch=n / 10, step_s=7.2) for n in range(1, 101)))
+    fast = run(*(step(n, 2 / n, epoch=n / 5, step_s=3.6) for n in range(1, 101)))
+    runs = [("slow", slow), ("fast", fast)]
+    ends = {
+        unit: [curve.points.last[0] for curve in overlay_chart(runs, "loss", unit).curves] for unit in ("step", "epoch")
+    }
+    assert ends == {"step": [100, 100], "epoch": [10, 20]}
+    hours = [curve.points.last for curve in overlay_chart(runs, "loss", "hours").curves]
+    assert [point and point[0] for point in hours] == pytest.approx([0.2, 0.1])
+    shown = picture(overlay_chart(runs, "loss", "hours"))
+    assert "1 slow 2 fast" in shown.splitlines()[0]
+    assert shown.splitlines()[-1].startswith(" hours")
+
+
+def test_a_run_whose_log_does_not_tell_the_time_keeps_its_place_in_the_legend() -> None:
+    runs = [("timeless", run(step(1), step(2))), ("timed", run(step(1, step_s=1.0), step(2, step_s=1.0)))]
+    assert [(curve.tag, curve.label) for curve in overlay_chart(runs, "loss", "hours").curves] == [("2", "timed")]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_can_be_compared(metric: str) -> None:
+    state = run(*(step(n, samples_per_s=9.0, mem_gib=9.0) for n in range(1, 20)), evaluation(19, 0.5))
+    assert "no data" not in picture(overlay_chart([("a", state), ("b", state)], metric))
+
+
+def test_a_hostile_run_name_is_shown_literally() -> None:
+    spec = overlay_chart([("\x1b[2J[red]", run(step(1), step(2)))] * 2, "loss")
+    assert "1 \\x1b[2J[red]" in picture(spec, 100).splitlines()[0]

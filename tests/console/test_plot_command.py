@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.console.records import plan, record, step
+from vlmft_console.cli import app
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    start = record("run_start", run_id="r", segment=1, resumed_from=None, host="h", boot_id="b", world_size=1)
+    records = [{**start, "preset": {}, "versions": {}}, plan(200)]
+    records += [step(n, None if n == 50 else 4 / n, nonfinite=["loss"] if n == 50 else []) for n in range(1, 101)]
+    path = tmp_path / "events-0001.jsonl"
+    path.write_text("".join(json.dumps(item) + "\n" for item in records))
+    return path
+
+
+def plot(*args: str | Path, env: dict[str, str] | None = None) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["plot", *map(str, args)], env=env)
+    return result.exit_code, result.output
+
+
+def test_every_chart_that_has_data_is_printed_without_colours_into_a_pipe(log: Path) -> None:
+    code, output = plot(log, "--width", "60")
+    assert code == 0
+    assert "\x1b" not in output
+    for title in (" Loss", " Learning rate", " Gradient norm"):
+        assert title in output
+    assert "GPU memory" not in output
+    assert max(len(line) for line in output.splitlines()) <= 60
+
+
+def test_one_metric_at_the_size_that_was_asked_for(log: Path) -> None:
+    code, output = plot(log, "--metric", "loss", "--width", "50", "--height", "9")
+    assert code == 0
+    assert len(output.splitlines()) == 9
+    assert output.startswith(" Loss 0.04000")
+
+
+def test_a_part_of_the_run_on_a_log_axis(log: Path) -> None:
+    code, output = plot(log, "-m", "loss", "--from", "20", "--to", "60", "--log", "--width", "60")
+    assert code == 0
+    assert output.splitlines()[-1].split() == ["step", "20", "30", "40", "50", "60"]
+    assert "0.1┤" in output
+
+
+def test_a_terminal_that_knows_only_ascii_gets_ascii(log: Path) -> None:
+    code, output = plot(log, env={"LC_ALL": "C"})
+    assert code == 0
+    assert output.isascii()
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--metric", "speed"], "--metric speed: there is no such chart"),
+        (["--metric", "memory"], "has no memory"),
+        (["--from", "50", "--to", "20"], "no steps lie between"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(log: Path, args: list[str], told: str) -> None:
+    code, output = plot(log, *args)
+    assert code == 2
+    assert told in output
+    assert "Traceback" not in output
+
+
+def test_a_log_that_is_not_there_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    code, output = plot(tmp_path / "nothing")
+    assert code == 2
+    assert "Traceback" not in output
