@@ -7,14 +7,25 @@ import os
 import socket
 import sys
 import uuid
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from vlmft_trainer.events import NOTE, RUN_END, RUN_START, EventWriter, parse
+from vlmft_trainer.events import NOTE, RUN_END, RUN_START, EventWriter, Record, parse
 from vlmft_trainer.preset.schema import Preset
 
 PACKAGES = ("torch", "transformers", "peft", "deepspeed", "accelerate", "datasets")
+
+
+class Watcher(Protocol):
+    """Is shown what goes into the log."""
+
+    def take(self, record: Record) -> None:
+        """One record, in the order written; from any thread, and it must not write."""
+
+    def judge(self) -> None:
+        """Think about what was taken; may write."""
 
 
 class RunLog:
@@ -22,11 +33,25 @@ class RunLog:
 
     def __init__(self, writer: EventWriter | None) -> None:
         self._writer = writer
+        self._watcher: Watcher | None = None
 
     def write(self, event: str, **fields: Any) -> None:
         """Append one record; see `events` for what each event says."""
         if self._writer:
             self._writer.write(event, **fields)
+        if self._watcher:
+            self._watcher.judge()
+
+    def watch(self, watcher: Watcher) -> bool:
+        """Show `watcher` every record from now on.
+
+        Returns:
+            Whether this rank writes any.
+        """
+        if self._writer is None:
+            return False
+        self._watcher, self._writer.observer = watcher, watcher.take
+        return True
 
     def note(self, message: str) -> None:
         """Say something in the event log and in the plain log."""
@@ -66,7 +91,7 @@ def open_run_log(
         return RunLog(None)
     folder = output_dir / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    taken = [int(path.stem.removeprefix("events-")) for path in folder.glob("events-[0-9]*.jsonl")]
+    taken = [int(path.stem.removeprefix("events-")) for path in segments(output_dir)]
     segment = max(taken, default=0) + 1
     log = RunLog(EventWriter(folder / f"events-{segment:04}.jsonl"))
     log.write(
@@ -83,9 +108,21 @@ def open_run_log(
     return log
 
 
+def segments(output_dir: Path) -> list[Path]:
+    """The files of a run's event log, in the order of its starts."""
+    return sorted((output_dir / "logs").glob("events-[0-9]*.jsonl"))
+
+
+def records(segment: Path) -> Iterator[Record]:
+    """What is in one of them; lines that are no records are passed over."""
+    for line in segment.read_bytes().split(b"\n"):
+        with contextlib.suppress(ValueError):
+            yield parse(line)
+
+
 def base_scores(output_dir: Path) -> dict[str, Any]:
     """What the base answered before the first step, as an earlier segment tells it; empty if none does."""
-    for path in sorted((output_dir / "logs").glob("events-[0-9]*.jsonl")):
+    for path in segments(output_dir):
         for line in path.read_bytes().split(b"\n"):
             if b'"event":"eval","step":0,' in line:
                 with contextlib.suppress(ValueError):

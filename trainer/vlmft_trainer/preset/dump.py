@@ -31,6 +31,14 @@ def dump_preset(preset: Preset) -> str:
     return dump_yaml(preset.model_dump(mode="json"))
 
 
-def dump_yaml(data: dict[str, Any]) -> str:
+def dump_yaml(data: Any) -> str:
     """Plain data as strict YAML, in the order given."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def yaml_line(value: Any) -> str:
+    """One value as strict YAML on one line, such as `[q_proj, v_proj]`."""
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf")
+    )
+    return text.removesuffix("\n").removesuffix("\n...")

@@ -35,6 +35,21 @@ def explain(error: ValidationError, origins: Mapping[str, Origin], name: str) ->
     return [text for _, text in sorted(lines, key=lambda line: line[0])]
 
 
+def by_key(error: ValidationError) -> list[tuple[tuple[str, ...], str]]:
+    """For each mistake the dotted keys concerned, such as `training.epochs`, and what is wrong with them."""
+    return [_keys_and_text(detail) for detail in error.errors(include_url=False)]
+
+
+def _keys_and_text(detail: ErrorDetails) -> tuple[tuple[str, ...], str]:
+    if detail["type"] == "value_error":  # a check across fields: its text names the keys
+        message = detail["msg"].removeprefix("Value error, ")
+        words = [word.strip(",:()") for word in message.split()]
+        known = {f"{name}.{key}" for name, model in _sections().items() for key in model.model_fields}
+        return tuple(word for word in dict.fromkeys(words) if word in known), printable(message)
+    what, hint = _what(detail)
+    return (".".join(str(part) for part in detail["loc"]),), what + (f" ({hint})" if hint else "")
+
+
 def _line(detail: ErrorDetails, origins: Mapping[str, Origin], name: str) -> tuple[int, str]:
     """The line number, 0 where there is none, and the text."""
     if detail["type"] == "value_error":  # a check across fields: its text begins with the key

@@ -228,6 +228,8 @@ def to_guide_json(preset: Preset) -> str:
         section, _, name = key.partition(".")
         value = data[section][name]
         result[option] = int(value) if isinstance(value, float) and value.is_integer() else value
+    if preset.training.gradient_checkpointing == "auto":
+        del result["gradient_checkpointing"]  # the JSON has no word for it
     names = {ours: theirs for theirs, ours in SCHEDULERS.items()}
     result["lr_scheduler_type"] = names[preset.training.scheduler]
     result["gradient_accumulation_steps"] = preset.accumulation

@@ -90,11 +90,24 @@ def load_preset(name_or_path: str | Path, folders: Sequence[Path] = (), override
         PresetError: one line for each mistake, with file, line and key.
     """
     path = _find(name_or_path, folders)
-    parent, own, extends = _read_chain(path, folders, [])
+    return _load(path, read_text(path), folders, overrides)
+
+
+def load_text(text: str, path: Path, folders: Sequence[Path] = ()) -> LoadedPreset:
+    """The preset that `text` is when it stands in the file `path`, which need not be there yet.
+
+    Raises:
+        PresetError: as `load_preset`.
+    """
+    return _load(path, text, folders, ())
+
+
+def _load(path: Path, text: str, folders: Sequence[Path], overrides: Sequence[str]) -> LoadedPreset:
+    parent, own, extends = _read_chain(path, text, folders, [])
     layers = parent.copy()
     layers.add(*own)
-    for text in overrides:
-        layers.add(*override(text))
+    for setting in overrides:
+        layers.add(*override(setting))
     preset = check(layers, str(path))
     return LoadedPreset(path.stem, path, preset, extends, layers.origins, parent if extends else None)
 
@@ -165,10 +178,10 @@ def _find(name_or_path: str | Path, folders: Sequence[Path]) -> Path:
 
 
 def _read_chain(
-    path: Path, folders: Sequence[Path], chain: list[Path]
+    path: Path, text: str, folders: Sequence[Path], chain: list[Path]
 ) -> tuple[Layers, tuple[dict[str, Any], dict[str, Origin]], str | None]:
-    """Read a file and its ancestors: what it builds on, what it says itself, and its parent's name."""
-    document = parse(read_text(path), str(path))
+    """Read the file `path` with its `text`, and its ancestors: what it builds on, what it says itself, its parent."""
+    document = parse(text, str(path))
     data = document.data
     if not isinstance(data, dict):
         what = "empty" if data is None else "not a preset"
@@ -183,7 +196,7 @@ def _read_chain(
     if parent.resolve() in [file.resolve() for file in chain]:
         names = " -> ".join(file.stem for file in [*chain, parent])
         raise PresetError(f"{path}:{line}: extends goes round in a circle: {names}", "remove one of them")
-    below, above, _ = _read_chain(parent, folders, chain)
+    below, above, _ = _read_chain(parent, read_text(parent), folders, chain)
     below.add(*above)
     return below, own, extends
 

@@ -40,8 +40,9 @@ class Model(Section):
 
     base: Annotated[str, Field(min_length=1)] = "Qwen/Qwen2.5-VL-7B-Instruct"
     """A model's name on the hub, a local folder, or `demo` for the tiny model that ships with vlmft."""
-    attention: Literal["sdpa", "flash_attention_2", "eager"] = "sdpa"
-    """Attention kernels. `flash_attention_2` falls back to `sdpa`, with a note, where flash-attn is not usable."""
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "sdpa"
+    """Attention kernels. `flash_attention_2` falls back to `sdpa`, with a note, where flash-attn is not usable; `auto`
+    does so without one. PyTorch's `sdpa` has the same kernels on newer GPUs."""
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     """Number format of training. `auto`: bf16 where the GPU supports it, fp16 on older GPUs, fp32 on a CPU."""
 
@@ -127,8 +128,12 @@ class Training(Section):
     """Samples for each optimizer step over all GPUs. Kept when the number of GPUs changes."""
     micro_batch: Annotated[int, Field(ge=1, le=1024)] = 4
     """Samples that one GPU processes at once. Accumulation makes up the rest of the effective batch."""
-    gradient_checkpointing: bool = True
-    """Recompute activations in the backward pass: less memory, about a third more work."""
+    packing: bool = True
+    """Lay the samples of a micro-batch end to end instead of padding them to the longest. Each still sees itself alone:
+    results are the same, no time goes into padding."""
+    gradient_checkpointing: Literal["auto", True, False] = "auto"
+    """Recompute activations in the backward pass: less memory, about half more work. `auto`: only where the plan's
+    estimate does not fit the GPU."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """Seed of data order, adapter initialisation and dropout."""
     logging_steps: Positive = 1
@@ -174,6 +179,68 @@ class Hardware(Section):
     """DeepSpeed ZeRO: 2 shards optimizer state and gradients, 3 shards the weights too, 0 shards nothing."""
 
 
+class Monitor(Section):
+    """What counts as healthy. The thresholds are the guide's where its text has one."""
+
+    early_stop: Literal["off", "advise", "auto"] = "advise"
+    """What a `stop` finding of the training does: `auto` ends the run with a checkpoint and the best adapter, `advise`
+    tells in the log, `off` judges nothing while training."""
+    window: Annotated[int, Field(ge=5, le=1000)] = 50
+    """Logged steps that are judged together, 5 to 1000."""
+    rises: Annotated[int, Field(ge=2, le=100)] = 3
+    """Evals in a row with a rising loss that count as overfitting, 2 to 100. The guide stops at 3."""
+    min_rise: Fraction = 0.01
+    """Rise over the best eval loss, as a share of it, up to which rising evals are only a caution, 0 to 1."""
+    off_best_caution: Fraction = 0.05
+    """Eval loss above its best, as a share of it, that is a caution, 0 to 1."""
+    off_best_stop: Fraction = 0.15
+    """The same that asks for a stop, where the train loss has fallen by `train_fall` since the best, 0 to 1."""
+    train_fall: Fraction = 0.1
+    """Fall of a single logged train loss since the best eval, as a share of it, that counts as falling, 0 to 1. The
+    mean of n losses needs a fall smaller by the root of n."""
+    flat_change: Fraction = 0.02
+    """Fall of a loss over a third of the training, as a share of it, below which it is flat, 0 to 1."""
+    plateau_evals: Annotated[int, Field(ge=2, le=100)] = 3
+    """Evals without improvement that make a plateau, 2 to 100. The guide: caution when the eval loss is level."""
+    plateau_change: Fraction = 0.001
+    """Improvement of the best eval loss, as a share of it, that ends a plateau, 0 to 1."""
+    gap_caution: Annotated[float, Field(gt=0)] = 0.5
+    """Eval loss minus train loss that is a caution, above 0."""
+    gap_stop: Annotated[float, Field(gt=0)] = 1.0
+    """The same that asks for a stop, once the eval loss is above its best. The guide's figure."""
+    accuracy_caution: Annotated[int, Field(ge=1, le=100)] = 2
+    """Evals in a row with an accuracy below its best that are a caution, 1 to 100."""
+    accuracy_stop: Annotated[int, Field(ge=1, le=100)] = 3
+    """The same that asks for a stop, unless the eval loss is at its best. The guide: stop when accuracy decreases."""
+    grad_caution: Annotated[float, Field(gt=0)] = 2.0
+    """Median gradient norm of a window that is a caution, above 0. The guide's figure; healthy is 0.1 to 1."""
+    grad_stop: Annotated[float, Field(gt=0)] = 10.0
+    """Gradient norm that the guide calls bad: a caution in one step; as a window's median it asks for a stop, if it
+    also is `grad_rise` times the run's own."""
+    grad_rise: Annotated[float, Field(ge=1)] = 5.0
+    """How many times the run's own median gradient norm a sustained rise is, at least 1. Scales differ by model."""
+    skipped_stop: Positive = 3
+    """Skipped steps within a window that ask for a stop; those before the first step that took do not count."""
+    lr_deviation: Annotated[float, Field(gt=0, le=1)] = 0.01
+    """Distance of the learning rate from the plan, as a share of the peak, that is a caution, up to 1."""
+    loss_high: Annotated[float, Field(gt=0)] = 6.0
+    """Loss that is too high after the first epoch, above 0. The guide's figure."""
+    stall_steps: Annotated[float, Field(gt=1)] = 5.0
+    """Median step times without a new step that are a stall, above 1."""
+    heartbeat_seconds: Annotated[float, Field(ge=20)] = 60.0
+    """Silence in seconds after which the training program was gone, at least 20: a heartbeat comes every 10."""
+    slow_data: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """Share of a step spent waiting for data that is a caution, above 0 and below 1."""
+
+    @model_validator(mode="after")
+    def _cautions_come_before_stops(self) -> Self:
+        for name in ("off_best", "gap", "accuracy", "grad"):
+            caution, stop = getattr(self, f"{name}_caution"), getattr(self, f"{name}_stop")
+            if caution > stop:
+                raise ValueError(f"monitor.{name}_caution {caution} is above monitor.{name}_stop {stop}")
+        return self
+
+
 class Preset(Section):
     """A complete recipe for one training."""
 
@@ -193,6 +260,8 @@ class Preset(Section):
     """What stays on disk."""
     hardware: Hardware = Hardware()
     """Where it runs."""
+    monitor: Monitor = Monitor()
+    """What counts as healthy."""
     reasons: dict[str, str] = {}
     """One line for each parameter, keyed `section.key`: why it has its value."""
 

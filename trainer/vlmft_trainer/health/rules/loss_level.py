@@ -1,0 +1,80 @@
+"""Rules that look at how high the losses are."""
+
+from __future__ import annotations
+
+from vlmft_trainer.events import Record
+from vlmft_trainer.health import advice
+from vlmft_trainer.health.evals import Point, change
+from vlmft_trainer.health.finding import CAUTION
+from vlmft_trainer.health.rule import Rule, Verdict, percent
+from vlmft_trainer.health.rules.eval_loss import EvalRule
+from vlmft_trainer.health.story import Story
+from vlmft_trainer.preset.schema import Monitor
+
+LOOK_EVERY = 10
+"""Logged steps between two means of the train loss."""
+
+
+class LossHigh(Rule):
+    """The train loss is still high after the first epoch."""
+
+    name = "loss_high"
+
+    def __init__(self, settings: Monitor) -> None:
+        self._limit = settings.loss_high
+        self._window = settings.window
+        self._count = 0
+        """Losses logged since the first epoch ended."""
+        self._mean = 0.0
+        self._holds = False
+
+    def on_step(self, record: Record, story: Story) -> bool:
+        if not self._count and not story.first_epoch_over:
+            return False
+        if record["loss"] is None:
+            return False
+        self._count += 1
+        if self._count > LOOK_EVERY and self._count % LOOK_EVERY:
+            return False
+        recent = list(story.losses)[-self._count :]
+        self._mean = sum(recent) / len(recent)
+        was, self._holds = self._holds, self._mean > self._limit
+        return was != self._holds or (self._holds and not self._count % self._window)
+
+    def rewind(self) -> None:
+        self._count = 0
+        self._holds = False
+
+    def verdict(self, story: Story) -> Verdict | None:
+        if not self._holds:
+            return None
+        message = f"train loss {self._mean:.4g} after the first epoch, above {self._limit:g}"
+        return Verdict(CAUTION, message, advice.loss_too_high(story))
+
+
+class Underfit(EvalRule):
+    """Both losses are high, and level over the last third of the steps so far."""
+
+    name = "underfit"
+
+    def verdict(self, story: Story) -> Verdict | None:
+        last, limit = story.evaluated.last, story.settings.loss_high
+        if last is None or last.level is None or not story.first_epoch_over or min(last.loss, last.level) <= limit:
+            return None
+        before = _third_ago(story, last)
+        if before is None or before.level is None:
+            return None
+        flat = -story.settings.flat_change
+        if min(change(before.loss, last.loss), change(before.level, last.level)) <= flat:
+            return None
+        message = (
+            f"eval loss {last.loss:.4g} and train loss {last.level:.4g} are above {limit:g}, and fell by less than"
+            f" {percent(-flat)} since step {before.step:,}"
+        )
+        return Verdict(CAUTION, message, advice.underfitting(story))
+
+
+def _third_ago(story: Story, last: Point) -> Point | None:
+    """The newest eval that is at least a third of the steps back."""
+    points = (evals.last for evals in reversed(story.evals))
+    return next((point for point in points if point and 3 * point.step <= 2 * last.step), None)
