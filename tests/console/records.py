@@ -31,3 +31,11 @@ def plan(total: int = 100, **fields: Any) -> Record:
             **fields,
         },
     )
+
+
+def run_start(segment: int = 1, resumed_from: int | None = None) -> Record:
+    return record("run_start", run_id="x", segment=segment, resumed_from=resumed_from)
+
+
+def evaluated(number: int, loss: float | None, **fields: Any) -> Record:
+    return record("eval", **{"step": number, "epoch": number / 10, "eval_loss": loss, **fields})

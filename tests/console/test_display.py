@@ -30,7 +30,8 @@ def test_plain_output_names_evals_checkpoints_and_the_last_step() -> None:
     ]
     for item in new:
         state.apply(item)
-    display.update(state, new)
+    display.tell(new)
+    display.update(state)
     shown = out.getvalue()
     assert "plan: 2 steps" in shown
     assert "step 2/2  loss 0.5" in shown
@@ -44,7 +45,8 @@ def test_text_from_the_log_never_reaches_the_terminal_as_it_is() -> None:
     display = BarDisplay(console)
     message = "\x1b]0;title\x07 [red]bold[/red] [@click=app.quit]x[/]"
     new = [record("note", message=message), record("note", message="\x1b[2J")]
-    display.update(RunState(), new)
+    display.tell(new)
+    display.update(RunState())
     display.close()
     shown = out.getvalue()
     assert "\x1b]0;" not in shown
@@ -53,7 +55,7 @@ def test_text_from_the_log_never_reaches_the_terminal_as_it_is() -> None:
 
 
 def test_json_output_is_one_event_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    JsonDisplay().update(RunState(), [step(1), step(2)])
+    JsonDisplay().tell([step(1), step(2)])
     assert [json.loads(line)["step"] for line in capsys.readouterr().out.splitlines()] == [1, 2]
 
 

@@ -95,7 +95,7 @@ def measured_speed(preset: Preset) -> tuple[float | None, str]:
 def _work(preset: Preset) -> object:
     """What decides how long a sample takes."""
     data, training = preset.data, preset.training
-    shape = data.max_length, data.max_pixels, training.micro_batch, training.gradient_checkpointing
+    shape = data.max_length, data.max_pixels, training.micro_batch, training.gradient_checkpointing, training.packing
     sources = sorted((source.task, source.path) for source in data.sources)
     return preset.model, preset.lora, preset.hardware, shape, sources
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,16 +10,13 @@ import typer
 from vlmft_console.commands.completion import preset_names
 
 if TYPE_CHECKING:
-    from vlmft_trainer.preset import LoadedPreset, Preset
+    from vlmft_trainer.preset import LoadedPreset
 
 app = typer.Typer(
     help="List, show, compare, check, import and export presets.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-GUIDE_PRESETS = ("quick", "standard", "good", "best", "ultimate")
-"""What `compare` shows unasked: the guide's table, and its variant for the highest quality."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
@@ -31,22 +27,17 @@ Name = Annotated[str, typer.Argument(help="A preset's name, or a YAML file.", au
 def list_presets(json_output: Json = False) -> None:
     """List every preset that can be named, and what it promises."""
     from vlmft_console.commands.tables import add_row, new_table, print_table
-    from vlmft_console.paths import preset_folders
-    from vlmft_trainer.errors import VlmftError
-    from vlmft_trainer.preset import find_presets, load_preset
+    from vlmft_console.preset_table import listed_presets
 
-    folders = preset_folders()
     entries: list[dict[str, Any]] = []
-    order = [*GUIDE_PRESETS, "demo"]  # from the least effort to the most; then everybody's own, by name
-    found = sorted(find_presets(folders).items(), key=lambda entry: order.index(entry[0]) if entry[0] in order else 99)
-    for name, path in found:
-        try:
-            loaded = load_preset(path, folders)
-            about = loaded.preset.about
-            entry = {"summary": about.summary, "improvement": about.improvement, "time": about.time}
-            entries.append({"name": name, "path": str(path), "extends": loaded.extends, **entry})
-        except VlmftError as error:  # one broken file must not hide the others
-            entries.append({"name": name, "path": str(path), "error": str(error)})
+    for each in listed_presets():
+        entry: dict[str, Any] = {"name": each.name, "path": str(each.path)}
+        if each.loaded is None:
+            entries.append({**entry, "error": each.error})
+            continue
+        about = each.loaded.preset.about
+        promise = {"summary": about.summary, "improvement": about.improvement, "time": about.time}
+        entries.append({**entry, "extends": each.loaded.extends, **promise})
     if json_output:
         _print_json(entries)
         return
@@ -62,6 +53,7 @@ def list_presets(json_output: Json = False) -> None:
 def show(name: Name, json_output: Json = False) -> None:
     """Show every value of a preset and the reason for it; `*` marks what differs from the preset it extends."""
     from vlmft_console.commands.tables import add_row, new_table, print_table
+    from vlmft_console.preset_table import expected_text, value_text
     from vlmft_trainer.preset import changed
 
     loaded = _load(name)
@@ -78,14 +70,14 @@ def show(name: Name, json_output: Json = False) -> None:
     for label, text in (("improvement", about["improvement"]), ("time", about["time"])):
         if text:
             _say(f"  {label}: {text} (the guide's estimate)")
-    for task, (low, high) in about["expected"].items():
-        _say(f"  {task}: {f'{low:g}' if low == high else f'{low:g} to {high:g}'} % (the guide's estimate)")
+    for task, expected in about["expected"].items():
+        _say(f"  {task}: {expected_text(expected)} (the guide's estimate)")
     table = new_table("", "value", "why")
     for section, values in data.items():
         add_row(table, section, "", "", style="bold")
         for key, value in values.items():
             mark = "*" if f"{section}.{key}" in differing else " "
-            add_row(table, f"{mark} {key}", _value(value), reasons.get(f"{section}.{key}", ""))
+            add_row(table, f"{mark} {key}", value_text(value), reasons.get(f"{section}.{key}", ""))
     print_table(table)
 
 
@@ -100,20 +92,21 @@ def compare(
     from rich.console import Console
 
     from vlmft_console.commands.tables import add_row, new_table, print_table
+    from vlmft_console.preset_table import GUIDE_PRESETS, comparison
 
     presets = [_load(name) for name in names or GUIDE_PRESETS]
-    rows = _comparison([loaded.preset for loaded in presets])
+    rows = comparison([loaded.preset for loaded in presets])
     if json_output:
         columns = [
-            {"name": loaded.name, **{label: values[place] for label, values, _ in rows}}
+            {"name": loaded.name, **{row.label: row.values[place] for row in rows}}
             for place, loaded in enumerate(presets)
         ]
         _print_json(columns)
         return
     endless = "∞" if Console().encoding.lower().startswith("utf") else "all"
     table = new_table("", *(loaded.name for loaded in presets))
-    for label, values, write in rows:
-        add_row(table, label, *(endless if value is None else write(value) for value in values))
+    for row in rows:
+        add_row(table, row.label, *row.texts(endless))
     print_table(table)
 
 
@@ -167,6 +160,7 @@ def import_json(
 ) -> None:
     """Turn the guide's JSON into a preset: on standard output, in a file, or among your own presets."""
     from vlmft_console.errors import shown_once
+    from vlmft_console.files import write_file
     from vlmft_console.paths import own_presets
     from vlmft_trainer.errors import PresetError
     from vlmft_trainer.preset.dump import dump_yaml
@@ -186,7 +180,7 @@ def import_json(
         text = dump_yaml({"about": about, **config.sections})
         target = own_presets() / f"{name}.yaml" if name else output
         if target is not None:
-            _write(target, text, force)
+            write_file(target, text, force=force)
     for note in config.notes:
         _say(f"note: {note}", err=True)
     _say(f"written: {target}" if target is not None else text.rstrip())
@@ -202,60 +196,16 @@ def export(
     import shlex
 
     from vlmft_console.errors import shown_once
+    from vlmft_console.files import write_file
     from vlmft_trainer.preset.guide_json import guide_arguments, to_guide_json
 
     loaded = _load(name)
     text = to_guide_json(loaded.preset)
     if output is not None:
         with shown_once():
-            _write(output, text, force)
+            write_file(output, text, force=force)
     _say(f"note: not in the JSON: {shlex.join(guide_arguments(loaded.preset))}", err=True)
     _say(f"written: {output}" if output is not None else text.rstrip())
-
-
-def _comparison(presets: list[Preset]) -> list[tuple[str, list[Any], Callable[[Any], str]]]:
-    """Rows of the comparison: label, raw values, how to write one."""
-    rows: list[tuple[str, list[Any], Callable[[Any], str]]] = [
-        ("Epochs", [p.training.epochs for p in presets], "{:g}".format),
-        ("Learning Rate", [p.training.learning_rate for p in presets], _scientific),
-        ("Scheduler", [p.training.scheduler for p in presets], str),
-        ("Warmup", [p.training.warmup_ratio for p in presets], lambda value: f"{100 * value:g}%"),
-        ("Weight Decay", [p.training.weight_decay for p in presets], str),
-        ("Eval Steps", [p.evaluation.eval_steps for p in presets], str),
-        ("Save Limit", [p.checkpoints.save_total_limit for p in presets], str),
-        ("Auto Best", [p.checkpoints.load_best_model_at_end for p in presets], _value),
-        ("Dataloader Workers", [p.data.workers for p in presets], str),
-    ]
-    lora: list[tuple[str, list[Any], Callable[[Any], str]]] = [
-        ("LoRA Rank", [p.lora.r for p in presets], str),
-        ("LoRA Alpha", [p.lora.alpha for p in presets], str),
-        ("LoRA Modules", [p.lora.target_modules for p in presets], lambda names: " ".join(names)),
-    ]
-    rows += [row for row in lora if any(value != row[1][0] for value in row[1])]
-    return [
-        *rows,
-        ("Expected Improvement", [p.about.improvement for p in presets], str),
-        ("Training Time (8 GPUs)", [p.about.time for p in presets], str),
-    ]
-
-
-def _scientific(value: float) -> str:
-    """4e-05 as people write it: 4e-5."""
-    mantissa, _, exponent = f"{value:e}".partition("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-
-
-def _value(value: Any) -> str:
-    """A value in one cell."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(_value(item) for item in value)
-    if isinstance(value, dict):
-        return " ".join(_value(item) for item in value.values())
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _load(name: str) -> LoadedPreset:
@@ -265,25 +215,6 @@ def _load(name: str) -> LoadedPreset:
 
     with shown_once():
         return load_preset(name, preset_folders())
-
-
-def _write(path: Path, text: str, force: bool) -> None:
-    """Write the whole file or nothing.
-
-    Raises:
-        PresetError: the file is there and may not be replaced, or the folder cannot be written to.
-    """
-    from vlmft_console.runs.folder import write_whole
-    from vlmft_trainer.errors import PresetError
-
-    if path.exists() and not path.is_file():
-        raise PresetError(f"{path}: not a regular file", "name another file")
-    if path.exists() and not force:
-        raise PresetError(f"{path}: exists already", "pass --force to replace it")
-    try:
-        write_whole(path, text, mode=0o644)
-    except OSError as error:
-        raise PresetError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def _print_json(value: Any) -> None:

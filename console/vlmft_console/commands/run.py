@@ -39,37 +39,23 @@ def run(
     crashed, 2 a mistake to mend in the preset, the options, the data or the model: nothing was started.
     """
     from vlmft_console.errors import shown_once
+    from vlmft_console.launching import prepare, start
     from vlmft_console.paths import preset_folders
-    from vlmft_console.runs.folder import RunFolder, check_name, default_name
-    from vlmft_console.runs.launch import training_command, with_absolute_paths
-    from vlmft_console.runs.preflight import check_machine, free_port
-    from vlmft_console.runs.registry import remember
-    from vlmft_console.runs.start import start_supervisor
-    from vlmft_trainer.plan import make_plan, with_gpus
-    from vlmft_trainer.preset import dump_preset, load_preset
+    from vlmft_trainer.preset import load_preset
 
     with shown_once():
         loaded = load_preset(preset, preset_folders(), overrides or [])
-        settled, note = with_gpus(loaded.preset, gpus) if gpus else (loaded.preset, "")
-        settled = with_absolute_paths(settled)
-        plan = make_plan(settled)
-        name = default_name(loaded.name) if run_name is None else run_name
-        check_name(name)
-        command = training_command(settled, RunFolder(output_root / name), free_port())
+        launch = prepare(loaded.preset, loaded.name, gpus=gpus, name=run_name, root=output_root)
         if dry_run:
-            typer.echo(str(command))
+            typer.echo(str(launch.command))
             return
-        check_machine(settled)
-        folder = RunFolder.create(output_root, name)
-        folder.write_run(preset_name=loaded.name, preset_text=dump_preset(settled), command=command)
-        remember(output_root)
-        warning = start_supervisor(folder)
+        folder, warning = start(launch)
     if detach:
-        typer.echo(f"{name} runs in {folder.path}")
+        typer.echo(f"{folder.name} runs in {folder.path}")
         if warning:
             typer.echo(f"note: {warning}", err=True)
         return
-    show(folder, [note, *plan.warnings, warning], json_output, steer=True, fresh=True)
+    show(folder, [launch.note, *launch.plan.warnings, warning], json_output, steer=True, fresh=True)
 
 
 def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool, fresh: bool = False) -> None:
@@ -93,7 +79,7 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool,
     from vlmft_console.summary import summarise, summary_lines
 
     state = RunState()
-    display = _display(json_output)
+    display = display_for(json_output)
     try:
         for line in notes:
             if line:
@@ -119,7 +105,8 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool,
     raise typer.Exit(status.exit_code)
 
 
-def _display(json_output: bool) -> Display:
+def display_for(json_output: bool) -> Display:
+    """A live line on a terminal, plain lines elsewhere, JSON where it was asked for."""
     import sys
 
     from rich.console import Console

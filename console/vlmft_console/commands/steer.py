@@ -30,25 +30,16 @@ def stop(
 
     import orjson
 
-    from vlmft_console.errors import RunFolderError, shown_once
+    from vlmft_console.errors import shown_once
     from vlmft_console.runs.ladder import StopRequest
     from vlmft_console.runs.locks import held
     from vlmft_console.runs.registry import find, read_run
-    from vlmft_console.runs.status import UNSUPERVISED
+    from vlmft_console.runs.steering import stop_run
     from vlmft_console.sanitize import redacted, sanitize
 
     with shown_once():
         folder = find(name)
-        state = read_run(folder)[1]
-        if not state.live:
-            raise RunFolderError(f"{folder.name} is not running: it is {state.state}")
-        folder.request_stop(StopRequest("vlmft stop", now=now, patience=patience))
-        if state.state == UNSUPERVISED:
-            raise RunFolderError(
-                f"{folder.name} has no supervisor that could end its ranks",
-                "they were asked to save a checkpoint and end by themselves; "
-                f"`vlmft resume {folder.name}` gives it a supervisor again",
-            )
+        stop_run(folder, StopRequest("vlmft stop", now=now, patience=patience))
     if not wait:
         return
     began = time.monotonic()
@@ -86,37 +77,13 @@ def resume(
     Exit status: as `vlmft run`; 75 when the run is live.
     """
     from vlmft_console.commands.run import show
-    from vlmft_console.errors import RunBusyError, RunFolderError, shown_once
-    from vlmft_console.runs.launch import training_command
-    from vlmft_console.runs.preflight import check_machine, free_port
-    from vlmft_console.runs.registry import find, read_run
-    from vlmft_console.runs.start import start_supervisor
-    from vlmft_console.runs.status import UNSUPERVISED
-    from vlmft_trainer.architecture import check_base
-    from vlmft_trainer.checkpoint_files import newest_intact
-    from vlmft_trainer.events import EARLY_STOPPED, FINISHED
-    from vlmft_trainer.preset import load_preset
+    from vlmft_console.errors import shown_once
+    from vlmft_console.runs.registry import find
+    from vlmft_console.runs.steering import resume_run
 
     with shown_once():
         folder = find(name)
-        state = read_run(folder)[1]
-        if state.state == UNSUPERVISED:
-            warning = start_supervisor(folder, adopt=True)
-            began = f"{folder.name} has a supervisor again"
-        elif state.live:
-            raise RunBusyError(f"{folder.name} is {state.state}: {folder.owner()}")
-        elif state.state in (FINISHED, EARLY_STOPPED):
-            raise RunFolderError(f"{folder.name} has {state.state.replace('_', ' ')}: nothing is left to do")
-        else:
-            newest = newest_intact(folder.path)
-            if newest is None:
-                raise RunFolderError(f"{folder.name} has no complete checkpoint", "start it anew: vlmft run")
-            preset = load_preset(folder.preset_file).preset
-            check_base(preset.model.base)
-            check_machine(preset)
-            folder.change_command(training_command(preset, folder, free_port(), resume=True))
-            warning = start_supervisor(folder)
-            began = f"{folder.name} goes on from step {newest.step:,}"
+        began, warning = resume_run(folder)
     if detach:
         typer.echo(began)
         if warning:
@@ -127,18 +94,14 @@ def resume(
 
 def rm(name: Run, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
     """Delete a run with its checkpoints and its adapter. Refuses a run that is live."""
-    import shutil
-
-    from vlmft_console.errors import RunFolderError, shown_once
-    from vlmft_console.runs.registry import find, read_run
+    from vlmft_console.errors import shown_once
+    from vlmft_console.runs.registry import find
+    from vlmft_console.runs.steering import check_deletable, delete_run
 
     with shown_once():
         folder = find(name)
-        state = read_run(folder)[1]
-        if state.live:
-            raise RunFolderError(f"{folder.name} is {state.state}", "stop it first: vlmft stop " + folder.name)
-        if folder.path.is_symlink():
-            raise RunFolderError(f"{folder.path} is a symbolic link")
+        check_deletable(folder)
     if not yes and not typer.confirm(f"delete {folder.path} with everything in it?"):
         raise typer.Exit(1)
-    shutil.rmtree(folder.path)
+    with shown_once():
+        delete_run(folder)

@@ -1,0 +1,181 @@
+"""`vlmft check`: what a log holds, and what the health rules say about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from vlmft_console.history.opened import OpenedLog
+    from vlmft_console.history.schedule import Schedule
+    from vlmft_console.history.tally import Measured, Tally
+    from vlmft_trainer.health import Finding
+
+EXIT_STOP_FOUND: Final = 3
+"""The log holds a finding that asks for a stop."""
+
+
+def check(
+    path: Annotated[Path, typer.Argument(help="A log of any known format, a run folder, or a folder with logs.")],
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+) -> None:
+    """Judge a training log: ours, or another tool's.
+
+    Exit status: 0, or 3 when a finding asks for a stop, or 2 when the log cannot be read.
+    """
+    from vlmft_console.errors import shown_once
+
+    with shown_once():
+        judged = judge(path)
+    if json_output:
+        import orjson
+
+        from vlmft_console.sanitize import redacted
+
+        typer.echo(orjson.dumps(redacted(as_json(judged))).decode())
+    else:
+        _print(judged)
+    if judged.stop:
+        raise typer.Exit(EXIT_STOP_FOUND)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A log read to its end."""
+
+    log: OpenedLog
+    records: int
+    """Entries with metrics, as the log counts them; of our own log, all its records."""
+    tally: Tally
+    schedule: Schedule
+    findings: list[Finding]
+    """Those that hold at the end; what was resolved before is left out."""
+
+    @property
+    def named_steps(self) -> bool:
+        """Whether the log tells steps, or steps only count its training records."""
+        return self.log.foreign is None or self.log.foreign.named_steps
+
+    @property
+    def stop(self) -> bool:
+        """Whether a finding asks for a stop."""
+        return any(finding.severity == "stop" for finding in self.findings)
+
+
+def judge(path: Path) -> Judgement:
+    """Read a whole log, in bounded memory.
+
+    Raises:
+        VlmftError: it cannot be read.
+    """
+    from vlmft_console.history.opened import open_log
+    from vlmft_console.history.tally import Tally
+    from vlmft_trainer.health import Health
+
+    log, tally, count = open_log(path), Tally(), 0
+    health = Health(log.preset.monitor if log.preset else None)
+    for records in log.reader.batches():
+        count += len(records)
+        tally.add(records)
+        for record in records:
+            health.feed(record)
+    return Judgement(log, log.foreign.entries if log.foreign else count, tally, tally.schedule(), health.active)
+
+
+def as_json(judged: Judgement) -> dict[str, Any]:
+    """The whole judgement, JSON-able. Steps are null where the log names none."""
+    named, tally, schedule = judged.named_steps, judged.tally, judged.schedule
+    best = tally.best_eval
+    return {
+        "format": judged.log.format,
+        "records": judged.records,
+        "train_points": tally.loss.points,
+        "eval_points": tally.eval_loss.points,
+        "lr_points": tally.lr.points,
+        "grad_norm_points": tally.grad_norm.points,
+        "nonfinite": tally.nonfinite,
+        "rejected": judged.log.rejected,
+        "first_loss": tally.loss.first,
+        "last_loss": tally.loss.last,
+        "best_eval": best
+        and {"step": best["step"] if named else None, "epoch": best["epoch"], "eval_loss": best["eval_loss"]},
+        "last_eval_loss": tally.eval_loss.last,
+        "schedule": {
+            "kind": schedule.kind,
+            "warmup_steps": schedule.warmup_steps if named else None,
+            "max_deviation": schedule.max_deviation,
+        },
+        "findings": [
+            {
+                "rule": finding.rule,
+                "severity": finding.severity,
+                "step": finding.step if named else None,
+                "epoch": finding.epoch,
+                "message": finding.message,
+                "advice": finding.advice.text,
+            }
+            for finding in judged.findings
+        ],
+    }
+
+
+def _print(judged: Judgement) -> None:
+    from vlmft_console.commands.tables import add_row, new_table, print_table
+
+    log, tally, named = judged.log, judged.tally, judged.named_steps
+    table = new_table()
+    rejected = f", {log.rejected:,} rejected" if log.rejected else ""
+    nonfinite = f", {tally.nonfinite:,} with a value that is not finite" if tally.nonfinite else ""
+    add_row(table, "log", f"{log.path} ({log.format})")
+    add_row(table, "records", f"{judged.records:,}{rejected}{nonfinite}")
+    add_row(table, "train loss", _figures(tally.loss))
+    add_row(table, "eval loss", _figures(tally.eval_loss))
+    if best := tally.best_eval:
+        add_row(table, "best eval", f"{best['eval_loss']:.4g} at {_place(named, best['step'], best['epoch'])}")
+    add_row(table, "grad norm", _figures(tally.grad_norm))
+    add_row(table, "lr", _figures(tally.lr))
+    add_row(table, "schedule", _schedule(named, judged.schedule))
+    if tally.end:
+        add_row(table, "ended", f"{tally.end['status']} {tally.end.get('reason') or ''}")
+    for note in tally.notes:
+        add_row(table, "note", note)
+    if not judged.findings:
+        add_row(table, "health", "no findings")
+    for finding in judged.findings:
+        add_row(table, finding.severity, f"{finding.rule} since {_place(named, finding.step, finding.epoch)}")
+        add_row(table, "", finding.message)
+        add_row(table, "", f"advice: {finding.advice.text}")
+    print_table(table)
+
+
+def _figures(measured: Measured) -> str:
+    if measured.first is None:
+        return f"{measured.points:,} points" if measured.points else "none"
+    figures = (
+        f"{name} {value:.4g}"
+        for name, value in (
+            ("first", measured.first),
+            ("last", measured.last),
+            ("lowest", measured.lowest),
+            ("highest", measured.highest),
+        )
+    )
+    return f"{measured.points:,} points: {', '.join(figures)}"
+
+
+def _place(named_steps: bool, step: int, epoch: float | None) -> str:
+    epochs = "" if epoch is None else f"epoch {epoch:.4g}"
+    if named_steps:
+        return f"step {step:,}" + (f" ({epochs})" if epochs else "")
+    return epochs or f"record {step:,}"
+
+
+def _schedule(named_steps: bool, schedule: Schedule) -> str:
+    if schedule.max_deviation is None:
+        return schedule.kind
+    unit = "steps" if named_steps else "records"
+    warmup = f" after {schedule.warmup_steps:,} {unit} of warm-up" if schedule.warmup_steps else ""
+    return f"{schedule.kind}{warmup}, at most {schedule.max_deviation:.2%} of the peak off"

@@ -1,0 +1,94 @@
+"""`vlmft watch`: follow the log of any training, whoever started it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from vlmft_console.display import Display
+    from vlmft_console.history.opened import OpenedLog
+    from vlmft_trainer.health import Finding
+
+POLL_SECONDS: Final = 0.5
+PATIENCE_POLLS: Final = 4
+"""Quiet looks after the training has ended before the log is taken to be whole."""
+
+
+def watch(
+    path: Annotated[Path, typer.Argument(help="A log of any known format, which may not exist yet, or a folder.")],
+    json_output: Annotated[bool, typer.Option("--json", help="Print every event as JSON.")] = False,
+) -> None:
+    """Follow a training log while it grows, and judge it as it goes. Ctrl-C stops looking.
+
+    Exit status: 0, or 3 when a finding asks for a stop, or 2 when the log cannot be read.
+    """
+    from vlmft_console.commands.check import EXIT_STOP_FOUND
+    from vlmft_console.commands.run import display_for, show
+    from vlmft_console.errors import shown_once
+
+    display = display_for(json_output)
+    try:
+        with shown_once():
+            log = _wait_for(path, display)
+            if log.folder is None:
+                findings = _follow(log, display)
+    except KeyboardInterrupt:
+        return
+    finally:
+        display.close()
+    if log.folder is not None:
+        show(log.folder, [], json_output, steer=False)
+    elif any(finding.severity == "stop" for finding in findings):
+        raise typer.Exit(EXIT_STOP_FOUND)
+
+
+def _wait_for(path: Path, display: Display) -> OpenedLog:
+    """Open the log as soon as it holds a training record."""
+    import time
+
+    from vlmft_console.history.importers import NothingYet
+    from vlmft_console.history.opened import open_log
+
+    waiting = False
+    while True:
+        try:
+            return open_log(path)
+        except NothingYet as nothing:
+            if not waiting:
+                display.say(f"{nothing}: waiting for the first one")
+            waiting = True
+            time.sleep(POLL_SECONDS)
+
+
+def _follow(log: OpenedLog, display: Display) -> list[Finding]:
+    """Show what comes until the training has ended; returns the findings that hold then."""
+    import time
+
+    from vlmft_console.history.state import RunState
+
+    state = RunState(log.preset.monitor if log.preset else None)
+    display.say(f"{log.path} ({log.format})")
+    shown: dict[int, tuple[str, bool]] = {}
+    quiet = 0
+    while quiet <= PATIENCE_POLLS:
+        quiet = quiet + 1 if state.end else 0
+        for records in log.reader.batches():
+            quiet = 0
+            state.apply_all(records)
+            display.tell(records)
+        for finding in state.findings:
+            if shown.get(finding.number) != (now := (finding.severity, finding.active)):
+                shown[finding.number] = now
+                display.say(_told(finding))
+        display.update(state)
+        time.sleep(POLL_SECONDS)
+    return state.health.active
+
+
+def _told(finding: Finding) -> str:
+    if not finding.active:
+        return f"resolved: {finding.rule}"
+    return f"{finding.severity}: {finding.rule}: {finding.message}. {finding.advice.text}"

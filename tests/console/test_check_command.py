@@ -1,0 +1,138 @@
+"""`vlmft check` and `vlmft watch`, as a person calls them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.console.foreign_logs import HF_STDOUT, trainer_state
+from tests.console.records import plan, record, step
+from vlmft_console.cli import app
+from vlmft_console.commands import watch_log
+
+KEYS = [
+    *("format", "records", "train_points", "eval_points", "lr_points", "grad_norm_points", "nonfinite", "rejected"),
+    *("first_loss", "last_loss", "best_eval", "last_eval_loss", "schedule", "findings"),
+]
+
+
+def call(command: str, *arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [command, *map(str, arguments)])
+
+
+def overfitting() -> bytes:
+    history: list[dict[str, object]] = []
+    for index, eval_loss in enumerate((2.0, 1.5, 1.6, 1.8, 2.2, 2.6), start=1):
+        at = {"step": 100 * index, "epoch": float(index)}
+        history += [
+            {**at, "loss": 2.5 / index, "learning_rate": 1e-4, "grad_norm": 0.5},
+            {**at, "eval_loss": eval_loss},
+        ]
+    return trainer_state(history)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+def test_json_has_exactly_the_keys_that_scripts_rely_on(log: Path) -> None:
+    log.write_bytes(overfitting())
+    result = call("check", log, "--json")
+    judged = json.loads(result.stdout)
+    assert list(judged) == KEYS
+    assert (judged["format"], judged["records"], judged["train_points"], judged["eval_points"]) == (
+        "trainer_state",
+        *(12, 6, 6),
+    )
+    assert judged["best_eval"] == {"step": 200, "epoch": 2.0, "eval_loss": 1.5}
+    assert (judged["first_loss"], judged["last_eval_loss"]) == (2.5, 2.6)
+    assert judged["schedule"] == {"kind": "constant", "warmup_steps": 0, "max_deviation": 0.0}
+    assert list(judged["findings"][0]) == ["rule", "severity", "step", "epoch", "message", "advice"]
+
+
+def test_the_exit_status_tells_a_stop_finding_from_a_log_that_cannot_be_read(log: Path) -> None:
+    log.write_bytes(overfitting())
+    assert call("check", log).exit_code == 3
+    log.write_bytes(HF_STDOUT.replace(b"nan", b"1.5"))
+    assert call("check", log).exit_code == 0
+    log.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    refused = call("check", log)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "git-LFS pointer" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_text_names_best_eval_schedule_and_advice(log: Path) -> None:
+    log.write_bytes(overfitting())
+    text = " ".join(call("check", log).stdout.split())
+    assert "1.5 at step 200 (epoch 2)" in text
+    assert "6 points: first 2.5," in text
+    assert "constant, at most 0.00% of the peak off" in text
+    assert "stop eval_" in text
+    assert "advice:" in text
+
+
+def test_where_a_log_names_no_steps_none_are_claimed(log: Path) -> None:
+    log.write_bytes(HF_STDOUT)
+    judged = json.loads(call("check", log, "--json").stdout)
+    assert judged["best_eval"] == {"step": None, "epoch": 0.2, "eval_loss": 2.125}
+    assert judged["nonfinite"] == 1
+    assert "2.125 at epoch 0.2" in " ".join(call("check", log).stdout.split())
+
+
+def test_hostile_text_reaches_the_terminal_as_visible_escapes(log: Path) -> None:
+    log.write_bytes(trainer_state([{"step": 1, "loss": 1.0}]))
+    hostile = log.with_name("[red]\x1b[31m.json")
+    log.rename(hostile)
+    result = call("check", hostile)
+    assert "\x1b" not in result.stdout
+    assert "[red]" in result.stdout
+    assert "\x1b" not in call("check", hostile.with_name("\x1b[31m")).stderr
+
+
+def test_a_run_folder_is_judged_by_its_own_preset(tmp_path: Path) -> None:
+    logs = tmp_path / "run" / "logs"
+    logs.mkdir(parents=True)
+    monitor = {"monitor": {"grad_caution": 0.1, "window": 5}}
+    records = [record("run_start", 0, run_id="x", segment=1, preset=monitor), plan(), *map(step, range(1, 60))]
+    (logs / "events-0001.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records) + "torn\n")
+    judged = json.loads(call("check", tmp_path / "run", "--json").stdout)
+    assert (judged["format"], judged["records"], judged["train_points"], judged["rejected"]) == ("vlmft", 61, 59, 1)
+    assert judged["schedule"]["kind"] == "constant"
+    assert [finding["rule"] for finding in judged["findings"]] == ["grad_high"]  # 0.5 is above this preset's caution
+
+
+def test_an_eval_of_the_base_is_not_the_best(log: Path) -> None:
+    log.write_bytes(
+        trainer_state([{"step": 0, "eval_loss": 0.1}, {"step": 5, "loss": 1}, {"step": 5, "eval_loss": 0.5}])
+    )
+    assert json.loads(call("check", log, "--json").stdout)["best_eval"]["step"] == 5
+
+
+def test_watch_waits_for_a_log_follows_it_and_judges_it(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_log, "POLL_SECONDS", 0.01)
+    waited = threading.Event()
+    pieces = [b"starting up\n", HF_STDOUT[:1000], HF_STDOUT]
+
+    def write_more(seconds: float) -> None:
+        waited.set()
+        if pieces:
+            log.write_bytes(pieces.pop(0))
+
+    monkeypatch.setattr("time.sleep", write_more)
+    result = call("watch", log)
+    assert waited.is_set()
+    assert "does not exist: waiting for the first one" in result.stdout
+    assert "eval at step 2: loss 2.125" in result.stdout
+    assert "step 3/?  loss 2" in result.stdout
+    assert result.exit_code in (0, 3)
+
+
+def test_watch_refuses_what_never_will_be_a_log(log: Path) -> None:
+    log.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    assert call("watch", log).exit_code == 2

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.console.records import plan, record, step
+from vlmft_console.cli import app
+from vlmft_console.compare import better, outcomes, preset_differences
+from vlmft_console.targets import ReadLog, read_log
+
+
+def write_run(root: Path, name: str, *, eval_loss: float, preset: str = "{}", **tasks: Any) -> Path:
+    """A run folder with three steps, an eval of the base and one of the adapter."""
+    folder = root / name
+    (folder / "logs").mkdir(parents=True)
+    (folder / "preset.yaml").write_text(preset)
+    (folder / "run.json").write_text("{}")
+    records = [record("run_start", run_id="r", segment=1), plan(3)]
+    records += [record("eval", step=0, epoch=0.0, eval_loss=None, tasks={})]
+    records += [step(n, 1 / n, samples_per_s=10.0 * n) for n in (1, 2, 3)]
+    records += [record("eval", step=3, epoch=1.0, eval_loss=eval_loss, tasks=tasks)]
+    records += [record("run_end", status="finished")]
+    (folder / "logs" / "events-0001.jsonl").write_text("".join(json.dumps(item) + "\n" for item in records))
+    return folder
+
+
+def read(*folders: Path) -> list[ReadLog]:
+    return [read_log(folder) for folder in folders]
+
+
+def compare(*args: Any) -> Result:
+    return CliRunner().invoke(app, ["compare", *map(str, args)])
+
+
+def test_the_lower_eval_loss_is_better_and_by_how_much_is_said(tmp_path: Path) -> None:
+    runs = read(write_run(tmp_path, "a", eval_loss=0.5), write_run(tmp_path, "b", eval_loss=0.4))
+    judged = better(runs)
+    assert judged.winner == 1
+    assert "b is better by 0.100 of eval loss, 20.0%" in judged.text
+    assert "only if" not in judged.text
+
+
+def test_accuracy_on_tasks_outranks_the_eval_loss(tmp_path: Path) -> None:
+    good = {"chartqa": {"relaxed_accuracy": 0.8, "n": 2500}}
+    bad = {"chartqa": {"relaxed_accuracy": 0.6, "n": 2500}}
+    judged = better(
+        read(write_run(tmp_path, "a", eval_loss=0.5, **good), write_run(tmp_path, "b", eval_loss=0.4, **bad))
+    )
+    assert judged.winner == 0
+    assert "a is better by 20.0 points of accuracy on chartqa (80.0 against 60.0 % of b)." in judged.text
+    assert "chance" not in judged.text
+
+
+def test_a_difference_on_few_questions_is_called_chance(tmp_path: Path) -> None:
+    first = {"chartqa": {"relaxed_accuracy": 0.52, "n": 50}}
+    second = {"chartqa": {"relaxed_accuracy": 0.50, "n": 50}}
+    runs = read(write_run(tmp_path, "a", eval_loss=0.5, **first), write_run(tmp_path, "b", eval_loss=0.5, **second))
+    # standard error of the difference: sqrt(0.52 * 0.48 / 50 + 0.5 * 0.5 / 50) = 0.0999; 1.96 times that are 19.6 points
+    assert "may be chance: it takes 19.6 points" in better(runs).text
+
+
+def test_a_verdict_between_other_data_says_so(tmp_path: Path) -> None:
+    other = "data: {max_eval: 7}"
+    runs = read(write_run(tmp_path, "a", eval_loss=0.5), write_run(tmp_path, "b", eval_loss=0.4, preset=other))
+    assert "only if all were evaluated on the same data" in better(runs).text
+
+
+def test_without_a_common_measure_nothing_is_called_better(tmp_path: Path) -> None:
+    lone = tmp_path / "events-0001.jsonl"
+    lone.write_text("".join(json.dumps(item) + "\n" for item in [record("run_start", run_id="r", segment=1), step(1)]))
+    judged = better(read(write_run(tmp_path, "a", eval_loss=0.5), lone))
+    assert judged.winner is None
+    assert "open" in judged.text
+
+
+def test_only_parameters_that_differ_are_listed(tmp_path: Path) -> None:
+    runs = read(
+        write_run(tmp_path, "a", eval_loss=0.5),
+        write_run(tmp_path, "b", eval_loss=0.4, preset="lora: {dropout: 0.1}\nreasons: {lora.r: because}"),
+    )
+    assert [(row.label, row.texts) for row in preset_differences(runs)] == [("lora.dropout", ("0.05", "0.1"))]
+
+
+def test_the_best_figure_of_each_row_is_known(tmp_path: Path) -> None:
+    runs = read(write_run(tmp_path, "a", eval_loss=0.5), write_run(tmp_path, "b", eval_loss=0.4))
+    rows = {row.label: row for row in outcomes(runs)}
+    assert (rows["best eval loss"].texts, rows["best eval loss"].best) == (("0.5000", "0.4000"), 1)
+    assert rows["train loss, last tenth"].best is None
+    assert rows["samples/s, median"].texts == ("20.00", "20.00")
+
+
+def test_the_command_prints_charts_tables_and_the_verdict(tmp_path: Path) -> None:
+    result = compare(write_run(tmp_path, "a", eval_loss=0.5), write_run(tmp_path, "b", eval_loss=0.4), "--by", "epoch")
+    assert result.exit_code == 0
+    assert "Train loss" in result.output
+    assert "1 a" in result.output
+    assert "b is better by" in result.output.splitlines()[-1]
+
+
+def test_json_has_the_same_for_a_script(tmp_path: Path) -> None:
+    result = compare(write_run(tmp_path, "a", eval_loss=0.5), write_run(tmp_path, "b", eval_loss=0.4), "--json")
+    answer = json.loads(result.output)
+    assert answer["runs"] == ["a", "b"]
+    assert answer["better"]["run"] == "b"
+    assert answer["better"]["values"] == [0.5, 0.4]
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_one_run_or_nine_are_refused_in_one_line(tmp_path: Path, count: int) -> None:
+    folder = write_run(tmp_path, "a", eval_loss=0.5)
+    result = compare(*[folder] * count)
+    assert result.exit_code == 2
+    assert result.stderr == f"vlmft: {count} runs to compare (name 2 to 8)\n"

@@ -1,0 +1,50 @@
+"""What is said of a run beside its figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.console.records import record
+from vlmft_console.headline import Asked, clock, countdown, headline
+from vlmft_console.runs.ladder import StopRequest
+from vlmft_console.runs.status import RUNNING, STOPPING, Status
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.9, "59 s"), (725, "12:05"), (11_045, "3:04:05"), (183_840, "2 d 03:04")],
+)
+def test_a_duration_is_short_at_every_length(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("waited", "text"),
+    [
+        (0, "saving a checkpoint first, TERM in 10:00"),
+        (599.5, "saving a checkpoint first, TERM in 0 s"),
+        (601, "TERM sent, KILL in 59 s"),
+        (661, "KILL sent"),
+    ],
+)
+def test_a_stop_is_counted_down_rung_by_rung(waited: float, text: str) -> None:
+    assert countdown(StopRequest("x"), waited) == text
+
+
+def test_a_stop_at_once_saves_nothing() -> None:
+    assert countdown(StopRequest("x", now=True), 1.0) == "TERM sent, KILL in 4 s"
+
+
+def test_the_clock_of_a_live_run_runs_and_that_of_an_ended_one_stands() -> None:
+    assert headline("run", Status(RUNNING), None, 50.0).now == 50.0
+    ended = headline("run", Status("failed", "rank 3 died"), None, 50.0)
+    assert (ended.now, ended.remark) == (None, "rank 3 died")
+    stopping = headline("run", Status(STOPPING), None, 50.0, asked=Asked(StopRequest("x"), 40.0))
+    assert stopping.remark == "saving a checkpoint first, TERM in 9:50"
+
+
+def test_a_log_alone_is_growing_recorded_or_what_its_last_record_says() -> None:
+    assert headline("log", None, None, 0.0, growing=True).word == "growing"
+    assert headline("log", None, None, 0.0).word == "recorded"
+    end = record("run_end", status="early_stopped", reason="eval loss rose")
+    assert headline("log", None, end, 0.0).word == "early_stopped"

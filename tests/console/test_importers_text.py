@@ -1,0 +1,103 @@
+"""Training logs printed to a terminal: Hugging Face's dicts and DeepSpeed's lines."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from tests.console.foreign_logs import DEEPSPEED, HF5_STDOUT, HF_STDOUT, evals, notes, read_all, steps
+from vlmft_console.history.importers import open_foreign
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "train.log"
+
+
+def test_dicts_among_bars_become_steps_in_their_own_order(log: Path) -> None:
+    log.write_bytes(HF_STDOUT)
+    reader = open_foreign(log)
+    records = read_all(log)
+    assert reader.format == "hf_stdout"
+    assert steps(records) == [(1, 2.5), (2, 2.25), (3, 2.0)]  # and not 30, 31, as the bars beside them say
+    assert evals(records) == [(2, 2.125)]
+    assert [record["event"] for record in records][-1] == "run_end"
+    first = next(record for record in records if record["event"] == "step")
+    assert (first["lr"], first["grad_norm"], first["nonfinite"], first["epoch"]) == (0.0002, None, ["grad_norm"], 0.1)
+
+
+def test_a_log_without_steps_says_so_once(log: Path) -> None:
+    log.write_bytes(HF_STDOUT)
+    assert len([note for note in notes(read_all(log)) if "names no steps" in note]) == 1
+
+
+def test_string_values_worker_prefixes_and_wrapped_lines_are_read(log: Path) -> None:
+    log.write_bytes(HF5_STDOUT)
+    records = read_all(log)
+    assert steps(records) == [(1, 2.431), (2, 0.0144)]
+    assert evals(records) == [(2, 0.1354)]  # printed again with more digits, it is the same eval
+    first = next(record for record in records if record["event"] == "step")
+    assert (first["lr"], first["grad_norm"], first["token_accuracy"]) == (0.0, 18.88, 0.5209)
+
+
+def test_two_hosts_count_once_in_whatever_order_they_come(log: Path) -> None:
+    one, two = (
+        "{'loss': 1.764, 'learning_rate': 2e-05, 'epoch': 0.8}",
+        "{'loss': 0.6, 'learning_rate': 1e-05, 'epoch': 1}",
+    )
+    log.write_text(f"10.0.0.8: {one}\n10.0.0.9: {one}\n10.0.0.9: {two}\n10.0.0.8: {two}\n10.0.0.8: {two}\n")
+    assert steps(read_all(log)) == [(1, 1.764), (2, 0.6), (3, 0.6)]
+
+
+def test_a_line_torn_by_another_rank_is_rejected_and_the_other_is_read(log: Path) -> None:
+    log.write_text("{'loss': 1.5, 'grad_no{'loss': 1.25, 'epoch': 0.5}\n{'loss': 1.0, 'epoch': 0.6}\n")
+    reader = open_foreign(log)
+    assert steps(reader.read()) == [(1, 1.25), (2, 1.0)]
+    assert reader.rejected == 1
+
+
+def test_spellings_that_no_parser_of_python_or_json_takes(log: Path) -> None:
+    log.write_text(
+        "Step:      3 {'loss': 2.4395, 'grad_norm': inf, 'learning_rate': 8e-06, 'epoch': 0.0175}\n"
+        "08:38:52 | INFO | {'loss': tensor(0.3005, device='cuda:0'), 'global_step': 4320, 'grad_norm': None}\n"
+        '{\n    "loss": 6.5,\n    "grad_norm": nan,\n    "learning_rate": "0.000e+00",\n    "epoch": 0.01,\n}\n'
+    )
+    records = read_all(log)
+    assert steps(records) == [(3, 2.4395), (4320, 0.3005), (4321, 6.5)]
+    assert open_foreign(log).read()[1]["nonfinite"] == ["grad_norm"]
+
+
+def test_deepspeed_tells_rates_skipped_steps_and_perplexities(log: Path) -> None:
+    log.write_bytes(DEEPSPEED)
+    reader = open_foreign(log)
+    records = reader.read()
+    assert (reader.format, reader.entries, reader.rejected, reader.named_steps) == ("deepspeed", 2, 0, True)
+    rates = [(record["step"], record["lr"], record["skipped_steps"]) for record in records if record["event"] == "step"]
+    assert rates == [(10, 9.6e-06, 1), (20, 4.8e-06, 1)]
+    assert steps(records) == [(10, None), (20, None)]
+    assert evals(records) == [(0, pytest.approx(math.log(4998.3))), (20, 1.0)]
+    assert notes(records) == ["DeepSpeed skipped steps: the gradients overflowed"]
+
+
+def test_deepspeed_lines_beside_a_trainers_dicts_only_count_the_skipped_steps(log: Path) -> None:
+    log.write_bytes(DEEPSPEED + HF_STDOUT)
+    records = read_all(log)
+    assert open_foreign(log).format == "hf_stdout"
+    assert steps(records) == [(1, 2.5), (2, 2.25), (3, 2.0)]
+    assert {record["skipped_steps"] for record in records if record["event"] == "step"} == {1}
+
+
+def test_two_trainings_in_one_log_are_two_starts(log: Path) -> None:
+    log.write_bytes(HF_STDOUT + HF_STDOUT)
+    records = read_all(log)
+    assert [record["segment"] for record in records if record["event"] == "run_start"] == [1, 2]
+    assert steps(records)[-1] == (3, 2.0)
+
+
+def test_a_training_that_goes_on_after_its_end_keeps_counting(log: Path) -> None:
+    log.write_bytes(HF_STDOUT + HF_STDOUT.replace(b"'epoch': 0.", b"'epoch': 1."))
+    records = read_all(log)
+    assert [record["resumed_from"] for record in records if record["event"] == "run_start"] == [None, 3]
+    assert steps(records)[-1] == (6, 2.0)

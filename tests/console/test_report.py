@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.console.records import plan, record, step
+from vlmft_console.cli import app
+
+HOSTILE = "<script>alert(1)</script>\x1b[31m|x|"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run whose eval loss rose away, resumed once, with a spike and hostile text."""
+    folder = tmp_path / "runs" / "rose"
+    (folder / "logs").mkdir(parents=True)
+    (folder / "run.json").write_text("{}")
+    (folder / "preset.yaml").write_text("training: {learning_rate: 1.0e-4}")
+    start = record("run_start", run_id="r", segment=1, host=HOSTILE, versions={"torch": "2.13"}, world_size=2)
+    first = [start, plan(80), record("note", message=HOSTILE)]
+    for n in range(1, 61):
+        first.append(step(n, 60.0 if n == 20 else 3 / n, epoch=n / 10))
+        if n % 10 == 0:
+            first.append(record("eval", step=n, epoch=n / 10, eval_loss=1 + abs(n - 20) / 20, token_accuracy=0.5))
+    again = {**start, "segment": 2, "resumed_from": 40}
+    second = [again, *(step(n, 2 / n, epoch=n / 10) for n in range(41, 81)), record("run_end", status="finished")]
+    for number, records in ((1, first), (2, second)):
+        log = folder / "logs" / f"events-{number:04d}.jsonl"
+        log.write_text("".join(json.dumps(item) + "\n" for item in records))
+    return folder
+
+
+def report(*args: Any) -> Result:
+    return CliRunner().invoke(app, ["report", *map(str, args)])
+
+
+class Page(HTMLParser):
+    """Tags and text of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_holds_charts_findings_epochs_plan_and_preset_and_fetches_nothing(run: Path, tmp_path: Path) -> None:
+    result = report(run, "-o", tmp_path / "report.html")
+    assert (result.exit_code, result.output) == (0, f"written: {tmp_path / 'report.html'}\n")
+    page = Page((tmp_path / "report.html").read_text())
+    names = [tag for tag, _ in page.tags]
+    assert names.count("svg") >= 3
+    assert not {"script", "link", "img", "iframe"} & set(names)
+    assert not [attrs for _, attrs in page.tags if {"src", "href", "onclick"} & set(attrs)]
+    for text in ("eval_off_best", "Advice:", "Every epoch", "total_steps", "training.learning_rate", "2.13"):
+        assert text in page.text
+
+
+def test_text_from_a_log_is_shown_and_never_obeyed(run: Path, tmp_path: Path) -> None:
+    report(run, "-o", tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    assert "<script>alert(1)</script>\\x1b[31m" in page.text
+    assert "\x1b" not in page.text
+
+
+def test_a_spike_beyond_the_scale_is_named_in_the_picture(run: Path, tmp_path: Path) -> None:
+    report(run, "-o", tmp_path / "report.html")
+    assert "▲ 60.00 @20" in Page((tmp_path / "report.html").read_text()).text
+
+
+def test_markdown_goes_to_standard_output_and_shows_hostile_text_as_it_is(run: Path) -> None:
+    result = report(run, "--format", "md")
+    assert result.exit_code == 0
+    assert "- best eval loss: 1.000 at step 20" in result.output
+    assert "| 2 ★ | 20 |" in result.output
+    assert "\\<script\\>alert(1)\\</script\\>\\\\x1b\\[31m\\|x\\|" in result.output
+    assert "\x1b" not in result.output
+    tables = [line for line in result.output.splitlines() if line.startswith("|")]
+    assert all(re.fullmatch(r"\|.*\|", line) for line in tables)
+
+
+def test_json_tells_resolved_and_active_findings_with_the_changes_they_advise(run: Path) -> None:
+    figures = json.loads(report(run, "--format", "json").output)
+    assert figures["steps"] == 80
+    assert figures["best_eval"] == {"step": 20, "epoch": 2.0, "eval_loss": 1.0}
+    assert figures["preset"]["training"]["learning_rate"] == 1e-4
+    advised = next(finding for finding in figures["findings"] if finding["rule"] == "eval_off_best")
+    assert advised["changes"]["training.weight_decay"] == 0.02
+
+
+def test_csv_has_one_line_a_step_and_leaves_out_what_a_resume_superseded(run: Path) -> None:
+    rows = list(csv.DictReader(report(run, "--format", "csv").output.splitlines()))
+    assert [int(row["step"]) for row in rows] == list(range(1, 81))
+    assert float(rows[49]["train_loss"]) == pytest.approx(2 / 50)
+    assert (rows[19]["eval_loss"], rows[49]["eval_loss"]) == ("1.0", "")
+
+
+def test_a_file_that_is_there_is_not_replaced_unasked(run: Path, tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    target.write_text("mine")
+    result = report(run, "-o", target)
+    assert (result.exit_code, target.read_text()) == (2, "mine")
+    assert result.stderr == f"vlmft: {target}: exists already (pass --force to replace it)\n"
+    assert report(run, "-o", target, "--force").exit_code == 0
+
+
+def test_html_without_a_file_is_refused_in_one_line(run: Path) -> None:
+    result = report(run)
+    assert result.exit_code == 2
+    assert result.stderr == "vlmft: an HTML report needs a file (pass -o report.html, or --format md)\n"
