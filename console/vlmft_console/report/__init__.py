@@ -1,0 +1,1 @@
+"""Reports of a run: one HTML file, or Markdown, JSON, CSV."""

@@ -1,0 +1,66 @@
+"""What a report says: every figure of a run in one place, JSON-able."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from vlmft_console.history.epochs import EpochFigures
+from vlmft_console.summary import lr_deviation, task_scores
+from vlmft_console.targets import ReadLog
+
+
+def report_figures(run: ReadLog) -> dict[str, Any]:
+    """The figures of one run; what its log does not tell is null or empty.
+
+    Keys: `run`, `format`, `status`, `reason`, `started` (Unix seconds), `host`, `versions`, `plan`, `steps`,
+    `total_steps`, `train_loss`, `best_eval`, `last_eval_loss`, `lr_deviation`, `nonfinite_steps`, `skipped_steps`,
+    `tasks`, `findings` (resolved ones too), `epochs`, `checkpoints`, `notes`, `preset`.
+    """
+    state, log = run.state, run.log
+    best, end, start = state.best_eval, state.end or {}, state.start or {}
+    return {
+        "run": run.name,
+        "format": log.format,
+        "status": end.get("status"),
+        "reason": end.get("reason"),
+        "started": start.get("t"),
+        "host": start.get("host"),
+        "world_size": start.get("world_size"),
+        "versions": start.get("versions") or {},
+        "segments": [{"segment": number, "first_step": first} for number, first in state.segments],
+        "plan": {key: value for key, value in (state.plan or {}).items() if key not in _ENVELOPE},
+        "steps": state.step,
+        "total_steps": state.total_steps,
+        "train_loss": {"first": state.mean_loss(first=True), "last": state.mean_loss(first=False)},
+        "best_eval": best and {key: best[key] for key in ("step", "epoch", "eval_loss")},
+        "last_eval_loss": state.eval_loss.last[1] if state.eval_loss.last else None,
+        "lr_deviation": lr_deviation(state),
+        "nonfinite_steps": state.nonfinite_steps,
+        "skipped_steps": state.skipped_steps,
+        "tasks": task_scores(state),
+        "findings": [
+            {
+                "rule": finding.rule,
+                "severity": finding.severity,
+                "step": finding.step,
+                "epoch": finding.epoch,
+                "message": finding.message,
+                "advice": finding.advice.text,
+                "changes": dict(finding.advice.changes),
+                "resolved": finding.resolved,
+            }
+            for finding in state.findings
+        ],
+        "epochs": [{**asdict(row), "gap": row.gap} for row in EpochFigures().rows(state)],
+        "checkpoints": [
+            {"step": record["step"], "eval_loss": record.get("eval_loss"), "bytes": record.get("bytes")}
+            for record in state.checkpoints
+        ],
+        "notes": list(state.notes),
+        "preset": log.preset.model_dump(mode="json") if log.preset else None,
+    }
+
+
+_ENVELOPE = frozenset({"v", "seq", "t", "mono", "event", "nonfinite"})
+"""Fields that every record has."""

@@ -1,0 +1,120 @@
+"""A report as one HTML file: charts drawn in, nothing fetched from anywhere, no scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from vlmft_console.charts.panels import CHARTS
+from vlmft_console.history.state import RunState
+from vlmft_console.preset_table import value_text
+from vlmft_console.report.svg import legend, svg
+from vlmft_console.report.text import EPOCH_HEADINGS, epoch_cells, headlines, preset_values
+from vlmft_console.sanitize import sanitize
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1c2430; --dim: #6b7685; --paper: #fff; --line: #dde2e8;
+  --raw: #a9c1dd; --smooth: #0b6bcb; --points: #b35c00; --stop: #c62828; --caution: #8a6d00; --best: #1b7f3b; }
+@media (prefers-color-scheme: dark) { :root { --ink: #dfe5ec; --dim: #8c98a6; --paper: #14181d; --line: #2b333c;
+  --raw: #3f5a78; --smooth: #5db1ff; --points: #ffb454; --stop: #ff6b6b; --caution: #e3c04b; --best: #5fd38a; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 780px;
+  margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; }
+td, th { text-align: left; padding: .15rem 1rem .15rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { color: var(--dim); font-weight: 600; }
+td:not(:first-child) { overflow-wrap: anywhere; }
+figure { margin: 1.5rem 0; } figcaption { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .85rem; }
+figcaption b.title { font-size: 1rem; color: var(--ink); }
+svg { width: 100%; height: auto; }
+.tick { font-size: 11px; fill: var(--dim); } .grid { stroke: var(--line); } .mark, .off-scale { font-size: 12px; }
+.ref { stroke: var(--dim); stroke-dasharray: 2 4; }
+polyline { fill: none; stroke-width: 1.6; stroke: var(--smooth); }
+polyline.raw { stroke: var(--raw); stroke-width: 1; } polyline.points { stroke: var(--points); }
+polyline.planned { stroke: var(--dim); stroke-dasharray: 4 4; } polyline.old { stroke: var(--line); }
+circle { fill: var(--smooth); } circle.points { fill: var(--points); } circle.raw { fill: var(--raw); }
+span.raw { color: var(--raw); } span.smooth, span.line { color: var(--smooth); } span.points { color: var(--points); }
+.stop { color: var(--stop); fill: var(--stop); } .caution { color: var(--caution); fill: var(--caution); }
+.best { color: var(--best); fill: var(--best); } .off-scale { fill: var(--stop); } .planned, .old { color: var(--dim); }
+line.stop { stroke: var(--stop); } line.caution { stroke: var(--caution); }
+article { border-left: 3px solid var(--line); padding-left: .8rem; margin: .8rem 0; }
+article.stop { border-color: var(--stop); color: inherit; } article.caution { border-color: var(--caution);
+  color: inherit; }
+article h3 { font-size: 1rem; margin: 0; } article p { margin: .2rem 0; } .dim { color: var(--dim); }
+"""
+
+
+def html(figures: Mapping[str, Any], state: RunState) -> str:
+    """The whole page. Every text from a log is escaped; the page forbids itself scripts and connections.
+
+    Args:
+        figures: from `report_figures`.
+        state: the same run, for its charts.
+    """
+    name = _text(figures["run"])
+    body = [f"<h1>{name}</h1>", _table((), headlines(figures)), *_findings(figures["findings"])]
+    for chart in CHARTS.values():
+        spec = chart(state)
+        if picture := svg(spec):
+            title = f'<b class="title">{_text(spec.title)}</b>'
+            body.append(f"<figure><figcaption>{title} {legend(spec)}</figcaption>\n{picture}\n</figure>")
+    if figures["epochs"]:
+        body += ["<h2>Every epoch</h2>", _table(EPOCH_HEADINGS, epoch_cells(figures))]
+    if figures["checkpoints"]:
+        rows = ((f"{c['step']:,}", value_text(c["eval_loss"]), _size(c["bytes"])) for c in figures["checkpoints"])
+        body += ["<h2>Checkpoints</h2>", _table(("step", "eval loss", "size"), rows)]
+    if figures["notes"]:
+        body += ["<h2>Notes</h2>", "<ul>", *(f"<li>{_text(note)}</li>" for note in figures["notes"]), "</ul>"]
+    environment = {"host": figures["host"], "ranks": figures["world_size"], **figures["versions"]}
+    for title, values in (("Plan", figures["plan"]), ("Environment", environment)):
+        known = [(key, value_text(value)) for key, value in values.items() if value is not None]
+        if known:
+            body += [f"<h2>{title}</h2>", _table((), known)]
+    if figures["preset"]:
+        reasons = figures["preset"].get("reasons", {})
+        rows_of = ((key, value_text(value), reasons.get(key, "")) for key, value in preset_values(figures["preset"]))
+        body += ["<h2>Preset</h2>", _table(("parameter", "value", "why"), rows_of)]
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    return "\n".join(
+        [
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{name}</title><style>{_STYLE}</style></head><body>",
+            *body,
+            "</body></html>\n",
+        ]
+    )
+
+
+def _findings(findings: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not findings:
+        return ["<h2>Health</h2>", "<p>No findings.</p>"]
+    parts = ["<h2>Health</h2>"]
+    for each in findings:
+        held = f"since step {each['step']:,}"
+        if each["resolved"] is not None:
+            held = f"from step {each['step']:,} to {each['resolved']:,}, resolved"
+        style = each["severity"] if each["resolved"] is None else "dim"
+        parts.append(
+            f'<article class="{_text(style)}"><h3>{_text(each["severity"])}: {_text(each["rule"])}'
+            f' <span class="dim">{held}</span></h3><p>{_text(each["message"])}</p>'
+            f"<p>Advice: {_text(each['advice'])}</p></article>"
+        )
+    return parts
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = f"<tr>{''.join(f'<th>{_text(each)}</th>' for each in headings)}</tr>" if headings else ""
+    body = "\n".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<div class="scroll"><table>{head}\n{body}</table></div>'
+
+
+def _size(count: Any) -> str:
+    return f"{count / 1e6:.1f} MB" if isinstance(count, int | float) else "-"
+
+
+def _text(text: Any) -> str:
+    return escape(sanitize(str(text)))

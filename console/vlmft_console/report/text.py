@@ -1,0 +1,131 @@
+"""A report as Markdown, and the steps of a run as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from vlmft_console.charts.numbers import figure
+from vlmft_console.history.series import Series
+from vlmft_console.history.state import RunState
+from vlmft_console.sanitize import sanitize
+
+COLUMNS = ("step", "epoch", "train_loss", "lr", "grad_norm", "samples_per_s", "eval_loss", "token_accuracy")
+"""Columns of the CSV, one line for each step with a step event or an eval."""
+
+
+def markdown(figures: Mapping[str, Any]) -> str:
+    """The report as Markdown: figures, findings, epochs, plan and preset. Foreign text is escaped.
+
+    Args:
+        figures: from `report_figures`.
+    """
+    lines = [f"# {_plain(figures['run'])}", "", *(f"- {name}: {value}" for name, value in headlines(figures))]
+    if figures["findings"]:
+        lines += ["", "## Findings", ""]
+        for each in figures["findings"]:
+            held = f", resolved at step {each['resolved']:,}" if each["resolved"] is not None else ""
+            lines.append(f"- **{each['severity']}** {each['rule']} at step {each['step']:,}{held}: ")
+            lines[-1] += f"{_plain(each['message'])} Advice: {_plain(each['advice'])}"
+    if figures["tasks"]:
+        lines += ["", "## Accuracy", "", *_table(("task", "metric", "base", "tuned", "questions"), _tasks(figures))]
+    if figures["epochs"]:
+        lines += ["", "## Epochs", "", *_table(EPOCH_HEADINGS, epoch_cells(figures))]
+    if figures["notes"]:
+        lines += ["", "## Notes", "", *(f"- {_plain(note)}" for note in figures["notes"])]
+    for title, values in (("Plan", figures["plan"]), ("Versions", figures["versions"])):
+        if values:
+            lines += ["", f"## {title}", "", *_table(("", ""), ((key, _cell(value)) for key, value in values.items()))]
+    if figures["preset"]:
+        rows = ((key, _cell(value)) for key, value in preset_values(figures["preset"]))
+        lines += ["", "## Preset", "", *_table(("parameter", "value"), rows)]
+    return "\n".join([*lines, ""])
+
+
+EPOCH_HEADINGS = ("epoch", "step", "train loss", "eval loss", "gap", "accuracy", "LR", "grad norm")
+
+
+def headlines(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The few facts that a reader wants first, as label and text. Text from the log is made harmless."""
+    loss, best = figures["train_loss"], figures["best_eval"]
+    total = f" of {figures['total_steps']:,}" if figures["total_steps"] else ""
+    found = [("log", _plain(figures["format"])), ("steps", f"{figures['steps']:,}{total}")]
+    if figures["status"]:
+        reason = f": {_plain(figures['reason'])}" if figures["reason"] else ""
+        found.append(("ended", f"{_plain(figures['status'].replace('_', ' '))}{reason}"))
+    if loss["first"] is not None:
+        found.append(("train loss", f"{figure(loss['first'])} to {figure(loss['last'])} (first and last tenth)"))
+    if best:
+        found.append(("best eval loss", f"{figure(best['eval_loss'])} at step {best['step']:,}"))
+    if figures["last_eval_loss"] is not None:
+        found.append(("last eval loss", figure(figures["last_eval_loss"])))
+    for task, score in figures["tasks"].items():
+        if score["tuned"] is not None:
+            base = "" if score["base"] is None else f"{100 * score['base']:.1f} to "
+            found.append((_plain(task), f"{base}{100 * score['tuned']:.1f} % ({score['metric'].replace('_', ' ')})"))
+    if figures["lr_deviation"] is not None:
+        found.append(("learning rate", f"within {figures['lr_deviation']:.2%} of the plan"))
+    if figures["nonfinite_steps"]:
+        found.append(("not finite", f"{figures['nonfinite_steps']:,} steps"))
+    return found
+
+
+def epoch_cells(figures: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """One row of texts for each epoch; the one with the best eval is marked with a star."""
+    for row in figures["epochs"]:
+        numbers = (row[key] for key in ("train_loss", "eval_loss", "gap", "accuracy", "lr", "grad_norm"))
+        star = " ★" if row["best"] else ""
+        yield (
+            f"{row['epoch']}{star}",
+            f"{row['last_step']:,}",
+            *("-" if value is None else figure(value) for value in numbers),
+        )
+
+
+def preset_values(preset: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """`section.key` and value of every parameter; what a person reads before choosing is left out."""
+    for section, values in preset.items():
+        if section not in ("about", "reasons"):
+            for key, value in values.items():
+                yield f"{section}.{key}", value
+
+
+def steps_csv(state: RunState) -> str:
+    """The curves of a run as CSV; steps that a resume superseded are left out, unknown values are empty."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    curves = (state.epochs, state.train_loss, state.lr, state.grad_norm, state.samples_per_s)
+    found = [dict(series) for series in curves]
+    evals = {record["step"]: record for record in state.current_evals}
+    for step in sorted({*_steps(state.train_loss), *_steps(state.lr), *evals}):
+        measured = evals.get(step, {})
+        cells = [*(series.get(step) for series in found), measured.get("eval_loss"), measured.get("token_accuracy")]
+        writer.writerow([int(step), *("" if value is None else value for value in cells)])
+    return out.getvalue()
+
+
+def _steps(series: Series) -> Iterator[int]:
+    return (int(step) for step, _ in series)
+
+
+def _tasks(figures: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for task, score in figures["tasks"].items():
+        shares = ("-" if share is None else f"{100 * share:.1f} %" for share in (score["base"], score["tuned"]))
+        yield _plain(task), score["metric"].replace("_", " "), *shares, str(score["questions"] or "-")
+
+
+def _table(headings: tuple[str, ...], rows: Any) -> list[str]:
+    lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
+    return lines + [f"| {' | '.join(_plain(cell) for cell in row)} |" for row in rows]
+
+
+def _cell(value: Any) -> str:
+    return figure(value) if isinstance(value, float) else str(value)
+
+
+def _plain(text: Any) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    return "".join(f"\\{each}" if each in "\\`*[]<>#|!" else each for each in " ".join(sanitize(str(text)).split()))

@@ -1,0 +1,50 @@
+"""What a person names on the command line: a run's name, a run folder, or any log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlmft_console.history.opened import OpenedLog, open_log
+from vlmft_console.history.state import RunState
+from vlmft_console.paths import recorded_runs
+from vlmft_console.runs.registry import find
+
+
+def locate(target: str) -> Path:
+    """The path that `target` means: one that is there, else the run of that name, else the recorded run.
+
+    Raises:
+        RunFolderError: there is none, or several.
+    """
+    path = Path(target)
+    if path.exists():
+        return path
+    recorded = {run.name: run for run in recorded_runs()}
+    return recorded[target] if target in recorded else find(target).path
+
+
+@dataclass(frozen=True)
+class ReadLog:
+    """A log read to its present end."""
+
+    log: OpenedLog
+    state: RunState
+
+    @property
+    def name(self) -> str:
+        """What to call the run. Foreign text."""
+        return self.log.name
+
+
+def read_log(target: Path) -> ReadLog:
+    """Read a run or a log.
+
+    Raises:
+        VlmftError: there is nothing that can be read.
+    """
+    log = open_log(target)
+    state = RunState(log.preset.monitor if log.preset else None)
+    for records in log.reader.batches():
+        state.apply_all(records)
+    return ReadLog(log, state)

@@ -1,0 +1,82 @@
+"""Runs laid over each other: what the screen shows, and what its keys do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from tests.app.looking import screen_text, until, until_shown
+from tests.app.run_folders import ended_run
+from vlmft_console.app import VlmftConsole
+from vlmft_console.screens.compare import CompareScreen
+from vlmft_console.screens.runs import RunsScreen
+
+
+@asynccontextmanager
+async def compared(*targets: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[None]]:
+    async with VlmftConsole().run_test(size=size) as pilot:
+        await pilot.app.push_screen(CompareScreen(targets))
+        yield pilot
+
+
+def two_runs(machine: Path) -> tuple[Path, Path]:
+    falling = ended_run(machine / "outputs", "falling", steps=20)
+    rising = ended_run(machine / "outputs", "rising", steps=20, rising=True)
+    return falling.path, rising.path
+
+
+async def test_curves_figures_and_the_verdict_stand_on_one_screen(machine: Path) -> None:
+    async with compared(*two_runs(machine)) as pilot:
+        await until_shown(pilot, "falling is better by")
+        shown = screen_text(pilot.app)
+        for text in ("Train loss, smoothed", "Eval loss", "1 falling", "2 rising", "1.050 ★", "by step"):
+            assert text in shown
+
+
+async def test_runs_marked_in_the_list_are_compared(machine: Path) -> None:
+    two_runs(machine)
+    async with VlmftConsole().run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "rising")
+        await pilot.press("space", "space", "c")
+        await until_shown(pilot, "is better by")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+
+
+async def test_the_charts_count_along_epochs_and_show_other_metrics(machine: Path) -> None:
+    async with compared(*two_runs(machine)) as pilot:
+        await until_shown(pilot, "by step")
+        await pilot.press("x")
+        await until_shown(pilot, "2 runs by epoch")
+        await pilot.press("m")
+        await until_shown(pilot, "Learning rate")
+        assert "Train loss, smoothed" not in screen_text(pilot.app)
+
+
+async def test_a_chart_alone_fills_the_screen_and_gives_it_back(machine: Path) -> None:
+    async with compared(*two_runs(machine)) as pilot:
+        await until_shown(pilot, "is better by")
+        pilot.app.screen.query_one("#second").focus()
+        await pilot.press("f")
+        await until(pilot, lambda: "Train loss" not in screen_text(pilot.app))
+        assert "Eval loss" in screen_text(pilot.app)
+        await pilot.press("f")
+        await until_shown(pilot, "Train loss")
+        assert "is better by" in screen_text(pilot.app)
+
+
+async def test_what_cannot_be_read_is_said_in_the_screen(machine: Path) -> None:
+    (machine / "nothing.txt").write_text("not a log\n")
+    async with compared(two_runs(machine)[0], machine / "nothing.txt") as pilot:
+        await until_shown(pilot, "nothing.txt")
+        assert "compare" in screen_text(pilot.app)
+
+
+async def test_it_can_be_used_on_the_smallest_terminal(machine: Path) -> None:
+    async with compared(*two_runs(machine), size=(40, 12)) as pilot:
+        await until_shown(pilot, "better by")
+        assert "Train loss" in screen_text(pilot.app)
+        assert "steps" in screen_text(pilot.app)
