@@ -7,8 +7,14 @@ from typing import Annotated
 import typer
 
 from vlmft_console.commands import presets, steer, watch
+from vlmft_console.commands.check import check
+from vlmft_console.commands.compare import compare
 from vlmft_console.commands.plan import plan
+from vlmft_console.commands.plot import plot
+from vlmft_console.commands.replay import replay
+from vlmft_console.commands.report import report
 from vlmft_console.commands.run import run
+from vlmft_console.commands.watch_log import watch as watch_log
 
 app = typer.Typer(
     name="vlmft",
@@ -20,6 +26,12 @@ app = typer.Typer(
 app.add_typer(presets.app, name="presets")
 app.command("plan")(plan)
 app.command("run")(run)
+app.command("check")(check)
+app.command("watch")(watch_log)
+app.command("plot")(plot)
+app.command("replay")(replay)
+app.command("compare")(compare)
+app.command("report")(report)
 for command in (watch.runs, watch.status, watch.attach, watch.logs, steer.stop, steer.resume, steer.rm):
     app.command()(command)
 

@@ -15,6 +15,7 @@ from vlmft_console.history.state import RunState, tasks_of
 from vlmft_console.sanitize import redacted, sanitize
 from vlmft_trainer import events
 from vlmft_trainer.events import Record
+from vlmft_trainer.health import CAUTION, STOP
 
 PLAIN_SECONDS = 10.0
 """Plain output prints a step line this often at most."""
@@ -23,8 +24,11 @@ PLAIN_SECONDS = 10.0
 class Display(Protocol):
     """Shows what is new; called a few times a second."""
 
-    def update(self, state: RunState, new: list[Record]) -> None:
-        """Show `state`, to which the records `new` were just applied (perhaps none)."""
+    def tell(self, new: list[Record]) -> None:
+        """Show the events that are worth a line of their own."""
+
+    def update(self, state: RunState) -> None:
+        """Show how far the run is."""
 
     def say(self, text: str) -> None:
         """Show one line from the command line itself."""
@@ -50,10 +54,12 @@ class BarDisplay:
         self._task = self._progress.add_task("starting", total=None, figures="")
         self._progress.start()
 
-    def update(self, state: RunState, new: list[Record]) -> None:
+    def tell(self, new: list[Record]) -> None:
         for record in new:
             if line := event_line(record):
                 self.say(line)
+
+    def update(self, state: RunState) -> None:
         phase = str(state.end["status"]) if state.end else "training" if state.last_step else "starting"
         self._progress.update(
             self._task,
@@ -78,10 +84,12 @@ class PlainDisplay:
         self._shown = -PLAIN_SECONDS
         self._step = 0
 
-    def update(self, state: RunState, new: list[Record]) -> None:
+    def tell(self, new: list[Record]) -> None:
         for record in new:
             if line := event_line(record):
                 self.say(line)
+
+    def update(self, state: RunState) -> None:
         now = time.monotonic()
         if state.step != self._step and (now - self._shown >= PLAIN_SECONDS or state.step == state.total_steps):
             self._shown, self._step = now, state.step
@@ -97,9 +105,12 @@ class PlainDisplay:
 class JsonDisplay:
     """Every event as one line of JSON on standard output; everything said in words goes to standard error."""
 
-    def update(self, state: RunState, new: list[Record]) -> None:
+    def tell(self, new: list[Record]) -> None:
         for record in new:
             print(orjson.dumps(redacted(record)).decode(), flush=True)
+
+    def update(self, state: RunState) -> None:
+        pass
 
     def say(self, text: str) -> None:
         print(sanitize(text), file=sys.stderr, flush=True)
@@ -112,9 +123,11 @@ def event_line(record: Record) -> str:
     """One line for an event worth a line of its own, else an empty string."""
     event = record["event"]
     if event == events.PLAN:
+        peak = record["peak_lr"]
         return (
-            f"plan: {record['total_steps']:,} steps, {record['steps_per_epoch']:,} an epoch,"
-            f" {record['warmup_steps']:,} of warm-up, peak learning rate {_number(record['peak_lr'])}"
+            f"plan: {record['total_steps']:,} steps, {record['steps_per_epoch']:,} an epoch"
+            # Another program's log promises steps and tells no schedule.
+            + (f", {record['warmup_steps']:,} of warm-up, peak learning rate {peak:.4g}" if peak else "")
         )
     if event == events.EVAL:
         parts = []
@@ -130,19 +143,31 @@ def event_line(record: Record) -> str:
         return f"eval at step {record['step']:,}: {', '.join(parts)}"
     if event == events.CHECKPOINT:
         return f"checkpoint at step {record['step']:,}"
+    if event == events.HEALTH:
+        return _health_line(record)
     if event == events.NOTE:
         return f"note: {record['message']}"
     return ""
+
+
+def _health_line(record: Record) -> str:
+    """A finding as the training program told it when it was raised, became worse or better, or ended."""
+    if record["severity"] not in (CAUTION, STOP):
+        return f"health: {record['rule']} is over at step {record['step']:,}"
+    advice = record.get("advice")
+    told = f"health: {record['severity']}: {record['rule']}: {record['message']}"
+    return f"{told}. {advice}" if isinstance(advice, str) and advice else told
 
 
 def _figures(state: RunState) -> str:
     last = state.last_step
     if last is None:
         return ""
+    bad = last.get("nonfinite", ())
     parts = [
-        f"loss {_number(last['loss'])}",
-        f"lr {_number(last['lr'])}",
-        f"grad {_number(last['grad_norm'])}",
+        f"{label} {_number(last[key])}"
+        for label, key in (("loss", "loss"), ("lr", "lr"), ("grad", "grad_norm"))
+        if last[key] is not None or key in bad  # another program's log may lack one
     ]
     if state.eta_seconds is not None and not state.end:
         parts.append(f"{duration(state.eta_seconds)} left")

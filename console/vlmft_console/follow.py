@@ -43,10 +43,10 @@ def follow(folder: RunFolder, state: RunState, display: Display, *, steer: bool)
             if time.monotonic() - looked >= STATUS_SECONDS or folder.exit_file.exists():
                 looked = time.monotonic()
                 status = status_of(folder, state)  # before the read: what the run wrote until its end is read below
-            new = tail.read()
-            for record in new:
-                state.apply(record)
-            display.update(state, new)
+            for new in tail.batches():
+                state.apply_all(new)
+                display.tell(new)
+            display.update(state)
             if status is not None and not status.live:
                 break
             if status is not None and status.state == UNSUPERVISED:

@@ -38,3 +38,11 @@ def own_presets() -> Path:
     folder = Path(platformdirs.user_config_dir("vlmft")) / "presets"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def recorded_runs() -> list[Path]:
+    """The recorded runs that come with vlmft: the checkout's `logs/` when running from one, else the package's."""
+    checkout = _CHECKOUT / "logs"
+    from_checkout = (_CHECKOUT / "pyproject.toml").is_file() and checkout.is_dir()
+    folder = checkout if from_checkout else _PACKAGE / "logs"
+    return sorted(path.parent.parent for path in folder.glob("*/logs/events-0001.jsonl"))

@@ -27,19 +27,35 @@ def summarise(state: RunState, folder: RunFolder, status: Status) -> dict[str, A
         "best_eval_loss": best["eval_loss"] if best else None,
         "lr_deviation": lr_deviation(state),
         "nonfinite_steps": state.nonfinite_steps,
-        "skipped_steps": (state.last_step or {}).get("skipped_steps"),
-        "tasks": {
-            task: {
-                "metric": HEADLINE.get(task, "accuracy"),
-                "base": _score(state.base_scores.get(task), task),
-                "tuned": _score(tuned, task),
-                "questions": tuned.get("n"),
+        "skipped_steps": state.skipped_steps,
+        "tasks": task_scores(state),
+        "findings": [
+            {
+                "rule": finding.rule,
+                "severity": finding.severity,
+                "step": finding.step,
+                "message": finding.message,
+                "advice": finding.advice.text,
             }
-            for task, tuned in state.tuned_scores.items()
-            if isinstance(tuned, Mapping)
-        },
+            for finding in state.findings
+            if finding.active
+        ],
         "adapter": str(folder.adapter) if folder.adapter.is_dir() else None,
         "folder": str(folder.path),
+    }
+
+
+def task_scores(state: RunState) -> dict[str, Any]:
+    """For each task that the adapter answered: its metric, the scores of base and adapter (0 to 1), the questions."""
+    return {
+        task: {
+            "metric": HEADLINE.get(task, "accuracy"),
+            "base": _score(state.base_scores.get(task), task),
+            "tuned": _score(tuned, task),
+            "questions": tuned.get("n"),
+        }
+        for task, tuned in state.tuned_scores.items()
+        if isinstance(tuned, Mapping)
     }
 
 
@@ -51,8 +67,8 @@ def _score(metrics: Any, task: str) -> float | None:
 def lr_deviation(state: RunState) -> float | None:
     """Largest distance of a logged learning rate from the planned one, as a share of the peak."""
     plan = state.plan
-    if plan is None or not plan["peak_lr"] or not state.rates:
-        return None
+    if plan is None or not plan["peak_lr"] or "scheduler" not in plan:
+        return None  # logs of other programs tell steps, but no schedule
 
     def planned(step: int) -> float:
         return learning_rate(
@@ -63,7 +79,8 @@ def lr_deviation(state: RunState) -> float | None:
             scheduler=plan["scheduler"],
         )
 
-    return max(abs(rate - planned(step)) for step, rate in state.rates) / float(plan["peak_lr"])
+    off = [abs(rate - planned(int(step))) for step, rate in state.lr if rate is not None]
+    return max(off) / float(plan["peak_lr"]) if off else None
 
 
 def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
@@ -89,6 +106,10 @@ def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
             f"  warning        {figures['nonfinite_steps']} steps with a non-finite value,"
             f" {figures['skipped_steps'] or 0} skipped by DeepSpeed"
         )
+    for found in figures["findings"]:
+        lines.append(f"  health         {found['severity']}: {found['rule']}: {found['message']}")
+        if found["advice"]:
+            lines.append(f"                 {found['advice']}")
     for task, score in figures["tasks"].items():
         if score["base"] is not None and score["tuned"] is not None:
             base, tuned = 100 * score["base"], 100 * score["tuned"]

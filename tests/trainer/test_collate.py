@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from PIL import Image
 
 from vlmft_trainer.data.collate import collate
@@ -28,12 +27,18 @@ def test_padding_goes_left_for_generation(encoder: Encoder) -> None:
     assert batch["attention_mask"][0].tolist() == [0] * (long.length - short.length) + [1] * short.length
 
 
-def test_image_tokens_are_marked_even_without_images(encoder: Encoder) -> None:
+def test_image_tokens_are_marked_in_the_rows_that_have_an_image(encoder: Encoder) -> None:
     with_image = encoder.sample("a", "1", Image.new("RGB", (56, 56)))
     without = encoder.sample("a", "1", None)
     batch = collate([with_image, without], pad_id=encoder.pad_id, image_id=encoder.image_id)
     assert batch["mm_token_type_ids"].sum(dim=1).tolist() == [4, 0]
-    alone = collate([without], pad_id=encoder.pad_id, image_id=encoder.image_id)
-    assert not alone["mm_token_type_ids"].any()
-    assert "pixel_values" not in alone
-    assert torch.equal(alone["attention_mask"], torch.ones_like(alone["input_ids"]))
+
+
+def test_a_batch_without_images_gets_the_smallest_one_in_a_row_of_its_own(encoder: Encoder) -> None:
+    without = encoder.sample("a", "1", None)
+    batch = collate([without], pad_id=encoder.pad_id, image_id=encoder.image_id)
+    assert batch["input_ids"][0].tolist() == without.input_ids
+    assert batch["attention_mask"].sum(dim=1).tolist() == [without.length, 1]
+    assert batch["mm_token_type_ids"].sum(dim=1).tolist() == [0, 1]
+    assert (batch["labels"][1] == IGNORED).all()
+    assert batch["pixel_values"].shape == (4, 1176)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from vlmft_trainer.callbacks.eval_events import EvalEvents
 from vlmft_trainer.callbacks.step_events import StepEvents
 from vlmft_trainer.callbacks.stop_request import StopRequest
 from vlmft_trainer.checkpoints import Checkpoints
-from vlmft_trainer.data.collate import collate
+from vlmft_trainer.data.collate import collate, padder
+from vlmft_trainer.data.packing import packer
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.errors import VlmftError
 from vlmft_trainer.events import EventWriter
@@ -26,13 +26,16 @@ from vlmft_trainer.plan import learning_rate
 from vlmft_trainer.preset import Lora, Preset
 from vlmft_trainer.run_log import RunLog
 from vlmft_trainer.training import train
+from vlmft_trainer.training_args import look_ahead
 from vlmft_trainer.weighted_trainer import WeightedTrainer
 
 STEPS = 6
 BATCH = 8
 
 
-def trainer(samples: Samples, folder: Path, *, micro: int = 8, **arguments: Any) -> WeightedTrainer:
+def trainer(
+    samples: Samples, folder: Path, *, micro: int = 8, packed: bool = False, **arguments: Any
+) -> WeightedTrainer:
     """Two epochs of three steps with 8 samples each, logging to `folder/events.jsonl`, without DeepSpeed."""
     folder.mkdir(exist_ok=True)
     log = RunLog(EventWriter(folder / "events.jsonl"))
@@ -65,7 +68,8 @@ def trainer(samples: Samples, folder: Path, *, micro: int = 8, **arguments: Any)
         args=TrainingArguments(**values | arguments),
         train_dataset=samples,
         eval_dataset=samples,
-        data_collator=partial(collate, pad_id=encoder.pad_id, image_id=encoder.image_id),
+        data_collator=packer(encoder) if packed else padder(encoder),
+        packed=packed,
         checkpoints=Checkpoints(folder, None, "eval_loss", log, {}),
         stop=stop.asked,
         callbacks=[EvalEvents(log), stop],
@@ -95,6 +99,47 @@ def test_splitting_the_effective_batch_changes_nothing(samples: Samples, tmp_pat
         curves[micro] = [step["loss"] for step in steps] + [step["grad_norm"] for step in steps]
     assert curves[4] == pytest.approx(curves[8], rel=1e-4)
     assert curves[1] == pytest.approx(curves[8], rel=1e-4)
+
+
+def test_packed_and_padded_training_follow_one_curve(samples: Samples, tmp_path: Path) -> None:
+    sizes = [samples[index].length for index in range(len(samples))]
+    assert len(set(sizes)) > 1
+    known = Samples(samples.splits, samples.places, samples.encoder, sizes)
+    curves, tokens = [], []
+    for micro, packed in ((8, False), (8, True), (2, True), (2, False)):
+        folder = tmp_path / f"{micro}-{packed}"
+        trainer(known, folder, micro=micro, packed=packed).train()
+        steps = events(folder, "step")
+        curves.append([step[name] for step in steps for name in ("loss", "grad_norm", "supervised_tokens")])
+        curves[-1] += [record["eval_loss"] for record in events(folder, "eval")]
+        tokens.append(steps[0]["tokens_per_s"] * steps[0]["step_s"])
+    for curve in curves[1:]:
+        assert curve == pytest.approx(curves[0], rel=1e-4)
+    assert tokens == pytest.approx([tokens[0]] * 4)
+
+
+def test_data_workers_that_look_ahead_change_no_figure(samples: Samples, tmp_path: Path) -> None:
+    curves = []
+    for workers in (0, 2):
+        folder = tmp_path / str(workers)
+        options = {"dataloader_num_workers": workers, "dataloader_persistent_workers": workers > 0}
+        ahead = look_ahead(4, workers)
+        trainer(samples, folder, micro=2, packed=True, dataloader_prefetch_factor=ahead, **options).train()
+        curves.append([step["loss"] for step in events(folder, "step")])
+    assert curves[0] == curves[1]
+
+
+def test_a_smaller_last_effective_batch_does_not_depend_on_how_it_is_split(samples: Samples, tmp_path: Path) -> None:
+    few = Samples(samples.splits, samples.places[:11], samples.encoder)
+    curves = []
+    for micro in (8, 2, 1):
+        folder = tmp_path / str(micro)
+        trainer(few, folder, micro=micro, packed=True).train()
+        steps = events(folder, "step")
+        assert len(steps) == 4
+        curves.append([step[name] for step in steps for name in ("loss", "grad_norm")])
+    assert curves[1] == pytest.approx(curves[0], rel=1e-4)
+    assert curves[2] == pytest.approx(curves[0], rel=1e-4)
 
 
 def test_the_first_loss_is_the_mean_over_the_effective_batchs_tokens(samples: Samples, tmp_path: Path) -> None:
@@ -169,6 +214,8 @@ def test_step_events_cover_all_steps_since_the_last_one(samples: Samples, tmp_pa
     for step in steps:
         assert 0 < step["data_s"] < step["step_s"]
         assert step["samples_per_s"] == pytest.approx(BATCH / step["step_s"])
+        assert 0 < step["supervised_tokens_per_s"] < step["tokens_per_s"]
+        assert step["mfu"] is None  # this machine's peak is not known
 
 
 def test_evals_come_as_planned_and_after_the_last_step(samples: Samples, tmp_path: Path) -> None:

@@ -47,6 +47,10 @@ class Architecture:
     """Width of the vision tower."""
     vision_intermediate: int = 3420
     """Width of the vision tower's MLP."""
+    vision_full_blocks: int = 4
+    """Blocks of the vision tower in which a patch sees its whole image; in the others it sees its window."""
+    vision_window: int = 64
+    """Patches in a full window."""
     patch_inputs: int = 1176
     """Numbers in one patch: 3 channels x 2 frames x 14 x 14 pixels."""
     merge: int = 4
@@ -219,6 +223,8 @@ def read_architecture(folder: Path) -> Architecture:
             vision_depth=int(vision.get("depth", 32)),
             vision_hidden=int(vision["hidden_size"]),
             vision_intermediate=int(vision.get("intermediate_size", 3420)),
+            vision_full_blocks=len(vision.get("fullatt_block_indexes", [7, 15, 23, 31])),
+            vision_window=(int(vision.get("window_size", 112)) // int(vision.get("patch_size", 14))) ** 2,
             patch_inputs=int(vision.get("in_channels", vision.get("in_chans", 3)))
             * int(vision.get("temporal_patch_size", 2))
             * int(vision.get("patch_size", 14)) ** 2,

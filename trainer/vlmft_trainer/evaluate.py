@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from vlmft_trainer import ranks
-from vlmft_trainer.data.collate import collate
+from vlmft_trainer.data.collate import padder
 from vlmft_trainer.data.encode import Encoded, Encoder
+from vlmft_trainer.data.packing import packer
 from vlmft_trainer.data.samples import Prompts, Samples
 from vlmft_trainer.data.tasks import TASKS, Scores
 from vlmft_trainer.loss import answer_loss, supervised_tokens
@@ -45,21 +45,25 @@ class EvalResult:
 
 
 def mean_loss(
-    model: Any, samples: Samples, *, batch_size: int, workers: int = 0, stop: Stop = never
+    model: Any, samples: Samples, *, batch_size: int, packed: bool = False, workers: int = 0, stop: Stop = never
 ) -> EvalResult | None:
     """Loss and token accuracy over all of `samples`; every rank takes its share and gets the whole result.
 
     Args:
         model: bare, or wrapped by PEFT or DeepSpeed.
         batch_size: samples that one rank holds at once. Does not change the result.
+        packed: lay them in one row without padding; the model must know how (`use_packed_attention`, or flash
+            attention). Does not change the result.
 
     Returns:
         None if it was stopped.
     """
+    encoder = samples.encoder
+    join = packer(encoder) if packed else padder(encoder)
     start = time.monotonic()
     nll = correct = tokens = 0.0
     with _evaluating(model):
-        for _, own, batch in _batches(samples, samples.encoder, batch_size, workers, "right"):
+        for _, own, batch in _batches(samples, join, batch_size, workers):
             if stop():
                 return None
             loss = answer_loss(model, batch)
@@ -85,10 +89,11 @@ def answer_questions(
         None if it was stopped.
     """
     encoder = samples.encoder
+    join = padder(encoder, "left")
     config = _greedy(encoder, max_new_tokens)
     mine: dict[int, str] = {}
     with _evaluating(model):
-        for indices, own, batch in _batches(Prompts(samples), encoder, batch_size, workers, "left"):
+        for indices, own, batch in _batches(Prompts(samples), join, batch_size, workers):
             if stop():
                 return None
             del batch["labels"]
@@ -96,8 +101,8 @@ def answer_questions(
             texts = encoder.tokenizer.batch_decode(
                 generated[:, batch["input_ids"].shape[1] :], skip_special_tokens=True
             )
-            if own:
-                mine.update(zip(indices, (text.strip() for text in texts), strict=True))
+            if own:  # a batch without images has one row more than questions
+                mine.update(zip(indices, (text.strip() for text in texts[: len(indices)]), strict=True))
     answers = {index: text for share in ranks.gather(mine) for index, text in share.items()}
     return [answers[index] for index in range(len(samples))]
 
@@ -147,21 +152,25 @@ def rounds(count: int, batch_size: int, rank: int, world: int) -> Iterator[tuple
 
 
 def _batches(
-    dataset: Dataset[Encoded], encoder: Encoder, batch_size: int, workers: int, side: Literal["left", "right"]
-) -> Iterator[tuple[list[int], bool, dict[str, torch.Tensor]]]:
+    dataset: Dataset[Encoded], join: Callable[[list[Encoded]], dict[str, Any]], batch_size: int, workers: int
+) -> Iterator[tuple[list[int], bool, dict[str, Any]]]:
     """This rank's batches, on its device, each with its indices and whether they count."""
     count: int = len(dataset)  # type: ignore[arg-type]
     plan = list(rounds(count, batch_size, ranks.rank(), ranks.world_size()))
     loader = DataLoader(
         dataset,
         batch_sampler=[indices for indices, _ in plan],
-        collate_fn=partial(collate, pad_id=encoder.pad_id, image_id=encoder.image_id, side=side),
+        collate_fn=join,
         num_workers=workers,
         generator=torch.Generator(),  # its own, so that an eval does not move the training's random numbers
     )
     device = ranks.device()
     for (indices, own), batch in zip(plan, loader, strict=True):
-        yield indices, own, {name: value.to(device) for name, value in batch.items()}
+        yield (
+            indices,
+            own,
+            {name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in batch.items()},
+        )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 from vlmft_trainer.data.encode import IGNORED
 
@@ -18,25 +18,26 @@ class AnswerLoss(NamedTuple):
     correct: torch.Tensor
 
 
-def answer_loss(model: Any, batch: Mapping[str, torch.Tensor]) -> AnswerLoss:
+def answer_loss(model: Any, batch: Mapping[str, Any]) -> AnswerLoss:
     """Sum of the loss over a batch's supervised tokens.
 
-    The vocabulary is large and answers are short: logits are computed only at positions that some row is supervised
-    at, which for long images saves gigabytes.
+    The vocabulary is large and answers are short: logits are computed only at supervised positions, which for long
+    images saves gigabytes.
 
     Args:
         model: Qwen2.5-VL, bare or wrapped by PEFT or DeepSpeed.
-        batch: as `collate` makes it.
+        batch: as `collate` or `pack` makes it.
     """
     targets = batch["labels"][:, 1:]
-    columns = (targets != IGNORED).any(dim=0).nonzero().squeeze(1)
+    supervised = targets != IGNORED
     inputs = {name: value for name, value in batch.items() if name != "labels"}
-    logits = model(**inputs, logits_to_keep=columns, use_cache=False).logits.float()
-    kept = targets[:, columns]
-    nll = cross_entropy(logits.flatten(0, 1), kept.flatten(), ignore_index=IGNORED, reduction="sum")
-    return AnswerLoss(nll, ((logits.argmax(-1) == kept) & (kept != IGNORED)).sum())
+    # A position's logits are about the token after it, so the last one's are never wanted.
+    keep = pad(supervised, (0, 1))
+    logits = model(**inputs, logits_to_keep=keep, use_cache=False).logits.float()
+    wanted = targets[supervised]
+    return AnswerLoss(cross_entropy(logits, wanted, reduction="sum"), (logits.argmax(-1) == wanted).sum())
 
 
-def supervised_tokens(batch: Mapping[str, torch.Tensor]) -> int:
+def supervised_tokens(batch: Mapping[str, Any]) -> int:
     """How many tokens of a batch carry loss."""
     return int((batch["labels"][:, 1:] != IGNORED).sum())

@@ -5,21 +5,15 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import Any
 
 import torch
 
 from vlmft_trainer import ranks
+from vlmft_trainer.data.encode import IGNORED
+from vlmft_trainer.flops import Work
 from vlmft_trainer.loss import supervised_tokens
-
-
-@dataclass(frozen=True)
-class BatchSize:
-    """An effective batch, or several: how many samples, tokens (without padding) and supervised tokens."""
-
-    samples: int
-    tokens: int
-    supervised: int
 
 
 @dataclass(frozen=True)
@@ -31,7 +25,8 @@ class StepFigures:
         seconds: their wall time, without evals and checkpoints.
         data_seconds: the part of it spent waiting for data, mean of the ranks.
         loss: token-weighted loss, mean of the steps; NaN if any micro-batch's on any rank was not finite.
-        size: the sum over the steps.
+        samples: how many were trained on.
+        work: their tokens (without padding) and image patches.
         memory_gib: highest memory of any rank: allocated on the GPU since the last event, or, on a CPU, resident
             since the start.
         replaced: samples replaced so far because their image could not be decoded.
@@ -41,7 +36,8 @@ class StepFigures:
     seconds: float
     data_seconds: float
     loss: float
-    size: BatchSize
+    samples: int
+    work: Work
     memory_gib: float
     replaced: int
 
@@ -57,7 +53,8 @@ class StepMeter:
         self._steps = 0
         self._seconds = 0.0
         self._data_seconds = 0.0
-        self._size = BatchSize(0, 0, 0)
+        self._samples = 0
+        self._work = Work()
         self._loss = torch.zeros((), dtype=torch.float64)
 
     def fetch(self) -> None:
@@ -68,22 +65,18 @@ class StepMeter:
         """The step's micro-batches are there."""
         self._data_seconds += time.monotonic() - self._start
 
-    def batch(self, micro_batches: Sequence[Mapping[str, torch.Tensor]]) -> BatchSize:
+    def batch(self, micro_batches: Sequence[Mapping[str, Any]]) -> Work:
         """Count a step's micro-batches; every rank calls it.
 
         Returns:
-            The effective batch: the sum over all ranks.
+            The effective batch's: the sum over all ranks.
         """
-        mine = (
-            sum(len(batch["labels"]) for batch in micro_batches),
-            sum(int(batch["attention_mask"].sum()) for batch in micro_batches),
-            sum(supervised_tokens(batch) for batch in micro_batches),
-        )
-        samples, tokens, supervised = (int(count) for count in ranks.total(mine))
-        self._size = BatchSize(
-            self._size.samples + samples, self._size.tokens + tokens, self._size.supervised + supervised
-        )
-        return BatchSize(samples, tokens, supervised)
+        mine = sum((work(batch) for batch in micro_batches), Work())
+        samples, *sums = ranks.total([sum(sample_count(batch) for batch in micro_batches), *astuple(mine)])
+        step = Work(*(int(value) for value in sums))
+        self._samples += int(samples)
+        self._work += step
+        return step
 
     def micro_batch(self, loss: torch.Tensor) -> None:
         """Add a micro-batch's share of the step's loss, not filtered: a NaN stays visible."""
@@ -108,12 +101,36 @@ class StepMeter:
             seconds=max(self._seconds, 1e-9),
             data_seconds=data / world,
             loss=loss / world / steps,
-            size=self._size,
+            samples=self._samples,
+            work=self._work,
             memory_gib=memory,
             replaced=int(gone),
         )
         self._clear()
         return figures
+
+
+def work(batch: Mapping[str, Any]) -> Work:
+    """What there is to compute for a batch, as `collate` or `pack` makes it."""
+    borders = batch.get("cu_seq_lens_q")
+    lengths = batch["attention_mask"].sum(1) if borders is None else borders.diff().long()
+    patches = batch["image_grid_thw"].prod(1)
+    return Work(
+        tokens=int(lengths.sum()),
+        token_squares=int((lengths**2).sum()),
+        supervised=supervised_tokens(batch),
+        patches=int(patches.sum()),
+        patch_squares=int((patches**2).sum()),
+    )
+
+
+def sample_count(batch: Mapping[str, Any]) -> int:
+    """How many samples of a batch carry loss."""
+    supervised = batch["labels"] != IGNORED
+    if "cu_seq_lens_q" not in batch:
+        return int(supervised.any(1).sum())
+    which = torch.bucketize(supervised[0].nonzero().squeeze(1), batch["cu_seq_lens_q"], right=True)
+    return len(set(which.tolist()))
 
 
 def _memory_gib() -> float:

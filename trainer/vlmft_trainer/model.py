@@ -7,8 +7,11 @@ from typing import Any, Literal
 
 import torch
 
+from vlmft_trainer.architecture import Architecture
+from vlmft_trainer.attention import use_packed_attention
 from vlmft_trainer.errors import ModelError
-from vlmft_trainer.preset.schema import Lora, Model
+from vlmft_trainer.plan.memory import needs_checkpointing
+from vlmft_trainer.preset.schema import Lora, Model, Preset
 
 MODEL_TYPE = "qwen2_5_vl"
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
@@ -41,8 +44,10 @@ def choose_kernels(model: Model) -> Kernels:
         precision = "fp32"
     else:
         precision = "bf16" if torch.cuda.get_device_capability() >= (8, 0) else "fp16"
-    attention: Attention = model.attention
+    attention: Attention = "sdpa" if model.attention == "auto" else model.attention
     notes = []
+    if model.attention == "auto" and not _no_flash_attention(precision):
+        attention = "flash_attention_2"
     if attention == "flash_attention_2" and (reason := _no_flash_attention(precision)):
         attention = "sdpa"
         notes.append(f"flash attention is not used ({reason}); SDPA attention is used instead")
@@ -106,6 +111,8 @@ def load_base(base: str, kernels: Kernels) -> Any:
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"base model {base}: {_first_line(error)}") from error
+    if kernels.attention == "sdpa":
+        use_packed_attention(model)
     model.requires_grad_(False)
     return model
 
@@ -182,29 +189,51 @@ def count_parameters(model: Any) -> tuple[int, int]:
     return sum(size for size, trains in sizes if trains), sum(size for size, _ in sizes)
 
 
-def assert_positions(model: Any, batch: dict[str, torch.Tensor]) -> None:
-    """Check that a batch with images gets three-dimensional positions.
+def recomputes(preset: Preset, architecture: Architecture | None, trainable: int) -> bool:
+    """Whether activations are recomputed in the backward pass on this machine.
+
+    For `auto` that is so where the plan's estimate does not fit this GPU, and where the model's sizes are not known. A
+    CPU has memory enough for what it can train.
+    """
+    wanted = preset.training.gradient_checkpointing
+    if wanted != "auto":
+        return wanted
+    if not torch.cuda.is_available():
+        return False
+    memory = torch.cuda.get_device_properties().total_memory
+    return architecture is None or needs_checkpointing(preset, architecture, trainable, memory)
+
+
+def assert_positions(model: Any, batch: dict[str, Any]) -> None:
+    """Check that a batch with images gets three-dimensional positions, and that a packed one brings the right ones.
 
     Without `mm_token_type_ids` the model falls back to one-dimensional ones, silently, and learns nothing about where
     things are in an image.
 
     Args:
-        batch: as `collate` makes it.
+        batch: of one sample, as `collate` or `pack` makes it.
 
     Raises:
-        RuntimeError: the three rows (time, row, column) are not distinct.
+        RuntimeError: the three rows (time, row, column) are not distinct, or not the model's own.
     """
-    positions = model.get_base_model().model.compute_3d_position_ids(
-        input_ids=batch["input_ids"],
+    base = model.get_base_model()
+    ids = batch["input_ids"]
+    packed = batch.get("position_ids")
+    kinds = batch.get("mm_token_type_ids") if packed is None else (ids == base.config.image_token_id).int()
+    own = base.model.compute_3d_position_ids(
+        input_ids=ids,
         image_grid_thw=batch.get("image_grid_thw"),
         video_grid_thw=None,
         inputs_embeds=None,
-        attention_mask=batch["attention_mask"],
+        attention_mask=batch.get("attention_mask"),
         past_key_values=None,
-        mm_token_type_ids=batch.get("mm_token_type_ids"),
+        mm_token_type_ids=kinds,
     )
-    if positions is None or any(torch.equal(positions[one], positions[two]) for one, two in ((0, 1), (0, 2), (1, 2))):
+    base.model.rope_deltas = None  # the check leaves no trace
+    if own is None or any(torch.equal(own[one], own[two]) for one, two in ((0, 1), (0, 2), (1, 2))):
         raise RuntimeError("the model lost the positions of image tokens (M-RoPE): not training on that")
+    if packed is not None and not torch.equal(packed[1:], own):
+        raise RuntimeError("the positions of a packed row are not the model's own (M-RoPE): not training on that")
 
 
 def _first_line(error: Exception) -> str:

@@ -11,19 +11,22 @@ import torch
 
 from vlmft_trainer import ranks
 from vlmft_trainer.adapter import model_card, rewrite_card, take_best, write_adapter
-from vlmft_trainer.architecture import resolve_base
+from vlmft_trainer.architecture import find_architecture, resolve_base
 from vlmft_trainer.callbacks.base_answers import BaseAnswers
 from vlmft_trainer.callbacks.eval_events import EvalEvents
+from vlmft_trainer.callbacks.health import HealthEvents
 from vlmft_trainer.callbacks.heartbeat import Heartbeat
 from vlmft_trainer.callbacks.step_events import StepEvents
 from vlmft_trainer.callbacks.stop_request import StopRequest, StopRequested
 from vlmft_trainer.checkpoint_files import Checkpoint, checkpoint_path, remove_unusable
 from vlmft_trainer.checkpoints import Checkpoints
-from vlmft_trainer.data.collate import collate
+from vlmft_trainer.data.collate import padder
+from vlmft_trainer.data.packing import packer
 from vlmft_trainer.data.samples import RunData, prepare
 from vlmft_trainer.errors import VlmftError
 from vlmft_trainer.evaluate import answer_tasks
-from vlmft_trainer.events import EVAL, FINISHED, PLAN, STOPPED
+from vlmft_trainer.events import EARLY_STOPPED, EVAL, FINISHED, PLAN, STOPPED
+from vlmft_trainer.mfu import find_mfu
 from vlmft_trainer.model import (
     add_adapter,
     assert_positions,
@@ -32,6 +35,7 @@ from vlmft_trainer.model import (
     load_base,
     load_encoder,
     prepare_training,
+    recomputes,
 )
 from vlmft_trainer.options import Job
 from vlmft_trainer.plan import optimizer_steps, warmup_steps
@@ -72,16 +76,18 @@ def train(job: Job, log: RunLog, start: Checkpoint | None) -> Ending:
         raise VlmftError("hardware.device is cuda, and this machine has no GPU", "set it to cpu to train without one")
     stop = StopRequest(job.output_dir)
     heartbeat = Heartbeat(log)
+    health = HealthEvents(log, job.output_dir, job.preset.monitor)
     with process_group(), heartbeat, stop:
         for note in job.notes:
             log.note(note)
         try:
             trainer, base_answers = build(job, log, stop, heartbeat, start)
+            trainer.add_callback(health)  # the last: it judges what the others write
             resumed = str(checkpoint_path(job.output_dir, start.step)) if start else None
             trainer.train(resume_from_checkpoint=resumed)
         except StopRequested:
             return Ending(STOPPED, "stopped on request before the first step")
-        return finish(job, log, stop, trainer, base_answers)
+        return finish(job, log, stop, health, trainer, base_answers)
 
 
 def build(
@@ -111,17 +117,17 @@ def build(
     args = training_args(preset, kernels, job.output_dir, plan["warmup_steps"])
     log.note(f"loading the base model {preset.model.base}")
     model = ranks.together(lambda: add_adapter(load_base(base, kernels), preset.lora, preset.training.seed))
-    prepare_training(
-        model,
-        gradient_checkpointing=preset.training.gradient_checkpointing,
-        train_vision=preset.lora.vision_tower,
-    )
-    collator = partial(collate, pad_id=encoder.pad_id, image_id=encoder.image_id)
+    trainable, total = count_parameters(model)
+    architecture = find_architecture(preset.model.base)
+    checkpointing = recomputes(preset, architecture, trainable)
+    if preset.training.gradient_checkpointing == "auto":
+        log.note(f"activations are {'recomputed: memory is short' if checkpointing else 'kept: memory suffices'}")
+    prepare_training(model, gradient_checkpointing=checkpointing, train_vision=preset.lora.vision_tower)
+    collator = packer(encoder) if preset.training.packing else padder(encoder)
     assert_positions(model, collator([data.train[0]]))
     stop.check()
 
     settings = preset.checkpoints
-    trainable, total = count_parameters(model)
     trainer = WeightedTrainer(
         model=model,
         args=args,
@@ -137,12 +143,13 @@ def build(
             expected_bytes=CHECKPOINT_BYTES * trainable,
         ),
         stop=stop.asked,
+        packed=preset.training.packing,
         callbacks=[EvalEvents(log), heartbeat, stop],
     )
     base_answers = BaseAnswers(trainer, preset, stop, log)
     if start:
         base_answers.scores = base_scores(job.output_dir)
-    trainer.add_callback(StepEvents(trainer, log))
+    trainer.add_callback(StepEvents(trainer, log, find_mfu(architecture, preset.lora, kernels.precision)))
     trainer.add_callback(base_answers)
     log.write(PLAN, **plan, trainable_params=trainable, total_params=total)
     log.say(f"plan: {json.dumps(plan | {'trainable_params': trainable, 'total_params': total})}")
@@ -201,7 +208,9 @@ def eval_fields(chosen: Checkpoint | None, step: int, epoch: float) -> dict[str,
     }
 
 
-def finish(job: Job, log: RunLog, stop: StopRequest, trainer: WeightedTrainer, before: BaseAnswers) -> Ending:
+def finish(
+    job: Job, log: RunLog, stop: StopRequest, health: HealthEvents, trainer: WeightedTrainer, before: BaseAnswers
+) -> Ending:
     """Write the best adapter and measure it."""
     preset, model, step = job.preset, trainer.model, trainer.state.global_step
     chosen = take_best(model, trainer.checkpoints, preset.checkpoints.load_best_model_at_end)
@@ -221,4 +230,6 @@ def finish(job: Job, log: RunLog, stop: StopRequest, trainer: WeightedTrainer, b
     found = (best.step, best.eval_loss) if best else (None, None)
     if stop.agreed:
         return Ending(STOPPED, f"stopped on request at step {step}", *found)
+    if health.stopped:
+        return Ending(EARLY_STOPPED, f"stopped at step {step} by {health.reason}", *found)
     return Ending(FINISHED, "", *found)

@@ -55,6 +55,7 @@ def training_args(preset: Preset, kernels: Kernels, output_dir: Path, warmup_ste
         metric_for_best_model=evaluation.metric_for_best_model.removeprefix("eval_"),
         greater_is_better=evaluation.metric_for_best_model != "eval_loss",
         dataloader_num_workers=preset.data.workers,
+        dataloader_prefetch_factor=look_ahead(preset.accumulation, preset.data.workers),
         dataloader_persistent_workers=preset.data.workers > 0,
         dataloader_pin_memory=preset.data.pin_memory and on_gpu,
         remove_unused_columns=False,
@@ -63,3 +64,9 @@ def training_args(preset: Preset, kernels: Kernels, output_dir: Path, warmup_ste
         log_level="error",
         log_level_replica="error",
     )
+
+
+def look_ahead(accumulation: int, workers: int) -> int | None:
+    """Micro-batches that each data worker prepares ahead: together a whole step's and one more each, because a step
+    begins with all of its micro-batches at hand. None without workers, which is what the library wants."""
+    return -(-accumulation // workers) + 1 if workers else None

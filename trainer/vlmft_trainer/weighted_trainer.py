@@ -12,11 +12,12 @@ from transformers import Trainer
 
 from vlmft_trainer import ranks
 from vlmft_trainer.checkpoints import Checkpoints, save_adapter
+from vlmft_trainer.data.order import MicroBatches, MicroBatchLoader, WithMuted
 from vlmft_trainer.evaluate import EvalResult, Stop, mean_loss
 from vlmft_trainer.loss import answer_loss
 from vlmft_trainer.meter import StepMeter
 
-Batch = dict[str, torch.Tensor]
+Batch = dict[str, Any]
 
 
 class WeightedTrainer(Trainer):  # type: ignore[misc]
@@ -28,19 +29,44 @@ class WeightedTrainer(Trainer):  # type: ignore[misc]
     Args:
         checkpoints: where and how checkpoints are completed and rotated.
         stop: whether the run was asked to stop, the same on all ranks.
+        packed: whether `data_collator` makes rows without padding.
         kwargs: as for `transformers.Trainer`.
     """
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, checkpoints: Checkpoints, stop: Stop, **kwargs: Any) -> None:
+    def __init__(self, *, checkpoints: Checkpoints, stop: Stop, packed: bool = False, **kwargs: Any) -> None:
         self.control: Any
         super().__init__(**kwargs)
+        self.packed = packed
         self.checkpoints = checkpoints
         self.stop = stop
         self.meter = StepMeter()
         self.last_eval: tuple[int, EvalResult] | None = None
         """Step and result of the newest eval."""
+
+    def get_train_dataloader(self) -> MicroBatchLoader:
+        """This rank's micro-batches. They are this project's own, so the library's sharding is not asked."""
+        args, samples, world = self.args, self.train_dataset, ranks.world_size()
+        order = MicroBatches(
+            samples.lengths or [1] * len(samples),
+            effective_batch=args.per_device_train_batch_size * args.gradient_accumulation_steps * world,
+            micro_batch=args.per_device_train_batch_size,
+            packed=self.packed,
+            seed=args.data_seed,
+            rank=ranks.rank(),
+            world=world,
+        )
+        return MicroBatchLoader(
+            WithMuted(samples),
+            batch_sampler=order,
+            collate_fn=self.data_collator,
+            num_workers=args.dataloader_num_workers,
+            persistent_workers=args.dataloader_persistent_workers,
+            prefetch_factor=args.dataloader_prefetch_factor,
+            pin_memory=args.dataloader_pin_memory,
+            generator=torch.Generator(),  # its own, so that loading does not move the training's random numbers
+        )
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
@@ -79,6 +105,7 @@ class WeightedTrainer(Trainer):  # type: ignore[misc]
             self.model_wrapped,
             self.eval_dataset,
             batch_size=self.args.per_device_eval_batch_size,
+            packed=self.packed,
             workers=self.args.dataloader_num_workers,
             stop=self.stop,
         )

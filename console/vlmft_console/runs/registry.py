@@ -77,8 +77,8 @@ def find(name: str) -> RunFolder:
 def read_run(folder: RunFolder) -> tuple[RunState, Status]:
     """The run's events so far, reduced, and the state it is in."""
     run = RunState()
-    for record in RunTail(folder.logs).read():
-        run.apply(record)
+    for records in RunTail(folder.logs).batches():
+        run.apply_all(records)
     return run, status_of(folder, run)
 
 

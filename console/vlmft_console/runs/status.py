@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from vlmft_console.errors import EXIT_FAILED
-from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder, read_json
 from vlmft_console.runs.locks import held
 from vlmft_console.runs.processes import boot_id
@@ -45,7 +46,22 @@ class Status:
         return self.state in LIVE
 
 
-def status_of(folder: RunFolder, run: RunState) -> Status:
+class Pulse(Protocol):
+    """What of a run's events tells whether it lives: a `RunState`, or a picture of one for another thread."""
+
+    @property
+    def step(self) -> int: ...
+    @property
+    def last_step(self) -> Mapping[str, Any] | None: ...
+    @property
+    def last_seen(self) -> float | None: ...
+    @property
+    def heartbeat(self) -> Mapping[str, Any] | None: ...
+    @property
+    def steps_per_second(self) -> float | None: ...
+
+
+def status_of(folder: RunFolder, run: Pulse) -> Status:
     """The state of the run.
 
     Args:
@@ -89,11 +105,11 @@ def _without_supervisor(folder: RunFolder) -> Status:
     return Status(CRASHED, "its supervisor is gone and nothing of it is alive")
 
 
-def _silent(run: RunState) -> bool:
+def _silent(run: Pulse) -> bool:
     return run.last_seen is not None and time.time() - run.last_seen > SILENT_SECONDS
 
 
-def _in_this_step(run: RunState) -> float:
+def _in_this_step(run: Pulse) -> float:
     """Seconds that the current step has taken so far; 0 between steps, where an eval or a save may take long.
 
     Both times are the log's own: no clock of ours is needed.
@@ -101,4 +117,5 @@ def _in_this_step(run: RunState) -> float:
     beat = run.heartbeat
     if run.last_step is None or beat is None or beat.get("phase") != "step" or beat["step"] != run.step:
         return 0.0
-    return max(0.0, float(beat["t"]) - float(run.last_step["t"]))
+    began, now = run.last_step["t"], beat["t"]
+    return max(0.0, now - began) if now is not None and began is not None else 0.0

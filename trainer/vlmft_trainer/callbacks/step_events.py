@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from transformers import TrainerCallback
 
 from vlmft_trainer.events import STEP
+from vlmft_trainer.flops import Work
 from vlmft_trainer.run_log import RunLog
 from vlmft_trainer.weighted_trainer import WeightedTrainer
 
@@ -15,12 +17,20 @@ class StepEvents(TrainerCallback):  # type: ignore[misc]
     """Writes a `step` event whenever the trainer logs a loss. Every rank runs it; rank 0 writes.
 
     `loss` is the unfiltered one: null, and named in `nonfinite`, when any rank saw a NaN. `lr` is the learning rate
-    that the step used.
+    that the step used. `mfu` is the share of the GPUs' peak that `vlmft_trainer.flops` accounts for, 0 to 1.
+
+    Args:
+        trainer: whose steps.
+        log: where they go.
+        mfu: the share, given work and seconds; without it the field is null.
     """
 
-    def __init__(self, trainer: WeightedTrainer, log: RunLog) -> None:
+    def __init__(
+        self, trainer: WeightedTrainer, log: RunLog, mfu: Callable[[Work, float], float] | None = None
+    ) -> None:
         self._trainer = trainer
         self._log = log
+        self._mfu = mfu
         self._replaced = 0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -39,9 +49,11 @@ class StepEvents(TrainerCallback):  # type: ignore[misc]
             grad_norm=logs.get("grad_norm"),
             step_s=figures.seconds / figures.steps,
             data_s=figures.data_seconds / figures.steps,
-            samples_per_s=figures.size.samples / figures.seconds,
-            tokens_per_s=figures.size.tokens / figures.seconds,
-            supervised_tokens=figures.size.supervised,
+            samples_per_s=figures.samples / figures.seconds,
+            tokens_per_s=figures.work.tokens / figures.seconds,
+            supervised_tokens=figures.work.supervised,
+            supervised_tokens_per_s=figures.work.supervised / figures.seconds,
+            mfu=self._mfu(figures.work, figures.seconds) if self._mfu else None,
             skipped_steps=getattr(self._trainer.model_wrapped, "skipped_steps", 0),
             mem_gib=figures.memory_gib,
         )

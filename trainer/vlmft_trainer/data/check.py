@@ -25,27 +25,24 @@ class Bad:
     where: str
 
 
-def fault(split: Split, row: int, encoder: Encoder, max_length: int) -> Bad | None:
-    """What is wrong with a sample; None if it can be used.
+def examine(split: Split, row: int, encoder: Encoder, max_length: int) -> int | Bad:
+    """The length of a sample in tokens, or what is wrong with it.
 
     Args:
         max_length: longest usable sample in tokens, image tokens included.
     """
     question, content = split.read(row)
-    reason = None
     if not question.target:
-        reason = NO_ANSWER
-    elif content is None:
-        reason = NO_IMAGE
-    elif (size := image_size(content)) is None:
-        reason = BROKEN_IMAGE
-    else:
-        try:
-            if encoder.length(question.prompt, question.target, *size) > max_length:
-                reason = TOO_LONG
-        except ValueError:
-            reason = NARROW_IMAGE
-    return Bad(reason, split.where(row)) if reason else None
+        return Bad(NO_ANSWER, split.where(row))
+    if content is None:
+        return Bad(NO_IMAGE, split.where(row))
+    if (size := image_size(content)) is None:
+        return Bad(BROKEN_IMAGE, split.where(row))
+    try:
+        length = encoder.length(question.prompt, question.target, *size)
+    except ValueError:
+        return Bad(NARROW_IMAGE, split.where(row))
+    return Bad(TOO_LONG, split.where(row)) if length > max_length else length
 
 
 def image_size(content: bytes) -> tuple[int, int] | None:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal
 
 import torch
 
-from vlmft_trainer.data.encode import IGNORED, Encoded
+from vlmft_trainer.data.encode import IGNORED, Encoded, Encoder
+
+PATCH_NUMBERS = 3 * 2 * 14 * 14
+"""Numbers in one patch: channels x frames x rows x columns of pixels."""
+
+
+def padder(encoder: Encoder, side: Literal["left", "right"] = "right") -> Callable[[Sequence[Encoded]], dict[str, Any]]:
+    """`collate` for one base model."""
+    merge = encoder.image_processor.merge_size
+    return partial(collate, pad_id=encoder.pad_id, image_id=encoder.image_id, merge=merge, side=side)
 
 
 def collate(
-    samples: Sequence[Encoded], *, pad_id: int, image_id: int, side: Literal["left", "right"] = "right"
+    samples: Sequence[Encoded], *, pad_id: int, image_id: int, merge: int = 2, side: Literal["left", "right"] = "right"
 ) -> dict[str, torch.Tensor]:
     """Pad to the longest sample.
 
@@ -22,12 +32,15 @@ def collate(
         samples: at least one.
         pad_id: token id written into the padding.
         image_id: token id of an image placeholder.
+        merge: patches merged along a side of an image token.
         side: right for training, left for generation.
 
     Returns:
-        `input_ids`, `attention_mask`, `labels`, `mm_token_type_ids`: int64 `[batch, longest]`; and, when any sample
-        has an image, `pixel_values` (float32 `[patches, features]`) and `image_grid_thw` (int64 `[images, 3]`).
+        `input_ids`, `attention_mask`, `labels`, `mm_token_type_ids`: int64 `[batch, longest]`; `pixel_values` (float32
+        `[patches, features]`) and `image_grid_thw` (int64 `[images, 3]`). There is always an image, in a row of its
+        own at the end if need be (see `with_an_image`).
     """
+    samples = with_an_image(samples, image_id, merge)
     longest = max(sample.length for sample in samples)
     input_ids = torch.full((len(samples), longest), pad_id)
     labels = torch.full_like(input_ids, IGNORED)
@@ -38,15 +51,31 @@ def collate(
         input_ids[row, place] = torch.tensor(sample.input_ids)
         labels[row, place] = torch.tensor(sample.labels)
         attention_mask[row, place] = 1
-    batch = {
+    return {
         "input_ids": input_ids,
         "attention_mask": attention_mask,
         "labels": labels,
         "mm_token_type_ids": (input_ids == image_id).long() * attention_mask,
+        **images(samples),
     }
-    pixels = [sample.pixel_values for sample in samples if sample.pixel_values is not None]
-    grids = [sample.image_grid_thw for sample in samples if sample.image_grid_thw is not None]
-    if pixels:
-        batch["pixel_values"] = torch.cat(pixels)
-        batch["image_grid_thw"] = torch.cat(grids)
-    return batch
+
+
+def images(samples: Sequence[Encoded]) -> dict[str, torch.Tensor]:
+    """The samples' images in their order, as `pixel_values` and `image_grid_thw`."""
+    with_image = [sample for sample in samples if sample.pixel_values is not None]
+    return {
+        "pixel_values": torch.cat([sample.pixel_values for sample in with_image]),  # type: ignore[misc]
+        "image_grid_thw": torch.cat([sample.image_grid_thw for sample in with_image]),  # type: ignore[misc]
+    }
+
+
+def with_an_image(samples: Sequence[Encoded], image_id: int, merge: int) -> Sequence[Encoded]:
+    """The samples and, if none has an image, one more that is nothing but the smallest possible image.
+
+    A rank whose batch has no image would leave out the vision tower, and under ZeRO-3, or with an adapted tower, the
+    others would wait there for its share for ever. The additional sample carries no loss and sees nobody.
+    """
+    if any(sample.pixel_values is not None for sample in samples):
+        return samples
+    blank = torch.zeros(merge * merge, PATCH_NUMBERS)
+    return [*samples, Encoded([image_id], [IGNORED], blank, torch.tensor([[1, merge, merge]]))]

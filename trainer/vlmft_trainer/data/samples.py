@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import Dataset
 
 from vlmft_trainer import ranks
-from vlmft_trainer.data.check import Bad, fault, report
+from vlmft_trainer.data.check import Bad, examine, report
 from vlmft_trainer.data.encode import Encoded, Encoder
 from vlmft_trainer.data.sources import Split, open_split
 from vlmft_trainer.data.tasks import Question
@@ -29,12 +29,21 @@ class Samples(Dataset[Encoded]):
 
     An image that turns out broken only when it is decoded does not end the run: the next sample takes its place and
     `replaced` (int64, one element, shared between processes) counts it.
+
+    Args:
+        splits: where the samples come from.
+        places: which of their rows.
+        encoder: the base model's.
+        lengths: tokens of each sample; None where not known, and then all count as equally long.
     """
 
-    def __init__(self, splits: Sequence[Split], places: Sequence[Place], encoder: Encoder) -> None:
+    def __init__(
+        self, splits: Sequence[Split], places: Sequence[Place], encoder: Encoder, lengths: Sequence[int] | None = None
+    ) -> None:
         self.splits = list(splits)
         self.places = list(places)
         self.encoder = encoder
+        self.lengths = None if lengths is None else list(lengths)
         self.replaced = torch.zeros(1, dtype=torch.int64)
         self.replaced.share_memory_()  # type: ignore[no-untyped-call]
 
@@ -114,7 +123,8 @@ def prepare(data: Data, encoder: Encoder) -> RunData:
         )
         places = [(number, row) for number, split in enumerate(splits) for row in range(len(split))]
         picked = [places[index] for index in evenly(len(places), limit)]
-        bad = _find_bad(splits, picked, encoder, data.max_length)
+        found = _examine(splits, picked, encoder, data.max_length)
+        bad = {place: one for place, one in found.items() if isinstance(one, Bad)}
         if bad:
             notes.append(report(kind, bad.values(), len(picked)))
         if len(bad) == len(picked):
@@ -124,16 +134,19 @@ def prepare(data: Data, encoder: Encoder) -> RunData:
             raise DataError(
                 notes[-1], f"{share:.1%} is over data.max_bad {data.max_bad:.1%}: mend the data or raise the limit"
             )
-        return Samples(splits, [place for place in picked if place not in bad], encoder)
+        lengths = {place: one for place, one in found.items() if isinstance(one, int)}
+        return Samples(splits, list(lengths), encoder, list(lengths.values()))
 
     return RunData(part("training", data.max_train), part("eval", data.max_eval), notes)
 
 
-def _find_bad(splits: Sequence[Split], picked: Sequence[Place], encoder: Encoder, max_length: int) -> dict[Place, Bad]:
-    """The unusable ones of `picked`, in its order; each rank looks at its share."""
-    mine = {}
-    for split, row in picked[ranks.rank() :: ranks.world_size()]:
-        if bad := fault(splits[split], row, encoder, max_length):
-            mine[split, row] = bad
-    found = {place: bad for share in ranks.gather(mine) for place, bad in share.items()}
-    return {place: found[place] for place in picked if place in found}
+def _examine(
+    splits: Sequence[Split], picked: Sequence[Place], encoder: Encoder, max_length: int
+) -> dict[Place, int | Bad]:
+    """The length of each of `picked`, or what is wrong with it, in their order; each rank looks at its share."""
+    mine = {
+        (split, row): examine(splits[split], row, encoder, max_length)
+        for split, row in picked[ranks.rank() :: ranks.world_size()]
+    }
+    found = {place: one for share in ranks.gather(mine) for place, one in share.items()}
+    return {place: found[place] for place in picked}

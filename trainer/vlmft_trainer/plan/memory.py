@@ -13,6 +13,9 @@ PIXELS_PER_TOKEN = 784
 FIXED_BYTES = 2 << 30
 """CUDA's context, communication buffers and fragmentation."""
 
+MARGIN = 0.85
+"""Share of a GPU's memory that an estimate may fill before activations are recomputed."""
+
 
 def weight_bytes(preset: Preset) -> int:
     """Bytes for each weight: 2 for bf16 and fp16, 4 for fp32; `auto` is fp32 on a CPU."""
@@ -20,8 +23,21 @@ def weight_bytes(preset: Preset) -> int:
     return 4 if precision == "fp32" or (precision == "auto" and preset.hardware.device == "cpu") else 2
 
 
-def gpu_bytes(preset: Preset, base: Architecture, trainable: int) -> int:
+def needs_checkpointing(preset: Preset, base: Architecture, trainable: int, memory: int) -> bool:
+    """Whether a GPU with `memory` bytes has to recompute activations, by the preset's word or, for `auto`, by the
+    estimate with its margin."""
+    wanted = preset.training.gradient_checkpointing
+    if wanted != "auto":
+        return wanted
+    return gpu_bytes(preset, base, trainable, checkpointing=False) > MARGIN * memory
+
+
+def gpu_bytes(preset: Preset, base: Architecture, trainable: int, *, checkpointing: bool | None = None) -> int:
     """Peak memory of one GPU in bytes, give or take a quarter.
+
+    Args:
+        checkpointing: whether activations are recomputed; None does as the preset says, and for `auto` recomputes:
+            the least memory that the preset can be trained with.
 
     The sum of, with b bytes a weight, t tokens in a micro-batch (largest image allowed plus 128 of text each), h and
     i the widths of the language model and its MLP:
@@ -29,8 +45,9 @@ def gpu_bytes(preset: Preset, base: Architecture, trainable: int) -> int:
     - weights: b x parameters, shared by the GPUs under ZeRO-3;
     - adapter: b a parameter for the weight and b + 12 for gradient, fp32 copy and AdamW's two moments, the latter
       shared by the GPUs under ZeRO-2 and 3;
-    - activations of one layer: b x t x (8 h + 2 kv + 4 i), for every layer, or with gradient checkpointing for one
-      layer plus b x t x h for the input of each;
+    - activations of one layer: t x (b x (2 kv + 3 i) + h x (33 + 4 b)), for every layer, or with gradient
+      checkpointing for one layer plus b x t x h for the input of each (measured as what autograd keeps, in bf16 and
+      fp32, with an adapter on three layers: its input is kept in fp32);
     - the vision tower: one block's activations for the patches of the micro-batch, or all when it is adapted;
     - eager attention: two score matrices and an fp32 softmax for every head;
     - logits of the labelled tokens: in b, in fp32, and their gradient;
@@ -41,12 +58,13 @@ def gpu_bytes(preset: Preset, base: Architecture, trainable: int) -> int:
     image_tokens = preset.data.max_pixels // PIXELS_PER_TOKEN
     sample_tokens = min(preset.data.max_length, image_tokens + TEXT_TOKENS)
     tokens = micro * sample_tokens
-    checkpointing = preset.training.gradient_checkpointing
+    if checkpointing is None:
+        checkpointing = preset.training.gradient_checkpointing is not False
 
     weights = b * base.total_parameters // (gpus if stage == 3 else 1)
     adapter = b * trainable + (b + 12) * trainable // (gpus if stage >= 2 else 1)
 
-    layer = b * tokens * (8 * base.hidden + 2 * base.kv_width + 4 * base.intermediate)
+    layer = tokens * (b * (2 * base.kv_width + 3 * base.intermediate) + base.hidden * (33 + 4 * b))
     if preset.model.attention == "eager":
         layer += micro * base.heads * sample_tokens**2 * (2 * b + 4)
     inputs = b * tokens * base.hidden

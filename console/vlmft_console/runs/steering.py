@@ -1,0 +1,90 @@
+"""Stop, resume and delete a run: what the command line and the app both do."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from vlmft_console.errors import RunBusyError, RunFolderError
+from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.ladder import StopRequest
+from vlmft_console.runs.launch import training_command
+from vlmft_console.runs.preflight import check_machine, free_port
+from vlmft_console.runs.registry import read_run
+from vlmft_console.runs.start import start_supervisor
+from vlmft_console.runs.status import UNSUPERVISED
+from vlmft_trainer.architecture import check_base
+from vlmft_trainer.checkpoint_files import newest_intact
+from vlmft_trainer.events import EARLY_STOPPED, FINISHED
+from vlmft_trainer.preset import load_preset
+
+
+def stop_run(folder: RunFolder, request: StopRequest) -> None:
+    """Ask a live run to stop. It goes on for as long as its checkpoint takes.
+
+    Raises:
+        RunFolderError: the run is not live; or it is asked, but has no supervisor that could make its ranks obey.
+    """
+    state = read_run(folder)[1]
+    if not state.live:
+        raise RunFolderError(f"{folder.name} is not running: it is {state.state}")
+    folder.request_stop(request)
+    if state.state == UNSUPERVISED:
+        raise RunFolderError(
+            f"{folder.name} has no supervisor that could end its ranks",
+            "they were asked to save a checkpoint and end by themselves; "
+            f"`vlmft resume {folder.name}` gives it a supervisor again",
+        )
+
+
+def resume_run(folder: RunFolder) -> tuple[str, str]:
+    """Go on from the newest complete checkpoint, or give an unsupervised run a supervisor again.
+
+    Returns:
+        What was done, in one line, and a warning that the run may not outlive the logout, or an empty string.
+
+    Raises:
+        VlmftError: the run is live, has finished, has no complete checkpoint, or this machine lacks what it needs.
+    """
+    state = read_run(folder)[1]
+    if state.state == UNSUPERVISED:
+        warning = start_supervisor(folder, adopt=True)
+        return f"{folder.name} has a supervisor again", warning
+    if state.live:
+        raise RunBusyError(f"{folder.name} is {state.state}: {folder.owner()}")
+    if state.state in (FINISHED, EARLY_STOPPED):
+        raise RunFolderError(f"{folder.name} has {state.state.replace('_', ' ')}: nothing is left to do")
+    newest = newest_intact(folder.path)
+    if newest is None:
+        raise RunFolderError(f"{folder.name} has no complete checkpoint", "start it anew: vlmft run")
+    preset = load_preset(folder.preset_file).preset
+    check_base(preset.model.base)
+    check_machine(preset)
+    folder.change_command(training_command(preset, folder, free_port(), resume=True))
+    warning = start_supervisor(folder)
+    return f"{folder.name} goes on from step {newest.step:,}", warning
+
+
+def check_deletable(folder: RunFolder) -> None:
+    """Raises:
+    RunFolderError: the run is live, or its folder is a symbolic link.
+    """
+    state = read_run(folder)[1]
+    if state.live:
+        raise RunFolderError(f"{folder.name} is {state.state}", "stop it first: vlmft stop " + folder.name)
+    if folder.path.is_symlink():
+        raise RunFolderError(f"{folder.path} is a symbolic link")
+
+
+def delete_run(folder: RunFolder) -> Path:
+    """Delete the run folder with its checkpoints and its adapter, and return where it was.
+
+    Raises:
+        RunFolderError: as `check_deletable`, or something in it cannot be deleted.
+    """
+    check_deletable(folder)
+    try:
+        shutil.rmtree(folder.path)
+    except OSError as error:
+        raise RunFolderError(f"{folder.path} cannot be deleted: {error.strerror}") from None
+    return folder.path

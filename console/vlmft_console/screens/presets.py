@@ -1,0 +1,156 @@
+"""Presets: what each promises, why each value is what it is, and how they compare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Static
+
+from vlmft_console.messages import PresetsRead
+from vlmft_console.widgets.key_bar import KeyBar
+from vlmft_console.widgets.preset_compare import PresetCompare
+from vlmft_console.widgets.preset_detail import PresetDetail
+from vlmft_console.widgets.preset_list import PresetList
+from vlmft_console.widgets.row_list import RowList
+from vlmft_trainer.errors import VlmftError
+
+if TYPE_CHECKING:
+    from vlmft_console.app import VlmftConsole
+    from vlmft_console.preset_table import Listed
+
+
+class PresetsScreen(Screen[None]):
+    """Lists presets beside the one under the cursor; launches, edits and copies it."""
+
+    AUTO_FOCUS = "PresetList"
+    CSS_PATH = "presets.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,l,right", "launch", "launch", key_display="enter", tooltip="Start a run with this preset"),
+        Binding("e", "edit", "edit", tooltip="Change values of this preset"),
+        Binding("n", "copy", "copy", tooltip="Make a preset of your own that builds on this one"),
+        Binding("t", "table", "table", tooltip="Compare all presets with the one under the cursor, and back"),
+        Binding("escape,h,left", "back", "back", key_display="esc", tooltip="Back to the runs"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._presets: dict[str, Listed] = {}
+
+    def compose(self) -> ComposeResult:
+        yield Static("vlmft  presets", id="title", markup=False)
+        with Container(id="both"):
+            yield PresetList()
+            yield PresetDetail()
+        yield PresetCompare()
+        yield KeyBar()
+
+    def on_screen_resume(self) -> None:
+        self._read()  # a preset may have been changed meanwhile
+
+    @property
+    def _list(self) -> PresetList:
+        return self.query_one(PresetList)
+
+    @property
+    def _vlmft(self) -> VlmftConsole:
+        return cast("VlmftConsole", self.app)
+
+    @work(thread=True, exclusive=True)
+    def _read(self) -> None:
+        from vlmft_console.preset_table import listed_presets
+
+        self.post_message(PresetsRead(listed_presets()))
+
+    def on_presets_read(self, message: PresetsRead) -> None:
+        before = self._current()
+        self._presets = {preset.name: preset for preset in message.presets}
+        self._list.show_presets(message.presets)
+        if self._current() != before:
+            self._show_current()
+
+    def on_row_list_moved(self, message: RowList.Moved) -> None:
+        if not self.has_class("-table"):
+            self._show_current()
+
+    def on_row_list_chosen(self) -> None:
+        if not self.has_class("-table"):
+            self.action_launch()
+
+    def _show_current(self) -> None:
+        self.query_one(PresetDetail).show(self._current())
+
+    def _current(self) -> Listed | None:
+        return self._presets.get(self._list.cursor)
+
+    def _usable(self) -> Listed | None:
+        preset = self._current()
+        if preset is not None and preset.loaded is None:
+            self._vlmft.tell(preset.error, problem=True)
+            return None
+        return preset
+
+    def action_launch(self) -> None:
+        preset = self._usable()
+        if preset is not None and preset.loaded is not None:
+            from vlmft_console.screens.launch import LaunchScreen
+
+            self.app.push_screen(LaunchScreen(preset.loaded))
+
+    def action_edit(self) -> None:
+        if preset := self._usable():
+            from vlmft_console.screens.editor import EditorScreen
+
+            self.app.push_screen(EditorScreen(str(preset.path)))
+
+    def action_copy(self) -> None:
+        preset = self._usable()
+        if preset is None:
+            return
+        from vlmft_console.screens.name import NameScreen
+
+        self.app.push_screen(NameScreen(f"Name of the preset that builds on {preset.name}"), self._copy)
+
+    def _copy(self, name: str | None) -> None:
+        preset = self._current()
+        if not name or preset is None or preset.loaded is None:
+            return
+        from vlmft_console.editing.draft import Draft
+        from vlmft_console.editing.save import save_as
+        from vlmft_console.paths import own_presets, preset_folders
+        from vlmft_console.screens.editor import EditorScreen
+
+        try:
+            copy = save_as(Draft(preset.loaded), name, own_presets(), preset_folders())
+        except VlmftError as error:
+            self._vlmft.tell(str(error), problem=True)
+            return
+        self.app.push_screen(EditorScreen(str(copy.path)))
+
+    def action_table(self) -> None:
+        """Change between the list and the table."""
+        usable = [preset.loaded for preset in self._presets.values() if preset.loaded is not None]
+        if self.has_class("-table") or not usable:
+            self.remove_class("-table")
+            self._list.focus()
+            self._title("presets")
+            return
+        reference = self._list.cursor
+        table = self.query_one(PresetCompare)
+        table.show_table(usable, reference)
+        self.add_class("-table")
+        table.focus()
+        self._title(f"presets; * differs from {reference}")
+
+    async def action_back(self) -> None:
+        if self.has_class("-table"):
+            self.action_table()
+        else:
+            await self._vlmft.action_back()
+
+    def _title(self, text: str) -> None:
+        self.query_one("#title", Static).update(f"vlmft  {text}")

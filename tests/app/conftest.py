@@ -1,0 +1,21 @@
+"""A machine of its own for every test of screens: no runs but those that the test makes, and a clock that stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.app.run_folders import NOW
+from vlmft_console.screens import runs
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which the console starts. It knows no roots but `outputs` there, and no samples."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr("vlmft_console.runs.overview.recorded_runs", list)
+    monkeypatch.setattr(runs, "now", lambda: NOW)
+    return tmp_path

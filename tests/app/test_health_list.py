@@ -1,0 +1,96 @@
+"""The health panel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.app.alone import Alone
+from tests.app.looking import screen_text, until_shown
+from tests.console.records import record, step
+from vlmft_console.headline import Headline
+from vlmft_console.history.state import RunState
+from vlmft_console.widgets.health_list import HealthList
+from vlmft_trainer.health import Advice, Finding
+
+CAUTION = Finding("grad_high", 0, "caution", 100, 0.5, "grad_norm 31", Advice("Lower the rate."), 100)
+STOP = Finding(
+    "eval_rising", 1, "stop", 80, None, "rose 3 evals", Advice("Stop now.", (("training.weight_decay", 0.02),)), 90
+)
+
+
+def state_with(*findings: Finding) -> RunState:
+    state = RunState()
+    state.apply(step(120))
+    state.health.findings[:] = findings
+    return state
+
+
+async def test_the_worst_comes_first_with_figures_and_advice() -> None:
+    panel = HealthList()
+    app = Alone(panel)
+    async with app.run_test(size=(60, 20)) as pilot:
+        panel.show(state_with(CAUTION, STOP))
+        await until_shown(pilot, "■ STOP  eval_rising · step 80")
+        text = screen_text(app)
+        assert text.index("rose 3 evals") < text.index("→ Stop now.") < text.index("▲ caution  grad_high")
+        assert panel.selected == STOP
+        assert "a makes that preset" in text
+
+
+async def test_a_resolved_finding_shrinks_to_one_line_at_the_end() -> None:
+    panel = HealthList()
+    app = Alone(panel)
+    async with app.run_test(size=(60, 20)) as pilot:
+        panel.show(state_with(replace(STOP, resolved=95), CAUTION))
+        await until_shown(pilot, "✓ resolved  eval_rising · step 80 to 95")
+        text = screen_text(app)
+        assert text.index("grad_high") < text.index("eval_rising")
+        assert "rose 3 evals" not in text
+
+
+async def test_a_finding_is_chosen_with_the_arrow_keys_and_stays_chosen() -> None:
+    panel = HealthList()
+    app = Alone(panel)
+    async with app.run_test(size=(60, 4)) as pilot:
+        panel.show(state_with(CAUTION, STOP))
+        panel.focus()
+        await pilot.press("down")
+        assert panel.selected == CAUTION
+        await until_shown(pilot, "grad_high")  # scrolled into view
+        panel.show(state_with(replace(CAUTION, message="grad_norm 32"), STOP))
+        assert panel.selected is not None
+        assert panel.selected.rule == "grad_high"
+        await pilot.press("k")
+        assert panel.selected == STOP
+
+
+async def test_advice_that_findings_share_is_told_once() -> None:
+    panel = HealthList()
+    app = Alone(panel)
+    async with app.run_test(size=(60, 20)) as pilot:
+        panel.show(state_with(STOP, replace(STOP, number=2, rule="gap")))
+        await until_shown(pilot, "gap")
+        assert screen_text(app).count("→ Stop now.") == 1
+
+
+async def test_a_healthy_run_says_so_and_shows_its_notes_literally() -> None:
+    panel = HealthList()
+    app = Alone(panel)
+    async with app.run_test(size=(60, 20)) as pilot:
+        state = state_with()
+        state.apply(record("note", message="[@click=app.quit]x[/] \x1b[2J\x07 [/nope]"))
+        panel.show(state)
+        await until_shown(pilot, "✓ ok  no findings so far")
+        assert "note: [@click=app.quit]x[/] \\x1b[2J\\x07 [/nope]" in screen_text(app)
+
+
+async def test_the_reason_of_a_failure_is_told_in_full() -> None:
+    panel = HealthList()
+    app = Alone(panel)
+    async with app.run_test(size=(40, 20)) as pilot:
+        panel.show(state_with())
+        panel.show_end(
+            Headline("failed", "run", "rank 3 ended with status 1: CUDA out of memory while step 12 was made")
+        )
+        await until_shown(pilot, "✗ failed: rank 3 ended with status 1:")
+        assert "was made" in screen_text(app)

@@ -1,0 +1,197 @@
+"""The live screen: a run from its folder, steering it, leaving it, and logs of other programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.looking import screen_text, told, until, until_shown
+from tests.app.sample_run import BEGAN, make_sample, sample_records
+from tests.supervised import LONG, Supervised
+from vlmft_console import terminal
+from vlmft_console.app import VlmftConsole
+from vlmft_console.runs.ladder import StopRequest
+from vlmft_console.screens import live
+
+SIZES = ((40, 12), (80, 24), (120, 40), (200, 60))
+
+
+@pytest.fixture
+def standin(tmp_path: Path) -> Iterator[Supervised]:
+    """A live run that would take hours."""
+    run = Supervised(tmp_path, 1, *LONG)
+    run.wait_for_ranks()
+    yield run
+    if not run.folder.exit_file.exists():
+        run.folder.request_stop(StopRequest("the test is over", now=True))
+        run.wait_for_end()
+
+
+@pytest.fixture
+def signs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Titles of the notifications so far."""
+    titles: list[str] = []
+    monkeypatch.setattr(terminal, "notify_terminal", lambda app, title, body: titles.append(title))
+    return titles
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_run_shows_its_curves_and_progress_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
+    app = VlmftConsole(make_sample(tmp_path).path)
+    async with app.run_test(size=size) as pilot:
+        await until_shown(pilot, "2,000/2,400")
+        await until_shown(pilot, "▲ 50.0 @777")  # the spike is named, not drawn to scale
+        text = screen_text(app)
+        assert "□ stopped" in text
+        assert "Loss" in text
+
+
+async def test_a_wide_screen_has_everything_at_once(tmp_path: Path) -> None:
+    app = VlmftConsole(make_sample(tmp_path).path)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await until_shown(pilot, "\\x1b[31mred")
+        text = screen_text(app)
+        for wanted in ("Learning rate", "Gradient norm", "Throughput", "■ STOP", "★ best", "epoch 5.00/6"):
+            assert wanted in text
+        assert "[bold]not bold[/bold]" in text
+
+
+async def test_a_live_run_is_followed_and_stopped_with_a_checkpoint(standin: Supervised, signs: list[str]) -> None:
+    app = VlmftConsole(standin.folder.path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "▶ running")
+        reached = standin.folder.events_file().read_text().count('"step"')
+        await until(pilot, lambda: (app.screen.query_one("RunView").state.step or 0) > reached)
+        await pilot.press("x")
+        await until_shown(pilot, "Stop run?")
+        await pilot.press("s")
+        await until_shown(pilot, "□ stopped")
+        assert "asked to" in screen_text(app)
+        await until(pilot, lambda: signs == ["run stopped"])
+    assert standin.wait_for_end()["status"] == "stopped"
+
+
+async def test_a_stop_is_counted_down(tmp_path: Path) -> None:
+    run = Supervised(tmp_path, 1, *LONG, "--deaf")
+    run.wait_for_ranks()
+    app = VlmftConsole(run.folder.path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "▶ running")
+        run.folder.request_stop(StopRequest("the test"))
+        await until_shown(pilot, "■ stopping")
+        await until_shown(pilot, "saving a checkpoint first, TERM in 9:")
+    run.folder.request_stop(StopRequest("the test is over", now=True))
+    run.wait_for_end()
+
+
+async def test_leaving_the_screen_leaves_the_run_and_says_how_to_come_back(standin: Supervised) -> None:
+    app = VlmftConsole(standin.folder.path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "▶ running")
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, live.LiveScreen))
+        assert "`vlmft attach run` shows it again" in told(app)
+    assert standin.status().state == "running"
+
+
+async def test_a_new_stop_finding_rings_once_and_an_old_one_not_at_all(tmp_path: Path, signs: list[str]) -> None:
+    log = tmp_path / "events.jsonl"
+    records = [json.dumps(record) for record in sample_records(1900)]
+    early = next(index for index, line in enumerate(records) if '"step": 1401,' in line)
+    log.write_text("\n".join(records[:early]) + "\n")
+    app = VlmftConsole(log)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "step 1,400/2,400")
+        before = {finding.rule for finding in app.screen.query_one("RunView").state.findings}
+        with log.open("a") as file:
+            file.write("\n".join(records[early:]) + "\n")
+        await until_shown(pilot, "step 1,900/2,400")
+        await until(pilot, lambda: signs)
+        assert len(signs) == len(set(signs))
+        assert not {title.rpartition(": ")[2] for title in signs} & before
+
+
+async def test_a_log_of_another_program_is_followed_while_it_grows(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    line = "{{'loss': {loss}, 'grad_norm': 0.5, 'learning_rate': 4e-05, 'epoch': {epoch}}}\n"
+    log.write_text("".join(line.format(loss=2 - step / 100, epoch=step / 100) for step in range(50)))
+    app = VlmftConsole(log)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "Loss 1.51")
+        with log.open("a") as file:
+            file.write(line.format(loss=1.25, epoch=0.5))
+        await until_shown(pilot, "Loss 1.25")
+        assert "● growing" in screen_text(app)
+        await pilot.press("x")
+        assert "nothing to stop" in told(app)
+
+
+async def test_a_file_that_is_no_log_is_refused_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("nothing [b]here[/b]\n" * 20)
+    app = VlmftConsole(path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "notes.txt")
+        await until(pilot, lambda: "reading" not in screen_text(app))
+        await pilot.press("q")
+        await until(pilot, lambda: not isinstance(app.screen, live.LiveScreen))
+
+
+async def test_a_log_without_a_preset_has_none_to_change(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_text("".join(json.dumps(record) + "\n" for record in sample_records()))
+    app = VlmftConsole(log)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "■ STOP")
+        await pilot.press("a")
+        assert "No preset of ours" in told(app)
+
+
+async def test_a_finding_opens_the_preset_that_it_advises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    editor = pytest.importorskip("vlmft_console.screens.editor")
+    folder = make_sample(tmp_path)
+    app = VlmftConsole(folder.path)
+    asked: list[tuple[str, dict[str, Any]]] = []
+    original = editor.EditorScreen.__init__
+
+    def spy(self: Any, preset: str, changes: dict[str, Any]) -> None:
+        asked.append((preset, changes))
+        original(self, preset, changes)
+
+    monkeypatch.setattr(editor.EditorScreen, "__init__", spy)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "■ STOP")
+        await pilot.press("5", "a")
+        await until(pilot, lambda: isinstance(app.screen, editor.EditorScreen))
+    assert asked[0][0] == str(folder.preset_file)
+    assert asked[0][1]["training.weight_decay"] == 0.02
+
+
+async def test_a_resumed_run_shows_what_it_replaced_and_where_it_went_on(tmp_path: Path) -> None:
+    folder = make_sample(tmp_path, steps=1000)
+    again = [record for record in sample_records(1200) if record.get("step", 0) > 600 or record["event"] == "plan"]
+    start = {"v": 1, "seq": 0, "t": BEGAN, "mono": 1.0, "event": "run_start", "run_id": "0", "segment": 2}
+    records = [{**start, "resumed_from": 600}, *again]
+    folder.events_file(2).write_text("".join(json.dumps(record) + "\n" for record in records))
+    app = VlmftConsole(folder.path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "1,200/2,400")
+        await until_shown(pilot, "↻")
+        assert "before resume" in screen_text(app)
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+def test_the_screen_looks_as_it_did(
+    tmp_path: Path, size: tuple[int, int], snap_compare: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "now", lambda: BEGAN + 4000)
+
+    async def opened(pilot: Any) -> None:
+        await until_shown(pilot, "2,000/2,400")
+        await until(pilot, lambda: size[0] < 160 or "not bold" in screen_text(pilot.app))
+
+    assert snap_compare(VlmftConsole(make_sample(tmp_path).path), terminal_size=size, run_before=opened)

@@ -1,0 +1,137 @@
+"""The presets: what is shown of them, and what its keys do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.app.looking import screen_text, until, until_shown
+from vlmft_console.app import VlmftConsole
+from vlmft_console.screens.editor import EditorScreen
+from vlmft_console.screens.launch import LaunchScreen
+from vlmft_console.screens.name import NameScreen
+from vlmft_console.screens.presets import PresetsScreen
+from vlmft_console.screens.runs import RunsScreen
+from vlmft_trainer.preset import load_preset
+
+
+@asynccontextmanager
+async def presets(size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[None]]:
+    async with VlmftConsole().run_test(size=size, notifications=True) as pilot:
+        await pilot.press("n")
+        await until_shown(pilot, "quick: One epoch")
+        yield pilot
+
+
+async def test_each_preset_has_its_promise_and_a_reason_for_each_value(machine: Path) -> None:
+    async with presets() as pilot:
+        for wanted in ("quick", "standard", "good", "best", "ultimate", "demo", "+15-20%", "18-24h"):
+            assert wanted in screen_text(pilot.app)
+        await pilot.press("j", "j", "j")
+        await until_shown(pilot, "best: Best results")
+        assert "guide's estimate: +15-20%, 18-24h on 8 GPUs, chartqa 65 to 70 %" in screen_text(pilot.app)
+        assert "The guide's base model" in screen_text(pilot.app)
+
+
+async def test_what_differs_from_the_parent_is_marked(machine: Path) -> None:
+    async with presets(size=(120, 70)) as pilot:
+        assert "extends best; * marks what differs from it" in screen_text(pilot.app)
+        assert "* epochs 1" in screen_text(pilot.app)
+        assert "  dropout 0.05" in screen_text(pilot.app)
+
+
+async def test_the_table_marks_what_differs_from_the_preset_under_the_cursor(machine: Path) -> None:
+    async with presets() as pilot:
+        await pilot.press("j", "t")
+        await until_shown(pilot, "* differs from standard")
+        [rate] = [line for line in screen_text(pilot.app).splitlines() if line.startswith("Learning Rate")]
+        assert rate.split() == ["Learning", "Rate", "*2e-4", "1e-4", "*5e-5", "*4e-5", "*4e-5", "*4e-3"]
+        assert "*down_proj" in screen_text(pilot.app)  # a list is not cut off
+        await pilot.press("t")
+        await until_shown(pilot, "standard: Two epochs")
+
+
+async def test_a_narrow_table_keeps_the_preset_compared_with(machine: Path) -> None:
+    async with presets(size=(40, 20)) as pilot:
+        await pilot.press("j", "j", "j", "t")
+        await until_shown(pilot, "Learning Rate")
+        title, *_ = [line for line in screen_text(pilot.app).splitlines() if "best" in line and "*" not in line]
+        assert title.split() == ["good", "best"]
+
+
+async def test_enter_opens_the_launch_and_e_the_editor(machine: Path) -> None:
+    async with presets() as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PresetsScreen))
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, EditorScreen))
+
+
+async def test_a_copy_builds_on_its_preset_and_opens_in_the_editor(machine: Path) -> None:
+    async with presets() as pilot:
+        await pilot.press("j", "n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NameScreen))
+        await pilot.press(*"mine", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, EditorScreen))
+        [copy] = machine.glob("config/**/mine.yaml")
+        assert load_preset(copy, [copy.parent, Path(__file__).parents[2] / "presets"]).extends == "standard"
+        await pilot.press("escape")
+        await until_shown(pilot, "mine")
+
+
+async def test_a_name_that_cannot_be_is_refused_and_nothing_is_written(machine: Path) -> None:
+    async with presets() as pilot:
+        await pilot.press("n", "slash", "x", "enter")
+        await until_shown(pilot, "cannot name a preset")
+        assert not list(machine.glob("config/**/*.yaml"))
+
+
+async def test_a_broken_preset_is_listed_with_its_mistake_and_markup_in_it_is_text(machine: Path) -> None:
+    folder = machine / "presets"
+    folder.mkdir()
+    (folder / "a.yaml").write_text('about: {summary: "[/foo] \\e[31m[@click=app.quit]x"}\n')
+    (folder / "b.yaml").write_text("training: {epoch: 3}\n")
+    async with presets(size=(160, 40)) as pilot:
+        await pilot.press("G")
+        await until_shown(pilot, "did you mean epochs?")
+        assert "✗ broken" in screen_text(pilot.app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, PresetsScreen)
+        await pilot.press("k")
+        await until_shown(pilot, "a: [/foo] \\x1b[31m[@click=app.quit]x")
+
+
+async def test_escape_leads_back_to_the_runs(machine: Path) -> None:
+    async with presets() as pilot:
+        await pilot.press("t", "escape")
+        assert isinstance(pilot.app.screen, PresetsScreen)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+def test_how_it_looks(machine: Path, snap_compare: Callable[..., bool], size: tuple[int, int]) -> None:
+    async def settle(pilot: Pilot[None]) -> None:
+        await pilot.press("n")
+        await until_shown(pilot, "quick: One epoch")
+        await pilot.press("j", "j", "j")
+        await until_shown(pilot, "best: Best results")
+
+    assert snap_compare(VlmftConsole(), terminal_size=size, run_before=settle)
+
+
+def test_how_the_table_looks(machine: Path, snap_compare: Callable[..., bool]) -> None:
+    async def settle(pilot: Pilot[None]) -> None:
+        await pilot.press("n")
+        await until_shown(pilot, "quick: One epoch")
+        await pilot.press("j", "j", "j", "t")
+        await until_shown(pilot, "* differs from best")
+
+    assert snap_compare(VlmftConsole(), terminal_size=(120, 30), run_before=settle)

@@ -1,0 +1,116 @@
+"""All panels of a run: which are shown at which size, and how a person moves between them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.app.alone import RUNNING, Alone, sample_state
+from tests.app.looking import screen_text, until, until_shown
+from vlmft_console.widgets.progress_line import ProgressLine
+from vlmft_console.widgets.run_view import CHARTS, PANELS, RunView, size_class, visible
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [(40, 12, "tiny"), (200, 15, "tiny"), (80, 24, "small"), (120, 40, "medium"), (200, 60, "large")],
+)
+def test_a_terminal_shows_as_many_panels_as_are_readable(width: int, height: int, expected: str) -> None:
+    assert size_class(width, height) == expected
+
+
+def test_the_chosen_panel_is_always_shown() -> None:
+    for size in ("tiny", "small", "medium", "large"):
+        for panel in PANELS:
+            lower = "health" if panel in CHARTS else panel
+            assert panel in visible(size, panel, lower, full=False)
+            assert visible(size, panel, lower, full=True) == {panel}
+
+
+async def shown(view: RunView, width: int, height: int, *keys: str) -> str:
+    """The screen after these keys."""
+    app = Alone(view)
+    async with app.run_test(size=(width, height)) as pilot:
+        view.show(sample_state(), RUNNING)
+        view.focus_panel()
+        await pilot.pause()
+        await pilot.press(*keys)
+        await until(pilot, lambda: "Loss" in screen_text(app) or keys)
+        await pilot.pause()
+        return screen_text(app)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("1", "Loss"),
+        ("2", "Learning rate"),
+        ("3", "Gradient norm"),
+        ("4", "Throughput"),
+        ("5", "■ STOP"),
+        ("6", "★ best"),
+        ("7", "Log"),
+    ],
+)
+async def test_on_the_smallest_terminal_a_digit_shows_its_panel(key: str, text: str) -> None:
+    assert text in await shown(RunView(), 40, 12, key)
+
+
+async def test_tab_goes_through_the_panels_and_back() -> None:
+    assert "Learning rate" in await shown(RunView(), 40, 12, "tab")
+    assert "Loss" in await shown(RunView(), 40, 12, "tab", "tab", "shift+tab", "shift+tab")
+
+
+async def test_the_fourth_panel_changes_between_throughput_gpus_and_memory() -> None:
+    gpus = await shown(RunView(), 80, 24, "4", "4")
+    assert "GPUs" in gpus
+    assert "/ 80" in gpus
+    memory = await shown(RunView(), 80, 24, "4", "4", "4")
+    assert "of 80 GiB a GPU" in memory
+    assert "5 checkpoints, 0.22 GiB" in memory
+    assert "newest at step 2,000" in memory
+    assert "Throughput" in await shown(RunView(), 80, 24, "4", "4", "4", "4")
+
+
+async def test_one_panel_fills_the_screen_and_gives_it_back() -> None:
+    full = await shown(RunView(), 120, 40, "3", "f")
+    assert "Gradient norm" in full
+    assert "Learning rate" not in full
+    assert "Learning rate" in await shown(RunView(), 120, 40, "3", "f", "f")
+
+
+async def test_a_smoother_curve_can_be_asked_for() -> None:
+    view = RunView()
+    app = Alone(view)
+    async with app.run_test(size=(80, 24)) as pilot:
+        view.show(sample_state(), RUNNING)
+        view.focus_panel()
+        await pilot.press("s", "s")
+        assert view.state is not None
+        assert view.state.smooth_loss.weight > 0.9
+        view.show(sample_state(), RUNNING)  # as a replay does after a jump
+        assert view.state.smooth_loss.weight > 0.9
+
+
+async def test_the_clock_changes_time_left_and_elapsed_only() -> None:
+    view = RunView()
+    app = Alone(view)
+    async with app.run_test(size=(100, 30)) as pilot:
+        view.show(sample_state(), RUNNING)
+        await until_shown(pilot, "ETA 13:20")
+        assert "elapsed 1:06:40" in screen_text(app)
+        assert RUNNING.now is not None
+        view.query_one(ProgressLine).tick(RUNNING.now + 61)
+        await until_shown(pilot, "ETA 12:19")
+        assert "elapsed 1:07:41" in screen_text(app)
+
+
+async def test_a_resize_keeps_everything_readable() -> None:
+    view = RunView()
+    app = Alone(view)
+    async with app.run_test(size=(200, 60)) as pilot:
+        view.show(sample_state(), RUNNING)
+        for size in ((40, 12), (1, 1), (300, 80), (79, 23), (120, 40)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        await until_shown(pilot, "step 2,000/2,400")
+        assert "Loss" in screen_text(app)

@@ -1,0 +1,230 @@
+"""The start screen: what it lists, and what its keys do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.app.looking import screen_text, until, until_shown
+from tests.app.run_folders import ended_run
+from tests.supervised import LONG, Supervised
+from vlmft_console.app import VlmftConsole
+from vlmft_console.screens.compare import CompareScreen
+from vlmft_console.screens.confirm import ConfirmScreen
+from vlmft_console.screens.live import LiveScreen
+from vlmft_console.screens.presets import PresetsScreen
+from vlmft_console.screens.replay import ReplayScreen
+from vlmft_console.screens.runs import RunsScreen
+from vlmft_console.widgets.run_list import RunList
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+def some_runs(machine: Path) -> None:
+    root = machine / "outputs"
+    ended_run(root, "best-20260101-101010", hours=30, preset="best")
+    ended_run(root, "good-lr3e5", status="stopped", steps=12, total=40, hours=3)
+    ended_run(root, "overfit-try", steps=40, total=40, preset="quick", hours=80, rising=True)
+    ended_run(root, "broken", status="crashed", reason="rank 1 was killed by SIGKILL", steps=5, preset="ultimate")
+    ended_run(root, "[@click=app.quit]x\x1b[31m", status="early_stopped", preset="[/foo]", hours=0.02)
+
+
+def cursor(pilot: Pilot[None]) -> str:
+    return Path(pilot.app.screen.query_one(RunList).cursor).name
+
+
+async def test_the_first_start_says_what_to_do_next(machine: Path) -> None:
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "Press n to choose a preset")
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PresetsScreen))
+
+
+async def test_a_run_made_meanwhile_appears(machine: Path) -> None:
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "0 runs,")
+        ended_run(machine / "outputs", "best-1")
+        await until_shown(pilot, "best-1")
+        await until(pilot, lambda: "Press n to choose a preset" not in screen_text(pilot.app))
+
+
+async def test_samples_are_listed_last_and_are_not_deleted(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = ended_run(machine / "logs", "healthy").path
+    monkeypatch.setattr("vlmft_console.runs.overview.recorded_runs", lambda: [sample])
+    async with VlmftConsole().run_test(size=(120, 24), notifications=True) as pilot:
+        await until_shown(pilot, "sample")
+        assert "Press n to choose a preset" in screen_text(pilot.app)
+        await pilot.press("d")
+        await until_shown(pilot, "it stays")
+        assert sample.exists()
+
+
+async def test_names_are_shown_as_they_are_and_do_nothing(machine: Path) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(size=(160, 24)) as pilot:
+        await until_shown(pilot, "[@click=app.quit]x\\x1b[31m")
+        await until_shown(pilot, "[/foo]")
+        await pilot.click(RunList, offset=(10, 2))
+        assert cursor(pilot) == "broken"
+        await pilot.click(RunList, offset=(10, 1))
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        assert "Delete [@click=app.quit]x\\x1b[31m?" in screen_text(pilot.app)
+        await pilot.press("escape")
+        assert pilot.app.is_running
+
+
+@pytest.mark.parametrize(("key", "name"), [("j", "broken"), ("down", "broken"), ("G", "overfit-try")])
+async def test_vim_keys_and_arrows_move_the_cursor(machine: Path, key: str, name: str) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "overfit-try")
+        await pilot.press(key)
+        assert cursor(pilot) == name
+        await pilot.press({"j": "k", "down": "up", "G": "g"}[key])
+        assert cursor(pilot).startswith("[@click")
+
+
+async def test_the_run_under_the_cursor_tells_why_it_ended_and_its_worst_finding(machine: Path) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "overfit-try")
+        await pilot.press("j")
+        await until_shown(pilot, "✗ crashed: rank 1 was killed by SIGKILL")
+        await pilot.press("G")
+        await until_shown(pilot, "✗ stop")
+        await until_shown(pilot, "stop: eval loss")
+
+
+async def test_the_filter_keeps_matching_runs_and_escape_brings_all_back(machine: Path) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "overfit-try")
+        await pilot.press("slash", *"best fin", "enter")
+        await until(pilot, lambda: "overfit-try" not in screen_text(pilot.app))
+        assert cursor(pilot) == "best-20260101-101010"
+        await pilot.press("escape")
+        await until_shown(pilot, "overfit-try")
+
+
+async def test_two_marked_runs_can_be_compared_and_one_cannot(machine: Path) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "overfit-try")
+        await pilot.press("space", "c")
+        await until_shown(pilot, "Mark two to eight runs")
+        assert "1 marked" in screen_text(pilot.app)
+        assert screen_text(pilot.app).count("✓") == 4  # the mark, and three states
+
+
+async def test_marked_runs_are_compared_and_p_plays_a_run_again(machine: Path) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(size=(120, 40), notifications=True) as pilot:
+        await until_shown(pilot, "overfit-try")
+        await pilot.press("space", "space", "c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, CompareScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReplayScreen))
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+
+
+async def test_the_cursor_stays_on_its_run_when_others_come(machine: Path) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "overfit-try")
+        await pilot.press("j")
+        ended_run(machine / "outputs", "newest", hours=0)
+        await until_shown(pilot, "newest")
+        assert cursor(pilot) == "broken"
+
+
+async def test_deleting_asks_and_means_cancel_until_told_otherwise(machine: Path) -> None:
+    run = ended_run(machine / "outputs", "old")
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "old")
+        await pilot.press("d", "enter")
+        await pilot.pause()
+        assert run.path.exists()
+        await pilot.press("d", "y")
+        await until_shown(pilot, "0 runs,")
+        assert not run.path.exists()
+
+
+async def test_a_live_run_is_stopped_with_a_checkpoint_and_not_deleted_before(machine: Path) -> None:
+    run = Supervised(machine / "outputs", 1, *LONG, name="live")
+    run.wait_for_ranks()
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "▶ running")
+        await pilot.press("d", "y")
+        await until_shown(pilot, "stop it first")
+        await pilot.press("s")
+        await until_shown(pilot, "Stop live?")
+        await pilot.press("enter")
+        await until_shown(pilot, "□ stopped", 60)
+        request = run.folder.stop_request()
+        assert request is not None
+        assert not request.now
+        await pilot.press("s")
+        await until_shown(pilot, "live is not running: it is stopped")
+        await pilot.press("r")
+        await until_shown(pilot, "has no complete checkpoint")
+
+
+async def test_a_run_is_stopped_now(machine: Path) -> None:
+    run = Supervised(machine / "outputs", 1, *LONG, name="live")
+    run.wait_for_ranks()
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "▶ running")
+        await pilot.press("s", "n")
+        await until(pilot, run.folder.exit_file.exists)
+        assert run.wait_for_end()["status"] != "finished"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (40, 12), (200, 60)])
+async def test_it_works_at_any_size(machine: Path, size: tuple[int, int]) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(size=size) as pilot:
+        await until(pilot, lambda: pilot.app.screen.query_one(RunList).keys)
+        for key in ("j", "G", "space", "slash", "escape", "d", "escape", "question_mark", "escape", "n", "t", "escape"):
+            await pilot.press(key)
+        await pilot.resize_terminal(40, 12)
+        await until_shown(pilot, "? help")
+
+
+async def test_narrow_it_still_names_run_state_and_progress(machine: Path) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(size=(40, 12)) as pilot:
+        await until_shown(pilot, "30%")
+        [line] = [line for line in screen_text(pilot.app).splitlines() if "good-lr3e5" in line]
+        assert "□ stopped" in line
+        assert "30%" in line
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_how_it_looks(machine: Path, snap_compare: Callable[..., bool], size: tuple[int, int]) -> None:
+    some_runs(machine)
+
+    async def settle(pilot: Pilot[None]) -> None:
+        await until_shown(pilot, "✗ stop")
+        await pilot.press("j", "space")
+
+    assert snap_compare(VlmftConsole(), terminal_size=size, run_before=settle)
+
+
+def test_how_it_looks_in_the_light(machine: Path, snap_compare: Callable[..., bool]) -> None:
+    some_runs(machine)
+
+    async def settle(pilot: Pilot[None]) -> None:
+        await until_shown(pilot, "✗ stop")
+        await pilot.press("space", "slash", "o")
+        await until_shown(pilot, "4 match")
+
+    assert snap_compare(VlmftConsole(theme="light"), terminal_size=(80, 24), run_before=settle)

@@ -1,0 +1,52 @@
+"""Signs outside the screen, and when there can be no screen."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from vlmft_console import terminal
+from vlmft_console.app import VlmftConsole
+from vlmft_console.terminal import NOTIFY_STYLES, RESET, notification, notify_terminal
+
+HOSTILE = "x\x1b]0;title\x07;[/b]\n\x9d\u202e"
+
+
+def test_a_notification_is_one_sequence_whatever_the_name_of_the_run() -> None:
+    assert notification("bell", "best", "finished") == "\a"
+    assert notification("osc9", "best", "finished") == "\x1b]9;best: finished\x1b\\"
+    assert notification("osc777", "best", "a;b") == "\x1b]777;notify;best;a,b\x1b\\"
+    assert notification("none", "best", "finished") == ""
+    for style in NOTIFY_STYLES:
+        text = notification(style, HOSTILE, HOSTILE * 100)
+        assert not re.search(
+            "[\x00-\x1f\x7f-\x9f\u202e]", text.removeprefix("\x1b]").removesuffix("\x1b\\").strip("\a")
+        )
+        assert len(text) < 500
+
+
+async def test_a_notification_goes_past_the_screen_in_the_style_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(VlmftConsole, "write_escape", lambda app, text: written.append(text))
+    app = VlmftConsole(notify="osc9")
+    async with app.run_test():
+        notify_terminal(app, "best-1", "stop: eval loss rises")
+    assert written == ["\x1b]9;best-1: stop: eval loss rises\x1b\\"]
+
+
+async def test_without_a_terminal_nothing_is_written(capfd: pytest.CaptureFixture[str]) -> None:
+    app = VlmftConsole()
+    app.write_escape("\a")  # before it runs
+    async with app.run_test():
+        notify_terminal(app, "best-1", "finished")
+    assert "\a" not in "".join(capfd.readouterr())
+
+
+def test_no_terminal_is_refused_with_the_command_to_use_instead() -> None:
+    assert "`vlmft runs`" in terminal.refusal({"TERM": "xterm"})  # a test has no terminal
+
+
+def test_the_reset_undoes_what_textual_switches_on() -> None:
+    for mode in ("1049", "25", "1000", "1003", "1004", "1006", "1015", "1016", "2004", "2048"):
+        assert f"\x1b[?{mode}{'h' if mode == '25' else 'l'}" in RESET

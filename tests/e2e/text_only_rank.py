@@ -1,0 +1,82 @@
+"""Run by the launcher: two ranks under ZeRO-3, of which one never sees an image. Prints its losses."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from vlmft_trainer import ranks
+from vlmft_trainer.architecture import DEMO_BASE
+from vlmft_trainer.callbacks.stop_request import StopRequest
+from vlmft_trainer.checkpoints import Checkpoints
+from vlmft_trainer.data.collate import padder
+from vlmft_trainer.data.encode import Encoded
+from vlmft_trainer.data.packing import packer
+from vlmft_trainer.model import Kernels, add_adapter, load_base, load_encoder, prepare_training
+from vlmft_trainer.preset import Preset
+from vlmft_trainer.process_group import process_group
+from vlmft_trainer.run_log import RunLog
+from vlmft_trainer.training_args import training_args
+from vlmft_trainer.weighted_trainer import WeightedTrainer
+
+KERNELS = Kernels("fp32", "sdpa", ())
+
+
+class Mixed(Dataset[Encoded]):
+    """Long samples with an image and short ones without: of two micro-batches of one step, one gets no image."""
+
+    def __init__(self, encoder: Any) -> None:
+        from PIL import Image
+
+        with_image = encoder.sample("what is it", "12", Image.new("RGB", (112, 84), "red"))
+        text = encoder.sample("2 and 3", "5", None)
+        self.samples = [with_image, text] * 4
+        self.lengths = [sample.length for sample in self.samples]
+        self.replaced = torch.zeros(1)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Encoded:
+        return replace(self.samples[index])
+
+
+def main() -> None:
+    folder, packed, tower = Path(sys.argv[-3]), sys.argv[-2] == "packed", sys.argv[-1] == "tower"
+    preset = Preset.model_validate(
+        {
+            "model": {"base": "demo", "precision": "fp32"},
+            "lora": {"r": 4, "alpha": 8, "dropout": 0, "target_modules": ["up_proj"], "vision_tower": tower},
+            "training": {"epochs": 1, "learning_rate": 0.005, "effective_batch": 2, "micro_batch": 1},
+            "hardware": {"device": "cpu", "gpus": 2, "zero_stage": 3},
+        }
+    )
+    with process_group():
+        encoder = load_encoder(str(DEMO_BASE), 200704)
+        args = training_args(preset, KERNELS, folder, 0)
+        args.save_strategy = args.eval_strategy = "no"
+        model = add_adapter(load_base(str(DEMO_BASE), KERNELS), preset.lora, seed=1)
+        prepare_training(model, gradient_checkpointing=False, train_vision=tower)
+        trainer = WeightedTrainer(
+            model=model,
+            args=args,
+            train_dataset=Mixed(encoder),
+            data_collator=packer(encoder) if packed else padder(encoder),
+            checkpoints=Checkpoints(folder, None, "eval_loss", RunLog(None), {}),
+            stop=StopRequest(folder).asked,
+            packed=packed,
+        )
+        trainer.train()
+        if ranks.rank() == 0:
+            losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+            (folder / "losses.json").write_text(json.dumps(losses))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""What makes a training fast, as far as a test can see it: work counted, memory judged, benches that run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from tests.bench.gpu import BATCH, WAYS, measure
+from vlmft_trainer.architecture import DEMO_BASE, KNOWN, read_architecture
+from vlmft_trainer.data.packing import packer
+from vlmft_trainer.data.samples import Samples
+from vlmft_trainer.flops import Work, forward_flops, peak_flops, training_flops
+from vlmft_trainer.loss import answer_loss, supervised_tokens
+from vlmft_trainer.meter import work
+from vlmft_trainer.mfu import find_mfu, mfu
+from vlmft_trainer.model import Kernels, choose_kernels, load_base, recomputes
+from vlmft_trainer.plan.memory import gpu_bytes, needs_checkpointing
+from vlmft_trainer.preset import Lora, Model, Preset
+from vlmft_trainer.training_args import look_ahead
+
+SEVEN = KNOWN["Qwen2.5-VL-7B"]
+GIB = 2**30
+
+
+def preset(**changes: dict[str, Any]) -> Preset:
+    return Preset.model_validate({"training": {}, **changes})
+
+
+def test_the_output_layer_runs_on_supervised_positions_only(samples: Samples) -> None:
+    model = load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ()))
+    seen = []
+    model.lm_head.register_forward_hook(lambda _, inputs, __: seen.append(tuple(inputs[0].shape)))
+    batch = packer(samples.encoder)([samples[0], samples[1], samples[12]])
+    answer_loss(model, batch)
+    assert seen == [(supervised_tokens(batch), model.config.text_config.hidden_size)]
+    assert supervised_tokens(batch) < batch["input_ids"].numel() / 3
+
+
+def test_counted_operations_are_those_that_torch_counts(samples: Samples) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ()))
+    batch = packer(samples.encoder)([samples[0], samples[12]])
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        answer_loss(model, batch)
+    counted = counter.get_flop_counts()["Global"]
+    base = read_architecture(DEMO_BASE)
+    mine = forward_flops(base, work(batch))
+    # torch counts the whole square of causal attention, and a window or two that is not full.
+    products = sum(count for name, count in counted.items() if "attention" not in str(name))
+    attention = 2 * work(batch).token_squares * base.layers * base.hidden
+    windows = (
+        4
+        * base.vision_hidden
+        * (work(batch).patch_squares * 2 + work(batch).patches * base.vision_window * (base.vision_depth - 2))
+    )
+    assert sum(mine.values()) - attention - windows == pytest.approx(products, rel=0.01)
+
+
+def test_a_frozen_tower_costs_its_forward_alone_and_an_adapter_little() -> None:
+    one = Work(tokens=850, token_squares=850**2, supervised=4, patches=2436, patch_squares=2436**2)
+    forward = forward_flops(SEVEN, one)
+    frozen = training_flops(SEVEN, Lora(), one)
+    assert frozen == pytest.approx(forward["vision"] + 2 * (forward["text"] + forward["head"]), rel=0.02)
+    adapted = training_flops(SEVEN, Lora(target_modules=["up_proj"], vision_tower=True), one)
+    assert adapted - training_flops(SEVEN, Lora(target_modules=["up_proj"]), one) > forward["vision"]
+    assert Work(1, 2, 3, 4, 5) + Work(10, 20, 30, 40, 50) == Work(11, 22, 33, 44, 55)
+
+
+@pytest.mark.parametrize(
+    ("name", "peak"),
+    [
+        ("NVIDIA H100 80GB HBM3", 989e12),
+        ("NVIDIA H100 PCIe", 756e12),
+        ("NVIDIA A100-SXM4-80GB", 312e12),
+        ("NVIDIA A10G", 70e12),
+        ("Tesla V100-SXM2-32GB", 125e12),
+        ("NVIDIA L40S", 362e12),
+        ("NVIDIA GeForce RTX 4090", 165.2e12),
+        ("Some other GPU", None),
+    ],
+)
+def test_a_gpus_peak_is_found_by_its_name(name: str, peak: float | None) -> None:
+    assert peak_flops(name) == peak
+
+
+def test_mfu_is_needed_operations_by_possible_ones_and_unknown_on_a_cpu() -> None:
+    one = Work(850, 850**2, 4, 2436, 2436**2)
+    assert mfu(SEVEN, Lora(), 989e12, one, 1.0) == pytest.approx(training_flops(SEVEN, Lora(), one) / 989e12)
+    assert find_mfu(SEVEN, Lora(), "bf16") is None
+
+
+def test_activations_are_recomputed_only_where_memory_asks_for_it() -> None:
+    seven = preset()
+    assert not needs_checkpointing(seven, SEVEN, 8_257_536, 80 * GIB)
+    assert needs_checkpointing(seven, SEVEN, 8_257_536, 48 * GIB)
+    assert needs_checkpointing(preset(training={"micro_batch": 16}), SEVEN, 8_257_536, 80 * GIB)
+    for wanted in (True, False):
+        asked = preset(training={"gradient_checkpointing": wanted})
+        assert needs_checkpointing(asked, SEVEN, 8_257_536, 80 * GIB) is wanted
+        assert recomputes(asked, SEVEN, 8_257_536) is wanted
+    assert not recomputes(seven, SEVEN, 8_257_536)  # on a CPU
+    assert gpu_bytes(seven, SEVEN, 8_257_536) == gpu_bytes(seven, SEVEN, 8_257_536, checkpointing=True)
+
+
+def test_the_estimate_covers_what_autograd_keeps() -> None:
+    from tests.bench import charts_like
+    from vlmft_trainer.model import add_adapter, prepare_training
+
+    base = charts_like.SMALL
+    model = add_adapter(charts_like.build("small", dtype=torch.bfloat16), Lora(r=8, alpha=16), seed=0)
+    prepare_training(model, gradient_checkpointing=False, train_vision=False)
+    model.train()
+    sample = charts_like.samples(1, "small", scale=0.5)[0]
+    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+    kept: dict[int, torch.Tensor] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.untyped_storage().data_ptr() not in weights:
+            kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    batch = charts_like_row(sample)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = answer_loss(model, batch).nll
+    measured = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    estimated = (
+        base.layers * sample.length * (2 * (2 * base.kv_width + 3 * base.intermediate) + base.hidden * (33 + 4 * 2))
+    )
+    assert loss.requires_grad
+    assert 0.8 * estimated < measured < 1.25 * estimated
+
+
+def charts_like_row(sample: Any) -> dict[str, Any]:
+    from tests.bench.charts_like import IMAGE
+    from vlmft_trainer.data.packing import pack
+
+    return pack([sample], image_id=IMAGE, merge=2)
+
+
+def test_the_best_attention_there_is_is_taken_without_a_word() -> None:
+    assert choose_kernels(Model(base="demo", attention="auto")) == Kernels("fp32", "sdpa", ())
+
+
+@pytest.mark.parametrize(("accumulation", "workers", "each"), [(4, 2, 3), (32, 2, 17), (1, 8, 2), (4, 0, None)])
+def test_data_workers_prepare_a_whole_step_ahead(accumulation: int, workers: int, each: int | None) -> None:
+    assert look_ahead(accumulation, workers) == each
+    assert each is None or each * workers >= accumulation + workers
+
+
+@pytest.mark.parametrize("name", [name for name in WAYS if "flash" not in name])
+def test_every_way_of_the_gpu_bench_runs(name: str) -> None:
+    figures = measure(WAYS[name], "tiny", BATCH, 4)
+    assert figures["samples_per_s"] > 0
+    assert figures["tokens_per_s"] > figures["samples_per_s"]
+    assert 0 < figures["data_share"] < 1

@@ -1,0 +1,224 @@
+"""Attention for samples laid end to end in one row: each sees itself alone, and no score is computed to be masked out.
+
+transformers' own way, a block-diagonal mask over the whole row, costs the square of the row's length. Here the row is
+cut at the samples' borders: by PyTorch's variable-length kernel on a GPU that has it, else by one call of
+`scaled_dot_product_attention` for all pieces of one length. The vision tower's windows go the same way; transformers
+would make a call for each of them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+TEXT = "vlmft_packed"
+"""Name of the language model's attention."""
+
+VISION = "vlmft_packed_flash"
+"""Name of the vision tower's. Only to an implementation with "flash" in its name does the tower hand over where the
+images and windows begin."""
+
+
+def use_packed_attention(model: Any) -> None:
+    """Let a Qwen2.5-VL take rows of several samples. Padded batches and generation go on working as with SDPA."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+
+    AttentionInterface.register(TEXT, text_attention)
+    AttentionInterface.register(VISION, vision_attention)
+    AttentionMaskInterface.register(TEXT, _mask)
+    model.config.text_config._attn_implementation = TEXT
+    model.config.vision_config._attn_implementation = VISION
+
+
+def text_attention(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    scaling: float | None = None,
+    position_ids: torch.Tensor | None = None,
+    cu_seq_lens_q: torch.Tensor | None = None,
+    max_length_q: int = 0,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """Causal attention as transformers calls it: `[batch, heads, length, width]` in, `[batch, length, heads, width]`
+    out.
+
+    Args:
+        position_ids: each token's place in its sample, where transformers knows it.
+        cu_seq_lens_q: int32 `[samples + 1]`: where the samples of a packed row begin, and its length.
+        max_length_q: the longest sample.
+
+    Raises:
+        RuntimeError: a packed row without its borders: its samples would see each other.
+    """
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    if cu_seq_lens_q is not None:
+        return isolated(query, key, value, cu_seq_lens_q, max_length_q, causal=True, scale=scaling), None
+    if attention_mask is None and position_ids is not None and bool((position_ids.diff() < 0).any()):
+        raise RuntimeError("a packed row needs cu_seq_lens_q")
+    output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+    return output, None
+
+
+def vision_attention(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: None,
+    *,
+    scaling: float,
+    cu_seq_lens_q: torch.Tensor,
+    max_length_q: int,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention within each image or window: `[1, heads, patches, width]` in, `[1, patches, heads, width]` out."""
+    return isolated(query, key, value, cu_seq_lens_q, max_length_q, causal=False, scale=scaling), None
+
+
+def isolated(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    borders: torch.Tensor,
+    longest: int,
+    *,
+    causal: bool,
+    scale: float | None,
+) -> torch.Tensor:
+    """Attention within each piece of a row.
+
+    Args:
+        query: `[1, heads, length, width]`; key and value the same, or with fewer heads.
+        borders: int32 `[pieces + 1]`, from 0 to the length.
+        longest: length of the longest piece.
+
+    Returns:
+        `[1, length, heads, width]`, contiguous.
+    """
+    if query.is_cuda and query.dtype != torch.float32 and varlen_problem() == "":
+        q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
+        output: torch.Tensor = _varlen()(
+            q,
+            k,
+            v,
+            borders,
+            borders,
+            longest,
+            longest,
+            scale=scale,
+            window_size=(-1, 0 if causal else -1),
+            enable_gqa=query.shape[1] != key.shape[1],
+        )
+        return output.unsqueeze(0)
+    return _by_length(query, key, value, borders, causal=causal, scale=scale)
+
+
+def _by_length(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    borders: torch.Tensor,
+    *,
+    causal: bool,
+    scale: float | None,
+) -> torch.Tensor:
+    """One call for all pieces of one length."""
+    starts = borders.tolist()
+    pieces: dict[int, list[int]] = {}
+    for start, end in pairwise(starts):
+        pieces.setdefault(end - start, []).append(start)
+    order = None
+    if len(pieces) < len(starts) - 1:  # some share a length: bring those together
+        order = torch.cat(
+            [(torch.tensor(begin)[:, None] + torch.arange(length)).flatten() for length, begin in pieces.items()]
+        ).to(query.device)
+        query, key, value = (tensor[:, :, order] for tensor in (query, key, value))
+    if key.shape[1] != query.shape[1]:  # faster than `enable_gqa` where there is no kernel for it
+        repeats = query.shape[1] // key.shape[1]
+        key, value = key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)
+    outputs, place = [], 0
+    for length, begin in pieces.items():
+        end = place + length * len(begin)
+        # [1, heads, pieces x length, width] -> [pieces, heads, length, width]
+        q, k, v = (
+            tensor[0, :, place:end].reshape(tensor.shape[1], len(begin), length, -1).transpose(0, 1)
+            for tensor in (query, key, value)
+        )
+        attended = scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
+        outputs.append(attended.transpose(1, 2).flatten(0, 1))
+        place = end
+    output = torch.cat(outputs)
+    if order is not None:
+        output = output[torch.argsort(order)]
+    return output.unsqueeze(0)
+
+
+def _mask(
+    *,
+    attention_mask: torch.Tensor | None,
+    q_length: int,
+    kv_length: int,
+    allow_is_causal_skip: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """The mask of a padded batch; none for a packed row, whose borders keep its samples apart.
+
+    A packed row is the one whole sequence without padding that transformers does not allow to go without a mask.
+    """
+    from transformers.masking_utils import sdpa_mask
+
+    if attention_mask is None and q_length == kv_length and not allow_is_causal_skip:
+        return None
+    return sdpa_mask(
+        attention_mask=attention_mask,
+        q_length=q_length,
+        kv_length=kv_length,
+        allow_is_causal_skip=allow_is_causal_skip,
+        **kwargs,
+    )
+
+
+@cache
+def _varlen() -> Any:
+    """PyTorch's variable-length attention; None where this PyTorch has none, or an early form of it."""
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    return varlen_attn if {"window_size", "enable_gqa"} <= set(inspect.signature(varlen_attn).parameters) else None
+
+
+@cache
+def varlen_problem() -> str:
+    """Why PyTorch's variable-length attention cannot be used here; empty if it can. It is tried out on two small
+    pieces, with their gradients."""
+    if not torch.cuda.is_available():
+        return "no GPU"
+    if _varlen() is None:
+        return f"PyTorch {torch.__version__} has none that fits"
+    if torch.cuda.get_device_capability() < (8, 0):
+        return "the GPU is older than Ampere"
+    borders = torch.tensor([0, 5, 16], dtype=torch.int32, device="cuda")
+    made = torch.Generator("cuda").manual_seed(0)
+    query = torch.randn(16, 4, 64, device="cuda", generator=made).bfloat16().requires_grad_()
+    key, value = (torch.randn(16, 2, 64, device="cuda", generator=made).bfloat16() for _ in range(2))
+    try:
+        output = _varlen()(query, key, value, borders, borders, 11, 11, window_size=(-1, 0), enable_gqa=True)
+        (gradient,) = torch.autograd.grad(output.float().sum(), query)
+    except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+        return (str(error).strip() or type(error).__name__).splitlines()[0]
+    q, k, v = (tensor.detach().transpose(0, 1).unsqueeze(0) for tensor in (query, key, value))
+    expected = _by_length(q, k, v, borders, causal=True, scale=None)[0]
+    if not torch.allclose(output, expected, atol=2e-2, rtol=2e-2) or not gradient.isfinite().all():
+        return "it gives other results than SDPA"
+    return ""
