@@ -189,10 +189,10 @@ def _data(preset: Preset) -> list[Check]:
         path = Path(source.path).expanduser()
         if source.path == "demo":
             found.append(Check("ok", f"{source.task}: generated data"))
-        elif path.is_dir():
+        elif path.is_dir() or path.is_file():
             found.append(Check("ok", f"{source.task}: {path}"))
         elif path.is_absolute() or source.path.startswith((".", "~")):
-            found.append(Check("stop", f"{source.path}: no such folder: mend data.sources"))
+            found.append(Check("stop", f"{source.path}: no such file or folder: mend data.sources"))
         elif _cached("datasets", source.path):
             found.append(Check("ok", f"{source.task}: {source.path} is in the Hugging Face cache"))
         else:

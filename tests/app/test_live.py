@@ -195,3 +195,19 @@ def test_the_screen_looks_as_it_did(
         await until(pilot, lambda: size[0] < 160 or "not bold" in screen_text(pilot.app))
 
     assert snap_compare(VlmftConsole(make_sample(tmp_path).path), terminal_size=size, run_before=opened)
+
+
+async def test_escape_closes_the_search_box_before_it_leaves(tmp_path: Path) -> None:
+    app = VlmftConsole(make_sample(tmp_path).path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "2,000/2,400")
+        await pilot.press("7", "slash")
+        await until_shown(pilot, "search the log")
+        await pilot.press("7", "x", "escape")
+        await until(pilot, lambda: "search the log" not in screen_text(app))
+        assert isinstance(app.screen, live.LiveScreen)
+        await pilot.press("f", "escape")
+        await until_shown(pilot, "Learning rate")
+        assert isinstance(app.screen, live.LiveScreen)
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, live.LiveScreen))

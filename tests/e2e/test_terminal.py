@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import random
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-CONSOLE = str(Path(sys.executable).with_name("vlmft-console"))
+from tests.in_terminal import CONSOLE, terminal
+
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 READY = b"resume"
 """In the footer of the list of runs."""
@@ -35,87 +29,6 @@ RunsScreen.action_new = boom
 RunsScreen.action_resume = work(thread=True)(boom)
 app.main()
 """
-
-
-class Terminal:
-    """`vlmft-console` in a pty, and everything it wrote there."""
-
-    def __init__(
-        self,
-        folder: Path,
-        *arguments: str,
-        env: Mapping[str, str] = {},
-        size: tuple[int, int] = (80, 24),
-        program: Sequence[str] = (CONSOLE,),
-    ) -> None:
-        self.written = b""
-        self.pid, self.master = pty.fork()
-        if self.pid == 0:
-            os.chdir(folder)
-            state = {"XDG_STATE_HOME": str(folder / "state"), "XDG_CONFIG_HOME": str(folder / "config")}
-            os.execve(program[0], [*program, *arguments], {**os.environ, "TERM": "xterm-256color", **state, **env})
-        self.resize(*size)
-
-    def resize(self, columns: int, rows: int) -> None:
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def read(self, seconds: float) -> bool:
-        """Take in what was written within `seconds`; False at the end."""
-        if not select.select([self.master], [], [], seconds)[0]:
-            return True
-        try:
-            chunk = os.read(self.master, 65536)
-        except OSError:
-            return False
-        self.written += chunk
-        return bool(chunk)
-
-    def wait_for(self, text: bytes, seconds: float = 60.0) -> None:
-        deadline = time.monotonic() + seconds
-        while text not in self.written:
-            assert self.read(0.1), self.written[-2000:]
-            assert time.monotonic() < deadline, self.written[-2000:]
-
-    def press(self, keys: bytes) -> None:
-        os.write(self.master, keys)
-
-    def cooked(self) -> bool:
-        """Whether the terminal echoes and edits lines, as a shell wants it."""
-        return termios.tcgetattr(self.master)[3] & (termios.ECHO | termios.ICANON) == termios.ECHO | termios.ICANON
-
-    def wait_until_given_back(self, seconds: float = 30.0) -> float:
-        """Read to the end, and return how long it took until the screen was left."""
-        began = time.monotonic()
-        left = None
-        while self.read(0.05):
-            if left is None and self.screen_left():
-                left = time.monotonic() - began
-            assert time.monotonic() - began < seconds, self.written[-2000:]
-        return left if left is not None else time.monotonic() - began
-
-    def screen_left(self) -> bool:
-        """Whether the alternate screen, the hidden cursor and the mouse were all switched off after they were on."""
-        pairs = ((b"?1049h", b"?1049l"), (b"?25l", b"?25h"), (b"?1000h", b"?1000l"), (b"?1003h", b"?1003l"))
-        return all(self.written.rfind(off) >= self.written.rfind(on) for on, off in pairs)
-
-    def status(self) -> int:
-        """Exit status as a shell counts it."""
-        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        return 128 - code if code < 0 else code
-
-
-@contextmanager
-def terminal(folder: Path, *arguments: str, **options: object) -> Iterator[Terminal]:
-    console = Terminal(folder, *arguments, **options)  # type: ignore[arg-type]
-    try:
-        yield console
-    finally:
-        try:
-            os.kill(console.pid, signal.SIGKILL)
-            os.waitpid(console.pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
-        os.close(console.master)
 
 
 def _end_by_signal(folder: Path, number: int, after: float | None) -> float:

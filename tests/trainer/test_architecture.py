@@ -52,9 +52,9 @@ def test_the_7b_has_the_measured_number_of_parameters() -> None:
 
 def test_adapters_of_the_7b_have_the_measured_number_of_parameters() -> None:
     base = KNOWN["Qwen2.5-VL-7B"]
-    assert base.lora_parameters(16, ["q_proj", "v_proj", "o_proj"]) == 8_257_536
-    assert base.lora_parameters(32, SEVEN) == 80_740_352
-    assert base.lora_parameters(32, SEVEN, vision_tower=True) == 95_178_752
+    assert base.lora_parameters(Lora()) == 8_257_536
+    assert base.lora_parameters(Lora(r=32, target_modules=SEVEN)) == 80_740_352
+    assert base.lora_parameters(Lora(r=32, target_modules=SEVEN, vision_tower=True)) == 95_178_752
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN))
@@ -71,9 +71,9 @@ def test_transformers_builds_the_same_number_of_parameters(name: str) -> None:
     assert sum(weight.numel() for weight in model.model.visual.parameters()) == base.vision_parameters
     linears = [module for module in model.model.visual.modules() if isinstance(module, torch.nn.Linear)]
     names = [*base.vision_linears(), "0", "2"]
-    assert sum(layer.in_features + layer.out_features for layer in linears) == base.lora_parameters(
-        1, ["q_proj", *names], vision_tower=True
-    ) - base.lora_parameters(1, ["q_proj", "gate_proj", "up_proj", "down_proj"])
+    assert sum(layer.in_features + layer.out_features for layer in linears) == base.lora_parts(
+        Lora(r=1, target_modules=["q_proj", *names], vision_tower=True)
+    )[1]
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -107,7 +107,7 @@ def test_a_target_module_that_matches_nothing_is_answered_with_the_valid_names(
     target: str, vision: bool, message: str
 ) -> None:
     with pytest.raises(ModelError) as caught:
-        KNOWN["Qwen2.5-VL-7B"].lora_parameters(8, ["q_proj", target], vision_tower=vision)
+        KNOWN["Qwen2.5-VL-7B"].lora_parameters(Lora(target_modules=["q_proj", target], vision_tower=vision))
     assert message in str(caught.value)
 
 

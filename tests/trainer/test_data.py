@@ -13,11 +13,13 @@ import pytest
 from PIL import Image
 
 from vlmft_trainer.data import check
-from vlmft_trainer.data.check import image_size, report
+from vlmft_trainer.data.check import report
+from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Question, one_question
 from vlmft_trainer.data.encode import Encoder
+from vlmft_trainer.data.pictures import image_size
 from vlmft_trainer.data.samples import Samples, evenly, prepare
 from vlmft_trainer.data.sources import open_split
-from vlmft_trainer.data.tasks import TASKS, Question
+from vlmft_trainer.data.tasks import TASKS
 from vlmft_trainer.errors import DataError
 from vlmft_trainer.preset import Data, Source
 
@@ -54,20 +56,21 @@ def chartqa(tmp_path: Path) -> Callable[[list[dict[str, Any]]], Source]:
 
 
 def test_chartqa_is_asked_as_lmms_eval_asks() -> None:
-    question = TASKS["chartqa"].read({"query": "How many?", "label": ["14"], "human_or_machine": 1})
-    assert question == Question("How many?\nAnswer the question with a single word.", "14", ("14",), "augmented")
+    question = TASKS["chartqa"].read({"image": "x", "query": "How many?", "label": ["14"], "human_or_machine": 1})
+    turns = one_question("How many?\nAnswer the question with a single word.", "14")
+    assert question == Question(turns, ("14",), "augmented", ("x",))
 
 
 def test_textvqa_is_trained_on_the_commonest_answer_and_ties_go_to_the_first() -> None:
     answers = ["", "stop", "go", "go", "stop", "x", "y", "z", "u", "v"]
-    question = TASKS["textvqa"].read({"question": "What?", "answers": answers})
+    question = TASKS["textvqa"].read({"image": "x", "question": "What?", "answers": answers})
     assert question.prompt == "What?\nAnswer the question using a single word or phrase."
     assert question.target == "stop"
     assert len(question.references) == 10
 
 
 def test_chartqa_is_scored_overall_and_by_origin() -> None:
-    questions = [Question("", "10", ("10",), group) for group in ("human", "human", "augmented")]
+    questions = [Question((), ("10",), group) for group in ("human", "human", "augmented")]
     scores = TASKS["chartqa"].score(questions, ["10", "no", "10.4"])
     assert scores == {"relaxed_accuracy": pytest.approx(2 / 3), "augmented": 1.0, "human": 0.5, "n": 3}
 
@@ -129,13 +132,14 @@ def test_too_many_unusable_samples_stop_the_run_before_it_starts(
 
 
 def test_a_report_names_only_the_first_few() -> None:
-    bad = [check.Bad(check.NO_IMAGE, f"row {number}") for number in range(5)]
+    bad = [check.Bad(NO_IMAGE, f"row {number}") for number in range(5)]
     assert report("eval", bad, 100) == "5 of 100 eval samples cannot be used: 5 no image (row 0; row 1; row 2; …)"
 
 
 def test_a_picture_cut_short_is_found_without_decoding_whole_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     jpeg = picture("JPEG", (640, 480))
-    assert image_size(jpeg[: len(jpeg) // 2]) is None
+    with pytest.raises(BadRow, match="broken image"):
+        image_size(jpeg[: len(jpeg) // 2])
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     assert image_size(jpeg) == (640, 480)
 

@@ -71,7 +71,8 @@ def model_card(
         after: the adapter's.
     """
     sources = "\n".join(
-        f"- {source.task}: `{source.path}`, trained on `{source.train_split}`, evaluated on `{source.eval_split}`"
+        f"- {source.task}: `{source.path}`, trained on `{source.train_split}`, evaluated on "
+        + (f"`{source.eval_split}`" if source.eval_split else "its eval split, or a share held out")
         for source in preset.data.sources
     )
     return f"""---

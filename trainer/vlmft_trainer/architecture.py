@@ -9,17 +9,22 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vlmft_trainer.errors import ModelError
+from vlmft_trainer.preset.schema import Lora
 from vlmft_trainer.preset.strict_yaml import shown
 
 DEMO_BASE = Path(__file__).parent / "demo" / "base"
 """The tiny base model that ships with vlmft."""
 
+VISION = ".visual."
+"""Part of the full names of all layers of the vision tower."""
+_MLP = ("gate_proj", "up_proj", "down_proj")
+_VISION_KINDS = ("qkv", "proj", "0", "2")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -113,38 +118,87 @@ class Architecture:
         """Parameters of the whole model."""
         return self.text_parameters + self.vision_parameters
 
-    def lora_parameters(self, rank: int, target_modules: Sequence[str], *, vision_tower: bool = False) -> int:
-        """Trainable parameters of a LoRA adapter: rank x (inputs + outputs) for each layer it is put on.
+    def linear_layers(self, *, vision_tower: bool) -> dict[str, tuple[int, int]]:
+        """Inputs and outputs of every linear layer that can get an adapter, by its full name in the model.
 
         Args:
-            rank: LoRA's r.
-            target_modules: last parts of the names of linear layers, such as `q_proj`.
-            vision_tower: whether layers of the vision tower that match count too.
+            vision_tower: whether those of the vision tower are among them.
+        """
+        text = {
+            f"model.language_model.layers.{layer}.{'mlp' if name in _MLP else 'self_attn'}.{name}": size
+            for layer in range(self.layers)
+            for name, size in self.text_linears().items()
+        }
+        if not vision_tower:
+            return text
+        blocks = {
+            f"model.visual.blocks.{block}.{'mlp' if name in _MLP else 'attn'}.{name}": size
+            for block in range(self.vision_depth)
+            for name, size in self.vision_linears().items()
+        }
+        merger = {f"model.visual.merger.mlp.{name}": size for name, size in self.merger_linears().items()}
+        return text | blocks | merger
+
+    def lora_parameters(self, lora: Lora) -> int:
+        """Trainable parameters of an adapter on the language model and, if it is to be adapted, the vision tower.
+
+        LoRA has rank x (inputs + outputs) for each layer it is put on, DoRA one more for each output.
 
         Raises:
-            ModelError: a name matches no layer.
+            ModelError: a name, or the pattern, matches no layer.
         """
-        groups = [(self.layers, self.text_linears())]
-        if vision_tower:
-            groups += [(self.vision_depth, self.vision_linears()), (1, self.merger_linears())]
-        for target in target_modules:
-            if not any(target in linears for _, linears in groups):
-                raise self._no_such_layer(target, [name for _, linears in groups for name in linears])
-        return rank * sum(
-            count * (inputs + outputs)
-            for count, linears in groups
-            for name, (inputs, outputs) in linears.items()
-            if name in target_modules
-        )
+        return sum(self.lora_parts(lora))
 
-    def _no_such_layer(self, target: str, names: list[str]) -> ModelError:
-        text = f"lora.target_modules: {shown(target)} matches no layer"
-        if target in self.vision_linears() | self.merger_linears():
-            return ModelError(f"{text} of the language model", "it is in the vision tower: set lora.vision_tower=true")
-        valid = list(dict.fromkeys(names))
-        near = difflib.get_close_matches(target, valid, n=1)
-        text += f", did you mean {near[0]}?" if near else ""
-        return ModelError(text, f"valid names: {', '.join(valid)}")
+    def lora_parts(self, lora: Lora) -> tuple[int, int]:
+        """The same, those on the language model and those on the vision tower.
+
+        Raises:
+            ModelError: as `lora_parameters`.
+        """
+        layers = self.linear_layers(vision_tower=lora.vision_tower)
+        adapted = adapted_names(layers, lora)
+        sizes = {
+            name: lora.r * (inputs + outputs) + (outputs if lora.dora else 0)
+            for name, (inputs, outputs) in layers.items()
+            if name in adapted
+        }
+        tower = sum(size for name, size in sizes.items() if VISION in name)
+        return sum(sizes.values()) - tower, tower
+
+
+def adapted_names(layers: Iterable[str], lora: Lora) -> set[str]:
+    """Which of the linear layers, given by their full names, get an adapter.
+
+    Args:
+        layers: those that may get one: the language model's, and the vision tower's if it is to be adapted.
+
+    Raises:
+        ModelError: a name, or the pattern, matches none; the message has the names there are.
+    """
+    names = list(layers)
+    if lora.target_pattern is not None:
+        pattern = re.compile(lora.target_pattern)
+        if found := {name for name in names if pattern.fullmatch(name)}:
+            return found
+        raise ModelError(
+            f"lora.target_pattern: {shown(lora.target_pattern)} matches no layer"
+            + ("" if lora.vision_tower else " of the language model"),
+            f"it must match a whole name, such as {names[0]}",
+        )
+    kinds = list(dict.fromkeys(name.rpartition(".")[2] for name in names))
+    for wanted in lora.target_modules:
+        if wanted not in kinds:
+            raise _no_such_layer(wanted, kinds, vision_tower=lora.vision_tower)
+    return {name for name in names if name.rpartition(".")[2] in lora.target_modules}
+
+
+def _no_such_layer(wanted: str, kinds: list[str], *, vision_tower: bool) -> ModelError:
+    text = f"lora.target_modules: {shown(wanted)} matches no layer"
+    if wanted in _VISION_KINDS and not vision_tower:
+        return ModelError(f"{text} of the language model", "it is in the vision tower: set lora.vision_tower=true")
+    near = difflib.get_close_matches(wanted, kinds, n=1)
+    text += f", did you mean {near[0]}?" if near else ""
+    return ModelError(text, f"valid names: {', '.join(kinds)}")
 
 
 KNOWN = {

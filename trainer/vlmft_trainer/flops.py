@@ -77,12 +77,11 @@ def forward_flops(base: Architecture, work: Work) -> dict[str, float]:
 def training_flops(base: Architecture, lora: Lora, work: Work) -> float:
     """Operations of forward and backward."""
     forward = forward_flops(base, work)
-    adapter = base.lora_parameters(lora.r, lora.target_modules)
+    adapter, tower = base.lora_parts(lora)
     text = 2 * (forward["text"] + forward["head"]) + _text_attention(base, work) + 6.0 * work.tokens * adapter
     if not lora.vision_tower:
         return text + forward["vision"]
-    both = base.lora_parameters(lora.r, lora.target_modules, vision_tower=True)
-    vision = 2 * forward["vision"] + _vision_attention(base, work) + 6.0 * work.patches * (both - adapter)
+    vision = 2 * forward["vision"] + _vision_attention(base, work) + 6.0 * work.patches * tower
     return text + vision
 
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import torch
 
-from vlmft_trainer.architecture import Architecture
-from vlmft_trainer.attention import use_packed_attention
+from vlmft_trainer.architecture import VISION, Architecture, adapted_names
+from vlmft_trainer.attention import use_packed_attention, varlen_problem
 from vlmft_trainer.errors import ModelError
 from vlmft_trainer.plan.memory import needs_checkpointing
 from vlmft_trainer.preset.schema import Lora, Model, Preset
@@ -51,6 +51,8 @@ def choose_kernels(model: Model) -> Kernels:
     if attention == "flash_attention_2" and (reason := _no_flash_attention(precision)):
         attention = "sdpa"
         notes.append(f"flash attention is not used ({reason}); SDPA attention is used instead")
+    if has_gpu and attention == "sdpa" and precision != "fp32" and (reason := varlen_problem()):
+        notes.append(f"PyTorch's variable-length attention is not used ({reason}); SDPA takes samples one by one")
     return Kernels(precision, attention, tuple(notes))
 
 
@@ -124,24 +126,19 @@ def lora_targets(model: Any, lora: Lora) -> list[str]:
     both; the tower's are taken only when the preset asks for them.
 
     Raises:
-        ModelError: a name matches no layer.
+        ModelError: a name, or the pattern, matches no layer.
     """
     linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
-    candidates = [name for name in linear if ".language_model." in name or (lora.vision_tower and ".visual." in name)]
-    kinds = {name.rpartition(".")[2] for name in candidates}
-    for wanted in lora.target_modules:
-        if wanted not in kinds:
-            raise ModelError(
-                f"lora.target_modules: no layer is called {wanted}", f"there are {', '.join(sorted(kinds))}"
-            )
-    return [name for name in candidates if name.rpartition(".")[2] in lora.target_modules]
+    candidates = [name for name in linear if ".language_model." in name or (lora.vision_tower and VISION in name)]
+    adapted = adapted_names(candidates, lora)
+    return [name for name in candidates if name in adapted]
 
 
 def add_adapter(model: Any, lora: Lora, seed: int) -> Any:
     """The base wrapped by PEFT, with a fresh adapter whose initial weights follow from `seed`.
 
     Raises:
-        ModelError: a name in `lora.target_modules` matches no layer.
+        ModelError: `lora.target_modules` or `lora.target_pattern` matches no layer.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -151,6 +148,8 @@ def add_adapter(model: Any, lora: Lora, seed: int) -> Any:
         lora_dropout=lora.dropout,
         target_modules=lora_targets(model, lora),
         bias="none",
+        use_rslora=lora.rslora,
+        use_dora=lora.dora,
     )
     torch.manual_seed(seed)
     return get_peft_model(model, config)

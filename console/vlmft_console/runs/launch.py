@@ -59,11 +59,15 @@ def _which_gpus(preset: Preset) -> str:
 
 
 def with_absolute_paths(preset: Preset) -> Preset:
-    """The preset with its local folders written in full, so that it means the same from any folder."""
+    """The preset with its local files and folders written in full, so that it means the same from any folder."""
 
     def absolute(name: str) -> str:
-        return str(Path(name).expanduser().absolute()) if Path(name).expanduser().is_dir() and name != "demo" else name
+        path = Path(name).expanduser()
+        return str(path.absolute()) if name not in ("", "demo") and (path.is_dir() or path.is_file()) else name
 
     model = preset.model.model_copy(update={"base": absolute(preset.model.base)})
-    sources = [source.model_copy(update={"path": absolute(source.path)}) for source in preset.data.sources]
+    sources = [
+        source.model_copy(update={"path": absolute(source.path), "images": absolute(source.images)})
+        for source in preset.data.sources
+    ]
     return preset.model_copy(update={"model": model, "data": preset.data.model_copy(update={"sources": sources})})

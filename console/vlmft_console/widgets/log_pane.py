@@ -141,11 +141,12 @@ class LogPane(Vertical):
         Binding("n", "next(1)", "next match", show=False),
         Binding("N", "next(-1)", "match before", show=False),
         Binding("F", "follow", "follow", show=False),
+        Binding("escape", "leave_search", "end search", show=False),
     ]
     DEFAULT_CSS = """
     LogPane {
         & > LogLines { height: 1fr; padding: 0 1; }
-        & > Input { height: 1; border: none; padding: 0 1; display: none; }
+        & > Input { padding: 0 1; display: none; }
         & > Field { margin-left: 1; }
     }
     """
@@ -153,7 +154,10 @@ class LogPane(Vertical):
     def compose(self) -> ComposeResult:
         yield LogLines()
         yield Field()
-        yield Input(placeholder="search the log", select_on_focus=True)
+        yield Input(placeholder="search the log", select_on_focus=True, compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one(Input).cursor_blink = False
 
     @property
     def log_lines(self) -> LogLines:
@@ -196,10 +200,13 @@ class LogPane(Vertical):
             self.query_one(Field).show("")
             self.log_lines.refresh()
 
-    def key_escape(self) -> None:
-        """Leave the search box first."""
-        if self.query_one(Input).display:
-            self._leave_box()
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is a search to end only while the box is open; otherwise the key means something to the screen."""
+        return action != "leave_search" or self.query_one(Input).display
+
+    def action_leave_search(self) -> None:
+        """Close the search box."""
+        self._leave_box()
 
     def _leave_box(self) -> None:
         self.query_one(Input).display = False

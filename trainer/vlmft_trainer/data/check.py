@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from vlmft_trainer.data.encode import Encoder
+from vlmft_trainer.data.conversation import NARROW_IMAGE, NO_ANSWER, TOO_LONG, BadRow, Question
+from vlmft_trainer.data.encode import IGNORED, Encoder
+from vlmft_trainer.data.pictures import image_size
 from vlmft_trainer.data.sources import Split
-
-NO_IMAGE = "no image"
-BROKEN_IMAGE = "broken image"
-NARROW_IMAGE = "image too narrow"
-NO_ANSWER = "empty answer"
-TOO_LONG = "longer than data.max_length"
 
 
 @dataclass(frozen=True)
@@ -25,46 +20,63 @@ class Bad:
     where: str
 
 
+@dataclass(frozen=True)
+class Size:
+    """Tokens of a usable sample.
+
+    Attributes:
+        length: all of them.
+        image: those that stand for images.
+        supervised: those that carry loss.
+    """
+
+    length: int
+    image: int
+    supervised: int
+
+
 def examine(split: Split, row: int, encoder: Encoder, max_length: int) -> int | Bad:
     """The length of a sample in tokens, or what is wrong with it.
 
     Args:
         max_length: longest usable sample in tokens, image tokens included.
     """
-    question, content = split.read(row)
-    if not question.target:
-        return Bad(NO_ANSWER, split.where(row))
-    if content is None:
-        return Bad(NO_IMAGE, split.where(row))
-    if (size := image_size(content)) is None:
-        return Bad(BROKEN_IMAGE, split.where(row))
     try:
-        length = encoder.length(question.prompt, question.target, *size)
-    except ValueError:
-        return Bad(NARROW_IMAGE, split.where(row))
-    return Bad(TOO_LONG, split.where(row)) if length > max_length else length
+        question = split.question(row)
+        return measure(question, split.contents(question), encoder, max_length).length
+    except BadRow as error:
+        return bad(split, row, error)
 
 
-def image_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels of an image file; None if it is broken.
+def measure(question: Question, contents: Sequence[bytes], encoder: Encoder, max_length: int) -> Size:
+    """A conversation's size in tokens.
 
-    PNG carries checksums, which `verify` compares. JPEG has none: one that lacks its end marker was cut short, or is
-    merely odd, so only such a file is decoded to find out.
+    Args:
+        contents: its image files.
+        max_length: as `examine`.
+
+    Raises:
+        BadRow: it cannot be trained on.
     """
-    from PIL import Image
-
+    if not all(answer.strip() for answer in question.answers):
+        raise BadRow(NO_ANSWER)
+    sizes = [image_size(content) for content in contents]
     try:
-        image = Image.open(io.BytesIO(content))
-        size = image.size
-        if image.format == "JPEG":
-            if b"\xff\xd9" not in content[-65536:]:
-                image.load()
-        else:
-            image.verify()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        # Pillow raises SyntaxError for a broken PNG chunk; the others are its documented errors.
-        return None
-    return size
+        image_tokens = [encoder.image_tokens(*size) for size in sizes]
+    except ValueError as error:
+        raise BadRow(NARROW_IMAGE) from error
+    if sum(image_tokens) > max_length:
+        raise BadRow(TOO_LONG, f"{sum(image_tokens)} image tokens")
+    ids, labels = encoder.ids(question.turns, image_tokens)
+    if len(ids) > max_length:
+        raise BadRow(TOO_LONG, f"{len(ids)} tokens")
+    return Size(len(ids), sum(image_tokens), len(labels) - labels.count(IGNORED))
+
+
+def bad(split: Split, row: int, error: BadRow) -> Bad:
+    """A row's mistake with its place."""
+    where = split.where(row)
+    return Bad(error.reason, f"{where}: {error.detail}" if error.detail else where)
 
 
 def report(kind: str, bad: Iterable[Bad], checked: int, named: int = 3) -> str:

@@ -1,13 +1,16 @@
-"""One sample (image, prompt, answer) as Qwen2.5-VL token ids, with the answer alone supervised.
+"""One conversation as Qwen2.5-VL token ids, with the answers alone supervised.
 
-The conversation is put together from token ids, not from a rendered string: text from a data set can then never
-turn into a special token, and the answer is known by its place rather than searched for.
+It is put together from token ids, not from a rendered string: text from a data set can then never turn into a special
+token, and an answer is known by its place rather than searched for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from vlmft_trainer.data.conversation import Turn, one_question
 
 if TYPE_CHECKING:
     import torch
@@ -22,13 +25,13 @@ SYSTEM_PROMPT = "You are a helpful assistant."
 
 @dataclass(frozen=True)
 class Encoded:
-    """One conversation ready for collation. `length` tokens, of which `image_tokens` stand for the image.
+    """One conversation ready for collation.
 
     Attributes:
         input_ids: token ids, `length` of them.
-        labels: the same with everything but the answer and its end token replaced by `IGNORED`.
-        pixel_values: float32 `[patches, 3 * 2 * 14 * 14]`; None for a conversation without an image.
-        image_grid_thw: int64 `[1, 3]`: frames, rows and columns of patches; None without an image.
+        labels: the same with everything but the answers and their end tokens replaced by `IGNORED`.
+        pixel_values: float32 `[patches, 3 * 2 * 14 * 14]` of all images; None for a conversation without one.
+        image_grid_thw: int64 `[images, 3]`: frames, rows and columns of patches; None without an image.
     """
 
     input_ids: list[int]
@@ -55,13 +58,12 @@ class Encoder:
         self.image_id = self._special("<|image_pad|>")
         self.end_id = self._special("<|im_end|>")
         self.pad_id: int = self.end_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-        start = self._special("<|im_start|>")
-        newline = self._text("\n")
-        self._vision_start = [self._special("<|vision_start|>")]
-        self._vision_end = [self._special("<|vision_end|>")]
-        self._head = [start, *self._text("system\n" + SYSTEM_PROMPT), self.end_id, *newline]
-        self._head += [start, *self._text("user\n")]
-        self._tail = [self.end_id, *newline, start, *self._text("assistant\n")]
+        self._start = self._special("<|im_start|>")
+        self._newline = self._text("\n")
+        self._vision_start = self._special("<|vision_start|>")
+        self._vision_end = self._special("<|vision_end|>")
+        self._answer_start = [self._start, *self._text("assistant\n")]
+        self._usual_system = self._message(Turn("system", (SYSTEM_PROMPT,)), [])
 
     def _special(self, token: str) -> int:
         """The id of a token that must exist in the tokenizer of every Qwen2.5-VL."""
@@ -76,37 +78,83 @@ class Encoder:
         return ids
 
     def prompt(self, prompt: str, image: Image | None) -> Encoded:
-        """The conversation up to where the assistant begins to answer; nothing is supervised."""
-        pixels = grid = None
-        image_tokens = 0
-        if image is not None:
-            processed = self.image_processor(images=[image.convert("RGB")], return_tensors="pt")
-            pixels, grid = processed["pixel_values"], processed["image_grid_thw"]
-            image_tokens = int(grid.prod()) // self.image_processor.merge_size**2
-        ids = self._question(prompt, image_tokens)
-        return Encoded(ids, [IGNORED] * len(ids), pixels, grid)
+        """`beginning` of a single question."""
+        return self.beginning(*_single(prompt, "", image))
 
     def sample(self, prompt: str, answer: str, image: Image | None) -> Encoded:
-        """The whole conversation; the answer and its end token are supervised."""
-        head = self.prompt(prompt, image)
-        ids = self._answer(answer)
-        return Encoded(head.input_ids + ids, head.labels + ids, head.pixel_values, head.image_grid_thw)
+        """`conversation` of a single question."""
+        return self.conversation(*_single(prompt, answer, image))
 
-    def length(self, prompt: str, answer: str, width: int, height: int) -> int:
-        """Tokens of `sample` for an image of this size in pixels, found without looking at the image.
+    def beginning(self, turns: Sequence[Turn], images: Sequence[Image]) -> Encoded:
+        """A conversation up to where the assistant begins its last answer; nothing is supervised."""
+        pixels, grids, image_tokens = self._pictures(images)
+        ids, _ = self.ids(turns[:-1], image_tokens)
+        ids += [*self._newline, *self._answer_start]
+        return Encoded(ids, [IGNORED] * len(ids), pixels, grids)
+
+    def conversation(self, turns: Sequence[Turn], images: Sequence[Image]) -> Encoded:
+        """The whole conversation; every answer and its end token are supervised."""
+        pixels, grids, image_tokens = self._pictures(images)
+        return Encoded(*self.ids(turns, image_tokens), pixels, grids)
+
+    def ids(self, turns: Sequence[Turn], image_tokens: Sequence[int]) -> tuple[list[int], list[int]]:
+        """A conversation's token ids and labels, its images known only by their tokens.
+
+        Args:
+            turns: the last one has no newline after its end.
+            image_tokens: for each image of the turns, in their order.
+        """
+        counts = list(image_tokens)
+        ids: list[int] = []
+        labels: list[int] = []
+        if turns[0].role != "system":
+            ids += self._usual_system
+            labels += [IGNORED] * len(ids)
+        for turn in turns:
+            if ids:
+                ids += self._newline
+                labels += [IGNORED] * len(self._newline)
+            if turn.role == "assistant":
+                answer = [*self._text(turn.text), self.end_id]
+                ids += self._answer_start + answer
+                labels += [IGNORED] * len(self._answer_start) + answer
+            else:
+                message = self._message(turn, counts)
+                ids += message
+                labels += [IGNORED] * len(message)
+        return ids, labels
+
+    def image_tokens(self, width: int, height: int) -> int:
+        """Tokens of an image of this size in pixels, found without looking at the image.
 
         Raises:
             ValueError: the model takes no image of this shape (one side over 200 times the other).
         """
-        patches = self.image_processor.get_number_of_image_patches(height, width)
-        image_tokens = patches // self.image_processor.merge_size**2
-        return len(self._question(prompt, image_tokens)) + len(self._answer(answer))
+        patches: int = self.image_processor.get_number_of_image_patches(height, width)
+        return patches // int(self.image_processor.merge_size) ** 2
 
-    def _question(self, prompt: str, image_tokens: int) -> list[int]:
-        vision: list[int] = []
-        if image_tokens:
-            vision = self._vision_start + [self.image_id] * image_tokens + self._vision_end
-        return self._head + vision + self._text(prompt) + self._tail
+    def _message(self, turn: Turn, counts: list[int]) -> list[int]:
+        """A turn that is not answered, from its start to its end; takes its images' tokens from `counts`."""
+        ids = [self._start]
+        text = f"{turn.role}\n"
+        for part in turn.parts:
+            if isinstance(part, str):
+                text += part
+                continue
+            ids += [*self._text(text), self._vision_start, *[self.image_id] * counts.pop(0), self._vision_end]
+            text = ""
+        return [*ids, *self._text(text), self.end_id]
 
-    def _answer(self, answer: str) -> list[int]:
-        return [*self._text(answer), self.end_id]
+    def _pictures(self, images: Sequence[Image]) -> tuple[Any, Any, list[int]]:
+        """Pixels, grids and tokens of images; None, None and none without one."""
+        if not images:
+            return None, None, []
+        processed = self.image_processor(images=[image.convert("RGB") for image in images], return_tensors="pt")
+        grids = processed["image_grid_thw"]
+        merged = int(self.image_processor.merge_size) ** 2
+        return processed["pixel_values"], grids, [int(grid.prod()) // merged for grid in grids]
+
+
+def _single(prompt: str, answer: str, image: Image | None) -> tuple[tuple[Turn, ...], list[Image]]:
+    """A single question as turns, and its image if it has one."""
+    return one_question(prompt, answer, with_image=image is not None), [] if image is None else [image]

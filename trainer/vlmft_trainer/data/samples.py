@@ -11,11 +11,12 @@ from torch.utils.data import Dataset
 
 from vlmft_trainer import ranks
 from vlmft_trainer.data.check import Bad, examine, report
+from vlmft_trainer.data.conversation import Question
 from vlmft_trainer.data.encode import Encoded, Encoder
-from vlmft_trainer.data.sources import Split, open_split
-from vlmft_trainer.data.tasks import Question
+from vlmft_trainer.data.holdout import hold_out
+from vlmft_trainer.data.sources import Split, eval_split, open_split
 from vlmft_trainer.errors import DataError
-from vlmft_trainer.preset.schema import Data
+from vlmft_trainer.preset.schema import Data, Source
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,7 +26,7 @@ Place = tuple[int, int]
 
 
 class Samples(Dataset[Encoded]):
-    """Questions with answers, in a fixed order; indexing encodes one conversation. Pickles for data workers.
+    """Conversations with answers, in a fixed order; indexing encodes one conversation. Pickles for data workers.
 
     An image that turns out broken only when it is decoded does not end the run: the next sample takes its place and
     `replaced` (int64, one element, shared between processes) counts it.
@@ -54,12 +55,12 @@ class Samples(Dataset[Encoded]):
         return self.splits[self.places[index][0]].task_name
 
     def question(self, index: int) -> Question:
-        """A question, without looking at its image."""
+        """A conversation, without looking at its images."""
         split, row = self.places[index]
-        return self.splits[split].read(row)[0]
+        return self.splits[split].question(row)
 
-    def sample(self, index: int) -> tuple[Question, Image]:
-        """A question and its image, or those of the next sample whose image can be decoded."""
+    def sample(self, index: int) -> tuple[Question, list[Image]]:
+        """A conversation and its images, or those of the next sample whose images can be decoded."""
         for further in range(len(self)):
             split, row = self.places[(index + further) % len(self)]
             try:
@@ -69,8 +70,8 @@ class Samples(Dataset[Encoded]):
         raise DataError("no image of the data set can be decoded")
 
     def __getitem__(self, index: int) -> Encoded:
-        question, image = self.sample(index)
-        return self.encoder.sample(question.prompt, question.target, image)
+        question, images = self.sample(index)
+        return self.encoder.conversation(question.turns, images)
 
     def pick(self, task_name: str, limit: int) -> Samples:
         """At most `limit` samples of one task, evenly spaced, always the same ones."""
@@ -79,7 +80,7 @@ class Samples(Dataset[Encoded]):
 
 
 class Prompts(Dataset[Encoded]):
-    """The conversations of `samples` up to where the assistant begins to answer."""
+    """The conversations of `samples` up to where the assistant begins its last answer."""
 
     def __init__(self, samples: Samples) -> None:
         self.samples = samples
@@ -88,8 +89,8 @@ class Prompts(Dataset[Encoded]):
         return len(self.samples)
 
     def __getitem__(self, index: int) -> Encoded:
-        question, image = self.samples.sample(index)
-        return self.samples.encoder.prompt(question.prompt, image)
+        question, images = self.samples.sample(index)
+        return self.samples.encoder.beginning(question.turns, images)
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,42 @@ class RunData:
 
 def evenly(count: int, limit: int | None) -> list[int]:
     """At most `limit` of the numbers below `count`, evenly spaced, in order; all of them for None."""
-    if limit is None or limit >= count:
-        return list(range(count))
-    return [index * count // limit for index in range(limit)]
+    return spread(count, count if limit is None else min(limit, count))
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """`wanted` numbers below `count`, in order, each as often as any other or once more."""
+    return [index * count // wanted for index in range(wanted)]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One source, ready to be picked from."""
+
+    train: Split
+    train_rows: list[int]
+    eval: Split
+    eval_rows: list[int]
+    notes: tuple[str, ...] = ()
+
+
+def open_source(source: Source) -> Opened:
+    """Open what a source is trained and evaluated on. Every rank calls it, all for the same source.
+
+    Raises:
+        DataError: it cannot be opened, or nothing can be held out of it.
+    """
+
+    def opened() -> tuple[Split, Split | None]:
+        name = eval_split(source)
+        return open_split(source, source.train_split), None if name is None else open_split(source, name)
+
+    train, other = ranks.first_alone(opened)
+    if other is not None:
+        return Opened(train, list(range(len(train))), other, list(range(len(other))))
+    rows, held = ranks.together(lambda: hold_out(train, source.eval_share))
+    note = f"{source.path} has no eval split: {len(held):,} of its {len(train):,} samples are held out"
+    return Opened(train, rows, train, held, (note,))
 
 
 def prepare(data: Data, encoder: Encoder) -> RunData:
@@ -114,30 +148,41 @@ def prepare(data: Data, encoder: Encoder) -> RunData:
     Raises:
         DataError: a source cannot be opened, or more than `data.max_bad` of the picked samples are unusable.
     """
-    notes: list[str] = []
+    sources = [open_source(source) for source in data.sources]
+    notes = [note for opened in sources for note in opened.notes]
 
-    def part(kind: str, limit: int | None) -> Samples:
-        names = [source.train_split if kind == "training" else source.eval_split for source in data.sources]
-        splits = ranks.first_alone(
-            lambda: [open_split(source, name) for source, name in zip(data.sources, names, strict=True)]
-        )
-        places = [(number, row) for number, split in enumerate(splits) for row in range(len(split))]
-        picked = [places[index] for index in evenly(len(places), limit)]
-        found = _examine(splits, picked, encoder, data.max_length)
-        bad = {place: one for place, one in found.items() if isinstance(one, Bad)}
+    def part(kind: str, splits: list[Split], picked: list[Place]) -> Samples:
+        found = _examine(splits, list(dict.fromkeys(picked)), encoder, data.max_length)
+        bad = [one for one in found.values() if isinstance(one, Bad)]
         if bad:
-            notes.append(report(kind, bad.values(), len(picked)))
-        if len(bad) == len(picked):
-            raise DataError(f"none of the {kind} samples can be used", notes[-1])
-        if len(bad) > data.max_bad * len(picked):
-            share = len(bad) / len(picked)
+            notes.append(report(kind, bad, len(found)))
+        if len(bad) == len(found):
+            raise DataError(f"none of the {kind} samples can be used", notes[-1] if bad else "")
+        if len(bad) > data.max_bad * len(found):
+            share = len(bad) / len(found)
             raise DataError(
                 notes[-1], f"{share:.1%} is over data.max_bad {data.max_bad:.1%}: mend the data or raise the limit"
             )
-        lengths = {place: one for place, one in found.items() if isinstance(one, int)}
-        return Samples(splits, list(lengths), encoder, list(lengths.values()))
+        lengths = [(place, one) for place in picked if isinstance(one := found[place], int)]
+        return Samples(splits, [place for place, _ in lengths], encoder, [length for _, length in lengths])
 
-    return RunData(part("training", data.max_train), part("eval", data.max_eval), notes)
+    train = [
+        (number, opened.train_rows[index])
+        for number, (source, opened) in enumerate(zip(data.sources, sources, strict=True))
+        for index in _mixed(source, len(opened.train_rows))
+    ]
+    held = [(number, row) for number, opened in enumerate(sources) for row in opened.eval_rows]
+    return RunData(
+        part("training", [opened.train for opened in sources], [train[i] for i in evenly(len(train), data.max_train)]),
+        part("eval", [opened.eval for opened in sources], [held[i] for i in evenly(len(held), data.max_eval)]),
+        notes,
+    )
+
+
+def _mixed(source: Source, there: int) -> list[int]:
+    """Which of a source's training rows come in an epoch, and how often."""
+    kept = evenly(there, source.max_train)
+    return [kept[index] for index in spread(len(kept), source.samples(there))]
 
 
 def _examine(

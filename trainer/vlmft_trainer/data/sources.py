@@ -1,89 +1,96 @@
-"""Data sources: a preset's source and one of its splits, opened through `datasets`, from the hub or a folder."""
+"""Data sources: a preset's source and its splits, from the hub, a folder or a file."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from vlmft_trainer.data.tasks import TASKS, Question, Task
+from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Question
+from vlmft_trainer.data.pictures import decode, read_image
+from vlmft_trainer.data.rows import Rows, TableRows, open_json
+from vlmft_trainer.data.tasks import TASKS
 from vlmft_trainer.errors import DataError
-from vlmft_trainer.preset.schema import Source
+from vlmft_trainer.preset.schema import EVAL_SPLITS, Source
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-DEMO = "demo"
+DEMO: Final = "demo"
 """`path` of a source that is generated on this machine."""
+
+JSON: Final = (".json", ".jsonl")
+TABLES: Final = {".parquet": "parquet", ".arrow": "arrow"}
+"""Files that `datasets` opens, and what it calls their formats."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split of one source.
+    """One split of one source. Pickles for data workers.
 
     Attributes:
-        task_name: `chartqa` or `textvqa`.
-        path: the hub's name or the folder it came from.
-        name: the split's name.
-        rows: a `datasets.Dataset`, its images not decoded.
+        task_name: what `TASKS` calls the schema.
+        rows: what is in it.
+        images: folder that relative image paths start from; None for the working directory.
     """
 
     task_name: str
-    path: str
-    name: str
-    rows: Any
+    rows: Rows
+    images: Path | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
-    def task(self) -> Task:
-        return TASKS[self.task_name]
-
     def where(self, row: int) -> str:
         """How a message names a row (0 is the first)."""
-        return f"{self.path}, split {self.name}, row {row}"
+        return self.rows.where(row)
 
-    def read(self, row: int) -> tuple[Question, bytes | None]:
-        """A row's question and its image file; None where there is none."""
-        values = self.rows[row]
-        image = values["image"] or {}
-        content: bytes | None = image.get("bytes")
-        if content is None and image.get("path"):
-            file = Path(image["path"])
-            content = file.read_bytes() if file.is_file() else None
-        return self.task.read(values), content
-
-    def sample(self, row: int) -> tuple[Question, Image]:
-        """A row's question and its decoded image.
+    def question(self, row: int) -> Question:
+        """A row's conversation, without looking at its images.
 
         Raises:
-            OSError: the image is missing or cannot be decoded (Pillow's errors are OSErrors).
+            BadRow: it has another schema, or cannot be read.
         """
-        from PIL import Image
+        values, task = self.rows[row], TASKS[self.task_name]
+        if missing := [column for column in task.columns if column not in values]:
+            raise BadRow(WRONG_SCHEMA, f"no {', '.join(missing)}; there is {', '.join(map(str, values))[:200]}")
+        return task.read(values)
 
-        question, content = self.read(row)
-        if content is None:
-            raise OSError(f"{self.where(row)}: no image")
-        return question, Image.open(io.BytesIO(content)).convert("RGB")
+    def contents(self, question: Question) -> list[bytes]:
+        """The image files of a row's conversation.
+
+        Raises:
+            BadRow: one is missing.
+        """
+        return [read_image(ref, self.images) for ref in question.images]
+
+    def sample(self, row: int) -> tuple[Question, list[Image]]:
+        """A row's conversation and its decoded images.
+
+        Raises:
+            BadRow: it cannot be used.
+        """
+        question = self.question(row)
+        return question, [decode(content) for content in self.contents(question)]
 
 
 def find(source: Source) -> str:
-    """Where `datasets` finds a source: a hub name as it is, a folder's full path, generated data made on the spot.
+    """Where a source is: a hub name as it is, a file's or folder's full path, generated data made on the spot.
 
     Raises:
-        DataError: a path that can only be a folder, and is none.
+        DataError: a path that can only be local, and is not there.
     """
     if source.path == DEMO:
         from vlmft_trainer.demo.dataset import ensure
 
-        return str(ensure(source.task))
-    folder = Path(source.path).expanduser()
-    if folder.is_dir():
-        return str(folder.resolve())
-    if source.path.count("/") > 1 or source.path.startswith((".", "~", "/")):
-        raise DataError(f"data source {source.path}: no such folder", "check data.sources in the preset")
+        return str(ensure("chartqa" if source.task == "chartqa" else "textvqa"))
+    path = Path(source.path).expanduser()
+    if path.is_dir() or path.is_file():
+        return str(path.resolve())
+    suffix = path.suffix in (*JSON, *TABLES)
+    if source.path.count("/") > 1 or source.path.startswith((".", "~", "/")) or suffix:
+        kind = "file" if suffix else "folder"
+        raise DataError(f"data source {source.path}: no such {kind}", "check data.sources in the preset")
     return source.path
 
 
@@ -93,25 +100,127 @@ def open_split(source: Source, name: str) -> Split:
     Raises:
         DataError: no such data set, no such split, or a column of the task's schema is missing.
     """
+    path = find(source)
+    images = Path(source.images).expanduser() if source.images else None
+    if images is not None and not images.is_dir():
+        raise DataError(f"data source {source.path}: images {source.images}: no such folder")
+    rows: Rows
+    if file := _json_file(Path(path), name):
+        rows = open_json(file)
+        images = images or file.parent
+    else:
+        rows = _open_table(source, path, name)
+        images = images or (Path(path) if Path(path).is_dir() else Path(path).parent if Path(path).is_file() else None)
+    if not len(rows):
+        raise DataError(f"data source {source.path}, split {name}: no rows")
+    return Split(source.task, rows, images)
+
+
+def eval_split(source: Source) -> str | None:
+    """The split evaluated on; None where a share of the training split has to be held out.
+
+    Raises:
+        DataError: the source cannot be opened.
+    """
+    if source.eval_split is not None:
+        return source.eval_split
+    there = split_names(source)
+    return next((name for name in EVAL_SPLITS if name in there), None)
+
+
+def split_names(source: Source) -> list[str]:
+    """The splits that a source has; a file has only `train`.
+
+    Raises:
+        DataError: it cannot be opened.
+    """
+    path = find(source)
+    folder = Path(path)
+    if folder.is_file():
+        return ["train"]
+    if files := sorted(file.stem for file in folder.glob("*") if file.suffix in JSON):
+        return files
+    return _asked_of_datasets(source, "", lambda: list(_all_tables(path)))  # type: ignore[no-any-return]
+
+
+def _json_file(path: Path, split: str) -> Path | None:
+    """The JSON file that holds a split; None where there is none."""
+    if path.is_file():
+        return path if path.suffix in JSON and split == "train" else None
+    named = [path / split, *(path / f"{split}{suffix}" for suffix in JSON)]
+    return next((file for file in named if file.suffix in JSON and file.is_file()), None)
+
+
+def _open_table(source: Source, path: str, name: str) -> TableRows:
+    """One split as `datasets` opens it."""
     import datasets
 
-    datasets.disable_progress_bars()
-    path = find(source)
-    try:
-        rows = datasets.load_dataset(path, split=name)
-        if missing := [column for column in TASKS[source.task].columns if column not in rows.column_names]:
+    def opened() -> TableRows:
+        folder = Path(path)
+        if folder.is_file():
+            if name != "train":
+                raise ValueError(f"a single file has no split {name}: leave eval_split out to hold a share out")
+            if folder.suffix not in TABLES:
+                raise ValueError(f"not a {', '.join((*JSON, *TABLES))} file")
+            table = datasets.load_dataset(TABLES[folder.suffix], data_files=path, split="train")
+        elif _was_saved(folder):
+            tables = _all_tables(path)
+            if name not in tables:
+                raise ValueError(f"no split {name}: there are {', '.join(tables)}")
+            table = tables[name]
+        else:
+            table = datasets.load_dataset(path, split=name)
+        if missing := [column for column in TASKS[source.task].columns if column not in table.column_names]:
             raise DataError(
                 f"data source {source.path}, split {name}: no column {', '.join(missing)}",
                 f"{source.task} needs {', '.join(TASKS[source.task].columns)};"
-                f" there are {', '.join(rows.column_names)}",
+                f" there are {', '.join(table.column_names)}",
             )
-        rows = rows.cast_column("image", datasets.Image(decode=False))
+        return TableRows(source.path, name, _undecoded(table))
+
+    found: TableRows = _asked_of_datasets(source, name, opened)
+    return found
+
+
+def _all_tables(path: str) -> Any:
+    """All splits of a folder or of a data set on the hub, by name."""
+    import datasets
+
+    if not _was_saved(Path(path)):
+        return datasets.load_dataset(path)
+    saved = datasets.load_from_disk(path)
+    return {"train": saved} if isinstance(saved, datasets.Dataset) else saved
+
+
+def _was_saved(folder: Path) -> bool:
+    """Whether `save_to_disk` of `datasets` wrote a folder."""
+    return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
+
+
+def _undecoded(table: Any) -> Any:
+    """The table with its images as files."""
+    import datasets
+
+    raw = datasets.Image(decode=False)
+    for column, feature in table.features.items():
+        if isinstance(feature, datasets.Image) or column == "image":
+            table = table.cast_column(column, raw)
+        elif isinstance(getattr(feature, "feature", None), datasets.Image):
+            table = table.cast_column(column, datasets.List(raw))
+    return table
+
+
+def _asked_of_datasets(source: Source, split: str, ask: Any) -> Any:
+    """What `datasets` answers; its complaints as one line."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    try:
+        return ask()
     except (OSError, ValueError, TypeError, datasets.exceptions.DatasetsError) as error:
         # What `datasets` raises for a missing set, split or file, for unreadable files and for a failed cast; what
         # is wrong with a file stands in the cause.
         cause = error.__cause__ or error
         reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-        raise DataError(f"data source {source.path}, split {name}: {reason}") from error
-    if not len(rows):
-        raise DataError(f"data source {source.path}, split {name}: no rows")
-    return Split(source.task, source.path, name, rows)
+        where = f", split {split}" if split else ""
+        raise DataError(f"data source {source.path}{where}: {reason}") from error

@@ -1,4 +1,4 @@
-"""What a row of ChartQA or TextVQA asks, what it trains on, and how answers to it are scored."""
+"""What a row of each task asks, what it trains on, and how answers to it are scored."""
 
 from __future__ import annotations
 
@@ -8,25 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Final
 
+from vlmft_trainer.data.chats import read_llava, read_messages, score_exactly
+from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, ImageRef, Question, one_question
+from vlmft_trainer.data.pictures import image_refs
 from vlmft_trainer.metrics import ACCURACY, RELAXED_ACCURACY, relaxed_match, textvqa_accuracy
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question about one image.
-
-    Attributes:
-        prompt: the question with its task's instruction, worded as lmms-eval words it.
-        target: the answer trained on; empty where the row has none.
-        references: the answers that count as right.
-        group: the part of the data set it is counted with (ChartQA: human or augmented); empty for none.
-    """
-
-    prompt: str
-    target: str
-    references: tuple[str, ...]
-    group: str = ""
-
 
 Scores = dict[str, float | int]
 
@@ -37,7 +22,7 @@ class Task:
 
     Attributes:
         columns: what a row must have.
-        read: a row (without its image) as a question.
+        read: a row as a conversation, worded as lmms-eval words it; raises `BadRow`.
         score: (questions, predictions) as shares of one, and `n`, how many there were.
     """
 
@@ -47,13 +32,37 @@ class Task:
 
 
 def _read_chartqa(row: Mapping[str, Any]) -> Question:
-    label = row["label"]
-    labels = [label] if isinstance(label, str) else list(label or [])
-    answers = tuple(str(answer).strip() for answer in labels)
+    answers = _answers(row, "label")
     origin = row.get("human_or_machine")
     group = "" if origin is None else "human" if origin in (0, "human") else "augmented"
-    prompt = f"{row['query']}\nAnswer the question with a single word."
-    return Question(prompt, answers[0] if answers else "", answers, group)
+    prompt = f"{_text(row, 'query')}\nAnswer the question with a single word."
+    return Question(one_question(prompt, answers[0] if answers else ""), answers, group, _image(row))
+
+
+def _text(row: Mapping[str, Any], column: str) -> str:
+    value = row[column]
+    if isinstance(value, str):
+        return value
+    raise BadRow(WRONG_SCHEMA, f"{column} is not a text")
+
+
+def _answers(row: Mapping[str, Any], column: str) -> tuple[str, ...]:
+    """The answers in a column that holds one or a list of them."""
+    value = row[column]
+    if isinstance(value, Mapping):
+        raise BadRow(WRONG_SCHEMA, f"{column} is neither a text nor a list")
+    listed = value if isinstance(value, list | tuple) else [] if value is None else [value]
+    return tuple(str(answer).strip() for answer in listed)
+
+
+def _image(row: Mapping[str, Any]) -> tuple[ImageRef]:
+    """The one image that a question is about."""
+    match image_refs(row["image"]):
+        case [image]:
+            return (image,)
+        case []:
+            raise BadRow(NO_IMAGE)
+    raise BadRow(WRONG_SCHEMA, "more than one image")
 
 
 def _score_chartqa(questions: Sequence[Question], predictions: Sequence[str]) -> Scores:
@@ -70,11 +79,11 @@ def _score_chartqa(questions: Sequence[Question], predictions: Sequence[str]) ->
 
 
 def _read_textvqa(row: Mapping[str, Any]) -> Question:
-    answers = tuple(str(answer).strip() for answer in row["answers"] or [])
+    answers = _answers(row, "answers")
     # Counter keeps the order of first appearance among equals, so a tie goes to the first answer given.
     given = Counter(answer for answer in answers if answer).most_common(1)
-    prompt = f"{row['question']}\nAnswer the question using a single word or phrase."
-    return Question(prompt, given[0][0] if given else "", answers)
+    prompt = f"{_text(row, 'question')}\nAnswer the question using a single word or phrase."
+    return Question(one_question(prompt, given[0][0] if given else ""), answers, images=_image(row))
 
 
 def _score_textvqa(questions: Sequence[Question], predictions: Sequence[str]) -> Scores:
@@ -88,5 +97,7 @@ def _score_textvqa(questions: Sequence[Question], predictions: Sequence[str]) ->
 TASKS: Final[Mapping[str, Task]] = {
     "chartqa": Task(("image", "query", "label"), _read_chartqa, _score_chartqa),
     "textvqa": Task(("image", "question", "answers"), _read_textvqa, _score_textvqa),
+    "llava": Task(("conversations",), read_llava, score_exactly),
+    "messages": Task(("messages",), read_messages, score_exactly),
 }
 """By `task` in a preset's `data.sources`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from vlmft_trainer.errors import DataError
 from vlmft_trainer.plan.memory import MARGIN, gpu_bytes, weight_bytes
 from vlmft_trainer.plan.steps import optimizer_steps, warmup_steps, with_gpus
 from vlmft_trainer.plan.time import estimate_hours
-from vlmft_trainer.preset.schema import Preset, Source
+from vlmft_trainer.preset.schema import EVAL_SPLITS, Preset, Source
 
 SPLIT_SIZES = {
     "HuggingFaceM4/ChartQA": {"train": 28_299, "val": 1_920, "test": 2_500},
@@ -110,8 +110,7 @@ def make_plan(
         preset, note = with_gpus(preset, gpus)
     check_base(preset.model.base)
     base = find_architecture(preset.model.base)
-    lora = preset.lora
-    trainable = base.lora_parameters(lora.r, lora.target_modules, vision_tower=lora.vision_tower) if base else None
+    trainable = base.lora_parameters(preset.lora) if base else None
     there = available(preset.data.sources, "train") if samples is None else samples
     there_eval = available(preset.data.sources, "eval") if eval_samples is None else eval_samples
     if there is not None and there < 1:
@@ -179,15 +178,20 @@ def available(sources: Sequence[Source], kind: str) -> int | None:
     """Samples in the sources' `train` or `eval` splits together; None if one of them is not known offline."""
     total = 0
     for source in sources:
-        split = source.train_split if kind == "train" else source.eval_split
-        if source.path == "demo":
-            size = demo.SPLIT_SIZES[source.task].get(split)
-        else:
-            size = SPLIT_SIZES.get(source.path, {}).get(split)
+        sizes = _known_sizes(source)
+        names = [source.train_split] if kind == "train" else [source.eval_split] if source.eval_split else EVAL_SPLITS
+        size = next((sizes[name] for name in names if name in sizes), None)
         if size is None:
             return None
-        total += size
+        total += source.samples(size) if kind == "train" else size
     return total
+
+
+def _known_sizes(source: Source) -> Mapping[str, int]:
+    """Samples in a source's splits; empty where they are not known offline."""
+    if source.path != "demo":
+        return SPLIT_SIZES.get(source.path, {})
+    return demo.SPLIT_SIZES["chartqa" if source.task == "chartqa" else "textvqa"]
 
 
 def _capped(there: int | None, most: int | None) -> int | None:

@@ -44,7 +44,7 @@ def estimate_hours(
     if base != KNOWN["Qwen2.5-VL-7B"]:
         factor *= base.total_parameters / KNOWN["Qwen2.5-VL-7B"].total_parameters
         scaled.append("by parameters from the 7B")
-    if preset.lora.r >= 32 and set(preset.lora.target_modules) >= ALL_LINEAR:
+    if preset.lora.r >= 32 and preset.lora.target_pattern is None and set(preset.lora.target_modules) >= ALL_LINEAR:
         factor *= 2
         scaled.append("doubled for rank 32 on all seven modules")
     source = f"the guide's table (an epoch of 50,000 samples: A100 {fast:.3g} h, V100 {slow:.3g} h on {gpus} GPUs)"

@@ -6,12 +6,19 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+
+EVAL_SPLITS = ("val", "validation", "dev")
+"""Splits evaluated on where a source names none, the first that there is."""
+Reporter = Literal[
+    "clearml", "comet_ml", "dvclive", "mlflow", "neptune", "swanlab", "tensorboard", "trackio", "wandb"
+]
 
 
 class Section(BaseModel):
@@ -45,6 +52,9 @@ class Model(Section):
     does so without one. PyTorch's `sdpa` has the same kernels on newer GPUs."""
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     """Number format of training. `auto`: bf16 where the GPU supports it, fp16 on older GPUs, fp32 on a CPU."""
+    quantization: Literal["none", "nf4"] = "none"
+    """Hold the language model's frozen weights in 4 bits (QLoRA): a third of the memory, slower steps. Needs
+    bitsandbytes and a GPU."""
 
 
 class Lora(Section):
@@ -62,28 +72,65 @@ class Lora(Section):
         "o_proj",
     ]
     """Names of the linear layers that get an adapter."""
+    target_pattern: Annotated[str, Field(min_length=1)] | None = None
+    """A regular expression for the full names of linear layers, such as `.*layers\\.2\\d\\..*_proj`; it takes the place
+    of target_modules. null goes by target_modules."""
     vision_tower: bool = False
     """Also adapt layers of the vision tower whose names match (gate_proj, up_proj and down_proj exist in both)."""
+    rslora: bool = False
+    """Rank-stabilised LoRA: updates are multiplied by alpha / sqrt(r), so that a high rank needs no other alpha."""
+    dora: bool = False
+    """DoRA: each layer also learns the length of its weight's rows. Often better at a low rank; slower steps. Not under
+    ZeRO-3."""
+
+    @model_validator(mode="after")
+    def _pattern_can_be_read(self) -> Self:
+        try:
+            re.compile(self.target_pattern or "")
+        except re.error as error:
+            raise ValueError(f"lora.target_pattern is no regular expression: {error}") from None
+        return self
 
 
 class Source(Section):
     """One data set."""
 
-    task: Literal["chartqa", "textvqa"]
-    """Schema and metric: `chartqa` (image, query, label) or `textvqa` (image, question, ten answers)."""
+    task: Literal["chartqa", "textvqa", "llava", "messages"]
+    """Schema and metric: `chartqa` (image, query, label), `textvqa` (image, question, ten answers), `llava`
+    (conversations, image) or `messages` (messages, images). The last two are scored by exact match."""
     path: Annotated[str, Field(min_length=1)]
-    """A data set's name on the hub, a local folder, or `demo` for generated data."""
+    """A data set's name on the hub, a local folder, a `.json`, `.jsonl` or `.parquet` file, or `demo` for generated
+    data (chartqa and textvqa)."""
+    images: str = ""
+    """Folder that image paths start from; empty for the data file's own."""
     train_split: str = "train"
     """Split trained on."""
-    eval_split: str = "val"
-    """Split evaluated on."""
+    eval_split: str | None = None
+    """Split evaluated on. null: `val`, `validation` or `dev` where there is one, else `eval_share` is held out."""
+    eval_share: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Share of the training split that is held out where there is no eval split: always the same samples, and those
+    with the same image on the same side. Above 0, below 1."""
+    max_train: Positive | None = None
+    """At most this many of its training samples, picked evenly and reproducibly; null takes all."""
+    weight: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """How often its training samples come in an epoch: 2 is twice each, 0.5 every second one. Up to 100."""
+
+    @model_validator(mode="after")
+    def _demo_has_two_tasks(self) -> Self:
+        if self.path == "demo" and self.task not in ("chartqa", "textvqa"):
+            raise ValueError(f"path demo has no {self.task}: only chartqa and textvqa are generated")
+        return self
+
+    def samples(self, there: int) -> int:
+        """Training samples of an epoch out of those there are."""
+        return max(1, round(min(there, self.max_train or there) * self.weight)) if there else 0
 
 
 class Data(Section):
     """What is trained and evaluated on."""
 
     sources: Annotated[list[Source], Field(min_length=1)] = [
-        Source(task="chartqa", path="HuggingFaceM4/ChartQA"),
+        Source(task="chartqa", path="HuggingFaceM4/ChartQA", eval_split="val"),
         Source(task="textvqa", path="lmms-lab/textvqa", eval_split="validation"),
     ]
     """Data sets; their training splits are joined and shuffled."""
@@ -142,6 +189,9 @@ class Training(Section):
     """Log step 1 whatever `logging_steps` says."""
     logging_nan_inf_filter: bool = True
     """Keep non-finite losses out of the plain log's averages. They are detected and counted all the same."""
+    report_to: list[Reporter] = []
+    """Services that get the metrics too, through transformers' own integrations; each needs its package and its own
+    login. Everything is in the run folder anyway."""
 
 
 class Evaluation(Section):
@@ -153,6 +203,8 @@ class Evaluation(Section):
     """Samples that one GPU evaluates at once. Does not change any result."""
     answers: Annotated[int, Field(ge=0)] = 500
     """Eval questions of each source that base and adapter answer, before and after training; 0 for none."""
+    answers_at_evals: Annotated[int, Field(ge=0)] = 100
+    """The same at each eval while training: fewer, because the training waits for them."""
     max_new_tokens: Annotated[int, Field(ge=1, le=4096)] = 32
     """Longest generated answer, in tokens."""
     metric_for_best_model: Literal["eval_loss", "token_accuracy"] = "eval_loss"
@@ -177,6 +229,9 @@ class Hardware(Section):
     """GPUs of this machine to use, one rank each; with `device: cpu`, the number of ranks."""
     zero_stage: Literal[0, 2, 3] = 2
     """DeepSpeed ZeRO: 2 shards optimizer state and gradients, 3 shards the weights too, 0 shards nothing."""
+    offload: Literal["none", "optimizer", "parameters"] = "none"
+    """What waits in the machine's memory instead of the GPU's: the optimizer's state (ZeRO-2 or 3), or under ZeRO-3
+    the weights too. Less GPU memory, slower steps."""
 
 
 class Monitor(Section):
@@ -273,6 +328,7 @@ class Preset(Section):
                 f"training.effective_batch {batch} is not a multiple of training.micro_batch {micro}"
                 f" x hardware.gpus {gpus} = {micro * gpus}"
             )
+        self._options_go_together()
         known = {f"{name}.{key}" for name, section in self._sections() for key in type(section).model_fields}
         for key in self.reasons:
             if key not in known:
@@ -280,6 +336,21 @@ class Preset(Section):
                 hint = f"did you mean {near[0]}?" if near else "remove it"
                 raise ValueError(f"reasons.{key}: no such parameter ({hint})")
         return self
+
+    def _options_go_together(self) -> None:
+        """Refuse what the libraries cannot do at once."""
+        stage, offload = self.hardware.zero_stage, self.hardware.offload
+        if offload == "optimizer" and stage == 0:
+            raise ValueError("hardware.offload optimizer needs hardware.zero_stage 2 or 3, not 0")
+        if offload == "parameters" and stage != 3:
+            raise ValueError(f"hardware.offload parameters needs hardware.zero_stage 3, not {stage}")
+        if self.lora.dora and stage == 3:
+            raise ValueError("lora.dora reads whole weights, which hardware.zero_stage 3 shards: use 2")
+        if self.model.quantization != "none":
+            if stage == 3:
+                raise ValueError("model.quantization nf4 and hardware.zero_stage 3 do not go together: use 2")
+            if self.hardware.device == "cpu":
+                raise ValueError("model.quantization nf4 needs a GPU, and hardware.device is cpu")
 
     def _sections(self) -> list[tuple[str, Section]]:
         values = [(name, getattr(self, name)) for name in type(self).model_fields]

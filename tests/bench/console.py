@@ -1,0 +1,135 @@
+"""What the console costs, in a terminal of its own beside a blank Textual app in the same run.
+
+python -m tests.bench.console
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from tests.bench import blank_app
+from tests.bench.console_logs import LiveRun, live_run, write_logs
+from tests.in_terminal import Terminal, terminal
+
+SIZE = (120, 40)
+STARTS = 9
+LOADS = 5
+IDLE_SECONDS = 20.0
+LIVE_SECONDS = 40
+LIVE_STEPS, LIVE_TOTAL = 2_000, 10_000
+BLANK = (sys.executable, str(Path(blank_app.__file__)))
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        short, whole = write_logs(root)
+        began = os.getloadavg()[0]
+        print(f"{'what':<48}{'blank app':>12}{'vlmft':>12}{'budget':>12}")
+        _start(root)
+        _load(root, short, whole)
+        _idle(root, short)
+        with live_run(root, LIVE_STEPS, LIVE_TOTAL) as run:
+            _live(root, run)
+        ended = os.getloadavg()[0]
+    print(f"terminal {SIZE[0]}×{SIZE[1]}; load average {began:.1f} at the start, {ended:.1f} at the end")
+
+
+def _start(root: Path) -> None:
+    """The empty start screen: seconds until it stands there, and CPU seconds, which other programs disturb less."""
+    blank, ours = [], []
+    for _ in range(STARTS):
+        blank.append(_seconds_until(_blank(root), "blank app"))
+        ours.append(_seconds_until(_console(root), "? help"))
+    for at, what in enumerate(("first paint, empty start screen", "  the same in CPU time")):
+        theirs, own = (statistics.median(each[at] for each in series) for series in (blank, ours))
+        _row(what, f"{theirs:.2f} s", f"{own:.2f} s", "")
+        _row("  ratio", "1.00", f"{own / theirs:.2f}", "1.60")
+
+
+def _load(root: Path, short: Path, whole: Path) -> None:
+    """A finished run of 100,000 steps, until all of it stands in the first chart."""
+    for folder, budget in ((short, "1.50 s"), (whole, "")):
+        opened, cpu = [], []
+        for _ in range(LOADS):
+            seconds, used = _seconds_until(_console(root, folder), "100,000/100,000", "Loss 0.", "100k")
+            opened.append(seconds)
+            cpu.append(used)
+        size = (folder / "logs" / "events-0001.jsonl").stat().st_size / 1e6
+        _row(f"100k steps ({size:.0f} MB), all in the first chart", "", f"{statistics.median(opened):.2f} s", budget)
+        _row("  the best one", "", f"{min(opened):.2f} s", "")
+        _row("  CPU time", "", f"{statistics.median(cpu):.2f} s", "")
+
+
+def _idle(root: Path, folder: Path) -> None:
+    with _blank(root) as blank, _console(root, folder) as console:
+        blank.wait_until_shown("blank app")
+        console.wait_until_shown("100,000/100,000")
+        _listen(2.0, blank, console)
+        _row("bytes to the terminal until then", f"{len(blank.written):,}", f"{len(console.written):,}", "30,000")
+        _row("resident memory", f"{blank.memory_mib():.0f} MiB", f"{console.memory_mib():.0f} MiB", "100 MiB")
+        before = blank.cpu_seconds(), console.cpu_seconds()
+        _listen(IDLE_SECONDS, blank, console)
+        used = blank.cpu_seconds() - before[0], console.cpu_seconds() - before[1]
+    shares = [f"{100 * each / IDLE_SECONDS:.2f} %" for each in used]
+    _row("finished run, idle: CPU", *shares, "0.50 %")
+
+
+def _live(root: Path, run: LiveRun) -> None:
+    """An event a second: what it costs, and how long each takes to stand on the screen."""
+    with _console(root, run.folder.path) as console:
+        console.wait_until_shown(f"{run.step:,}/")
+        _listen(3.0, console)
+        bytes_before, cpu_before, began = len(console.written), console.cpu_seconds(), time.monotonic()
+        delays = []
+        for second in range(1, LIVE_SECONDS + 1):
+            run.write_step()
+            written = time.monotonic()
+            console.wait_until_shown(f"{run.step:,}/")
+            delays.append(time.monotonic() - written)
+            _listen(began + second - time.monotonic(), console)
+        seconds = time.monotonic() - began
+        sent, used = len(console.written) - bytes_before, console.cpu_seconds() - cpu_before
+    late = sorted(delays)[round(0.95 * (len(delays) - 1))]
+    _row("live run, an event a second: CPU", "", f"{100 * used / seconds:.1f} %", "4.0 %")
+    _row("  bytes a second to the terminal", "", f"{sent / seconds:.0f}", "700")
+    _row("  event written to event shown, p95", "", f"{late:.2f} s", "1.00 s")
+
+
+def _blank(root: Path) -> AbstractContextManager[Terminal]:
+    return terminal(root, size=SIZE, program=BLANK)
+
+
+def _console(root: Path, *target: Path) -> AbstractContextManager[Terminal]:
+    return terminal(root, *map(str, target), size=SIZE)
+
+
+def _seconds_until(started: AbstractContextManager[Terminal], *texts: str) -> tuple[float, float]:
+    """Seconds, and CPU seconds, from the start of the process until all of the texts stand on its screen."""
+    began = time.perf_counter()
+    with started as program:
+        for text in texts:
+            program.wait_until_shown(text)
+        return time.perf_counter() - began, program.cpu_seconds()
+
+
+def _listen(seconds: float, *programs: Terminal) -> None:
+    """Take in what they write for so long."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        for program in programs:
+            program.read(left / len(programs))
+
+
+def _row(what: str, blank: str, ours: str, budget: str) -> None:
+    print(f"{what:<48}{blank:>12}{ours:>12}{budget:>12}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Holding out a share of a split for evaluation: always the same samples, and no image on both sides."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+
+from vlmft_trainer import ranks
+from vlmft_trainer.data.conversation import BadRow
+from vlmft_trainer.data.sources import Split
+from vlmft_trainer.errors import DataError
+
+
+def hold_out(split: Split, share: float) -> tuple[list[int], list[int]]:
+    """Rows to train on and rows to evaluate on. Every rank calls it; each reads its share of the rows.
+
+    Samples about the same images stay together. Which are held out follows from their content alone: it is the same
+    for every seed and does not change with the order of the rows.
+
+    Args:
+        share: of the rows, above 0 and below 1. One row at least is held out.
+
+    Raises:
+        DataError: all samples are about the same images.
+    """
+    count = len(split)
+    mine = {row: _group(split, row) for row in range(ranks.rank(), count, ranks.world_size())}
+    groups = {row: group for one in ranks.gather(mine) for row, group in one.items()}
+    sizes = Counter(groups.values())
+    if len(sizes) < 2:
+        raise DataError(
+            f"{split.where(0)} and all other samples have the same image: none can be held out",
+            "name an eval_split",
+        )
+    held: set[bytes] = set()
+    taken = 0
+    for group in sorted(sizes)[:-1]:
+        if held and taken >= share * count:
+            break
+        held.add(group)
+        taken += sizes[group]
+    training = [row for row in range(count) if groups[row] not in held]
+    return training, [row for row in range(count) if groups[row] in held]
+
+
+def _group(split: Split, row: int) -> bytes:
+    """What a sample has in common with those that must stay on its side: its images, else its first question."""
+    try:
+        question = split.question(row)
+    except BadRow:
+        return hashlib.blake2b(split.where(row).encode(errors="replace"), digest_size=8).digest()
+    # Image references are paths or whole files: either tells images apart.
+    about = question.images or tuple(turn.text for turn in question.turns if turn.role == "user")[:1]
+    mix = hashlib.blake2b(digest_size=8)
+    for part in about:
+        mix.update(hashlib.blake2b(part.encode(errors="replace") if isinstance(part, str) else part).digest())
+    return mix.digest()

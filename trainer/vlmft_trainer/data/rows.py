@@ -1,0 +1,167 @@
+"""Rows of a data file or table, read one at a time and named as a person finds them."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import orjson
+
+from vlmft_trainer.data.conversation import HUGE_ROW, NOT_JSON, WRONG_SCHEMA, BadRow
+from vlmft_trainer.errors import DataError
+
+LARGEST_ROW: Final = 64 * 2**20
+"""Bytes of the largest row of a JSON file that is read."""
+
+_BLANK = re.compile(rb"\s*")
+_SPACE = re.compile(r"[ \t\r\n]*")
+_BOM = b"\xef\xbb\xbf"
+
+
+class Rows(Protocol):
+    """Rows by number, from 0."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int) -> Mapping[str, Any]:
+        """One row's columns.
+
+        Raises:
+            BadRow: it cannot be read.
+        """
+
+    def where(self, row: int) -> str:
+        """How a message names the row."""
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """A `datasets.Dataset`, its images not decoded."""
+
+    path: str
+    split: str
+    table: Any
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, row: int) -> Mapping[str, Any]:
+        values: Mapping[str, Any] = self.table[row]
+        return values
+
+    def where(self, row: int) -> str:
+        return f"{self.path}, split {self.split}, row {row}"
+
+
+@dataclass(frozen=True)
+class JsonRows:
+    """A JSON file that is a list, or has an object on each line; only the places of its rows are kept.
+
+    Attributes:
+        starts: where each row begins, in bytes.
+        ends: where it ends.
+        lines: on which line it begins, from 1.
+    """
+
+    file: Path
+    starts: array[int]
+    ends: array[int]
+    lines: array[int]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, row: int) -> Mapping[str, Any]:
+        size = self.ends[row] - self.starts[row]
+        if size > LARGEST_ROW:
+            raise BadRow(HUGE_ROW, f"{size >> 20} MiB, over {LARGEST_ROW >> 20}")
+        with self.file.open("rb") as file:
+            file.seek(self.starts[row])
+            content = file.read(size)
+        try:
+            values = orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            raise BadRow(NOT_JSON, str(error)) from error
+        if not isinstance(values, dict):
+            raise BadRow(WRONG_SCHEMA, f"a {type(values).__name__}, not an object")
+        return values
+
+    def where(self, row: int) -> str:
+        return f"{self.file}, line {self.lines[row]}"
+
+
+def open_json(path: Path) -> JsonRows:
+    """Find the rows of a JSON file.
+
+    Raises:
+        DataError: it cannot be read, or is a list that is broken somewhere.
+    """
+    starts, ends, lines = array("q"), array("q"), array("q")
+    try:
+        with path.open("rb") as file:
+            if not file.seek(0, 2):
+                return JsonRows(path, starts, ends, lines)
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                begin = len(_BOM) if content[: len(_BOM)] == _BOM else 0
+                first = _BLANK.match(content, begin)
+                whole = first is not None and content[first.end() : first.end() + 1] == b"["
+                for start, end, line in _entries(path, content, begin) if whole else _lines(content, begin):
+                    starts.append(start)
+                    ends.append(end)
+                    lines.append(line)
+    except OSError as error:
+        raise DataError(f"data source {path}: {error.strerror}") from error
+    return JsonRows(path, starts, ends, lines)
+
+
+def _lines(content: mmap.mmap, begin: int) -> Iterator[tuple[int, int, int]]:
+    """(start, end, line) of every line that is not blank."""
+    line, size = 1, len(content)
+    while begin < size:
+        end = content.find(b"\n", begin)
+        end = size if end < 0 else end
+        blank = _BLANK.match(content, begin, end)
+        if blank is None or blank.end() < end:
+            yield begin, end, line
+        begin, line = end + 1, line + 1
+
+
+def _entries(path: Path, content: mmap.mmap, begin: int) -> Iterator[tuple[int, int, int]]:
+    """(start, end, line) of every entry of a list.
+
+    Raises:
+        DataError: the list is broken.
+    """
+    # One character a byte, so that places in the text are places in the file; only the structure is looked at.
+    text = content[:].decode("latin-1")
+    decoder = json.JSONDecoder(strict=False)
+    at, line, counted = _skip(text, text.index("[", begin) + 1), 1, 0
+    closed = text[at : at + 1] == "]"
+    while not closed:
+        line, counted = line + text.count("\n", counted, at), at
+        try:
+            _, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            wrong = getattr(error, "msg", None) or str(error)
+            raise DataError(f"data source {path}: the entry on line {line} is not JSON: {wrong}") from error
+        yield at, end, line
+        at = _skip(text, end)
+        if text[at : at + 1] not in ("]", ","):
+            line += text.count("\n", counted, at)
+            raise DataError(f"data source {path}: line {line}: neither a comma nor the end of the list")
+        closed = text[at] == "]"
+        at = _skip(text, at + 1)
+    if at < len(text) and _skip(text, text.rindex("]") + 1) < len(text):
+        raise DataError(f"data source {path}: something stands behind the list")
+
+
+def _skip(text: str, at: int) -> int:
+    """The first place from `at` on that is not blank."""
+    found = _SPACE.match(text, at)
+    return at if found is None else found.end()
