@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test check bench soak clean
+.PHONY: help install demo console test check bench soak clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: install  ## Install, then fine-tune the tiny model on two CPU ranks: preset to adapter in a few minutes
 	$(BIN)/vlmft run demo
 
+console: install  ## Install, then open the console; the recorded runs in logs/ are listed as samples
+	$(BIN)/vlmft-console
+
 check: install  ## Lint, types and import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -33,6 +36,11 @@ test: check  ## Every check and every test
 bench: install  ## Measure what has a budget, as ratios within one run
 	$(BIN)/python tests/bench/startup.py
 	$(BIN)/python -m tests.bench.attach
+	$(BIN)/python -m tests.bench.load
+	$(BIN)/python -m tests.bench.chart
+	$(BIN)/python -m tests.bench.console
+	$(BIN)/python tests/bench/check.py
+	$(BIN)/python tests/bench/health.py
 	$(BIN)/python tests/bench/demo.py
 
 soak: install  ## Make every fault as often as a release asks for (an hour)

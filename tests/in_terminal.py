@@ -45,6 +45,7 @@ class Terminal:
 
     def resize(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._screen.resize(rows, columns)
 
     def read(self, seconds: float) -> bool:
         """Take in what was written within `seconds`; False at the end."""

@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
-from vlmft_console.commands import presets, steer, watch
+from vlmft_console.commands import data, presets, steer, watch
 from vlmft_console.commands.check import check
 from vlmft_console.commands.compare import compare
+from vlmft_console.commands.eval import evaluate
+from vlmft_console.commands.merge import merge
 from vlmft_console.commands.plan import plan
 from vlmft_console.commands.plot import plot
+from vlmft_console.commands.predict import predict
 from vlmft_console.commands.replay import replay
 from vlmft_console.commands.report import report
 from vlmft_console.commands.run import run
@@ -24,8 +27,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(presets.app, name="presets")
+app.add_typer(data.app, name="data")
 app.command("plan")(plan)
 app.command("run")(run)
+app.command("eval")(evaluate)
+app.command("predict")(predict)
+app.command("merge")(merge)
 app.command("check")(check)
 app.command("watch")(watch_log)
 app.command("plot")(plot)

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
-
 from vlmft_console.sanitize import sanitize
 from vlmft_trainer.errors import VlmftError
 
@@ -39,6 +37,8 @@ def shown_once() -> Iterator[None]:
     try:
         yield
     except VlmftError as error:
+        import typer  # the app, which shows errors in its own way, starts sooner without it
+
         for line in sanitize(str(error)).splitlines():
             print(f"vlmft: {line}", file=sys.stderr)
         raise typer.Exit(EXIT_BUSY if isinstance(error, RunBusyError) else EXIT_MISTAKE) from None

@@ -9,8 +9,8 @@ from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import Status
 from vlmft_console.sanitize import sanitize
+from vlmft_trainer.learning_rate import learning_rate
 from vlmft_trainer.metrics import HEADLINE
-from vlmft_trainer.plan import learning_rate
 
 
 def summarise(state: RunState, folder: RunFolder, status: Status) -> dict[str, Any]:

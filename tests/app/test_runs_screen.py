@@ -165,14 +165,14 @@ async def test_a_live_run_is_stopped_with_a_checkpoint_and_not_deleted_before(ma
         await until_shown(pilot, "▶ running")
         await pilot.press("d", "y")
         await until_shown(pilot, "stop it first")
-        await pilot.press("s")
+        await pilot.press("x")
         await until_shown(pilot, "Stop live?")
         await pilot.press("enter")
         await until_shown(pilot, "□ stopped", 60)
         request = run.folder.stop_request()
         assert request is not None
         assert not request.now
-        await pilot.press("s")
+        await pilot.press("x")
         await until_shown(pilot, "live is not running: it is stopped")
         await pilot.press("r")
         await until_shown(pilot, "has no complete checkpoint")
@@ -183,7 +183,7 @@ async def test_a_run_is_stopped_now(machine: Path) -> None:
     run.wait_for_ranks()
     async with VlmftConsole().run_test(notifications=True) as pilot:
         await until_shown(pilot, "▶ running")
-        await pilot.press("s", "n")
+        await pilot.press("x", "n")
         await until(pilot, run.folder.exit_file.exists)
         assert run.wait_for_end()["status"] != "finished"
 

@@ -1,4 +1,4 @@
-"""What the event log costs: milliseconds a step record, and the share of the demo's step time.
+"""What the event log costs: milliseconds a step record, and its share of a step's time.
 
 python -m tests.bench.events [RECORDS]
 """
@@ -17,8 +17,8 @@ from vlmft_trainer.events import STEP, EventWriter
 BUDGET_P99 = 1.0
 """Milliseconds."""
 BUDGET_SHARE = 0.005
-DEMO_STEP = 0.35
-"""Seconds a step of the demo takes on two cores, the shortest there is: a GPU's steps take seconds."""
+STEP_SECONDS = 0.35
+"""A short step, such as the demo's on two fast cores: a GPU's take seconds."""
 
 
 def record(step: int) -> dict[str, Any]:
@@ -55,12 +55,12 @@ def main() -> None:
         writer.close()
     times.sort()
     p50, p99 = statistics.median(times), times[int(0.99 * count)]
-    share = statistics.fmean(times) / 1000 / DEMO_STEP
+    share = statistics.fmean(times) / 1000 / STEP_SECONDS
     print(f"{'event log':<34}{'measured':>10}{'budget':>9}")
     print(f"{'a step record, p50':<34}{p50:>7.3f} ms")
     print(f"{'a step record, p99':<34}{p99:>7.3f} ms{BUDGET_P99:>6.1f} ms")
     print(f"{'slowest (may sync the disk)':<34}{times[-1]:>7.1f} ms")
-    print(f"{'share of a demo step of 0.35 s':<34}{share:>9.4%}{BUDGET_SHARE:>9.1%}")
+    print(f"{'share of a step of 0.35 s':<34}{share:>9.4%}{BUDGET_SHARE:>9.1%}")
 
 
 if __name__ == "__main__":

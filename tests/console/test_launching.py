@@ -103,7 +103,7 @@ def test_a_data_folder_that_is_not_there_stops() -> None:
     preset = Preset.model_validate(
         {**DEMO.model_dump(), "data": {**DEMO.data.model_dump(), "sources": [{"task": "chartqa", "path": "./none"}]}}
     )
-    assert found(prepare(preset, "demo"), "stop") == ["./none: no such folder: mend data.sources"]
+    assert found(prepare(preset, "demo"), "stop") == ["./none: no such file or folder: mend data.sources"]
 
 
 def test_a_port_that_is_taken_by_now_is_replaced() -> None:

@@ -19,6 +19,7 @@ from vlmft_trainer.architecture import (
     resolve_base,
 )
 from vlmft_trainer.errors import ModelError
+from vlmft_trainer.preset import Lora
 
 SEVEN = ["q_proj", "v_proj", "k_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -71,9 +72,10 @@ def test_transformers_builds_the_same_number_of_parameters(name: str) -> None:
     assert sum(weight.numel() for weight in model.model.visual.parameters()) == base.vision_parameters
     linears = [module for module in model.model.visual.modules() if isinstance(module, torch.nn.Linear)]
     names = [*base.vision_linears(), "0", "2"]
-    assert sum(layer.in_features + layer.out_features for layer in linears) == base.lora_parts(
-        Lora(r=1, target_modules=["q_proj", *names], vision_tower=True)
-    )[1]
+    assert (
+        sum(layer.in_features + layer.out_features for layer in linears)
+        == base.lora_parts(Lora(r=1, target_modules=["q_proj", *names], vision_tower=True))[1]
+    )
 
 
 @pytest.mark.parametrize("nested", [False, True])

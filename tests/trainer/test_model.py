@@ -91,9 +91,9 @@ def test_mlp_names_match_the_language_model_only_unless_the_tower_is_asked_for()
 
 def test_a_name_that_matches_nothing_is_refused_with_the_names_there_are() -> None:
     base = load_base(str(DEMO_BASE), KERNELS)
-    with pytest.raises(ModelError, match=r"no layer is called k_porj .*k_proj.*q_proj"):
+    with pytest.raises(ModelError, match=r"k_porj' matches no layer, did you mean k_proj.*valid names"):
         lora_targets(base, Lora(target_modules=["q_proj", "k_porj"]))
-    with pytest.raises(ModelError, match="no layer is called qkv"):
+    with pytest.raises(ModelError, match="qkv' matches no layer of the language model"):
         lora_targets(base, Lora(target_modules=["qkv"]))
 
 

@@ -14,7 +14,13 @@ def deepspeed_config(preset: Preset, precision: Precision, on_gpu: bool) -> dict
     The optimizer is not named here: the trainer passes torch's own AdamW, because DeepSpeed's compile on first use
     (a minute, and impossible without a compiler).
     """
-    stage = preset.hardware.zero_stage
+    stage, offload = preset.hardware.zero_stage, preset.hardware.offload
+    host = {"device": "cpu", "pin_memory": on_gpu}
+    offloaded: dict[str, Any] = {}
+    if offload != "none":
+        offloaded["offload_optimizer"] = host
+    if offload == "parameters":
+        offloaded["offload_param"] = host
     return {
         "train_batch_size": preset.training.effective_batch,
         "train_micro_batch_size_per_gpu": preset.training.micro_batch,
@@ -28,6 +34,7 @@ def deepspeed_config(preset: Preset, precision: Precision, on_gpu: bool) -> dict
             "contiguous_gradients": True,
             # Only the adapter is saved, and gathered on its own.
             "stage3_gather_16bit_weights_on_model_save": False,
+            **offloaded,
         },
         "zero_force_ds_cpu_optimizer": False,
         "zero_allow_untested_optimizer": True,

@@ -113,17 +113,31 @@ def score(task_name: str, samples: Samples, answers: list[str]) -> Scores:
     return TASKS[task_name].score(questions, answers)
 
 
+def task_names(samples: Samples) -> list[str]:
+    """The tasks among `samples`, in alphabetical order."""
+    return sorted({samples.task_name(index) for index in range(len(samples))})
+
+
 def answer_tasks(
-    model: Any, samples: Samples, settings: Evaluation, workers: int = 0, stop: Stop = never
+    model: Any,
+    samples: Samples,
+    settings: Evaluation,
+    workers: int = 0,
+    stop: Stop = never,
+    *,
+    limit: int | None = None,
 ) -> dict[str, Scores] | None:
-    """Answer and score `settings.answers` questions of each task among `samples`.
+    """Answer and score questions of each task among `samples`.
+
+    Args:
+        limit: at most this many of each task; `settings.answers` if None.
 
     Returns:
         Scores by task, as an `eval` event's `tasks`; None if it was stopped.
     """
     results = {}
-    for task_name in sorted({samples.task_name(index) for index in range(len(samples))}):
-        picked = samples.pick(task_name, settings.answers)
+    for task_name in task_names(samples):
+        picked = samples.pick(task_name, settings.answers if limit is None else limit)
         answers = answer_questions(
             model,
             picked,

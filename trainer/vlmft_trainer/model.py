@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import torch
@@ -17,6 +18,7 @@ MODEL_TYPE = "qwen2_5_vl"
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 Precision = Literal["bf16", "fp16", "fp32"]
 Attention = Literal["sdpa", "flash_attention_2", "eager"]
+Quantization = Literal["none", "nf4"]
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,16 @@ def load_encoder(base: str, max_pixels: int) -> Any:
         raise ModelError(f"base model {base}: {_first_line(error)}") from error
 
 
-def load_base(base: str, kernels: Kernels) -> Any:
+def load_base(base: str, kernels: Kernels, quantization: Quantization = "none") -> Any:
     """The base model, frozen.
 
+    Args:
+        base: a hub name or a folder.
+        kernels: precision and attention.
+        quantization: `nf4` holds the language model's linear layers in 4 bits; the vision tower stays as it is.
+
     Raises:
-        ModelError: it cannot be loaded, or is not a Qwen2.5-VL.
+        ModelError: it cannot be loaded, is not a Qwen2.5-VL, or cannot be held in 4 bits here.
     """
     from transformers import AutoConfig, Qwen2_5_VLForConditionalGeneration
 
@@ -109,7 +116,10 @@ def load_base(base: str, kernels: Kernels) -> Any:
         if config.model_type != MODEL_TYPE:
             raise ModelError(f"base model {base}: its type is {config.model_type}", f"only {MODEL_TYPE} can be trained")
         model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-            base, dtype=DTYPES[kernels.precision], attn_implementation=kernels.attention
+            base,
+            dtype=DTYPES[kernels.precision],
+            attn_implementation=kernels.attention,
+            **(_four_bits(kernels) if quantization == "nf4" else {}),
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"base model {base}: {_first_line(error)}") from error
@@ -117,6 +127,28 @@ def load_base(base: str, kernels: Kernels) -> Any:
         use_packed_attention(model)
     model.requires_grad_(False)
     return model
+
+
+def _four_bits(kernels: Kernels) -> dict[str, Any]:
+    """What `from_pretrained` needs to hold linear layers in 4 bits.
+
+    Raises:
+        ModelError: bitsandbytes or a GPU is missing.
+    """
+    if find_spec("bitsandbytes") is None:
+        raise ModelError("model.quantization nf4 needs bitsandbytes", "pip install bitsandbytes")
+    if not torch.cuda.is_available():
+        raise ModelError("model.quantization nf4 needs a GPU", "set it to none")
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=DTYPES[kernels.precision],
+        llm_int8_skip_modules=["visual", "lm_head"],  # the option's name is older than 4 bits
+    )
+    return {"quantization_config": config, "device_map": {"": torch.cuda.current_device()}}
 
 
 def lora_targets(model: Any, lora: Lora) -> list[str]:
@@ -183,9 +215,15 @@ def _forget_frozen(model: Any, state: dict[str, Any], prefix: str, _: Any) -> No
 
 
 def count_parameters(model: Any) -> tuple[int, int]:
-    """Trainable and all parameters; ZeRO-3's partitioned ones count in full."""
-    sizes = [(getattr(p, "ds_numel", p.numel()), p.requires_grad) for p in model.parameters()]
+    """Trainable and all parameters; ZeRO-3's partitioned ones and those in 4 bits count in full."""
+    sizes = [(_numbers(weight), weight.requires_grad) for weight in model.parameters()]
     return sum(size for size, trains in sizes if trains), sum(size for size, _ in sizes)
+
+
+def _numbers(weight: Any) -> int:
+    if type(weight).__name__ == "Params4bit":  # two in each byte of its storage
+        return 2 * int(weight.numel()) * int(weight.element_size())
+    return int(getattr(weight, "ds_numel", weight.numel()))
 
 
 def recomputes(preset: Preset, architecture: Architecture | None, trainable: int) -> bool:

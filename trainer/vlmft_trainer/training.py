@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from PIL import Image
 
 from vlmft_trainer import ranks
-from vlmft_trainer.adapter import model_card, rewrite_card, take_best, write_adapter
+from vlmft_trainer.adapter import rewrite_card, take_best, write_adapter
 from vlmft_trainer.architecture import find_architecture, resolve_base
 from vlmft_trainer.callbacks.base_answers import BaseAnswers
 from vlmft_trainer.callbacks.eval_events import EvalEvents
@@ -24,6 +25,7 @@ from vlmft_trainer.checkpoints import Checkpoints
 from vlmft_trainer.data.collate import padder
 from vlmft_trainer.data.packing import packer
 from vlmft_trainer.data.samples import RunData, prepare
+from vlmft_trainer.data.tasks import Scores
 from vlmft_trainer.errors import VlmftError
 from vlmft_trainer.evaluate import answer_tasks
 from vlmft_trainer.events import EARLY_STOPPED, EVAL, FINISHED, PLAN, STOPPED
@@ -38,6 +40,7 @@ from vlmft_trainer.model import (
     prepare_training,
     recomputes,
 )
+from vlmft_trainer.model_card import adapter_card, read_course
 from vlmft_trainer.options import Job
 from vlmft_trainer.plan import optimizer_steps, warmup_steps
 from vlmft_trainer.preset import Preset
@@ -117,7 +120,9 @@ def build(
         log.note(f"resuming from step {start.step}")
     args = training_args(preset, kernels, job.output_dir, plan["warmup_steps"])
     log.note(f"loading the base model {preset.model.base}")
-    model = ranks.together(lambda: add_adapter(load_base(base, kernels), preset.lora, preset.training.seed))
+    model = ranks.together(
+        lambda: add_adapter(load_base(base, kernels, preset.model.quantization), preset.lora, preset.training.seed)
+    )
     trainable, total = count_parameters(model)
     architecture = find_architecture(preset.model.base)
     checkpointing = recomputes(preset, architecture, trainable)
@@ -146,7 +151,7 @@ def build(
         ),
         stop=stop.asked,
         packed=preset.training.packing,
-        callbacks=[EvalEvents(log), heartbeat, stop],
+        callbacks=[EvalEvents(log, answers_while_training(preset, data, stop)), heartbeat, stop],
     )
     base_answers = BaseAnswers(trainer, preset, stop, log)
     if start:
@@ -158,6 +163,24 @@ def build(
     # Dropout should differ between ranks; the order of the data has a seed of its own.
     torch.manual_seed(preset.training.seed + ranks.rank())
     return trainer, base_answers
+
+
+def answers_while_training(
+    preset: Preset, data: RunData, stop: StopRequest
+) -> Callable[[Any], dict[str, Scores] | None] | None:
+    """What scores the model's answers at an eval while training; None if the preset wants none."""
+    settings = preset.evaluation
+    limit = min(settings.answers, settings.answers_at_evals)
+    if limit == 0:
+        return None
+    return partial(
+        answer_tasks,
+        samples=data.eval,
+        settings=settings,
+        workers=preset.data.workers,
+        stop=stop.asked,
+        limit=limit,
+    )
 
 
 def check_same_plan(plan: dict[str, Any], start: Checkpoint) -> None:
@@ -216,8 +239,12 @@ def finish(
     """Write the best adapter and measure it."""
     preset, model, step = job.preset, trainer.model, trainer.state.global_step
     chosen = take_best(model, trainer.checkpoints, preset.checkpoints.load_best_model_at_end)
-    card = partial(model_card, preset, resolve_base(preset.model.base), chosen, step, before.scores)
-    write_adapter(model, job.output_dir, card({}))
+
+    def card(after: dict[str, Scores]) -> str:
+        base, course = resolve_base(preset.model.base), read_course(job.output_dir)
+        return adapter_card(preset, base, chosen, step, (before.scores, after), course)
+
+    write_adapter(model, job.output_dir, card({}) if ranks.rank() == 0 else "")
     log.say(f"the adapter is in {job.output_dir / 'adapter'}")
 
     if preset.evaluation.answers and not stop.asked():

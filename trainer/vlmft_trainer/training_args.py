@@ -60,7 +60,8 @@ def training_args(preset: Preset, kernels: Kernels, output_dir: Path, warmup_ste
         dataloader_pin_memory=preset.data.pin_memory and on_gpu,
         remove_unused_columns=False,
         disable_tqdm=True,
-        report_to="none",
+        report_to=list(training.report_to) or "none",
+        run_name=output_dir.name,
         log_level="error",
         log_level_replica="error",
     )

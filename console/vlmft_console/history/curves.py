@@ -5,6 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from itertools import repeat
+from operator import contains
 from typing import Any
 
 from vlmft_console.history.series import Series, Smoothed
@@ -59,6 +61,8 @@ class Curves:
                 if series is self.train_loss:
                     self.smooth_loss.extend(steps, column)
                 continue
+            if not some_have(records, key):
+                continue
             for record in records:
                 add_point(series, record, key)
                 if series is self.train_loss:
@@ -72,6 +76,11 @@ class Curves:
         """All points of later steps are superseded."""
         for each in fields(Curves):
             getattr(self, each.name).rewind(step)
+
+
+def some_have(records: Sequence[Record], key: str) -> bool:
+    """Whether a field is in any of the records: asked in one go, as most logs never have most fields."""
+    return any(map(contains, records, repeat(key)))
 
 
 def _column(records: Sequence[Record], key: str) -> array[float] | None:

@@ -17,6 +17,8 @@ Mark = tuple[int, int]
 """How long a series was and how often it had been rewound."""
 
 _HIGHEST = sys.float_info.max
+_NO_BIAS = 2.0**-54
+"""One minus this, or less, is one."""
 _PIECES = 16
 """Superseded pieces that are drawn, the latest ones."""
 
@@ -232,9 +234,16 @@ class Smoothed(Series):
         """The average at each of these further finite values."""
         mean, weight = self._mean, self._weight
         averages: list[float] = []
-        for count, value in enumerate(raw, self._length - bisect_left(self._gaps, self._length) + 1):
-            share = (1 - weight) / (1 - weight**count)
+        values = iter(raw)
+        count = self._length - bisect_left(self._gaps, self._length)
+        while (bias := weight ** (count := count + 1)) > _NO_BIAS and (value := next(values, None)) is not None:
+            share = (1 - weight) / (1 - bias)
             mean = mean * (1 - share) + value * share  # a convex sum: two huge values do not overflow
+            averages.append(mean)
+        share = 1 - weight
+        keep = 1 - share
+        for value in values:
+            mean = mean * keep + value * share
             averages.append(mean)
         self._mean = mean
         return averages

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
-from vlmft_console.history.curves import Curves
+from vlmft_console.history.curves import Curves, some_have
 from vlmft_trainer import events
 from vlmft_trainer.events import Record
 from vlmft_trainer.health import Finding, Health
@@ -117,10 +117,11 @@ class RunState(Curves):
             return
         self.add_steps(records)
         self.last_step, self.step = records[-1], records[-1]["step"]
-        for record in records:
-            self.nonfinite_steps += bool(record.get("nonfinite"))
-        skipped = (record.get("skipped_steps") for record in reversed(records))
-        self.skipped_steps = next((count for count in skipped if isinstance(count, int)), self.skipped_steps)
+        if some_have(records, "nonfinite"):
+            self.nonfinite_steps += sum(bool(record.get("nonfinite")) for record in records)
+        if some_have(records, "skipped_steps"):
+            skipped = (record.get("skipped_steps") for record in reversed(records))
+            self.skipped_steps = next((count for count in skipped if isinstance(count, int)), self.skipped_steps)
         for record in records[-_WINDOW:]:
             mono = record.get("mono")
             if isinstance(mono, float):

@@ -12,16 +12,33 @@ from vlmft_console.errors import MachineError
 from vlmft_trainer.preset import Preset
 
 _NEEDED = ("torch", "transformers", "peft", "deepspeed", "datasets", "PIL")
+_REPORTERS = {"tensorboard": ("tensorboard", "tensorboardX")}
+"""Modules of which one must be there for a service; for the others the module is called as the service."""
+
+
+def check_libraries() -> None:
+    """Raises:
+    MachineError: the training libraries are not there.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise MachineError(
+            f"training needs {', '.join(missing)}", "install the training half: pip install 'vlmft[train]'"
+        )
 
 
 def check_machine(preset: Preset) -> None:
     """Raises:
     MachineError: the training libraries, or the GPUs that the preset asks for, are not there.
     """
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
+    check_libraries()
+    for service in preset.training.report_to:
+        modules = _REPORTERS.get(service, (service,))
+        if not any(find_spec(module) for module in modules):
+            raise MachineError(f"training.report_to: {service} is not installed", f"pip install {modules[0]}")
+    if preset.model.quantization != "none" and find_spec("bitsandbytes") is None:
         raise MachineError(
-            f"training needs {', '.join(missing)}", "install the training half: pip install 'vlmft[train]'"
+            f"model.quantization: {preset.model.quantization} needs bitsandbytes", "pip install bitsandbytes"
         )
     wanted = preset.hardware.gpus
     if preset.hardware.device == "cuda" and (found := count_gpus()) < wanted:

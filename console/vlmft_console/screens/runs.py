@@ -41,7 +41,7 @@ class RunsScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,l,right", "open", "open", key_display="enter", tooltip="Watch the run under the cursor"),
         Binding("n", "new", "new", tooltip="Choose a preset for a new run"),
-        Binding("s", "stop", "stop", tooltip="Stop a live run, with or without a checkpoint"),
+        Binding("x", "stop", "stop", tooltip="Stop a live run, with or without a checkpoint"),
         Binding("r", "resume", "resume", tooltip="Go on from the newest checkpoint, or supervise the run again"),
         Binding("space", "mark", "mark", tooltip="Mark a run, to compare it"),
         Binding("c", "compare", "compare", tooltip="Compare the marked runs, two to eight"),
@@ -88,6 +88,8 @@ class RunsScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="watch")
     def _watch(self) -> None:
         """Look at the run folders again and again, and say what changed."""
+        if self._paused:  # the app was opened on a run: nobody looks at the list yet
+            self._wake.wait()
         from vlmft_console.runs.overview import RunIndex
 
         worker, index = get_current_worker(), RunIndex()

@@ -17,11 +17,39 @@ from textual.widget import Widget
 from vlmft_console.charts.draw import canvas_box, draw
 from vlmft_console.charts.grid import Grid
 from vlmft_console.charts.spec import ChartSpec
-from vlmft_console.charts.styles import STYLES, Look, speaks_unicode
+from vlmft_console.charts.styles import Look, speaks_unicode
 from vlmft_console.charts.view import View, cross_moved, crossed, held_still, panned, window, zoomed
+from vlmft_console.widgets.role_style import role_style
 
 _ZOOM = 0.5
 _PAN = 0.25
+_ROLES = {
+    "title": "bold",
+    "title-focused": "bold $primary",
+    "legend": "$secondary",
+    "axis": "$secondary",
+    "raw": "$primary 45%",
+    "smooth": "bold $primary",
+    "line": "$primary",
+    "points": "$warning",
+    "planned": "$secondary",
+    "old": "$secondary 60%",
+    "reference": "$secondary",
+    "caution": "$warning",
+    "stop": "bold $error",
+    "best": "bold $success",
+    "off-scale": "bold $accent",
+    "crosshair": "bold",
+    "run-1": "$primary",
+    "run-2": "$warning",
+    "run-3": "$success",
+    "run-4": "$accent",
+    "run-5": "$error",
+    "run-6": "$secondary",
+    "run-7": "$primary 60%",
+    "run-8": "$warning 60%",
+}
+"""What the styles of `charts.styles` are in the app."""
 
 
 class Chart(Widget, can_focus=True):
@@ -44,35 +72,10 @@ class Chart(Widget, can_focus=True):
         Binding("S", "smooth(-1)", "rougher", show=False, tooltip="Average over fewer steps"),
         Binding("f,enter", "full_screen", "full screen", tooltip="This chart alone, or all again"),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{name}" for name in STYLES}
     DEFAULT_CSS = """
     Chart {
         width: 1fr;
         height: 1fr;
-        & > .chart--title { text-style: bold; }
-        & > .chart--title-focused { color: $primary; text-style: bold; }
-        & > .chart--legend { color: $secondary; }
-        & > .chart--axis { color: $secondary; }
-        & > .chart--raw { color: $primary 45%; }
-        & > .chart--smooth { color: $primary; text-style: bold; }
-        & > .chart--line { color: $primary; }
-        & > .chart--points { color: $warning; }
-        & > .chart--planned { color: $secondary; }
-        & > .chart--old { color: $secondary 60%; }
-        & > .chart--reference { color: $secondary; }
-        & > .chart--caution { color: $warning; }
-        & > .chart--stop { color: $error; text-style: bold; }
-        & > .chart--best { color: $success; text-style: bold; }
-        & > .chart--off-scale { color: $accent; text-style: bold; }
-        & > .chart--crosshair { text-style: bold; }
-        & > .chart--run-1 { color: $primary; }
-        & > .chart--run-2 { color: $warning; }
-        & > .chart--run-3 { color: $success; }
-        & > .chart--run-4 { color: $accent; }
-        & > .chart--run-5 { color: $error; }
-        & > .chart--run-6 { color: $secondary; }
-        & > .chart--run-7 { color: $primary 60%; }
-        & > .chart--run-8 { color: $warning 60%; }
     }
     """
 
@@ -132,7 +135,7 @@ class Chart(Widget, can_focus=True):
         return Strip(pieces, self._grid.width)
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"chart--{name}") if name else self.rich_style
+        return role_style(self.rich_style, _ROLES[name]) if name else self.rich_style
 
     def _redraw(self) -> None:
         """Draw anew; send the differing parts of lines, or everything when the size has changed."""

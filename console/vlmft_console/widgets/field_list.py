@@ -15,6 +15,7 @@ from textual.message import Message
 from vlmft_console.editing import Draft, Field, fields, sections
 from vlmft_console.widgets.cells import fitted
 from vlmft_console.widgets.lines import Lines, Row
+from vlmft_console.widgets.role_style import CURSOR, ROLES
 
 CHANGED, ADVISED, INHERITED, WRONG = "*", "»", "+", "!"
 LEGEND = f"{CHANGED} changed here  {ADVISED} advised  {INHERITED} unlike its parent  {WRONG} wrong"
@@ -27,12 +28,10 @@ class FieldList(Lines, can_focus=True):
     """Sections and their fields under a cursor. A section can be folded away."""
 
     ALLOW_SELECT = False
+    ROLE_STYLES: ClassVar = {**ROLES, "cursor": CURSOR}
     DEFAULT_CSS = """
     FieldList {
         height: 1fr;
-        & > .lines--cursor {
-            color: $block-cursor-foreground; background: $block-cursor-background; text-style: none;
-        }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -11,31 +11,22 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from vlmft_console.widgets.role_style import ROLES, role_style
+
 Part = tuple[str, str]
 """Text and its role: one of `ROLES`, or empty for plain text."""
 Row = tuple[Part, ...]
 """One line; its parts stand beside each other."""
 
-ROLES = ("strong", "dim", "good", "caution", "stop", "accent", "primary", "cursor", "match")
-
 
 class Lines(ScrollView, can_focus=False):
     """Shows rows of text, never taken for markup. Foreign text comes through `literal.one_line`."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{role}" for role in ROLES}
+    ROLE_STYLES: ClassVar[Mapping[str, str]] = ROLES
     DEFAULT_CSS = """
     Lines {
         overflow-x: hidden;
         scrollbar-size: 1 1;
-        & > .lines--strong { text-style: bold; }
-        & > .lines--dim { color: $secondary; }
-        & > .lines--good { color: $success; }
-        & > .lines--caution { color: $warning; text-style: bold; }
-        & > .lines--stop { color: $error; text-style: bold; }
-        & > .lines--accent { color: $accent; }
-        & > .lines--primary { color: $primary; }
-        & > .lines--cursor { text-style: reverse; }
-        & > .lines--match { text-style: reverse bold; }
     }
     """
 
@@ -76,8 +67,7 @@ class Lines(ScrollView, can_focus=False):
         number, width = y + offset_y, self.size.width
         base = self.rich_style
         segments = [
-            Segment(text, self.get_component_rich_style(f"lines--{role}") if role else base)
-            for text, role in self.row(number)
+            Segment(text, role_style(base, self.ROLE_STYLES[role]) if role else base) for text, role in self.row(number)
         ]
         return Strip(segments).crop_extend(offset_x, offset_x + width, base)
 

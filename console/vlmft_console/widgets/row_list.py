@@ -18,6 +18,9 @@ from textual.strip import Strip
 
 from vlmft_console.widgets.cells import Cell, Column, fitted, layout
 from vlmft_console.widgets.literal import one_line
+from vlmft_console.widgets.role_style import CURSOR, ROLES, role_style
+
+_TITLE = "bold $secondary"
 
 
 @dataclass(frozen=True)
@@ -47,28 +50,12 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
     """
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "row-list--title",
-        "row-list--cursor",
-        "row-list--dim",
-        "row-list--strong",
-        "row-list--good",
-        "row-list--caution",
-        "row-list--stop",
-    }
     DEFAULT_CSS = """
     RowList {
         overflow-x: hidden;
         scrollbar-size-vertical: 1;
         background: $background;
         color: $foreground;
-        .row-list--title { color: $secondary; text-style: bold; }
-        .row-list--cursor { color: $block-cursor-foreground; background: $block-cursor-background; }
-        .row-list--dim { color: $secondary; }
-        .row-list--strong { text-style: bold; }
-        .row-list--good { color: $success; }
-        .row-list--caution { color: $warning; text-style: bold; }
-        .row-list--stop { color: $error; text-style: bold; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -185,14 +172,14 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         width = self.size.width
         columns = layout(self._columns, width)
         if y == 0:
-            title = self.get_component_rich_style("row-list--title")
+            title = role_style(self.rich_style, _TITLE)
             texts = [fitted(column.title, cells, column.right) for column, cells in columns.values()]
             return Strip([Segment(" ".join(texts), title)]).adjust_cell_length(width, self.rich_style)
         place = y - 1 + self.scroll_offset.y
         if place >= len(self._shown.rows):
             return Strip.blank(width, self.rich_style)
         row = self._shown.rows[place]
-        cursor = self.get_component_rich_style("row-list--cursor") if place == self._cursor else None
+        cursor = role_style(self.rich_style, CURSOR) if place == self._cursor else None
         segments: list[Segment] = []
         for number, (column, cells) in columns.items():
             text, role, short = row.cells[number]
@@ -204,7 +191,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         return Strip(segments).crop_extend(0, width, cursor or self.rich_style).apply_style(self.rich_style)
 
     def _style(self, role: str) -> Style:
-        return self.get_component_rich_style(f"row-list--{role}") if role else self.rich_style
+        return role_style(self.rich_style, ROLES[role]) if role else self.rich_style
 
     def _refresh_row(self, place: int) -> None:
         y = place + 1 - self.scroll_offset.y

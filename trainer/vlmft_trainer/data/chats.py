@@ -80,8 +80,9 @@ def _turns(row: Mapping[str, Any], column: str, text: str) -> list[Mapping[str, 
     turns = row.get(column)
     if not isinstance(turns, list | tuple) or not turns:
         raise BadRow(WRONG_SCHEMA, f"{column} is {_kind(turns)}, not a list of turns")
-    if wrong := next((turn for turn in turns if not isinstance(turn, Mapping)), None):
-        raise BadRow(WRONG_SCHEMA, f"a turn is {_kind(wrong)}, not an object with {text}")
+    for turn in turns:
+        if not isinstance(turn, Mapping):
+            raise BadRow(WRONG_SCHEMA, f"a turn is {_kind(turn)}, not an object with {text}")
     return list(turns)
 
 

@@ -15,7 +15,7 @@ def hold_out(split: Split, share: float) -> tuple[list[int], list[int]]:
     """Rows to train on and rows to evaluate on. Every rank calls it; each reads its share of the rows.
 
     Samples about the same images stay together. Which are held out follows from their content alone: it is the same
-    for every seed and does not change with the order of the rows.
+    for every seed and does not change with the order of the rows. A group larger than twice the share is trained on.
 
     Args:
         share: of the rows, above 0 and below 1. One row at least is held out.
@@ -32,25 +32,27 @@ def hold_out(split: Split, share: float) -> tuple[list[int], list[int]]:
             f"{split.where(0)} and all other samples have the same image: none can be held out",
             "name an eval_split",
         )
+    wanted = max(1, round(share * count))
     held: set[bytes] = set()
     taken = 0
     for group in sorted(sizes)[:-1]:
-        if held and taken >= share * count:
-            break
-        held.add(group)
-        taken += sizes[group]
+        if sizes[group] <= 2 * (wanted - taken):  # comes nearer to what is wanted
+            held.add(group)
+            taken += sizes[group]
+    if not held:
+        held.add(min(sizes, key=lambda group: (sizes[group], group)))
     training = [row for row in range(count) if groups[row] not in held]
     return training, [row for row in range(count) if groups[row] in held]
 
 
 def _group(split: Split, row: int) -> bytes:
-    """What a sample has in common with those that must stay on its side: its images, else its first question."""
+    """What a sample has in common with those that must stay on its side: its images, else what is asked."""
     try:
         question = split.question(row)
     except BadRow:
         return hashlib.blake2b(split.where(row).encode(errors="replace"), digest_size=8).digest()
     # Image references are paths or whole files: either tells images apart.
-    about = question.images or tuple(turn.text for turn in question.turns if turn.role == "user")[:1]
+    about = question.images or tuple(turn.text for turn in question.turns if turn.role == "user")
     mix = hashlib.blake2b(digest_size=8)
     for part in about:
         mix.update(hashlib.blake2b(part.encode(errors="replace") if isinstance(part, str) else part).digest())

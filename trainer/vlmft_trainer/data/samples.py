@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -151,32 +152,69 @@ def prepare(data: Data, encoder: Encoder) -> RunData:
     sources = [open_source(source) for source in data.sources]
     notes = [note for opened in sources for note in opened.notes]
 
-    def part(kind: str, splits: list[Split], picked: list[Place]) -> Samples:
-        found = _examine(splits, list(dict.fromkeys(picked)), encoder, data.max_length)
-        bad = [one for one in found.values() if isinstance(one, Bad)]
-        if bad:
-            notes.append(report(kind, bad, len(found)))
-        if len(bad) == len(found):
-            raise DataError(f"none of the {kind} samples can be used", notes[-1] if bad else "")
-        if len(bad) > data.max_bad * len(found):
-            share = len(bad) / len(found)
-            raise DataError(
-                notes[-1], f"{share:.1%} is over data.max_bad {data.max_bad:.1%}: mend the data or raise the limit"
-            )
-        lengths = [(place, one) for place in picked if isinstance(one := found[place], int)]
-        return Samples(splits, [place for place, _ in lengths], encoder, [length for _, length in lengths])
-
     train = [
         (number, opened.train_rows[index])
         for number, (source, opened) in enumerate(zip(data.sources, sources, strict=True))
         for index in _mixed(source, len(opened.train_rows))
     ]
-    held = [(number, row) for number, opened in enumerate(sources) for row in opened.eval_rows]
+    picked = [train[index] for index in evenly(len(train), data.max_train)]
     return RunData(
-        part("training", [opened.train for opened in sources], [train[i] for i in evenly(len(train), data.max_train)]),
-        part("eval", [opened.eval for opened in sources], [held[i] for i in evenly(len(held), data.max_eval)]),
+        _usable("training", [opened.train for opened in sources], picked, data, encoder, notes),
+        _eval_samples([(opened.eval, opened.eval_rows) for opened in sources], data, encoder, notes),
         notes,
     )
+
+
+def prepare_eval(data: Data, encoder: Encoder) -> tuple[Samples, list[str]]:
+    """The eval samples that `prepare` finds, and what there is to say about them; nothing is trained on. Every rank
+    calls it.
+
+    Raises:
+        DataError: as `prepare`.
+    """
+    notes: list[str] = []
+    parts = []
+    for source in data.sources:
+        name = ranks.together(partial(eval_split, source))
+        if name is None:
+            opened = open_source(source)
+            notes += opened.notes
+            parts.append((opened.eval, opened.eval_rows))
+        else:
+            split = ranks.first_alone(partial(open_split, source, name))
+            parts.append((split, list(range(len(split)))))
+    return _eval_samples(parts, data, encoder, notes), notes
+
+
+def _eval_samples(
+    parts: Sequence[tuple[Split, Sequence[int]]], data: Data, encoder: Encoder, notes: list[str]
+) -> Samples:
+    held = [(number, row) for number, (_, rows) in enumerate(parts) for row in rows]
+    picked = [held[index] for index in evenly(len(held), data.max_eval)]
+    return _usable("eval", [split for split, _ in parts], picked, data, encoder, notes)
+
+
+def _usable(
+    kind: str, splits: list[Split], picked: list[Place], data: Data, encoder: Encoder, notes: list[str]
+) -> Samples:
+    """The picked samples without those that cannot be used, which `notes` then tell of.
+
+    Raises:
+        DataError: too many cannot be.
+    """
+    found = _examine(splits, list(dict.fromkeys(picked)), encoder, data.max_length)
+    bad = [one for one in found.values() if isinstance(one, Bad)]
+    if bad:
+        notes.append(report(kind, bad, len(found)))
+    if len(bad) == len(found):
+        raise DataError(f"none of the {kind} samples can be used", notes[-1] if bad else "")
+    if len(bad) > data.max_bad * len(found):
+        share = len(bad) / len(found)
+        raise DataError(
+            notes[-1], f"{share:.1%} is over data.max_bad {data.max_bad:.1%}: mend the data or raise the limit"
+        )
+    lengths = [(place, one) for place in picked if isinstance(one := found[place], int)]
+    return Samples(splits, [place for place, _ in lengths], encoder, [length for _, length in lengths])
 
 
 def _mixed(source: Source, there: int) -> list[int]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlmft_trainer.events import Record
+from vlmft_trainer.health.thresholds import Settings
 from vlmft_trainer.metrics import HEADLINE
-from vlmft_trainer.preset.schema import Monitor
 
 TINY = 1e-3
 """A loss this small is not divided by: below it, changes say nothing."""
@@ -114,14 +114,14 @@ class Evals:
         noise = sorted(self.bends)[len(self.bends) // 2] / MEDIAN_BEND
         return max(self.recovered, SIGMAS * noise / max(abs(self.best.loss), TINY))
 
-    def beyond(self, share: float, settings: Monitor) -> bool:
+    def beyond(self, share: float, settings: Settings) -> bool:
         """Whether the newest loss is above the best by more than `share` and by more than it scatters.
 
         At most twice `off_best_stop` is taken for scatter.
         """
         return self.off > max(share, min(self.scatter, 2 * settings.off_best_stop))
 
-    def next(self, record: Record, losses: Sequence[float], since: int, settings: Monitor) -> Evals:
+    def next(self, record: Record, losses: Sequence[float], since: int, settings: Settings) -> Evals:
         """With one more eval.
 
         Args:

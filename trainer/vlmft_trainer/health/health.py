@@ -12,7 +12,7 @@ from vlmft_trainer.health.finding import Finding
 from vlmft_trainer.health.rule import Rule, Verdict
 from vlmft_trainer.health.rules import RULES
 from vlmft_trainer.health.story import Story
-from vlmft_trainer.preset.schema import Monitor
+from vlmft_trainer.health.thresholds import Settings, Thresholds
 
 KEPT = 20
 """Findings of each rule at most: after that a rule that fires again raises its last one anew."""
@@ -27,8 +27,8 @@ class Health:
         settings: thresholds; by default those of the guide.
     """
 
-    def __init__(self, settings: Monitor | None = None) -> None:
-        self.settings = settings or Monitor()
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Thresholds()
         self.findings: list[Finding] = []
         """All that were raised, in that order, each at the index that is its number; an update takes its place."""
         self._story = Story(self.settings)

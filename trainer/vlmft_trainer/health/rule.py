@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 from vlmft_trainer.events import Record
 from vlmft_trainer.health.finding import Advice, Severity
 from vlmft_trainer.health.story import Story
-from vlmft_trainer.preset.schema import Monitor
+from vlmft_trainer.health.thresholds import Settings
 
 
 class Verdict(NamedTuple):
@@ -28,7 +28,7 @@ class Rule:
 
     name: ClassVar[str]
 
-    def __init__(self, settings: Monitor) -> None:
+    def __init__(self, settings: Settings) -> None:
         """Settings that are looked at at every step are kept; the rest is in the story."""
 
     def on_plan(self, story: Story) -> None:

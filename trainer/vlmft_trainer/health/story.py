@@ -9,7 +9,7 @@ from typing import Any
 
 from vlmft_trainer.events import Record
 from vlmft_trainer.health.evals import Evals, number
-from vlmft_trainer.preset.schema import Monitor
+from vlmft_trainer.health.thresholds import Settings
 
 KEPT_EVALS = 256
 """Evals that a resume can take back, and over which flat losses are looked for."""
@@ -18,7 +18,7 @@ KEPT_EVALS = 256
 class Story:
     """A log so far. A resume takes it back to the step resumed from: what is made anew does not count twice."""
 
-    def __init__(self, settings: Monitor) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.plan: Record = {}
         self.preset: Mapping[str, Any] = {}

@@ -11,6 +11,11 @@ ANSWER_TOKENS = 32
 """Tokens of one sample that have a label: only they go through the output layer."""
 PIXELS_PER_TOKEN = 784
 FIXED_BYTES = 2 << 30
+NF4_BYTES = 0.516
+"""Bytes of a weight in 4 bits with its share of the scales: one in 8 bits for each 64 weights, and one in 32 bits for
+each 256 of those."""
+LIVE_PARAMETERS = 1_000_000_000
+"""Parameters that DeepSpeed keeps on a GPU at most when they are offloaded."""
 """CUDA's context, communication buffers and fragmentation."""
 
 MARGIN = 0.85
@@ -21,6 +26,17 @@ def weight_bytes(preset: Preset) -> int:
     """Bytes for each weight: 2 for bf16 and fp16, 4 for fp32; `auto` is fp32 on a CPU."""
     precision = preset.model.precision
     return 4 if precision == "fp32" or (precision == "auto" and preset.hardware.device == "cpu") else 2
+
+
+def base_bytes(preset: Preset, base: Architecture) -> int:
+    """Bytes of the frozen weights on one GPU."""
+    b, held = weight_bytes(preset), base.total_parameters
+    if preset.hardware.offload == "parameters":
+        return b * min(held, LIVE_PARAMETERS)
+    if preset.model.quantization == "nf4":
+        linear = base.layers * sum(inputs * outputs for inputs, outputs in base.text_linears().values())
+        return b * (held - linear) + round(NF4_BYTES * linear)
+    return b * held // (preset.hardware.gpus if preset.hardware.zero_stage == 3 else 1)
 
 
 def needs_checkpointing(preset: Preset, base: Architecture, trainable: int, memory: int) -> bool:
@@ -42,9 +58,10 @@ def gpu_bytes(preset: Preset, base: Architecture, trainable: int, *, checkpointi
     The sum of, with b bytes a weight, t tokens in a micro-batch (largest image allowed plus 128 of text each), h and
     i the widths of the language model and its MLP:
 
-    - weights: b x parameters, shared by the GPUs under ZeRO-3;
+    - weights: b x parameters, shared by the GPUs under ZeRO-3, at most a billion of them when they are offloaded; in
+      4 bits about half a byte for each in the language model's linear layers;
     - adapter: b a parameter for the weight and b + 12 for gradient, fp32 copy and AdamW's two moments, the latter
-      shared by the GPUs under ZeRO-2 and 3;
+      shared by the GPUs under ZeRO-2 and 3 (offloaded, the 12 are not on the GPU);
     - activations of one layer: t x (b x (2 kv + 3 i) + h x (33 + 4 b)), for every layer, or with gradient
       checkpointing for one layer plus b x t x h for the input of each (measured as what autograd keeps, in bf16 and
       fp32, with an adapter on three layers: its input is kept in fp32);
@@ -61,8 +78,9 @@ def gpu_bytes(preset: Preset, base: Architecture, trainable: int, *, checkpointi
     if checkpointing is None:
         checkpointing = preset.training.gradient_checkpointing is not False
 
-    weights = b * base.total_parameters // (gpus if stage == 3 else 1)
-    adapter = b * trainable + (b + 12) * trainable // (gpus if stage >= 2 else 1)
+    weights = base_bytes(preset, base)
+    state = b + (0 if preset.hardware.offload != "none" else 12)
+    adapter = b * trainable + state * trainable // (gpus if stage >= 2 else 1)
 
     layer = tokens * (b * (2 * base.kv_width + 3 * base.intermediate) + base.hidden * (33 + 4 * b))
     if preset.model.attention == "eager":

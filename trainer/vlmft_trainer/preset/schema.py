@@ -16,9 +16,7 @@ Positive = Annotated[int, Field(ge=1)]
 
 EVAL_SPLITS = ("val", "validation", "dev")
 """Splits evaluated on where a source names none, the first that there is."""
-Reporter = Literal[
-    "clearml", "comet_ml", "dvclive", "mlflow", "neptune", "swanlab", "tensorboard", "trackio", "wandb"
-]
+Reporter = Literal["clearml", "comet_ml", "dvclive", "mlflow", "neptune", "swanlab", "tensorboard", "trackio", "wandb"]
 
 
 class Section(BaseModel):
@@ -204,7 +202,8 @@ class Evaluation(Section):
     answers: Annotated[int, Field(ge=0)] = 500
     """Eval questions of each source that base and adapter answer, before and after training; 0 for none."""
     answers_at_evals: Annotated[int, Field(ge=0)] = 100
-    """The same at each eval while training: fewer, because the training waits for them."""
+    """The same at each eval while training, at most `answers`: fewer, because the training waits for them. 0 for none.
+    """
     max_new_tokens: Annotated[int, Field(ge=1, le=4096)] = 32
     """Longest generated answer, in tokens."""
     metric_for_best_model: Literal["eval_loss", "token_accuracy"] = "eval_loss"

@@ -11,7 +11,7 @@ from vlmft_trainer.health import advice
 from vlmft_trainer.health.finding import CAUTION, STOP
 from vlmft_trainer.health.rule import Rule, Verdict
 from vlmft_trainer.health.story import Story
-from vlmft_trainer.preset.schema import Monitor
+from vlmft_trainer.health.thresholds import Settings
 
 LOOK_EVERY = 10
 """Logged steps between two looks at a window that stays as it is: sorting at each step would cost too much."""
@@ -26,7 +26,7 @@ class GradHigh(Rule):
 
     name = "grad_high"
 
-    def __init__(self, settings: Monitor) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._size = settings.window
         self._caution = settings.grad_caution
         self._stop = settings.grad_stop

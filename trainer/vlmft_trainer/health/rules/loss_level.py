@@ -9,7 +9,7 @@ from vlmft_trainer.health.finding import CAUTION
 from vlmft_trainer.health.rule import Rule, Verdict, percent
 from vlmft_trainer.health.rules.eval_loss import EvalRule
 from vlmft_trainer.health.story import Story
-from vlmft_trainer.preset.schema import Monitor
+from vlmft_trainer.health.thresholds import Settings
 
 LOOK_EVERY = 10
 """Logged steps between two means of the train loss."""
@@ -20,7 +20,7 @@ class LossHigh(Rule):
 
     name = "loss_high"
 
-    def __init__(self, settings: Monitor) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._limit = settings.loss_high
         self._window = settings.window
         self._count = 0

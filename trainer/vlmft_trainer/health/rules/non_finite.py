@@ -9,7 +9,7 @@ from vlmft_trainer.health import advice
 from vlmft_trainer.health.finding import CAUTION, STOP
 from vlmft_trainer.health.rule import Rule, Verdict
 from vlmft_trainer.health.story import Story
-from vlmft_trainer.preset.schema import Monitor
+from vlmft_trainer.health.thresholds import Settings
 
 FAR = -(1 << 60)
 """Before any logged step."""
@@ -25,7 +25,7 @@ class NonFinite(Rule):
 
     name = "non_finite"
 
-    def __init__(self, settings: Monitor) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._window = settings.window
         self._limit = settings.skipped_stop
         self._count = 0

@@ -11,7 +11,7 @@ from vlmft_trainer.health.evals import number
 from vlmft_trainer.health.finding import CAUTION, STOP, Advice
 from vlmft_trainer.health.rule import Rule, Verdict, percent
 from vlmft_trainer.health.story import Story
-from vlmft_trainer.preset.schema import Monitor
+from vlmft_trainer.health.thresholds import Settings
 
 FEW = 3
 """Step times that make a median."""
@@ -27,7 +27,7 @@ class Stalled(Rule):
 
     name = "stalled"
 
-    def __init__(self, settings: Monitor) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._silence = settings.heartbeat_seconds
         self._times = settings.stall_steps
         self._last: float | None = None
@@ -121,7 +121,7 @@ class SlowData(Rule):
 
     name = "slow_data"
 
-    def __init__(self, settings: Monitor) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._limit = settings.slow_data
         self._window = settings.window
         self._count = 0

@@ -11,8 +11,8 @@ from vlmft_trainer.health.evals import number
 from vlmft_trainer.health.finding import CAUTION, Advice
 from vlmft_trainer.health.rule import Rule, Verdict, percent
 from vlmft_trainer.health.story import Story
-from vlmft_trainer.plan.steps import learning_rate
-from vlmft_trainer.preset.schema import Monitor
+from vlmft_trainer.health.thresholds import Settings
+from vlmft_trainer.learning_rate import learning_rate
 
 
 class LrOffSchedule(Rule):
@@ -20,7 +20,7 @@ class LrOffSchedule(Rule):
 
     name = "lr_off_schedule"
 
-    def __init__(self, settings: Monitor) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._share = settings.lr_deviation
         self._window = settings.window
         self._planned: Callable[[int], float] | None = None

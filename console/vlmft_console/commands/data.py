@@ -1,0 +1,172 @@
+"""`vlmft data`: what a data set holds, and what training sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vlmft_console.commands.completion import preset_names
+
+if TYPE_CHECKING:
+    from vlmft_trainer.preset import Preset
+
+app = typer.Typer(name="data", no_args_is_help=True, help="Check a data set, and look at its samples.")
+
+PathOption = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SOURCE]", help="A file, a folder or a data set's name on the hub; left out, the preset's sources."
+    ),
+]
+TaskOption = Annotated[
+    str | None, typer.Option("--task", help="chartqa, textvqa, llava or messages; told by its columns if left out.")
+]
+ImagesOption = Annotated[
+    Path | None, typer.Option("--images", help="Folder that image paths start from, if not the data file's own.")
+]
+TrainOption = Annotated[str, typer.Option("--train-split", help="Split trained on.")]
+EvalOption = Annotated[
+    str | None, typer.Option("--eval-split", help="Split evaluated on; found, or a share held out, if left out.")
+]
+PresetOption = Annotated[
+    str | None,
+    typer.Option("--preset", help="Preset whose base and limits count.", autocompletion=preset_names),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one of the preset's values; may be given again."),
+]
+BaseOption = Annotated[
+    str | None, typer.Option("--base", help="Base model that tokens are counted for, if not the preset's.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+
+
+@app.command()
+def check(
+    source: PathOption = None,
+    task: TaskOption = None,
+    images: ImagesOption = None,
+    train_split: TrainOption = "train",
+    eval_split: EvalOption = None,
+    preset: PresetOption = None,
+    overrides: SetOption = None,
+    base: BaseOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Read a whole data set as training would, and say what it holds.
+
+    Samples that cannot be used and why, images, lengths, samples that are there twice, eval questions that are trained
+    on. The limits `max_train` and `max_eval` do not count here.
+
+    Exit status: 0, or 2 when a training would not start on it.
+    """
+    from vlmft_console.commands.data_tables import print_report, show_progress
+    from vlmft_console.errors import EXIT_MISTAKE, shown_once
+
+    report: dict[str, Any] = {}
+    with shown_once():
+        request = _request("check", _source(source, task, images, train_split, eval_split), preset, overrides, base)
+        for name, value in show_progress(_asked(request)):
+            report |= value if name == "report" else {name: value}
+    if json_output:
+        _print_json(report)
+    else:
+        print_report(report)
+    if not report["starts"]:
+        raise typer.Exit(EXIT_MISTAKE)
+
+
+@app.command()
+def show(
+    source: PathOption = None,
+    task: TaskOption = None,
+    images: ImagesOption = None,
+    train_split: TrainOption = "train",
+    split: Annotated[str | None, typer.Option("--split", help="Split to show, if not what is trained on.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Samples, evenly spaced.")] = 3,
+    preset: PresetOption = None,
+    overrides: SetOption = None,
+    base: BaseOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Print samples as the model gets them: what is between [[ and ]] is trained on.
+
+    Exit status: 0, or 2 when the data cannot be opened.
+    """
+    from vlmft_console.commands.data_tables import PICTURE_ROWS, picture_columns, print_sample
+    from vlmft_console.errors import shown_once
+
+    with shown_once():
+        request = _request("show", _source(source, task, images, train_split, None), preset, overrides, base)
+        request |= {"limit": limit, "split": split, "columns": picture_columns(), "rows": 2 * PICTURE_ROWS}
+        samples = []
+        for name, value in _asked(request):
+            if json_output:
+                samples += [value] if name == "sample" else []
+            elif name == "sample":
+                print_sample(value)
+            elif name == "base" and value["note"]:
+                typer.echo(f"note: {value['note']}", err=True)
+    if json_output:
+        for sample in samples:
+            for picture in sample.get("images", []):
+                del picture["size"], picture["pixels"]
+        _print_json(samples)
+
+
+def _asked(request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    from vlmft_console.data_program import ask
+
+    return ask(request)
+
+
+def _source(
+    path: str | None, task: str | None, images: Path | None, train_split: str, eval_split: str | None
+) -> dict[str, Any] | None:
+    """The source as the program wants it; None for the preset's."""
+    if path is None:
+        return None
+    return {
+        "path": path,
+        "task": task,
+        "images": str(images) if images else "",
+        "train_split": train_split,
+        "eval_split": eval_split,
+    }
+
+
+def _request(
+    mode: str, source: dict[str, Any] | None, preset: str | None, overrides: list[str] | None, base: str | None
+) -> dict[str, Any]:
+    """What the program is asked.
+
+    Raises:
+        PresetError: there is no such preset, or it has a mistake.
+        DataError: neither a source nor a preset was named.
+    """
+    from vlmft_console.paths import preset_folders
+    from vlmft_trainer.errors import DataError
+    from vlmft_trainer.preset import load_preset
+
+    if source is None and preset is None:
+        raise DataError("which data?", "name a SOURCE, or with --preset a preset whose sources are meant")
+    settings: Preset = load_preset(preset or "best", preset_folders(), overrides or []).preset
+    return {
+        "mode": mode,
+        "data": settings.data.model_dump(mode="json"),
+        "source": source,
+        "base": base or settings.model.base,
+        "chosen": base is not None,
+    }
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    from vlmft_console.sanitize import redacted
+
+    typer.echo(json.dumps(redacted(value), indent=2))

@@ -1,0 +1,155 @@
+"""What `vlmft data` prints: the report of a check, and samples with their pictures."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from rich.color import Color
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from vlmft_console.commands.tables import add_row, new_table, print_table
+from vlmft_console.sanitize import sanitize
+
+PICTURE_ROWS: Final = 16
+"""Lines of the terminal that a picture takes, at most."""
+
+_BAR: Final = 30
+"""Characters of a histogram's longest bar."""
+
+
+def show_progress(answers: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Pass on all answers but `progress`, which is shown where somebody watches."""
+    watched = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    try:
+        for name, value in answers:
+            if name != "progress":
+                yield name, value
+            elif watched:
+                done, total, label = value
+                print(
+                    f"\r{done:,} of {total:,} read: {sanitize(label)[:50]}\x1b[K", end="", file=sys.stderr, flush=True
+                )
+    finally:
+        if watched:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def print_report(report: Mapping[str, Any]) -> None:
+    """Print what a check found."""
+    for source in report["sources"]:
+        table = new_table()
+        add_row(table, "source", f"{source['path']} ({source['task']})")
+        for note in source["notes"]:
+            add_row(table, "note", note)
+        for split in source["splits"]:
+            _add_split(table, split)
+        leaks, shared = source["leaks"], source["shared_images"]
+        _add_places(table, "leakage", f"{leaks['count']:,} eval questions are trained on", leaks)
+        if shared:
+            add_row(table, "", f"{shared:,} images are in both training and eval")
+        print_table(table)
+    table = new_table()
+    add_row(table, "base", report["base"]["name"])
+    if report["base"]["note"]:
+        add_row(table, "note", report["base"]["note"])
+    limit = f"data.max_bad is {report['max_bad']:.1%}"
+    add_row(table, "verdict", f"can be trained on; {limit}" if report["starts"] else f"would not start: {limit}")
+    print_table(table)
+
+
+def _add_split(table: Any, split: Mapping[str, Any]) -> None:
+    """One split's rows."""
+    dropped = split["samples"] - split["usable"]
+    share = f" ({dropped / split['samples']:.1%})" if split["samples"] else ""
+    add_row(table, split["kind"], f"{split['samples']:,} samples, {dropped:,} cannot be used{share}")
+    for reason, found in split["unusable"].items():
+        _add_places(table, "", f"{found['count']:,} {reason}", found)
+    kinds = (("text only", "text_only"), ("several images", "several_images"), ("several answers", "several_answers"))
+    said = [f"{split[key]:,} with {name}" if key != "text_only" else f"{split[key]:,} {name}" for name, key in kinds]
+    add_row(table, "", f"{split['images']:,} different images; {', '.join(said)}")
+    _add_places(table, "", f"{split['duplicates']['count']:,} samples are there twice", split["duplicates"])
+    for name, key in (
+        ("tokens", "tokens"),
+        ("image tokens", "image_tokens"),
+        ("supervised tokens", "supervised_tokens"),
+    ):
+        if figures := split[key]:
+            middle = (
+                f"{figures['min']:,} to {figures['max']:,}, median {figures['median']:,}, 95 % to {figures['p95']:,}"
+            )
+            add_row(table, "", f"{name}: {middle}; {figures['sum']:,} in all")
+    most = max((count for _, _, count in split["lengths"]), default=0)
+    for low, high, count in split["lengths"]:
+        bar = "#" * -(-count * _BAR // most)
+        add_row(table, "", f"{low:>8,} - {high:<8,} {bar:<{_BAR}} {count:,}")
+
+
+def _add_places(table: Any, label: str, text: str, found: Mapping[str, Any]) -> None:
+    """What was found, if anything, and where."""
+    if not found["count"]:
+        return
+    add_row(table, label, text)
+    for place in found["places"]:
+        add_row(table, "", f"  {place}")
+    if found["count"] > len(found["places"]):
+        add_row(table, "", f"  and {found['count'] - len(found['places']):,} more")
+
+
+def picture_columns() -> int:
+    """Widest picture in characters: the terminal's width, at most 64."""
+    return max(1, min(64, Console().width))
+
+
+def print_sample(sample: Mapping[str, Any]) -> None:
+    """Print one sample as the model gets it."""
+    console = Console(highlight=False)
+    if "bad" in sample:
+        detail = f": {sample['detail']}" if sample["detail"] else ""
+        console.print(Text(sanitize(f"--- {sample['where']}: cannot be used, {sample['bad']}{detail}")), soft_wrap=True)
+        return
+    size = f"{sample['tokens']:,} tokens, {sample['supervised']:,} of them trained on"
+    console.print(Text(sanitize(f"--- {sample['where']}: {size}"), style="bold"), soft_wrap=True)
+    images = iter(sample["images"])
+    line = Text()
+    for segment in sample["segments"]:
+        if segment["kind"] == "image":
+            image = next(images)
+            line.append(f"[image {image['width']}x{image['height']}, {segment['tokens']:,} tokens]", style="bold")
+            if draws(console):
+                line.append("\n")
+                line.append_text(half_blocks(image))
+        elif segment["kind"] == "supervised":
+            line.append(f"[[{sanitize(segment['text'])}]]", style="reverse")
+        else:
+            line.append(sanitize(segment["text"]))
+    console.print(line, soft_wrap=True)
+    console.print()
+
+
+def draws(console: Console) -> bool:
+    """Whether pictures can be drawn: a terminal with colours and block characters."""
+    colours = console.is_terminal and console.color_system is not None and not console.no_color
+    return colours and console.encoding.startswith("utf")
+
+
+def half_blocks(image: Mapping[str, Any]) -> Text:
+    """A picture with two pixels in each character."""
+    width, height = image["size"]
+    pixels = bytes.fromhex(image["pixels"])
+
+    def colour(x: int, y: int) -> Color:
+        red, green, blue = pixels[3 * (y * width + x) :][:3]
+        return Color.from_rgb(red, green, blue)
+
+    drawn = Text()
+    for y in range(0, height, 2):
+        for x in range(width):
+            lower = colour(x, y + 1) if y + 1 < height else None
+            drawn.append("▀", Style(color=colour(x, y), bgcolor=lower))
+        drawn.append("\n")
+    return drawn

@@ -1,0 +1,197 @@
+"""`vlmft eval`: base and adapter answer the same questions, scored by the same harness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vlmft_console.commands.completion import preset_names, run_names
+
+if TYPE_CHECKING:
+    from vlmft_console.trained import Trained
+    from vlmft_trainer.jobs import EvalJob
+    from vlmft_trainer.preset import Preset
+
+EVALS = "evals"
+"""Folder of evals, in a run folder or in `outputs`."""
+
+
+def evaluate(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|ADAPTER|BASE",
+            help="A run, a folder with an adapter (a checkpoint too), or a base model: a folder, a hub name, demo.",
+            autocompletion=run_names,
+        ),
+    ],
+    task: Annotated[
+        str | None, typer.Option("--task", metavar="TASK|SOURCE", help="Ask one task, or one of the preset's sources.")
+    ] = None,
+    split: Annotated[str | None, typer.Option("--split", help="Ask this split, such as test.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=0, help="Questions of each task, 0 for all. [default: what the training asked]"),
+    ] = None,
+    gpus: Annotated[
+        int | None, typer.Option("--gpus", min=1, help="Share the questions among this many GPUs, or CPU processes.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", help="How a model of no run is asked.", autocompletion=preset_names),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one of the preset's values."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for answers and scores.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+) -> None:
+    """Let base and adapter answer eval questions, side by side.
+
+    Greedy answers, worded and scored as lmms-eval does it. Without options the questions are those that the training
+    asked before and after, and the scores are the same. Answers are kept as they come: interrupted, the same command
+    goes on where it was.
+
+    Exit status: 0, 1 when the eval broke, 2 for a mistake in the options, the model or the data, 130 interrupted.
+    """
+    from vlmft_console.commands.asking import answers
+    from vlmft_console.errors import shown_once
+    from vlmft_console.model_program import EVAL
+    from vlmft_console.trained import find_trained, processes_for
+
+    with shown_once():
+        trained = find_trained(target, preset, overrides or [])
+        job = eval_job(trained, task, split, limit, output)
+        processes = processes_for(trained.preset, gpus)
+    folder = Path(job.folder)
+    typer.echo(f"answers are kept in {folder}", err=True)
+    scores: Mapping[str, Any] = {}
+    for name, value in answers(EVAL, job, processes, folder / "eval.log"):
+        if name == "scores":
+            scores = value
+    found = figures(trained, job, scores)
+    if json_output:
+        import orjson
+
+        from vlmft_console.sanitize import redacted
+
+        typer.echo(orjson.dumps(redacted(found)).decode())
+        return
+    print_scores(found)
+
+
+def eval_job(trained: Trained, task: str | None, split: str | None, limit: int | None, output: Path | None) -> EvalJob:
+    """What is to be asked, and where answers go.
+
+    Args:
+        task: a task's name, or the path of one of the preset's sources.
+        limit: questions of each task; 0 for all, None for as many as the training asked (of no run's model: all).
+
+    Raises:
+        VlmftError: the preset has no such task, or the adapter no weights.
+    """
+    import hashlib
+    import json
+
+    from vlmft_trainer.errors import DataError
+    from vlmft_trainer.jobs import EvalJob, identity
+
+    preset = trained.preset
+    sources = [source for source in preset.data.sources if task in (None, source.task, source.path)]
+    if not sources:
+        there = ", ".join(dict.fromkeys(name for one in preset.data.sources for name in (one.task, one.path)))
+        raise DataError(f"--task {task}: the preset has no such task or source", f"it has {there}")
+    asked_task = task if task in {source.task for source in sources} else None
+    as_trained = trained.is_run and limit != 0
+    if split is not None or not as_trained or asked_task != task:
+        # Not the training's questions, so what the other sources hold does not matter.
+        if split is not None:
+            sources = [source.model_copy(update={"eval_split": split}) for source in sources]
+        data = preset.data.model_copy(update={"sources": sources})
+        if not as_trained:
+            data = data.model_copy(update={"max_eval": None})
+        preset = preset.model_copy(update={"data": data})
+    wanted = (preset.evaluation.answers or None) if limit is None and trained.is_run else limit or None
+    job = EvalJob(
+        preset=preset,
+        adapter=str(trained.adapter) if trained.adapter else None,
+        folder="",
+        task=asked_task,
+        limit=wanted,
+    )
+    if output is None:
+        name = hashlib.sha256(json.dumps(identity(job), sort_keys=True).encode()).hexdigest()[:8]
+        is_folder_of_run = trained.is_run and trained.folder is not None
+        root = trained.folder / EVALS if is_folder_of_run and trained.folder else Path("outputs") / EVALS
+        output = root / f"{trained.adapter.name if trained.adapter and trained.is_run else trained.name}-{name}"
+    return job.model_copy(update={"folder": str(output.absolute())})
+
+
+def figures(trained: Trained, job: EvalJob, scores: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores, as shares of one, with what the guide expects and what is published for the base, in percent."""
+    from vlmft_trainer.metrics import HEADLINE
+
+    published = published_for(job.preset)
+    return {
+        "model": trained.name,
+        "base": job.preset.model.base,
+        "adapter": job.adapter,
+        "folder": job.folder,
+        "tasks": {
+            task: {
+                "metric": HEADLINE[task],
+                "questions": sides["base"]["n"],
+                "base": sides["base"],
+                "tuned": sides.get("tuned"),
+                "expected": job.preset.about.expected.get(task) if job.adapter else None,
+                "published": published.get(task),
+            }
+            for task, sides in scores.items()
+        },
+    }
+
+
+def published_for(preset: Preset) -> Mapping[str, float]:
+    """Accuracy in percent that is published for the preset's base, by task."""
+    from vlmft_trainer.architecture import KNOWN, find_architecture
+    from vlmft_trainer.plan.make import PUBLISHED
+
+    return PUBLISHED if find_architecture(preset.model.base) == KNOWN["Qwen2.5-VL-7B"] else {}
+
+
+def print_scores(found: Mapping[str, Any]) -> None:
+    """The figures as a table, one row for each task and each part of it."""
+    from vlmft_console.commands.tables import add_row, new_table, print_table
+
+    table = new_table("", "questions", "base", "tuned", "change", "guide expects", "published base")
+    for task, one in found["tasks"].items():
+        for name, base, tuned in rows(one):
+            headline = name == one["metric"]
+            expected = one["expected"] if headline else None
+            add_row(
+                table,
+                f"{task} {name.replace('_', ' ')}" if headline else f"  {name}",
+                f"{one['questions']:,}" if headline else "",
+                percent(base),
+                percent(tuned),
+                "" if base is None or tuned is None else f"{100 * (tuned - base):+.1f}",
+                "" if expected is None else " to ".join(dict.fromkeys(f"{value:g} %" for value in expected)),
+                f"{one['published']:g} %" if headline and one["published"] is not None else "",
+            )
+    print_table(table)
+    typer.echo(f"answers and scores: {found['folder']}")
+
+
+def rows(one: Mapping[str, Any]) -> Iterator[tuple[str, float | None, float | None]]:
+    """A task's figures (name, base, tuned), the one that stands for it first."""
+    base, tuned = one["base"], one["tuned"] or {}
+    names = sorted(base.keys() - {"n"}, key=lambda name: (name != one["metric"], name))
+    yield from ((name, base.get(name), tuned.get(name)) for name in names)
+
+
+def percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"

@@ -1,0 +1,180 @@
+"""`vlmft data`, as a person calls it."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from vlmft_console import data_program
+from vlmft_console.cli import app
+from vlmft_console.commands import data_tables
+from vlmft_trainer.errors import DataError
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["data", *arguments], terminal_width=100)
+
+
+def split(kind: str, **changes: Any) -> dict[str, Any]:
+    figures = {"min": 30, "median": 40, "p95": 49, "max": 49, "sum": 4000}
+    return {
+        "kind": kind,
+        "samples": 100,
+        "usable": 98,
+        "unusable": {"no image": {"count": 12, "places": ["mine.json, line 7: [red]\x1b[31m.png: no such file"]}},
+        "duplicates": {"count": 0, "places": []},
+        "text_only": 1,
+        "several_images": 2,
+        "several_answers": 3,
+        "images": 90,
+        "tokens": figures,
+        "image_tokens": figures,
+        "supervised_tokens": None,
+        "lengths": [[30, 39, 10], [40, 49, 88]],
+    } | changes
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    source = {
+        "path": "mine.json",
+        "task": "llava",
+        "notes": ["mine.json has no eval split"],
+        "splits": [split("training"), split("eval", unusable={})],
+        "leaks": {"count": 2, "places": ["val.json, line 1 = mine.json, line 3"]},
+        "shared_images": 4,
+    }
+    return {"sources": [source], "max_length": 4096, "max_bad": 0.01, "starts": True} | changes
+
+
+SAMPLE: dict[str, Any] = {
+    "where": "mine.json, line 2",
+    "tokens": 41,
+    "supervised": 3,
+    "segments": [
+        {"kind": "text", "tokens": 30, "text": "<|im_start|>user\n[bold]\x1b[2J"},
+        {"kind": "image", "tokens": 6},
+        {"kind": "supervised", "tokens": 3, "text": "red<|im_end|>"},
+    ],
+    "images": [{"width": 84, "height": 56, "size": [1, 3], "pixels": "ff000000ff000000ff"}],
+}
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
+    """Stands in for the trainer's program; collects what it is asked."""
+    requests: list[Mapping[str, Any]] = []
+
+    def ask(request: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        requests.append(request)
+        yield "base", {"name": "demo", "note": "base is not here"}
+        if request["mode"] == "show":
+            yield "sample", deepcopy(SAMPLE)
+            yield "sample", {"where": "mine.json, line 9", "bad": "no image", "detail": "\x1b]0;x.png"}
+        else:
+            yield "progress", [1, 100, "mine.json"]
+            yield "report", report(starts="bad" not in str(request["source"]))
+
+    monkeypatch.setattr(data_program, "ask", ask)
+    return requests
+
+
+def test_a_check_says_what_was_found_and_takes_nothing_for_markup(program: list[Mapping[str, Any]]) -> None:
+    result = call("check", "mine.json")
+    text = " ".join(result.stdout.split())
+    assert result.exit_code == 0
+    assert "training 100 samples, 2 cannot be used (2.0%)" in text
+    assert r"12 no image mine.json, line 7: [red]\x1b[31m.png: no such file and 11 more" in text
+    assert "2 eval questions are trained on" in text
+    assert "4 images are in both" in text
+    assert "40 - 49 ############################## 88" in text
+    assert "can be trained on; data.max_bad is 1.0%" in text
+    assert "\x1b" not in result.stdout
+    assert program[0]["source"]["path"] == "mine.json"
+
+
+def test_data_that_cannot_be_trained_on_gives_exit_2(program: list[Mapping[str, Any]]) -> None:
+    result = call("check", "bad.json", "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["base"]["name"] == "demo"
+    assert "would not start" in call("check", "bad.json").stdout
+
+
+def test_the_sources_of_a_preset_are_checked_with_its_limits(program: list[Mapping[str, Any]]) -> None:
+    assert call("check", "--preset", "demo", "--set", "data.max_length=99").exit_code == 0
+    asked = program[0]
+    assert asked["source"] is None
+    assert asked["base"] == "demo"
+    assert asked["data"]["max_length"] == 99
+    assert {source["path"] for source in asked["data"]["sources"]} == {"demo"}
+
+
+def test_a_sample_is_shown_with_marks_for_what_is_trained_on(program: list[Mapping[str, Any]]) -> None:
+    result = call("show", "mine.json", "--limit", "1", "--task", "llava")
+    assert result.exit_code == 0
+    assert "[image 84x56, 6 tokens]" in result.stdout
+    assert "[[red<|im_end|>]]" in result.stdout
+    assert r"[bold]\x1b[2J" in result.stdout
+    assert r"line 9: cannot be used, no image: \x1b]0;x.png" in result.stdout
+    assert "\x1b" not in result.stdout
+    assert (program[0]["limit"], program[0]["source"]["task"]) == (1, "llava")
+
+
+def test_samples_as_json_have_no_pictures(program: list[Mapping[str, Any]]) -> None:
+    shown = json.loads(call("show", "mine.json", "--json").stdout)
+    assert shown[0]["images"] == [{"width": 84, "height": 56}]
+    assert shown[0]["segments"][2]["text"] == "red<|im_end|>"
+
+
+def test_a_picture_is_two_pixels_a_character_and_only_drawn_in_colour() -> None:
+    image = SAMPLE["images"][0]
+    screen = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=40)
+    screen.print(data_tables.half_blocks(image))
+    drawn = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert "38;2;255;0;0;48;2;0;255;0m▀" in drawn
+    assert "38;2;0;0;255m▀" in drawn
+    assert not data_tables.draws(Console(file=io.StringIO()))
+    assert not data_tables.draws(Console(file=io.StringIO(), force_terminal=True, no_color=True))
+
+
+def test_without_source_and_preset_there_is_nothing_to_check() -> None:
+    result = call("check")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "which data? (name a SOURCE" in result.stderr
+
+
+def test_a_program_that_breaks_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.py").write_text("raise SystemExit('out of memory')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(data_program, "PROGRAM", "broken")
+    with pytest.raises(DataError, match="the program that reads the data ended: out of memory"):
+        list(data_program.ask({}))
+
+
+def test_the_real_program_checks_a_file_and_says_what_is_missing(tmp_path: Path) -> None:
+    said = [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "x"}]
+    rows = [{"image": "none.png", "conversations": said}, {"image": "http://x/y.png", "conversations": said}]
+    (tmp_path / "mine.json").write_text(json.dumps(rows, indent=0))
+    vlmft = str(Path(sys.executable).with_name("vlmft"))
+    done = subprocess.run(
+        [vlmft, "data", "check", "mine.json", "--base", "demo", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    found = json.loads(done.stdout)
+    assert not found["starts"]
+    unusable = [reason for part in found["sources"][0]["splits"] for reason in part["unusable"]]
+    assert sorted(unusable) == ["image on the network", "no image"]
+    assert done.stderr == ""

@@ -1,0 +1,107 @@
+"""Several sources in one training: weights, caps, and what is held out where there is no eval split."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from vlmft_trainer.data.encode import Encoder
+from vlmft_trainer.data.holdout import hold_out
+from vlmft_trainer.data.samples import open_source, prepare
+from vlmft_trainer.errors import DataError
+from vlmft_trainer.plan.make import available
+from vlmft_trainer.preset import Data, Source
+
+
+def texts(folder: Path, count: int, **options: Any) -> Source:
+    """A file of `count` different questions without images."""
+    file = folder / f"{count}.jsonl"
+    rows = [
+        {"messages": [{"role": "user", "content": f"number {n}"}, {"role": "assistant", "content": "ok"}]}
+        for n in range(count)
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return Source.model_validate({"task": "messages", "path": str(file), **options})
+
+
+def test_weights_repeat_or_thin_out_evenly_and_caps_come_first(tmp_path: Path, encoder: Encoder) -> None:
+    sources = [texts(tmp_path, 100, weight=2.0), texts(tmp_path, 200, weight=0.5), texts(tmp_path, 300, max_train=10)]
+    data = prepare(Data(sources=sources, max_train=None, max_eval=None), encoder)
+    trained = [Counter(row for split, row in data.train.places if split == number) for number in range(3)]
+    assert set(trained[0].values()) == {2}
+    assert [sum(one.values()) for one in trained] == [2 * 95, 95, 10]
+    assert data.train.lengths is not None
+    assert len(data.train.lengths) == len(data.train)
+
+
+def test_a_mixture_is_the_same_every_time(tmp_path: Path, encoder: Encoder) -> None:
+    def places() -> list[tuple[int, int]]:
+        sources = [texts(tmp_path, 40, weight=1.5), texts(tmp_path, 60)]
+        return prepare(Data(sources=sources, max_train=50), encoder).train.places
+
+    assert places() == places()
+    assert len(places()) == 50
+    assert {split for split, _ in places()} == {0, 1}
+
+
+def test_what_is_held_out_is_said_and_never_trained_on(tmp_path: Path, encoder: Encoder) -> None:
+    source = texts(tmp_path, 100, eval_share=0.1)
+    data = prepare(Data(sources=[source]), encoder)
+    assert data.notes == [f"{source.path} has no eval split: 10 of its 100 samples are held out"]
+    trained, held = ({row for _, row in part.places} for part in (data.train, data.eval))
+    assert (len(trained), len(held), trained & held) == (90, 10, set())
+
+
+def test_what_is_held_out_does_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:
+    source = texts(tmp_path, 50)
+    opened = open_source(source)
+    held = {opened.train.question(row).prompt for row in opened.eval_rows}
+    file = Path(source.path)
+    file.write_text("".join(reversed(file.read_text().splitlines(keepends=True))))
+    again = open_source(source)
+    assert {again.train.question(row).prompt for row in again.eval_rows} == held
+
+
+def test_samples_of_one_image_are_all_trained_on_or_all_held_out(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    talk = [{"from": "human", "value": "<image>\nwhat"}, {"from": "gpt", "value": "this"}]
+    file.write_text(json.dumps([{"image": f"{n % 7}.png", "conversations": talk} for n in range(70)]))
+    opened = open_source(Source(task="llava", path=str(file), eval_share=0.2))
+    sides = [{opened.train.question(row).images for row in rows} for rows in (opened.train_rows, opened.eval_rows)]
+    assert sides[0] & sides[1] == set()
+    assert len(opened.eval_rows) == 10
+    file.write_text(json.dumps([{"image": "1.png", "conversations": talk}] * 4))
+    with pytest.raises(DataError, match="none can be held out"):
+        open_source(Source(task="llava", path=str(file)))
+
+
+def test_a_tiny_share_still_holds_one_out_and_a_large_one_leaves_one_to_train_on(tmp_path: Path) -> None:
+    split = open_source(texts(tmp_path, 5)).train
+    assert [len(rows) for rows in hold_out(split, 0.001)] == [4, 1]
+    assert [len(rows) for rows in hold_out(split, 0.999)] == [1, 4]
+
+
+def test_an_eval_split_is_found_by_its_usual_names(folders: dict[Any, Path]) -> None:
+    for task, rows in (("chartqa", 48), ("textvqa", 48)):
+        opened = open_source(Source.model_validate({"task": task, "path": str(folders[task])}))
+        assert (len(opened.eval_rows), opened.notes) == (rows, ())
+
+
+def test_the_plan_counts_weights_and_caps() -> None:
+    sources = [
+        Source(task="chartqa", path="demo", weight=2.0),
+        Source(task="textvqa", path="demo", max_train=100, weight=0.5),
+    ]
+    assert available(sources, "train") == 8000 + 50
+    assert available(sources, "eval") == 800
+    assert available([*sources, Source(task="llava", path="mine.json")], "train") is None
+
+
+def test_there_is_no_generated_chat_data() -> None:
+    with pytest.raises(ValidationError, match="path demo has no llava"):
+        Source(task="llava", path="demo")

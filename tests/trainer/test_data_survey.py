@@ -1,0 +1,126 @@
+"""What a check finds in a whole data set, and how a sample is shown."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from vlmft_trainer import data_report
+from vlmft_trainer.data.encode import Encoder
+from vlmft_trainer.data.preview import preview
+from vlmft_trainer.data.sources import open_split
+from vlmft_trainer.data.survey import figures, histogram
+from vlmft_trainer.errors import DataError
+from vlmft_trainer.preset import Data, Source
+
+
+def entry(question: str, answer: str = "red", image: str | None = "a.png") -> dict[str, Any]:
+    mark = "<image>\n" if image else ""
+    said = [{"from": "human", "value": mark + question}, {"from": "gpt", "value": answer}]
+    return {"conversations": said} | ({"image": image} if image else {})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder whose eval split has a question of its training split, under another name of the same image."""
+    for name, colour in (("a", "red"), ("copy", "red"), ("b", "blue")):
+        Image.new("RGB", (84, 56), colour).save(tmp_path / f"{name}.png")
+    train = [entry("Colour?"), entry("Shape?"), entry("Colour?"), entry("Hi", image=None), entry("x", image="gone.png")]
+    held = [entry("Colour?", "RED", image="copy.png"), entry("Colour?", image="b.png")]
+    (tmp_path / "train.json").write_text(json.dumps(train, indent=1))
+    (tmp_path / "val.json").write_text(json.dumps(held))
+    return tmp_path
+
+
+def source(folder: Path) -> Source:
+    return Source(task="llava", path=str(folder))
+
+
+def test_a_check_counts_what_is_unusable_twice_and_leaked(folder: Path, encoder: Encoder) -> None:
+    said: list[tuple[str, Any]] = []
+    data = Data(sources=[source(folder)], max_train=1, max_bad=0.2)
+    found = data_report.check(data, encoder, lambda name, value: said.append((name, value)))
+    [checked] = found["sources"]
+    training, held = checked["splits"]
+    assert (training["samples"], training["usable"], training["text_only"], training["images"]) == (5, 4, 1, 1)
+    gone = training["unusable"]["no image"]
+    assert (gone["count"], "train.json, line " in gone["places"][0], "gone.png" in gone["places"][0]) == (1, True, True)
+    assert training["duplicates"]["count"] == 1
+    assert checked["leaks"]["count"] == 1
+    assert checked["leaks"]["places"][0].startswith(f"{folder}/val.json, line 1 = {folder}/train.json, line 2")
+    assert checked["shared_images"] == 1
+    assert held["image_tokens"] == {"min": 6, "median": 6, "p95": 6, "max": 6, "sum": 12}
+    assert found["starts"]
+    assert ("progress", [5, 5, f"{folder}, training"]) in said
+
+
+def test_a_check_says_where_a_training_would_not_start(folder: Path, encoder: Encoder) -> None:
+    found = data_report.check(Data(sources=[source(folder)], max_bad=0.1), encoder, lambda *_: None)
+    assert not found["starts"]
+
+
+def test_the_task_is_told_by_the_columns(folder: Path, folders: dict[Any, Path], tmp_path: Path) -> None:
+    def told(path: Path) -> str:
+        return data_report.find_task({"path": str(path)})
+
+    assert told(folder) == "llava"
+    assert {task: told(path) for task, path in folders.items()} == {"chartqa": "chartqa", "textvqa": "textvqa"}
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"broken\n{"text": "hello"}\n')
+    with pytest.raises(DataError, match=r"it has the columns of no task.*llava: conversations"):
+        told(other)
+
+
+def test_a_preview_shows_the_tokens_that_are_trained_on(folder: Path, encoder: Encoder) -> None:
+    split = open_split(source(folder), "train")
+    shown = preview(split, 0, encoder, columns=6, rows=6)
+    assert [(part["kind"], part.get("text")) for part in shown["segments"][1:]] == [
+        ("image", None),
+        ("text", "<|vision_end|>Colour?<|im_end|>\n<|im_start|>assistant\n"),
+        ("supervised", "red<|im_end|>"),
+    ]
+    assert sum(part["tokens"] for part in shown["segments"]) == shown["tokens"]
+    assert shown["images"] == [{"width": 84, "height": 56, "size": (6, 4), "pixels": "ff0000" * 24}]
+    gone = preview(split, 4, encoder, columns=6, rows=6)
+    assert (gone["bad"], gone["detail"]) == ("no image", "gone.png: no such file")
+
+
+def test_the_program_answers_in_json_lines_and_a_mistake_is_one_of_them(folder: Path) -> None:
+    def asked(**request: Any) -> tuple[int, list[dict[str, Any]]]:
+        usual = {"data": {}, "base": "demo", "chosen": False, "split": None, "limit": 2, "columns": 4, "rows": 4}
+        said = io.StringIO()
+        code = data_report.main(io.StringIO(json.dumps(usual | request)), said)
+        return code, [json.loads(line) for line in said.getvalue().splitlines()]
+
+    path = {"path": str(folder), "task": None, "images": "", "train_split": "train", "eval_split": None}
+    code, answers = asked(mode="show", source=path)
+    assert code == 0
+    assert answers[0] == {"base": {"name": "demo", "note": ""}}
+    assert [answer["sample"]["where"] for answer in answers[1:]] == [
+        f"{folder}/train.json, line {line}" for line in (2, 28)
+    ]
+    code, answers = asked(mode="check", source=path | {"path": "/none"})
+    assert code == 2
+    assert answers == [{"error": "data source /none: no such folder (check data.sources in the preset)"}]
+
+
+def test_a_base_that_is_not_here_is_replaced_by_the_demos_and_said() -> None:
+    _, base, note = data_report.find_encoder("someone/never-downloaded", False, 1003520)
+    assert base == "demo"
+    assert note.startswith("someone/never-downloaded is not on this machine")
+
+
+def test_figures_and_histograms_of_lengths() -> None:
+    assert figures([]) is None
+    assert figures([5, 1, 3]) == {"min": 1, "median": 3, "p95": 3, "max": 5, "sum": 9}
+    assert histogram([]) == []
+    assert histogram([7]) == [(7, 7, 1)]
+    bars = histogram([101, 149, 400])
+    assert bars[0] == (100, 149, 2)
+    assert bars[-1] == (400, 449, 1)
+    assert sum(count for _, _, count in bars) == 3

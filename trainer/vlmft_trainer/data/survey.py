@@ -1,0 +1,161 @@
+"""A whole split read as the trainer reads it: what is in it, what cannot be used and why, what is there twice."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from vlmft_trainer.data.check import bad, measure
+from vlmft_trainer.data.conversation import BadRow, Question
+from vlmft_trainer.data.encode import Encoder
+from vlmft_trainer.data.sources import Split
+
+NAMED: Final = 10
+"""Places that are named of each kind of finding; all are counted."""
+
+BARS: Final = 10
+"""Bars of a histogram, at most."""
+
+
+@dataclass
+class Findings:
+    """Something found in several places: how often, and the first places."""
+
+    count: int = 0
+    places: list[str] = field(default_factory=list)
+
+    def add(self, place: str) -> None:
+        self.count += 1
+        if len(self.places) < NAMED:
+            self.places.append(place)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"count": self.count, "places": self.places}
+
+
+class Survey:
+    """What is found in one split.
+
+    Args:
+        kind: `training` or `eval`.
+        split: where the rows are.
+        rows: which of them.
+    """
+
+    def __init__(self, kind: str, split: Split, rows: Sequence[int]) -> None:
+        self.kind = kind
+        self.split = split
+        self.rows = rows
+        self.bad: dict[str, Findings] = {}
+        self.duplicates = Findings()
+        self.text_only = self.many_images = self.many_turns = 0
+        self.lengths, self.image_tokens, self.supervised = array("q"), array("q"), array("q")
+        self.asked: dict[bytes, int] = {}
+        """The first row with each question: images and what is asked about them."""
+        self.images: set[bytes] = set()
+        self._samples: dict[bytes, int] = {}
+
+    def read(self, encoder: Encoder, max_length: int, progress: Callable[[int], None]) -> None:
+        """Read every row.
+
+        Args:
+            max_length: longest usable sample in tokens.
+            progress: told after each row how many are done.
+        """
+        for done, row in enumerate(self.rows, start=1):
+            try:
+                question = self.split.question(row)
+                contents = self.split.contents(question)
+                size = measure(question, contents, encoder, max_length)
+            except BadRow as error:
+                found = bad(self.split, row, error)
+                self.bad.setdefault(found.reason, Findings()).add(found.where)
+            else:
+                self.lengths.append(size.length)
+                self.image_tokens.append(size.image)
+                self.supervised.append(size.supervised)
+                self._remember(row, question, [_digest(content) for content in contents])
+            progress(done)
+
+    @property
+    def unusable(self) -> int:
+        return sum(found.count for found in self.bad.values())
+
+    def leaks_into(self, training: Survey) -> Findings:
+        """This split's questions that `training` asks as well, about the same images."""
+        found = Findings()
+        for question, row in self.asked.items():
+            if (other := training.asked.get(question)) is not None:
+                found.add(f"{self.split.where(row)} = {training.split.where(other)}")
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it for JSON; places at most `NAMED` each."""
+        return {
+            "kind": self.kind,
+            "samples": len(self.rows),
+            "usable": len(self.lengths),
+            "unusable": {reason: found.to_dict() for reason, found in self.bad.items()},
+            "duplicates": self.duplicates.to_dict(),
+            "text_only": self.text_only,
+            "several_images": self.many_images,
+            "several_answers": self.many_turns,
+            "images": len(self.images),
+            "tokens": figures(self.lengths),
+            "image_tokens": figures(self.image_tokens),
+            "supervised_tokens": figures(self.supervised),
+            "lengths": histogram(self.lengths),
+        }
+
+    def _remember(self, row: int, question: Question, images: list[bytes]) -> None:
+        self.text_only += not images
+        self.many_images += len(images) > 1
+        self.many_turns += len(question.answers) > 1
+        self.images.update(images)
+        asked = _digest(*images, *(turn.text.encode() for turn in question.turns if turn.role == "user"))
+        whole = _digest(asked, *(answer.encode() for answer in question.answers))
+        self.asked.setdefault(asked, row)
+        first = self._samples.setdefault(whole, row)
+        if first != row:
+            self.duplicates.add(f"{self.split.where(row)} = {self.split.where(first)}")
+
+
+def figures(values: Sequence[int]) -> dict[str, int] | None:
+    """Least, median, 95th percentile, most and sum; None without values."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    last = len(ordered) - 1
+    return {
+        "min": ordered[0],
+        "median": ordered[last // 2],
+        "p95": ordered[last * 95 // 100],
+        "max": ordered[last],
+        "sum": sum(ordered),
+    }
+
+
+def histogram(values: Sequence[int]) -> list[tuple[int, int, int]]:
+    """(from, to, how many) in steps of a round width, both ends included; empty bars within are there too."""
+    if not values:
+        return []
+    low, high = min(values), max(values)
+    width = next(
+        step * 10**power for power in range(12) for step in (1, 2, 5) if (high - low) < BARS * step * 10**power
+    )
+    first = low // width
+    counts = [0] * (high // width - first + 1)
+    for value in values:
+        counts[value // width - first] += 1
+    return [((first + bar) * width, (first + bar + 1) * width - 1, count) for bar, count in enumerate(counts)]
+
+
+def _digest(*parts: bytes) -> bytes:
+    """Sixteen bytes that stand for `parts` in their order."""
+    mix = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        mix.update(len(part).to_bytes(8, "big") + part)
+    return mix.digest()
