@@ -41,6 +41,9 @@ bench: install  ## Measure what has a budget, as ratios within one run
 	$(BIN)/python -m tests.bench.console
 	$(BIN)/python tests/bench/check.py
 	$(BIN)/python tests/bench/health.py
+	$(BIN)/python -m tests.bench.events
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target .venv/.trl trl==1.16.0
+	$(BIN)/python -m tests.bench.trainer --trl .venv/.trl
 	$(BIN)/python tests/bench/demo.py
 
 soak: install  ## Make every fault as often as a release asks for (an hour)

@@ -1,9 +1,9 @@
 """Save a screen of the console as SVG, for the README.
 
-python docs/app_screenshot.py OUT.svg WIDTHxHEIGHT WAIT_FOR TARGET [KEY ...]
+python docs/app_screenshot.py OUT.svg WIDTHxHEIGHT TARGET [KEY | wait:TEXT ...]
 
-The console opens TARGET (`-` for its list of runs), the keys are pressed, and the screen is saved once it shows
-WAIT_FOR.
+The console opens TARGET (`-` for its list of runs) and gets the keys; at each `wait:` it is given time until it shows
+the text.
 """
 
 from __future__ import annotations
@@ -12,25 +12,35 @@ import asyncio
 import sys
 from pathlib import Path
 
+from textual.app import App
+
 from vlmft_console.app import VlmftConsole
 
+_PATIENCE = 60.0
 
-async def save(out: Path, size: tuple[int, int], awaited: str, target: Path | None, keys: list[str]) -> None:
+
+async def save(out: Path, size: tuple[int, int], target: Path | None, acts: list[str]) -> None:
     app = VlmftConsole(target)
     async with app.run_test(size=size) as pilot:
-        for key in [*keys, None]:
-            await pilot.pause(1.0)
-            if key is not None:
-                await pilot.press(key)
-        while awaited not in "\n".join(strip.text for strip in app.screen._compositor.render_strips()):
-            await pilot.pause(0.2)
+        for act in acts:
+            if act.startswith("wait:"):
+                while act.removeprefix("wait:") not in shown(app):
+                    await pilot.pause(0.1)
+            else:
+                await pilot.press(act)
+        await pilot.pause(1.0)
         out.write_text(app.export_screenshot(title="vlmft-console"))
 
 
+def shown(app: App[None]) -> str:
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
 def main() -> None:
-    out, size, awaited, target, *keys = sys.argv[1:]
+    out, size, target, *acts = sys.argv[1:]
     columns, rows = map(int, size.split("x"))
-    asyncio.run(save(Path(out), (columns, rows), awaited, None if target == "-" else Path(target), keys))
+    where = None if target == "-" else Path(target)
+    asyncio.run(asyncio.wait_for(save(Path(out), (columns, rows), where, acts), _PATIENCE))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ extends: demo
 about: {{summary: "Diverging: a learning rate of 1 and a scale of 512; the gradient overflows"}}
 data: {{max_train: 480, max_eval: 40}}
 lora: {{r: 8, alpha: 4096, dropout: 0, target_modules: {ALL_LAYERS}}}
-training: {{epochs: 1, effective_batch: 8, micro_batch: 8, learning_rate: 1.0, warmup_ratio: 0.5, max_grad_norm: 1.0e+30}}
+training:
+  {{epochs: 1, effective_batch: 8, micro_batch: 8, learning_rate: 1.0, warmup_ratio: 0.5, max_grad_norm: 1.0e+30}}
 evaluation: {{eval_steps: 10, answers: 0}}
 hardware: {{gpus: 1}}
 """,

@@ -26,8 +26,8 @@ def ask(request: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         DataError: what the program says is wrong, or the last that it said before it broke.
     """
     check_libraries()
-    # The tokenizer is used in one process, and no GPU is needed.
-    environment = os.environ | {"TOKENIZERS_PARALLELISM": "true", "CUDA_VISIBLE_DEVICES": ""}
+    # Threads for the few texts of a sample cost more than they save, and no GPU is needed.
+    environment = os.environ | {"TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": ""}
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(

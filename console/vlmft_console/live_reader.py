@@ -145,7 +145,7 @@ class LiveReader:
     def _run(self) -> None:
         try:
             log = open_log(self._target)
-            state = RunState(monitor=log.preset.monitor if log.preset else None)
+            state = RunState(log.monitor)
             said = time.monotonic()
             for records in log.reader.batches():
                 state.apply_all(records)

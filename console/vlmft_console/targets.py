@@ -44,7 +44,7 @@ def read_log(target: Path) -> ReadLog:
         VlmftError: there is nothing that can be read.
     """
     log = open_log(target)
-    state = RunState(log.preset.monitor if log.preset else None)
+    state = RunState(log.monitor)
     for records in log.reader.batches():
         state.apply_all(records)
     return ReadLog(log, state)

@@ -34,7 +34,7 @@ from pathlib import Path
 from vlmft_console.history.opened import open_log
 from vlmft_console.history.state import RunState
 log = open_log(Path(sys.argv[1]))
-state = RunState(log.preset.monitor if log.preset else None)
+state = RunState(log.monitor)
 for batch in log.reader.batches():
     state.apply_all(batch)
 assert state.step == len(state.train_loss) == len(state.smooth_loss) and state.end

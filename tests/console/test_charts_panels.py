@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.console.records import plan, record, step
 from vlmft_console.charts import panels
 from vlmft_console.charts.draw import draw
 from vlmft_console.charts.overlay import METRICS, overlay_chart
-from vlmft_console.charts.spec import ChartSpec
+from vlmft_console.charts.spec import ChartSpec, Mark
 from vlmft_console.charts.view import View
 from vlmft_console.history.state import RunState
 from vlmft_trainer.events import Record
@@ -49,6 +51,18 @@ def test_a_resume_is_marked_and_what_it_superseded_stays() -> None:
     assert [curve.label for curve in spec.curves] == ["before resume", "train", "EMA"]
     assert [mark.x for mark in spec.marks if mark.legend == "resumed"] == [11]
     assert "↻" in picture(spec).splitlines()[-2]
+
+
+def test_a_finding_does_not_hide_the_resume_at_the_same_place() -> None:
+    curve = panels.train_loss(run(plan(40), *(step(n, 3.0) for n in range(1, 31))))
+    found = [
+        Mark(11, None, "↻", "R", "crosshair"),
+        Mark(11, None, "◆", "!", "caution"),
+        Mark(11, None, "✖", "X", "stop"),
+    ]
+    *_, third, second, first, _ = picture(replace(curve, marks=tuple(found))).splitlines()
+    column = first.index("↻")
+    assert (second[column], third[column]) == ("◆", "✖")
 
 
 def test_every_step_is_on_the_planned_learning_rate() -> None:

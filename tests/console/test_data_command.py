@@ -94,8 +94,8 @@ def test_a_check_says_what_was_found_and_takes_nothing_for_markup(program: list[
     assert result.exit_code == 0
     assert "training 100 samples, 2 cannot be used (2.0%)" in text
     assert r"12 no image mine.json, line 7: [red]\x1b[31m.png: no such file and 11 more" in text
-    assert "2 eval questions are trained on" in text
-    assert "4 images are in both" in text
+    assert "eval questions that are trained on: 2" in text
+    assert "images in both training and eval: 4" in text
     assert "40 - 49 ############################## 88" in text
     assert "can be trained on; data.max_bad is 1.0%" in text
     assert "\x1b" not in result.stdout

@@ -10,7 +10,7 @@ from vlmft_console.errors import MachineError
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.launch import training_command, with_absolute_paths
 from vlmft_trainer.preset import Hardware, Model, Preset
-from vlmft_trainer.preset.schema import Data, Source
+from vlmft_trainer.preset.data_schema import Data, Source
 
 PRESET = Preset(hardware=Hardware(gpus=2))
 
@@ -60,3 +60,15 @@ def test_local_folders_are_written_in_full_and_hub_names_left_alone(
         "HuggingFaceM4/ChartQA",
         "demo",
     ]
+
+
+def test_a_data_file_and_its_folder_of_images_are_written_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "mine.json").touch()
+    sources = [Source(task="llava", path="mine.json", images="images"), Source(task="llava", path="mine.json")]
+    settled = with_absolute_paths(Preset(data=Data(sources=sources))).data.sources
+    assert [source.path for source in settled] == [str(tmp_path / "mine.json")] * 2
+    assert [source.images for source in settled] == [str(tmp_path / "images"), ""]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from vlmft_console.runs.command import Command
 from vlmft_console.runs.folder import RunFolder
 from vlmft_trainer.errors import VlmftError
 from vlmft_trainer.events import Record
+from vlmft_trainer.health.thresholds import Thresholds
 from vlmft_trainer.preset import Preset, dump_preset, load_preset
 
 DEMO = Path(__file__).parents[2] / "presets" / "demo.yaml"
@@ -33,7 +36,7 @@ def make_run(root: Path, preset_text: str) -> RunFolder:
 
 
 def read(log: OpenedLog) -> RunState:
-    state = RunState(log.preset.monitor if log.preset else None)
+    state = RunState(log.monitor)
     for batch in log.reader.batches():
         state.apply_all(batch)
     return state
@@ -73,6 +76,29 @@ def test_a_lone_event_log_brings_the_preset_of_its_first_record(tmp_path: Path, 
     told = {**run_start(), "preset": preset.model_dump(mode="json")}
     log = open_log(write_log(tmp_path / "copied.jsonl", told, step(1)))
     assert log.preset == preset
+
+
+def test_the_health_rules_go_by_a_preset_that_was_changed_after_the_launch(tmp_path: Path, preset: Preset) -> None:
+    usual = load_preset(DEMO).preset
+    folder = make_run(tmp_path, dump_preset(usual))
+    write_log(folder.events_file(1), {**run_start(), "preset": usual.model_dump(mode="json")}, step(1))
+    assert open_log(folder).monitor == Thresholds()
+    folder.preset_file.write_text(dump_preset(preset))
+    assert open_log(folder).monitor == preset.monitor
+
+
+def test_a_run_with_the_usual_thresholds_is_shown_without_loading_what_checks_presets(tmp_path: Path) -> None:
+    usual = load_preset(DEMO).preset
+    folder = make_run(tmp_path, dump_preset(usual))
+    write_log(folder.events_file(1), {**run_start(), "preset": usual.model_dump(mode="json")}, step(1))
+    program = (
+        "import sys; from pathlib import Path; from vlmft_console.history.opened import open_log;"
+        "from vlmft_console.history.state import RunState;"
+        "RunState(open_log(Path(sys.argv[1])).monitor);"
+        "print(sorted({'pydantic', 'yaml', 'textual', 'typer'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, folder.path], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
 
 
 def test_a_preset_that_lies_about_in_the_folder_above_is_not_taken_for_the_runs_own(

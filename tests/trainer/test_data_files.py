@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,13 @@ def test_a_folder_has_a_file_for_each_split(lines: Write, encoder: Encoder) -> N
     file = lines(talk(image="a.png"), name="val.jsonl")
     data = prepare(Data(sources=[Source(task="messages", path=str(file.parent))]), encoder)
     assert (len(data.train), len(data.eval), data.notes) == (2, 1, [])
+
+
+def test_a_file_goes_to_data_workers_without_its_rows(lines: Write) -> None:
+    split = opened(lines(*[talk("x" * 500, image="a.png")] * 100))
+    sent = pickle.dumps(split)
+    assert len(sent) < 10_000
+    assert pickle.loads(sent).sample(99)[1][0].size == (56, 56)
 
 
 def test_any_task_reads_json_too(lines: Write) -> None:

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.holdout import hold_out
 from vlmft_trainer.data.samples import open_source, prepare
+from vlmft_trainer.data.sources import eval_split
+from vlmft_trainer.demo.dataset import write
 from vlmft_trainer.errors import DataError
 from vlmft_trainer.plan.make import available
 from vlmft_trainer.preset import Data, Source
@@ -92,6 +94,12 @@ def test_an_eval_split_is_found_by_its_usual_names(folders: dict[Any, Path]) -> 
         assert (len(opened.eval_rows), opened.notes) == (rows, ())
 
 
+def test_a_json_file_beside_tables_does_not_hide_their_eval_split(tmp_path: Path) -> None:
+    write("chartqa", tmp_path, samples=4, seed=1)
+    (tmp_path / "dataset_infos.json").write_text("{}")
+    assert eval_split(Source(task="chartqa", path=str(tmp_path))) == "val"
+
+
 def test_the_plan_counts_weights_and_caps() -> None:
     sources = [
         Source(task="chartqa", path="demo", weight=2.0),
@@ -103,5 +111,5 @@ def test_the_plan_counts_weights_and_caps() -> None:
 
 
 def test_there_is_no_generated_chat_data() -> None:
-    with pytest.raises(ValidationError, match="path demo has no llava"):
+    with pytest.raises(ValidationError, match="demo has no llava"):
         Source(task="llava", path="demo")

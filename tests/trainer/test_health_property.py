@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from vlmft_trainer.events import Record, parse
 from vlmft_trainer.health import Health
 from vlmft_trainer.health.health import KEPT
 from vlmft_trainer.health.rules import RULES
+from vlmft_trainer.health.thresholds import Thresholds
 from vlmft_trainer.plan import learning_rate
 from vlmft_trainer.preset import Lora, Monitor, Preset, Training
 
@@ -141,6 +143,48 @@ def test_a_log_fed_at_once_or_in_pieces_with_copies_between_gives_the_same_findi
         assert straight.feed(one) == copied.feed(one)
     assert straight.findings == copied.findings
     assert all(health.findings == findings for health, findings in left_behind)
+
+
+@st.composite
+def long_trainings(draw: st.DrawFn) -> list[Record]:
+    """Long stretches of ordinary steps, broken by whatever else there is."""
+    log, at, seconds = start(), 0, 0.0
+    fields = {"data_s": 0.01, "step_s": 1.0, "skipped_steps": 0}
+    for key in draw(st.sets(st.sampled_from([*fields]))):
+        del fields[key]
+    for _ in range(draw(st.integers(1, 6))):
+        loss, norm, epochs = draw(st.sampled_from([0.5, 5.9, 6.1])), draw(st.sampled_from([0.5, 1.9])), draw(places)
+        rate, pause = draw(st.sampled_from([0.0, 1e-4, 2e-4])), draw(st.sampled_from([0.5, 4.0, 25.0]))
+        slow = {key: value * draw(st.sampled_from([1, 1, 60])) for key, value in fields.items()}
+        clock = draw(st.booleans())
+        for number in range(draw(st.integers(1, 120))):
+            at, seconds = at + 1, seconds + pause
+            epoch = min(epochs, 3) / 3 + at / 200
+            ordinary = {"loss": loss, "lr": rate, "grad_norm": norm + number % 7 / 100, "epoch": epoch, **slow}
+            log.append(step(at, **ordinary, mono=seconds if clock else None))
+            if number % 20 == 10:
+                log.append(
+                    record("heartbeat", step=at, mono=seconds + draw(st.sampled_from([0.1, 15.0])), phase="step")
+                )
+        log += draw(st.lists(records, max_size=2))
+    return log
+
+
+@settings(max_examples=150, deadline=None)
+@given(log=long_trainings() | logs | trainings(), size=st.integers(1, 300), monitor=st.sampled_from([None, SETTINGS]))
+def test_many_records_at_once_are_judged_exactly_as_one_by_one(
+    log: list[Record], size: int, monitor: Monitor | None
+) -> None:
+    single, batched = Health(monitor), Health(monitor)
+    for at in range(0, len(log), size):
+        piece = log[at : at + size]
+        one_by_one = [(index, changed) for index, one in enumerate(piece) if (changed := single.feed(one))]
+        assert batched.feed_all(piece) == one_by_one
+    assert batched.findings == single.findings
+
+
+def test_the_usual_thresholds_are_the_defaults_of_the_preset() -> None:
+    assert asdict(Thresholds()) == Monitor().model_dump(exclude={"early_stop"})
 
 
 @settings(max_examples=100, deadline=None)

@@ -29,7 +29,7 @@ from vlmft_trainer.data.sources import find, open_split
 from vlmft_trainer.data.survey import Survey
 from vlmft_trainer.data.tasks import TASKS
 from vlmft_trainer.errors import DataError, VlmftError
-from vlmft_trainer.preset.schema import Data, Source
+from vlmft_trainer.preset.data_schema import Data, Source
 
 Say = Callable[[str, Any], None]
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 import fcntl
 import json
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmft_trainer.answering import Say, load, run_program
+from vlmft_trainer.checkpoint_files import write_durably
 from vlmft_trainer.errors import DataError, VlmftError
 from vlmft_trainer.jobs import EvalJob, identity
 
@@ -36,12 +38,27 @@ def evaluate(job: EvalJob, say: Say) -> None:
         VlmftError: model or data cannot be used, or the folder holds the answers of another eval.
     """
     from vlmft_trainer import ranks
-    from vlmft_trainer.checkpoint_files import write_durably
+
+    with ExitStack() as claimed:
+        if ranks.rank() == 0:
+            ranks.together(lambda: claimed.enter_context(claim(Path(job.folder), identity(job))))
+        else:
+            ranks.together(lambda: None)
+        scores = answer_and_score(job, say)
+        if ranks.rank() == 0:
+            write_durably(Path(job.folder) / SCORES, json.dumps(scores, indent=1) + "\n")
+    say("scores", scores)
+
+
+def answer_and_score(job: EvalJob, say: Say) -> dict[str, dict[str, Any]]:
+    """Scores by task and side (`base`, `tuned`), as a training's `eval` events have them.
+
+    Raises:
+        VlmftError: model or data cannot be used.
+    """
     from vlmft_trainer.data.samples import prepare_eval
     from vlmft_trainer.evaluate import score, task_names
 
-    folder = Path(job.folder)
-    lock = ranks.together(lambda: claim(folder, identity(job)) if ranks.rank() == 0 else None)
     model, encoder = load(job, say)
     samples, notes = prepare_eval(job.preset.data, encoder)
     for note in notes:
@@ -50,16 +67,13 @@ def evaluate(job: EvalJob, say: Say) -> None:
     picked = {name: samples.pick(name, len(samples) if job.limit is None else job.limit) for name in names}
     if empty := [name for name, part in picked.items() if not len(part)]:
         raise DataError(f"there are no eval samples of {empty[0]}")
-
     scores: dict[str, dict[str, Any]] = {name: {} for name in names}
     for side in ("base", "tuned") if job.adapter else ("base",):
         for name, part in picked.items():
-            answers = answer(model, part, job, folder / f"{name}-{side}.jsonl", {"side": side, "task": name}, say)
+            file = Path(job.folder) / f"{name}-{side}.jsonl"
+            answers = answer(model, part, job, file, {"side": side, "task": name}, say)
             scores[name][side] = score(name, part, answers)
-    if lock is not None:
-        write_durably(folder / SCORES, json.dumps(scores, indent=1) + "\n")
-        lock.close()
-    say("scores", scores)
+    return scores
 
 
 def answer(model: Any, samples: Samples, job: EvalJob, file: Path, label: dict[str, str], say: Say) -> list[str]:
@@ -131,31 +145,31 @@ def append(file: Path, samples: Samples, answers: list[str], first: int) -> None
         opened.write("".join(lines))
 
 
-def claim(folder: Path, record: dict[str, Any]) -> Any:
-    """Make the folder this eval's own, for as long as the returned file is open.
+@contextmanager
+def claim(folder: Path, record: dict[str, Any]) -> Iterator[None]:
+    """Make the folder this eval's own.
 
     Raises:
         VlmftError: it cannot be written, another eval is writing there, or has written something else.
     """
-    from vlmft_trainer.checkpoint_files import write_durably
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("w")
     except OSError as error:
         raise VlmftError(f"{folder}: {error.strerror}", "choose another folder with -o") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise VlmftError(f"another eval is writing to {folder}") from None
-    known = folder / RECORD
-    if not known.exists():
-        if any(folder.glob("*-*.jsonl")):
-            raise VlmftError(f"{folder} holds JSONL files of something else", "choose another folder with -o")
-        write_durably(known, json.dumps(record, indent=1) + "\n")
-    elif json.loads(known.read_text("utf-8")) != record:
-        raise VlmftError(f"{folder} holds the answers of another eval", "choose another folder with -o")
-    return lock
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise VlmftError(f"another eval is writing to {folder}") from None
+        known = folder / RECORD
+        if not known.exists():
+            if any(folder.glob("*-*.jsonl")):
+                raise VlmftError(f"{folder} holds JSONL files of something else", "choose another folder with -o")
+            write_durably(known, json.dumps(record, indent=1) + "\n")
+        elif json.loads(known.read_text("utf-8")) != record:
+            raise VlmftError(f"{folder} holds the answers of another eval", "choose another folder with -o")
+        yield
 
 
 if __name__ == "__main__":

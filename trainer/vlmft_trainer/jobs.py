@@ -14,7 +14,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from vlmft_trainer.errors import ModelError
-from vlmft_trainer.preset.schema import Preset, Section
+from vlmft_trainer.preset.schema import Preset
+from vlmft_trainer.preset.section import Section
 
 
 class Weights(Section):

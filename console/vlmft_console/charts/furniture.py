@@ -131,13 +131,19 @@ def draw_off_scale(grid: Grid, canvas: Canvas, drawn: Drawn, spec: ChartSpec, lo
 
 
 def draw_marks(grid: Grid, canvas: Canvas, spec: ChartSpec, look: Look) -> None:
-    """Marks on the curves, and those without a value on the row below the curves, or the last one of theirs."""
+    """Marks on the curves, and those without a value on the row below the curves, or the last one of theirs.
+
+    None hides another one: those of other kinds in the same column stand above it.
+    """
+    taken: dict[tuple[int, int], str] = {}
     for mark in spec.marks:
         glyph, column = mark.glyph if look.unicode else mark.plain, canvas.column(mark.x)
         if mark.y is not None:
             put_point(grid, canvas, mark.x, mark.y, glyph, mark.style)
         elif 0 <= column < canvas.width:
             row = min(canvas.top + canvas.height, grid.height - 2)
+            while taken.setdefault((column, row), glyph) != glyph:
+                row -= 1
             grid.put(canvas.left + column, row, glyph, mark.style)
 
 

@@ -76,12 +76,11 @@ def judge(path: Path) -> Judgement:
     from vlmft_trainer.health import Health
 
     log, tally, count = open_log(path), Tally(), 0
-    health = Health(log.preset.monitor if log.preset else None)
+    health = Health(log.monitor)
     for records in log.reader.batches():
         count += len(records)
         tally.add(records)
-        for record in records:
-            health.feed(record)
+        health.feed_all(records)
     return Judgement(log, log.foreign.entries if log.foreign else count, tally, tally.schedule(), health.active)
 
 

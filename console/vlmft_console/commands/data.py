@@ -18,7 +18,7 @@ app = typer.Typer(name="data", no_args_is_help=True, help="Check a data set, and
 PathOption = Annotated[
     str | None,
     typer.Argument(
-        metavar="[SOURCE]", help="A file, a folder or a data set's name on the hub; left out, the preset's sources."
+        metavar="SOURCE", help="A file, a folder or a data set's name on the hub; left out, the preset's sources."
     ),
 ]
 TaskOption = Annotated[

@@ -49,9 +49,9 @@ def print_report(report: Mapping[str, Any]) -> None:
         for split in source["splits"]:
             _add_split(table, split)
         leaks, shared = source["leaks"], source["shared_images"]
-        _add_places(table, "leakage", f"{leaks['count']:,} eval questions are trained on", leaks)
+        _add_places(table, "leakage", f"eval questions that are trained on: {leaks['count']:,}", leaks)
         if shared:
-            add_row(table, "", f"{shared:,} images are in both training and eval")
+            add_row(table, "", f"images in both training and eval: {shared:,}")
         print_table(table)
     table = new_table()
     add_row(table, "base", report["base"]["name"])
@@ -71,8 +71,8 @@ def _add_split(table: Any, split: Mapping[str, Any]) -> None:
         _add_places(table, "", f"{found['count']:,} {reason}", found)
     kinds = (("text only", "text_only"), ("several images", "several_images"), ("several answers", "several_answers"))
     said = [f"{split[key]:,} with {name}" if key != "text_only" else f"{split[key]:,} {name}" for name, key in kinds]
-    add_row(table, "", f"{split['images']:,} different images; {', '.join(said)}")
-    _add_places(table, "", f"{split['duplicates']['count']:,} samples are there twice", split["duplicates"])
+    add_row(table, "", f"different images: {split['images']:,}; samples: {', '.join(said)}")
+    _add_places(table, "", f"duplicates: {split['duplicates']['count']:,}", split["duplicates"])
     for name, key in (
         ("tokens", "tokens"),
         ("image tokens", "image_tokens"),

@@ -106,14 +106,10 @@ def eval_job(trained: Trained, task: str | None, split: str | None, limit: int |
         there = ", ".join(dict.fromkeys(name for one in preset.data.sources for name in (one.task, one.path)))
         raise DataError(f"--task {task}: the preset has no such task or source", f"it has {there}")
     asked_task = task if task in {source.task for source in sources} else None
-    as_trained = trained.is_run and limit != 0
-    if split is not None or not as_trained or asked_task != task:
-        # Not the training's questions, so what the other sources hold does not matter.
-        if split is not None:
-            sources = [source.model_copy(update={"eval_split": split}) for source in sources]
-        data = preset.data.model_copy(update={"sources": sources})
-        if not as_trained:
-            data = data.model_copy(update={"max_eval": None})
+    if not (trained.is_run and limit != 0 and split is None and asked_task == task):
+        # Other questions than the training's: what it left out, and the other sources, do not matter.
+        chosen = [source.model_copy(update={"eval_split": split or source.eval_split}) for source in sources]
+        data = preset.data.model_copy(update={"sources": chosen, "max_eval": None})
         preset = preset.model_copy(update={"data": data})
     wanted = (preset.evaluation.answers or None) if limit is None and trained.is_run else limit or None
     job = EvalJob(
@@ -125,9 +121,10 @@ def eval_job(trained: Trained, task: str | None, split: str | None, limit: int |
     )
     if output is None:
         name = hashlib.sha256(json.dumps(identity(job), sort_keys=True).encode()).hexdigest()[:8]
-        is_folder_of_run = trained.is_run and trained.folder is not None
-        root = trained.folder / EVALS if is_folder_of_run and trained.folder else Path("outputs") / EVALS
-        output = root / f"{trained.adapter.name if trained.adapter and trained.is_run else trained.name}-{name}"
+        if trained.is_run and trained.folder and trained.adapter:
+            output = trained.folder / EVALS / f"{trained.adapter.name}-{name}"
+        else:
+            output = Path("outputs") / EVALS / f"{trained.name}-{name}"
     return job.model_copy(update={"folder": str(output.absolute())})
 
 
@@ -167,21 +164,27 @@ def print_scores(found: Mapping[str, Any]) -> None:
     """The figures as a table, one row for each task and each part of it."""
     from vlmft_console.commands.tables import add_row, new_table, print_table
 
-    table = new_table("", "questions", "base", "tuned", "change", "guide expects", "published base")
+    lines = []
     for task, one in found["tasks"].items():
         for name, base, tuned in rows(one):
-            headline = name == one["metric"]
-            expected = one["expected"] if headline else None
-            add_row(
-                table,
-                f"{task} {name.replace('_', ' ')}" if headline else f"  {name}",
-                f"{one['questions']:,}" if headline else "",
-                percent(base),
-                percent(tuned),
-                "" if base is None or tuned is None else f"{100 * (tuned - base):+.1f}",
-                "" if expected is None else " to ".join(dict.fromkeys(f"{value:g} %" for value in expected)),
-                f"{one['published']:g} %" if headline and one["published"] is not None else "",
+            main = name == one["metric"]
+            expected, published = (one["expected"], one["published"]) if main else (None, None)
+            lines.append(
+                (
+                    f"{task} {name.replace('_', ' ')}" if main else f"  {name}",
+                    f"{one['questions']:,}" if main else "",
+                    percent(base),
+                    percent(tuned),
+                    "" if base is None or tuned is None else f"{100 * (tuned - base):+.1f}",
+                    " to ".join(dict.fromkeys(f"{value:g} %" for value in expected or ())),
+                    "" if published is None else f"{published:g} %",
+                )
             )
+    headings = ("", "asked", "base", "tuned", "change", "guide says", "published base")
+    shown = [column for column in range(len(headings)) if any(line[column] for line in lines)]
+    table = new_table(*(headings[column] for column in shown))
+    for line in lines:
+        add_row(table, *(line[column] for column in shown))
     print_table(table)
     typer.echo(f"answers and scores: {found['folder']}")
 

@@ -69,7 +69,7 @@ def _follow(log: OpenedLog, display: Display) -> list[Finding]:
 
     from vlmft_console.history.state import RunState
 
-    state = RunState(log.preset.monitor if log.preset else None)
+    state = RunState(log.monitor)
     display.say(f"{log.path} ({log.format})")
     shown: dict[int, tuple[str, bool]] = {}
     quiet = 0

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pydantic import ValidationError
-
-from vlmft_console.history.tail import RunTail, Tail, first_record
+from vlmft_console.history.own_preset import OwnPreset
+from vlmft_console.history.tail import RunTail, Tail
 from vlmft_console.paths import recorded_runs
 from vlmft_console.runs.folder import RunFolder
-from vlmft_trainer.errors import VlmftError
-from vlmft_trainer.events import RUN_START, Record
-from vlmft_trainer.preset import Preset, load_preset
+from vlmft_trainer.events import Record
+from vlmft_trainer.health.thresholds import Settings
 
 if TYPE_CHECKING:
     from vlmft_console.history.importers import LogReader
+    from vlmft_trainer.preset import Preset
 
 OURS = "vlmft"
 """The format of our own event log."""
@@ -57,9 +56,9 @@ class OpenedLog:
     """`vlmft`, or the name of another program's format."""
     folder: RunFolder | None
     """The run folder of a run that may be live; None for a recorded run and for a lone file."""
-    preset: Preset | None
-    """What the run was started with, where that can be found and read; its `monitor` is for the health rules."""
     reader: Reader
+    own: OwnPreset | None = None
+    """The preset of its run; None for another program's log."""
     foreign: LogReader | None = None
     """The importer of another program's log, which knows how that log counts and whether it names steps."""
 
@@ -67,6 +66,16 @@ class OpenedLog:
     def rejected(self) -> int:
         """Entries of the log that could not be read so far."""
         return self.reader.rejected
+
+    @property
+    def preset(self) -> Preset | None:
+        """What the run was started with, where that can be found and read."""
+        return self.own.preset if self.own else None
+
+    @property
+    def monitor(self) -> Settings | None:
+        """The thresholds of that preset for the health rules. Where they are all that is needed, this is quicker."""
+        return self.own.monitor if self.own else None
 
 
 def open_log(target: Path | RunFolder) -> OpenedLog:
@@ -85,13 +94,13 @@ def open_log(target: Path | RunFolder) -> OpenedLog:
     if path.is_dir() and _is_run(path.absolute().parent) and path.name == "logs":
         return _run(path.absolute().parent)
     if path.is_dir() and _first_segment(path).is_file():
-        return OpenedLog(_name(path), path, OURS, None, _preset(path), RunTail(path))
+        return OpenedLog(_name(path), path, OURS, None, RunTail(path), OwnPreset(path))
     from vlmft_console.history.importers import open_foreign  # a run of ours is shown sooner without them
 
     foreign = open_foreign(path)
     if foreign.format == OURS:
-        return OpenedLog(_name(foreign.path), foreign.path, OURS, None, _preset(foreign.path), Tail(foreign.path))
-    return OpenedLog(foreign.label, foreign.path, foreign.format, None, None, _Foreign(foreign), foreign)
+        return OpenedLog(_name(foreign.path), foreign.path, OURS, None, Tail(foreign.path), OwnPreset(foreign.path))
+    return OpenedLog(foreign.label, foreign.path, foreign.format, None, _Foreign(foreign), foreign=foreign)
 
 
 class _Foreign:
@@ -125,27 +134,10 @@ def _first_segment(logs: Path) -> Path:
 def _run(path: Path) -> OpenedLog:
     folder = RunFolder(path.absolute())
     recorded = not (path / "run.json").is_file() or folder.path.resolve() in {run.resolve() for run in recorded_runs()}
-    preset = _preset(_first_segment(folder.logs))
-    return OpenedLog(folder.name, path, OURS, None if recorded else folder, preset, RunTail(folder.logs))
+    own = OwnPreset(_first_segment(folder.logs))
+    return OpenedLog(folder.name, path, OURS, None if recorded else folder, RunTail(folder.logs), own)
 
 
 def _name(path: Path) -> str:
     """Its last two parts, `logs` left out: every run has one."""
     return "/".join([part for part in path.absolute().parts if part != "logs"][-2:])
-
-
-def _preset(log: Path) -> Preset | None:
-    """The preset of the run folder that a log lies in, or beside it, else the one that its first record tells.
-
-    A preset that cannot be read is no reason not to show a run.
-    """
-    folder = log.absolute() if log.is_dir() else log.absolute().parent
-    file = (folder.parent if folder.name == "logs" else folder) / "preset.yaml"
-    try:
-        return load_preset(file).preset
-    except (VlmftError, OSError):
-        first = first_record(_first_segment(log) if log.is_dir() else log)
-    try:
-        return Preset.model_validate(first["preset"]) if first and first["event"] == RUN_START else None
-    except (KeyError, ValidationError):
-        return None

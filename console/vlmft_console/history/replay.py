@@ -14,7 +14,7 @@ from vlmft_console.history.tape import BLOCK, Tape
 from vlmft_trainer import events
 from vlmft_trainer.events import Record
 from vlmft_trainer.health import Finding
-from vlmft_trainer.preset.schema import Monitor
+from vlmft_trainer.health.thresholds import Settings
 
 
 class Replay:
@@ -28,7 +28,7 @@ class Replay:
         monitor: what the health rules go by.
     """
 
-    def __init__(self, batches: Iterable[list[Record]], monitor: Monitor | None = None) -> None:
+    def __init__(self, batches: Iterable[list[Record]], monitor: Settings | None = None) -> None:
         self._whole = RunState(monitor)
         self._tape = Tape()
         self._snapshots: list[Snapshot] = []

@@ -27,7 +27,7 @@ class Snapshot:
         Args:
             later: the state that the snapshot was taken of, after any number of further records.
         """
-        state = RunState()
+        state = RunState(later.health.settings)
         for name, kept in self._kept.items():
             value = getattr(later, name)
             if isinstance(value, Series):

@@ -11,7 +11,7 @@ from vlmft_console.history.curves import Curves, some_have
 from vlmft_trainer import events
 from vlmft_trainer.events import Record
 from vlmft_trainer.health import Finding, Health
-from vlmft_trainer.preset.schema import Monitor
+from vlmft_trainer.health.thresholds import Settings
 
 _WINDOW = 200
 """Steps that the speed is taken from."""
@@ -25,7 +25,7 @@ class RunState(Curves):
     had told; that stays in every curve's `superseded`, and among the `evals`.
     """
 
-    monitor: InitVar[Monitor | None] = None
+    monitor: InitVar[Settings | None] = None
     """What the health rules go by; the defaults where it is not given."""
     start: Record | None = None
     """The latest `run_start`."""
@@ -68,7 +68,7 @@ class RunState(Curves):
     _last_mono: float | None = None
     _times: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_WINDOW))
 
-    def __post_init__(self, monitor: Monitor | None) -> None:
+    def __post_init__(self, monitor: Settings | None) -> None:
         super().__post_init__()
         self.health = Health(monitor)
 
@@ -78,31 +78,34 @@ class RunState(Curves):
 
     def apply_all(self, records: Sequence[Record]) -> None:
         """Take in records in order; the more at once, the less each costs."""
-        feed = self.health.feed
         steps: list[Record] = []
-        newest = self.step
-        for number, record in enumerate(records, self.applied):
+        last = self.step
+        for record in records:
             event = record["event"]
             if event == events.STEP:
-                if record["step"] < newest:
+                if record["step"] < last:
                     self._steps(steps)
                     self._rewind(record["step"] - 1)
                     steps = []
-                newest = record["step"]
+                last = record["step"]
                 steps.append(record)
             elif event == events.RUN_START:
                 self._steps(steps)
                 self._start(record)
-                steps, newest = [], self.step
+                steps, last = [], self.step
             else:
                 self._other(event, record)
-            if record["v"] > events.VERSION:
-                self.newer_version = record["v"]
-            if feed(record):
-                self.raised_at += [number] * (len(self.findings) - len(self.raised_at))
         self._steps(steps)
         self._clock(records)
+        self._judge(records)
+        newer = (record["v"] for record in reversed(records) if record["v"] > events.VERSION)
+        self.newer_version = next(newer, self.newer_version)
         self.applied += len(records)
+
+    def _judge(self, records: Sequence[Record]) -> None:
+        for index, changed in self.health.feed_all(records):
+            newest = max(finding.number for finding in changed)
+            self.raised_at += [self.applied + index] * (newest + 1 - len(self.raised_at))
 
     def _start(self, record: Record) -> None:
         self.start, self.end = record, None

@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +259,8 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 def _installed() -> dict[str, str]:
     """Versions of the libraries that matter for a run, by name; those not installed are left out."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to load, and only a launch needs it
+
     found = {}
     for name in _VERSIONED:
         try:

@@ -153,7 +153,7 @@ class RunIndex:
             return
         if known.reader is None:
             opened = open_log(known.overview.folder)
-            known.reader, known.run = opened.reader, RunState(opened.preset.monitor if opened.preset else None)
+            known.reader, known.run = opened.reader, RunState(opened.monitor)
         try:
             for records in known.reader.batches():
                 known.run.apply_all(records)

@@ -10,6 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from vlmft_console.errors import RunFolderError
+from vlmft_console.history.own_preset import OwnPreset
 from vlmft_console.history.state import RunState
 from vlmft_console.history.tail import RunTail
 from vlmft_console.runs.folder import RunFolder, write_whole
@@ -76,7 +77,7 @@ def find(name: str) -> RunFolder:
 
 def read_run(folder: RunFolder) -> tuple[RunState, Status]:
     """The run's events so far, reduced, and the state it is in."""
-    run = RunState()
+    run = RunState(OwnPreset(folder.events_file()).monitor)
     for records in RunTail(folder.logs).batches():
         run.apply_all(records)
     return run, status_of(folder, run)

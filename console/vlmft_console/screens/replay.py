@@ -126,7 +126,7 @@ class ReplayScreen(Screen[None]):
                         self.post_message(Loading(log.name, log.reader.progress, step))
                     yield records
 
-            replay = Replay(batches(), log.preset.monitor if log.preset else None)
+            replay = Replay(batches(), log.monitor)
         except VlmftError as error:
             self.post_message(Unreadable(str(error)))
             return

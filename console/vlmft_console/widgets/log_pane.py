@@ -28,12 +28,12 @@ class LogLines(Lines, can_focus=True):
     anew for each line that comes would take most of what a slow link can carry."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "down", show=False),
-        Binding("k", "scroll_up", "up", show=False),
+        Binding("j,down", "line(1)", "down", show=False),
+        Binding("k,up", "line(-1)", "up", show=False),
         Binding("h", "scroll_left", "left", show=False),
         Binding("l", "scroll_right", "right", show=False),
-        Binding("g", "scroll_home", "first line", show=False),
-        Binding("G", "scroll_end", "last line", show=False),
+        Binding("g,home", "oldest", "first line", show=False),
+        Binding("G,end", "newest", "last line", show=False),
     ]
     DEFAULT_CSS = """
     LogLines {
@@ -109,6 +109,19 @@ class LogLines(Lines, can_focus=True):
         """Keep the newest line in view, or stay where the reader is."""
         self.following = wanted
         self._fit()
+
+    def action_line(self, distance: int) -> None:
+        """Move the view by lines, at once: a move that waits for the next frame would undo a later key."""
+        self._move(self.scroll_offset.y + distance)
+
+    def action_oldest(self) -> None:
+        """Go to the first line and stay there."""
+        self.following = False
+        self._move(0)
+
+    def action_newest(self) -> None:
+        """Go to the newest line and stay with it, also when there is none yet."""
+        self.follow(True)
 
     def on_resize(self) -> None:
         self._fit()

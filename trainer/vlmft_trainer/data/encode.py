@@ -6,9 +6,9 @@ token, and an answer is known by its place rather than searched for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vlmft_trainer.data.conversation import Turn, one_question
 
@@ -44,6 +44,10 @@ class Encoded:
         return len(self.input_ids)
 
 
+_Piece: TypeAlias = tuple[str | list[int], bool]
+"""Text or token ids, and whether they are supervised."""
+
+
 class Encoder:
     """Turns samples into ids for one base model.
 
@@ -59,11 +63,11 @@ class Encoder:
         self.end_id = self._special("<|im_end|>")
         self.pad_id: int = self.end_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         self._start = self._special("<|im_start|>")
-        self._newline = self._text("\n")
+        [self._newline, answer_start] = self._texts(["\n", "assistant\n"])
         self._vision_start = self._special("<|vision_start|>")
         self._vision_end = self._special("<|vision_end|>")
-        self._answer_start = [self._start, *self._text("assistant\n")]
-        self._usual_system = self._message(Turn("system", (SYSTEM_PROMPT,)), [])
+        self._answer_start = [self._start, *answer_start]
+        self._usual_system, _ = self._joined(self._message(Turn("system", (SYSTEM_PROMPT,)), iter(())))
 
     def _special(self, token: str) -> int:
         """The id of a token that must exist in the tokenizer of every Qwen2.5-VL."""
@@ -72,9 +76,11 @@ class Encoder:
             raise ValueError(f"the tokenizer has no {token}: not a Qwen2.5-VL tokenizer")
         return found
 
-    def _text(self, text: str) -> list[int]:
-        """Ids of plain text; a special token's spelling inside it stays plain text."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    def _texts(self, texts: list[str]) -> list[list[int]]:
+        """Ids of plain texts; a special token's spelling inside them stays plain text."""
+        if not texts:
+            return []
+        ids: list[list[int]] = self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         return ids
 
     def prompt(self, prompt: str, image: Image | None) -> Encoded:
@@ -104,25 +110,17 @@ class Encoder:
             turns: the last one has no newline after its end.
             image_tokens: for each image of the turns, in their order.
         """
-        counts = list(image_tokens)
-        ids: list[int] = []
-        labels: list[int] = []
+        counts = iter(image_tokens)
+        pieces: list[_Piece] = []
         if turns[0].role != "system":
-            ids += self._usual_system
-            labels += [IGNORED] * len(ids)
+            pieces += [(self._usual_system, False), (self._newline, False)]
         for turn in turns:
-            if ids:
-                ids += self._newline
-                labels += [IGNORED] * len(self._newline)
             if turn.role == "assistant":
-                answer = [*self._text(turn.text), self.end_id]
-                ids += self._answer_start + answer
-                labels += [IGNORED] * len(self._answer_start) + answer
+                pieces += [(self._answer_start, False), (turn.text, True), ([self.end_id], True)]
             else:
-                message = self._message(turn, counts)
-                ids += message
-                labels += [IGNORED] * len(message)
-        return ids, labels
+                pieces += self._message(turn, counts)
+            pieces.append((self._newline, False))
+        return self._joined(pieces[:-1])
 
     def image_tokens(self, width: int, height: int) -> int:
         """Tokens of an image of this size in pixels, found without looking at the image.
@@ -133,17 +131,29 @@ class Encoder:
         patches: int = self.image_processor.get_number_of_image_patches(height, width)
         return patches // int(self.image_processor.merge_size) ** 2
 
-    def _message(self, turn: Turn, counts: list[int]) -> list[int]:
-        """A turn that is not answered, from its start to its end; takes its images' tokens from `counts`."""
-        ids = [self._start]
+    def _message(self, turn: Turn, counts: Iterator[int]) -> list[_Piece]:
+        """A turn that is not an answer, from its start to its end; takes its images' tokens from `counts`."""
+        pieces: list[_Piece] = [([self._start], False)]
         text = f"{turn.role}\n"
         for part in turn.parts:
             if isinstance(part, str):
                 text += part
                 continue
-            ids += [*self._text(text), self._vision_start, *[self.image_id] * counts.pop(0), self._vision_end]
+            image = [self._vision_start, *[self.image_id] * next(counts), self._vision_end]
+            pieces += [(text, False), (image, False)]
             text = ""
-        return [*ids, *self._text(text), self.end_id]
+        return [*pieces, (text, False), ([self.end_id], False)]
+
+    def _joined(self, pieces: Sequence[_Piece]) -> tuple[list[int], list[int]]:
+        """Token ids and labels of pieces; one call for all texts, because a call costs more than its work."""
+        tokens = iter(self._texts([piece for piece, _ in pieces if isinstance(piece, str)]))
+        ids: list[int] = []
+        labels: list[int] = []
+        for piece, supervised in pieces:
+            found = next(tokens) if isinstance(piece, str) else piece
+            ids += found
+            labels += found if supervised else [IGNORED] * len(found)
+        return ids, labels
 
     def _pictures(self, images: Sequence[Image]) -> tuple[Any, Any, list[int]]:
         """Pixels, grids and tokens of images; None, None and none without one."""

@@ -139,7 +139,7 @@ def _entries(path: Path, content: mmap.mmap, begin: int) -> Iterator[tuple[int, 
         DataError: the list is broken.
     """
     # One character a byte, so that places in the text are places in the file; only the structure is looked at.
-    text = content[:].decode("latin-1")
+    text = str(content, "latin-1")
     decoder = json.JSONDecoder(strict=False)
     at, line, counted = _skip(text, text.index("[", begin) + 1), 1, 0
     closed = text[at : at + 1] == "]"

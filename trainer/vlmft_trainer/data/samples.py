@@ -17,7 +17,7 @@ from vlmft_trainer.data.encode import Encoded, Encoder
 from vlmft_trainer.data.holdout import hold_out
 from vlmft_trainer.data.sources import Split, eval_split, open_split
 from vlmft_trainer.errors import DataError
-from vlmft_trainer.preset.schema import Data, Source
+from vlmft_trainer.preset.data_schema import Data, Source
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -11,7 +11,7 @@ from vlmft_trainer.data.pictures import decode, read_image
 from vlmft_trainer.data.rows import Rows, TableRows, open_json
 from vlmft_trainer.data.tasks import TASKS
 from vlmft_trainer.errors import DataError
-from vlmft_trainer.preset.schema import EVAL_SPLITS, Source
+from vlmft_trainer.preset.data_schema import EVAL_SPLITS, Source
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -138,8 +138,8 @@ def split_names(source: Source) -> list[str]:
     folder = Path(path)
     if folder.is_file():
         return ["train"]
-    if files := sorted(file.stem for file in folder.glob("*") if file.suffix in JSON):
-        return files
+    if _json_file(folder, source.train_split):  # other JSON files may stand beside tables
+        return sorted(file.stem for file in folder.iterdir() if file.suffix in JSON)
     return _asked_of_datasets(source, "", lambda: list(_all_tables(path)))  # type: ignore[no-any-return]
 
 

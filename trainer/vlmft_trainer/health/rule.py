@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 from vlmft_trainer.events import Record
 from vlmft_trainer.health.finding import Advice, Severity
 from vlmft_trainer.health.story import Story
+from vlmft_trainer.health.stretch import Stretch
 from vlmft_trainer.health.thresholds import Settings
 
 
@@ -45,6 +46,18 @@ class Rule:
     def on_other(self, record: Record, story: Story) -> bool:
         """Any other event, or an eval that repeats an earlier one."""
         return False
+
+    def calm(self, stretch: Stretch, story: Story) -> bool:
+        """Whether the rule is sure that it would want to be asked at none of these records. Changes no verdict.
+
+        Args:
+            stretch: what comes next; it follows what was.
+            story: as it is before the stretch.
+        """
+        return True
+
+    def pass_over(self, stretch: Stretch, story: Story) -> None:
+        """Take in a stretch for which `calm` was just true, as `on_step` and `on_other` would."""
 
     def rewind(self) -> None:
         """The steps to come replace earlier ones: forget those."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from vlmft_trainer.events import Record
 from vlmft_trainer.health.evals import Evals, number
+from vlmft_trainer.health.stretch import Stretch
 from vlmft_trainer.health.thresholds import Settings
 
 KEPT_EVALS = 256
@@ -56,6 +57,13 @@ class Story:
             self.since_eval += 1
         if rate is not None and rate > self.peak_lr:
             self.peak_lr = rate
+
+    def take_stretch(self, stretch: Stretch) -> None:
+        """All of its `step` events."""
+        self.step, self.epoch = stretch.steps[-1], stretch.epochs[-1]
+        self.losses.extend(stretch.losses)
+        self.since_eval += len(stretch.losses)
+        self.peak_lr = max(self.peak_lr, *stretch.rates)
 
     def take_eval(self, record: Record) -> bool:
         """One `eval` event.

@@ -12,7 +12,8 @@ from vlmft_trainer.errors import DataError
 from vlmft_trainer.plan.memory import MARGIN, gpu_bytes, weight_bytes
 from vlmft_trainer.plan.steps import optimizer_steps, warmup_steps, with_gpus
 from vlmft_trainer.plan.time import estimate_hours
-from vlmft_trainer.preset.schema import EVAL_SPLITS, Preset, Source
+from vlmft_trainer.preset.data_schema import EVAL_SPLITS, Source
+from vlmft_trainer.preset.schema import Preset
 
 SPLIT_SIZES = {
     "HuggingFaceM4/ChartQA": {"train": 28_299, "val": 1_920, "test": 2_500},

@@ -9,7 +9,8 @@ from typing import get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from vlmft_trainer.preset.schema import Preset, Section
+from vlmft_trainer.preset.schema import Preset
+from vlmft_trainer.preset.section import Section
 from vlmft_trainer.preset.strict_yaml import NUMBER, Origin, printable, shown
 
 _WORDS = {

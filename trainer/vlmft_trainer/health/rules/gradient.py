@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable
 
@@ -11,6 +12,7 @@ from vlmft_trainer.health import advice
 from vlmft_trainer.health.finding import CAUTION, STOP
 from vlmft_trainer.health.rule import Rule, Verdict
 from vlmft_trainer.health.story import Story
+from vlmft_trainer.health.stretch import Stretch
 from vlmft_trainer.health.thresholds import Settings
 
 LOOK_EVERY = 10
@@ -36,6 +38,8 @@ class GradHigh(Rule):
         self._count = 0
         self._own: deque[float] = deque(maxlen=200)
         """Medians of the windows so far, those that had risen left out."""
+        self._own_ordered: list[float] = []
+        """The same, from low to high."""
         self._own_median = math.inf
         """Of those; infinite before the first."""
         self._next_own = settings.window
@@ -65,6 +69,20 @@ class GradHigh(Rule):
             return False  # nothing moved, or what is high stays so
         return self._judge(story)
 
+    def calm(self, stretch: Stretch, story: Story) -> bool:
+        return not self._over_caution and self._level == CALM and max(stretch.gradients) <= self._caution
+
+    def pass_over(self, stretch: Stretch, story: Story) -> None:
+        done, end = 0, self._count + len(stretch.gradients)
+        # Nothing is high: all that is left to do is keep the medians that fall due.
+        while (due := -(-self._next_own // LOOK_EVERY) * LOOK_EVERY) <= end:
+            taken = due - self._count
+            self._window.extend(stretch.gradients[done : done + taken])
+            done, self._count = done + taken, due
+            self._judge(story)
+        self._window.extend(stretch.gradients[done:])
+        self._count = end
+
     def _is_high(self) -> bool:
         """Whether half of a full window is over the limit; once high, a third will do: no flutter at the limit."""
         share = 3 if self._level >= HIGH else 2
@@ -80,11 +98,18 @@ class GradHigh(Rule):
         if renew:
             self._next_own = self._count + self._size
             if level != RISEN:
-                self._own.append(_median(self._window))
-                self._own_median = _median(self._own)
+                self._keep(_median(self._window))
         changed = level != self._level
         self._level = level
         return changed or (renew and level != CALM)
+
+    def _keep(self, median: float) -> None:
+        own, ordered = self._own, self._own_ordered
+        if len(own) == own.maxlen:
+            del ordered[bisect_left(ordered, own[0])]
+        own.append(median)
+        insort(ordered, median)
+        self._own_median = ordered[len(ordered) // 2]
 
     def _risen(self, story: Story) -> int:
         return RISEN if _median(self._window) > max(self._stop, story.settings.grad_rise * self._own_median) else HIGH

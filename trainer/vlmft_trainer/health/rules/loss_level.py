@@ -9,6 +9,7 @@ from vlmft_trainer.health.finding import CAUTION
 from vlmft_trainer.health.rule import Rule, Verdict, percent
 from vlmft_trainer.health.rules.eval_loss import EvalRule
 from vlmft_trainer.health.story import Story
+from vlmft_trainer.health.stretch import Stretch
 from vlmft_trainer.health.thresholds import Settings
 
 LOOK_EVERY = 10
@@ -40,6 +41,25 @@ class LossHigh(Rule):
         self._mean = sum(recent) / len(recent)
         was, self._holds = self._holds, self._mean > self._limit
         return was != self._holds or (self._holds and not self._count % self._window)
+
+    def calm(self, stretch: Stretch, story: Story) -> bool:
+        if self._holds:
+            return False
+        losses = stretch.losses[self._first_epoch_over(stretch, story) :]
+        before = list(story.losses)[-self._count :] if self._count else []
+        # No mean of these comes near the limit, however it is rounded.
+        return max((*before, *losses), default=0.0) < 0.999 * self._limit
+
+    def pass_over(self, stretch: Stretch, story: Story) -> None:
+        self._count += len(stretch.losses) - self._first_epoch_over(stretch, story)
+
+    def _first_epoch_over(self, stretch: Stretch, story: Story) -> int:
+        """Index of the first of the steps from which losses are looked at."""
+        if self._count:
+            return 0
+        if max(stretch.epochs) < 1:
+            return len(stretch.epochs)
+        return next(index for index, epoch in enumerate(stretch.epochs) if epoch >= 1)
 
     def rewind(self) -> None:
         self._count = 0

@@ -9,6 +9,7 @@ from vlmft_trainer.health import advice
 from vlmft_trainer.health.finding import CAUTION, STOP
 from vlmft_trainer.health.rule import Rule, Verdict
 from vlmft_trainer.health.story import Story
+from vlmft_trainer.health.stretch import Stretch
 from vlmft_trainer.health.thresholds import Settings
 
 FAR = -(1 << 60)
@@ -68,6 +69,17 @@ class NonFinite(Rule):
             return self._held and self._over()
         self._look(record, rate)
         return self._over() or (self._odd == self._count and self._tells_more())
+
+    def calm(self, stretch: Stretch, story: Story) -> bool:
+        if self._held or 0 in stretch.losses or stretch.names("nonfinite"):
+            return False
+        skipped = stretch.column("skipped_steps")
+        return skipped.count(self._skipped) + skipped.count(None) == len(skipped)
+
+    def pass_over(self, stretch: Stretch, story: Story) -> None:
+        self._count += len(stretch.losses)
+        self._rate = stretch.rates[-1]
+        self._starting = False
 
     def _tells_more(self) -> bool:
         """Whether the newest sign says more than the verdict given; while one holds it is renewed now and then."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
+from operator import sub
 
 from vlmft_trainer.events import EVAL, HEARTBEAT, RUN_START, Record
 from vlmft_trainer.health import advice
@@ -11,6 +12,7 @@ from vlmft_trainer.health.evals import number
 from vlmft_trainer.health.finding import CAUTION, STOP, Advice
 from vlmft_trainer.health.rule import Rule, Verdict, percent
 from vlmft_trainer.health.story import Story
+from vlmft_trainer.health.stretch import Stretch
 from vlmft_trainer.health.thresholds import Settings
 
 FEW = 3
@@ -38,6 +40,8 @@ class Stalled(Rule):
         """Seconds of the silence that ended with the newest record, or before it with no step since."""
         self._waited = 0.0
         """Seconds without a step, heartbeats going on."""
+        self._next: tuple[float, float, tuple[float, ...]] = (0.0, 0.0, ())
+        """Last time of all, last time of a step and the intervals, of the stretch `calm` was last asked about."""
 
     def on_step(self, record: Record, story: Story) -> bool:
         now = record.get("mono")
@@ -76,6 +80,24 @@ class Stalled(Rule):
         elif event == EVAL and self._last_step is not None:
             self._last_step = now  # the time of an eval is no step's
         return asked
+
+    def calm(self, stretch: Stretch, story: Story) -> bool:
+        clocks = stretch.clocks()
+        if clocks is None or self._last is None or self._gap or self._waited:
+            return False
+        passed = list(map(sub, clocks, [self._last, *clocks]))
+        if not min(passed) >= 0 or not max(passed) < 0.999 * self._silence:
+            return False
+        of_steps = stretch.of_steps(clocks)
+        before = [] if self._last_step is None else [self._last_step]
+        self._next = clocks[-1], of_steps[-1], tuple(map(sub, [*before, *of_steps][1:], [*before, *of_steps]))
+        longest = max(*self._next[2], clocks[-1] - of_steps[-1])
+        return not stretch.beats or longest < 0.999 * self._silence / 6
+
+    def pass_over(self, stretch: Stretch, story: Story) -> None:
+        self._last, self._last_step, intervals = self._next
+        self._intervals.extend(intervals)
+        self._beats = self._beats or stretch.beats
 
     def _after(self, now: float) -> bool:
         """The clock has come to `now`. True if there was a silence before."""
@@ -129,6 +151,8 @@ class SlowData(Rule):
         """Seconds in the window that is being filled."""
         self._share = 0.0
         """In the last full window."""
+        self._next = (0, 0.0, 0.0, 0.0)
+        """The four of them after the stretch that `calm` was last asked about."""
 
     def on_step(self, record: Record, story: Story) -> bool:
         waiting, total = record.get("data_s"), record.get("step_s")
@@ -142,6 +166,31 @@ class SlowData(Rule):
         was, self._share = self._share, self._waiting / self._total if self._total > 0 else 0.0
         self._waiting = self._total = 0.0
         return max(was, self._share) > self._limit
+
+    def calm(self, stretch: Stretch, story: Story) -> bool:
+        waiting, total = stretch.column("data_s"), stretch.column("step_s")
+        kinds = set(map(type, waiting)) | set(map(type, total))
+        self._next = self._count, self._waiting, self._total, self._share
+        if kinds == {type(None)}:
+            return True
+        if kinds != {float} or self._share > self._limit:
+            return False
+        count, waited, took, share = self._next
+        window, limit = self._window, self._limit
+        for one, whole in zip(waiting, total, strict=True):
+            waited += one
+            took += whole
+            count += 1
+            if not count % window:
+                share = waited / took if took > 0 else 0.0
+                if share > limit:
+                    return False
+                waited = took = 0.0
+        self._next = count, waited, took, share
+        return True
+
+    def pass_over(self, stretch: Stretch, story: Story) -> None:
+        self._count, self._waiting, self._total, self._share = self._next
 
     def rewind(self) -> None:
         self._count = 0

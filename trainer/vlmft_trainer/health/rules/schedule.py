@@ -11,6 +11,7 @@ from vlmft_trainer.health.evals import number
 from vlmft_trainer.health.finding import CAUTION, Advice
 from vlmft_trainer.health.rule import Rule, Verdict, percent
 from vlmft_trainer.health.story import Story
+from vlmft_trainer.health.stretch import Stretch
 from vlmft_trainer.health.thresholds import Settings
 from vlmft_trainer.learning_rate import learning_rate
 
@@ -30,6 +31,8 @@ class LrOffSchedule(Rule):
         """Most that the planned rate changes in one step."""
         self._near = (0, 0.0)
         """A step and its planned rate."""
+        self._next_near = self._near
+        """The same after the stretch that `calm` was last asked about."""
         self._off = 0
         """Logged steps in a row off the plan."""
         self._seen: tuple[int, float, float] = (0, 0.0, 0.0)
@@ -72,6 +75,23 @@ class LrOffSchedule(Rule):
         self._skipped = skipped if type(skipped) is int else 0
         self._off += 1
         return self._off % self._window == 1
+
+    def calm(self, stretch: Stretch, story: Story) -> bool:
+        self._next_near = self._near
+        planned = self._planned
+        if planned is None:
+            return True
+        (near, wanted), slope, allowed = self._near, self._slope, self._allowed
+        for step, rate in zip(stretch.steps, stretch.rates, strict=True):
+            if abs(rate - wanted) + slope * abs(step - near) > allowed:
+                near, wanted = step, planned(max(0, min(step - 1, self._total)))
+                if not -allowed <= rate - wanted <= allowed:
+                    return False
+        self._next_near = near, wanted
+        return not self._off
+
+    def pass_over(self, stretch: Stretch, story: Story) -> None:
+        self._near = self._next_near
 
     def rewind(self) -> None:
         self._off = 0

@@ -1,0 +1,194 @@
+"""`vlmft eval`: what is asked, what is shown, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.console.trained_models import Asked, write_adapter, write_run
+from vlmft_console.cli import app
+from vlmft_console.model_program import Broken, ask
+from vlmft_trainer.errors import DataError, VlmftError
+from vlmft_trainer.jobs import MergeJob
+from vlmft_trainer.preset import Preset
+
+SCORES = {
+    "chartqa": {
+        "base": {"relaxed_accuracy": 0.39, "human": 0.5, "augmented": 0.28, "n": 200},
+        "tuned": {"relaxed_accuracy": 0.885, "human": 0.9, "augmented": 0.87, "n": 200},
+    },
+    "textvqa": {"base": {"accuracy": 0.45, "n": 200}, "tuned": {"accuracy": 1.0, "n": 200}},
+}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    return Asked(("note", "loading demo"), ("scores", SCORES)).put(monkeypatch)
+
+
+def evaluate(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["eval", *arguments], env={"COLUMNS": "120"})
+
+
+def test_a_run_is_asked_what_its_training_asked(here: Path, asked: Asked) -> None:
+    run = write_run(here / "outputs")
+    assert evaluate("mine").exit_code == 0
+    job = asked.job
+    assert (job.adapter, job.limit, job.task) == (str(run / "adapter"), 7, None)
+    assert job.preset.data.max_eval == 2000
+    assert Path(job.folder).parent == run / "evals"
+    assert asked.processes == 2
+
+
+def test_base_and_adapter_stand_side_by_side_with_what_the_guide_expects(here: Path, asked: Asked) -> None:
+    write_run(here / "outputs")
+    shown = evaluate("mine").stdout.splitlines()
+    assert " ".join(shown[0].split()) == "asked base tuned change guide says"
+    assert " ".join(shown[1].split()) == "chartqa relaxed accuracy 200 39.0 % 88.5 % +49.5 65 % to 70 %"
+    assert " ".join(shown[2].split()) == "augmented 28.0 % 87.0 % +59.0"
+    assert " ".join(shown[4].split()) == "textvqa accuracy 200 45.0 % 100.0 % +55.0"
+
+
+def test_json_has_the_same_figures(here: Path, asked: Asked) -> None:
+    write_run(here / "outputs")
+    found = json.loads(evaluate("mine", "--json").stdout)
+    assert found["tasks"]["chartqa"]["tuned"]["relaxed_accuracy"] == 0.885
+    assert found["tasks"]["chartqa"]["expected"] == [65, 70]
+    assert found["tasks"]["textvqa"]["expected"] is None
+    assert found["base"] == "demo"
+
+
+def test_the_published_figure_stands_beside_the_7b(here: Path, asked: Asked) -> None:
+    asked.answers = (("scores", {"chartqa": {"base": SCORES["chartqa"]["base"]}}),)
+    shown = evaluate("Qwen/Qwen2.5-VL-7B-Instruct", "--set=hardware.device=cpu", "--task=chartqa")
+    assert shown.exit_code == 0, shown.output
+    assert "published base" in shown.stdout
+    assert "87.3 %" in shown.stdout
+    assert "tuned" not in shown.stdout
+    assert asked.job.adapter is None
+    assert asked.job.limit is asked.job.preset.data.max_eval is None
+    assert [source.task for source in asked.job.preset.data.sources] == ["chartqa"]
+
+
+def test_other_questions_are_asked_when_told_so(here: Path, asked: Asked) -> None:
+    write_run(here / "outputs")
+    assert evaluate("mine", "--split=test", "--limit=0", "--gpus=1", "--output=out").exit_code == 0
+    assert {source.eval_split for source in asked.job.preset.data.sources} == {"test"}
+    assert (asked.job.limit, asked.job.preset.data.max_eval, asked.processes) == (None, None, 1)
+    assert asked.job.folder == str(here / "out")
+    assert evaluate("mine", "--task=textvqa", "--limit=3").exit_code == 0
+    assert (asked.job.task, asked.job.limit, len(asked.job.preset.data.sources)) == ("textvqa", 3, 2)
+
+
+def test_the_same_command_means_the_same_folder_and_another_adapter_another(here: Path, asked: Asked) -> None:
+    run = write_run(here / "outputs")
+    evaluate("mine")
+    first = asked.job.folder
+    evaluate("mine")
+    assert asked.job.folder == first
+    evaluate("mine", "--limit=3")
+    assert asked.job.folder != first
+    (run / "adapter" / "adapter_model.safetensors").write_bytes(b"trained further")
+    evaluate("mine")
+    assert asked.job.folder != first
+
+
+def test_an_adapter_without_its_run_names_its_base(here: Path, asked: Asked) -> None:
+    adapter = write_adapter(here / "copied")
+    assert evaluate(str(adapter)).exit_code == 0
+    assert asked.job.preset.model.base == "demo"
+    assert Path(asked.job.folder).parent == here / "outputs" / "evals"
+    checkpoint = write_adapter(write_run(here / "outputs") / "checkpoint-8")
+    assert evaluate(str(checkpoint)).exit_code == 0
+    assert (asked.job.adapter, asked.job.limit) == (str(checkpoint), 7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing"], "no run is called 'nothing'"),
+        (
+            ["mine", "--task=llava"],
+            "--task llava: the preset has no such task or source (it has chartqa, demo, textvqa)",
+        ),
+        (["mine", "--set=evaluation.answer=1"], "unknown key"),
+        (["mine", "--preset=none"], "none"),
+        (["odd"], "names no base model"),
+        (["empty"], "has left no adapter"),
+        (["Qwen/Qwen2.5-VL-7B-Instruct"], "GPUs asked for, 0 found"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(
+    here: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    write_run(here / "outputs")
+    write_adapter(here / "odd", base=None)
+    (write_run(here / "outputs", "empty") / "adapter" / "adapter_config.json").unlink()
+    done = evaluate(*arguments)
+    assert done.exit_code == 2
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("vlmft: ")
+    assert said in lines[0]
+    assert asked.job is None
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (DataError("no such split"), 2, "vlmft: no such split"),
+        (Broken("CUDA out of memory"), 1, "it broke: CUDA out of memory"),
+        (KeyboardInterrupt(), 130, "what was answered is kept"),
+    ],
+)
+def test_each_end_has_its_line_and_its_exit_status(
+    here: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str
+) -> None:
+    Asked(error=error).put(monkeypatch)
+    write_run(here / "outputs")
+    done = evaluate("mine")
+    assert done.exit_code == code
+    assert said in done.stderr
+    assert "Traceback" not in done.output
+
+
+def program(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> list[tuple[str, Any]]:
+    """What a stand-in program answers to a job."""
+    (folder / "standin_program.py").write_text("import json, os, sys\n" + text)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    assert sys.executable
+    with (folder / "errors").open("w+b") as errors:
+        return list(ask("standin_program", MergeJob(preset=Preset(), folder="x"), errors))
+
+
+def test_a_program_gets_the_job_and_its_answers_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "job = json.loads(sys.argv[1]); print(json.dumps({'note': job['folder']})); print('noise', file=sys.stderr)"
+    assert program(tmp_path, monkeypatch, text) == [("note", "x")]
+
+
+def test_what_a_program_calls_a_mistake_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(VlmftError, match="no such model"):
+        program(tmp_path, monkeypatch, "print(json.dumps({'error': 'no such model'})); sys.exit(2)")
+
+
+def test_a_program_that_breaks_is_told_by_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Broken, match="ValueError: too hot"):
+        program(tmp_path, monkeypatch, "raise ValueError('too hot')")
+
+
+def test_an_interrupted_program_is_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        program(tmp_path, monkeypatch, "sys.exit(130)")

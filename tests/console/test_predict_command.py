@@ -1,0 +1,65 @@
+"""`vlmft predict`: one question or many, and answers that cannot harm the terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.console.trained_models import Asked, write_run
+from vlmft_console.cli import app
+
+ANSWERS = [
+    ("answer", {"index": 0, "image": "a.png", "question": "How many?", "answer": "12\x1b[31m"}),
+    ("answer", {"index": 1, "image": None, "question": "Hello?", "answer": "no"}),
+]
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    write_run(tmp_path / "outputs")
+    return Asked(*ANSWERS).put(monkeypatch)
+
+
+def predict(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["predict", *arguments])
+
+
+def test_one_question_is_answered_with_the_answer_alone(asked: Asked) -> None:
+    asked.answers = (ANSWERS[0],)
+    done = predict("mine", "How many?", "--image=a.png", "--task=chartqa", "--max-new-tokens=9")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("12")
+    assert "\x1b" not in done.stdout
+    (one,) = asked.job.questions
+    assert (one.question, one.image) == ("How many?", "a.png")
+    assert (asked.job.task, asked.job.max_new_tokens) == ("chartqa", 9)
+
+
+def test_a_batch_is_answered_a_line_each(asked: Asked) -> None:
+    done = predict("mine", "--batch=questions.jsonl")
+    assert done.stdout.splitlines()[1] == "Hello? -> no"
+    assert asked.job.batch == "questions.jsonl"
+    as_json = [json.loads(line) for line in predict("mine", "--batch=q.jsonl", "--json").stdout.splitlines()]
+    assert as_json[1] == ANSWERS[1][1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["mine"], "nothing is asked"),
+        (["mine", "--image=a.png", "--batch=b.jsonl"], "--image without a question"),
+        (["mine", "What?", "--task=llava"], "for chartqa and textvqa only"),
+        (["nobody", "What?"], "no run is called"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(asked: Asked, arguments: list[str], said: str) -> None:
+    done = predict(*arguments)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert asked.job is None

@@ -1,0 +1,68 @@
+"""The recorded runs that ship with vlmft stay readable, and show what their README says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vlmft_console.paths import recorded_runs
+from vlmft_console.targets import ReadLog, read_log
+
+LOGS = Path(__file__).parents[2] / "logs"
+
+
+def read(name: str) -> ReadLog:
+    return read_log(LOGS / name)
+
+
+def stops(run: ReadLog) -> set[str]:
+    """Rules that ask for a stop at the end."""
+    return {finding.rule for finding in run.state.health.active if finding.severity == "stop"}
+
+
+def test_all_four_are_listed_as_samples() -> None:
+    assert [path.name for path in recorded_runs()] == ["diverging", "healthy", "overfitting", "resumed"]
+
+
+@pytest.mark.parametrize("name", ["diverging", "healthy", "overfitting", "resumed"])
+def test_each_is_small_and_every_line_of_it_is_a_record(name: str) -> None:
+    run = read(name)
+    assert run.log.rejected == 0
+    assert run.log.preset is not None
+    assert run.state.end is not None
+    assert run.state.step == run.state.total_steps
+    assert sum(file.stat().st_size for file in (LOGS / name).rglob("*")) < 400_000
+
+
+@pytest.mark.parametrize("name", ["diverging", "healthy", "overfitting", "resumed"])
+def test_none_tells_where_it_was_made(name: str) -> None:
+    texts = [file.read_text() for file in (LOGS / name).rglob("*") if file.is_file()]
+    assert not [text for text in texts for place in ("/tmp", "/home", "/root", "/work") if f'"{place}' in text]
+
+
+def test_the_healthy_run_has_no_finding_that_asks_for_a_stop() -> None:
+    run = read("healthy")
+    assert not stops(run)
+    assert run.state.best_eval is not None
+    assert run.state.best_eval["step"] >= 0.8 * run.state.step
+
+
+def test_the_overfitting_run_is_told_to_stop_and_what_to_change() -> None:
+    run = read("overfitting")
+    assert stops(run) & {"eval_rising", "eval_off_best", "gap"}
+    advised = {key for finding in run.state.health.active for key, _ in finding.advice.changes}
+    assert {"training.weight_decay", "lora.dropout"} <= advised
+
+
+def test_the_diverging_run_is_stopped_by_its_gradient() -> None:
+    run = read("diverging")
+    assert "non_finite" in stops(run)
+    assert run.state.nonfinite_steps > 0
+
+
+def test_the_resumed_run_shows_the_steps_that_were_made_twice() -> None:
+    run = read("resumed")
+    assert len(run.state.segments) == 2
+    assert len(run.state.train_loss.superseded) > 0
+    assert not stops(run)
