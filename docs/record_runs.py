@@ -27,16 +27,16 @@ extends: demo
 about: {summary: "Healthy: both losses fall to the end"}
 data: {max_train: 1280, max_eval: 160}
 training: {epochs: 4, effective_batch: 32, micro_batch: 16}
-evaluation: {eval_steps: 20, answers: 60}
+evaluation: {eval_steps: 20, answers: 60, answers_at_evals: 0}
 hardware: {gpus: 1}
 """,
     "overfitting": f"""\
 extends: demo
-about: {{summary: "Overfitting: 64 samples, 40 times over; the eval loss rises while the train loss goes to 0"}}
+about: {{summary: "Overfitting: 64 samples, 24 times over; the eval loss rises while the train loss goes to 0"}}
 data: {{max_train: 64, max_eval: 160}}
 lora: {{r: 32, alpha: 64, dropout: 0, target_modules: {ALL_LAYERS}}}
-training: {{epochs: 40, effective_batch: 16, micro_batch: 16, weight_decay: 0.0, learning_rate: 6e-3}}
-evaluation: {{eval_steps: 8, answers: 40}}
+training: {{epochs: 24, effective_batch: 16, micro_batch: 16, weight_decay: 0.0, learning_rate: 2e-3}}
+evaluation: {{eval_steps: 10, answers: 0}}
 hardware: {{gpus: 1}}
 """,
     "diverging": f"""\
@@ -51,10 +51,10 @@ hardware: {{gpus: 1}}
 """,
     "resumed": """\
 extends: demo
-about: {summary: "Stopped between two checkpoints' steps, resumed later"}
+about: {summary: "Ended at once between two checkpoints, resumed from the last one"}
 data: {max_train: 960, max_eval: 160}
 training: {epochs: 4, effective_batch: 32, micro_batch: 16}
-evaluation: {eval_steps: 20, answers: 40}
+evaluation: {eval_steps: 20, answers: 0}
 hardware: {gpus: 1}
 """,
 }
@@ -80,7 +80,8 @@ def train(name: str, place: Path) -> Path:
         subprocess.run([VLMFT, *options], cwd=place, check=False)
         return folder
     subprocess.run([VLMFT, *options, "--detach"], cwd=place, check=True)
-    while f'"event":"step","step":{KILLED_AFTER},' not in (folder / "logs" / "events-0001.jsonl").read_text():
+    log, reached = folder / "logs" / "events-0001.jsonl", f'"event":"step","step":{KILLED_AFTER},'
+    while not log.exists() or reached not in log.read_text():
         time.sleep(0.2)
     subprocess.run([VLMFT, "stop", str(folder), "--now"], cwd=place, check=False)
     subprocess.run([VLMFT, "resume", str(folder)], cwd=place, check=True)

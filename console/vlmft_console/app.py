@@ -200,7 +200,7 @@ def main() -> None:
         if why := refusal(os.environ):
             raise VlmftError(why)
         target = _target(options.target) if options.target else None
-    except VlmftError as error:
+    except (VlmftError, OSError) as error:  # such as a folder that is closed to us
         print(sanitize(f"vlmft-console: {error}"), file=sys.stderr)
         sys.exit(EXIT_MISTAKE)
     app = VlmftConsole(target, theme=options.theme, notify=options.notify)
@@ -245,7 +245,7 @@ def _target(text: str) -> Path:
         VlmftError: there is neither such a path nor such a run.
     """
     path = Path(text)
-    if path.exists():
+    if text and path.exists():  # as `locate` has it, which takes longer to import
         return path
     from vlmft_console.targets import locate
 

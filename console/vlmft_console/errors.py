@@ -33,12 +33,16 @@ class MachineError(VlmftError):
 
 @contextmanager
 def shown_once() -> Iterator[None]:
-    """Print a `VlmftError` to stderr, a line for each mistake, and exit with `EXIT_MISTAKE` or `EXIT_BUSY`."""
+    """Print a `VlmftError` to stderr, a line for each mistake, and exit with `EXIT_MISTAKE` or `EXIT_BUSY`.
+
+    A file that the system refuses, such as one in another person's folder, is such a mistake too.
+    """
     try:
         yield
-    except VlmftError as error:
+    except (VlmftError, PermissionError) as error:
         import typer  # the app, which shows errors in its own way, starts sooner without it
 
-        for line in sanitize(str(error)).splitlines():
+        text = f"{error.filename}: {error.strerror}" if isinstance(error, PermissionError) else str(error)
+        for line in sanitize(text).splitlines():
             print(f"vlmft: {line}", file=sys.stderr)
         raise typer.Exit(EXIT_BUSY if isinstance(error, RunBusyError) else EXIT_MISTAKE) from None

@@ -154,7 +154,7 @@ class LiveReader:
                     self._post(Loading(log.name, log.reader.progress, state.step))
             self.pulse = Pulse.of(state)
             self._look(log)
-        except VlmftError as error:
+        except (VlmftError, OSError) as error:
             self._post(Unreadable(str(error)))
             return
         self._opened = True
@@ -162,7 +162,7 @@ class LiveReader:
         while not self._stop.wait(self._pause()):
             try:
                 self._look(log)
-            except VlmftError as error:
+            except (VlmftError, OSError) as error:
                 self._post(Unreadable(str(error)))
                 return
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import orjson
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 EVAL: Final = "vlmft_trainer.eval_program"
 MERGE: Final = "vlmft_trainer.merge"
 PREDICT: Final = "vlmft_trainer.predict"
+INTERRUPT_S: Final = 10.0
+"""How long an interrupted program may take to end by itself, in seconds."""
 
 
 class Broken(Exception):
@@ -60,11 +63,14 @@ def ask(program: str, job: Weights, errors: IO[bytes], processes: int = 1) -> It
                     if name == "error":
                         raise VlmftError(value)
                     yield name, value
-        except KeyboardInterrupt:  # the program has had it too, and ends by itself
-            run.wait()
-            raise
-        finally:
+        except KeyboardInterrupt:  # on a terminal the program has had it too, and ends by itself
+            with suppress(subprocess.TimeoutExpired):
+                run.wait(timeout=INTERRUPT_S)
             run.terminate()
+            raise
+        except BaseException:
+            run.terminate()
+            raise
         code = run.wait()
     if code == EXIT_INTERRUPTED:
         raise KeyboardInterrupt

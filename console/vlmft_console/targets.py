@@ -18,10 +18,21 @@ def locate(target: str) -> Path:
         RunFolderError: there is none, or several.
     """
     path = Path(target)
-    if path.exists():
+    if target and _named(path):
         return path
     recorded = {run.name: run for run in recorded_runs()}
     return recorded[target] if target in recorded else find(target).path
+
+
+def _named(path: Path) -> bool:
+    """Whether a path is meant: there is something, be it a link to nowhere or closed to us."""
+    try:
+        path.lstat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

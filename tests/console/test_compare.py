@@ -59,7 +59,7 @@ def test_a_difference_on_few_questions_is_called_chance(tmp_path: Path) -> None:
     first = {"chartqa": {"relaxed_accuracy": 0.52, "n": 50}}
     second = {"chartqa": {"relaxed_accuracy": 0.50, "n": 50}}
     runs = read(write_run(tmp_path, "a", eval_loss=0.5, **first), write_run(tmp_path, "b", eval_loss=0.5, **second))
-    # standard error of the difference: sqrt(0.52 * 0.48 / 50 + 0.5 * 0.5 / 50) = 0.0999; 1.96 times that are 19.6 points
+    # standard error of the difference: sqrt(0.52 * 0.48 / 50 + 0.5 * 0.5 / 50) = 0.0999; 1.96 times that: 19.6 points
     assert "may be chance: it takes 19.6 points" in better(runs).text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -26,20 +27,41 @@ SMALL = {
     "evaluation.answers": "10",
     "evaluation.answers_at_evals": "6",
     "evaluation.max_new_tokens": "6",
+    "hardware.offload": "optimizer",
+    "training.report_to": "[tensorboard]",
 }
+WRITER = """
+import json, pathlib
+
+class SummaryWriter:
+    def __init__(self, log_dir):
+        self.file = pathlib.Path(log_dir) / "scalars.jsonl"
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+
+    def add_scalar(self, tag, value, step):
+        with self.file.open("a") as file:
+            file.write(json.dumps([tag, value, step]) + "\\n")
+
+    def __getattr__(self, name):
+        return lambda *args, **kwargs: None
+"""
+"""Stands in for a package that writes TensorBoard files."""
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A short run of the demo, finished."""
-    root = tmp_path_factory.mktemp("outputs")
+    root, packages = tmp_path_factory.mktemp("outputs"), tmp_path_factory.mktemp("packages")
+    (packages / "tensorboardX.py").write_text(WRITER)
     settings = [f"--set={key}={value}" for key, value in SMALL.items()]
-    vlmft(["run", "demo", "--run-name=small", f"--output-root={root}", *settings])
+    vlmft(["run", "demo", "--run-name=small", f"--output-root={root}", *settings], PYTHONPATH=str(packages))
     return RunFolder(root / "small")
 
 
-def vlmft(arguments: list[str], code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([VLMFT, *arguments], capture_output=True, text=True, check=False, timeout=500)
+def vlmft(arguments: list[str], code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [VLMFT, *arguments], capture_output=True, text=True, check=False, timeout=500, env=os.environ | environment
+    )
     assert done.returncode == code, done.stdout[-2000:] + done.stderr[-2000:]
     assert "Traceback" not in done.stdout + done.stderr
     return done
@@ -113,3 +135,12 @@ def test_the_card_has_the_curve_and_the_scores(run: RunFolder) -> None:
     assert "    train loss " in card
     assert "| 16 | 2.00 |" in card
     assert "| chartqa relaxed_accuracy |" in card
+
+
+def test_metrics_go_to_the_service_that_was_named(run: RunFolder) -> None:
+    (file,) = run.path.rglob("scalars.jsonl")
+    said = [json.loads(line) for line in file.read_text().splitlines()]
+    losses = {step: value for tag, value, step in said if tag == "train/loss"}
+    logged = {one["step"]: one["loss"] for one in RunTail(run.logs).read() if one["event"] == "step"}
+    assert losses == pytest.approx(logged, abs=1e-4)
+    assert [step for tag, _, step in said if tag == "eval/loss"] == [8, 16]

@@ -185,6 +185,23 @@ def test_underfitting_is_both_losses_high_and_flat_over_the_last_third() -> None
     assert "underfit" not in rules(judged(falling))
 
 
+@pytest.mark.parametrize("ill", [{"grad_norm": None, "nonfinite": ["grad_norm"]}, {"grad_norm": 50.0}])
+def test_a_run_whose_gradients_explode_is_not_told_to_train_harder(ill: dict[str, object]) -> None:
+    flat = with_evals([7.5] * 6, train=[7.2] * 6, every=60)
+    exploding = [{**one, **ill} if one["event"] == "step" and one["step"] > 300 else one for one in flat]
+    found = judged(exploding)
+    assert "underfit" not in rules(found)
+    rates = {dict(finding.advice.changes).get("training.learning_rate") for finding in found.active}
+    assert rates <= {None, 3e-5}
+    calm = judged([*exploding, *(step(number, loss=7.2) for number in range(361, 480)), evaluated(479, 7.5)])
+    assert rules(calm)["underfit"] == "caution"
+
+
+def test_losses_that_rise_are_no_underfitting() -> None:
+    rising = with_evals([7.0, 7.2, 7.5, 7.9, 8.4, 9.0], train=[6.9, 7.1, 7.4, 7.8, 8.3, 8.9], every=60)
+    assert "underfit" not in rules(judged(rising))
+
+
 def test_an_eval_that_is_logged_before_its_steps_takes_nothing_away() -> None:
     found = [evaluated(20, 1.0), *(step(number) for number in range(1, 21))]
     assert judged(found)._story.evaluated.step == 20

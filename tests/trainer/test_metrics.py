@@ -25,6 +25,14 @@ from vlmft_trainer.metrics import normalise, relaxed_match, textvqa_accuracy
         ("100", "a hundred", False),
         ("nan", "100", False),
         ("1,000", "1000", False),
+        ("0.12", "12%", True),
+        ("11.5%", "12%", True),
+        ("-95", "100", False),
+        ("1e2", "100", True),
+        (" 100 ", "100", True),
+        ("0%", "0", False),
+        ("inf", "100", False),
+        ("inf", "inf", False),  # no relative distance either
     ],
 )
 def test_relaxed_match_allows_numbers_five_percent_and_texts_their_case(

@@ -51,7 +51,7 @@ def run_program(kind: type[J], work: Callable[[J, Say], None], arguments: list[s
     except VlmftError as error:
         say("error", str(error))
         return EXIT_MISTAKE
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):  # without a console nobody waits for answers
         return EXIT_INTERRUPTED
     except (ValidationError, IndexError) as error:
         print(f"not a job: {error}", file=sys.stderr)

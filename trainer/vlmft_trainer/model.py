@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import torch
 
-from vlmft_trainer.architecture import VISION, Architecture, adapted_names
+from vlmft_trainer.architecture import Architecture
 from vlmft_trainer.attention import use_packed_attention, varlen_problem
 from vlmft_trainer.errors import ModelError
+from vlmft_trainer.lora_layers import VISION, adapted_names
 from vlmft_trainer.plan.memory import needs_checkpointing
 from vlmft_trainer.preset.schema import Lora, Model, Preset
 

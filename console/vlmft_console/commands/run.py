@@ -74,20 +74,22 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool,
 
     from vlmft_console.errors import EXIT_INTERRUPTED, EXIT_MISTAKE, RunFolderError, shown_once
     from vlmft_console.follow import follow
+    from vlmft_console.history.own_preset import OwnPreset
     from vlmft_console.history.state import RunState
     from vlmft_console.sanitize import redacted
     from vlmft_console.summary import summarise, summary_lines
 
-    state = RunState()
-    display = display_for(json_output)
-    try:
-        for line in notes:
-            if line:
-                display.say(f"note: {line}")
-        display.say(f"{folder.name}: everything is kept in {folder.path}")
-        status = follow(folder, state, display, steer=steer)
-    finally:
-        display.close()
+    with shown_once():
+        state = RunState(OwnPreset(folder.events_file()).monitor)
+        display = display_for(json_output)
+        try:
+            for line in notes:
+                if line:
+                    display.say(f"note: {line}")
+            display.say(f"{folder.name}: everything is kept in {folder.path}")
+            status = follow(folder, state, display, steer=steer)
+        finally:
+            display.close()
     if status is None:
         typer.echo(f"{folder.name} goes on; come back with: vlmft attach {folder.name}", err=json_output)
         return

@@ -22,25 +22,24 @@ def runs(json_output: Json = False) -> None:
     import orjson
 
     from vlmft_console.commands.tables import add_row, new_table, print_table
-    from vlmft_console.errors import shown_once
-    from vlmft_console.runs.registry import all_runs, read_run
+    from vlmft_console.runs.registry import all_runs
     from vlmft_console.sanitize import redacted
 
-    with shown_once():
-        found = [(folder, *read_run(folder)) for folder in all_runs()]
+    found = [_at_a_glance(folder) for folder in all_runs()]
     if json_output:
-        typer.echo(orjson.dumps(redacted([overview(*each) for each in found])).decode())
+        typer.echo(orjson.dumps(redacted(found)).decode())
         return
     if not found:
         typer.echo("no runs yet: `vlmft run demo` makes one")
         return
     table = new_table("run", "state", "step", "left", "loss", "best eval")
-    names = [folder.name for folder, _, _ in found]
-    for folder, run, status in found:
-        figures = overview(folder, run, status)
+    for number, column in enumerate(table.columns):
+        column.no_wrap = number > 0  # a run may go by its whole path
+    names = [figures["run"] for figures in found]
+    for figures in found:
         add_row(
             table,
-            figures["run"] if names.count(folder.name) == 1 else str(folder.path),
+            figures["run"] if names.count(figures["run"]) == 1 else figures["folder"],
             figures["state"],
             f"{figures['step']:,}/{figures['total_steps'] or '?'}",
             figures["left"],
@@ -48,6 +47,19 @@ def runs(json_output: Json = False) -> None:
             _number(figures["best_eval_loss"]),
         )
     print_table(table)
+
+
+def _at_a_glance(folder: RunFolder) -> dict[str, Any]:
+    """The figures of a run; one that cannot be read hides no other."""
+    from vlmft_console.history.state import RunState
+    from vlmft_console.runs.registry import read_run
+    from vlmft_console.runs.status import UNREADABLE, Status
+    from vlmft_trainer.errors import VlmftError
+
+    try:
+        return overview(folder, *read_run(folder))
+    except VlmftError as error:
+        return overview(folder, RunState(), Status(UNREADABLE, str(error)))
 
 
 def status(name: Run, json_output: Json = False) -> None:
@@ -121,7 +133,7 @@ def logs(
         typer.echo("no log yet", err=True)
         return
     with log.open(encoding="utf-8", errors="replace", newline="\n") as file:
-        for line in deque(file, maxlen=lines or None):
+        for line in deque(file, maxlen=lines) if lines else file:
             typer.echo(sanitize(line), nl=False)
         try:
             while follow:

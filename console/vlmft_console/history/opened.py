@@ -11,6 +11,7 @@ from vlmft_console.history.own_preset import OwnPreset
 from vlmft_console.history.tail import RunTail, Tail
 from vlmft_console.paths import recorded_runs
 from vlmft_console.runs.folder import RunFolder
+from vlmft_trainer.errors import VlmftError
 from vlmft_trainer.events import Record
 from vlmft_trainer.health.thresholds import Settings
 
@@ -89,7 +90,14 @@ def open_log(target: Path | RunFolder) -> OpenedLog:
         VlmftError: there is nothing of that name, or no log in it that can be read.
     """
     path = target.path if isinstance(target, RunFolder) else target
-    if isinstance(target, RunFolder) or _is_run(path):
+    try:
+        return _open(path, is_run=isinstance(target, RunFolder))
+    except OSError as error:  # a folder that is closed to us, a name that is too long
+        raise VlmftError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _open(path: Path, *, is_run: bool) -> OpenedLog:
+    if is_run or _is_run(path):
         return _run(path)
     if path.is_dir() and _is_run(path.absolute().parent) and path.name == "logs":
         return _run(path.absolute().parent)

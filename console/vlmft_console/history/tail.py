@@ -160,9 +160,16 @@ class RunTail:
         """The same piece by piece, as `Tail.batches`."""
         if self._tails:
             yield from self._tails[-1].batches()
-        while (path := self._logs / f"events-{len(self._tails) + 1:04d}.jsonl").exists():
+        while _is_there(path := self._logs / f"events-{len(self._tails) + 1:04d}.jsonl"):
             self._tails.append(Tail(path))
             yield from self._tails[-1].batches()
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise VlmftError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _share(tails: Iterable[Tail], paths: Iterable[Path]) -> float:

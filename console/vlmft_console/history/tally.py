@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import lt
 from typing import Final
 
 from vlmft_console.history.schedule import Schedule, recognise
@@ -67,7 +68,8 @@ class Tally:
             self._steps_taken(steps)
         if len(steps) < len(records):
             for record in records:
-                self._other(record)
+                if record["event"] != events.STEP:
+                    self._other(record)
 
     def _other(self, record: Record) -> None:
         event = record["event"]
@@ -89,19 +91,26 @@ class Tally:
         return recognise([(self._steps[index], self._rates[index]) for index in sorted(chosen)])
 
     def _steps_taken(self, steps: list[Record]) -> None:
-        self.nonfinite += sum("nonfinite" in record and bool(_nonfinite(record)) for record in steps)
+        self.nonfinite += sum(bool(_nonfinite(record)) for record in steps if "nonfinite" in record)
         for measured, key in ((self.loss, "loss"), (self.grad_norm, "grad_norm"), (self.lr, "lr")):
             values = [record[key] for record in steps]
             if None in values:  # not finite, or not logged
                 values = [record[key] for record in steps if record[key] is not None or key in _nonfinite(record)]
             measured.add(values)
-        for record in steps:
-            if record["lr"] is not None:
-                while self._steps and self._steps[-1] >= record["step"]:  # a resume takes the place of what was before
-                    self._steps.pop()
-                    self._rates.pop()
-                self._steps.append(record["step"])
-                self._rates.append(record["lr"])
+        self._rates_taken([(record["step"], record["lr"]) for record in steps if record["lr"] is not None])
+
+    def _rates_taken(self, rates: list[tuple[int, float]]) -> None:
+        numbers = [*self._steps[-1:], *(step for step, _ in rates)]
+        if all(map(lt, numbers, numbers[1:])):
+            self._steps.extend(step for step, _ in rates)
+            self._rates.extend(rate for _, rate in rates)
+            return
+        for step, rate in rates:
+            while self._steps and self._steps[-1] >= step:  # a resume takes the place of what was before
+                self._steps.pop()
+                self._rates.pop()
+            self._steps.append(step)
+            self._rates.append(rate)
 
     def _eval(self, record: Record) -> None:
         loss, bad = record["eval_loss"], _nonfinite(record)

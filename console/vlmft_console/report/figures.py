@@ -27,7 +27,7 @@ def report_figures(run: ReadLog) -> dict[str, Any]:
         "started": start.get("t"),
         "host": start.get("host"),
         "world_size": start.get("world_size"),
-        "versions": start.get("versions") or {},
+        "versions": versions if isinstance(versions := start.get("versions"), dict) else {},
         "segments": [{"segment": number, "first_step": first} for number, first in state.segments],
         "plan": {key: value for key, value in (state.plan or {}).items() if key not in _ENVELOPE},
         "steps": state.step,

@@ -210,6 +210,14 @@ class RunFolder:
             self.exit_file.replace(self.logs / f"exit-{self.segments:04d}.json")
 
 
+def is_run(path: Path) -> bool:
+    """Whether this is a run folder that may be looked into. Folders of other people, closed to us, are none."""
+    try:
+        return (path / "run.json").is_file()
+    except OSError:
+        return False
+
+
 def check_name(name: str) -> None:
     """Raises:
     RunFolderError: `name` cannot name a run folder.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
@@ -11,15 +12,13 @@ from vlmft_console.history.opened import Reader, open_log
 from vlmft_console.history.state import RunState
 from vlmft_console.paths import recorded_runs
 from vlmft_console.runs import registry
-from vlmft_console.runs.folder import RunFolder, read_json
-from vlmft_console.runs.status import Status, status_of
+from vlmft_console.runs.folder import RunFolder, is_run, read_json
+from vlmft_console.runs.status import UNREADABLE, Status, status_of
 from vlmft_trainer.errors import VlmftError
 from vlmft_trainer.health import STOP, Finding
 
 RECORDED = "recorded"
 """The state of a recorded run whose log does not say how it ended."""
-UNREADABLE = "unreadable"
-"""The state of a run whose log is there and cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -125,21 +124,21 @@ class RunIndex:
                     self._listed[root] = (stamp, known)
             except OSError:  # it was deleted a moment ago
                 continue
-            yield from (path for path in known if path in self._known or (path / "run.json").is_file())
+            yield from (path for path in known if path in self._known or is_run(path))
 
     def _glance(self, path: Path, recorded: bool) -> None:
         """Bring the state up to date, and the figures of a live run."""
         known = self._known[path]
+        folder = RunFolder(path)
         try:
-            stamp = path.stat().st_mtime_ns
-        except OSError:  # it was deleted a moment ago
+            stamp, ended = path.stat().st_mtime_ns, folder.exit_file.exists()
+        except OSError:  # it was deleted a moment ago, or closed to us
             known.overview = None
             return
         changed = known.overview is None or stamp != known.stamp
         if known.settled and not changed:
             return
-        folder = RunFolder(path)
-        known.stamp, known.settled = stamp, recorded or folder.exit_file.exists()
+        known.stamp, known.settled = stamp, recorded or ended
         status = Status(RECORDED) if recorded else status_of(folder, RunState())
         if changed or status != known.status or known.overview is None:
             known.status = status
@@ -151,10 +150,10 @@ class RunIndex:
         known = self._known[path]
         if known.overview is None:
             return
-        if known.reader is None:
-            opened = open_log(known.overview.folder)
-            known.reader, known.run = opened.reader, RunState(opened.monitor)
         try:
+            if known.reader is None:
+                opened = open_log(known.overview.folder)
+                known.reader, known.run = opened.reader, RunState(opened.monitor)
             for records in known.reader.batches():
                 known.run.apply_all(records)
             status = known.overview.status
@@ -172,8 +171,14 @@ def _unread(folder: RunFolder, recorded: bool, status: Status) -> Overview:
     record = read_json(folder.path / "run.json") or {}
     preset = record.get("preset")
     name = preset.get("name") if isinstance(preset, dict) else None
-    times = [file.stat().st_mtime for file in (folder.path / "run.json", folder.path) if file.exists()]
-    return Overview(folder, status, times[0] if times else 0.0, recorded, preset=str(name or ""))
+    return Overview(folder, status, _created(folder), recorded, preset=str(name or ""))
+
+
+def _created(folder: RunFolder) -> float:
+    for file in (folder.path / "run.json", folder.path):
+        with contextlib.suppress(OSError):  # a recorded run has none; a run may be deleted meanwhile
+            return file.stat().st_mtime
+    return 0.0
 
 
 def _figures(before: Overview, run: RunState, status: Status) -> Overview:

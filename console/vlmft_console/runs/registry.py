@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
@@ -13,7 +15,7 @@ from vlmft_console.errors import RunFolderError
 from vlmft_console.history.own_preset import OwnPreset
 from vlmft_console.history.state import RunState
 from vlmft_console.history.tail import RunTail
-from vlmft_console.runs.folder import RunFolder, write_whole
+from vlmft_console.runs.folder import RunFolder, is_run, write_whole
 from vlmft_console.runs.status import Status, status_of
 
 _HERE = Path("outputs")
@@ -36,17 +38,28 @@ def roots() -> list[Path]:
         found += sorted(Path(entry.read_text()) for entry in memory.iterdir() if not entry.name.startswith("."))
     unique: dict[Path, Path] = {}
     for root in found:
-        if root.is_dir():
-            unique.setdefault(root.resolve(), root)
+        with contextlib.suppress(OSError):  # a folder above it is closed to us
+            if root.is_dir():
+                unique.setdefault(root.resolve(), root)
     return list(unique.values())
 
 
 def all_runs() -> list[RunFolder]:
     """Every run under the known roots, newest first."""
-    folders = [
-        RunFolder(path) for root in roots() for path in root.iterdir() if not path.is_symlink() and _is_run(path)
-    ]
-    return sorted(folders, key=lambda folder: (folder.path / "run.json").stat().st_mtime, reverse=True)
+    times = dict(entry for root in roots() for entry in _runs_under(root))
+    return sorted(times, key=times.__getitem__, reverse=True)
+
+
+def _runs_under(root: Path) -> Iterator[tuple[RunFolder, float]]:
+    """The runs and when they were made (unix time). What is deleted meanwhile, or closed to us, is left out."""
+    try:
+        paths = list(root.iterdir())
+    except OSError:
+        return
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if is_run(path) and not path.is_symlink():
+                yield RunFolder(path), (path / "run.json").stat().st_mtime
 
 
 def find(name: str) -> RunFolder:
@@ -56,8 +69,8 @@ def find(name: str) -> RunFolder:
         RunFolderError: there is none, or several.
     """
     path = Path(name)
-    if os.sep in name or _is_run(path):
-        if not _is_run(path):
+    if os.sep in name or is_run(path):
+        if not is_run(path):
             raise RunFolderError(f"{name} is not a run folder: it has no run.json")
         return RunFolder(path)
     runs = all_runs()
@@ -76,15 +89,18 @@ def find(name: str) -> RunFolder:
 
 
 def read_run(folder: RunFolder) -> tuple[RunState, Status]:
-    """The run's events so far, reduced, and the state it is in."""
-    run = RunState(OwnPreset(folder.events_file()).monitor)
-    for records in RunTail(folder.logs).batches():
-        run.apply_all(records)
-    return run, status_of(folder, run)
+    """The run's events so far, reduced, and the state it is in.
 
-
-def _is_run(path: Path) -> bool:
-    return (path / "run.json").is_file()
+    Raises:
+        VlmftError: something in the folder is there and cannot be read.
+    """
+    try:
+        run = RunState(OwnPreset(folder.events_file()).monitor)
+        for records in RunTail(folder.logs).batches():
+            run.apply_all(records)
+        return run, status_of(folder, run)
+    except OSError as error:
+        raise RunFolderError(f"{folder.path} cannot be read: {error.strerror}") from None
 
 
 def _memory() -> Path:

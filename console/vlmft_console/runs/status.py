@@ -32,6 +32,10 @@ STEP_FLOOR_SECONDS = 30.0
 """No step is a stall before this: the first ones after a pause may be slow."""
 
 
+UNREADABLE = "unreadable"
+"""The state of a run whose log is there and cannot be read."""
+
+
 @dataclass(frozen=True)
 class Status:
     """`state` is one of the states above or of `STATUSES`; `reason` is empty or one line."""

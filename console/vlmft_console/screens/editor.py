@@ -22,6 +22,7 @@ from vlmft_console.screens.restore import offer_kept
 from vlmft_console.widgets.field_form import FieldForm
 from vlmft_console.widgets.field_help import FieldHelp
 from vlmft_console.widgets.field_list import FieldList
+from vlmft_console.widgets.focusing import focus_now
 from vlmft_console.widgets.keeping import Keeping
 from vlmft_console.widgets.key_bar import KeyBar
 from vlmft_console.widgets.literal import literal, one_line
@@ -202,7 +203,7 @@ class EditorScreen(Screen[None]):
         self.add_class("-searching")
         line = self.query_one("#search", TypedLine)
         line.value = ""
-        line.focus()
+        focus_now(line)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._find(0)
@@ -214,7 +215,8 @@ class EditorScreen(Screen[None]):
         if not event.keep:
             self._form.list.go_to(self._found_from)
         self.remove_class("-searching")
-        self._form.list.focus()
+        self.query_one("#search", TypedLine).display = False
+        focus_now(self._form.list)
 
     def _find(self, by: int) -> None:
         """Go to the first field that is meant, or to the next (`by` 1) or the one before."""

@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from vlmft_console.messages import ActionDone, RunsSeen
+from vlmft_console.widgets.focusing import focus_now
 from vlmft_console.widgets.key_bar import KeyBar
 from vlmft_console.widgets.literal import literal
 from vlmft_console.widgets.row_list import RowList
@@ -196,13 +197,15 @@ class RunsScreen(Screen[None]):
     def action_filter(self) -> None:
         self.add_class("-filtering")
         self.refresh_bindings()
-        self.query_one("#filter", Input).focus()
+        focus_now(self.query_one("#filter", Input))
 
     def action_clear(self) -> None:
         self.remove_class("-filtering")
         self._marked.clear()
-        self.query_one("#filter", Input).value = ""
-        self._list.focus()
+        box = self.query_one("#filter", Input)
+        box.value = ""
+        box.display = False
+        focus_now(self._list)
         self._show()
 
     def action_stop(self) -> None:

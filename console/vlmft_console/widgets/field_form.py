@@ -11,6 +11,7 @@ from textual.widgets import Input
 
 from vlmft_console.editing import Draft
 from vlmft_console.widgets.field_list import FieldList
+from vlmft_console.widgets.focusing import focus_now
 from vlmft_console.widgets.typed import TypedLine
 
 
@@ -74,7 +75,7 @@ class FieldForm(Container):
             line.value = text
         self.add_class("-typing")
         self.call_after_refresh(self._place)  # the list may be scrolling
-        line.focus()
+        focus_now(line)
 
     def leave(self, *, keep: bool) -> None:
         """End the typing, as the person would; nothing happens when nobody types."""
@@ -85,7 +86,7 @@ class FieldForm(Container):
         if not keep:
             self.post_message(self.Typed(path, self._before))
         self.post_message(self.Settled())
-        self.list.focus()
+        focus_now(self.list)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from vlmft_console.sanitize import sanitize
 from vlmft_console.widgets.field import Field
+from vlmft_console.widgets.focusing import focus_now
 from vlmft_console.widgets.lines import Lines, Part, Row
 
 KEPT_LINES = 5000
@@ -184,8 +185,7 @@ class LogPane(Vertical):
     def action_search(self) -> None:
         """Ask what to search for."""
         box = self.query_one(Input)
-        box.display = True
-        box.focus()
+        focus_now(box)
 
     def action_next(self, distance: int) -> None:
         """Go to the next line with what was searched for, or the one before."""
@@ -223,7 +223,7 @@ class LogPane(Vertical):
 
     def _leave_box(self) -> None:
         self.query_one(Input).display = False
-        self.log_lines.focus()
+        focus_now(self.log_lines)
 
 
 def _highlighted(text: str, searched: str) -> Iterable[Part]:

@@ -18,6 +18,7 @@ from vlmft_console.headline import Headline
 from vlmft_console.history.state import RunState
 from vlmft_console.widgets.chart import Chart
 from vlmft_console.widgets.epoch_table import EpochTable
+from vlmft_console.widgets.focusing import focus_now
 from vlmft_console.widgets.gpu_table import GpuTable
 from vlmft_console.widgets.health_list import HealthList
 from vlmft_console.widgets.log_pane import LogPane
@@ -242,7 +243,7 @@ class RunView(Vertical):
 
     def focus_panel(self) -> None:
         """Give the keys back to the chosen panel."""
-        self._inner(self._selected).focus()
+        focus_now(self._inner(self._selected))
 
     @property
     def _alone(self) -> bool:
@@ -253,7 +254,7 @@ class RunView(Vertical):
         if name in LOWER:
             self._lower = name
         self._arrange()
-        self._inner(name).focus()
+        focus_now(self._inner(name))
 
     def _focused_panel(self) -> str | None:
         focused = self.screen.focused

@@ -13,6 +13,9 @@ ALL_MODULES = ["q_proj", "v_proj", "k_proj", "o_proj", "gate_proj", "up_proj", "
 USUAL_RATES = (3e-5, 2e-4)
 """Lowest and highest learning rate of the guide."""
 
+_LOWERING = frozenset({"non_finite", "grad_high", "eval_rising", "eval_off_best", "gap", "accuracy_falling"})
+"""Rules that advise a lower rate: the run learns too fast, or too much."""
+
 _WORDS = {
     "training.weight_decay": "weight decay",
     "lora.dropout": "LoRA dropout",
@@ -22,6 +25,11 @@ _WORDS = {
     "training.epochs": "epochs",
     "data.workers": "data workers",
 }
+
+
+def lowering(story: Story) -> bool:
+    """Whether a rule that holds now advises a lower rate. Advice to train harder would contradict it."""
+    return not _LOWERING.isdisjoint(story.holding)
 
 
 def overfitting(story: Story) -> Advice:
@@ -101,9 +109,9 @@ def _lower_rate(story: Story) -> Changes:
 
 
 def _higher_rate(story: Story) -> Changes:
-    """The guide's 5e-5 or 6e-5, whichever is the next above the run's own."""
+    """The guide's 5e-5 or 6e-5, whichever is the next above the run's own; none beside advice to lower it."""
     rate = story.rate
-    higher = [value for value in (5e-5, 6e-5) if rate is None or value > rate]
+    higher = [value for value in (5e-5, 6e-5) if rate is None or value > rate] if not lowering(story) else []
     return [("training.learning_rate", higher[0])] if higher else []
 
 

@@ -41,6 +41,7 @@ class Health:
         # A rule that does not look at steps is not asked at each of them.
         self._at_step = [(rule, rule.on_step) for rule in rules if type(rule).on_step is not Rule.on_step]
         self._at_other = [rule for rule in rules if type(rule).on_other is not Rule.on_other]
+        self._after_others = [rule for rule in rules if rule.after_others]
         self._at_stretch = [rule for rule in rules if type(rule).calm is not Rule.calm]
 
     @property
@@ -126,6 +127,12 @@ class Health:
 
     def _settle(self, due: list[Rule]) -> list[Finding]:
         """Ask the rules, and bring the findings to what they say."""
+        changed = self._ask(due)
+        if changed:  # some rules look at which of the others hold
+            changed += self._ask([rule for rule in self._after_others if rule not in due])
+        return changed
+
+    def _ask(self, due: list[Rule]) -> list[Finding]:
         changed = []
         for rule in due:
             verdict, before = rule.verdict(self._story), self._active.get(rule.name)
@@ -134,17 +141,13 @@ class Health:
             elif (
                 verdict is not None
                 and before is not None
-                and verdict
-                != (
-                    before.severity,
-                    before.message,
-                    before.advice,
-                )
+                and verdict != (before.severity, before.message, before.advice)
             ):
                 changed.append(self._update(before, seen=self._story.at, **verdict._asdict()))
             elif verdict is None and before is not None:
                 changed.append(self._update(before, resolved=self._story.at))
                 del self._active[rule.name]
+                self._story.holding -= {rule.name}
         return changed
 
     def _raise(self, rule: str, verdict: Verdict) -> Finding:
@@ -154,6 +157,7 @@ class Health:
         number = earlier[-1] if again else len(self.findings)
         finding = Finding(rule, number, severity, step, epoch, message, advice, seen=step)
         self._active[rule] = finding
+        self._story.holding |= {rule}
         self.findings[number : number + 1] = [finding]
         return finding
 

@@ -28,6 +28,8 @@ class Rule:
     """
 
     name: ClassVar[str]
+    after_others: ClassVar[bool] = False
+    """Whether the verdict depends on which rules hold: those before it in `RULES`."""
 
     def __init__(self, settings: Settings) -> None:
         """Settings that are looked at at every step are kept; the rest is in the story."""

@@ -36,6 +36,8 @@ class Story:
         self.since_eval = 0
         """Train losses since the last eval."""
         self.evals: deque[Evals] = deque(maxlen=KEPT_EVALS)
+        self.holding: frozenset[str] = frozenset()
+        """Names of the rules that hold now."""
 
     @property
     def at(self) -> int:

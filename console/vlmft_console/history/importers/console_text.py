@@ -62,7 +62,8 @@ class ConsoleText:
     def feed(self, data: bytes) -> list[Record]:
         text, at = self._text + data, self._at
         records: list[Record] = []
-        brace, (line, needle) = text.find(_BRACE, at), self._next_line(text, at)
+        brace, ahead = text.find(_BRACE, at), _Needles(text, at)
+        line, needle = ahead.next(at)
         while brace >= 0 or line >= 0:
             if line < 0 or 0 <= brace < line:
                 place, after = brace, self._braces(text, brace, records)
@@ -75,7 +76,7 @@ class ConsoleText:
             if brace < at:
                 brace = text.find(_BRACE, at) if brace >= 0 else -1
             if 0 <= line < at:
-                line, needle = self._next_line(text, at)
+                line, needle = ahead.next(at)
         else:
             at = max(at, len(text) - _LONGEST_NEEDLE + 1)
         keep = max(0, at - _PREFIX)
@@ -84,12 +85,6 @@ class ConsoleText:
 
     def rest(self) -> list[Record]:
         return []
-
-    @staticmethod
-    def _next_line(text: bytes, at: int) -> tuple[int, bytes]:
-        """Where the next of DeepSpeed's needles stands, and which it is; -1 where there is none."""
-        found = [(place, needle) for needle in NEEDLES if (place := text.find(needle, at)) >= 0]
-        return min(found, default=(-1, b""))
 
     def _braces(self, text: bytes, place: int, records: list[Record]) -> int | None:
         """Deal with the brace at `place`; returns where to go on, None when more bytes are needed to tell."""
@@ -142,6 +137,21 @@ class ConsoleText:
             except ValueError:
                 self.rejected += 1
         return place + len(needle)
+
+
+class _Needles:
+    """Where each of DeepSpeed's needles stands next: a text is searched once for each, however many others it has."""
+
+    def __init__(self, text: bytes, at: int) -> None:
+        self._text = text
+        self._places = {needle: text.find(needle, at) for needle in NEEDLES}
+
+    def next(self, at: int) -> tuple[int, bytes]:
+        """The first needle from `at` on, and which it is; -1 where there is none. `at` never goes back."""
+        for needle, place in self._places.items():
+            if 0 <= place < at:
+                self._places[needle] = self._text.find(needle, at)
+        return min(((place, needle) for needle, place in self._places.items() if place >= 0), default=(-1, b""))
 
 
 def _line_before(text: bytes) -> bytes:

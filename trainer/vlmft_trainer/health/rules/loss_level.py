@@ -20,6 +20,7 @@ class LossHigh(Rule):
     """The train loss is still high after the first epoch."""
 
     name = "loss_high"
+    after_others = True
 
     def __init__(self, settings: Settings) -> None:
         self._limit = settings.loss_high
@@ -73,13 +74,17 @@ class LossHigh(Rule):
 
 
 class Underfit(EvalRule):
-    """Both losses are high, and level over the last third of the steps so far."""
+    """Both losses are high, and level over the last third of the steps so far.
+
+    A run whose gradients are too high, or whose losses part or rise, has another illness.
+    """
 
     name = "underfit"
+    after_others = True
 
     def verdict(self, story: Story) -> Verdict | None:
         last, limit = story.evaluated.last, story.settings.loss_high
-        if last is None or last.level is None or not story.first_epoch_over or min(last.loss, last.level) <= limit:
+        if advice.lowering(story) or last is None or last.level is None or not story.first_epoch_over or min(last.loss, last.level) <= limit:
             return None
         before = _third_ago(story, last)
         if before is None or before.level is None:
