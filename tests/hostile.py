@@ -47,7 +47,7 @@ ALLOWED = re.compile(
     r"|\?(?:2026|2048)\$p"  # questions about modes
     r"|>[0-9]+u|<u"  # keyboard protocol
     r")"
-    r"|\x1b\]22;[a-z-]*\x1b\\"  # the mouse pointer's shape
+    r"|\x1b\]22;[a-z-]*\x07"  # the mouse pointer's shape
 )
 """Every sequence that Textual sends of itself."""
 

@@ -49,7 +49,7 @@ async def test_runs_marked_in_the_list_are_compared(machine: Path) -> None:
 async def test_the_charts_count_along_epochs_and_show_other_metrics(machine: Path) -> None:
     async with compared(*two_runs(machine)) as pilot:
         await until_shown(pilot, "by step")
-        await pilot.press("x")
+        await pilot.press("u")
         await until_shown(pilot, "2 runs by epoch")
         await pilot.press("m")
         await until_shown(pilot, "Learning rate")

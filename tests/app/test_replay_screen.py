@@ -14,6 +14,7 @@ from tests.app.looking import screen_text, told, until, until_shown
 from tests.app.sample_run import make_sample, sample_records
 from vlmft_console.app import VlmftConsole
 from vlmft_console.screens import replay
+from vlmft_console.screens.editor import EditorScreen
 from vlmft_console.widgets.run_view import RunView
 from vlmft_console.widgets.transport import Place, track
 
@@ -155,3 +156,12 @@ def test_the_screen_looks_as_it_did(app: VlmftConsole, size: tuple[int, int], sn
         await until_shown(pilot, "★")
 
     assert snap_compare(app, terminal_size=size, run_before=at_a_finding)
+
+
+async def test_the_advice_of_a_finding_opens_in_the_editor_as_in_the_live_view(app: VlmftConsole) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        await until_shown(pilot, "‖ paused")
+        await pilot.press("a")
+        assert told(app) == ["There is no finding to act on."]
+        await pilot.press("n", "a")
+        await until(pilot, lambda: isinstance(app.screen, EditorScreen))

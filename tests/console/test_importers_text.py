@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.console.foreign_logs import DEEPSPEED, HF5_STDOUT, HF_STDOUT, evals, notes, read_all, steps
 from vlmft_console.history.importers import open_foreign
+from vlmft_console.history.importers.console_text import Needles
+from vlmft_console.history.importers.deepspeed import NEEDLES
 
 
 @pytest.fixture
@@ -101,3 +104,19 @@ def test_a_training_that_goes_on_after_its_end_keeps_counting(log: Path) -> None
     records = read_all(log)
     assert [record["resumed_from"] for record in records if record["event"] == "run_start"] == [None, 3]
     assert steps(records)[-1] == (6, 2.0)
+
+
+def test_what_a_log_does_not_hold_is_looked_for_once_however_many_lines_it_has() -> None:
+    class Text(bytes):
+        searched = 0
+
+        def find(self, *args: Any) -> int:
+            Text.searched += len(self)
+            return super().find(*args)
+
+    text = Text(b"".join(b"step=%d, skipped=0, lr=[1e-05]\n" % number for number in range(100)))
+    ahead, at, found = Needles(text, 0), 0, 0
+    while (place := ahead.next(at)[0]) >= 0:
+        at, found = place + 1, found + 1
+    assert found == 100
+    assert Text.searched <= (len(NEEDLES) + found) * len(text)

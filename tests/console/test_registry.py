@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 import typer
 
+from tests.console.records import plan, run_start, step
+from tests.console.test_opened import write_log
 from vlmft_console.commands.run import show
+from vlmft_console.commands.watch import runs
 from vlmft_console.errors import RunFolderError
 from vlmft_console.runs import registry
 from vlmft_console.runs.command import Command
 from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.overview import RunIndex
+from vlmft_console.targets import locate, read_log
+from vlmft_trainer.errors import VlmftError
+from vlmft_trainer.preset import Preset, dump_preset
 
 
 @pytest.fixture
@@ -75,3 +84,54 @@ def test_a_torn_end_of_a_run_is_no_end(here: Path) -> None:
     run = make(here / "a", "charts")
     (run.path / "exit.json").write_text('{"status": "fin')
     assert registry.read_run(run)[1].state == "crashed"
+
+
+def test_a_run_folder_that_is_closed_to_us_hides_no_other(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = make(here / "shared", "of-another-person").path
+    make(here / "shared", "charts")
+    close(closed, monkeypatch)
+    assert [folder.name for folder in registry.all_runs()] == ["charts"]
+    runs, _ = RunIndex(recorded=list).look()
+    assert [run.folder.name for run in runs] == ["charts"]
+    with pytest.raises(VlmftError, match="cannot be read: Permission denied"):
+        read_log(locate(str(closed)))
+
+
+def test_a_run_whose_log_cannot_be_read_is_listed_and_hides_no_other(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(here / "shared", "broken").events_file().mkdir()
+    make(here / "shared", "charts")
+    runs()
+    listed = capsys.readouterr().out
+    assert "unreadable" in listed
+    assert "crashed" in listed
+
+
+def test_no_name_means_no_run_and_not_this_folder(here: Path) -> None:
+    with pytest.raises(VlmftError, match="no run is called ''"):
+        locate("")
+
+
+def test_a_run_that_is_looked_at_again_is_judged_by_its_own_thresholds(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make(here / "shared", "charts")
+    strict = Preset.model_validate({"monitor": {"grad_caution": 0.01, "grad_stop": 0.02}})
+    run.preset_file.write_text(dump_preset(strict))
+    write_log(run.events_file(), {**run_start(1), "preset": strict.model_dump(mode="json")}, plan(), step(1, grad_norm=0.05))
+    with pytest.raises(typer.Exit):
+        show(run, [], json_output=False, steer=False)
+    assert "above 0.02" in capsys.readouterr().out
+
+
+def close(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the system refuse to look into a folder, as it does for those of other people, also where root runs this."""
+    look = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if folder in path.absolute().parents:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return look(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stat)

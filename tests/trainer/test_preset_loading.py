@@ -106,7 +106,8 @@ def test_every_mistake_is_one_line_with_file_line_key_and_remedy(tmp_path: Path)
         "6: trainig: unknown key (did you mean training?)",
         "7: model.attention: must be 'auto', 'sdpa', 'flash_attention_2' or 'eager', not 'flash' "
         "(did you mean flash_attention_2?)",
-        "8: data.sources.0.path: missing (A data set's name on the hub, a local folder or file, or `demo` for generated data)",
+        "8: data.sources.0.path: missing "
+        "(A data set's name on the hub, a local folder or file, or `demo` for generated data)",
         "9: lora: must be a section of `key: value` lines, not null (The adapter)",
     ]
 

@@ -38,7 +38,7 @@ class CompareScreen(Screen[None]):
     AUTO_FOCUS = "OutcomeTable"
     CSS_PATH = "compare.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("x", "unit", "step/epoch/time", tooltip="Count along steps, epochs or hours"),
+        Binding("u", "unit", "step/epoch/time", tooltip="Count along steps, epochs or hours"),
         Binding("m", "metric", "metric", tooltip="Show the next metrics"),
         Binding("tab", "app.focus_next", "next panel", show=False, tooltip="Move to the next chart or the table"),
         Binding("escape", "app.back", "back", key_display="esc", tooltip="Back to the runs"),

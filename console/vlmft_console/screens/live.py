@@ -189,26 +189,12 @@ class LiveScreen(Screen[None]):
 
     def action_advice(self) -> None:
         """Open the preset that the selected finding advises, as a child of the run's own, in the editor."""
-        finding = self._view.health.selected
-        if self._log is None or finding is None:
-            self._shell.tell("There is no finding to act on.")
-        elif not finding.advice.changes:
-            self._shell.tell(f"{finding.rule}: {finding.advice.text}")
-        elif (preset := _preset_file(self._log)) is None:
-            self._shell.tell("No preset of ours stands beside this log, so there is none to change.")
-        else:
-            from vlmft_console.screens.editor import EditorScreen
+        from vlmft_console.screens.advice import follow_advice
 
-            self.app.push_screen(EditorScreen(str(preset), changes=dict(finding.advice.changes)))
+        follow_advice(self, self._log, self._view.health.selected)
 
     def action_replay(self) -> None:
         """Play the log from its start."""
         from vlmft_console.screens.replay import ReplayScreen
 
         self.app.push_screen(ReplayScreen(self._target))
-
-
-def _preset_file(log: OpenedLog) -> Path | None:
-    """The preset of a run, or the one that was kept with its log."""
-    folders = (log.path, log.path.parent, log.path.parent.parent)
-    return next((folder / "preset.yaml" for folder in folders if (folder / "preset.yaml").is_file()), None)

@@ -69,6 +69,7 @@ class ReplayScreen(Screen[None]):
         Binding("N", "finding(-1)", "finding before", show=False),
         Binding("e", "eval(1)", "eval", tooltip="Go to the next eval"),
         Binding("E", "eval(-1)", "eval before", show=False),
+        Binding("a", "advice", "advice", show=False, tooltip="Make the preset that the selected finding advises"),
         Binding("t", "ask", "go to", tooltip="Go to a step (1250), a share (40%) or a time (1:20:00)"),
         Binding("full_stop", "record(1)", "event", key_display=".", show=False, tooltip="One event on"),
         Binding("comma", "record(-1)", "event before", key_display=",", show=False),
@@ -82,7 +83,7 @@ class ReplayScreen(Screen[None]):
     def __init__(self, target: Path) -> None:
         super().__init__()
         self._target = target
-        self._run_name = ""
+        self._log: OpenedLog | None = None
         self._replay: Replay | None = None
         self._marks: list[tuple[float, str]] = []
         self._speed = 1
@@ -142,7 +143,7 @@ class ReplayScreen(Screen[None]):
 
     def on_ready(self, message: Ready) -> None:
         """The log can be played."""
-        self._run_name, self._replay = message.log.name, message.replay
+        self._log, self._replay = message.log, message.replay
         self._marks = [(at, finding.severity) for at, finding in message.replay.all_findings]
         self._speed = next((speed for speed in SPEEDS if message.replay.seconds / speed <= _WHOLE_SECONDS), SPEEDS[-1])
         self._view.log_pane.add([_NO_LOG])
@@ -158,11 +159,11 @@ class ReplayScreen(Screen[None]):
         self._show()
 
     def _show(self) -> None:
-        replay = self._replay
-        if replay is None:
+        log, replay = self._log, self._replay
+        if log is None or replay is None:
             return
         state = replay.state
-        self._view.show(state, _headline(self._run_name, state.end, state.last_seen))
+        self._view.show(state, _headline(log.name, state.end, state.last_seen))
         place = Place(replay.now, replay.seconds, state.step, self._marks)
         self.query_one(Transport).show(place, playing=self._playing, speed=self._speed)
 
@@ -211,6 +212,14 @@ class ReplayScreen(Screen[None]):
         else:
             self._hold()
             self._show()
+
+    def action_advice(self) -> None:
+        """Open the preset that the selected finding advises, as a child of the run's own, in the editor."""
+        from vlmft_console.screens.advice import follow_advice
+
+        self._hold()
+        self._show()
+        follow_advice(self, self._log, self._view.health.selected)
 
     def action_record(self, distance: int) -> None:
         """One event on, or back."""

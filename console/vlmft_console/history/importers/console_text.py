@@ -62,7 +62,7 @@ class ConsoleText:
     def feed(self, data: bytes) -> list[Record]:
         text, at = self._text + data, self._at
         records: list[Record] = []
-        brace, ahead = text.find(_BRACE, at), _Needles(text, at)
+        brace, ahead = text.find(_BRACE, at), Needles(text, at)
         line, needle = ahead.next(at)
         while brace >= 0 or line >= 0:
             if line < 0 or 0 <= brace < line:
@@ -139,7 +139,7 @@ class ConsoleText:
         return place + len(needle)
 
 
-class _Needles:
+class Needles:
     """Where each of DeepSpeed's needles stands next: a text is searched once for each, however many others it has."""
 
     def __init__(self, text: bytes, at: int) -> None:
