@@ -51,15 +51,15 @@ hardware: {{gpus: 1}}
 """,
     "resumed": """\
 extends: demo
-about: {summary: "Ended at once between two checkpoints, resumed from the last one"}
+about: {summary: "Stopped on request between two evals, resumed from where it was"}
 data: {max_train: 960, max_eval: 160}
 training: {epochs: 4, effective_batch: 32, micro_batch: 16}
 evaluation: {eval_steps: 20, answers: 0}
 hardware: {gpus: 1}
 """,
 }
-KILLED_AFTER = 50
-"""The step after which the run called `resumed` is ended at once: later than a checkpoint, so that steps repeat."""
+STOPPED_AFTER = 50
+"""The step after which the run called `resumed` is stopped."""
 
 
 def main() -> None:
@@ -80,10 +80,10 @@ def train(name: str, place: Path) -> Path:
         subprocess.run([VLMFT, *options], cwd=place, check=False)
         return folder
     subprocess.run([VLMFT, *options, "--detach"], cwd=place, check=True)
-    log, reached = folder / "logs" / "events-0001.jsonl", f'"event":"step","step":{KILLED_AFTER},'
+    log, reached = folder / "logs" / "events-0001.jsonl", f'"event":"step","step":{STOPPED_AFTER},'
     while not log.exists() or reached not in log.read_text():
         time.sleep(0.2)
-    subprocess.run([VLMFT, "stop", str(folder), "--now"], cwd=place, check=False)
+    subprocess.run([VLMFT, "stop", str(folder)], cwd=place, check=True)
     subprocess.run([VLMFT, "resume", str(folder)], cwd=place, check=True)
     return folder
 

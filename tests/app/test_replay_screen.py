@@ -162,6 +162,6 @@ async def test_the_advice_of_a_finding_opens_in_the_editor_as_in_the_live_view(a
     async with app.run_test(size=SIZE) as pilot:
         await until_shown(pilot, "‖ paused")
         await pilot.press("a")
-        assert told(app) == ["There is no finding to act on."]
+        assert told(app) == "There is no finding to act on."
         await pilot.press("n", "a")
         await until(pilot, lambda: isinstance(app.screen, EditorScreen))

@@ -119,7 +119,9 @@ def test_a_run_that_is_looked_at_again_is_judged_by_its_own_thresholds(
     run = make(here / "shared", "charts")
     strict = Preset.model_validate({"monitor": {"grad_caution": 0.01, "grad_stop": 0.02}})
     run.preset_file.write_text(dump_preset(strict))
-    write_log(run.events_file(), {**run_start(1), "preset": strict.model_dump(mode="json")}, plan(), step(1, grad_norm=0.05))
+    write_log(
+        run.events_file(), {**run_start(1), "preset": strict.model_dump(mode="json")}, plan(), step(1, grad_norm=0.05)
+    )
     with pytest.raises(typer.Exit):
         show(run, [], json_output=False, steer=False)
     assert "above 0.02" in capsys.readouterr().out

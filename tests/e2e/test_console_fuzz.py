@@ -55,7 +55,7 @@ def test_no_control_sequence_of_a_name_in_the_list_of_runs_reaches_the_terminal(
         )
     with terminal(tmp_path, "--notify", "none", size=(120, 40)) as console:
         console.wait_until_shown(" runs, 0 live")
-        for key in b"jjjj jjjj jjjjjjjjGkkkgGd":
+        for key in b"jjjj jjjj jjjjjjjjGkkkgd":
             console.press(bytes([key]))
             console.read(0.05)
         console.wait_until_shown("Delete")

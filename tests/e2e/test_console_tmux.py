@@ -13,8 +13,8 @@ from tests.in_tmux import Tmux, tmux
 from tests.supervised import LONG, Supervised
 from vlmft_console.runs.folder import RunFolder
 
-SMALL = {"max_train": "1280", "max_eval": "20", "training.epochs": "1", "eval_steps": "20"}
-"""Fields by what is typed to find them: a run of 40 steps."""
+SMALL = {"data.max_train": "1280", "data.max_eval": "20", "training.epochs": "1", "evaluation.eval_steps": "20"}
+"""What makes a run of 40 steps of it."""
 
 
 @pytest.mark.train
@@ -87,10 +87,12 @@ def change(shell: Tmux, field: str, value: str) -> None:
     """Find a field in the editor's form and give it a value."""
     shell.press("/")
     shell.type(field)
-    shell.press("Enter", "Enter", "C-u")
+    shell.press("Enter")
+    shell.wait(lambda screen: re.search(rf"^ {field} ", screen, re.MULTILINE))  # its description, at the bottom
+    shell.press("Enter", "C-u")
     shell.type(value)
     shell.press("Enter")
-    shell.wait(lambda screen: re.search(rf"\* *{field.rpartition('.')[2]} +{value}\b", screen))
+    shell.wait(lambda screen: re.search(rf"^ \* {field.rpartition('.')[2]} +{value} ", screen, re.MULTILINE))
 
 
 def step_is_shown(screen: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.app.run_folders import ended_run
 from tests.in_terminal import CONSOLE, terminal
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
@@ -79,6 +80,17 @@ def test_q_leaves_and_gives_the_terminal_back(tmp_path: Path) -> None:
         console.wait_until_given_back()
         assert console.screen_left()
         assert console.status() == 0
+
+
+def test_keys_that_come_in_one_packet_go_where_the_first_one_leads(tmp_path: Path) -> None:
+    ended_run(tmp_path / "outputs", "demo-1")
+    ended_run(tmp_path / "outputs", "other")
+    with terminal(tmp_path) as console:
+        console.wait_until_shown("demo-1")
+        console.press(b"/demo\r")
+        console.wait_until_shown("1 match")
+        assert "Delete" not in console.shown()
+        assert "other" not in console.shown()
 
 
 def test_suspended_it_gives_the_terminal_to_the_shell_and_comes_back(tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ class EditorScreen(Screen[None]):
         for each in ("plan", "diff"):
             self.set_class(each == name, f"-{each}")
         views: dict[str, Widget] = {"plan": self.query_one(PlanPanel), "diff": self.query_one(PresetDiff)}
-        views.get(name, self._form.list).focus()
+        focus_now(views.get(name, self._form.list))
 
     def action_search(self) -> None:
         self._finish_typing()
@@ -215,7 +215,6 @@ class EditorScreen(Screen[None]):
         if not event.keep:
             self._form.list.go_to(self._found_from)
         self.remove_class("-searching")
-        self.query_one("#search", TypedLine).display = False
         focus_now(self._form.list)
 
     def _find(self, by: int) -> None:

@@ -81,10 +81,13 @@ class LiveScreen(Screen[None]):
 
     def on_opened(self, message: Opened) -> None:
         """Everything that the log held until now is in `message.state`."""
-        self._log = message.log
-        self._rung = {finding.number for finding in message.state.health.active if finding.severity == STOP}
-        self._batch = self._reader.take()
-        self._view.show(message.state, self._headline(message.state.end))
+        self._log, state = message.log, message.state
+        self._batch = batch = self._reader.take()  # what came, and was looked at, since that state was made
+        state.apply_all(batch.records)
+        self._reader.pulse = Pulse.of(state)
+        self._rung = {finding.number for finding in state.health.active if finding.severity == STOP}
+        self._view.log_pane.add(batch.lines, batch.pending)
+        self._view.show(state, self._headline(state.end))
         self._wind()
         if not self.focused:
             self._view.focus_panel()

@@ -202,9 +202,7 @@ class RunsScreen(Screen[None]):
     def action_clear(self) -> None:
         self.remove_class("-filtering")
         self._marked.clear()
-        box = self.query_one("#filter", Input)
-        box.value = ""
-        box.display = False
+        self.query_one("#filter", Input).value = ""
         focus_now(self._list)
         self._show()
 

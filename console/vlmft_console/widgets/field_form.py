@@ -83,7 +83,6 @@ class FieldForm(Container):
             return
         path, self._path = self._path, ""
         self.remove_class("-typing")
-        self.query_one(TypedLine).display = False
         if not keep:
             self.post_message(self.Typed(path, self._before))
         self.post_message(self.Settled())

@@ -6,10 +6,9 @@ from textual.widget import Widget
 
 
 def focus_now(widget: Widget) -> None:
-    """Show `widget` and focus it before the next key is handled.
+    """Focus `widget` before the next key is handled.
 
     Textual's own `focus` waits a moment. Over a slow link several keys come in one packet, and those after the first
     would go to what had the focus before.
     """
-    widget.display = True
     widget.screen.set_focus(widget)

@@ -185,6 +185,7 @@ class LogPane(Vertical):
     def action_search(self) -> None:
         """Ask what to search for."""
         box = self.query_one(Input)
+        box.display = True
         focus_now(box)
 
     def action_next(self, distance: int) -> None:

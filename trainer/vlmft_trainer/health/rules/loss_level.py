@@ -84,7 +84,9 @@ class Underfit(EvalRule):
 
     def verdict(self, story: Story) -> Verdict | None:
         last, limit = story.evaluated.last, story.settings.loss_high
-        if advice.lowering(story) or last is None or last.level is None or not story.first_epoch_over or min(last.loss, last.level) <= limit:
+        if advice.lowering(story) or not story.first_epoch_over:
+            return None
+        if last is None or last.level is None or min(last.loss, last.level) <= limit:
             return None
         before = _third_ago(story, last)
         if before is None or before.level is None:
