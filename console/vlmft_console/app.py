@@ -8,15 +8,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
-from weakref import WeakKeyDictionary
 
-from textual import events
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widget import Widget
 from textual.worker import WorkerFailed
 
+from vlmft_console.key_order import KeyOrder
 from vlmft_console.sanitize import sanitize
 from vlmft_console.screens.runs import RunsScreen
 from vlmft_console.themes import DARK, LIGHT
@@ -33,7 +31,7 @@ _WIDTHS = [(0, "-narrow"), (80, "-medium"), (120, "-wide")]
 _HEIGHTS = [(0, "-short"), (20, "-tall")]
 
 
-class VlmftConsole(App[None]):
+class VlmftConsole(KeyOrder):
     """Choose a preset, launch it, watch it.
 
     Args:
@@ -70,7 +68,6 @@ class VlmftConsole(App[None]):
         self.in_other_program = False
         """Whether another program has the terminal now, such as an editor."""
         self._leaving = False
-        self._aimed: WeakKeyDictionary[events.Key, Widget | None] = WeakKeyDictionary()
         self._target = target
         self._replays = replay
         for each in THEMES.values():
@@ -154,19 +151,6 @@ class VlmftConsole(App[None]):
         self._leaving = True
         self._loop.call_soon_threadsafe(self.exit, None, status)
         return True
-
-    async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and not event.is_forwarded:
-            self._aimed[event] = self.focused
-        await super().on_event(event)
-
-    def on_key(self, event: events.Key) -> None:
-        """Of keys that come in one packet, all go to what has the focus then. Where the first one moves the focus, the
-        rest would be taken for keys of the screen: the `d` of `/demo` would delete a run."""
-        aimed = self._aimed.pop(event, self.focused)
-        if self.focused is not None and aimed is not self.focused:
-            event.prevent_default()
-            self.focused._forward_event(events.Key(event.key, event.character))
 
     @property
     def _background_screens(self) -> list[Screen[object]]:
