@@ -17,6 +17,7 @@ from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.ladder import StopRequest
 from vlmft_trainer import events
 from vlmft_trainer.events import EventWriter
+from vlmft_trainer.preset import Preset, dump_preset
 
 SHORT_FIELDS = ("v", "seq", "t", "event", "step", "epoch", "loss", "lr", "grad_norm")
 """With these a record of a step has about 160 bytes."""
@@ -27,6 +28,7 @@ def write_logs(root: Path) -> tuple[Path, Path]:
     short, whole = RunFolder(root / "short").events_file(), RunFolder(root / "whole").events_file()
     for log in (short, whole):
         log.parent.mkdir(parents=True)
+        (log.parent.parent / "preset.yaml").write_text(dump_preset(Preset()))  # a run has one, and it is read
     with short.open("wb") as short_file, whole.open("wb") as whole_file:
         for record in load.records():
             whole_file.write(orjson.dumps(record) + b"\n")

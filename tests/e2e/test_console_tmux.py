@@ -92,7 +92,7 @@ def change(shell: Tmux, field: str, value: str) -> None:
     shell.press("Enter", "C-u")
     shell.type(value)
     shell.press("Enter")
-    shell.wait(lambda screen: re.search(rf"^ \* {field.rpartition('.')[2]} +{value} ", screen, re.MULTILINE))
+    shell.wait(lambda screen: re.search(rf"^ ?\* {field.rpartition('.')[2]} +{value} ", screen, re.MULTILINE))
 
 
 def step_is_shown(screen: str) -> bool:
