@@ -69,7 +69,9 @@ class Terminal:
         fresh, self._drawn = self.written[self._drawn :], len(self.written)
         if fresh:
             self._stream.feed(_without_private_modes(fresh))
-        return "\n".join(line.rstrip() for line in self._screen.display)
+        cells, (columns, rows) = self._screen.buffer, (self._screen.columns, self._screen.lines)
+        # not its `display`, which fails where half of a wide character was overwritten
+        return "\n".join("".join(cells[y][x].data for x in range(columns)).rstrip() for y in range(rows))
 
     def wait_until_shown(self, text: str, seconds: float = 60.0) -> None:
         """Take in output until `text` stands on the screen."""

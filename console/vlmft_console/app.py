@@ -46,7 +46,8 @@ class VlmftConsole(KeyOrder):
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark,f1", "help", "help", key_display="?", tooltip="Show every key of this screen"),
+        Binding("question_mark", "help", "help", key_display="?", tooltip="Show every key of this screen"),
+        Binding("f1", "help", "help", tooltip="Show every key of this screen"),
         Binding("escape", "back", "back", show=False, tooltip="Close this screen"),
         Binding("q", "back_or_quit", "back", show=False, tooltip="Close this screen; the first one: leave. Runs go on"),
         Binding("ctrl+q", "quit", "quit", show=False, priority=True, tooltip="Leave. Runs go on"),
@@ -129,6 +130,13 @@ class VlmftConsole(KeyOrder):
                 continue
             action = partial(self.run_action, key.action, key.node)
             yield SystemCommand(f"{key.description} ({key.display})", key.explained, action)
+
+    def action_command_palette(self) -> None:
+        """Find what a key does by its name."""
+        from vlmft_console.screens.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     @contextmanager
     def suspend(self) -> Iterator[None]:

@@ -58,7 +58,7 @@ def test_no_control_sequence_of_a_name_in_the_list_of_runs_reaches_the_terminal(
         for key in b"jjjj jjjj jjjjjjjjGkkkgd":
             console.press(bytes([key]))
             console.read(0.05)
-        console.wait_until_shown("Delete")
+        console.wait_until_shown("cancel")
         console.press(b"\x1b")
         while "cancel" in console.shown():
             assert console.read(0.1)

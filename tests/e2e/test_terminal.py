@@ -93,6 +93,18 @@ def test_keys_that_come_in_one_packet_go_where_the_first_one_leads(tmp_path: Pat
         assert "other" not in console.shown()
 
 
+@pytest.mark.parametrize("keys", [b"\x10nothing\x1b[6~\x1b[5~", b"d\x1b[6~\x1b[5~"], ids=["palette", "question"])
+def test_page_keys_on_its_heels_do_no_harm_to_a_list_of_options(tmp_path: Path, keys: bytes) -> None:
+    ended_run(tmp_path / "outputs", "a-run")
+    with terminal(tmp_path) as console:
+        console.wait_until_shown("a-run")
+        console.press(keys)
+        console.read(1.0)
+        console.press(b"\x11")
+        console.wait_until_given_back()
+        assert console.status() == 0, console.written[-1000:]
+
+
 def test_suspended_it_gives_the_terminal_to_the_shell_and_comes_back(tmp_path: Path) -> None:
     with terminal(tmp_path) as console:
         console.wait_for(READY)
@@ -127,6 +139,22 @@ def test_a_storm_of_resizes_down_to_one_cell_does_no_harm(tmp_path: Path) -> Non
         console.press(b"q")
         console.wait_until_given_back()
         assert console.status() == 0
+
+
+@pytest.mark.parametrize("keys", [b"", b"\x10", b"?", b"d", b"n", b"\r", b"p"], ids=str)
+def test_every_screen_bears_a_terminal_of_any_size(tmp_path: Path, keys: bytes) -> None:
+    ended_run(tmp_path / "outputs", "small")
+    with terminal(tmp_path) as console:
+        console.wait_until_shown("small")
+        console.press(keys)
+        console.read(1.0)
+        for columns, rows in [(width, height) for width in (12, 8, *range(6, 0, -1)) for height in (8, 2, 1)]:
+            console.resize(columns, rows)
+            console.read(0.05)
+        console.resize(100, 30)
+        console.press(b"\x11")
+        console.wait_until_given_back()
+        assert console.status() == 0, console.written[-1000:]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from vlmft_console.commands.completion import run_names
+
 if TYPE_CHECKING:
     from vlmft_console.history.opened import OpenedLog
     from vlmft_console.history.schedule import Schedule
@@ -19,7 +21,12 @@ EXIT_STOP_FOUND: Final = 3
 
 
 def check(
-    path: Annotated[Path, typer.Argument(help="A log of any known format, a run folder, or a folder with logs.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A run's name or folder, a log of any known format, or a folder with logs.", autocompletion=run_names
+        ),
+    ],
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """Judge a training log: ours, or another tool's.
@@ -27,9 +34,10 @@ def check(
     Exit status: 0, or 3 when a finding asks for a stop, or 2 when the log cannot be read.
     """
     from vlmft_console.errors import shown_once
+    from vlmft_console.targets import locate
 
     with shown_once():
-        judged = judge(path)
+        judged = judge(locate(target))
     if json_output:
         import orjson
 

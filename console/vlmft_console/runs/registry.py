@@ -71,7 +71,8 @@ def find(name: str) -> RunFolder:
     path = Path(name)
     if os.sep in name or is_run(path):
         if not is_run(path):
-            raise RunFolderError(f"{name} is not a run folder: it has no run.json")
+            why = "is not a run folder: it has no run.json" if path.exists() else "does not exist"
+            raise RunFolderError(f"{name} {why}")
         return RunFolder(path)
     runs = all_runs()
     matches = [folder for folder in runs if folder.name == name]
@@ -82,7 +83,7 @@ def find(name: str) -> RunFolder:
         raise RunFolderError(
             f"several runs are called {name}: {', '.join(str(run.path) for run in matches)}", "give the path"
         )
-    near = difflib.get_close_matches(name, [folder.name for folder in runs], n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name, {folder.name for folder in runs}, n=3, cutoff=0.6)
     raise RunFolderError(
         f"no run is called {name!r}", f"did you mean {' or '.join(near)}?" if near else "`vlmft runs` lists them"
     )

@@ -27,6 +27,16 @@ class Answer(NamedTuple):
     """What the asker gets."""
 
 
+class Answers(OptionList):
+    """The answers; they fit on one page, and may be asked for before that is laid out."""
+
+    def action_page_down(self) -> None:
+        self.action_last()
+
+    def action_page_up(self) -> None:
+        self.action_first()
+
+
 class ConfirmScreen(ModalScreen[str]):
     """Asks, and gives back the value of the answer; an empty string when the person thinks better of it.
 
@@ -56,7 +66,7 @@ class ConfirmScreen(ModalScreen[str]):
             yield Static(literal(self._question, "bold"))
             if self._detail:
                 yield Static(literal(self._detail), id="detail")
-            yield OptionList(*(_prompt(answer.key, answer.text) for answer in self._answers), _prompt("esc", "cancel"))
+            yield Answers(*(_prompt(answer.key, answer.text) for answer in self._answers), _prompt("esc", "cancel"))
 
     def on_mount(self) -> None:
         self.query_one(OptionList).highlighted = len(self._answers) if self._careful else 0
