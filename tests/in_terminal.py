@@ -81,9 +81,9 @@ class Terminal:
             assert time.monotonic() < deadline, self.shown()
 
     def cpu_seconds(self) -> float:
-        """What the program has used so far, in all its threads."""
+        """What the program has used so far, in all its threads and the processes it has waited for."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
     def memory_mib(self) -> float:
         """Resident memory of the program now."""

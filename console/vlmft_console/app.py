@@ -20,9 +20,9 @@ from vlmft_console.screens.runs import RunsScreen
 from vlmft_console.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-
     from rich.console import RenderableType
+
+    from vlmft_console.history.loading import ReadAhead
 
 THEMES = {"dark": DARK, "light": LIGHT}
 
@@ -36,6 +36,7 @@ class VlmftConsole(KeyOrder):
 
     Args:
         target: a run folder or a log to open at once.
+        ahead: reads it already.
         replay: open it to be played from its start.
         theme: `dark` or `light`.
         notify: one of `terminal.NOTIFY_STYLES`.
@@ -59,6 +60,7 @@ class VlmftConsole(KeyOrder):
         self,
         target: Path | None = None,
         *,
+        ahead: ReadAhead | None = None,
         replay: bool = False,
         theme: Literal["dark", "light"] = "dark",
         notify: str = "bell",
@@ -70,6 +72,7 @@ class VlmftConsole(KeyOrder):
         """Whether another program has the terminal now, such as an editor."""
         self._leaving = False
         self._target = target
+        self._ahead = ahead
         self._replays = replay
         for each in THEMES.values():
             self.register_theme(each)
@@ -80,13 +83,13 @@ class VlmftConsole(KeyOrder):
 
     def on_mount(self) -> None:
         if self._target is not None:
-            self.open_replay(self._target) if self._replays else self.open_run(self._target)
+            self.open_replay(self._target) if self._replays else self.open_run(self._target, self._ahead)
 
-    def open_run(self, target: Path) -> None:
+    def open_run(self, target: Path, ahead: ReadAhead | None = None) -> None:
         """Show a run folder or a log: live where it grows, as it ended where it does not."""
         from vlmft_console.screens.live import LiveScreen
 
-        self.push_screen(LiveScreen(target))
+        self.push_screen(LiveScreen(target, ahead))
 
     def open_replay(self, target: Path) -> None:
         """Play a run folder or a log from its start."""
@@ -194,68 +197,3 @@ class VlmftConsole(KeyOrder):
         if not self._exit_renderables:  # what follows the first error is mostly its fault
             self._exit_renderables.append(crash_line(error.error if isinstance(error, WorkerFailed) else error))
         self._close_messages_no_wait()
-
-
-def main() -> None:
-    """Entry point of `vlmft-console`."""
-    import os
-
-    from vlmft_console.errors import EXIT_MISTAKE
-    from vlmft_console.terminal import GiveBack, refusal
-    from vlmft_trainer.errors import VlmftError
-
-    options = _options()
-    try:
-        if why := refusal(os.environ):
-            raise VlmftError(why)
-        target = _target(options.target) if options.target else None
-    except (VlmftError, OSError) as error:  # such as a folder that is closed to us
-        print(sanitize(f"vlmft-console: {error}"), file=sys.stderr)
-        sys.exit(EXIT_MISTAKE)
-    app = VlmftConsole(target, theme=options.theme, notify=options.notify)
-    with GiveBack(app):
-        app.run(mouse=options.mouse)
-    sys.exit(app.return_code or 0)
-
-
-def _options() -> Namespace:
-    import argparse
-
-    from vlmft_console.terminal import NOTIFY_STYLES
-
-    parser = argparse.ArgumentParser(
-        prog="vlmft-console",
-        description="Choose a preset, launch it, watch it. ? names the keys. Runs go on when the console ends.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("target", nargs="?", metavar="TARGET", help="a run's name, a run folder or a log to open")
-    parser.add_argument("--version", action="store_true", help="print the version and exit")
-    parser.add_argument("--no-mouse", dest="mouse", action="store_false", help="leave the mouse to the terminal")
-    parser.add_argument("--theme", choices=THEMES, default="dark", help="colours [default: dark]")
-    parser.add_argument(
-        "--notify",
-        choices=NOTIFY_STYLES,
-        default="bell",
-        help="sign for a finding that says stop, and for the end of a run [default: bell]",
-    )
-    options = parser.parse_args()
-    if options.version:
-        from importlib.metadata import version
-
-        print(f"vlmft {version('vlmft')}")
-        sys.exit()
-    return options
-
-
-def _target(text: str) -> Path:
-    """The log or run folder that is meant.
-
-    Raises:
-        VlmftError: there is neither such a path nor such a run.
-    """
-    path = Path(text)
-    if text and path.exists():  # as `locate` has it, which takes longer to import
-        return path
-    from vlmft_console.targets import locate
-
-    return locate(text)

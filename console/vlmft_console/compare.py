@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlmft_console.charts.numbers import figure
+from vlmft_console.history.loading import ReadLog
 from vlmft_console.preset_table import value_text
-from vlmft_console.targets import ReadLog
 from vlmft_trainer.errors import VlmftError
 from vlmft_trainer.health import STOP
 from vlmft_trainer.metrics import HEADLINE

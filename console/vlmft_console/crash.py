@@ -17,7 +17,7 @@ def write_report(error: BaseException) -> Path | None:
     """
     import platformdirs
 
-    from vlmft_console.runs.folder import write_whole
+    from vlmft_trainer.durable import write_whole
 
     folder = Path(platformdirs.user_state_dir("vlmft"))
     path = folder / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.txt"

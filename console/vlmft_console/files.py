@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vlmft_console.runs.folder import write_whole
+from vlmft_trainer.durable import write_whole
 from vlmft_trainer.errors import VlmftError
 
 

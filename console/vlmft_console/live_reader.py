@@ -10,8 +10,10 @@ from pathlib import Path
 
 from textual.message import Message
 
+from vlmft_console.charts import raster
 from vlmft_console.headline import Asked
-from vlmft_console.history.opened import OpenedLog, open_log
+from vlmft_console.history.loading import Progress, ReadAhead, ReadLog, load
+from vlmft_console.history.opened import OpenedLog
 from vlmft_console.history.state import RunState
 from vlmft_console.history.text_tail import TextTail
 from vlmft_console.runs.folder import RunFolder, read_json
@@ -25,8 +27,6 @@ IDLE_SECONDS = 2.0
 """… and at one that does not."""
 GROWING_SECONDS = 60.0
 """Another program's log counts as growing for this long after something was added."""
-LOADING_SECONDS = 0.3
-"""Between two words on how far the reading is."""
 STATUS_SECONDS = 1.0
 """How often the state of a run is worked out anew."""
 
@@ -65,16 +65,7 @@ class Batch:
 class Loading(Message):
     """The log is being read."""
 
-    name: str
-    share: float | None
-    """How much of it has been read, 0 to 1; None where nobody knows."""
-    step: int
-
-    @property
-    def text(self) -> str:
-        """How far the reading is, in one line; may hold a name from anywhere."""
-        share = "" if self.share is None else f"{self.share:.0%}, "
-        return f"reading {self.name}: {share}step {self.step:,}"
+    progress: Progress
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, Loading)
@@ -109,10 +100,11 @@ class LiveReader:
     Args:
         target: a run folder or a log.
         post: takes the messages, from another thread.
+        ahead: reads it already.
     """
 
-    def __init__(self, target: Path, post: Callable[[Message], object]) -> None:
-        self._target = target
+    def __init__(self, target: Path, post: Callable[[Message], object], ahead: ReadAhead | None = None) -> None:
+        self._results = load(target) if ahead is None else ahead.results()
         self._post = post
         self._lock = threading.Lock()
         self._batch = Batch()
@@ -144,27 +136,28 @@ class LiveReader:
 
     def _run(self) -> None:
         try:
-            log = open_log(self._target)
-            state = RunState(log.monitor)
-            said = time.monotonic()
-            for records in log.reader.batches():
-                state.apply_all(records)
-                if time.monotonic() - said >= LOADING_SECONDS:
-                    said = time.monotonic()
-                    self._post(Loading(log.name, log.reader.progress, state.step))
-            self.pulse = Pulse.of(state)
-            self._look(log)
+            read = self._read()
+            self.pulse = Pulse.of(read.state)
+            self._look(read.log)
         except (VlmftError, OSError) as error:
             self._post(Unreadable(str(error)))
             return
         self._opened = True
-        self._post(Opened(log, state))
+        self._post(Opened(read.log, read.state))
         while not self._stop.wait(self._pause()):
             try:
-                self._look(log)
+                self._look(read.log)
             except (VlmftError, OSError) as error:
                 self._post(Unreadable(str(error)))
                 return
+
+    def _read(self) -> ReadLog:
+        raster.prepare()
+        for each in self._results:
+            if isinstance(each, ReadLog):
+                return each
+            self._post(Loading(each))
+        raise AssertionError("what reads a log ends with the log")
 
     def _pause(self) -> float:
         status = self._batch.status

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from vlmft_console.history.opened import OpenedLog, open_log
-from vlmft_console.history.state import RunState
 from vlmft_console.paths import recorded_runs
 from vlmft_console.runs.registry import find
 
@@ -33,29 +30,3 @@ def _named(path: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-@dataclass(frozen=True)
-class ReadLog:
-    """A log read to its present end."""
-
-    log: OpenedLog
-    state: RunState
-
-    @property
-    def name(self) -> str:
-        """What to call the run. Foreign text."""
-        return self.log.name
-
-
-def read_log(target: Path) -> ReadLog:
-    """Read a run or a log.
-
-    Raises:
-        VlmftError: there is nothing that can be read.
-    """
-    log = open_log(target)
-    state = RunState(log.monitor)
-    for records in log.reader.batches():
-        state.apply_all(records)
-    return ReadLog(log, state)

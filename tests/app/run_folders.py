@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from vlmft_console.runs.command import Command
-from vlmft_console.runs.folder import RunFolder, as_json, write_whole
+from vlmft_console.runs.folder import RunFolder, as_json
 from vlmft_trainer import events
+from vlmft_trainer.durable import write_whole
 from vlmft_trainer.events import EventWriter
 
 NOW = 1_767_312_000.0

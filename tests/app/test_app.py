@@ -10,7 +10,7 @@ from textual.color import Color
 
 from tests.app.looking import until, until_shown
 from tests.app.run_folders import ended_run
-from vlmft_console import app as console
+from vlmft_console import start
 from vlmft_console.app import VlmftConsole
 from vlmft_console.screens.live import LiveScreen
 from vlmft_console.screens.runs import RunsScreen
@@ -83,7 +83,7 @@ def test_the_version_is_printed_without_a_terminal(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["vlmft-console", "--version"])
     with pytest.raises(SystemExit) as end:
-        console.main()
+        start.main()
     assert not end.value.code
     assert capsys.readouterr().out.startswith("vlmft ")
 

@@ -13,9 +13,11 @@ import orjson
 
 from tests.bench import load
 from tests.supervised import LONG, Supervised
-from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.command import Command
+from vlmft_console.runs.folder import RunFolder, as_json
 from vlmft_console.runs.ladder import StopRequest
 from vlmft_trainer import events
+from vlmft_trainer.durable import write_whole
 from vlmft_trainer.events import EventWriter
 from vlmft_trainer.preset import Preset, dump_preset
 
@@ -24,13 +26,20 @@ SHORT_FIELDS = ("v", "seq", "t", "event", "step", "epoch", "loss", "lr", "grad_n
 
 
 def write_logs(root: Path) -> tuple[Path, Path]:
-    """Two logs of the same finished run of 100,000 steps: with short records of its steps, and with whole ones."""
-    short, whole = RunFolder(root / "short").events_file(), RunFolder(root / "whole").events_file()
-    for log in (short, whole):
-        log.parent.mkdir(parents=True)
-        (log.parent.parent / "preset.yaml").write_text(dump_preset(Preset()))  # a run has one, and it is read
+    """Two logs of the same finished run of 100,000 steps: with short records of its steps, and with whole ones.
+
+    All other files are those of any run, for they are read as well.
+    """
+    preset = Preset()
+    folders = RunFolder.create(root, "short"), RunFolder.create(root, "whole")
+    for folder in folders:
+        folder.write_run(preset_name="best", preset_text=dump_preset(preset), command=Command(("true",), {}))
+        write_whole(folder.exit_file, as_json({"status": "finished", "reason": "", "exit_code": 0}))
+    short, whole = (folder.events_file() for folder in folders)
     with short.open("wb") as short_file, whole.open("wb") as whole_file:
         for record in load.records():
+            if record["event"] == events.RUN_START:
+                record["preset"] = preset.model_dump(mode="json")
             whole_file.write(orjson.dumps(record) + b"\n")
             if record["event"] == events.STEP:
                 short_file.write(orjson.dumps({key: record[key] for key in SHORT_FIELDS}) + b"\n")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from tests.console.records import plan, record, step
 from vlmft_console.cli import app
 from vlmft_console.compare import better, outcomes, preset_differences
-from vlmft_console.targets import ReadLog, read_log
+from vlmft_console.history.loading import ReadLog, read_log
 
 
 def write_run(root: Path, name: str, *, eval_loss: float, preset: str = "{}", **tasks: Any) -> Path:

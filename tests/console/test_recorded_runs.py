@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from vlmft_console.history.loading import ReadLog, read_log
 from vlmft_console.paths import recorded_runs
-from vlmft_console.targets import ReadLog, read_log
 
 LOGS = Path(__file__).parents[2] / "logs"
 

@@ -12,11 +12,12 @@ from tests.console.test_opened import write_log
 from vlmft_console.commands.run import show
 from vlmft_console.commands.watch import runs
 from vlmft_console.errors import RunFolderError
+from vlmft_console.history.loading import read_log
 from vlmft_console.runs import registry
 from vlmft_console.runs.command import Command
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.overview import RunIndex
-from vlmft_console.targets import locate, read_log
+from vlmft_console.targets import locate
 from vlmft_trainer.errors import VlmftError
 from vlmft_trainer.preset import Preset, dump_preset
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from vlmft_trainer import ranks
-from vlmft_trainer.checkpoint_files import Checkpoint, sync_folder, write_durably
+from vlmft_trainer.checkpoint_files import Checkpoint
 from vlmft_trainer.checkpoints import Checkpoints, load_adapter, save_adapter
+from vlmft_trainer.durable import sync_folder, write_whole
 
 FOLDER = "adapter"
 CARD = "README.md"
@@ -47,4 +48,4 @@ def write_adapter(model: Any, output_dir: Path, card: str) -> None:
 
 def rewrite_card(output_dir: Path, card: str) -> None:
     """Replace the adapter's model card, once more is known."""
-    write_durably(output_dir / FOLDER / CARD, card)
+    write_whole(output_dir / FOLDER / CARD, card, mode=0o644)

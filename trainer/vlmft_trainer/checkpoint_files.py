@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from vlmft_trainer.durable import write_whole
+
 MARKER = "COMPLETE.json"
 
 
@@ -59,7 +61,7 @@ def seal(
     files = {str(path.relative_to(folder)): _entry(path) for path in _files(folder)}
     checkpoint = Checkpoint(step, _finite(eval_loss), _finite(token_accuracy), files, dict(plan))
     content = json.dumps({"v": 1, **asdict(checkpoint)}, indent=1, allow_nan=False)
-    write_durably(folder / MARKER, content)
+    write_whole(folder / MARKER, content, mode=0o644)
     return checkpoint
 
 
@@ -115,26 +117,6 @@ def remove(folder: Path) -> None:
     """Delete a checkpoint; interrupted in the middle, what is left does not count as complete."""
     (folder / MARKER).unlink(missing_ok=True)
     shutil.rmtree(folder)
-
-
-def write_durably(path: Path, content: str) -> None:
-    """Write a file so that after a power cut it is either whole or absent."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's list of names to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _finite(value: float | None) -> float | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmft_trainer.answering import Say, load, run_program
-from vlmft_trainer.checkpoint_files import write_durably
+from vlmft_trainer.durable import write_whole
 from vlmft_trainer.errors import DataError, VlmftError
 from vlmft_trainer.jobs import EvalJob, identity
 
@@ -46,7 +46,7 @@ def evaluate(job: EvalJob, say: Say) -> None:
             ranks.together(lambda: None)
         scores = answer_and_score(job, say)
         if ranks.rank() == 0:
-            write_durably(Path(job.folder) / SCORES, json.dumps(scores, indent=1) + "\n")
+            write_whole(Path(job.folder) / SCORES, json.dumps(scores, indent=1) + "\n")
     say("scores", scores)
 
 
@@ -166,7 +166,7 @@ def claim(folder: Path, record: dict[str, Any]) -> Iterator[None]:
         if not known.exists():
             if any(folder.glob("*-*.jsonl")):
                 raise VlmftError(f"{folder} holds JSONL files of something else", "choose another folder with -o")
-            write_durably(known, json.dumps(record, indent=1) + "\n")
+            write_whole(known, json.dumps(record, indent=1) + "\n")
         elif json.loads(known.read_text("utf-8")) != record:
             raise VlmftError(f"{folder} holds the answers of another eval", "choose another folder with -o")
         yield

@@ -16,7 +16,7 @@ from typing import Any
 
 from vlmft_trainer.answering import Say, lay_over, run_program
 from vlmft_trainer.architecture import check_base, resolve_base
-from vlmft_trainer.checkpoint_files import sync_folder
+from vlmft_trainer.durable import sync_folder
 from vlmft_trainer.errors import VlmftError
 from vlmft_trainer.jobs import MergeJob
 from vlmft_trainer.model_card import merged_card

@@ -42,6 +42,12 @@ def raster(dots: Dots, width: int, height: int, marker: str, joined: bool) -> tu
     return tuple(row.ljust(width)[:width] for row in rows)
 
 
+def prepare() -> None:
+    """Import plotext now, from a thread that has nothing better to do, so that the first chart need not."""
+    with _DRAWING:
+        _plotext()
+
+
 @lru_cache(maxsize=1)
 def _plotext() -> ModuleType:
     """plotext with a bare figure. Imported at the first chart: it takes 70 ms."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from vlmft_console.charts.spec import Unit
     from vlmft_console.compare import Row
-    from vlmft_console.targets import ReadLog
+    from vlmft_console.history.loading import ReadLog
 
 
 class By(StrEnum):
@@ -39,8 +39,9 @@ def compare(
     """Lay runs over each other: their losses, how their presets differ, what they came to, which was better."""
     from vlmft_console.compare import better, check_count, outcomes, preset_differences
     from vlmft_console.errors import shown_once
+    from vlmft_console.history.loading import read_log
     from vlmft_console.sanitize import sanitize
-    from vlmft_console.targets import locate, read_log
+    from vlmft_console.targets import locate
 
     with shown_once():
         check_count(len(targets))

@@ -46,7 +46,8 @@ def plot(
 ) -> None:
     """Print the charts of a log in the terminal: ours, or another tool's."""
     from vlmft_console.errors import shown_once
-    from vlmft_console.targets import locate, read_log
+    from vlmft_console.history.loading import read_log
+    from vlmft_console.targets import locate
 
     with shown_once():
         specs = _specs(read_log(locate(target)).state, target, metric)

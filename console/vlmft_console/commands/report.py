@@ -11,7 +11,7 @@ import typer
 from vlmft_console.commands.completion import run_names
 
 if TYPE_CHECKING:
-    from vlmft_console.targets import ReadLog
+    from vlmft_console.history.loading import ReadLog
 
 
 class Format(StrEnum):
@@ -41,7 +41,8 @@ def report(
     """
     from vlmft_console.errors import shown_once
     from vlmft_console.files import write_file
-    from vlmft_console.targets import locate, read_log
+    from vlmft_console.history.loading import read_log
+    from vlmft_console.targets import locate
     from vlmft_trainer.errors import VlmftError
 
     with shown_once():

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from vlmft_console.runs.folder import as_json, read_json, write_whole
+from vlmft_console.runs.folder import as_json, read_json
+from vlmft_trainer.durable import write_whole
 from vlmft_trainer.preset import LoadedPreset
 
 

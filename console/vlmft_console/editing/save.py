@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vlmft_console.editing.draft import Draft
 from vlmft_console.editing.values import as_typed
-from vlmft_console.runs.folder import write_whole
+from vlmft_trainer.durable import write_whole
 from vlmft_trainer.errors import PresetError, VlmftError
 from vlmft_trainer.preset import LoadedPreset, Preset, dump_preset
 from vlmft_trainer.preset.dump import dump_yaml

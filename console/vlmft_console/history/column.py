@@ -63,6 +63,10 @@ class Column:
         found = self._extremes.between(0, self._length)
         return self._y[found[1]] if found else None
 
+    def prepare(self) -> None:
+        """Bring up to date what answers for many points at once, so that the next question does not have to."""
+        self._extremes.between(0, self._length)
+
     def values(self, start: int = 0, stop: int | None = None) -> list[float]:
         """The finite values of the points `start` … `stop - 1`, in order; negative counts from the end."""
         first, end, _ = slice(start, stop).indices(self._length)

@@ -72,6 +72,11 @@ class Curves:
         """Take in an `eval` record."""
         add_point(self.eval_loss, record, "eval_loss")
 
+    def prepare(self) -> None:
+        """Do now what the first drawing would have to do: sum up stretches of points."""
+        for each in fields(Curves):
+            getattr(self, each.name).prepare()
+
     def rewind(self, step: int) -> None:
         """All points of later steps are superseded."""
         for each in fields(Curves):

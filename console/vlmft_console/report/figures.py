@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from vlmft_console.history.epochs import EpochFigures
+from vlmft_console.history.loading import ReadLog
 from vlmft_console.summary import lr_deviation, task_scores
-from vlmft_console.targets import ReadLog
 
 
 def report_figures(run: ReadLog) -> dict[str, Any]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import platform
 import re
-import tempfile
 import time
 import uuid
 from collections.abc import Mapping
@@ -21,6 +19,7 @@ from vlmft_console.errors import RunFolderError
 from vlmft_console.runs.command import Command
 from vlmft_console.runs.ladder import PATIENCE_SECONDS, StopRequest
 from vlmft_console.runs.processes import Identity, myself
+from vlmft_trainer.durable import write_whole
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """What a run may be called."""
@@ -229,26 +228,6 @@ def check_name(name: str) -> None:
 def default_name(preset_name: str) -> str:
     """`preset_name` and the UTC time, such as `best-20260102-030405`."""
     return f"{re.sub(r'[^A-Za-z0-9._-]', '-', preset_name)[:40]}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-
-
-def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Write a file that is there whole or not at all, and survives a power cut (temp file, fsync, rename)."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def as_json(value: Any) -> str:

@@ -23,7 +23,7 @@ from vlmft_trainer.errors import VlmftError
 
 if TYPE_CHECKING:
     from vlmft_console.charts.spec import Unit
-    from vlmft_console.targets import ReadLog
+    from vlmft_console.history.loading import ReadLog
 
 _UNITS: tuple[Unit, ...] = ("step", "epoch", "hours")
 
@@ -78,7 +78,7 @@ class CompareScreen(Screen[None]):
 
     @work(thread=True, exclusive=True)
     def _read(self) -> None:
-        from vlmft_console.targets import read_log
+        from vlmft_console.history.loading import read_log
 
         try:
             self.post_message(self.Compared([read_log(target) for target in self._targets]))

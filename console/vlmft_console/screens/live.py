@@ -24,6 +24,7 @@ from vlmft_trainer.health import STOP
 
 if TYPE_CHECKING:
     from vlmft_console.app import VlmftConsole
+    from vlmft_console.history.loading import ReadAhead
     from vlmft_console.history.opened import OpenedLog
     from vlmft_console.runs.status import Status
 
@@ -35,6 +36,7 @@ class LiveScreen(Screen[None]):
 
     Args:
         target: a run folder or a log.
+        ahead: reads it already.
     """
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)  # repainting all of it takes 20 KB
@@ -47,10 +49,10 @@ class LiveScreen(Screen[None]):
         Binding("escape,q", "back", "leave", key_display="q", tooltip="Leave. The run goes on"),
     ]
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, ahead: ReadAhead | None = None) -> None:
         super().__init__()
         self._target = target
-        self._reader = LiveReader(target, self.post_message)
+        self._reader = LiveReader(target, self.post_message, ahead)
         self._log: OpenedLog | None = None
         self._batch = Batch()
         self._rung: set[int] = set()
@@ -77,7 +79,7 @@ class LiveScreen(Screen[None]):
 
     def on_loading(self, message: Loading) -> None:
         """Say how far the reading is."""
-        self._view.say(message.text)
+        self._view.say(str(message.progress))
 
     def on_opened(self, message: Opened) -> None:
         """Everything that the log held until now is in `message.state`."""

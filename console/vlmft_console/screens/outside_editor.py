@@ -14,8 +14,8 @@ from textual.screen import Screen
 from vlmft_console.editing import Draft
 from vlmft_console.editing.keep import drafts_folder
 from vlmft_console.editing.outside import editor_command, from_file, to_file
-from vlmft_console.runs.folder import write_whole
 from vlmft_console.screens.confirm import Answer, ConfirmScreen
+from vlmft_trainer.durable import write_whole
 from vlmft_trainer.errors import PresetError, VlmftError
 from vlmft_trainer.preset.strict_yaml import read_text
 

@@ -20,10 +20,11 @@ from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from vlmft_console.headline import Headline
+from vlmft_console.history.loading import LOADING_SECONDS, Progress
 from vlmft_console.history.moment import go_to
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.replay import Replay
-from vlmft_console.live_reader import LOADING_SECONDS, Loading, Unreadable
+from vlmft_console.live_reader import Loading, Unreadable
 from vlmft_console.runs.status import RUNNING
 from vlmft_console.widgets.key_bar import KeyBar
 from vlmft_console.widgets.notice import Notice
@@ -124,7 +125,7 @@ class ReplayScreen(Screen[None]):
                     step = next((record["step"] for record in reversed(records) if "step" in record), step)
                     if seconds() - said >= LOADING_SECONDS:
                         said = seconds()
-                        self.post_message(Loading(log.name, log.reader.progress, step))
+                        self.post_message(Loading(Progress(log.name, log.reader.progress, step)))
                     yield records
 
             replay = Replay(batches(), log.monitor)
@@ -135,7 +136,7 @@ class ReplayScreen(Screen[None]):
 
     def on_loading(self, message: Loading) -> None:
         """Say how far the reading is."""
-        self._view.say(message.text)
+        self._view.say(str(message.progress))
 
     def on_unreadable(self, message: Unreadable) -> None:
         """There is nothing to play."""

@@ -89,11 +89,13 @@ class RunsScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="watch")
     def _watch(self) -> None:
         """Look at the run folders again and again, and say what changed."""
-        if self._paused:  # the app was opened on a run: nobody looks at the list yet
+        worker = get_current_worker()
+        while self._paused and not worker.is_cancelled:  # the app was opened on a run: nobody looks at the list yet
             self._wake.wait()
+            self._wake.clear()
         from vlmft_console.runs.overview import RunIndex
 
-        worker, index = get_current_worker(), RunIndex()
+        index = RunIndex()
         shown: tuple[list[Overview], int] | None = None
         while not worker.is_cancelled:
             runs, more = index.look(self._wanted)

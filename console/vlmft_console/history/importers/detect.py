@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -134,11 +135,11 @@ def _text(path: Path) -> LogReader:
         searched += len(chunk)
         parser.feed(chunk)
         if parser.dicts:
-            return StreamReader(path, "hf_stdout", lambda translator: ConsoleText(translator, deepspeed_steps=False))
+            return StreamReader(path, "hf_stdout", partial(ConsoleText, deepspeed_steps=False))
         if parser.entries:
             first_step = first_step or searched
             if searched - first_step >= _WEIGHED:
                 break
     if parser.entries or parser.overflows:
-        return StreamReader(path, "deepspeed", lambda translator: ConsoleText(translator, deepspeed_steps=True))
+        return StreamReader(path, "deepspeed", partial(ConsoleText, deepspeed_steps=True))
     raise NothingYet(f"{path} holds no training record that this program knows")

@@ -1,0 +1,138 @@
+"""A log read to its end: the state of its run. With word on how far the reading is, or in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlmft_trainer.errors import VlmftError
+
+if TYPE_CHECKING:
+    from vlmft_console.history.opened import OpenedLog
+    from vlmft_console.history.state import RunState
+
+LOADING_SECONDS = 0.3
+"""Between two words on how far the reading is."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the reading is."""
+
+    name: str
+    """What the run is called. Foreign text: not to be shown as it is."""
+    share: float | None
+    """How much of the log has been read, 0 to 1; None where nobody knows."""
+    step: int
+
+    def __str__(self) -> str:
+        share = "" if self.share is None else f"{self.share:.0%}, "
+        return f"reading {self.name}: {share}step {self.step:,}"
+
+
+@dataclass(frozen=True)
+class ReadLog:
+    """A log read to its present end, and what it adds up to."""
+
+    log: OpenedLog
+    state: RunState
+
+    @property
+    def name(self) -> str:
+        """What to call the run. Foreign text."""
+        return self.log.name
+
+
+@dataclass(frozen=True)
+class _Failed:
+    reason: str
+
+
+def load(target: Path) -> Iterator[Progress | ReadLog]:
+    """Read a run or a log to its end; `ReadLog` comes last.
+
+    Raises:
+        VlmftError: as `open_log` and its reader.
+    """
+    from vlmft_console.history.opened import open_log
+    from vlmft_console.history.state import RunState
+
+    log = open_log(target)
+    state, said = RunState(log.monitor), time.monotonic()
+    for records in log.reader.batches():
+        state.apply_all(records)
+        if time.monotonic() - said >= LOADING_SECONDS:
+            said = time.monotonic()
+            yield Progress(log.name, log.reader.progress, state.step)
+    state.prepare()
+    yield ReadLog(log, state)
+
+
+def read_log(target: Path) -> ReadLog:
+    """The same for whoever has nothing to tell meanwhile.
+
+    Raises:
+        VlmftError: as `load`.
+    """
+    return next(each for each in load(target) if isinstance(each, ReadLog))
+
+
+class ReadAhead:
+    """`load` in a process of its own, which goes on while this one imports Textual and draws its first screen.
+
+    It is forked, so only a process that has no threads yet may do this. The child ends by itself when nobody listens
+    any more.
+
+    Args:
+        target: a run folder or a log.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        receiver, sender = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            os.close(receiver)
+            _send_all(target, sender)
+        os.close(sender)
+        self._receiver = receiver
+
+    def results(self) -> Iterator[Progress | ReadLog]:
+        """What `load` yields. Once: the child has nothing more to say then.
+
+        Raises:
+            VlmftError: as `load`.
+        """
+        with os.fdopen(self._receiver, "rb") as pipe:
+            try:
+                while not isinstance(said := pickle.load(pipe), ReadLog | _Failed):
+                    yield said
+            except (EOFError, pickle.UnpicklingError):  # the child was killed: this process can read, too
+                said = None
+        os.waitpid(self._child, 0)
+        if isinstance(said, _Failed):
+            raise VlmftError(said.reason)
+        if said is None:
+            yield from load(self._target)
+        else:
+            yield said
+
+
+def _send_all(target: Path, sender: int) -> None:
+    """The child's whole life."""
+    try:
+        os.setsid()  # keys that end the app shall not end this halfway
+        with os.fdopen(sender, "wb") as pipe:
+            try:
+                for each in load(target):
+                    pickle.dump(each, pipe, pickle.HIGHEST_PROTOCOL)
+                    pipe.flush()
+            except (VlmftError, OSError) as error:
+                pickle.dump(_Failed(str(error)), pipe)
+    finally:
+        os._exit(0)  # the parent's buffers and handlers are not this process's to run
