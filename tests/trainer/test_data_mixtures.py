@@ -12,11 +12,13 @@ from pydantic import ValidationError
 
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.holdout import hold_out
+from vlmft_trainer.data.rows import open_json
 from vlmft_trainer.data.samples import open_source, prepare
-from vlmft_trainer.data.sources import eval_split
+from vlmft_trainer.data.sources import eval_split, open_split
+from vlmft_trainer.data_files import count_rows
 from vlmft_trainer.demo.dataset import write
 from vlmft_trainer.errors import DataError
-from vlmft_trainer.plan.make import available
+from vlmft_trainer.plan.samples import available
 from vlmft_trainer.preset import Data, Source
 
 
@@ -108,6 +110,39 @@ def test_the_plan_counts_weights_and_caps() -> None:
     assert available(sources, "train") == 8000 + 50
     assert available(sources, "eval") == 800
     assert available([*sources, Source(task="llava", path="mine.json")], "train") is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[{"a": "[]\\n"},\n {"b": 1}, {"c": {"d": []}}]\n',
+        '{"a": 1}\n\n  \n{"b": "\u2028"}\r\n{"c": 3}',
+        "\ufeff[1, 2, 3]",
+        "[]",
+        "",
+    ],
+)
+def test_the_plan_counts_the_rows_of_local_files_as_the_training_does(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "train.jsonl"
+    file.write_text(content, encoding="utf-8")
+    assert count_rows(file) == len(open_json(file))
+
+
+def test_the_plan_holds_out_as_much_as_the_training_does(tmp_path: Path) -> None:
+    alone = texts(tmp_path, 100)
+    training, held = hold_out(open_split(alone, "train"), alone.eval_share)
+    assert (available([alone], "train"), available([alone], "eval")) == (len(training), len(held)) == (95, 5)
+    texts(tmp_path, 7)
+    (tmp_path / "100.jsonl").rename(tmp_path / "train.jsonl")
+    (tmp_path / "7.jsonl").rename(tmp_path / "dev.jsonl")
+    folder = Source(task="messages", path=str(tmp_path))
+    assert (available([folder], "train"), available([folder], "eval")) == (100, 7)
+
+
+def test_a_plan_does_not_guess_what_a_broken_or_missing_file_holds(tmp_path: Path) -> None:
+    (tmp_path / "train.json").write_text('[{"a": 1}, ')
+    for path in (tmp_path, tmp_path / "train.json", tmp_path / "none", Path("x" * 5000)):
+        assert available([Source(task="messages", path=str(path))], "train") is None
 
 
 def test_there_is_no_generated_chat_data() -> None:

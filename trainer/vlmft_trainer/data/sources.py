@@ -10,6 +10,7 @@ from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Question
 from vlmft_trainer.data.pictures import decode, read_image
 from vlmft_trainer.data.rows import Rows, TableRows, open_json
 from vlmft_trainer.data.tasks import TASKS
+from vlmft_trainer.data_files import JSON, json_file
 from vlmft_trainer.errors import DataError
 from vlmft_trainer.preset.data_schema import EVAL_SPLITS, Source
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 DEMO: Final = "demo"
 """`path` of a source that is generated on this machine."""
 
-JSON: Final = (".json", ".jsonl")
 TABLES: Final = {".parquet": "parquet", ".arrow": "arrow"}
 """Files that `datasets` opens, and what it calls their formats."""
 
@@ -105,7 +105,7 @@ def open_split(source: Source, name: str) -> Split:
     if images is not None and not images.is_dir():
         raise DataError(f"data source {source.path}: images {source.images}: no such folder")
     rows: Rows
-    if file := _json_file(Path(path), name):
+    if file := json_file(Path(path), name):
         rows = open_json(file)
         images = images or file.parent
     else:
@@ -138,17 +138,9 @@ def split_names(source: Source) -> list[str]:
     folder = Path(path)
     if folder.is_file():
         return ["train"]
-    if _json_file(folder, source.train_split):  # other JSON files may stand beside tables
+    if json_file(folder, source.train_split):  # other JSON files may stand beside tables
         return sorted(file.stem for file in folder.iterdir() if file.suffix in JSON)
     return _asked_of_datasets(source, "", lambda: list(_all_tables(path)))  # type: ignore[no-any-return]
-
-
-def _json_file(path: Path, split: str) -> Path | None:
-    """The JSON file that holds a split; None where there is none."""
-    if path.is_file():
-        return path if path.suffix in JSON and split == "train" else None
-    named = [path / split, *(path / f"{split}{suffix}" for suffix in JSON)]
-    return next((file for file in named if file.suffix in JSON and file.is_file()), None)
 
 
 def _open_table(source: Source, path: str, name: str) -> TableRows:

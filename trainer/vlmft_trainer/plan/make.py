@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from vlmft_trainer import demo
 from vlmft_trainer.architecture import KNOWN, check_base, find_architecture
 from vlmft_trainer.errors import DataError
 from vlmft_trainer.plan.memory import MARGIN, gpu_bytes, weight_bytes
+from vlmft_trainer.plan.samples import available
 from vlmft_trainer.plan.steps import optimizer_steps, warmup_steps, with_gpus
 from vlmft_trainer.plan.time import estimate_hours
-from vlmft_trainer.preset.data_schema import EVAL_SPLITS, Source
 from vlmft_trainer.preset.schema import Preset
 
-SPLIT_SIZES = {
-    "HuggingFaceM4/ChartQA": {"train": 28_299, "val": 1_920, "test": 2_500},
-    "lmms-lab/textvqa": {"train": 34_602, "validation": 5_000, "test": 5_734},
-}
-"""Samples in the splits of the data sets on the hub."""
 GUIDE_EVALS = {250: 8, 500: 4}
 """Evals an epoch that the guide promises for a number of eval steps."""
 GUIDE_CHECKPOINT_BYTES = 48_000_000
@@ -173,26 +166,6 @@ def make_plan(
     if base is None:
         notes.append(f"the size of {preset.model.base} is not known offline: parameters, disk and memory are unknown")
     return _with(plan, notes, _warnings(preset, plan, there))
-
-
-def available(sources: Sequence[Source], kind: str) -> int | None:
-    """Samples in the sources' `train` or `eval` splits together; None if one of them is not known offline."""
-    total = 0
-    for source in sources:
-        sizes = _known_sizes(source)
-        names = [source.train_split] if kind == "train" else [source.eval_split] if source.eval_split else EVAL_SPLITS
-        size = next((sizes[name] for name in names if name in sizes), None)
-        if size is None:
-            return None
-        total += source.samples(size) if kind == "train" else size
-    return total
-
-
-def _known_sizes(source: Source) -> Mapping[str, int]:
-    """Samples in a source's splits; empty where they are not known offline."""
-    if source.path != "demo":
-        return SPLIT_SIZES.get(source.path, {})
-    return demo.SPLIT_SIZES["chartqa" if source.task == "chartqa" else "textvqa"]
 
 
 def _capped(there: int | None, most: int | None) -> int | None:
