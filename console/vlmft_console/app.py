@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
+from vlmft_console.charts.styles import speaks_unicode
 from vlmft_console.key_order import KeyOrder
 from vlmft_console.sanitize import sanitize
 from vlmft_console.screens.runs import RunsScreen
@@ -68,6 +69,7 @@ class VlmftConsole(KeyOrder):
         super().__init__()
         self.animation_level = "none"
         self.notify_style = notify
+        self._plain = not speaks_unicode()
         self.in_other_program = False
         """Whether another program has the terminal now, such as an editor."""
         self._leaving = False
@@ -149,7 +151,8 @@ class VlmftConsole(KeyOrder):
             with super().suspend():
                 yield
         finally:
-            self.in_other_program = False
+            self._plain = not speaks_unicode()
+        self.in_other_program = False
 
     def leave_soon(self, status: int) -> bool:
         """Ask the app to end with this exit status; safe in a signal handler.
@@ -175,7 +178,8 @@ class VlmftConsole(KeyOrder):
         from vlmft_console.frame import frame
 
         if isinstance(renderable, ChopsUpdate | LayoutUpdate):
-            renderable = cast("RenderableType", frame(renderable))  # Textual takes the characters of any such update
+            # Textual takes the characters of any such update
+            renderable = cast("RenderableType", frame(renderable, plain=self._plain))
         super()._display(screen, renderable)
 
     def write_escape(self, text: str) -> None:

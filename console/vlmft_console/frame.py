@@ -17,16 +17,30 @@ from textual.strip import Strip
 
 _RESET = "\x1b[0m"
 
+PLAIN = str.maketrans(
+    {
+        **dict(zip("▲▼✓✗✖★●○□■◆▶▸▾»→↻…–·×°", "^vvxx**oo#*>>v>>@.-.xo", strict=True)),
+        **dict.fromkeys("█▉▊▋▌▍▎▏▀▄░▇▆▅▃▂", "#"),
+        **dict.fromkeys("─━┄╌▁▔╸╺", "-"),
+        **dict.fromkeys("│┃‖", "|"),
+        **dict.fromkeys("┬┤└╭╮╰╯┌┐┘├┴┼", "+"),
+        "🔎": "/ ",
+    }
+)
+"""What stands for a sign where the locale is not UTF-8; as wide as the sign."""
+
 
 class Frame(CompositorUpdate):
     """A change of the screen, or all of it.
 
     Args:
         pieces: column, row and content of what to draw.
+        plain: whether signs beyond ASCII are replaced.
     """
 
-    def __init__(self, pieces: Iterable[tuple[int, int, Strip]]) -> None:
+    def __init__(self, pieces: Iterable[tuple[int, int, Strip]], *, plain: bool) -> None:
         self._pieces = pieces
+        self._plain = plain
 
     def render_segments(self, console: Console) -> str:
         """The characters to send."""
@@ -37,14 +51,18 @@ class Frame(CompositorUpdate):
             if (x, y) != cursor:
                 sent.append(f"\x1b[{y + 1};{x + 1}H")
             for text, style, _ in strip:
-                sent += pen.write(text, style)
+                sent += pen.write(text.translate(PLAIN) if self._plain else text, style)
             cursor = (x + strip.cell_length, y)
         return "".join(sent) + _RESET if sent else ""
 
 
-def frame(update: LayoutUpdate | ChopsUpdate) -> Frame:
-    """The same change, to be sent with fewer bytes."""
-    return Frame(_whole(update) if isinstance(update, LayoutUpdate) else _changed(update))
+def frame(update: LayoutUpdate | ChopsUpdate, *, plain: bool = False) -> Frame:
+    """The same change, to be sent with fewer bytes.
+
+    Args:
+        plain: whether signs beyond ASCII are replaced.
+    """
+    return Frame(_whole(update) if isinstance(update, LayoutUpdate) else _changed(update), plain=plain)
 
 
 def _whole(update: LayoutUpdate) -> Iterator[tuple[int, int, Strip]]:

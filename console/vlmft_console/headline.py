@@ -24,6 +24,7 @@ class Headline:
         remark: a reason or a count-down; may be empty.
         now: unix time up to which the clock runs; None for a run that has ended or was recorded.
         sign: how the state is written and its role, where it is none of a run's own.
+        adapter: where the run's adapter is; empty while there is none.
     """
 
     word: str
@@ -31,6 +32,7 @@ class Headline:
     remark: str = ""
     now: float | None = None
     sign: tuple[str, str] | None = None
+    adapter: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def headline(
     *,
     asked: Asked | None = None,
     growing: bool = False,
+    adapter: str = "",
 ) -> Headline:
     """The headline of a run, or of a log that no run folder belongs to.
 
@@ -59,6 +62,7 @@ def headline(
         now: unix time.
         asked: the stop request, if there is one.
         growing: whether something was added to the log a moment ago.
+        adapter: where the run's adapter is; empty while there is none.
     """
     if status is None:
         if growing:
@@ -67,7 +71,7 @@ def headline(
     remark = status.reason
     if status.state == STOPPING and asked is not None:
         remark = countdown(asked.request, now - asked.t)
-    return Headline(status.state, name, remark, now if status.live else None)
+    return Headline(status.state, name, remark, now if status.live else None, adapter=adapter)
 
 
 def countdown(request: StopRequest, waited: float) -> str:

@@ -9,7 +9,21 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-_TEXTUALS = {"app.focus_next": "next part", "app.focus_previous": "previous part", "screen.copy_text": ""}
+_TEXTUALS = {
+    "app.focus_next": "next part",
+    "app.focus_previous": "previous part",
+    "screen.copy_text": "",
+    "scroll_up": "up",
+    "scroll_down": "down",
+    "scroll_left": "left",
+    "scroll_right": "right",
+    "scroll_home": "start",
+    "scroll_end": "end",
+    "page_up": "page up",
+    "page_down": "page down",
+    "page_left": "page left",
+    "page_right": "page right",
+}
 """Our words for what Textual binds on every screen; empty for what needs no mention."""
 
 
@@ -26,7 +40,8 @@ class Key:
     explained: str
     """A sentence; empty where the description says it all."""
     shown: bool
-    """Whether the footer names it."""
+    """Whether the footer names it: not while the node counts the action among its `idle_actions`, which then do no more
+    than say why they cannot be done."""
     everywhere: bool
     """Whether it belongs to the app and not to the active screen."""
     action: str
@@ -50,7 +65,7 @@ def keys_of(screen: Screen[object]) -> list[Key]:
             display=_display(app, bindings),
             description=_description(bindings[0]),
             explained=bindings[0].tooltip,
-            shown=any(binding.show for binding in bindings),
+            shown=any(binding.show for binding in bindings) and action not in getattr(node, "idle_actions", ()),
             everywhere=node is app,
             action=action,
             node=node,

@@ -35,6 +35,7 @@ STATUS_SECONDS = 1.0
 class Pulse:
     """What the state of a run is told from, as the screen has it: the thread never looks into a `RunState` itself."""
 
+    segment: int
     step: int
     last_step: Record | None
     last_seen: float | None
@@ -43,7 +44,7 @@ class Pulse:
 
     @classmethod
     def of(cls, run: RunState) -> Pulse:
-        return cls(run.step, run.last_step, run.last_seen, run.heartbeat, run.steps_per_second)
+        return cls(run.segment, run.step, run.last_step, run.last_seen, run.heartbeat, run.steps_per_second)
 
 
 @dataclass

@@ -64,6 +64,21 @@ def _score(metrics: Any, task: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
+def score_lines(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each task, and how base and adapter answered its questions, in words.
+
+    Args:
+        scores: from `task_scores`.
+    """
+    lines = []
+    for task, score in scores.items():
+        if score["base"] is not None and score["tuned"] is not None:
+            base, tuned = 100 * score["base"], 100 * score["tuned"]
+            more = f"{tuned - base:+.1f}, {score['metric'].replace('_', ' ')}, n={score['questions']}"
+            lines.append((sanitize(task), f"base {base:.1f} % -> tuned {tuned:.1f} % ({more})"))
+    return lines
+
+
 def lr_deviation(state: RunState) -> float | None:
     """Largest distance of a logged learning rate from the planned one, as a share of the peak."""
     plan = state.plan
@@ -110,14 +125,7 @@ def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
         lines.append(f"  health         {found['severity']}: {found['rule']}: {found['message']}")
         if found["advice"]:
             lines.append(f"                 {found['advice']}")
-    for task, score in figures["tasks"].items():
-        if score["base"] is not None and score["tuned"] is not None:
-            base, tuned = 100 * score["base"], 100 * score["tuned"]
-            metric = score["metric"].replace("_", " ")
-            lines.append(
-                f"  {sanitize(task):<14} base {base:.1f} % -> tuned {tuned:.1f} %"
-                f" ({tuned - base:+.1f}, {metric}, n={score['questions']})"
-            )
+    lines += [f"  {task:<14} {text}" for task, text in score_lines(figures["tasks"])]
     if figures["adapter"]:
         lines.append(f"  adapter        {figures['adapter']}")
     return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.app.alone import Alone, sample_state
-from tests.app.looking import screen_text, until_shown
+from tests.app.looking import screen_text, until, until_shown
 from tests.console.records import plan, record, step
 from vlmft_console.history.epochs import EpochFigures
 from vlmft_console.history.state import RunState
@@ -68,9 +68,27 @@ async def test_the_table_marks_the_best_epoch_and_wide_gaps_in_words_and_signs()
         table.show(sample_state())
         await until_shown(pilot, "★ best")
         lines = screen_text(app).splitlines()
-        assert lines[0].split() == ["epoch", "train", "eval", "gap", "acc", "%", "lr", "grad"]
+        assert lines[0].split() == ["epoch", "train", "eval", "gap", "tok", "%", "lr", "grad"]
         assert "!+0.5" in lines[4]
         assert "!!+1.1" in lines[5]
+
+
+async def test_the_newest_epoch_is_in_view_until_the_reader_scrolls_up() -> None:
+    table = EpochTable()
+    app = Alone(table)
+    async with app.run_test(size=(70, 6)) as pilot:
+        table.show(run_of(*[2.0] * 41))
+        await until_shown(pilot, "so far")
+        assert "   21" in screen_text(app)
+        table.show(run_of(*[2.0] * 61))
+        await until_shown(pilot, "   31")
+        table.focus()
+        await until(pilot, lambda: table.has_focus)
+        await pilot.press("home")
+        await until_shown(pilot, "epoch")
+        table.show(run_of(*[2.0] * 81))
+        await pilot.pause()
+        assert "   41" not in screen_text(app)
 
 
 @pytest.mark.parametrize("width", [20, 38, 50])

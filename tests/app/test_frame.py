@@ -12,7 +12,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 
 from tests.app.alone import RUNNING, Alone, sample_state
-from vlmft_console.frame import frame
+from vlmft_console.frame import PLAIN, frame
 from vlmft_console.widgets.run_view import RunView
 
 WIDTH, HEIGHT = 100, 30
@@ -40,6 +40,21 @@ def picture(sent: list[str]) -> list[list[Any]]:
     for text in sent:
         stream.feed(text)
     return [[screen.buffer[y][x] for x in range(WIDTH)] for y in range(HEIGHT)]
+
+
+async def test_without_unicode_every_sign_of_ours_has_one_that_is_as_wide(updates: list[Any]) -> None:
+    view = RunView()
+    async with Alone(view).run_test(size=(WIDTH, HEIGHT)) as pilot:
+        view.show(sample_state(), RUNNING)
+        await pilot.press("5")
+        await pilot.pause()
+    console = Console(color_system="truecolor", force_terminal=True)
+    whole = [frame(update).render_segments(console) for update in updates]
+    plain = [frame(update, plain=True).render_segments(console) for update in updates]
+    assert "■ STOP" in "".join(whole)
+    assert "# STOP" in "".join(plain)
+    for unlike, same in zip(picture(plain), picture(whole), strict=True):
+        assert [cell.data for cell in unlike] == [cell.data.translate(PLAIN) for cell in same]
 
 
 async def test_the_terminal_shows_the_same_and_gets_less(updates: list[Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.app.alone import Alone
-from tests.app.looking import screen_text, until_shown
+from tests.app.looking import screen_text, until, until_shown
 from tests.console.records import record, step
 from vlmft_console.headline import Headline
 from vlmft_console.history.state import RunState
@@ -35,6 +35,48 @@ async def test_the_worst_comes_first_with_figures_and_advice() -> None:
         assert text.index("rose 3 evals") < text.index("→ Stop now.") < text.index("▲ caution  grad_high")
         assert panel.selected == STOP
         assert "a makes that preset" in text
+
+
+async def test_a_run_that_ended_says_what_its_adapter_can_do_and_where_it_is() -> None:
+    panel = HealthList()
+    state = state_with()
+    for number, score in ((0, 0.39), (120, 0.835)):
+        tasks = {"chartqa": {"relaxed_accuracy": score, "n": 200}}
+        state.apply(record("eval", step=number, epoch=0.0, eval_loss=1.0, tasks=tasks))
+    app = Alone(panel)
+    async with app.run_test(size=(80, 20)) as pilot:
+        panel.show(state)
+        await until_shown(pilot, "no findings so far")
+        assert "tuned" not in screen_text(app)
+        state.apply(record("run_end", status="finished", reason=""))
+        panel.show(state)
+        panel.show_end(Headline("finished", "run", adapter="outputs/[b]run/adapter"))
+        await until_shown(pilot, "chartqa: base 39.0 % -> tuned 83.5 % (+44.5, relaxed accuracy, n=200)")
+        await until_shown(pilot, "adapter: outputs/[b]run/adapter")
+
+
+async def test_a_log_without_losses_is_not_called_healthy() -> None:
+    panel = HealthList()
+    app = Alone(panel)
+    async with app.run_test(size=(60, 20)) as pilot:
+        panel.show(RunState())
+        await until_shown(pilot, "no losses to judge")
+        assert "ok" not in screen_text(app)
+
+
+async def test_only_the_focused_panel_shows_its_cursor() -> None:
+    panel = HealthList()
+    app = Alone(panel)
+    async with app.run_test(size=(60, 20)) as pilot:
+
+        def reversed_cells() -> bool:
+            strips = app.screen._compositor.render_strips()
+            return any(segment.style and segment.style.reverse for strip in strips for segment in strip)
+
+        panel.show(state_with(STOP))
+        await until(pilot, reversed_cells)
+        app.screen.set_focus(None)
+        await until(pilot, lambda: not reversed_cells())
 
 
 async def test_a_resolved_finding_shrinks_to_one_line_at_the_end() -> None:

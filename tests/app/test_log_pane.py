@@ -20,6 +20,19 @@ async def test_the_newest_line_stays_in_view() -> None:
             assert f"line {number}" in screen_text(app)
 
 
+async def test_the_newest_line_stays_in_view_when_there_is_room_for_all_and_then_not_any_more() -> None:
+    pane = LogPane()
+    app = Alone(pane)
+    async with app.run_test(size=(40, 10)) as pilot:
+        pane.add([f"line {number}" for number in range(20)])
+        await until_shown(pilot, "line 19")
+        await pilot.resize_terminal(40, 40)
+        await until_shown(pilot, "line 0")
+        await pilot.resize_terminal(40, 10)
+        pane.add([f"line {number}" for number in range(20, 60)])
+        await until_shown(pilot, "line 59")
+
+
 async def test_scrolling_up_stops_following_and_f_follows_again() -> None:
     pane = LogPane()
     app = Alone(pane)
@@ -44,7 +57,7 @@ async def test_search_finds_the_newest_first_and_goes_round() -> None:
         await pilot.pause()
         await pilot.press("slash", *"warning", "enter")
         await until_shown(pilot, "line 87 Warning [b]")
-        await until_shown(pilot, "line 3 of 3")
+        await until_shown(pilot, "match 3 of 3")
         await pilot.press("N")
         await until_shown(pilot, "line 47 Warning [b]")
         await pilot.press("n", "n")

@@ -7,7 +7,8 @@ import pytest
 from tests.app.alone import RUNNING, Alone, sample_state
 from tests.app.looking import screen_text, until, until_shown
 from vlmft_console.widgets.progress_line import ProgressLine
-from vlmft_console.widgets.run_view import CHARTS, PANELS, RunView, size_class, visible
+from vlmft_console.widgets.run_layout import CHARTS, PANELS, size_class, visible
+from vlmft_console.widgets.run_view import RunView
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ async def test_the_fourth_panel_changes_between_throughput_gpus_and_memory() -> 
     assert "/ 80" in gpus
     memory = await shown(RunView(), 80, 24, "4", "4", "4")
     assert "of 80 GiB a GPU" in memory
-    assert "5 checkpoints, 0.22 GiB" in memory
+    assert "5 checkpoints, 240.0 MB" in memory
     assert "newest at step 2,000" in memory
     assert "Throughput" in await shown(RunView(), 80, 24, "4", "4", "4", "4")
 

@@ -66,7 +66,7 @@ def test_adopted_ranks_that_do_not_listen_are_killed(tmp_path: Path) -> None:
     run.folder.request_stop(StopRequest("a test", now=True))
     end = run.wait_for_end(15.0)
     assert (end["status"], end["survivors"]) == ("stopped", [])
-    assert "without a checkpoint: a test" in end["reason"]
+    assert "ended at once by a test; there is no checkpoint to resume from" in end["reason"]
 
 
 @pytest.mark.parametrize("launchers", [True, False])

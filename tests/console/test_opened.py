@@ -101,6 +101,14 @@ def test_a_run_with_the_usual_thresholds_is_shown_without_loading_what_checks_pr
     assert done.stdout == "[]\n"
 
 
+def test_a_folder_of_runs_is_no_run_and_names_them(tmp_path: Path, preset: Preset) -> None:
+    folder = make_run(tmp_path / "outputs", dump_preset(preset))
+    for place in (tmp_path, tmp_path / "outputs"):
+        with pytest.raises(VlmftError) as error:
+            open_log(place)
+        assert str(error.value) == f"{place} holds runs, and is none itself (name one of them: {folder.path})"
+
+
 def test_a_preset_that_lies_about_in_the_folder_above_is_not_taken_for_the_runs_own(
     tmp_path: Path, preset: Preset
 ) -> None:

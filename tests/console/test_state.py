@@ -132,6 +132,18 @@ def test_an_imported_log_without_times_is_shown() -> None:
     assert state.eta_seconds is None
 
 
+def test_the_time_of_a_resumed_run_is_that_of_all_its_segments_without_the_pause() -> None:
+    first = [{**run_start(1), "mono": 100.0}, step(1, mono=110.0), step(2, mono=130.0)]
+    second = [{**run_start(2, resumed_from=2), "mono": 5000.0}, step(3, mono=5012.0)]
+    assert reduced(*first).seconds == 30
+    assert reduced(*first, second[0]).seconds == 30
+    assert reduced(*first, *second).seconds == 42
+
+
+def test_the_figures_of_a_step_from_before_a_resume_are_not_taken_for_newest() -> None:
+    assert reduced(run_start(), step(1), run_start(2, resumed_from=1)).last_step is None
+
+
 def test_the_latest_figures_of_the_gpus_are_kept() -> None:
     state = reduced(record("gpu", gpus=[{"index": 0, "util": 10}]), record("gpu", gpus=[{"index": 0, "util": 90}, 3]))
     assert [gpu["util"] for gpu in state.gpus] == [90]

@@ -41,7 +41,7 @@ def test_ranks_that_do_not_listen_are_killed_when_the_patience_is_over(tmp_path:
     assert run.status().state == "stopping"
     end = run.wait_for_end()
     assert end["status"] == "stopped"
-    assert "without a checkpoint" in end["reason"]
+    assert "there is no checkpoint to resume from" in end["reason"]
 
 
 def test_a_term_to_the_supervisor_is_a_wish_to_stop(tmp_path: Path) -> None:

@@ -75,7 +75,11 @@ def test_a_mistake_of_the_user_has_its_own_exit_status() -> None:
     assert judge(said("failed", "out of memory"), exited(1)).exit_code == 1
 
 
-def test_a_run_ended_at_once_on_request_is_stopped_and_says_what_is_missing() -> None:
-    verdict = judge(None, exited(247), [RankEnd(0, 0, signal.SIGKILL, True)], request=StopRequest("Ctrl-C", now=True))
+@pytest.mark.parametrize(
+    ("checkpoint", "kept"), [(None, "there is no checkpoint to resume from"), (1200, "step 1,200 is kept")]
+)
+def test_a_run_ended_at_once_on_request_is_stopped_and_says_what_is_left(checkpoint: int | None, kept: str) -> None:
+    request, ends = StopRequest("Ctrl-C", now=True), [RankEnd(0, 0, signal.SIGKILL, True)]
+    verdict = judge(None, exited(247), ends, request=request, checkpoint=checkpoint)
     assert (verdict.status, verdict.exit_code) == ("stopped", 130)
-    assert "without a checkpoint: Ctrl-C" in verdict.reason
+    assert verdict.reason == f"ended at once by Ctrl-C; {kept}"

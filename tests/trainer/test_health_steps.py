@@ -38,6 +38,12 @@ def test_gradients_that_stay_at_several_times_the_runs_own_ask_for_a_stop() -> N
     assert found.advice.changes == (("training.learning_rate", 3e-5),)
 
 
+def test_the_advice_goes_by_a_rate_that_was_reached_and_not_by_a_wild_one_that_was_planned() -> None:
+    wild = Preset(training={"learning_rate": 1.0})
+    diverging = judged(start(preset=wild) + steps(200, lr=0.2) + steps(60, first=201, lr=0.2, grad_norm=30.0))
+    assert only(diverging, "grad_high").advice.changes == (("training.learning_rate", 0.1),)
+
+
 def test_a_median_above_two_is_a_caution() -> None:
     assert rules(judged(steps(100, grad_norm=1.9))) == {}
     assert rules(judged(steps(100, grad_norm=2.1))) == {"grad_high": "caution"}

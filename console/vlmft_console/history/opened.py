@@ -103,6 +103,9 @@ def _open(path: Path, *, is_run: bool) -> OpenedLog:
         return _run(path.absolute().parent)
     if path.is_dir() and _first_segment(path).is_file():
         return OpenedLog(_name(path), path, OURS, None, RunTail(path), OwnPreset(path))
+    if runs := _runs_in(path):
+        more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+        raise VlmftError(f"{path} holds runs, and is none itself", f"name one of them: {', '.join(runs[:3])}{more}")
     from vlmft_console.history.importers import open_foreign  # a run of ours is shown sooner without them
 
     foreign = open_foreign(path)
@@ -133,6 +136,14 @@ class _Foreign:
 
 def _is_run(path: Path) -> bool:
     return (path / "run.json").is_file() or _first_segment(path / "logs").is_file()
+
+
+def _runs_in(path: Path) -> list[str]:
+    """Runs of ours directly in a folder, or in its `outputs`."""
+    if not path.is_dir():
+        return []
+    inside = (place for folder in (path, path / "outputs") if folder.is_dir() for place in sorted(folder.iterdir()))
+    return [str(place) for place in inside if place.is_dir() and _is_run(place)]
 
 
 def _first_segment(logs: Path) -> Path:

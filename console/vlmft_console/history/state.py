@@ -34,7 +34,7 @@ class RunState(Curves):
     segments: list[tuple[int, int]] = field(default_factory=list)
     """Number and first step of every segment, in order."""
     last_step: Record | None = None
-    """The latest `step`."""
+    """The latest `step` of this segment; None until its first one."""
     step: int = 0
     """Optimizer steps done."""
     evals: list[Record] = field(default_factory=list)
@@ -65,6 +65,7 @@ class RunState(Curves):
     """Records taken in so far."""
     raised_at: list[int] = field(default_factory=list)
     """For each of the `findings`, which record raised it, counted from 0."""
+    _earlier_seconds: float = 0.0
     _last_mono: float | None = None
     _times: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_WINDOW))
 
@@ -80,7 +81,7 @@ class RunState(Curves):
         """Take in records in order; the more at once, the less each costs."""
         steps: list[Record] = []
         last = self.step
-        for record in records:
+        for index, record in enumerate(records):
             event = record["event"]
             if event == events.STEP:
                 if record["step"] < last:
@@ -91,6 +92,7 @@ class RunState(Curves):
                 steps.append(record)
             elif event == events.RUN_START:
                 self._steps(steps)
+                self._clock(records[:index])
                 self._start(record)
                 steps, last = [], self.step
             else:
@@ -108,7 +110,8 @@ class RunState(Curves):
             self.raised_at += [self.applied + index] * (newest + 1 - len(self.raised_at))
 
     def _start(self, record: Record) -> None:
-        self.start, self.end = record, None
+        self._earlier_seconds = self.seconds
+        self.start, self.end, self.last_step = record, None, None
         self._times.clear()  # the pause between two segments is no step
         resumed = resumed_from(record)
         self._rewind(resumed)
@@ -173,10 +176,17 @@ class RunState(Curves):
         return [record for index, record in enumerate(self.evals) if index not in self.superseded_evals]
 
     @property
+    def segment(self) -> int:
+        """Number of the latest segment; 0 before the first."""
+        return self.segments[-1][0] if self.segments else 0
+
+    @property
     def seconds(self) -> float:
-        """From the latest start to the latest event, by the clock that no one can set."""
+        """From each start to the last event after it, without the pauses, by the clock that no one can set."""
         began, ended = (self.start or {}).get("mono"), self._last_mono
-        return ended - began if isinstance(began, float) and ended is not None and ended > began else 0.0
+        if not isinstance(began, float) or ended is None:
+            return self._earlier_seconds
+        return self._earlier_seconds + max(0.0, ended - began)
 
     @property
     def total_steps(self) -> int | None:

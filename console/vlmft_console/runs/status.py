@@ -54,6 +54,8 @@ class Pulse(Protocol):
     """What of a run's events tells whether it lives: a `RunState`, or a picture of one for another thread."""
 
     @property
+    def segment(self) -> int: ...
+    @property
     def step(self) -> int: ...
     @property
     def last_step(self) -> Mapping[str, Any] | None: ...
@@ -72,6 +74,8 @@ def status_of(folder: RunFolder, run: Pulse) -> Status:
         folder: the run folder.
         run: its events so far, reduced.
     """
+    if not folder.path.exists():
+        return Status(UNREADABLE, "its folder is gone: deleted, or moved")
     supervised = held(folder.lock)  # before the look at its end: a supervisor writes that while it holds the lock
     ended = read_json(folder.exit_file)
     if ended is not None:
@@ -86,8 +90,9 @@ def status_of(folder: RunFolder, run: Pulse) -> Status:
         return _without_supervisor(folder)
     if folder.stop_file.exists():
         return Status(STOPPING)
-    if run.last_step is None:
-        return Status(STARTING) if not _silent(run) else Status(STALLED, "no event for a minute")
+    resuming = run.segment < (folder.current_segment() or 0)  # the log still speaks of the segment before
+    if resuming or run.last_step is None:
+        return Status(STARTING) if resuming or not _silent(run) else Status(STALLED, "no event for a minute")
     if _silent(run):
         return Status(STALLED, "no event for a minute, not even a heartbeat")
     waited, usual = _in_this_step(run), 1 / run.steps_per_second if run.steps_per_second else None

@@ -25,6 +25,7 @@ from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.ladder import StopRequest, due
 from vlmft_console.runs.locks import acquire, held
 from vlmft_console.runs.verdict import judge
+from vlmft_trainer.checkpoint_files import complete_ones
 from vlmft_trainer.events import RUN_END, Record
 
 POLL_SECONDS = 0.2
@@ -85,12 +86,14 @@ class Supervisor:
             self._family.wait(POLL_SECONDS)
         self._read_log()
         living = [identity.pid for identity in self._family.living()]
+        checkpoints = [checkpoint.step for checkpoint in complete_ones(self._folder.path)]
         verdict = judge(
             self._run_end,
             self._family.launcher_status,
             self._family.ends.values(),
             living if self._family.adopted else self._orphans,
             self._request if self._failed_at is None else None,
+            checkpoint=max(checkpoints, default=None),
             adopted=self._family.adopted,
         )
         self._exit_file.write(verdict, living)

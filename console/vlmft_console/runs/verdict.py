@@ -34,6 +34,7 @@ def judge(
     orphans: Sequence[int] = (),
     request: StopRequest | None = None,
     *,
+    checkpoint: int | None = None,
     adopted: bool = False,
 ) -> Verdict:
     """Success takes three witnesses: the launcher's exit 0, a `run_end` that says so, and no rank left behind.
@@ -44,6 +45,7 @@ def judge(
         ends: how each rank ended that did.
         orphans: ranks that outlived the launcher.
         request: the stop request that was carried out, if the run was going well until then.
+        checkpoint: step of the newest checkpoint that a resume could go on from.
         adopted: the supervisor is not the launcher's parent, so that only the other two witnesses can be heard;
             `launcher_status` is None then.
     """
@@ -59,8 +61,8 @@ def judge(
     if said == FAILED:
         return Verdict(FAILED, _line(first, culprit, reason), EXIT_FAILED)
     if request is not None:
-        ended = f"ended at once, without a checkpoint: {request.reason}"
-        return Verdict(STOPPED, _line(first, ended), EXIT_INTERRUPTED)
+        kept = "there is no checkpoint to resume from" if checkpoint is None else f"step {checkpoint:,} is kept"
+        return Verdict(STOPPED, _line(first, f"ended at once by {request.reason}", kept), EXIT_INTERRUPTED)
     launcher = None
     if not adopted and launcher_status is None:
         launcher = "the launcher could not be ended"

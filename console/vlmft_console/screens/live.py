@@ -16,6 +16,7 @@ from textual.widget import Widget
 from vlmft_console.headline import Headline, headline
 from vlmft_console.live_reader import Batch, LiveReader, Loading, Opened, Pulse, Unreadable
 from vlmft_console.messages import ActionDone
+from vlmft_console.runs.status import UNSUPERVISED
 from vlmft_console.widgets.key_bar import KeyBar
 from vlmft_console.widgets.notice import Notice
 from vlmft_console.widgets.run_view import RunView
@@ -56,6 +57,7 @@ class LiveScreen(Screen[None]):
         self._log: OpenedLog | None = None
         self._batch = Batch()
         self._rung: set[int] = set()
+        self._idle: tuple[str, ...] = ()
         self._clock: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -68,6 +70,14 @@ class LiveScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         self._reader.stop()
+
+    @property
+    def idle_actions(self) -> tuple[str, ...]:
+        """What cannot be done in the run's present state: only a run of this machine is stopped, and resumed after."""
+        if self._log is None or self._log.folder is None or self._batch.status is None:
+            return ("stop", "resume")
+        status = self._batch.status
+        return ("resume",) if status.live and status.state != UNSUPERVISED else ("stop",) if not status.live else ()
 
     @property
     def _view(self) -> RunView:
@@ -126,11 +136,18 @@ class LiveScreen(Screen[None]):
 
     def _headline(self, end: Record | None) -> Headline:
         assert self._log is not None
-        batch = self._batch
-        return headline(self._log.name, batch.status, end, now(), asked=batch.asked, growing=batch.growing)
+        batch, folder = self._batch, self._log.folder
+        ended = batch.status is not None and not batch.status.live
+        adapter = str(folder.adapter) if folder and ended and folder.adapter.is_dir() else ""
+        return headline(
+            self._log.name, batch.status, end, now(), asked=batch.asked, growing=batch.growing, adapter=adapter
+        )
 
     def _wind(self) -> None:
-        """The clock runs while the run does."""
+        """The clock runs while the run does, and the footer offers what can be done."""
+        if self._idle != self.idle_actions:
+            self._idle = self.idle_actions
+            self.refresh_bindings()
         if self._clock is not None:
             live = self._batch.status is not None and self._batch.status.live
             self._clock.resume() if live else self._clock.pause()

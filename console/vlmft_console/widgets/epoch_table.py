@@ -16,15 +16,15 @@ _COLUMNS: Final = (
     Column("train", 7, right=True),
     Column("eval", 7, right=True),
     Column("gap", 8, rank=1, right=True),
-    Column("acc %", 5, rank=2, right=True),
+    Column("tok %", 5, rank=2, right=True),
     Column("lr", 8, rank=4, right=True),
-    Column("grad", 6, rank=3, right=True),
+    Column("grad", 7, rank=3, right=True),
     Column("", 6),
 )
 
 
 class EpochTable(Lines, can_focus=True):
-    """Train and eval loss, their gap, accuracy, learning rate and gradient norm of each epoch; the best is marked.
+    """Each epoch's losses, their gap, token accuracy, learning rate and gradient norm; the best epoch is marked.
 
     Columns that do not fit are left out, the least important first.
     """
@@ -45,15 +45,17 @@ class EpochTable(Lines, can_focus=True):
         self._figures = EpochFigures()
         self._epochs: list[EpochRow] = []
         self._limits = (0.5, 1.0)
+        self._follows = True
 
     def show(self, state: RunState) -> None:
         """Show the epochs so far; the newest stays in view unless the reader has scrolled up."""
-        at_end = self.scroll_offset.y >= self.max_scroll_y
         self._limits = state.health.settings.gap_caution, state.health.settings.gap_stop
         self._epochs = self._figures.rows(state)
         self._redraw()
-        if at_end and self.max_scroll_y > self.scroll_offset.y:
-            self.scroll_end(animate=False, immediate=True)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._follows = new_value >= self.max_scroll_y
 
     def on_resize(self) -> None:
         self._redraw()
@@ -67,7 +69,10 @@ class EpochTable(Lines, can_focus=True):
         columns = layout(_COLUMNS, self.room)
         rows: list[Row] = [_line([(column.title, "dim") for column in _COLUMNS], columns)]
         rows += [_line(self._cells(epoch), columns) for epoch in self._epochs]
+        follows = self._follows  # what follows may move the view by itself
         self.show_rows(rows)
+        if follows and self.max_scroll_y > self.scroll_offset.y:
+            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
 
     def _cells(self, row: EpochRow) -> list[Part]:
         gap_role = ""
@@ -75,14 +80,14 @@ class EpochTable(Lines, can_focus=True):
             gap_role = "stop" if row.gap > self._limits[1] else "caution"
         sign = {"stop": "!!", "caution": "!"}.get(gap_role, "")
         return [
-            (f"{row.epoch}{'' if row.done else '…'}", "strong"),
+            (f"{row.epoch}", "strong"),
             (_text(row.train_loss, "{:.4f}"), ""),
             (_text(row.eval_loss, "{:.4f}"), ""),
             (sign + _text(row.gap, "{:+.3f}"), gap_role),
             (_text(row.accuracy and 100 * row.accuracy, "{:.1f}"), ""),
             (_text(row.lr, "{:.2e}"), ""),
             (_text(row.grad_norm, "{:.3f}" if (row.grad_norm or 0) < 100 else "{:.2g}"), ""),
-            ("★ best" if row.best else "", "good"),
+            ("★ best", "good") if row.best else ("" if row.done else "so far", "dim"),
         ]
 
 

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from vlmft_console.headline import Headline
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.status import STOPPING
+from vlmft_console.summary import score_lines, task_scores
 from vlmft_console.widgets.lines import Lines, Row
 from vlmft_console.widgets.literal import one_line
 from vlmft_console.widgets.run_list import state_words
@@ -20,7 +21,8 @@ _NOTES = 5
 
 
 class HealthList(Lines, can_focus=True):
-    """Findings that hold, the worst first, then the resolved ones, then the run's notes. One finding is selected."""
+    """What a run that has ended came to; findings that hold, the worst first, then the resolved ones, then the run's
+    notes. One finding is selected."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "select(-1)", "previous finding", show=False),
@@ -40,6 +42,9 @@ class HealthList(Lines, can_focus=True):
         self._selected: int | None = None
         self._tops: list[int] = []
         self._end: tuple[str, str] | None = None
+        self._outcome: list[str] = []
+        self._adapter = ""
+        self._judged = True
 
     @property
     def selected(self) -> Finding | None:
@@ -50,15 +55,17 @@ class HealthList(Lines, can_focus=True):
     def show(self, state: RunState) -> None:
         """Show what the rules have found so far."""
         self._findings = sorted(state.findings, key=_urgency)
+        self._judged = bool(state.train_loss or state.eval_loss)
+        self._outcome = [f"{task}: {text}" for task, text in score_lines(task_scores(state))] if state.end else []
         self._notes = list(state.notes)[-_NOTES:]
         self._redraw()
 
     def show_end(self, headline: Headline) -> None:
-        """Say at the top how the run ended, or why it does not go on, where there is a reason."""
+        """Say at the top how the run ended, or why it does not go on, and where its adapter is."""
         words, role = headline.sign or state_words(headline.word)
         end = (f"{words}: {headline.remark}", role) if headline.remark and headline.word != STOPPING else None
-        if end != self._end:
-            self._end = end
+        if (end, headline.adapter) != (self._end, self._adapter):
+            self._end, self._adapter = end, headline.adapter
             self._redraw()
 
     def select(self, finding: Finding) -> None:
@@ -81,10 +88,8 @@ class HealthList(Lines, can_focus=True):
     def on_resize(self) -> None:
         self._redraw()
 
-    def on_focus(self) -> None:
-        self._redraw()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
         self._redraw()
 
     def _reveal(self) -> None:
@@ -102,6 +107,10 @@ class HealthList(Lines, can_focus=True):
             return  # not laid out yet
         width = max(16, self.room)
         rows: list[Row] = _wrapped(*self._end, width, indent="") if self._end else []
+        for line in self._outcome:
+            rows += _wrapped(line, "strong", width, indent="")
+        if self._adapter:
+            rows += _wrapped(f"adapter: {self._adapter}", "good", width, indent="")
         self._tops = []
         told: set[str] = set()
         for finding in self._findings:
@@ -112,7 +121,9 @@ class HealthList(Lines, can_focus=True):
                 rows += _wrapped(finding.message, "", width)
                 rows += _advice(finding.advice, width, selected=here, told=finding.advice.text in told)
                 told.add(finding.advice.text)
-        if not self._findings:
+        if not self._judged:
+            rows.append((("no losses to judge", "dim"),))
+        elif not self._findings:
             rows.append((("✓ ok", "good"), ("  no findings so far", "")))
         for note in reversed(self._notes):
             rows += _wrapped(f"note: {note}", "dim", width, indent="")

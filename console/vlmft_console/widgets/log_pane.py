@@ -57,7 +57,7 @@ class LogLines(Lines, can_focus=True):
         if number > len(self.lines):
             return ()
         text = self.lines[number] if number < len(self.lines) else self.pending
-        return tuple(_highlighted(text, self.searched))
+        return tuple(_highlighted(text, self.searched, "found" if number == self._found else "match"))
 
     def add(self, lines: Iterable[str], pending: str) -> None:
         """Append lines; `pending` is the one that is still being written."""
@@ -129,7 +129,7 @@ class LogLines(Lines, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        self.following = (self.following and new_value >= old_value) or new_value >= self.max_scroll_y > 0
+        self.following = (self.following and new_value >= old_value) or new_value >= self.max_scroll_y
 
     def _fit(self) -> None:
         """Below the newest line there is room for half a page, so that not every line moves all others."""
@@ -151,10 +151,10 @@ class LogPane(Vertical):
     """Log lines and, when it is asked for, a place to type what to search."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "search", show=False),
-        Binding("n", "next(1)", "next match", show=False),
-        Binding("N", "next(-1)", "match before", show=False),
-        Binding("F", "follow", "follow", show=False),
+        Binding("slash", "search", "search", tooltip="Find text in the log"),
+        Binding("n", "next(1)", "next match", show=False, tooltip="Go to the next line that holds what was searched"),
+        Binding("N", "next(-1)", "match before", show=False, tooltip="Go to the one before"),
+        Binding("F", "follow", "follow", tooltip="Stay with the newest line, or hold still"),
         Binding("escape", "leave_search", "end search", show=False),
     ]
     DEFAULT_CSS = """
@@ -197,7 +197,7 @@ class LogPane(Vertical):
 
     def _find(self, distance: int) -> None:
         at, count = self.log_lines.find(self.log_lines.searched, distance)
-        self.query_one(Field).show(f"line {at:,} of {count:,}" if count else "no line holds that", "dim")
+        self.query_one(Field).show(f"match {at:,} of {count:,}" if count else "no line holds that", "dim")
 
     def action_follow(self) -> None:
         """Keep the newest line in view, or stop that."""
@@ -227,7 +227,7 @@ class LogPane(Vertical):
         focus_now(self.log_lines)
 
 
-def _highlighted(text: str, searched: str) -> Iterable[Part]:
+def _highlighted(text: str, searched: str, role: str) -> Iterable[Part]:
     wanted, at = searched.casefold(), 0
     folded = text.casefold()
     if not wanted or len(folded) != len(text):  # some letters grow when their case is folded: no places to mark then
@@ -235,6 +235,6 @@ def _highlighted(text: str, searched: str) -> Iterable[Part]:
         return
     while (found := folded.find(wanted, at)) >= 0:
         yield text[at:found], ""
-        yield text[found : found + len(wanted)], "match"
+        yield text[found : found + len(wanted)], role
         at = found + len(wanted)
     yield text[at:], ""

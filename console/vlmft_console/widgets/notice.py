@@ -21,6 +21,8 @@ class Notice(Lines):
         height: 1fr;
         padding: 1 2;
         background: $background;
+        overflow-y: auto;
+        margin-bottom: 1;
     }
     """
 

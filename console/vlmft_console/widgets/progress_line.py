@@ -7,6 +7,7 @@ from textual.containers import Horizontal, Vertical
 
 from vlmft_console.headline import Headline, clock
 from vlmft_console.history.state import RunState
+from vlmft_console.runs.status import STARTING
 from vlmft_console.widgets.field import Field
 from vlmft_console.widgets.gpu_table import bar
 from vlmft_console.widgets.lines import Lines
@@ -64,7 +65,8 @@ class ProgressLine(Vertical):
             return
         state, headline = self._shown
         waited = 0.0
-        if now is not None and state.last_seen is not None:
+        resuming = headline.word == STARTING and state.step  # the latest event may be from before the pause
+        if now is not None and state.last_seen is not None and not resuming:
             waited = max(0.0, now - state.last_seen)
         eta = state.eta_seconds
         live = headline.now is not None and now is not None

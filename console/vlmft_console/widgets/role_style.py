@@ -20,7 +20,8 @@ ROLES = {
     "accent": "$accent",
     "primary": "$primary",
     "cursor": "reverse",
-    "match": "reverse bold",
+    "match": "bold underline $warning",
+    "found": "reverse bold",
 }
 """What a part of a line can be, and its style."""
 CURSOR = "$block-cursor-foreground on $block-cursor-background"

@@ -24,11 +24,7 @@ from vlmft_console.widgets.health_list import HealthList
 from vlmft_console.widgets.log_pane import LogPane
 from vlmft_console.widgets.memory_panel import MemoryPanel
 from vlmft_console.widgets.progress_line import ProgressLine
-
-CHARTS: Final = ("loss", "rate", "grad", "usage")
-LOWER: Final = ("health", "epochs", "log")
-PANELS: Final = (*CHARTS, *LOWER)
-"""The panels in the order of their keys, 1 to 7."""
+from vlmft_console.widgets.run_layout import CHARTS, EXPLAINED, LOWER, PANELS, size_class, visible
 
 _SPECS: Final[dict[str, Callable[[RunState], ChartSpec]]] = {
     "loss": panels.train_loss,
@@ -45,37 +41,6 @@ _RESOURCES: Final = ("throughput", "gpus", "memory")
 """What the fourth panel switches between."""
 
 
-def size_class(width: int, height: int) -> str:
-    """How much fits into a terminal of this size.
-
-    Returns:
-        `tiny`: one panel; `small`: the charts and one more; `medium`: two more; `large`: everything.
-    """
-    if width < 70 or height < 18:
-        return "tiny"
-    if width < 110 or height < 32:
-        return "small"
-    return "medium" if width < 160 or height < 48 else "large"
-
-
-def visible(size: str, selected: str, lower: str, *, full: bool) -> set[str]:
-    """The panels that are shown.
-
-    Args:
-        size: from `size_class`.
-        selected: the panel that was chosen last.
-        lower: the one of `LOWER` that was chosen last.
-        full: whether the chosen panel shall have all the room.
-    """
-    if full or size == "tiny":
-        return {selected}
-    if size == "large":
-        return set(PANELS)
-    if size == "small":
-        return {*CHARTS, lower}
-    return {*CHARTS, "health", "epochs" if lower == "health" else lower}
-
-
 class RunView(Vertical):
     """Shows one `RunState`. It has no clock and reads no file: who owns the state calls `show`."""
 
@@ -86,7 +51,10 @@ class RunView(Vertical):
         wanted: bool
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(str(key), f"choose('{name}')", f"show {name}", show=False) for key, name in enumerate(PANELS, 1)),
+        *(
+            Binding(str(key), f"choose('{name}')", name, show=False, tooltip=EXPLAINED[name])
+            for key, name in enumerate(PANELS, 1)
+        ),
         Binding("tab", "next_panel(1)", "panels", tooltip="The next panel; 1 to 7 choose one"),
         Binding("shift+tab", "next_panel(-1)", "panel before", show=False),
         Binding("enter,f", "full", "full", tooltip="The chosen panel over the whole screen, and back"),

@@ -101,9 +101,12 @@ def _first_above(story: Story, section: str, key: str, *values: float) -> Change
 
 
 def _lower_rate(story: Story) -> Changes:
-    """The guide's 3e-5 from a usual rate; from one already as low, or far above the guide's, half of it."""
+    """The guide's 3e-5 from a usual rate; from one already as low, or far above the guide's, half of it.
+
+    Far above, the highest rate that was reached counts, not the one that was planned: it did the harm.
+    """
     low, high = USUAL_RATES
-    rate = story.rate
+    rate = story.peak_lr if story.peak_lr > high else story.rate
     lower = low if rate is None or low < rate <= high else float(f"{rate / 2:.2g}")
     return [("training.learning_rate", lower)] if rate is None or 0 < lower < rate else []
 
