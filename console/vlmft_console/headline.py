@@ -84,10 +84,10 @@ def countdown(request: StopRequest, waited: float) -> str:
     term = 0.0 if request.now else request.patience
     kill = NOW_SECONDS if request.now else request.patience + TERM_SECONDS
     if waited < term:
-        return f"saving a checkpoint first, TERM in {clock(term - waited)}"
+        return f"saving a checkpoint; ended without one in {clock(term - waited)}"
     if waited < kill:
-        return f"TERM sent, KILL in {clock(kill - waited)}"
-    return "KILL sent"
+        return f"told to end (TERM), killed in {clock(kill - waited)}"
+    return "killed"
 
 
 def clock(seconds: float) -> str:

@@ -42,9 +42,9 @@ def refusal(environ: Mapping[str, str]) -> str:
     """Why there can be no screen here, and what to use instead; empty when there can."""
     without = "without a screen, `vlmft runs` lists the runs and `vlmft attach RUN` follows one"
     if not all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__)):
-        return f"vlmft-console needs a terminal; {without}"
+        return f"a terminal is needed; {without}"
     if environ.get("TERM", "dumb") in ("", "dumb"):
-        return f"vlmft-console needs a terminal that can place text (TERM is dumb or not set); {without}"
+        return f"a terminal that can place text is needed (TERM is dumb or not set); {without}"
     return ""
 
 

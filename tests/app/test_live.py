@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,35 @@ async def test_a_live_run_is_followed_and_stopped_with_a_checkpoint(standin: Sup
     assert standin.wait_for_end()["status"] == "stopped"
 
 
+async def test_the_footer_offers_what_can_be_done_to_the_run(standin: Supervised, tmp_path: Path) -> None:
+    app = VlmftConsole(standin.folder.path)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until_shown(pilot, "x stop")
+        assert "r resume" not in screen_text(app)
+        standin.folder.request_stop(StopRequest("the test"))
+        await until_shown(pilot, "r resume")
+        assert "x stop" not in screen_text(app)
+        await pilot.press("x")
+        await until(pilot, lambda: "run is not running" in told(app))
+    log = tmp_path / "alone.jsonl"
+    log.write_bytes(standin.folder.events_file().read_bytes())
+    app = VlmftConsole(log)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until_shown(pilot, "p replay")
+        assert "x stop" not in screen_text(app)
+        assert "r resume" not in screen_text(app)
+
+
+async def test_a_run_whose_folder_is_deleted_is_not_called_crashed(tmp_path: Path) -> None:
+    sample = make_sample(tmp_path)
+    app = VlmftConsole(sample.path)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until_shown(pilot, "□ stopped")
+        shutil.rmtree(sample.path)
+        await until_shown(pilot, "unreadable")
+        await until_shown(pilot, "its folder is gone: deleted, or moved")
+
+
 async def test_a_stop_is_counted_down(tmp_path: Path) -> None:
     run = Supervised(tmp_path, 1, *LONG, "--deaf")
     run.wait_for_ranks()
@@ -83,7 +113,7 @@ async def test_a_stop_is_counted_down(tmp_path: Path) -> None:
         await until_shown(pilot, "▶ running")
         run.folder.request_stop(StopRequest("the test"))
         await until_shown(pilot, "■ stopping")
-        await until_shown(pilot, "saving a checkpoint first, TERM in 9:")
+        await until_shown(pilot, "saving a checkpoint; ended without one in 9:")
     run.folder.request_stop(StopRequest("the test is over", now=True))
     run.wait_for_end()
 

@@ -21,10 +21,10 @@ def test_a_duration_is_short_at_every_length(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("waited", "text"),
     [
-        (0, "saving a checkpoint first, TERM in 10:00"),
-        (599.5, "saving a checkpoint first, TERM in 0 s"),
-        (601, "TERM sent, KILL in 59 s"),
-        (661, "KILL sent"),
+        (0, "saving a checkpoint; ended without one in 10:00"),
+        (599.5, "saving a checkpoint; ended without one in 0 s"),
+        (601, "told to end (TERM), killed in 59 s"),
+        (661, "killed"),
     ],
 )
 def test_a_stop_is_counted_down_rung_by_rung(waited: float, text: str) -> None:
@@ -32,7 +32,7 @@ def test_a_stop_is_counted_down_rung_by_rung(waited: float, text: str) -> None:
 
 
 def test_a_stop_at_once_saves_nothing() -> None:
-    assert countdown(StopRequest("x", now=True), 1.0) == "TERM sent, KILL in 4 s"
+    assert countdown(StopRequest("x", now=True), 1.0) == "told to end (TERM), killed in 4 s"
 
 
 def test_the_clock_of_a_live_run_runs_and_that_of_an_ended_one_stands() -> None:
@@ -40,7 +40,7 @@ def test_the_clock_of_a_live_run_runs_and_that_of_an_ended_one_stands() -> None:
     ended = headline("run", Status("failed", "rank 3 died"), None, 50.0)
     assert (ended.now, ended.remark) == (None, "rank 3 died")
     stopping = headline("run", Status(STOPPING), None, 50.0, asked=Asked(StopRequest("x"), 40.0))
-    assert stopping.remark == "saving a checkpoint first, TERM in 9:50"
+    assert stopping.remark == "saving a checkpoint; ended without one in 9:50"
 
 
 def test_a_log_alone_is_growing_recorded_or_what_its_last_record_says() -> None:
