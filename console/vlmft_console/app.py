@@ -92,6 +92,9 @@ class VlmftConsole(KeyOrder):
         from vlmft_console.screens.live import LiveScreen
 
         self.push_screen(LiveScreen(target, ahead))
+        first = self.screen_stack[0]
+        if isinstance(first, RunsScreen) and target.is_dir():
+            first.select(target)
 
     def open_replay(self, target: Path) -> None:
         """Play a run folder or a log from its start."""

@@ -10,6 +10,7 @@ from typing import Any
 from vlmft_console.charts.numbers import figure
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.preset_table import value_text
+from vlmft_console.runs.status import Status, status_of
 from vlmft_trainer.errors import VlmftError
 from vlmft_trainer.health import STOP
 from vlmft_trainer.metrics import HEADLINE
@@ -49,7 +50,8 @@ def check_count(count: int) -> None:
     VlmftError: so many runs cannot be compared.
     """
     if not FEWEST <= count <= MOST:
-        raise VlmftError(f"{count} runs to compare", f"name {FEWEST} to {MOST}")
+        runs = "run" if count == 1 else "runs"
+        raise VlmftError(f"{count} {runs} to compare", f"name {FEWEST} to {MOST}")
 
 
 def preset_differences(runs: Sequence[ReadLog]) -> list[Row]:
@@ -60,11 +62,16 @@ def preset_differences(runs: Sequence[ReadLog]) -> list[Row]:
     return [Row(key, tuple("-" if each is None else value_text(each[key]) for each in presets)) for key in keys]
 
 
-def outcomes(runs: Sequence[ReadLog]) -> list[Row]:
-    """What each run came to; rows that no run can fill are left out."""
+def outcomes(runs: Sequence[ReadLog], ended: Sequence[str] | None = None) -> list[Row]:
+    """What each run came to; rows that no run can fill are left out.
+
+    Args:
+        runs: read so far.
+        ended: how each ended, as `how_ended` says, where that is known already: it looks into folders.
+    """
     states = [run.state for run in runs]
     rows = [
-        Row("ended", tuple(_ended(run) for run in runs)),
+        Row("ended", tuple(ended or [how_ended(run, status_now(run)) for run in runs])),
         Row("steps", tuple(_steps(run) for run in runs)),
         _numbers("epochs", [state.epochs.last[1] if state.epochs.last else None for state in states], None),
         _numbers("train loss, last tenth", [state.mean_loss(first=False) for state in states], min),
@@ -79,6 +86,18 @@ def outcomes(runs: Sequence[ReadLog]) -> list[Row]:
         Row("findings", tuple(_findings(run) for run in runs)),
     ]
     return [row for row in rows if any(text not in ("-", "") for text in row.texts)]
+
+
+def status_now(run: ReadLog) -> Status | None:
+    """The state that a run of this machine is in, told from its folder; None for other logs."""
+    return None if run.log.folder is None else status_of(run.log.folder, run.state)
+
+
+def how_ended(run: ReadLog, status: Status | None) -> str:
+    """`finished`, `early stopped`, …; of a run that goes on, the state it is in, such as `running`."""
+    end = run.state.end
+    known = str(end["status"]) if end else status.state if status else "-"
+    return known.replace("_", " ")
 
 
 def better(runs: Sequence[ReadLog]) -> Better:
@@ -171,11 +190,6 @@ def _median(run: ReadLog) -> float | None:
         return None
     found = speed.quantiles(-math.inf, math.inf, 0.5, 0.5)
     return found[0] if found else None
-
-
-def _ended(run: ReadLog) -> str:
-    end = run.state.end
-    return str(end["status"]).replace("_", " ") if end else "-"
 
 
 def _steps(run: ReadLog) -> str:

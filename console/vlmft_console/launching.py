@@ -137,9 +137,12 @@ def _machine(preset: Preset) -> Check:
         check_machine(preset)
     except VlmftError as error:
         return Check("stop", error.message if error.hint.startswith("pass --") else str(error))
-    count = preset.hardware.gpus
-    what = "processes on the CPU" if preset.hardware.device == "cpu" else "GPUs of this machine"
-    return Check("ok", f"training libraries are installed; {count} {what}")
+    count, one = preset.hardware.gpus, preset.hardware.gpus == 1
+    if preset.hardware.device == "cpu":
+        ranks = f"{count} {'process' if one else 'processes'} on the CPU"
+    else:
+        ranks = f"{count} {'GPU' if one else 'GPUs'} of this machine"
+    return Check("ok", f"training libraries are installed; {ranks}")
 
 
 def _folder(launch: Launch) -> Check:

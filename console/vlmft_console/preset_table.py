@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
+from vlmft_console.editing.values import written
 from vlmft_console.paths import preset_folders
-from vlmft_trainer.errors import VlmftError
+from vlmft_trainer.errors import PresetError, VlmftError
 from vlmft_trainer.preset import LoadedPreset, Preset, find_presets, load_preset
 
 GUIDE_PRESETS = ("quick", "standard", "good", "best", "ultimate")
 """The guide's table, and its variant for the highest quality; from the least effort to the most."""
+SHIPPED = (*GUIDE_PRESETS, "demo")
+"""The names of the presets that come with vlmft."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,16 @@ class Listed:
     """None for one that cannot be used."""
     error: str = ""
     """Why it cannot be used."""
+
+    @property
+    def own(self) -> bool:
+        """Whether it is somebody's own and not one that comes with vlmft."""
+        return not is_shipped(self.path)
+
+    @property
+    def hides(self) -> bool:
+        """Whether a preset that comes with vlmft cannot be named because of this one."""
+        return self.own and self.name in SHIPPED
 
 
 class Write(Protocol):
@@ -49,7 +63,7 @@ class ComparisonRow:
 def listed_presets() -> list[Listed]:
     """Every preset that can be named: the shipped ones from the least effort to the most, then others by name."""
     folders = preset_folders()
-    order = {name: place for place, name in enumerate((*GUIDE_PRESETS, "demo"))}
+    order = {name: place for place, name in enumerate(SHIPPED)}
     found = sorted(find_presets(folders).items(), key=lambda entry: order.get(entry[0], len(order)))
     presets = []
     for name, path in found:
@@ -58,6 +72,27 @@ def listed_presets() -> list[Listed]:
         except VlmftError as error:  # one broken file must not hide the others
             presets.append(Listed(name, path, None, str(error)))
     return presets
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether this file is a preset that comes with vlmft. A checkout's folder may hold a person's own beside those."""
+    return path.stem in SHIPPED and path.parent.resolve() == preset_folders()[-1].resolve()
+
+
+def refuse_shipped_name(name: str, target: Path) -> None:
+    """Keep a new file from hiding a preset that comes with vlmft: whoever names that one would get the other.
+
+    Args:
+        name: what the preset is to be called.
+        target: the file it is to be saved in. One that hides a shipped preset already may be replaced.
+
+    Raises:
+        PresetError: a shipped preset has this name.
+    """
+    if name in SHIPPED and (is_shipped(target) or not target.exists()):
+        taken = find_presets(preset_folders())
+        free = next(other for number in count(2) if (other := f"{name}-{number}") not in taken)
+        raise PresetError(f"{name} is a preset that comes with vlmft", f"choose another name, such as {free}")
 
 
 def comparison(presets: Sequence[Preset]) -> list[ComparisonRow]:
@@ -97,7 +132,7 @@ def value_text(value: Any) -> str:
         return ", ".join(value_text(item) for item in value)
     if isinstance(value, dict):
         return " ".join(value_text(item) for item in value.values())
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return written(value, plain=False) if isinstance(value, float) else str(value)
 
 
 def expected_text(expected: tuple[float, float]) -> str:

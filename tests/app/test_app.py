@@ -15,6 +15,7 @@ from vlmft_console.app import VlmftConsole
 from vlmft_console.screens.live import LiveScreen
 from vlmft_console.screens.runs import RunsScreen
 from vlmft_console.themes import DARK, LIGHT
+from vlmft_console.widgets.run_list import RunList
 
 
 async def test_a_target_is_opened_at_once_with_the_runs_behind_it(machine: Path) -> None:
@@ -24,6 +25,15 @@ async def test_a_target_is_opened_at_once_with_the_runs_behind_it(machine: Path)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
         await until_shown(pilot, "best-1")
+
+
+async def test_behind_a_target_the_cursor_is_on_its_run(machine: Path) -> None:
+    runs = [ended_run(machine / "outputs", f"run-{number}", hours=number) for number in range(4)]
+    async with VlmftConsole(runs[2].path).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await pilot.press("escape")
+        await until_shown(pilot, "run-3")
+        await until(pilot, lambda: pilot.app.screen.query_one(RunList).cursor.endswith("run-2"))
 
 
 async def test_the_theme_changes_between_dark_and_light(machine: Path) -> None:

@@ -6,13 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 
 from tests.app.looking import screen_text, until, until_shown
 from tests.app.run_folders import ended_run
+from tests.supervised import LONG, Supervised
 from vlmft_console.app import VlmftConsole
+from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.screens.compare import CompareScreen
 from vlmft_console.screens.runs import RunsScreen
+from vlmft_console.widgets.outcome_table import OutcomeTable
 
 
 @asynccontextmanager
@@ -26,6 +30,12 @@ def two_runs(machine: Path) -> tuple[Path, Path]:
     falling = ended_run(machine / "outputs", "falling", steps=20)
     rising = ended_run(machine / "outputs", "rising", steps=20, rising=True)
     return falling.path, rising.path
+
+
+def figures(pilot: Pilot[None], label: str) -> list[str]:
+    """What stands behind a label in the table, word by word."""
+    lines = [line for line in screen_text(pilot.app).splitlines() if line.startswith(f"{label} ")]
+    return lines[0].removeprefix(label).split() if lines else []
 
 
 async def test_curves_figures_and_the_verdict_stand_on_one_screen(machine: Path) -> None:
@@ -73,6 +83,55 @@ async def test_what_cannot_be_read_is_said_in_the_screen(machine: Path) -> None:
     async with compared(two_runs(machine)[0], machine / "nothing.txt") as pilot:
         await until_shown(pilot, "nothing.txt")
         assert "compare" in screen_text(pilot.app)
+
+
+async def test_a_live_run_is_followed_until_it_ends(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vlmft_console.screens.compare.FOLLOW_SECONDS", 0.1)
+    run = Supervised(machine / "outputs", 1, *LONG, name="live")
+    run.wait_for_ranks()
+    async with compared(two_runs(machine)[0], run.folder.path) as pilot:
+        await until(pilot, lambda: figures(pilot, "ended") == ["finished", "running"])
+        before = figures(pilot, "steps")
+        await until(pilot, lambda: figures(pilot, "steps")[3:] > before[3:])
+        assert figures(pilot, "steps")[:3] == before[:3]
+        run.folder.request_stop(StopRequest("a test"))
+        await until(pilot, lambda: figures(pilot, "ended") == ["finished", "stopped"], 60)
+
+
+async def test_nobody_reads_on_when_the_screen_is_left(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vlmft_console.screens.compare.FOLLOW_SECONDS", 0.1)
+    run = Supervised(machine / "outputs", 1, *LONG, name="live")
+    run.wait_for_ranks()
+    async with compared(two_runs(machine)[0], run.folder.path) as pilot:
+        await until_shown(pilot, "running")
+        screen = pilot.app.screen
+        readers = [worker for worker in pilot.app.workers if worker.node is screen]
+        assert readers
+        await pilot.press("escape")
+        await until(pilot, lambda: not any(worker.is_running for worker in readers))
+    run.folder.request_stop(StopRequest("a test"))
+    run.wait_for_end()
+
+
+async def test_four_runs_stand_beside_each_other_and_nothing_is_cut(machine: Path) -> None:
+    modules = ("[q_proj]", "[q_proj, k_proj, v_proj, o_proj]", "[q_proj, v_proj]", "[gate_proj, up_proj, down_proj]")
+    targets = [ended_run(machine / "outputs", f"a-run-{n}", steps=40, rising=n == 3).path for n in range(4)]
+    for target, names in zip(targets, modules, strict=True):
+        (target / "preset.yaml").write_text(f"lora: {{target_modules: {names}}}\n")
+    async with compared(*targets) as pilot:
+        await until_shown(pilot, "lora.target_modules")
+        pilot.app.screen.query_one(OutcomeTable).action_scroll_end()
+        for text in ("a-run-3", "q_proj, k_proj,", "v_proj, o_proj", "gate_proj, up_proj,", "down_proj"):
+            await until_shown(pilot, text)
+
+
+async def test_where_not_all_runs_fit_the_others_are_reached(machine: Path) -> None:
+    targets = [ended_run(machine / "outputs", f"a-run-{n}", steps=40).path for n in range(6)]
+    async with compared(*targets, size=(60, 24)) as pilot:
+        await until_shown(pilot, "1 of 6 →")
+        await pilot.press("right", "right", "right", "l", "l")
+        await until_shown(pilot, "[6 a-run-5]")
+        assert "← 6 of 6" in screen_text(pilot.app)
 
 
 async def test_it_can_be_used_on_the_smallest_terminal(machine: Path) -> None:

@@ -239,6 +239,8 @@ async def test_leaving_with_unsaved_changes_asks_and_staying_stays() -> None:
         await type_into(pilot, "epochs", "3")
         await pilot.press("enter", "q")
         await until_shown(pilot, "child has 1 change not saved")
+        assert "esc  stay" in screen_text(pilot.app)
+        assert "cancel" not in screen_text(pilot.app)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert screen.draft.dirty
@@ -300,6 +302,46 @@ async def test_advice_is_applied_at_opening_and_marked() -> None:
         await until_shown(pilot, "(advised)")
         assert re.search(r"^» dropout +0.1", screen_text(pilot.app), re.MULTILINE)
         assert screen.draft.dirty
+        assert screen.query_one(FieldForm).list.cursor == "training.weight_decay"
+
+
+async def test_a_long_change_shows_the_beginning_of_both_values() -> None:
+    longer = "A summary that is so long that it fills more than half of a wide terminal, and then some"
+    async with editor("parent", {"about.summary": longer, "training.epochs": 2}) as (pilot, screen):
+        await until_shown(pilot, "about.summary  (advised)")
+        assert re.search(r"Everything on .*… -> A summary .*…", screen_text(pilot.app))
+        await until_shown(pilot, "training.epochs  6 -> 2  (advised)")
+        screen.draft.set("about.summary", "")
+        screen.draft.saved(screen.draft.base)
+
+
+async def test_the_footer_names_only_keys_that_work_while_a_value_is_typed() -> None:
+    async with editor(size=(200, 60)) as (pilot, _):
+        await go_to(pilot, "epochs")
+        await until_shown(pilot, "w why")
+        await pilot.press("enter")
+        await until(pilot, lambda: "w why" not in screen_text(pilot.app))
+        assert "^f find" in screen_text(pilot.app)
+        assert "r reset" not in screen_text(pilot.app)
+
+
+async def test_advice_opens_at_its_field_on_a_small_terminal() -> None:
+    async with editor("parent", {"training.weight_decay": 0.02}, size=(80, 24)) as (pilot, _):
+        await until_shown(pilot, "» weight_decay")
+
+
+async def test_a_shipped_name_is_refused_in_the_dialog_and_cannot_be_forced() -> None:
+    async with editor() as (pilot, screen):
+        await type_into(pilot, "epochs", "3")
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, "Save in presets")
+        pilot.app.screen.query_one("#name", Input).value = "quick"
+        await pilot.press("enter")
+        await until_shown(pilot, "such as quick-2")
+        assert "replace the file" not in screen_text(pilot.app)
+        await pilot.press("ctrl+r", "escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert not preset_file("quick").exists()
 
 
 async def test_a_preset_that_cannot_be_read_is_said_and_can_be_left() -> None:

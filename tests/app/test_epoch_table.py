@@ -82,10 +82,11 @@ async def test_the_newest_epoch_is_in_view_until_the_reader_scrolls_up() -> None
         assert "   21" in screen_text(app)
         table.show(run_of(*[2.0] * 61))
         await until_shown(pilot, "   31")
+        assert "epoch   train" in screen_text(app)  # the titles stay
         table.focus()
         await until(pilot, lambda: table.has_focus)
         await pilot.press("home")
-        await until_shown(pilot, "epoch")
+        await until_shown(pilot, "    2 ")
         table.show(run_of(*[2.0] * 81))
         await pilot.pause()
         assert "   41" not in screen_text(app)

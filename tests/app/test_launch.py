@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from tests.app.looking import screen_text, until, until_shown
+from tests.app.run_folders import ended_run
 from tests.supervised import STANDIN
 from vlmft_console import launching
 from vlmft_console.app import VlmftConsole
@@ -23,8 +24,9 @@ from vlmft_console.runs.command import Command
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.screens import launch as launch_module
 from vlmft_console.screens.editor import EditorScreen
-from vlmft_console.screens.launch import LaunchScreen
+from vlmft_console.screens.launch import LaunchScreen, StartLine
 from vlmft_console.screens.live import LiveScreen
+from vlmft_console.widgets.run_list import RunList
 from vlmft_trainer.preset import LoadedPreset, load_preset
 
 DEMO = """\
@@ -150,6 +152,35 @@ async def test_a_run_starts_and_is_watched(loaded: LoadedPreset) -> None:
         assert len(pilot.app.screen_stack) == 2
         assert screen not in pilot.app.screen_stack
         await ended(pilot, Path("outputs/watched"))
+
+
+@pytest.mark.usefixtures("standin")
+async def test_enter_goes_through_the_fields_and_starts_the_run_after_the_last(loaded: LoadedPreset) -> None:
+    async with launching_screen(loaded) as (pilot, screen):
+        fill(screen, "name", "entered")
+        await pilot.press("enter", "enter", "enter")
+        await until(pilot, lambda: screen.query_one(StartLine).has_focus)
+        assert not Path("outputs").exists()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await ended(pilot, Path("outputs/entered"))
+
+
+@pytest.mark.usefixtures("standin")
+async def test_whoever_leaves_the_run_just_started_finds_the_cursor_on_it(loaded: LoadedPreset) -> None:
+    ended_run(Path("outputs"), "earlier", hours=0)
+    async with VlmftConsole().run_test(size=(120, 40), notifications=True) as pilot:
+        await until_shown(pilot, "earlier")
+        screen = LaunchScreen(loaded)
+        await pilot.app.push_screen(screen)
+        await until_shown(pilot, "training libraries are installed")
+        fill(screen, "name", "watched")
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await ended(pilot, Path("outputs/watched"))
+        await pilot.press("q")
+        await until_shown(pilot, "earlier")
+        await until(pilot, lambda: Path(pilot.app.screen.query_one(RunList).cursor).name == "watched")
 
 
 @pytest.mark.usefixtures("standin")

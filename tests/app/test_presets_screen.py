@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.app.looking import screen_text, until, until_shown
+from tests.app.looking import screen_text, told, until, until_shown
 from vlmft_console.app import VlmftConsole
 from vlmft_console.screens.editor import EditorScreen
 from vlmft_console.screens.launch import LaunchScreen
 from vlmft_console.screens.name import NameScreen
 from vlmft_console.screens.presets import PresetsScreen
 from vlmft_console.screens.runs import RunsScreen
+from vlmft_console.widgets.preset_compare import PresetCompare
 from vlmft_trainer.preset import load_preset
 
 
@@ -55,12 +56,72 @@ async def test_the_table_marks_what_differs_from_the_preset_under_the_cursor(mac
         await until_shown(pilot, "standard: Two epochs")
 
 
-async def test_a_narrow_table_keeps_the_preset_compared_with(machine: Path) -> None:
-    async with presets(size=(40, 20)) as pilot:
-        await pilot.press("j", "j", "j", "t")
-        await until_shown(pilot, "Learning Rate")
-        title, *_ = [line for line in screen_text(pilot.app).splitlines() if "best" in line and "*" not in line]
-        assert title.split() == ["good", "best"]
+@pytest.mark.parametrize("size", [(40, 12), (40, 20), (80, 24)])
+async def test_a_narrow_table_shows_the_chosen_preset_and_where_there_are_more(
+    machine: Path, size: tuple[int, int]
+) -> None:
+    async with presets(size=size) as pilot:
+        await pilot.press("j", "j", "t")
+        await until_shown(pilot, "[good]")
+        await pilot.press("right", "l", "right", "right")
+        await until_shown(pilot, "[demo]")
+        assert "← 6 of 6  " in screen_text(pilot.app)
+        await pilot.press("left", "h", "left", "left", "left", "left")
+        await until_shown(pilot, "[quick]")
+        assert "  1 of 6 →" in screen_text(pilot.app)
+
+
+async def test_the_keys_act_on_the_column_that_is_chosen(machine: Path) -> None:
+    async with presets() as pilot:
+        await pilot.press("t")
+        await until_shown(pilot, "[quick]")
+        await pilot.press("right", "right")
+        await until_shown(pilot, "* differs from good")
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, EditorScreen))
+        await until_shown(pilot, "good: nothing changed")
+        await pilot.press("escape")
+        await until_shown(pilot, "[good]")
+        await pilot.press("enter")
+        await until_shown(pilot, "Start a run of good")
+        await pilot.press("escape")
+        await until_shown(pilot, "[good]")
+        await pilot.press("left", "t")
+        await until_shown(pilot, "standard: Two epochs")
+
+
+async def test_a_click_chooses_a_column(machine: Path) -> None:
+    async with presets() as pilot:
+        await pilot.press("t")
+        await until_shown(pilot, "[quick]")
+        [titles] = [line for line in screen_text(pilot.app).splitlines() if "[quick]" in line]
+        await pilot.click(PresetCompare, offset=(titles.index("best") + 1, 3))
+        await until_shown(pilot, "[best]")
+
+
+async def test_presets_of_ones_own_are_marked_and_tell_where_they_are_and_what_they_hide(machine: Path) -> None:
+    folder = machine / "presets"
+    folder.mkdir()
+    (folder / "best.yaml").write_text("extends: best\nabout: {summary: not the shipped one}\n")
+    (folder / "mine.yaml").write_text("extends: best\nabout: {summary: something new}\n")
+    async with presets() as pilot:
+        lines = screen_text(pilot.app).splitlines()
+        whose = {line.split()[0]: line.split()[1:3] for line in lines if line.startswith(("best ", "mine ", "good "))}
+        assert whose == {"best": ["yours", "!"], "mine": ["yours", "+15-20%"], "good": ["vlmft's", "+12%"]}
+        await pilot.press("G")
+        await until_shown(pilot, "yours, in presets")
+        assert "hides" not in screen_text(pilot.app)
+        await pilot.press("k", "k", "k")
+        await until_shown(pilot, "! hides the best that comes with vlmft")
+
+
+async def test_a_copy_under_a_shipped_name_is_refused_with_another_name(machine: Path) -> None:
+    async with presets() as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NameScreen))
+        await pilot.press(*"best", "enter")
+        await until(pilot, lambda: "such as best-2" in told(pilot.app))
+        assert not list(machine.glob("config/**/*.yaml"))
 
 
 async def test_enter_opens_the_launch_and_e_the_editor(machine: Path) -> None:

@@ -12,13 +12,14 @@ from tests.app.looking import screen_text, until, until_shown
 from tests.app.run_folders import ended_run
 from tests.supervised import LONG, Supervised
 from vlmft_console.app import VlmftConsole
+from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.screens.compare import CompareScreen
 from vlmft_console.screens.confirm import ConfirmScreen
 from vlmft_console.screens.live import LiveScreen
 from vlmft_console.screens.presets import PresetsScreen
 from vlmft_console.screens.replay import ReplayScreen
 from vlmft_console.screens.runs import RunsScreen
-from vlmft_console.widgets.run_list import RunList
+from vlmft_console.widgets.run_list import RunList, figure
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -30,6 +31,14 @@ def some_runs(machine: Path) -> None:
     ended_run(root, "overfit-try", steps=40, total=40, preset="quick", hours=80, rising=True)
     ended_run(root, "broken", status="crashed", reason="rank 1 was killed by SIGKILL", steps=5, preset="ultimate")
     ended_run(root, "[@click=app.quit]x\x1b[31m", status="early_stopped", preset="[/foo]", hours=0.02)
+
+
+def keys(pilot: Pilot[None]) -> list[str]:
+    return pilot.app.screen.query_one(RunList).keys
+
+
+def name_of(key: str) -> str:
+    return Path(key).name
 
 
 def cursor(pilot: Pilot[None]) -> str:
@@ -56,7 +65,7 @@ async def test_samples_are_listed_last_and_are_not_deleted(machine: Path, monkey
     monkeypatch.setattr("vlmft_console.runs.overview.recorded_runs", lambda: [sample])
     async with VlmftConsole().run_test(size=(120, 24), notifications=True) as pilot:
         await until_shown(pilot, "sample")
-        assert "Press n to choose a preset" in screen_text(pilot.app)
+        await until_shown(pilot, "Press n to choose a preset")
         await pilot.press("d")
         await until_shown(pilot, "it stays")
         assert sample.exists()
@@ -108,6 +117,92 @@ async def test_the_filter_keeps_matching_runs_and_escape_brings_all_back(machine
         assert cursor(pilot) == "best-20260101-101010"
         await pilot.press("escape")
         await until_shown(pilot, "overfit-try")
+
+
+async def test_the_filter_finds_what_the_rows_say_of_health_and_state(machine: Path) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(size=(120, 24), notifications=True) as pilot:
+        await until_shown(pilot, "✗ stop")
+        await pilot.press("slash", *"stop")
+        await until_shown(pilot, "3 match")
+        assert "overfit-try" in screen_text(pilot.app)
+        assert "broken" not in screen_text(pilot.app)
+        await pilot.press("escape", "slash", *"early stop")
+        await until_shown(pilot, "1 match")
+        assert "early stop" in screen_text(pilot.app)
+
+
+async def test_a_finding_is_found_in_a_run_that_is_not_on_the_screen(machine: Path) -> None:
+    for number in range(20):
+        ended_run(machine / "outputs", f"run-{number}", hours=number)
+    ended_run(machine / "outputs", "far-below", steps=40, total=40, hours=100, rising=True)
+    async with VlmftConsole().run_test(size=(80, 12), notifications=True) as pilot:
+        await until_shown(pilot, "run-0")
+        await pilot.press("slash", *"stop")
+        await until_shown(pilot, "far-below")
+
+
+async def test_a_filter_that_nothing_matches_says_so(machine: Path) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "overfit-try")
+        await pilot.press("slash", *"zzz")
+        await until_shown(pilot, "No run matches")
+        await pilot.press("escape")
+        await until_shown(pilot, "overfit-try")
+        assert "No run matches" not in screen_text(pilot.app)
+
+
+async def test_whoever_comes_back_from_a_run_finds_the_cursor_on_it_though_it_has_ended(machine: Path) -> None:
+    run = Supervised(machine / "outputs", 1, *LONG, name="old-live")
+    other = Supervised(machine / "outputs", 1, *LONG, name="other-live")
+    for each in (run, other):
+        each.wait_for_ranks()
+    some_runs(machine)
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "other-live")
+        pilot.app.screen.query_one(RunList).move_to([*map(name_of, keys(pilot))].index("old-live"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        run.folder.request_stop(StopRequest("a test"))
+        await until(pilot, run.folder.exit_file.exists, 60)
+        ended_run(machine / "outputs", "newest", hours=0)
+        await pilot.press("q")
+        await until_shown(pilot, "newest")
+        await until(pilot, lambda: name_of(keys(pilot)[0]) == "other-live")
+        assert cursor(pilot) == "old-live"
+    other.folder.request_stop(StopRequest("a test"))
+    other.wait_for_end()
+
+
+async def test_a_run_that_is_not_seen_yet_gets_the_cursor_once_it_is(machine: Path) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "overfit-try")
+        screen = pilot.app.screen
+        assert isinstance(screen, RunsScreen)
+        screen.select(Path("outputs/fresh"))
+        ended_run(machine / "outputs", "fresh", hours=50)
+        await until(pilot, lambda: cursor(pilot) == "fresh")
+        screen.select(Path("outputs/later"))
+        await pilot.press("g")  # the person has other plans
+        ended_run(machine / "outputs", "later", hours=0)
+        await until_shown(pilot, "later")
+        assert cursor(pilot).startswith("[@click")
+
+
+async def test_long_names_are_whole_where_there_is_room(machine: Path) -> None:
+    ended_run(machine / "outputs", "a-run-with-a-name-of-forty-two-characters-", preset="preset-20-characters")
+    async with VlmftConsole().run_test(size=(200, 24)) as pilot:
+        await until_shown(pilot, "a-run-with-a-name-of-forty-two-characters-")
+        assert "preset-20-characters" in screen_text(pilot.app)
+
+
+async def test_short_names_leave_their_room_to_the_presets_and_the_findings(machine: Path) -> None:
+    ended_run(machine / "outputs", "short", preset="preset-of-17-cells", steps=40, total=40, rising=True)
+    async with VlmftConsole().run_test(size=(120, 24)) as pilot:
+        await until_shown(pilot, "✗ stop")
+        assert "preset-of-17-cells" in screen_text(pilot.app)
 
 
 async def test_two_marked_runs_can_be_compared_and_one_cannot(machine: Path) -> None:
@@ -199,6 +294,14 @@ async def test_it_works_at_any_size(machine: Path, size: tuple[int, int]) -> Non
         await until_shown(pilot, "? help")
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, ""), (3e-05, "3e-5"), (0.0017321, "1.7e-3"), (0.09554, "0.09554"), (1234.5, "1234"), (float("nan"), "nan")],
+)
+def test_a_figure_is_short_and_written_as_people_write_it(value: float | None, text: str) -> None:
+    assert figure(value) == text
+
+
 async def test_narrow_it_still_names_run_state_and_progress(machine: Path) -> None:
     some_runs(machine)
     async with VlmftConsole().run_test(size=(40, 12)) as pilot:
@@ -225,6 +328,6 @@ def test_how_it_looks_in_the_light(machine: Path, snap_compare: Callable[..., bo
     async def settle(pilot: Pilot[None]) -> None:
         await until_shown(pilot, "✗ stop")
         await pilot.press("space", "slash", "o")
-        await until_shown(pilot, "4 match")
+        await until_shown(pilot, "5 match")
 
     assert snap_compare(VlmftConsole(theme="light"), terminal_size=(80, 24), run_before=settle)

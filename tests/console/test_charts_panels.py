@@ -36,7 +36,7 @@ def test_the_loss_chart_shows_train_average_evals_and_the_best_one() -> None:
     state = run(plan(100), *(step(n, 10 / n) for n in range(1, 61)), evaluation(20, 0.9), evaluation(40, 0.4))
     state.apply(evaluation(60, 0.6))
     shown = picture(panels.train_loss(state), 90)
-    assert "⣿ train ━ EMA ● eval ★ best 0.4000 @40" in shown.splitlines()[0]
+    assert "⣿ train ━ EMA(0.9) ● eval ★ best 0.4000 @40" in shown.splitlines()[0]
     assert shown.count("●") == 3  # two evals and the legend
     assert "★" in "".join(shown.splitlines()[1:])
     assert panels.train_loss(state).limit == 100
@@ -48,7 +48,7 @@ def test_a_resume_is_marked_and_what_it_superseded_stays() -> None:
     again = record("run_start", segment=2, resumed_from=10, **start)
     state = run(first, plan(40), *(step(n, 3.0) for n in range(1, 21)), again, *(step(n, 1.0) for n in range(11, 31)))
     spec = panels.train_loss(state)
-    assert [curve.label for curve in spec.curves] == ["before resume", "train", "EMA"]
+    assert [curve.label for curve in spec.curves] == ["before resume", "train", "EMA(0.9)"]
     assert [mark.x for mark in spec.marks if mark.legend == "resumed"] == [11]
     assert "↻" in picture(spec).splitlines()[-2]
 
@@ -60,9 +60,49 @@ def test_a_finding_does_not_hide_the_resume_at_the_same_place() -> None:
         Mark(11, None, "◆", "!", "caution"),
         Mark(11, None, "✖", "X", "stop"),
     ]
-    *_, third, second, first, _ = picture(replace(curve, marks=tuple(found))).splitlines()
-    column = first.index("↻")
-    assert (second[column], third[column]) == ("◆", "✖")
+    assert "✖↻◆" in picture(replace(curve, marks=tuple(found))).splitlines()[-2]
+
+
+def test_the_average_is_named_with_its_weight() -> None:
+    state = run(*(step(n, 4.0 - n / 20) for n in range(1, 51)))
+    for weight in (0.9, 0.995, 0.0):
+        state.smooth_loss.weight = weight
+        assert f"━ EMA({weight:g})" in picture(panels.train_loss(state)).splitlines()[0]
+        reading = draw(panels.train_loss(state), View(cross=50.0), 70, 14).lines()[0]
+        assert f"train 1.500  EMA({weight:g}) {state.smooth_loss.last[1]:.3f}" in reading
+
+
+def test_a_loss_that_falls_fast_leaves_the_height_to_what_comes_then() -> None:
+    losses = [6.0, 5.0, 3.0, 2.0, 1.5, *(0.5 - n / 400 for n in range(95))]
+    state = run(*(step(n, loss) for n, loss in enumerate(losses, 1)))
+    for n in range(20, 101, 20):
+        state.apply(evaluation(n, 0.3 + n / 200))
+    spec = panels.train_loss(state)
+    shown = picture(spec).splitlines()
+    assert "▲ 6.00 @1" in shown[1]
+    assert "1.5┤" in shown[2]
+    evals = [row for row, line in enumerate(shown[1:]) if "●" in line or "★" in line]
+    assert max(evals) - min(evals) >= 3  # 0.4 to 0.8: the rise is seen
+    whole = draw(spec, View(span=100, right=100), 70, 14).lines()
+    assert any(line.startswith("    5.0┤") for line in whole)
+    assert "@1" not in "".join(whole)
+
+
+def test_a_loss_that_does_not_settle_is_shown_whole() -> None:
+    state = run(*(step(n, 6.0 - n / 20) for n in range(1, 101)))
+    assert "▲" not in picture(panels.train_loss(state))
+
+
+def test_noisy_curves_have_a_bright_median_that_no_spike_moves() -> None:
+    values = [8.0 if n % 10 else 200.0 for n in range(1, 301)]
+    state = run(*(step(n, grad_norm=each, samples_per_s=each) for n, each in enumerate(values, 1)))
+    for spec in (panels.grad_norm(state), panels.throughput(state)):
+        assert [(curve.label, curve.kind) for curve in spec.curves][1] == ("median", "smooth")
+        assert "━ median" in picture(spec).splitlines()[0]
+        grid = draw(spec, View(), 70, 14)
+        bright = [row for row in range(1, 12) if "smooth" in grid.style[row]]
+        assert len(bright) == 1
+        assert grid.style[bright[0]].count("smooth") > 50
 
 
 def test_every_step_is_on_the_planned_learning_rate() -> None:
@@ -107,7 +147,7 @@ def test_throughput_and_memory_begin_at_zero() -> None:
 
 def test_a_run_that_has_not_begun_has_every_chart() -> None:
     for chart in panels.CHARTS.values():
-        assert "no data yet" in picture(chart(RunState()))
+        assert "no data" in picture(chart(RunState()))
 
 
 def test_runs_lie_over_each_other_by_step_epoch_and_time() -> None:

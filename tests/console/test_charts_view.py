@@ -9,7 +9,7 @@ import pytest
 from vlmft_console.charts.axis import fit
 from vlmft_console.charts.draw import draw
 from vlmft_console.charts.numbers import figure, log_ticks, ticks, x_label
-from vlmft_console.charts.sources import Formula, Rescaled
+from vlmft_console.charts.sources import Formula, Rescaled, RunningMedian
 from vlmft_console.charts.spec import ChartSpec, Curve, ReferenceLine
 from vlmft_console.charts.view import View, cross_moved, crossed, held_still, panned, window, zoomed
 from vlmft_console.history.series import Series, Smoothed
@@ -58,6 +58,12 @@ def test_figures_read_as_people_write_them(value: float | None, text: str) -> No
 )
 def test_ticks_are_round_and_short(low: float, high: float, labels: list[str]) -> None:
     assert [label for _, label in ticks(low, high, 4)] == labels
+
+
+def test_where_only_integers_mean_something_only_they_are_labelled() -> None:
+    assert [label for _, label in ticks(0, 10, 4, whole=True)] == ["0", "5", "10"]
+    assert [label for _, label in ticks(74, 78, 8, whole=True)] == ["74", "75", "76", "77", "78"]
+    assert [label for _, label in ticks(0, 100, 4, whole=True)] == ["0", "25", "50", "75", "100"]
 
 
 def test_log_ticks_are_powers_of_ten_and_more_where_there_are_few() -> None:
@@ -234,3 +240,33 @@ def test_a_rescaled_series_keeps_its_values_and_moves_its_places() -> None:
     assert points.nearest(2.0) == (2.0, 75)
     assert points.decimate(1.0, 3.0, 1) == [(1.0, 50), (3.0, 100)]
     assert points.quantiles(0, 1, 0, 1) == (1, 50)
+
+
+def test_a_running_median_is_that_of_the_points_around_and_costs_by_the_column() -> None:
+    asked = 0
+
+    class Counting(Series):
+        def nearest(self, x: float) -> tuple[float, float | None] | None:
+            nonlocal asked
+            asked += 1
+            return super().nearest(x)
+
+    points = Counting()
+    for step in range(1, 100_001):
+        points.append(step, 1e6 if step % 100 == 0 else 3.0 if step > 50_000 else 1.0)
+    medians = RunningMedian(points).decimate(0, 100_000, 50)
+    assert asked <= 50 * 4 + 1
+    assert len(medians) == 50
+    assert {y for x, y in medians if x < 46_000} == {1.0}
+    assert {y for x, y in medians if x > 54_000} == {3.0}
+
+
+def test_a_running_median_of_few_points_is_of_nine_and_keeps_the_gaps() -> None:
+    points = Series()
+    for step, value in enumerate([5, 1, 4, 2, 3, 9, 8, 6, 7, None, 2, 2], 1):
+        points.append(step, value)
+    medians = dict(RunningMedian(points).decimate(0, 12, 100))
+    assert sorted(medians) == list(range(1, 13))
+    assert medians[5] == 5
+    assert medians[10] is None
+    assert medians[12] == 6

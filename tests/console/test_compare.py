@@ -8,9 +8,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.console.records import plan, record, step
+from tests.supervised import LONG, Supervised
 from vlmft_console.cli import app
 from vlmft_console.compare import better, outcomes, preset_differences
 from vlmft_console.history.loading import ReadLog, read_log
+from vlmft_console.runs.ladder import StopRequest
 
 
 def write_run(root: Path, name: str, *, eval_loss: float, preset: str = "{}", **tasks: Any) -> Path:
@@ -93,6 +95,21 @@ def test_the_best_figure_of_each_row_is_known(tmp_path: Path) -> None:
     assert rows["samples/s, median"].texts == ("20.00", "20.00")
 
 
+def test_a_small_rate_is_written_as_people_write_it(tmp_path: Path) -> None:
+    other = "training: {learning_rate: 3.0e-05}"
+    runs = read(write_run(tmp_path, "a", eval_loss=0.5), write_run(tmp_path, "b", eval_loss=0.4, preset=other))
+    assert [row.texts for row in preset_differences(runs)] == [("4e-5", "3e-5")]
+
+
+def test_how_a_run_stands_is_told_where_it_has_not_ended(tmp_path: Path) -> None:
+    run = Supervised(tmp_path / "outputs", 1, *LONG, name="live")
+    run.wait_for_ranks()
+    runs = read(run.folder.path, write_run(tmp_path, "b", eval_loss=0.4))
+    assert outcomes(runs)[0].texts == ("running", "finished")
+    run.folder.request_stop(StopRequest("a test"))
+    run.wait_for_end()
+
+
 def test_the_command_prints_charts_tables_and_the_verdict(tmp_path: Path) -> None:
     result = compare(write_run(tmp_path, "a", eval_loss=0.5), write_run(tmp_path, "b", eval_loss=0.4), "--by", "epoch")
     assert result.exit_code == 0
@@ -109,9 +126,9 @@ def test_json_has_the_same_for_a_script(tmp_path: Path) -> None:
     assert answer["better"]["values"] == [0.5, 0.4]
 
 
-@pytest.mark.parametrize("count", [1, 9])
-def test_one_run_or_nine_are_refused_in_one_line(tmp_path: Path, count: int) -> None:
+@pytest.mark.parametrize(("count", "said"), [(1, "1 run"), (9, "9 runs")])
+def test_one_run_or_nine_are_refused_in_one_line(tmp_path: Path, count: int, said: str) -> None:
     folder = write_run(tmp_path, "a", eval_loss=0.5)
     result = compare(*[folder] * count)
     assert result.exit_code == 2
-    assert result.stderr == f"vlmft: {count} runs to compare (name 2 to 8)\n"
+    assert result.stderr == f"vlmft: {said} to compare (name 2 to 8)\n"

@@ -15,6 +15,7 @@ from vlmft_console.editing.outside import editor_command, from_file, to_file
 from vlmft_console.editing.save import save_as
 from vlmft_console.editing.values import read, written
 from vlmft_console.paths import preset_folders
+from vlmft_console.preset_table import SHIPPED, is_shipped
 from vlmft_trainer.errors import PresetError
 from vlmft_trainer.preset import LoadedPreset, Preset, load_preset
 
@@ -188,11 +189,35 @@ def test_a_preset_saved_over_itself_keeps_its_parent(tmp_path: Path) -> None:
     assert "r: 8" in text
 
 
-def test_a_preset_saved_under_its_parents_name_extends_the_one_in_the_later_folder(tmp_path: Path) -> None:
-    draft = Draft(loaded("best"))
-    draft.set("training.epochs", "5")
-    saved = save_as(draft, "best", tmp_path, [tmp_path, *preset_folders()])
-    assert (saved.extends, saved.preset.training.epochs) == ("best", 5)
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_name_is_refused_with_one_that_is_free(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "presets"
+    folder.mkdir()
+    (folder / f"{name}-2.yaml").write_text("extends: best\n")
+    draft = Draft(loaded(name))
+    draft.set("training.epochs", "7")
+    for replace in (False, True):
+        with pytest.raises(PresetError, match=rf"^{name} is a preset that comes with vlmft .*such as {name}-3\)$"):
+            save_as(draft, name, folder, preset_folders(), replace=replace)
+    with pytest.raises(PresetError, match="comes with vlmft"):
+        save_as(draft, name, loaded(name).path.parent, preset_folders(), replace=True)
+    assert [file.name for file in folder.iterdir()] == [f"{name}-2.yaml"]
+
+
+def test_a_preset_that_hides_a_shipped_one_already_is_saved_over_itself(tmp_path: Path) -> None:
+    (tmp_path / "best.yaml").write_text("extends: best\ntraining: {epochs: 5}\n")
+    folders = [tmp_path, *preset_folders()]
+    draft = Draft(load_preset("best", folders))
+    draft.set("lora.r", "8")
+    saved = save_as(draft, "best", tmp_path, folders, replace=True)
+    assert (saved.extends, saved.preset.training.epochs, saved.preset.lora.r) == ("best", 5, 8)
+
+
+def test_every_shipped_name_is_a_shipped_preset() -> None:
+    assert all(is_shipped(preset_folders()[-1] / f"{name}.yaml") and loaded(name) for name in SHIPPED)
 
 
 def test_the_preset_of_a_run_becomes_a_child_of_what_the_run_began_from(tmp_path: Path) -> None:

@@ -53,8 +53,9 @@ def test_without_a_name_one_is_made_of_the_preset_and_the_time() -> None:
 def test_other_gpus_keep_the_effective_batch() -> None:
     launch = prepare(DEMO, "demo", gpus=1)
     assert launch.preset.training.effective_batch == DEMO.training.effective_batch
-    assert "1 GPUs instead of 2" in launch.note
+    assert "1 GPU instead of 2" in launch.note
     assert launch.note in found(launch, "caution")
+    assert "training libraries are installed; 1 process on the CPU" in found(launch, "ok")
 
 
 def test_a_bad_name_is_refused() -> None:

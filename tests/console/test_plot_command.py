@@ -31,7 +31,7 @@ def test_every_chart_that_has_data_is_printed_without_colours_into_a_pipe(log: P
     assert "\x1b" not in output
     for title in (" Loss", " Learning rate", " Gradient norm"):
         assert title in output
-    assert "GPU memory" not in output
+    assert "Memory" not in output
     assert max(len(line) for line in output.splitlines()) <= 60
 
 

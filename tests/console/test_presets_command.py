@@ -45,6 +45,31 @@ def test_a_preset_beside_the_work_is_listed_and_wins_over_a_shipped_one(here: Pa
     assert "cannot be used: presets/broken.yaml:1: training.epoch" in " ".join(call("list").stdout.split())
 
 
+def test_ones_own_presets_are_marked_and_one_that_hides_a_shipped_one_says_so(here: Path) -> None:
+    assert "yours" not in call("list").stdout
+    (here / "presets").mkdir()
+    (here / "presets" / "best.yaml").write_text("extends: best\nabout: {summary: not that}\n")
+    (here / "presets" / "mine.yaml").write_text("extends: best\nabout: {summary: new}\n")
+    shown = call("list").stdout
+    whose = {line.split()[0]: line.split()[1] for line in shown.splitlines() if line[0] != " "}
+    assert (whose["best"], whose["mine"], whose["good"]) == ("yours", "yours", "vlmft's")
+    assert "(hides the best that" in shown
+    assert "presets/best.yaml)" in shown
+    entries = {entry["name"]: entry for entry in json.loads(call("list", "--json").stdout)}
+    assert [(entries[name]["own"], entries[name]["hides"]) for name in ("best", "mine", "good")] == [
+        (True, True),
+        (True, False),
+        (False, False),
+    ]
+
+
+def test_an_import_under_a_shipped_name_is_refused(here: Path) -> None:
+    (here / "sft.json").write_text("{}")
+    result = call("import", "sft.json", "--name", "quick")
+    assert result.exit_code == 2
+    assert "choose another name, such as quick-2" in result.stderr
+
+
 def test_a_preset_in_the_users_folder_is_found(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = here / "config" / "vlmft" / "presets"
     folder.mkdir(parents=True)

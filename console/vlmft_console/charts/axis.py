@@ -19,6 +19,15 @@ _LOG_ROOM = 0.3
 """Room above and below the values between the tails, in powers of ten: a factor of two."""
 _NEAR_ZERO = 0.3
 """A range that starts within this share of its top is drawn from zero on."""
+_START = 0.25
+"""What a chart that settles may leave off the scale lies within this share of its x, at the beginning."""
+_SQUEEZED = 4.0
+"""It does so only where all values need more than this many times the height of the later ones."""
+_FEWEST = 30
+"""Points below which the beginning of a curve is not told from the rest of it."""
+
+Drawn = Sequence[tuple[Curve, Sequence[Point]]]
+"""Each curve with its decimated points."""
 
 
 @dataclass(frozen=True)
@@ -48,26 +57,31 @@ def scaled(value: float, log: bool) -> float | None:
     return math.log10(value) if value > 0 else None
 
 
-def fit(
-    drawn: Sequence[tuple[Curve, Sequence[Point]]],
-    seen: tuple[float, float],
-    spec: ChartSpec,
-    log: bool,
-) -> Axis | None:
-    """The range for these curves; None when they have nothing that could be shown.
+def fit(drawn: Drawn, seen: tuple[float, float], spec: ChartSpec, log: bool) -> Axis | None:
+    """The range for these curves with round ends; None when they have nothing that could be shown.
 
     Args:
-        drawn: each curve with its decimated points within `seen`.
+        drawn: the curves with their points within `seen`.
         seen: range of x.
         spec: the chart; its reference lines are included where that costs little.
         log: whether the axis is logarithmic.
     """
-    ranges = [
-        span for curve, points in drawn if spec.sets_scale(curve) and (span := _curve_range(curve, points, seen, log))
-    ]
-    if not ranges:
+    span = needed(drawn, seen, spec, log)
+    return None if span is None else _rounded(*span, log)
+
+
+def needed(
+    drawn: Drawn, seen: tuple[float, float], spec: ChartSpec, log: bool, *, settles: bool = False
+) -> tuple[float, float] | None:
+    """The lowest and the highest value to show, as logarithms on a logarithmic axis; as `fit`.
+
+    Args:
+        settles: whether the first values may be left off the scale where they would squeeze the later ones.
+    """
+    span = _span(drawn, seen, spec, log)
+    if span is None:
         return None
-    low, high = min(span[0] for span in ranges), max(span[1] for span in ranges)
+    low, high = _settled(span, drawn, seen, spec) if settles and not log else span
     if log:
         low, high = _widened(low, high, 0.5)
     elif high - low < (least := _least_span(low, high)):
@@ -80,7 +94,29 @@ def fit(
         place = scaled(line.y, log)
         if place is not None and max(high, place) - min(low, place) <= _REFERENCE_STRETCH * (high - low):
             low, high = min(low, place), max(high, place)
-    return _rounded(low, high, log)
+    return low, high
+
+
+def _span(drawn: Drawn, seen: tuple[float, float], spec: ChartSpec, log: bool) -> tuple[float, float] | None:
+    ranges = [
+        span for curve, points in drawn if spec.sets_scale(curve) and (span := _curve_range(curve, points, seen, log))
+    ]
+    return (min(span[0] for span in ranges), max(span[1] for span in ranges)) if ranges else None
+
+
+def _settled(
+    span: tuple[float, float], drawn: Drawn, seen: tuple[float, float], spec: ChartSpec
+) -> tuple[float, float]:
+    """`span`, cut so that the later values have about half the height, where they would have little of it."""
+    if spec.extent is None or max(len(curve.points) for curve, _ in drawn) < _FEWEST:
+        return span
+    start = spec.extent[0] + _START * (spec.extent[1] - spec.extent[0])
+    later = [(curve, [point for point in points if point[0] >= start]) for curve, points in drawn]
+    rest = _span(later, (start, seen[1]), spec, False)
+    if rest is None or span[1] - span[0] <= _SQUEEZED * (rest[1] - rest[0]):
+        return span
+    room = max(rest[1] - rest[0], (span[1] - span[0]) / (2 * _SQUEEZED))
+    return max(span[0], rest[0] - room), min(span[1], rest[1] + room)
 
 
 def _curve_range(

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from vlmft_console.charts.axis import fit
+from vlmft_console.charts.axis import needed
 from vlmft_console.charts.canvas import Canvas
-from vlmft_console.charts.curves import Drawn, draw_curves
-from vlmft_console.charts.furniture import (
-    draw_axes,
-    draw_crosshair,
-    draw_marks,
-    draw_off_scale,
-    draw_references,
-    draw_title,
-)
+from vlmft_console.charts.curves import draw_curves
+from vlmft_console.charts.furniture import draw_axes, draw_crosshair, draw_marks, draw_off_scale
 from vlmft_console.charts.grid import Grid
+from vlmft_console.charts.legend import draw_title
 from vlmft_console.charts.numbers import figure, x_label
 from vlmft_console.charts.raster import DOTS_ACROSS
+from vlmft_console.charts.references import draw_references
+from vlmft_console.charts.rows import ruled, unruled
 from vlmft_console.charts.spec import ChartSpec, Kind
 from vlmft_console.charts.styles import Look
+from vlmft_console.charts.trace import Trace, trace
 from vlmft_console.charts.view import View, window
 
 
@@ -69,19 +67,20 @@ def draw(
         _draw_small(grid, spec, view, look)
         return grid
     box = canvas_box(width, height)
-    canvas, drawn = _fit_canvas(spec, view, box)
+    canvas, traces = _fit_canvas(spec, view, box)
     reading = reading_at(spec, view.cross) if view.cross is not None else ()
-    draw_title(grid, spec, look, focused=focused, reading=reading)
     if canvas is None:
-        _say(grid, "no values above 0 for a log axis" if _is_log(spec, view) and drawn else "no data yet")
+        draw_title(grid, spec, look, focused=focused, reading=reading)
+        _say(grid, "no values above 0 for a log axis" if _is_log(spec, view) and traces else "no data")
         return grid
-    draw_curves(grid, canvas, drawn, look)
+    draw_curves(grid, canvas, traces, look)
     if view.cross is not None:
         draw_crosshair(grid, canvas, view.cross, look)
-    draw_off_scale(grid, canvas, drawn, spec, look)
-    draw_references(grid, canvas, spec, look)
+    draw_off_scale(grid, canvas, traces, spec, look)
+    unnamed = draw_references(grid, canvas, spec, look)
     draw_axes(grid, canvas, spec, look, ruled=box.top + box.rows + 2 == height)
     draw_marks(grid, canvas, spec, look)
+    draw_title(grid, spec, look, focused=focused, reading=reading, unnamed=unnamed)
     return grid
 
 
@@ -108,16 +107,21 @@ def _is_log(spec: ChartSpec, view: View) -> bool:
     return spec.log if view.log is None else view.log
 
 
-def _fit_canvas(spec: ChartSpec, view: View, box: Box) -> tuple[Canvas | None, Drawn]:
+def _fit_canvas(
+    spec: ChartSpec, view: View, box: Box, *, labelled: bool = True
+) -> tuple[Canvas | None, Sequence[Trace]]:
+    """The canvas, its range of y laid on rows if it is `labelled`; and what is drawn on it."""
     seen = window(spec, view, box.dots)
     if seen is None:
         return None, []
-    drawn = [
-        (curve, curve.points.decimate(*seen, box.dots if curve.kind in _DENSE else box.columns))
-        for curve in spec.curves
-    ]
-    axis = fit(drawn, seen, spec, _is_log(spec, view))
-    return (Canvas(box.left, box.top, box.columns, box.rows, seen, axis) if axis else None), drawn
+    log = _is_log(spec, view)
+    traces = [trace(each, seen, box.dots if each.kind in _DENSE else box.columns, log) for each in spec.curves]
+    lines = [(each.curve, each.line) for each in traces]
+    span = needed(lines, seen, spec, log, settles=spec.settles and view.span is None)
+    if span is None:
+        return None, traces
+    axis = (ruled if labelled else unruled)(*span, box.rows, log)
+    return Canvas(box.left, box.top, box.columns, box.rows, seen, axis), traces
 
 
 def _draw_small(grid: Grid, spec: ChartSpec, view: View, look: Look) -> None:
@@ -135,11 +139,10 @@ def _draw_small(grid: Grid, spec: ChartSpec, view: View, look: Look) -> None:
     left, top = (len(value) + 1, 0) if beside else (0, int(value != ""))
     if main is None or left >= grid.width or top >= grid.height:
         return
-    canvas, drawn = _fit_canvas(
-        replace(spec, curves=(main,)), view, Box(left, top, grid.width - left, grid.height - top)
-    )
+    box = Box(left, top, grid.width - left, grid.height - top)
+    canvas, traces = _fit_canvas(replace(spec, curves=(main,)), view, box, labelled=False)
     if canvas:
-        draw_curves(grid, canvas, drawn, look)
+        draw_curves(grid, canvas, traces, look)
 
 
 def _say(grid: Grid, text: str) -> None:

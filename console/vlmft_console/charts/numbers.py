@@ -45,19 +45,22 @@ def nice_step(span: float, parts: int) -> float:
     return next((step * power for step in _STEPS if step * power >= rough * (1 - 1e-9)), 10 * power)
 
 
-def ticks(low: float, high: float, parts: int) -> list[tuple[float, str]]:
-    """Round values from `low` to `high`, about `parts` apart, each with its label."""
+def ticks(low: float, high: float, parts: int, *, whole: bool = False) -> list[tuple[float, str]]:
+    """Round values from `low` to `high`, about `parts` of them, each with its label; only integers with `whole`."""
     span = high - low
     if not span > 0:
         return []
     step = nice_step(span, parts)
+    if whole and step != round(step):
+        step = 5.0 if step > 1 else 1.0  # 2.5 or a part of one
     first = math.ceil(low / step - 1e-9)
     values = [index * step for index in range(first, first + parts + 2) if index * step <= high + step * 1e-9]
     largest = max((abs(value) for value in values), default=0.0)
-    return [(value, _tick_label(value, step, largest)) for value in values]
+    return [(value, tick_label(value, step, largest)) for value in values]
 
 
-def _tick_label(value: float, step: float, largest: float) -> str:
+def tick_label(value: float, step: float, largest: float) -> str:
+    """The label of one of several multiples of `step`, of which `largest` is the largest in size."""
     if abs(value) < step / 1e6:
         return "0"
     if has_exponent(largest) or step < 1e-6 * largest:
@@ -95,14 +98,15 @@ def log_ticks(low: float, high: float, parts: int) -> list[tuple[float, str]]:
         for factor in factors:
             place = power + math.log10(factor)
             if low - 1e-9 <= place <= high + 1e-9:
-                found.append((place, _log_label(factor, power)))
+                found.append((place, log_label(factor, power)))
     return found
 
 
-def _log_label(factor: float, power: int) -> str:
+def log_label(factor: float, power: int) -> str:
+    """`factor` times ten to the `power`: `0.05`, `1.5`, `2,000`, `5e-6`."""
     if -4 < power < 4:
-        return f"{factor * 10.0**power:,.{max(0, -power)}f}"
-    return f"{factor:.0f}e{power}"
+        return f"{factor * 10.0**power:,.{max(0, _decimals(factor) - power)}f}"
+    return f"{factor:g}e{power}"
 
 
 def x_label(value: float, unit: str) -> str:

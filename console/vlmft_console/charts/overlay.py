@@ -21,7 +21,7 @@ _SERIES: dict[str, tuple[str, str, Kind]] = {
     "lr": ("Learning rate", "lr", "line"),
     "grad_norm": ("Gradient norm", "grad_norm", "line"),
     "throughput": ("Samples/s", "samples_per_s", "line"),
-    "memory": ("GPU memory, GiB", "mem_gib", "line"),
+    "memory": ("Memory, GiB", "mem_gib", "line"),
 }
 METRICS = tuple(_SERIES)
 
@@ -41,7 +41,7 @@ def overlay_chart(runs: Sequence[tuple[str, RunState]], metric: str, unit: Unit 
         points = _over(getattr(state, name), state, unit)
         if points is not None:
             curves.append(Curve(sanitize(run), points, kind, f"run-{index}", str(index)))
-    return ChartSpec(title, tuple(curves), log=metric == "grad_norm", unit=unit)
+    return ChartSpec(title, tuple(curves), log=metric == "grad_norm", settles="loss" in metric, unit=unit)
 
 
 def _over(series: Series, state: RunState, unit: Unit) -> Points | None:

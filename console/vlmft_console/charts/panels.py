@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
 from vlmft_console.charts.numbers import figure
-from vlmft_console.charts.sources import Formula
+from vlmft_console.charts.sources import Formula, RunningMedian
 from vlmft_console.charts.spec import ChartSpec, Curve, Kind, Mark, ReferenceLine
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
@@ -22,12 +22,13 @@ def train_loss(state: RunState) -> ChartSpec:
         "Loss",
         (
             *_superseded(state.train_loss),
-            *_curves(("train", state.train_loss, "raw"), ("EMA", state.smooth_loss, "smooth")),
+            *_curves(("train", state.train_loss, "raw"), (_average(state), state.smooth_loss, "smooth")),
             *_superseded(state.eval_loss),
             *_curves(("eval", state.eval_loss, "points")),
         ),
         headline=_latest(state.train_loss),
         marks=(*_best(state), *_resumes(state), *_findings(state)),
+        settles=True,
         limit=state.total_steps,
     )
 
@@ -54,7 +55,7 @@ def grad_norm(state: RunState) -> ChartSpec:
     monitor = state.health.settings
     return ChartSpec(
         "Gradient norm",
-        (*_superseded(state.grad_norm), *_curves(("grad norm", state.grad_norm, "raw"))),
+        (*_superseded(state.grad_norm), *_noisy("grad norm", state.grad_norm)),
         headline=_latest(state.grad_norm),
         references=(
             ReferenceLine(1.0, "good below 1"),
@@ -71,7 +72,7 @@ def throughput(state: RunState) -> ChartSpec:
     name, series = ("samples/s", state.samples_per_s) if state.samples_per_s else ("tokens/s", state.tokens_per_s)
     return ChartSpec(
         "Throughput",
-        (*_superseded(series), *_curves((name, series, "raw"))),
+        (*_superseded(series), *_noisy(name, series)),
         headline=f"{_latest(series)} {name}" if series else "",
         from_zero=True,
         limit=state.total_steps,
@@ -79,11 +80,11 @@ def throughput(state: RunState) -> ChartSpec:
 
 
 def memory(state: RunState) -> ChartSpec:
-    """Peak memory of the GPU, and what the GPU has."""
+    """Peak memory of the GPU (on a CPU, of the process), and what the GPU has."""
     totals = [gpu.get("mem_total_gib") for gpu in state.gpus]
     known = [float(total) for total in totals if isinstance(total, int | float) and total > 0]
     return ChartSpec(
-        "GPU memory",
+        "Memory",
         (*_superseded(state.mem_gib), *_curves(("memory", state.mem_gib, "line"))),
         headline=f"{_latest(state.mem_gib)} GiB" if state.mem_gib else "",
         from_zero=True,
@@ -124,6 +125,18 @@ def _curves(*curves: tuple[str, Series, Kind]) -> tuple[Curve, ...]:
     return tuple(Curve(label, series, kind) for label, series, kind in curves if series)
 
 
+def _noisy(label: str, series: Series) -> tuple[Curve, ...]:
+    """Values of single steps, and what they come to."""
+    if not series:
+        return ()
+    return Curve(label, series, "raw"), Curve("median", RunningMedian(series), "smooth")
+
+
+def _average(state: RunState) -> str:
+    """The average's name says how much it smooths: the weight of the past, 0 for none."""
+    return f"EMA({state.smooth_loss.weight:g})"
+
+
 def _superseded(series: Series) -> tuple[Curve, ...]:
     return _curves(("before resume", series.superseded, "old"))
 
@@ -137,7 +150,7 @@ def _best(state: RunState) -> tuple[Mark, ...]:
     if best is None:
         return ()
     legend = f"best {figure(best['eval_loss'])} @{best['step']:,}"
-    return (Mark(best["step"], best["eval_loss"], "★", "B", "best", legend),)
+    return (Mark(best["step"], best["eval_loss"], "★", "B", "best", legend, "best"),)
 
 
 def _resumes(state: RunState) -> tuple[Mark, ...]:

@@ -1,8 +1,9 @@
-"""Curves that are no log's own series: a formula, and a series whose x counts something else than steps."""
+"""Curves that are no log's own series: a formula, a running median, and a series over something else than steps."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
 from vlmft_console.charts.spec import Point, Points
@@ -49,6 +50,86 @@ class Formula:
 
     def _at(self, x: int) -> Point:
         return float(x), self._function(x)
+
+
+_SAMPLES = 4
+"""Points a column that a running median looks at."""
+_COLUMNS, _POINTS = 3.0, 4.5
+"""A median is of what lies within so many columns on both sides, or within so many times the usual distance of two
+points where that is more."""
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+class RunningMedian:
+    """The median of the points around each column: what a noisy curve does on the whole, whatever its spikes.
+
+    It depends on how closely one looks and has no value at a step of its own. It costs by the column: of many points it
+    looks at a few in each, always the same ones.
+
+    Args:
+        points: the noisy curve.
+    """
+
+    def __init__(self, points: Points) -> None:
+        self._points = points
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    @property
+    def first(self) -> Point | None:
+        return self._points.first
+
+    @property
+    def last(self) -> Point | None:
+        return self._points.last
+
+    def decimate(self, x0: float, x1: float, columns: int) -> list[Point]:
+        """One median a column, at one of the column's points; a gap where all the points looked at are gaps."""
+        first, last = self._points.first, self._points.last
+        if first is None or last is None or not x1 > x0:
+            return []
+        width = (x1 - x0) / max(1, columns)
+        usual = (last[0] - first[0]) / max(1, len(self._points) - 1)
+        reach = max(_COLUMNS * width, _POINTS * usual)
+        found = self._samples(max(first[0], x0 - reach), min(last[0], x1 + reach), max(width / _SAMPLES, usual / 2))
+        chosen: dict[int, Point] = {}
+        for x, y in found:
+            column = int((x - x0) / width)
+            if x0 <= x <= x1 and chosen.get(column, (x, None))[1] is None:
+                chosen[column] = (x, y)
+        finite = [(x, y) for x, y in found if y is not None]
+        places = [x for x, _ in finite]
+
+        # The newest column does not count before it is complete: each new point would else move the end of the line.
+        complete = x0 + math.floor((last[0] - x0) / width) * width
+
+        def median(x: float) -> float:
+            start = bisect_left(places, x - reach)
+            stop = bisect_right(places, min(x + reach, complete))
+            around = finite[start : max(stop, start + 1)]
+            return sorted(y for _, y in around)[len(around) // 2]
+
+        return [(x, None if y is None else median(x)) for x, y in chosen.values()]
+
+    def _samples(self, low: float, high: float, step: float) -> list[Point]:
+        """Points from `low` to `high`, about a `step` apart."""
+        found: list[Point] = []
+        for number in range(math.floor(low / step), math.floor(high / step) + 1):
+            # Off a regular grid: every sample could else fall on an eval's slow step.
+            place = (number + number * _GOLDEN % 1) * step
+            point = self._points.nearest(place) if low <= place <= high else None
+            if point is not None and (not found or point[0] > found[-1][0]):
+                found.append(point)
+        return found
+
+    def nearest(self, x: float) -> None:
+        """None: there is no value to read off."""
+        return
+
+    def quantiles(self, x0: float, x1: float, low: float, high: float) -> None:
+        """None: it lies within what it is the median of."""
+        return
 
 
 class Rescaled:

@@ -84,6 +84,8 @@ class Mark:
     style: str
     legend: str = ""
     """Its entry in the legend; marks that share one are listed once."""
+    short: str = ""
+    """Its entry where there is little room; `legend` when empty."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class ChartSpec:
         marks: single characters.
         log: whether y starts out logarithmic.
         from_zero: whether a linear y starts at 0, as for what is more or less constant.
+        settles: whether a linear y may leave the first values off the scale, as for a loss that falls fast at first;
+            they are then named at the edge.
         unit: what x counts.
         whole: range of x of the whole chart; from the data when None.
         limit: largest x there will ever be (the run's last step); None when not known.
@@ -110,6 +114,7 @@ class ChartSpec:
     marks: tuple[Mark, ...] = ()
     log: bool = False
     from_zero: bool = False
+    settles: bool = False
     unit: Unit = "step"
     whole: tuple[float, float] | None = None
     limit: float | None = None

@@ -43,6 +43,9 @@ STYLES = {
 """Style name to rich style, for `vlmft plot` on a colour terminal."""
 
 
+_ASCII = str.maketrans("│┤└─┬┄▲▼▸", "|++-+-^v>")
+
+
 @dataclass(frozen=True)
 class Look:
     """What the terminal can show.
@@ -54,6 +57,11 @@ class Look:
 
     unicode: bool = True
     color: bool = True
+
+
+def shown(text: str, look: Look) -> str:
+    """A chart's own characters, or what stands for them in ASCII."""
+    return text if look.unicode else text.translate(_ASCII)
 
 
 def speaks_unicode(out: TextIO | None = None) -> bool:

@@ -31,7 +31,7 @@ def list_presets(json_output: Json = False) -> None:
 
     entries: list[dict[str, Any]] = []
     for each in listed_presets():
-        entry: dict[str, Any] = {"name": each.name, "path": str(each.path)}
+        entry: dict[str, Any] = {"name": each.name, "path": str(each.path), "own": each.own, "hides": each.hides}
         if each.loaded is None:
             entries.append({**entry, "error": each.error})
             continue
@@ -41,11 +41,15 @@ def list_presets(json_output: Json = False) -> None:
     if json_output:
         _print_json(entries)
         return
-    table = new_table("name", "for", "improvement", "time (8 GPUs)")
+    own = any(entry["own"] for entry in entries)
+    table = new_table("name", *(["whose"] if own else []), "for", "improvement", "time (8 GPUs)")
     for entry in entries:
         broken = str(entry.get("error", "")).partition("\n")[0]
         summary = f"cannot be used: {broken}" if broken else entry["summary"]
-        add_row(table, entry["name"], summary, entry.get("improvement", ""), entry.get("time", ""))
+        if entry["hides"]:
+            summary = f"{summary} (hides the {entry['name']} that comes with vlmft: {entry['path']})"
+        whose = [("yours" if entry["own"] else "vlmft's")] if own else []
+        add_row(table, entry["name"], *whose, summary, entry.get("improvement", ""), entry.get("time", ""))
     print_table(table)
 
 
@@ -162,6 +166,7 @@ def import_json(
     from vlmft_console.errors import shown_once
     from vlmft_console.files import write_file
     from vlmft_console.paths import own_presets
+    from vlmft_console.preset_table import refuse_shipped_name
     from vlmft_trainer.errors import PresetError
     from vlmft_trainer.preset.dump import dump_yaml
     from vlmft_trainer.preset.guide_json import from_guide_json, load_sft_config
@@ -172,6 +177,8 @@ def import_json(
             raise PresetError("--name and --output are both given", "keep one of them")
         if name is not None and (not NAME.fullmatch(name) or name in (".", "..")):
             raise PresetError(f"--name {name!r}: not a name", "use 1 to 64 letters, digits, '.', '_' and '-'")
+        if name is not None:
+            refuse_shipped_name(name, own_presets() / f"{name}.yaml")
         if file.suffix != ".json":
             raise PresetError(f"{file}: not a .json file", "YAML presets need no import")
         config = from_guide_json(file, gpus)

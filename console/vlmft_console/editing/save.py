@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vlmft_console.editing.draft import Draft
 from vlmft_console.editing.values import as_typed
+from vlmft_console.preset_table import refuse_shipped_name
 from vlmft_trainer.durable import write_whole
 from vlmft_trainer.errors import PresetError, VlmftError
 from vlmft_trainer.preset import LoadedPreset, Preset, dump_preset
@@ -25,13 +26,15 @@ def save_as(draft: Draft, name: str, folder: Path, folders: Sequence[Path], *, r
         replace: the file may be there already and is replaced.
 
     Raises:
-        PresetError: a bad name, a mistake in the draft, a file of that name, or the file cannot be written.
+        PresetError: a bad name or that of a preset which comes with vlmft, a mistake in the draft, a file of that
+            name, or the file cannot be written.
     """
     if not NAME.fullmatch(name) or name in (".", ".."):
         raise PresetError(f"{name!r} cannot name a preset", "use 1 to 64 letters, digits, '.', '_' and '-'")
+    target = folder / f"{name}.yaml"
+    refuse_shipped_name(name, target)
     if draft.preset is None:
         raise PresetError(draft.first_error)
-    target = folder / f"{name}.yaml"
     if target.is_symlink() or (target.exists() and not target.is_file()):
         raise PresetError(f"{target}: not a regular file", "choose another name")
     if target.exists() and not replace:

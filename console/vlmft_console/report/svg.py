@@ -79,7 +79,7 @@ def _axes(frame: _Frame, spec: ChartSpec) -> list[str]:
         y = _TOP + (1 - share) * _ROWS
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_text(label)}</text>')
-    for value, label in ticks(*frame.seen, 8):
+    for value, label in ticks(*frame.seen, 8, whole=spec.unit == "step"):
         place = f'x="{frame.x(value):.1f}" y="{HEIGHT - _BOTTOM + 16}"'
         parts.append(f'<text class="tick" {place} text-anchor="middle">{_text(label)}</text>')
     parts.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -14,6 +15,7 @@ from textual.containers import Container
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
+from textual.worker import get_current_worker
 
 from vlmft_console.widgets.chart import Chart
 from vlmft_console.widgets.key_bar import KeyBar
@@ -24,7 +26,10 @@ from vlmft_trainer.errors import VlmftError
 if TYPE_CHECKING:
     from vlmft_console.charts.spec import Unit
     from vlmft_console.history.loading import ReadLog
+    from vlmft_trainer.events import Record
 
+FOLLOW_SECONDS = 3.0
+"""Between two looks at the logs of live runs."""
 _UNITS: tuple[Unit, ...] = ("step", "epoch", "hours")
 
 
@@ -49,6 +54,15 @@ class CompareScreen(Screen[None]):
         """The runs have been read."""
 
         runs: list[ReadLog]
+        ended: list[str]
+        """How each ended, or the state it is in."""
+
+    @dataclass
+    class Grew(Message):
+        """What live runs have written since, by number, and how each run ended by now."""
+
+        records: dict[int, list[Record]]
+        ended: list[str]
 
     @dataclass
     class Unreadable(Message):
@@ -60,9 +74,12 @@ class CompareScreen(Screen[None]):
         super().__init__()
         self._targets = list(targets)
         self._runs: list[ReadLog] = []
+        self._ended: list[str] = []
         self._unit: Unit = "step"
         self._first = 0
         self._smoothing = 3  # 0.9, what the curves start with
+        self._wake = Event()
+        self._paused = False
 
     def compose(self) -> ComposeResult:
         yield Static("vlmft  compare: reading …", id="title", markup=False)
@@ -76,14 +93,51 @@ class CompareScreen(Screen[None]):
     def on_mount(self) -> None:
         self._read()
 
+    def on_unmount(self) -> None:
+        self._wake.set()
+
+    def on_screen_suspend(self) -> None:
+        self._paused = True
+
+    def on_screen_resume(self) -> None:
+        self._paused = False
+        self._wake.set()
+
     @work(thread=True, exclusive=True)
     def _read(self) -> None:
+        from vlmft_console.compare import how_ended, status_now
         from vlmft_console.history.loading import read_log
 
         try:
-            self.post_message(self.Compared([read_log(target) for target in self._targets]))
+            runs = [read_log(target) for target in self._targets]
+            statuses = [status_now(run) for run in runs]
+            ended = [how_ended(run, status) for run, status in zip(runs, statuses, strict=True)]
+            self.post_message(self.Compared(runs, ended))
+            self._follow({number for number, status in enumerate(statuses) if status and status.live}, runs)
         except VlmftError as error:
             self.post_message(self.Unreadable(str(error)))
+
+    def _follow(self, live: set[int], runs: list[ReadLog]) -> None:
+        """In the worker's thread: read on in the logs of live runs until none is live or nobody looks any more.
+
+        The states belong to the screen by now, which draws them: what is new goes there as records.
+        """
+        from vlmft_console.compare import how_ended, status_now
+
+        worker = get_current_worker()
+        while live:
+            self._wake.wait(None if self._paused else FOLLOW_SECONDS)
+            self._wake.clear()
+            if worker.is_cancelled:
+                return
+            if self._paused:
+                continue
+            statuses = [status_now(run) for run in runs]  # before the log: its last records are read once more
+            records = {number: [each for batch in runs[number].log.reader.batches() for each in batch]
+                       for number in sorted(live)}  # fmt: skip
+            live = {number for number in live if (status := statuses[number]) and status.live}
+            ended = [how_ended(run, status) for run, status in zip(runs, statuses, strict=True)]
+            self.post_message(self.Grew(records, ended))
 
     @on(Unreadable)
     def _give_up(self, message: Unreadable) -> None:
@@ -92,13 +146,28 @@ class CompareScreen(Screen[None]):
 
     @on(Compared)
     def _show_all(self, message: Compared) -> None:
+        self._runs, self._ended = message.runs, message.ended
+        self._show_figures()
+        self._show_charts()
+
+    @on(Grew)
+    def _show_growth(self, message: Grew) -> None:
+        for number, records in message.records.items():
+            self._runs[number].state.apply_all(records)
+        grown = any(message.records.values())
+        if grown or message.ended != self._ended:
+            self._ended = message.ended
+            self._show_figures()
+        if grown:
+            self._show_charts()
+
+    def _show_figures(self) -> None:
         from vlmft_console.compare import better, outcomes, preset_differences
 
-        self._runs = message.runs
-        judged, names = better(self._runs), [run.name for run in self._runs]
-        self.query_one(OutcomeTable).show_runs(names, outcomes(self._runs), preset_differences(self._runs))
-        self.query_one("#better", Static).update(literal(judged.text))
-        self._show_charts()
+        names = [run.name for run in self._runs]
+        figures = outcomes(self._runs, self._ended)
+        self.query_one(OutcomeTable).show_runs(names, figures, preset_differences(self._runs))
+        self.query_one("#better", Static).update(literal(better(self._runs).text))
 
     def _show_charts(self) -> None:
         from vlmft_console.charts.overlay import METRICS, overlay_chart

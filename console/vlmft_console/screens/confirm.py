@@ -44,7 +44,8 @@ class ConfirmScreen(ModalScreen[str]):
         question: one sentence; may hold names from anywhere.
         answers: the first is under the cursor.
         detail: what the person should know before answering; may be empty.
-        careful: the cursor begins on `cancel` instead.
+        careful: the cursor begins on the answer that changes nothing instead.
+        cancel: what that answer is called.
     """
 
     CSS_PATH = "confirm.tcss"
@@ -54,19 +55,28 @@ class ConfirmScreen(ModalScreen[str]):
         Binding("k,up", "move(-1)", "up", show=False),
     ]
 
-    def __init__(self, question: str, answers: Sequence[Answer], detail: str = "", *, careful: bool = False) -> None:
+    def __init__(
+        self,
+        question: str,
+        answers: Sequence[Answer],
+        detail: str = "",
+        *,
+        careful: bool = False,
+        cancel: str = "cancel",
+    ) -> None:
         super().__init__()
         self._question = question
         self._answers = tuple(answers)
         self._detail = detail
         self._careful = careful
+        self._cancel = cancel
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield Static(literal(self._question, "bold"))
             if self._detail:
                 yield Static(literal(self._detail), id="detail")
-            yield Answers(*(_prompt(answer.key, answer.text) for answer in self._answers), _prompt("esc", "cancel"))
+            yield Answers(*(_prompt(answer.key, answer.text) for answer in self._answers), _prompt("esc", self._cancel))
 
     def on_mount(self) -> None:
         self.query_one(OptionList).highlighted = len(self._answers) if self._careful else 0

@@ -52,8 +52,8 @@ class EditorScreen(Screen[None]):
         Binding("ctrl+l,f5", "launch", "launch", key_display="^l", tooltip="Start a run with these values"),
         Binding("ctrl+z,u", "undo", "undo", key_display="^z", tooltip="One step back"),
         Binding("ctrl+y,U", "redo", "redo", show=False, tooltip="One step forth again"),
-        Binding("slash", "search", "find", key_display="/", tooltip="Go to a field by its name"),
         Binding("ctrl+f", "search", "find", key_display="^f", tooltip="Go to a field by its name"),
+        Binding("slash", "search", "find", key_display="/", tooltip="Go to a field by its name"),
         Binding("1", "view('form')", "form", tooltip="The form"),
         Binding("2", "view('plan')", "plan", tooltip="What the preset comes to"),
         Binding("3", "view('diff')", "changes", tooltip="What is changed"),
@@ -96,10 +96,14 @@ class EditorScreen(Screen[None]):
             self.set_class(True, "-broken")
             return
         self._changed()
+        if self._changes:
+            self._form.list.go_to(next(iter(self._changes)))
         self.query_one(Keeping).follow(self._draft)
         offer_kept(self, self._draft, self._changed)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("view", "reason", "reset") and isinstance(self.focused, Input):
+            return False  # their keys are typed there
         if action == "view":
             return not self.has_class("-wide")
         return action == "back" or not self.has_class("-broken")
@@ -253,7 +257,8 @@ class EditorScreen(Screen[None]):
         self.app.push_screen(
             ConfirmScreen(
                 f"{self.draft.base.name} has {_changes(self.draft)} not saved.",
-                (Answer("s", "save as…", "save"), Answer("d", "discard them", "discard"), Answer("n", "stay", "")),
+                (Answer("s", "save as…", "save"), Answer("d", "discard them", "discard")),
+                cancel="stay",
             ),
             self._answered,
         )

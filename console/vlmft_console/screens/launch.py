@@ -71,6 +71,26 @@ class Failed(Message):
     problem: str
 
 
+class StartLine(Static, can_focus=True):
+    """The line after the last field: enter there, or a click, launches."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "press", "launch", key_display="enter", tooltip="Start the run and watch it"),
+    ]
+
+    class Pressed(Message):
+        """The person wants the run to start."""
+
+    def __init__(self) -> None:
+        super().__init__("[ launch ]", id="start", markup=False)
+
+    def action_press(self) -> None:
+        self.post_message(self.Pressed())
+
+    def on_click(self) -> None:
+        self.action_press()
+
+
 class LaunchScreen(Screen[None]):
     """Starts one run of a preset, once.
 
@@ -80,8 +100,8 @@ class LaunchScreen(Screen[None]):
 
     CSS_PATH = "launch.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+l,f5", "start(True)", "start", key_display="^l", tooltip="Start the run and watch it"),
-        Binding("ctrl+b,f6", "start(False)", "start, don't watch", key_display="^b", tooltip="Start and go back"),
+        Binding("ctrl+l,f5", "start(True)", "launch", key_display="^l", tooltip="Start the run and watch it"),
+        Binding("ctrl+b,f6", "start(False)", "launch, don't watch", key_display="^b", tooltip="Start and go back"),
         Binding("ctrl+g", "copy", "copy command", key_display="^g", tooltip="Copy the command to the clipboard"),
         Binding("down,enter", "app.focus_next", "next field", show=False),
         Binding("up", "app.focus_previous", "field before", show=False),
@@ -112,6 +132,7 @@ class LaunchScreen(Screen[None]):
         with Horizontal():
             yield Label("early stop")
             yield Choice(_policies(), preset.monitor.early_stop, id="early-stop")
+        yield StartLine()
         yield Static("", id="problem", markup=False)
         yield CheckList()
         yield Static("", id="command", markup=False)
@@ -125,6 +146,12 @@ class LaunchScreen(Screen[None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._check_soon()
+
+    def on_input_submitted(self) -> None:
+        self.focus_next()
+
+    def on_start_line_pressed(self) -> None:
+        self.action_start(True)
 
     def on_choice_changed(self, message: Choice.Changed) -> None:
         self._check_soon()
@@ -215,6 +242,11 @@ class LaunchScreen(Screen[None]):
 async def _go_on(app: VlmftConsole, started: Started) -> None:
     while len(app.screen_stack) > 1 and not getattr(app.screen, "unsaved", False):
         await app.pop_screen()
+    from vlmft_console.screens.runs import RunsScreen
+
+    for screen in app.screen_stack:
+        if isinstance(screen, RunsScreen):  # whoever comes back from the run finds the cursor on it
+            screen.select(started.folder.path)
     if started.watch:
         app.open_run(started.folder.path)
 

@@ -20,7 +20,7 @@ from vlmft_console.runs.status import UNSUPERVISED
 from vlmft_console.widgets.key_bar import KeyBar
 from vlmft_console.widgets.notice import Notice
 from vlmft_console.widgets.run_view import RunView
-from vlmft_trainer.events import Record
+from vlmft_trainer.events import EARLY_STOPPED, FINISHED, Record
 from vlmft_trainer.health import STOP
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ class LiveScreen(Screen[None]):
         if self._log is None or self._log.folder is None or self._batch.status is None:
             return ("stop", "resume")
         status = self._batch.status
-        return ("resume",) if status.live and status.state != UNSUPERVISED else ("stop",) if not status.live else ()
+        if status.live:
+            return () if status.state == UNSUPERVISED else ("resume",)
+        return ("stop", "resume") if status.state in (FINISHED, EARLY_STOPPED) else ("stop",)
 
     @property
     def _view(self) -> RunView:

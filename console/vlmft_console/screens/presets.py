@@ -12,7 +12,10 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from vlmft_console.messages import PresetsRead
+from vlmft_console.widgets.column_table import ColumnTable
+from vlmft_console.widgets.focusing import focus_now
 from vlmft_console.widgets.key_bar import KeyBar
+from vlmft_console.widgets.literal import literal
 from vlmft_console.widgets.preset_compare import PresetCompare
 from vlmft_console.widgets.preset_detail import PresetDetail
 from vlmft_console.widgets.preset_list import PresetList
@@ -22,10 +25,14 @@ from vlmft_trainer.errors import VlmftError
 if TYPE_CHECKING:
     from vlmft_console.app import VlmftConsole
     from vlmft_console.preset_table import Listed
+    from vlmft_trainer.preset import LoadedPreset
 
 
 class PresetsScreen(Screen[None]):
-    """Lists presets beside the one under the cursor; launches, edits and copies it."""
+    """Lists presets beside the one under the cursor, or compares them all with it; launches, edits and copies it.
+
+    The list and the table share the choice: the keys act on the row under the cursor, or on the column in brackets.
+    """
 
     AUTO_FOCUS = "PresetList"
     CSS_PATH = "presets.tcss"
@@ -72,14 +79,18 @@ class PresetsScreen(Screen[None]):
         self._list.show_presets(message.presets)
         if self._current() != before:
             self._show_current()
+        if self.has_class("-table"):
+            self._show_table()
 
     def on_row_list_moved(self, message: RowList.Moved) -> None:
-        if not self.has_class("-table"):
-            self._show_current()
+        self._show_current()
 
     def on_row_list_chosen(self) -> None:
-        if not self.has_class("-table"):
-            self.action_launch()
+        self.action_launch()
+
+    def on_column_table_column_chosen(self, message: ColumnTable.ColumnChosen) -> None:
+        self._choose(self._comparable()[message.number].name)
+        self._show_table()
 
     def _show_current(self) -> None:
         self.query_one(PresetDetail).show(self._current())
@@ -133,18 +144,30 @@ class PresetsScreen(Screen[None]):
 
     def action_table(self) -> None:
         """Change between the list and the table."""
-        usable = [preset.loaded for preset in self._presets.values() if preset.loaded is not None]
+        usable = self._comparable()
         if self.has_class("-table") or not usable:
             self.remove_class("-table")
-            self._list.focus()
+            focus_now(self._list)
             self._title("presets")
             return
-        reference = self._list.cursor
-        table = self.query_one(PresetCompare)
-        table.show_table(usable, reference)
+        if self._list.cursor not in [preset.name for preset in usable]:  # a broken one has no column
+            self._choose(usable[0].name)
         self.add_class("-table")
-        table.focus()
-        self._title(f"presets; * differs from {reference}")
+        self._show_table()
+        focus_now(self.query_one(PresetCompare))
+
+    def _show_table(self) -> None:
+        """The table as the presets and the choice are now."""
+        chosen = self._list.cursor
+        self.query_one(PresetCompare).show_presets(self._comparable(), chosen)
+        self._title(f"presets; ←→ choose; * differs from {chosen}")
+
+    def _comparable(self) -> list[LoadedPreset]:
+        return [preset.loaded for preset in self._presets.values() if preset.loaded is not None]
+
+    def _choose(self, name: str) -> None:
+        """Put the list's cursor on a preset."""
+        self._list.move_to(self._list.keys.index(name))
 
     async def action_back(self) -> None:
         if self.has_class("-table"):
@@ -153,4 +176,4 @@ class PresetsScreen(Screen[None]):
             await self._vlmft.action_back()
 
     def _title(self, text: str) -> None:
-        self.query_one("#title", Static).update(f"vlmft  {text}")
+        self.query_one("#title", Static).update(literal(f"vlmft  {text}"))

@@ -20,7 +20,7 @@ from vlmft_console.widgets.focusing import focus_now
 from vlmft_console.widgets.key_bar import KeyBar
 from vlmft_console.widgets.literal import literal
 from vlmft_console.widgets.row_list import RowList
-from vlmft_console.widgets.run_list import RunList, state_words
+from vlmft_console.widgets.run_list import RunList, health_cell, state_words
 
 if TYPE_CHECKING:
     from vlmft_console.app import VlmftConsole
@@ -32,6 +32,7 @@ COMPARED = range(2, 9)
 """How many runs can be compared."""
 
 NEXT = "No runs of your own yet.\nPress n to choose a preset and start one; demo needs no GPU and takes minutes."
+NONE = "No run matches. Esc shows all again."
 now = time.time
 
 
@@ -47,7 +48,9 @@ class RunsScreen(Screen[None]):
         Binding("space", "mark", "mark", tooltip="Mark a run, to compare it"),
         Binding("c", "compare", "compare", tooltip="Compare the marked runs, two to eight"),
         Binding("p", "replay", "replay", tooltip="Play the run again from its log"),
-        Binding("slash", "filter", "filter", key_display="/", tooltip="Only runs whose name, preset or state match"),
+        Binding(
+            "slash", "filter", "filter", key_display="/", tooltip="Only runs whose name, preset, state or finding match"
+        ),
         Binding("d", "delete", "delete", tooltip="Delete a run with its checkpoints and its adapter; asks first"),
         Binding("escape", "clear", "clear", tooltip="Show all runs again, and take the marks away"),
     ]
@@ -57,6 +60,8 @@ class RunsScreen(Screen[None]):
         self._runs: list[Overview] = []
         self._marked: set[str] = set()
         self._wanted: frozenset[Path] = frozenset()
+        self._sought: Path | None = None
+        self._sought_from = ""
         self._wake = Event()
         self._paused = False
 
@@ -64,6 +69,7 @@ class RunsScreen(Screen[None]):
         yield Static("vlmft", id="title", markup=False)
         yield Input(placeholder="filter", id="filter", select_on_focus=False, compact=True)
         yield Static(NEXT, id="next", markup=False)
+        yield Static(NONE, id="none", markup=False)
         yield RunList()
         yield Static("", id="about", markup=False)
         yield KeyBar()
@@ -74,6 +80,13 @@ class RunsScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         self._wake.set()
+
+    def select(self, folder: Path) -> None:
+        """Put the cursor on this run, as soon as it is seen; until then the person may put it elsewhere."""
+        self._sought = folder.resolve()
+        if self.is_mounted:  # the app may be opened on a run before there is a list
+            self._sought_from = self._list.cursor
+            self._go_to_sought()
 
     def on_screen_suspend(self) -> None:
         self._paused = True
@@ -117,6 +130,8 @@ class RunsScreen(Screen[None]):
 
     def on_row_list_scrolled(self) -> None:
         wanted = frozenset(map(Path, self._list.visible_keys()))
+        if self.query_one("#filter", Input).value:  # any run may have the finding that is looked for
+            wanted |= {run.folder.path for run in self._runs}
         if not wanted <= self._wanted:
             self._wanted = wanted
             self._wake.set()
@@ -141,7 +156,9 @@ class RunsScreen(Screen[None]):
         self.set_class(all(run.recorded for run in self._runs), "-new")
         sought = self.query_one("#filter", Input).value.casefold().split()
         runs = [run for run in self._runs if all(word in _described(run) for word in sought)]
+        self.set_class(bool(sought) and not runs, "-none")
         self._list.show_runs(runs, self._marked, now())
+        self._go_to_sought()
         live = sum(run.status.live for run in self._runs)
         parts = [f"vlmft  {len(self._runs)} run{'s' * (len(self._runs) != 1)}, {live} live"]
         if sought:
@@ -152,6 +169,17 @@ class RunsScreen(Screen[None]):
         self._show_about()
         self.refresh_bindings()
         self.call_after_refresh(self.on_row_list_scrolled)
+
+    def _go_to_sought(self) -> None:
+        if self._sought_from and self._list.cursor != self._sought_from:
+            self._sought = None
+        if self._sought is None:
+            return
+        for place, key in enumerate(self._list.keys):
+            if Path(key).resolve() == self._sought:
+                self._sought = None
+                self._list.move_to(place)
+                return
 
     def _show_about(self) -> None:
         run = self._current()
@@ -238,8 +266,11 @@ class RunsScreen(Screen[None]):
 
 
 def _described(run: Overview) -> str:
-    """What the filter looks at."""
-    return f"{run.folder.name} {run.preset} {run.status.state}".casefold()
+    """What the filter looks at: what the row says, apart from figures."""
+    words, _ = state_words(run.status.state)
+    sample = "sample" if run.recorded else ""
+    texts = (run.folder.name, run.preset, run.status.state, words, health_cell(run).text, sample)
+    return " ".join(texts).casefold()
 
 
 def _about(run: Overview) -> Content:

@@ -13,6 +13,7 @@ from textual.widgets import Input, Label, Static
 
 from vlmft_console.editing import Draft
 from vlmft_console.editing.save import save_as
+from vlmft_console.preset_table import is_shipped
 from vlmft_console.widgets.literal import literal
 from vlmft_trainer.errors import VlmftError
 from vlmft_trainer.preset import LoadedPreset
@@ -47,7 +48,7 @@ class SaveAsScreen(ModalScreen[LoadedPreset]):
 
     def compose(self) -> ComposeResult:
         base = self._draft.base
-        own = base.path.parent.resolve() == self._folder.resolve() and base.extends is not None
+        own = base.path.parent.resolve() == self._folder.resolve() and not is_shipped(base.path)
         with Vertical(id="dialog"):
             yield Static(literal(f"Save in {self._folder}", "bold"))
             yield Label("name")
@@ -83,7 +84,8 @@ class SaveAsScreen(ModalScreen[LoadedPreset]):
             saved = save_as(self._draft, name, self._folder, self._folders, replace=replace)
         except VlmftError as error:
             self.query_one("#error", Static).update(literal(f"! {error}"))
-            self._taken = (self._folder / f"{name}.yaml").is_file() and not replace and self._draft.preset is not None
+            target = self._folder / f"{name}.yaml"
+            self._taken = target.is_file() and not is_shipped(target) and not replace and self._draft.preset is not None
             self.query_one("#keys", Static).update(REPLACE_KEYS if self._taken else KEYS)
             return
         self.dismiss(saved)

@@ -57,6 +57,10 @@ class EpochTable(Lines, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         self._follows = new_value >= self.max_scroll_y
 
+    def row(self, number: int) -> Row:
+        """The titles stay at the top, whatever rows are in view."""
+        return self.rows[0] if self.rows and number == self.scroll_offset.y else super().row(number)
+
     def on_resize(self) -> None:
         self._redraw()
 

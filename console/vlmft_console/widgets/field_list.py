@@ -165,7 +165,7 @@ class FieldList(Lines, can_focus=True):
 
     def on_resize(self) -> None:
         self._draw()
-        self._keep_in_view()
+        self.call_after_refresh(self._keep_in_view)  # how far it can be scrolled is known then
 
     def _fold(self) -> None:
         self._folded ^= {self.cursor}

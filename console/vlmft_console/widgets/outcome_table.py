@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from vlmft_console.widgets.cells import Cell, Column
-from vlmft_console.widgets.row_list import Row, RowList
+from vlmft_console.widgets.cells import Cell
+from vlmft_console.widgets.column_table import ColumnTable, TableRow
+from vlmft_console.widgets.literal import one_line
 
 if TYPE_CHECKING:
     from vlmft_console import compare
 
 BEST = "★"
+_LINE = 20
+"""Characters of a value on one line; a longer one, such as a list, takes several: nothing of it is cut off. Four
+runs stand side by side in 120 columns."""
 
 
-class OutcomeTable(RowList):
+class OutcomeTable(ColumnTable):
     """Rows of figures, the best of each marked, then the parameters that differ."""
 
     def __init__(self) -> None:
-        super().__init__((), id="outcomes")
+        super().__init__(id="outcomes")
 
     def show_runs(
         self, names: Sequence[str], outcomes: Sequence[compare.Row], differences: Sequence[compare.Row]
     ) -> None:
         """Show the tables of the runs called `names`, numbered from 1 as in the charts."""
-        columns = [
-            Column(f"{number} {name}", 12, rank=number, stretches=True, widest=28)
-            for number, name in enumerate(names, 1)
-        ]
-        self.set_columns([Column("", 16, stretches=True, widest=28), *columns])
-        rows = [_row(row) for row in outcomes]
+        rows = [line for row in outcomes for line in _lines(row)]
         if differences:
-            blank = tuple(Cell("") for _ in names)
-            rows.append(Row("presets", (Cell("presets differ in", "strong"), *blank)))
-            rows += [_row(row) for row in differences]
-        self.show(rows)
+            rows.append(TableRow(Cell("presets differ in", "strong"), tuple(Cell("") for _ in names)))
+            rows += [line for row in differences for line in _lines(row)]
+        self.show_table([f"{number} {name}" for number, name in enumerate(names, 1)], rows)
 
 
-def _row(row: compare.Row) -> Row:
-    cells = [
-        Cell(f"{text} {BEST}", "good") if index == row.best else Cell(text) for index, text in enumerate(row.texts)
-    ]
-    return Row(row.label, (Cell(row.label, "dim"), *cells))
+def _lines(row: compare.Row) -> Iterator[TableRow]:
+    texts = [f"{text} {BEST}" if index == row.best else text for index, text in enumerate(row.texts)]
+    roles = ["good" if index == row.best else "" for index in range(len(texts))]
+    wrapped = [textwrap.wrap(one_line(text), _LINE) for text in texts]
+    for number, parts in enumerate(zip_longest(*wrapped, fillvalue="")):
+        label = Cell("" if number else row.label, "dim")
+        yield TableRow(label, tuple(Cell(part, role) for part, role in zip(parts, roles, strict=True)))

@@ -63,6 +63,7 @@ class PresetDetail(VerticalScroll, can_focus=True, inherit_bindings=False):
 def _lines(preset: Listed, width: int) -> Iterator[Content]:
     if preset.loaded is None:
         yield literal(preset.error, "$error")
+        yield from _whose(preset)
         return
     from vlmft_console.preset_table import expected_text, value_text
     from vlmft_trainer.preset import changed
@@ -71,6 +72,7 @@ def _lines(preset: Listed, width: int) -> Iterator[Content]:
     data = loaded.preset.model_dump(mode="json")
     about, reasons = data.pop("about"), data.pop("reasons")
     yield literal(f"{preset.name}: {about['summary']}", "bold")
+    yield from _whose(preset)
     expected = [f"{task} {expected_text(span)}" for task, span in loaded.preset.about.expected.items()]
     promise = [about["improvement"], about["time"] and f"{about['time']} on 8 GPUs", *expected]
     if any(promise):
@@ -85,6 +87,16 @@ def _lines(preset: Listed, width: int) -> Iterator[Content]:
             dotted = f"{section}.{key}"
             mark = "*" if dotted in differing else " "
             yield from _parameter(f"{mark} {key}", value_text(value), reasons.get(dotted, ""), width)
+
+
+def _whose(preset: Listed) -> Iterator[Content]:
+    """Where a preset of one's own is kept, and what it does to a shipped one."""
+    if preset.own:
+        yield literal(f"yours, in {preset.path.parent}")
+    if preset.hides:
+        yield literal(
+            f"! hides the {preset.name} that comes with vlmft: rename {preset.path.name} to have both", "bold $warning"
+        )
 
 
 def _parameter(key: str, value: str, why: str, width: int) -> Iterator[Content]:

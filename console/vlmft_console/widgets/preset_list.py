@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("preset", 10, stretches=True, widest=20),
+    Column("whose", 7),
     Column("improvement", 11, rank=1),
     Column("8 GPUs", 7, rank=2),
     Column("for", 20, rank=3, stretches=True, widest=90),
@@ -31,7 +32,15 @@ class PresetList(RowList):
 
 def _row(preset: Listed) -> Row:
     if preset.loaded is None:
-        return Row(preset.name, (Cell(preset.name), Cell("✗ broken", "stop"), Cell(""), Cell(preset.error, "stop")))
+        broken = (Cell("✗ broken", "stop"), Cell(""), Cell(preset.error, "stop"))
+        return Row(preset.name, (Cell(preset.name), _whose(preset), *broken))
     about = preset.loaded.preset.about
-    cells = (Cell(preset.name, "strong"), Cell(about.improvement), Cell(about.time), Cell(about.summary, "dim"))
-    return Row(preset.name, cells)
+    promise = (Cell(about.improvement), Cell(about.time), Cell(about.summary, "dim"))
+    return Row(preset.name, (Cell(preset.name, "strong"), _whose(preset), *promise))
+
+
+def _whose(preset: Listed) -> Cell:
+    """A preset of one's own that hides a shipped one has a `!`; the detail says what that means."""
+    if not preset.own:
+        return Cell("vlmft's", "dim")
+    return Cell("yours !", "caution") if preset.hides else Cell("yours")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -33,6 +33,14 @@ class Row:
     """One for each column."""
 
 
+def _no_wider(column: Column, cells: Sequence[Cell]) -> Column:
+    """The column, not stretching beyond what these cells need."""
+    if not column.stretches:
+        return column
+    needed = max((cell_len(one_line(cell.text)) for cell in cells), default=0)
+    return replace(column, widest=max(column.width, min(column.widest, needed)))
+
+
 @dataclass
 class _Shown:
     """What is on the screen."""
@@ -43,7 +51,8 @@ class _Shown:
 
 
 class RowList(ScrollView, can_focus=True, inherit_bindings=False):
-    """Rows under a line of column titles. Columns that do not fit are left out, the least important first.
+    """Rows under a line of column titles. Columns that do not fit are left out, the least important first; one that
+    stretches takes no more than its longest text, so that the next one has the rest.
 
     Args:
         columns: what the cells of every row are.
@@ -84,7 +93,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def __init__(self, columns: Sequence[Column], *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._columns = tuple(columns)
+        self._columns = self._laid = tuple(columns)
         self._shown = _Shown()
         self._cursor = 0
 
@@ -103,18 +112,16 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         top = self.scroll_offset.y
         return [row.key for row in self._shown.rows[top : top + max(0, self.size.height - 1)]]
 
-    def set_columns(self, columns: Sequence[Column]) -> None:
-        """From the next `show` on, cells are of these columns."""
-        self._columns = tuple(columns)
-        self._shown = _Shown()
-
     def show(self, rows: Sequence[Row], marked: Collection[str] = ()) -> None:
         """Show these rows. The cursor stays on its row wherever that is now; lines that are the same stay untouched."""
         before, under = self._shown, self.cursor
         self._shown = _Shown(list(rows), {row.key: place for place, row in enumerate(rows)}, frozenset(marked))
-        old_cursor = self._cursor
+        old_cursor, old_columns = self._cursor, self._laid
         self._cursor = self._shown.places.get(under, min(self._cursor, max(0, len(rows) - 1)))
-        if len(before.rows) != len(rows):
+        self._laid = tuple(
+            _no_wider(column, [row.cells[number] for row in rows]) for number, column in enumerate(self._columns)
+        )
+        if len(before.rows) != len(rows) or old_columns != self._laid:
             self.virtual_size = Size(0, len(rows) + 1)
             self.refresh()
         else:
@@ -170,7 +177,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        columns = layout(self._columns, width)
+        columns = layout(self._laid, width)
         if y == 0:
             title = role_style(self.rich_style, _TITLE)
             texts = [fitted(column.title, cells, column.right) for column, cells in columns.values()]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("", 1),
-    Column("run", 12, stretches=True, widest=40),
+    Column("run", 12, stretches=True),
     Column("state", 14),
     Column("done", 4, rank=1, right=True),
     Column("step", 15, rank=8, right=True),
@@ -76,8 +76,10 @@ def figure(value: float | None) -> str:
     """At most seven characters; empty for a value that is not known."""
     if value is None:
         return ""
+    from vlmft_console.charts.numbers import exponent
+
     text = f"{value:.4g}"
-    return text if len(text) <= 7 else f"{value:.1e}"
+    return text if len(text) <= 7 and "e" not in text else exponent(value, 2)
 
 
 def _cells(run: Overview, now: float) -> tuple[Cell, ...]:
@@ -95,13 +97,14 @@ def _cells(run: Overview, now: float) -> tuple[Cell, ...]:
         Cell("" if run.eta_seconds is None else duration(run.eta_seconds)),
         Cell(figure(run.loss)),
         Cell(figure(run.eval_loss)),
-        _health(run),
+        health_cell(run),
         Cell(run.preset, "dim"),
         Cell("sample" if run.recorded else age(now - run.created), "dim"),
     )
 
 
-def _health(run: Overview) -> Cell:
+def health_cell(run: Overview) -> Cell:
+    """The worst finding that holds, such as `! caution overfitting`."""
     if run.finding is None:
         return Cell("ok" if run.step else "", "dim")
     sign = {"stop": "✗ stop", "caution": "! caution"}[run.finding.severity]

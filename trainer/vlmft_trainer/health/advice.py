@@ -118,12 +118,18 @@ def _higher_rate(story: Story) -> Changes:
     return [("training.learning_rate", higher[0])] if higher else []
 
 
+def _short(value: float) -> str:
+    """`3e-5` and not `3e-05`: as a preset has it."""
+    return f"{value:g}".replace("e-0", "e-")
+
+
 def _count(value: float) -> str:
     return f"{value:,.0f}" if value < 1e15 else f"{value:.4g}"
 
 
 def _for_next_run(story: Story, now: str, changes: Changes) -> Advice:
-    parts = [f"{_WORDS[key]} {value:g}" for key, value in changes if key in _WORDS and isinstance(value, int | float)]
+    numbers = [(key, value) for key, value in changes if key in _WORDS and isinstance(value, int | float)]
+    parts = [f"{_WORDS[key]} {_short(value)}" for key, value in numbers]
     if any(key == "lora.target_modules" for key, _ in changes):
         parts.append("all seven target modules")
     then = f"For the next run: {', '.join(parts)}." if parts else ""

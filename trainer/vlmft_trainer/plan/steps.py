@@ -53,7 +53,7 @@ def with_gpus(preset: Preset, gpus: int) -> tuple[Preset, str]:
     data["training"]["micro_batch"] = micro
     fitted = Preset.model_validate(data)
     note = (
-        f"{gpus} GPUs instead of {preset.hardware.gpus}: the effective batch stays {batch}, "
+        f"{gpus} GPU{'s' * (gpus != 1)} instead of {preset.hardware.gpus}: the effective batch stays {batch}, "
         f"accumulation goes from {preset.accumulation} to {fitted.accumulation}"
     )
     if micro != training.micro_batch:

@@ -1,0 +1,91 @@
+"""The first row of a chart: its title, and what its curves, marks and lines are; or what the crosshair reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vlmft_console.charts.curves import legend_glyph
+from vlmft_console.charts.grid import Grid
+from vlmft_console.charts.spec import ChartSpec, ReferenceLine
+from vlmft_console.charts.styles import Look, shown
+
+_LEAST_MISSED = ("old", "reference", "caution", "best", "raw", "crosshair", "points", "stop")
+"""Styles whose entries go first where there is no room for all, in this order; a bright curve's goes last."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the legend, with a text for where there is little room."""
+
+    glyph: str
+    style: str
+    text: str
+    short: str
+
+    @property
+    def width(self) -> int:
+        return len(self.glyph) + len(self.text) + 2
+
+    @property
+    def rank(self) -> int:
+        return _LEAST_MISSED.index(self.style) if self.style in _LEAST_MISSED else len(_LEAST_MISSED)
+
+
+def draw_title(
+    grid: Grid,
+    spec: ChartSpec,
+    look: Look,
+    *,
+    focused: bool,
+    reading: Sequence[str] = (),
+    unnamed: Sequence[tuple[str, ReferenceLine]] = (),
+) -> None:
+    """Title and headline on the left, the legend on the right; or what the crosshair reads.
+
+    Args:
+        reading: pieces of text; where they do not fit beside the title they take its place, as many as there is room
+            for.
+        unnamed: reference lines for whose label the chart has no room, each with its character.
+    """
+    style = "title-focused" if focused else "title"
+    if focused:
+        grid.put(0, 0, shown("▸", look), style)
+    title = f"{spec.title} {'' if reading else spec.headline}"
+    parts = list(reading)
+    if reading and len(title) + len("  ".join(parts)) >= grid.width:
+        title = ""
+        while len("  ".join(parts)) >= grid.width:
+            parts.pop()
+    column = 1
+    for text, each in ((title, style), ("  ".join(parts), "crosshair")):
+        grid.put(column, 0, text, each)
+        column += len(text)
+    entries = [] if reading else _fitting(_entries(spec, look, unnamed), grid.width - column)
+    place = grid.width - sum(entry.width for entry in entries)
+    for entry in entries:
+        grid.put(place, 0, f" {entry.glyph}", entry.style)
+        grid.put(place + 1 + len(entry.glyph), 0, f" {entry.text}", "legend")
+        place += entry.width
+
+
+def _entries(spec: ChartSpec, look: Look, unnamed: Sequence[tuple[str, ReferenceLine]]) -> list[Entry]:
+    curves = [Entry(legend_glyph(each, look), each.style_name, each.label, each.label) for each in spec.curves]
+    marks = [
+        Entry(each.glyph if look.unicode else each.plain, each.style, each.legend, each.short or each.legend)
+        for each in spec.marks
+    ]
+    lines = [Entry(glyph, line.style, line.label, line.label) for glyph, line in unnamed]
+    if len(curves) == 1 and not marks and not spec.curves[0].tag:
+        curves = []  # a single curve is what the title says
+    return [entry for entry in dict.fromkeys([*curves, *marks, *lines]) if entry.text]
+
+
+def _fitting(entries: list[Entry], room: int) -> list[Entry]:
+    """The entries that fit: shortened first, then without those that are missed least."""
+    if sum(entry.width for entry in entries) > room:
+        entries = [Entry(entry.glyph, entry.style, entry.short, entry.short) for entry in entries]
+    while sum(entry.width for entry in entries) > room:
+        least = min(reversed(entries), key=lambda entry: entry.rank)
+        entries = [entry for entry in entries if entry is not least]
+    return entries
