@@ -31,7 +31,7 @@ check: install  ## Lint, types and import rules
 	$(BIN)/lint-imports --no-logo
 
 test: check  ## Every check and every test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --durations=15
 
 bench: install  ## Measure what has a budget, as ratios within one run
 	$(BIN)/python tests/bench/startup.py

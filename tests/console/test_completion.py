@@ -9,6 +9,7 @@ from pathlib import Path
 def offered(folder: Path, line: str) -> list[str]:
     """What bash is offered at Tab at the end of `line`."""
     asked = {"_VLMFT_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
+    asked["XDG_STATE_HOME"] = str(folder / "state")  # no other test's runs
     program = str(Path(sys.executable).with_name("vlmft"))
     done = subprocess.run(
         [program], cwd=folder, env={**os.environ, **asked}, capture_output=True, text=True, check=False
