@@ -31,15 +31,19 @@ class Way:
     short_head: bool = True
     checkpointing: bool = False
     attention: str = "vlmft"
+    fused: bool = True
     tower_backward: bool = False
     """As transformers' own switch for checkpointing has it: the frozen tower gets a backward too."""
 
 
 OURS = Way()
 WAYS = {
-    "plain baseline": Way(packed=False, short_head=False, checkpointing=True, attention="sdpa", tower_backward=True),
+    "plain baseline": Way(
+        packed=False, short_head=False, checkpointing=True, attention="sdpa", fused=False, tower_backward=True
+    ),
     "vlmft": OURS,
     "  without packing": replace(OURS, packed=False),
+    "  without fused kernels": replace(OURS, fused=False),
     "  logits for all tokens": replace(OURS, short_head=False),
     "  activations recomputed": replace(OURS, checkpointing=True),
     "  stock SDPA": replace(OURS, packed=False, attention="sdpa"),
@@ -50,7 +54,7 @@ WAYS = {
 def measure(way: Way, size: str, count: int, micro: int) -> dict[str, Any]:
     """Train `count` samples and a step to warm up; figures of one process on one device."""
     from tests.bench import charts_like
-    from tests.bench.rivals import LORA, SCALE, WholeHead
+    from tests.bench.rivals import LORA, SCALE, WholeHead, fuse
     from vlmft_trainer.attention import use_packed_attention, varlen_problem
     from vlmft_trainer.data.collate import collate
     from vlmft_trainer.data.order import MicroBatches
@@ -71,6 +75,9 @@ def measure(way: Way, size: str, count: int, micro: int) -> dict[str, Any]:
         model.enable_input_require_grads()
     else:
         prepare_training(model, gradient_checkpointing=way.checkpointing, train_vision=False)
+        model.to(dtype)  # the adapter too, as DeepSpeed has it, where PEFT would keep it in fp32
+    if way.fused:
+        fuse(model)
     model.train()
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=1e-4)
 
@@ -95,7 +102,7 @@ def measure(way: Way, size: str, count: int, micro: int) -> dict[str, Any]:
         done += work(batch)
         batch = {name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in batch.items()}
         waited += time.perf_counter() - began
-        with torch.autocast(device, dtype, enabled=on_gpu):
+        with torch.autocast(device, dtype, enabled=on_gpu and plain):  # DeepSpeed does without
             if way.short_head:
                 loss = answer_loss(model, batch).nll
             else:

@@ -29,6 +29,7 @@ from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.encode import IGNORED, Encoded
 from vlmft_trainer.data.order import MicroBatches
 from vlmft_trainer.data.packing import pack
+from vlmft_trainer.fused import fused_problem, use_fused_kernels
 from vlmft_trainer.model import add_adapter, prepare_training
 from vlmft_trainer.preset import Lora
 from vlmft_trainer.run_log import RunLog
@@ -191,14 +192,17 @@ def vlmft(
     packed: bool = True,
     checkpointing: bool = False,
     fast_attention: bool = True,
+    fused: bool = True,
     trainer: type[WeightedTrainer] = WeightedTrainer,
 ) -> None:
-    """This project's trainer, as `vlmft_trainer.training` sets it up."""
+    """This project's trainer, as `vlmft_trainer.training` sets it up for a GPU."""
     folder = Path(mkdtemp())
     model = add_adapter(model, LORA, seed=1)
     if fast_attention:
         use_packed_attention(model.get_base_model())
     prepare_training(model, gradient_checkpointing=checkpointing, train_vision=False)
+    if fused:
+        fuse(model)
     join = pack if packed else partial(collate, pad_id=charts_like.PAD)
     log = RunLog(None)
     made = trainer(
@@ -212,6 +216,17 @@ def vlmft(
         callbacks=[clock],
     )
     made.train()
+
+
+def fuse(model: Any) -> None:
+    """Switch to fused kernels, compiled before anything is timed.
+
+    Raises:
+        RuntimeError: they do not work here.
+    """
+    if problem := fused_problem(model):
+        raise RuntimeError(f"no fused kernels: {problem}")
+    use_fused_kernels(model)
 
 
 class WholeHead(WeightedTrainer):
@@ -230,6 +245,7 @@ TRAINERS: dict[str, Callable[[Any, OurSamples, Clock], None]] = {
     "plain": partial(plain, checkpointing=True, micro=4),
     "trl": partial(trl, micro=4),
     "plain-kept": partial(plain, checkpointing=False, micro=2),
+    "vlmft-eager": partial(vlmft, micro=2, fused=False),
     "vlmft-padded": partial(vlmft, micro=2, packed=False),
     "vlmft-sdpa": partial(vlmft, micro=2, fast_attention=False),
     "vlmft-head": partial(vlmft, micro=2, trainer=WholeHead),

@@ -121,7 +121,7 @@ def _by_kernel(
     scale: float | None,
 ) -> torch.Tensor:
     """All pieces at once, in PyTorch's variable-length kernel."""
-    q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
+    q, k, v = (tensor.squeeze(0).transpose(0, 1) for tensor in (query, key, value))
     output: torch.Tensor = _varlen()(
         q,
         k,
@@ -151,29 +151,28 @@ def _by_length(
     pieces: dict[int, list[int]] = {}
     for start, end in pairwise(starts):
         pieces.setdefault(end - start, []).append(start)
+    query, key, value = (tensor.squeeze(0) for tensor in (query, key, value))
     order = None
     if len(pieces) < len(starts) - 1:  # some share a length: bring those together
         order = torch.cat(
             [(torch.tensor(begin)[:, None] + torch.arange(length)).flatten() for length, begin in pieces.items()]
         ).to(query.device)
-        query, key, value = (tensor[:, :, order] for tensor in (query, key, value))
-    if key.shape[1] != query.shape[1]:  # faster than `enable_gqa` where there is no kernel for it
-        repeats = query.shape[1] // key.shape[1]
-        key, value = key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)
-    outputs, place = [], 0
-    for length, begin in pieces.items():
-        end = place + length * len(begin)
-        # [1, heads, pieces x length, width] -> [pieces, heads, length, width]
-        q, k, v = (
-            tensor[0, :, place:end].reshape(tensor.shape[1], len(begin), length, -1).transpose(0, 1)
-            for tensor in (query, key, value)
-        )
+        query, key, value = (tensor.index_select(1, order) for tensor in (query, key, value))
+    if key.shape[0] != query.shape[0]:  # faster than `enable_gqa` where there is no kernel for it
+        repeats = query.shape[0] // key.shape[0]
+        key, value = (tensor[:, None].expand(-1, repeats, -1, -1).flatten(0, 1) for tensor in (key, value))
+    # Split, not sliced: a slice's gradient is as long as the row, and all but the slice is zeros.
+    sizes = [length * len(begin) for length, begin in pieces.items()]
+    parts = zip(*(torch.split(tensor, sizes, 1) for tensor in (query, key, value)), strict=True)
+    outputs = []
+    for (length, begin), part in zip(pieces.items(), parts, strict=True):
+        # [heads, pieces x length, width] -> [pieces, heads, length, width]
+        q, k, v = (tensor.unflatten(1, (len(begin), length)).transpose(0, 1) for tensor in part)
         attended = scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
         outputs.append(attended.transpose(1, 2).flatten(0, 1))
-        place = end
     output = torch.cat(outputs)
     if order is not None:
-        output = output[torch.argsort(order)]
+        output = output.index_select(0, torch.argsort(order))
     return output.unsqueeze(0)
 
 

@@ -30,11 +30,13 @@ class Kernels:
         precision: number format of weights and activations.
         attention: attention kernels.
         notes: what differs from what was asked, and why.
+        fused: whether fused kernels are wanted for a training; whether they work shows once the model is there.
     """
 
     precision: Precision
     attention: Attention
     notes: tuple[str, ...]
+    fused: bool = False
 
 
 def choose_kernels(model: Model) -> Kernels:
@@ -56,7 +58,8 @@ def choose_kernels(model: Model) -> Kernels:
         notes.append(f"flash attention is not used ({reason}); SDPA attention is used instead")
     if has_gpu and attention == "sdpa" and precision != "fp32" and (reason := varlen_problem()):
         notes.append(f"PyTorch's variable-length attention is not used ({reason}); SDPA takes samples one by one")
-    return Kernels(precision, attention, tuple(notes))
+    fused = has_gpu if model.fused_kernels == "auto" else model.fused_kernels
+    return Kernels(precision, attention, tuple(notes), fused)
 
 
 def _no_flash_attention(precision: Precision) -> str:

@@ -29,6 +29,7 @@ from vlmft_trainer.data.tasks import Scores
 from vlmft_trainer.errors import VlmftError
 from vlmft_trainer.evaluate import answer_tasks
 from vlmft_trainer.events import EARLY_STOPPED, EVAL, FINISHED, PLAN, STOPPED
+from vlmft_trainer.fused import fused_problem, use_fused_kernels
 from vlmft_trainer.mfu import find_mfu
 from vlmft_trainer.model import (
     add_adapter,
@@ -123,6 +124,8 @@ def build(
     model = ranks.together(
         lambda: add_adapter(load_base(base, kernels, preset.model.quantization), preset.lora, preset.training.seed)
     )
+    if kernels.fused:
+        fuse(model, log)
     trainable, total = count_parameters(model)
     architecture = find_architecture(preset.model.base)
     checkpointing = recomputes(preset, architecture, trainable)
@@ -163,6 +166,15 @@ def build(
     # Dropout should differ between ranks; the order of the data has a seed of its own.
     torch.manual_seed(preset.training.seed + ranks.rank())
     return trainer, base_answers
+
+
+def fuse(model: Any, log: RunLog) -> None:
+    """Let the model use fused kernels, or say why it cannot."""
+    log.note("compiling fused kernels")
+    if reason := fused_problem(model):
+        log.note(f"fused kernels are not used ({reason})")
+    else:
+        use_fused_kernels(model)
 
 
 def answers_while_training(

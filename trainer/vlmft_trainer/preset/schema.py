@@ -38,6 +38,10 @@ class Model(Section):
     attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "sdpa"
     """Attention kernels. `flash_attention_2` falls back to `sdpa`, with a note, where flash-attn is not usable; `auto`
     does so without one. PyTorch's `sdpa` has the same kernels on newer GPUs."""
+    fused_kernels: Literal["auto", True, False] = "auto"
+    """Norms, gated MLPs, rotary positions and the adapter's sums in one kernel each: the same results in less time. A
+    minute is needed to compile them, the first time. `auto`: on a GPU where they work. A CPU would compile for longer
+    than the demo trains; `true` asks for them there too."""
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     """Number format of training. `auto`: bf16 where the GPU supports it, fp16 on older GPUs, fp32 on a CPU."""
     quantization: Literal["none", "nf4"] = "none"

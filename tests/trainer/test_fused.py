@@ -1,0 +1,216 @@
+"""Fused kernels: the same numbers as eager PyTorch, whatever is around them, and no run that fails for want of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from vlmft_trainer import kernels
+from vlmft_trainer.architecture import DEMO_BASE
+from vlmft_trainer.data.collate import padder
+from vlmft_trainer.data.encode import Encoded, Encoder
+from vlmft_trainer.data.packing import packer
+from vlmft_trainer.events import NOTE, EventWriter
+from vlmft_trainer.fused import fused_problem, use_fused_kernels
+from vlmft_trainer.loss import answer_loss
+from vlmft_trainer.model import Kernels, Precision, add_adapter, choose_kernels, load_base, prepare_training
+from vlmft_trainer.preset import Lora, Model
+from vlmft_trainer.run_log import RunLog
+from vlmft_trainer.training import fuse
+
+LORA = Lora(r=4, alpha=8, dropout=0, target_modules=["q_proj", "v_proj", "o_proj", "down_proj"])
+JOINS = {"packed": packer, "padded": padder}
+TOLERANCE = {"fp32": 1e-4, "bf16": 0.05}
+"""Of a gradient, as a share of its largest value."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kernels_of_all_precisions_at_once() -> Iterator[None]:
+    """A training has one number format; here they add up, and torch.compile gives up on a function with too many."""
+    with torch._dynamo.config.patch(recompile_limit=32):
+        yield
+
+
+@pytest.fixture
+def conversations(encoder: Encoder) -> list[Encoded]:
+    """Two images of different shapes and a conversation without one."""
+    from PIL import Image
+
+    return [
+        encoder.sample("what is it", "12", Image.linear_gradient("L").resize((180, 90)).convert("RGB")),
+        encoder.sample("only text here", "a long answer", None),
+        encoder.sample("another?", "7 7 7", Image.radial_gradient("L").resize((120, 150)).convert("RGB")),
+    ]
+
+
+def adapted(
+    *,
+    fused: bool,
+    lora: Lora = LORA,
+    precision: Precision = "fp32",
+    checkpointing: bool = False,
+    train_norms: bool = False,
+) -> Any:
+    """The demo base with an adapter that has learned something, ready to train."""
+    base = load_base(str(DEMO_BASE), Kernels(precision, "sdpa", ()))
+    model = add_adapter(base, lora, seed=3).to(base.dtype)  # as DeepSpeed has adapters under ZeRO-2
+    torch.manual_seed(4)
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.02)
+        elif train_norms and "layernorm" in name:
+            weight.requires_grad_()
+    prepare_training(model, gradient_checkpointing=checkpointing, train_vision=lora.vision_tower)
+    if fused:
+        use_fused_kernels(model)
+    return model.train()
+
+
+def step(model: Any, batch: dict[str, Any]) -> tuple[float, dict[str, torch.Tensor]]:
+    """Loss and gradients of one micro-batch."""
+    loss = answer_loss(model, batch).nll
+    loss.backward()
+    gradients = {name: weight.grad for name, weight in model.named_parameters() if weight.requires_grad}
+    return float(loss.detach()), {name: gradient for name, gradient in gradients.items() if gradient is not None}
+
+
+def assert_same_step(batch: dict[str, Any], *, precision: Precision = "fp32", **options: Any) -> None:
+    (loss, found), (wanted_loss, wanted) = (
+        step(adapted(fused=fused, precision=precision, **options), batch) for fused in (True, False)
+    )
+    tolerance = TOLERANCE[precision]
+    assert loss == pytest.approx(wanted_loss, rel=tolerance / 10)
+    assert found.keys() == wanted.keys()
+    assert len(found) > 8
+    for name, gradient in wanted.items():
+        assert (found[name] - gradient).abs().max() <= tolerance * gradient.abs().max(), name
+
+
+def fused_with_notes(model: Any, folder: Path) -> list[str]:
+    """What a training says when it switches to fused kernels."""
+    fuse(model, RunLog(EventWriter(folder / "events.jsonl")))
+    records = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    return [record["message"] for record in records if record["event"] == NOTE]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("layout", JOINS)
+def test_loss_and_gradients_are_those_of_the_eager_model(
+    conversations: list[Encoded], encoder: Encoder, layout: str, precision: Precision
+) -> None:
+    assert_same_step(JOINS[layout](encoder)(conversations), precision=precision)
+
+
+def test_logits_are_those_of_the_eager_model(conversations: list[Encoded], encoder: Encoder) -> None:
+    batch = padder(encoder)(conversations)
+    del batch["labels"]
+    with torch.no_grad():
+        found, wanted = (adapted(fused=fused)(**batch).logits for fused in (True, False))
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_activations_can_be_recomputed(conversations: list[Encoded], encoder: Encoder) -> None:
+    assert_same_step(packer(encoder)(conversations), checkpointing=True)
+
+
+def test_an_adapted_tower_gets_its_gradients(conversations: list[Encoded], encoder: Encoder) -> None:
+    lora = Lora(r=4, alpha=8, dropout=0, target_modules=["up_proj"], vision_tower=True)
+    assert_same_step(packer(encoder)(conversations), lora=lora)
+
+
+def test_a_norm_that_trains_gets_its_gradient(conversations: list[Encoded], encoder: Encoder) -> None:
+    assert_same_step(packer(encoder)(conversations), train_norms=True)
+
+
+@pytest.mark.parametrize("lora", [LORA.model_copy(update={"dora": True}), LORA.model_copy(update={"dropout": 0.3})])
+def test_adapters_of_other_kinds_train_as_before(lora: Lora, conversations: list[Encoded], encoder: Encoder) -> None:
+    batch = packer(encoder)(conversations)
+    losses = []
+    for fused in (True, False):
+        model = adapted(fused=fused, lora=lora)
+        torch.manual_seed(5)  # the same dropout
+        losses.append(step(model, batch)[0])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_without_its_adapter_the_model_is_the_base(conversations: list[Encoded], encoder: Encoder) -> None:
+    batch = packer(encoder)(conversations)
+    model, base = adapted(fused=True), load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ()))
+    with torch.no_grad(), model.disable_adapter():
+        assert float(answer_loss(model, batch).nll) == pytest.approx(float(answer_loss(base, batch).nll), rel=1e-5)
+
+
+@pytest.mark.parametrize("questions", [1, 3])
+def test_the_same_tokens_are_generated(conversations: list[Encoded], encoder: Encoder, questions: int) -> None:
+    batch = padder(encoder, "left")(conversations[:questions])
+    del batch["labels"]
+    found, wanted = (
+        adapted(fused=fused).eval().generate(**batch, max_new_tokens=6, do_sample=False) for fused in (True, False)
+    )
+    assert torch.equal(found, wanted)
+
+
+def test_rows_of_any_length_do_with_the_kernels_of_the_first(conversations: list[Encoded], encoder: Encoder) -> None:
+    from torch._dynamo.utils import counters
+
+    model = adapted(fused=True)
+    join = packer(encoder)
+    step(model, join(conversations))
+    compiled = counters["stats"]["unique_graphs"]
+    assert compiled > 0
+    lengths = set()
+    for samples in (conversations[:1], conversations[2:], conversations[:2], conversations * 2):
+        batch = join(samples)
+        lengths.add(batch["input_ids"].numel())
+        step(model, batch)
+    assert len(lengths) == 4
+    assert counters["stats"]["unique_graphs"] == compiled
+
+
+def test_kernels_that_work_here_are_used_without_a_word(tmp_path: Path) -> None:
+    model = load_base(str(DEMO_BASE), Kernels("bf16", "sdpa", ()))
+    notes = fused_with_notes(model, tmp_path)
+    assert notes == ["compiling fused kernels"]
+    assert "forward" in vars(model.model.language_model.norm)
+
+
+def test_without_a_compiler_a_note_says_so_and_the_model_stays_eager(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conversations: list[Encoded], encoder: Encoder
+) -> None:
+    def compile_nothing(*_: Any) -> None:
+        raise RuntimeError("Failed to find C compiler. Please specify via CC.\n\nMore about this …")
+
+    for kernel in vars(kernels).values():
+        if isinstance(kernel, kernels.Compiled):
+            monkeypatch.setitem(vars(kernel), "compiled", compile_nothing)
+    model = adapted(fused=False)
+    notes = fused_with_notes(model, tmp_path)
+    assert notes[1:] == ["fused kernels are not used (Failed to find C compiler. Please specify via CC.)"]
+    batch = packer(encoder)(conversations)
+    assert step(model, batch)[0] == step(adapted(fused=False), batch)[0]
+
+
+def test_a_wrong_kernel_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(gradient: torch.Tensor, gate: torch.Tensor, up: torch.Tensor) -> Any:
+        return gradient * up * torch.sigmoid(gate), gradient * gate * torch.sigmoid(gate)
+
+    monkeypatch.setattr(kernels, "_swiglu_gradients", wrong)
+    problem = fused_problem(load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ())))
+    assert problem == "the gated MLP gives other results than eager PyTorch"
+
+
+def test_trying_kernels_out_moves_no_random_number() -> None:
+    base = load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ()))
+    before = torch.get_rng_state()
+    fused_problem(base)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("asked", "on_cpu"), [("auto", False), (True, True), (False, False)])
+def test_a_cpu_compiles_only_where_it_is_asked_to(asked: Any, on_cpu: bool) -> None:
+    assert choose_kernels(Model(base="demo", fused_kernels=asked)).fused is on_cpu
