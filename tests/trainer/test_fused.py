@@ -25,8 +25,9 @@ from vlmft_trainer.training import fuse
 
 LORA = Lora(r=4, alpha=8, dropout=0, target_modules=["q_proj", "v_proj", "o_proj", "down_proj"])
 JOINS = {"packed": packer, "padded": padder}
-TOLERANCE = {"fp32": 1e-4, "bf16": 0.05}
-"""Of a gradient, as a share of its largest value."""
+TOLERANCE = {"fp32": 1e-4, "bf16": 0.15}
+"""Of a gradient, as a share of its largest value. A mistake in a formula shows in fp32; in bf16 two orders of summing
+are some percent apart."""
 
 
 @pytest.fixture(scope="module", autouse=True)
