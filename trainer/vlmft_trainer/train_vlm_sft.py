@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from vlmft_trainer.architecture import check_base
 from vlmft_trainer.checkpoint_files import Checkpoint, newest_intact
@@ -117,5 +118,19 @@ def prepare_process(device: str) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
+def leave(status: int) -> NoReturn:
+    """End this process.
+
+    After a mistake the group of ranks is still open, and its threads may abort an interpreter that shuts down in good
+    order: the rank would seem to have crashed.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.distributed.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -15,7 +15,6 @@ from textual.containers import Container
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
-from textual.worker import get_current_worker
 
 from vlmft_console.widgets.chart import Chart
 from vlmft_console.widgets.key_bar import KeyBar
@@ -79,7 +78,7 @@ class CompareScreen(Screen[None]):
         self._first = 0
         self._smoothing = 3  # 0.9, what the curves start with
         self._wake = Event()
-        self._paused = False
+        self._paused = self._left = False
 
     def compose(self) -> ComposeResult:
         yield Static("vlmft  compare: reading …", id="title", markup=False)
@@ -94,6 +93,7 @@ class CompareScreen(Screen[None]):
         self._read()
 
     def on_unmount(self) -> None:
+        self._left = True  # said before the wake-up: the worker is cancelled only after this
         self._wake.set()
 
     def on_screen_suspend(self) -> None:
@@ -124,11 +124,10 @@ class CompareScreen(Screen[None]):
         """
         from vlmft_console.compare import how_ended, status_now
 
-        worker = get_current_worker()
         while live:
             self._wake.wait(None if self._paused else FOLLOW_SECONDS)
             self._wake.clear()
-            if worker.is_cancelled:
+            if self._left:
                 return
             if self._paused:
                 continue

@@ -13,7 +13,6 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
-from textual.worker import get_current_worker
 
 from vlmft_console.messages import ActionDone, RunsSeen
 from vlmft_console.widgets.focusing import focus_now
@@ -63,7 +62,7 @@ class RunsScreen(Screen[None]):
         self._sought: Path | None = None
         self._sought_from = ""
         self._wake = Event()
-        self._paused = False
+        self._paused = self._left = False
 
     def compose(self) -> ComposeResult:
         yield Static("vlmft", id="title", markup=False)
@@ -79,6 +78,7 @@ class RunsScreen(Screen[None]):
         self.call_after_refresh(self._watch)  # its imports wait for the first paint
 
     def on_unmount(self) -> None:
+        self._left = True  # said before the wake-up: the worker is cancelled only after this
         self._wake.set()
 
     def select(self, folder: Path) -> None:
@@ -102,15 +102,14 @@ class RunsScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="watch")
     def _watch(self) -> None:
         """Look at the run folders again and again, and say what changed."""
-        worker = get_current_worker()
-        while self._paused and not worker.is_cancelled:  # the app was opened on a run: nobody looks at the list yet
+        while self._paused and not self._left:  # the app was opened on a run: nobody looks at the list yet
             self._wake.wait()
             self._wake.clear()
         from vlmft_console.runs.overview import RunIndex
 
         index = RunIndex()
         shown: tuple[list[Overview], int] | None = None
-        while not worker.is_cancelled:
+        while not self._left:
             runs, more = index.look(self._wanted)
             minute = int(now() // 60)  # ages are shown in minutes
             if shown != (runs, minute):
