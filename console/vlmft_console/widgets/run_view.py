@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -35,6 +36,8 @@ _SPECS: Final[dict[str, Callable[[RunState], ChartSpec]]] = {
 }
 SMOOTHING: Final = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 """Weights of the past in the smoothed train loss, from rough to smooth."""
+CHART_SECONDS: Final = 2.0
+"""Charts of a live run are drawn anew this often at most: a step moves them by a fraction of a column."""
 _TITLES: Final = {"gpus": "GPUs", "health": "Health", "epochs": "Epochs", "log": "Log"}
 """Charts draw their own."""
 _RESOURCES: Final = ("throughput", "gpus", "memory")
@@ -94,6 +97,8 @@ class RunView(Vertical):
         self._full = False
         self._smoothing = 0.9
         self._visible: set[str] = set()
+        self._drawn = 0.0
+        self._behind = False
 
     def compose(self) -> ComposeResult:
         yield ProgressLine()
@@ -153,11 +158,14 @@ class RunView(Vertical):
 
     def show(self, state: RunState, headline: Headline) -> None:
         """Show the figures of `state` as they are now."""
+        if state is not self._state:
+            self._drawn = 0.0  # another picture altogether: it does not wait
         self._state = state
         state.smooth_loss.weight = self._smoothing
-        self.show_headline(headline)
-        for name in self._visible:
+        self._behind = True
+        for name in self._visible - {*CHARTS}:
             self._update(name)
+        self.show_headline(headline)
 
     def show_headline(self, headline: Headline) -> None:
         """Show another state word or remark; figures stay."""
@@ -165,6 +173,7 @@ class RunView(Vertical):
         if self._state is not None:
             self.query_one(ProgressLine).show(self._state, headline)
             self.health.show_end(headline)
+            self._draw_charts()
 
     def say(self, text: str) -> None:
         """Show one line at the top while there are no figures; it may hold a name from anywhere."""
@@ -174,6 +183,15 @@ class RunView(Vertical):
     def tick(self, now: float) -> None:
         """Let the clocks of the progress line stand at `now` (unix time)."""
         self.query_one(ProgressLine).tick(now)
+        self._draw_charts()
+
+    def _draw_charts(self) -> None:
+        """Bring the charts up to date: at once, but not too often while the run is live."""
+        live = self._headline is not None and self._headline.now is not None
+        if self._behind and not (live and time.monotonic() - self._drawn < CHART_SECONDS):
+            self._behind, self._drawn = False, time.monotonic()
+            for name in self._visible & {*CHARTS}:
+                self._update(name)
 
     def action_choose(self, name: str) -> None:
         """Go to a panel. The fourth one, chosen again, shows its next content."""
