@@ -14,7 +14,7 @@ from pathlib import Path
 
 from textual.app import App
 
-from vlmft_console.app import VlmftConsole
+from vlmft_console.app.app import VlmftConsole
 
 _PATIENCE = 60.0
 

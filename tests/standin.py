@@ -64,7 +64,7 @@ def rank(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN if args.deaf else lambda number, frame: told.append(number))
     log = None
     if os.environ["RANK"] == "0":
-        from vlmft_trainer.events import EventWriter
+        from vlmft_core.run_folder.events import EventWriter
 
         segment = len(list((args.folder / "logs").glob("events-*.jsonl"))) + 1
         log = EventWriter(args.folder / "logs" / f"events-{segment:04d}.jsonl")

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from vlmft_console.runs.command import Command
-from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.processes import Identity
 from vlmft_console.runs.registry import read_run
 from vlmft_console.runs.start import start_supervisor

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vlmft_console.sanitize import sanitize
-from vlmft_trainer.errors import VlmftError
+from vlmft_core.errors import VlmftError
 
 EXIT_FAILED = 1
 """The run failed or crashed."""

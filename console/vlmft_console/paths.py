@@ -18,7 +18,7 @@ def preset_folders() -> list[Path]:
 
     checkout = _CHECKOUT / "presets"
     from_checkout = (_CHECKOUT / "pyproject.toml").is_file() and (checkout / "best.yaml").is_file()
-    shipped = checkout if from_checkout else _PACKAGE / "presets"
+    shipped = checkout if from_checkout else _PACKAGE / "shipped" / "presets"
     user = Path(platformdirs.user_config_dir("vlmft")) / "presets"
     folders: list[Path] = []
     for folder in (Path("presets"), user, shipped):
@@ -44,5 +44,5 @@ def recorded_runs() -> list[Path]:
     """The recorded runs that come with vlmft: the checkout's `logs/` when running from one, else the package's."""
     checkout = _CHECKOUT / "logs"
     from_checkout = (_CHECKOUT / "pyproject.toml").is_file() and checkout.is_dir()
-    folder = checkout if from_checkout else _PACKAGE / "logs"
+    folder = checkout if from_checkout else _PACKAGE / "shipped" / "logs"
     return sorted(path.parent.parent for path in folder.glob("*/logs/events-0001.jsonl"))

@@ -6,9 +6,9 @@ from textual.app import App, ComposeResult
 from textual.widget import Widget
 
 from tests.app.sample_run import BEGAN, sample_records
-from vlmft_console.headline import Headline
+from vlmft_console.app.themes import DARK
 from vlmft_console.history.state import RunState
-from vlmft_console.themes import DARK
+from vlmft_console.runs.headline import Headline
 
 
 class Alone(App[None]):

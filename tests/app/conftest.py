@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.run_folders import NOW
-from vlmft_console.screens import runs
+from vlmft_console.app.screens import runs
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vlmft_console.runs.command import Command
-from vlmft_console.runs.folder import RunFolder, as_json
-from vlmft_trainer import events
-from vlmft_trainer.durable import write_whole
-from vlmft_trainer.events import EventWriter
+from vlmft_console.runs.folder import Command, RunFolder, as_json
+from vlmft_core.durable import write_whole
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import EventWriter
 
 NOW = 1_767_312_000.0
 """The pinned time of screens whose look is kept."""

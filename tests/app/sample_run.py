@@ -8,10 +8,9 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from vlmft_console.runs.command import Command
-from vlmft_console.runs.folder import RunFolder
-from vlmft_trainer.events import Record
-from vlmft_trainer.plan import learning_rate
+from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_core.plan import learning_rate
+from vlmft_core.run_folder.events import Record
 
 BEGAN = 1_767_312_000.0
 """Unix time of the first event: 2026-01-02 00:00 UTC."""

@@ -10,12 +10,12 @@ from textual.color import Color
 
 from tests.app.looking import until, until_shown
 from tests.app.run_folders import ended_run
-from vlmft_console import start
-from vlmft_console.app import VlmftConsole
-from vlmft_console.screens.live import LiveScreen
-from vlmft_console.screens.runs import RunsScreen
-from vlmft_console.themes import DARK, LIGHT
-from vlmft_console.widgets.run_list import RunList
+from vlmft_console.app import start
+from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app.screens.live import LiveScreen
+from vlmft_console.app.screens.runs import RunsScreen
+from vlmft_console.app.themes import DARK, LIGHT
+from vlmft_console.app.widgets.run.run_list import RunList
 
 
 async def test_a_target_is_opened_at_once_with_the_runs_behind_it(machine: Path) -> None:
@@ -101,7 +101,7 @@ def test_the_version_is_printed_without_a_terminal(
 def test_what_is_imported_before_the_first_paint_is_light() -> None:
     import subprocess
 
-    heavy = "pydantic yaml plotext orjson typer vlmft_trainer.plan vlmft_trainer.preset vlmft_console.runs.registry"
-    code = f"import sys, vlmft_console.app; print([name for name in {heavy.split()} if name in sys.modules])"
+    heavy = "pydantic yaml plotext orjson typer vlmft_core.plan vlmft_core.preset vlmft_console.runs.registry"
+    code = f"import sys, vlmft_console.app.app; print([name for name in {heavy.split()} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

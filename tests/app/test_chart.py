@@ -6,10 +6,10 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
+from vlmft_console.app.themes import DARK, LIGHT
+from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.charts.spec import ChartSpec, Curve, Mark, ReferenceLine
 from vlmft_console.history.series import Series, Smoothed
-from vlmft_console.themes import DARK, LIGHT
-from vlmft_console.widgets.chart import Chart
 
 
 def loss_spec(steps: int = 1000) -> ChartSpec:

@@ -12,11 +12,11 @@ from textual.pilot import Pilot
 from tests.app.looking import screen_text, until, until_shown
 from tests.app.run_folders import ended_run
 from tests.supervised import LONG, Supervised
-from vlmft_console.app import VlmftConsole
+from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app.screens.compare import CompareScreen
+from vlmft_console.app.screens.runs import RunsScreen
+from vlmft_console.app.widgets.run.outcome_table import OutcomeTable
 from vlmft_console.runs.ladder import StopRequest
-from vlmft_console.screens.compare import CompareScreen
-from vlmft_console.screens.runs import RunsScreen
-from vlmft_console.widgets.outcome_table import OutcomeTable
 
 
 @asynccontextmanager
@@ -86,7 +86,7 @@ async def test_what_cannot_be_read_is_said_in_the_screen(machine: Path) -> None:
 
 
 async def test_a_live_run_is_followed_until_it_ends(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vlmft_console.screens.compare.FOLLOW_SECONDS", 0.1)
+    monkeypatch.setattr("vlmft_console.app.screens.compare.FOLLOW_SECONDS", 0.1)
     run = Supervised(machine / "outputs", 1, *LONG, name="live")
     run.wait_for_ranks()
     async with compared(two_runs(machine)[0], run.folder.path) as pilot:
@@ -99,7 +99,7 @@ async def test_a_live_run_is_followed_until_it_ends(machine: Path, monkeypatch: 
 
 
 async def test_nobody_reads_on_when_the_screen_is_left(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vlmft_console.screens.compare.FOLLOW_SECONDS", 0.1)
+    monkeypatch.setattr("vlmft_console.app.screens.compare.FOLLOW_SECONDS", 0.1)
     run = Supervised(machine / "outputs", 1, *LONG, name="live")
     run.wait_for_ranks()
     async with compared(two_runs(machine)[0], run.folder.path) as pilot:

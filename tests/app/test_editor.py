@@ -15,12 +15,12 @@ from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from tests.app.looking import screen_text, until, until_shown
-from vlmft_console.app import VlmftConsole
-from vlmft_console.editing.keep import drafts_folder
-from vlmft_console.screens.editor import EditorScreen
-from vlmft_console.widgets.field_form import FieldForm
-from vlmft_console.widgets.plan_panel import PlanPanel
-from vlmft_trainer.preset import load_preset
+from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app.screens.editor import EditorScreen
+from vlmft_console.app.widgets.preset.field_form import FieldForm
+from vlmft_console.app.widgets.preset.plan_panel import PlanPanel
+from vlmft_console.presets.keep import drafts_folder
+from vlmft_core.preset import load_preset
 
 PARENT = """\
 about: {summary: Everything on one page, improvement: +5%}

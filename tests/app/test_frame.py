@@ -12,8 +12,8 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 
 from tests.app.alone import RUNNING, Alone, sample_state
-from vlmft_console.frame import PLAIN, frame
-from vlmft_console.widgets.run_view import RunView
+from vlmft_console.app.frame import PLAIN, frame
+from vlmft_console.app.widgets.run.run_view import RunView
 
 WIDTH, HEIGHT = 100, 30
 

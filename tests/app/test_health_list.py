@@ -7,10 +7,10 @@ from dataclasses import replace
 from tests.app.alone import Alone
 from tests.app.looking import screen_text, until, until_shown
 from tests.console.records import record, step
-from vlmft_console.headline import Headline
+from vlmft_console.app.widgets.run.health_list import HealthList
 from vlmft_console.history.state import RunState
-from vlmft_console.widgets.health_list import HealthList
-from vlmft_trainer.health import Advice, Finding
+from vlmft_console.runs.headline import Headline
+from vlmft_core.health import Advice, Finding
 
 CAUTION = Finding("grad_high", 0, "caution", 100, 0.5, "grad_norm 31", Advice("Lower the rate."), 100)
 STOP = Finding(

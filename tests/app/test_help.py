@@ -9,11 +9,11 @@ import pytest
 from textual.binding import Binding
 
 from tests.app.looking import screen_text, until, until_shown
-from vlmft_console.app import VlmftConsole
-from vlmft_console.keys import keys_of
-from vlmft_console.screens.help import HelpScreen
-from vlmft_console.screens.presets import PresetsScreen
-from vlmft_console.screens.runs import RunsScreen
+from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app.dialogs.help import HelpScreen
+from vlmft_console.app.keys import keys_of
+from vlmft_console.app.screens.presets import PresetsScreen
+from vlmft_console.app.screens.runs import RunsScreen
 
 
 async def test_help_lists_every_binding_of_the_screen(machine: Path) -> None:

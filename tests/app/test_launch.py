@@ -16,18 +16,17 @@ from textual.widgets import Input, Static
 from tests.app.looking import screen_text, until, until_shown
 from tests.app.run_folders import ended_run
 from tests.supervised import STANDIN
-from vlmft_console import launching
-from vlmft_console.app import VlmftConsole
-from vlmft_console.launching import Check, Launch
-from vlmft_console.runs import launch as run_launch
-from vlmft_console.runs.command import Command
-from vlmft_console.runs.folder import RunFolder
-from vlmft_console.screens import launch as launch_module
-from vlmft_console.screens.editor import EditorScreen
-from vlmft_console.screens.launch import LaunchScreen, StartLine
-from vlmft_console.screens.live import LiveScreen
-from vlmft_console.widgets.run_list import RunList
-from vlmft_trainer.preset import LoadedPreset, load_preset
+from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app.screens import launch as launch_module
+from vlmft_console.app.screens.editor import EditorScreen
+from vlmft_console.app.screens.launch import LaunchScreen, StartLine
+from vlmft_console.app.screens.live import LiveScreen
+from vlmft_console.app.widgets.run.run_list import RunList
+from vlmft_console.runs import launch as launching
+from vlmft_console.runs import training_command as run_launch
+from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_console.runs.launch import Check, Launch
+from vlmft_core.preset import LoadedPreset, load_preset
 
 DEMO = """\
 model: {base: demo}

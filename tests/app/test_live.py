@@ -13,10 +13,10 @@ import pytest
 from tests.app.looking import screen_text, told, until, until_shown
 from tests.app.sample_run import BEGAN, make_sample, sample_records
 from tests.supervised import LONG, Supervised
-from vlmft_console import terminal
-from vlmft_console.app import VlmftConsole
+from vlmft_console.app import terminal
+from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app.screens import live
 from vlmft_console.runs.ladder import StopRequest
-from vlmft_console.screens import live
 
 SIZES = ((40, 12), (80, 24), (120, 40), (200, 60))
 
@@ -182,7 +182,7 @@ async def test_a_log_without_a_preset_has_none_to_change(tmp_path: Path) -> None
 
 
 async def test_a_finding_opens_the_preset_that_it_advises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    editor = pytest.importorskip("vlmft_console.screens.editor")
+    editor = pytest.importorskip("vlmft_console.app.screens.editor")
     folder = make_sample(tmp_path)
     app = VlmftConsole(folder.path)
     asked: list[tuple[str, dict[str, Any]]] = []

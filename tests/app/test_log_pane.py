@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tests.app.alone import Alone
 from tests.app.looking import screen_text, until_shown
+from vlmft_console.app.widgets.run.log_pane import KEPT_LINES, LogPane
 from vlmft_console.history.text_tail import FIRST_BYTES, LONGEST_LINE, TextTail
-from vlmft_console.widgets.log_pane import KEPT_LINES, LogPane
 
 
 async def test_the_newest_line_stays_in_view() -> None:

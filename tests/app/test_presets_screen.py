@@ -10,14 +10,14 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.app.looking import screen_text, told, until, until_shown
-from vlmft_console.app import VlmftConsole
-from vlmft_console.screens.editor import EditorScreen
-from vlmft_console.screens.launch import LaunchScreen
-from vlmft_console.screens.name import NameScreen
-from vlmft_console.screens.presets import PresetsScreen
-from vlmft_console.screens.runs import RunsScreen
-from vlmft_console.widgets.preset_compare import PresetCompare
-from vlmft_trainer.preset import load_preset
+from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app.dialogs.name import NameScreen
+from vlmft_console.app.screens.editor import EditorScreen
+from vlmft_console.app.screens.launch import LaunchScreen
+from vlmft_console.app.screens.presets import PresetsScreen
+from vlmft_console.app.screens.runs import RunsScreen
+from vlmft_console.app.widgets.preset.preset_compare import PresetCompare
+from vlmft_core.preset import load_preset
 
 
 @asynccontextmanager

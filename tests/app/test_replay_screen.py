@@ -12,11 +12,11 @@ import pytest
 
 from tests.app.looking import screen_text, told, until, until_shown
 from tests.app.sample_run import make_sample, sample_records
-from vlmft_console.app import VlmftConsole
-from vlmft_console.screens import replay
-from vlmft_console.screens.editor import EditorScreen
-from vlmft_console.widgets.run_view import RunView
-from vlmft_console.widgets.transport import Place, track
+from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app.screens import replay
+from vlmft_console.app.screens.editor import EditorScreen
+from vlmft_console.app.widgets.run.run_view import RunView
+from vlmft_console.app.widgets.run.transport import Place, track
 
 SIZE = (100, 34)
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.app.alone import RUNNING, Alone, sample_state
 from tests.app.looking import screen_text, until, until_shown
-from vlmft_console.widgets.progress_line import ProgressLine
-from vlmft_console.widgets.run_layout import CHARTS, PANELS, size_class, visible
-from vlmft_console.widgets.run_view import RunView
+from vlmft_console.app.widgets.run.progress_line import ProgressLine
+from vlmft_console.app.widgets.run.run_layout import CHARTS, PANELS, size_class, visible
+from vlmft_console.app.widgets.run.run_view import RunView
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ from textual.pilot import Pilot
 from tests.app.looking import screen_text, until, until_shown
 from tests.app.run_folders import ended_run
 from tests.supervised import LONG, Supervised
-from vlmft_console.app import VlmftConsole
+from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app.dialogs.confirm import ConfirmScreen
+from vlmft_console.app.screens.compare import CompareScreen
+from vlmft_console.app.screens.live import LiveScreen
+from vlmft_console.app.screens.presets import PresetsScreen
+from vlmft_console.app.screens.replay import ReplayScreen
+from vlmft_console.app.screens.runs import RunsScreen
+from vlmft_console.app.widgets.run.run_list import RunList, figure
 from vlmft_console.runs.ladder import StopRequest
-from vlmft_console.screens.compare import CompareScreen
-from vlmft_console.screens.confirm import ConfirmScreen
-from vlmft_console.screens.live import LiveScreen
-from vlmft_console.screens.presets import PresetsScreen
-from vlmft_console.screens.replay import ReplayScreen
-from vlmft_console.screens.runs import RunsScreen
-from vlmft_console.widgets.run_list import RunList, figure
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 

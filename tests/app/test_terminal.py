@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from vlmft_console import terminal
-from vlmft_console.app import VlmftConsole
-from vlmft_console.terminal import NOTIFY_STYLES, RESET, notification, notify_terminal
+from vlmft_console.app import terminal
+from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app.terminal import NOTIFY_STYLES, RESET, notification, notify_terminal
 
 HOSTILE = "x\x1b]0;title\x07;[/b]\n\x9d\u202e"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tests.supervised import LONG, Supervised
 from vlmft_console.runs.ladder import StopRequest
-from vlmft_trainer import events
-from vlmft_trainer.events import EventWriter
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import EventWriter
 
 STEPS = 100_000
 BUDGET_ATTACH = 2.0

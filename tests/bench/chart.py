@@ -24,7 +24,7 @@ from vlmft_console.charts import panels, raster
 from vlmft_console.charts.draw import draw
 from vlmft_console.charts.view import View
 from vlmft_console.history.state import RunState
-from vlmft_trainer.plan import learning_rate
+from vlmft_core.plan import learning_rate
 
 WIDTH, HEIGHT = 58, 14
 SECONDS = 30
@@ -143,8 +143,8 @@ def _app(steps: int) -> None:
     from textual.app import App, ComposeResult
     from textual.containers import Grid
 
-    from vlmft_console.themes import DARK
-    from vlmft_console.widgets.chart import Chart
+    from vlmft_console.app.themes import DARK
+    from vlmft_console.app.widgets.base.chart import Chart
 
     class Live(App[None]):
         CSS = "Grid { grid-size: 2; grid-gutter: 0 1; }"

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from vlmft_trainer.architecture import KNOWN, Architecture
+from vlmft_core.plan.architecture import KNOWN, Architecture
+from vlmft_core.plan.flops import Work, forward_flops
 from vlmft_trainer.data.encode import IGNORED, Encoded
-from vlmft_trainer.flops import Work, forward_flops
 
 PAD, IMAGE, VIDEO, VISION_START, VISION_END, FIRST_WORD = 0, 10, 11, 12, 13, 20
 

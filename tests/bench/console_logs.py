@@ -13,13 +13,12 @@ import orjson
 
 from tests.bench import load
 from tests.supervised import LONG, Supervised
-from vlmft_console.runs.command import Command
-from vlmft_console.runs.folder import RunFolder, as_json
+from vlmft_console.runs.folder import Command, RunFolder, as_json
 from vlmft_console.runs.ladder import StopRequest
-from vlmft_trainer import events
-from vlmft_trainer.durable import write_whole
-from vlmft_trainer.events import EventWriter
-from vlmft_trainer.preset import Preset, dump_preset
+from vlmft_core.durable import write_whole
+from vlmft_core.preset import Preset, dump_preset
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import EventWriter
 
 SHORT_FIELDS = ("v", "seq", "t", "event", "step", "epoch", "loss", "lr", "grad_norm")
 """With these a record of a step has about 160 bytes."""

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from vlmft_trainer import events
+from vlmft_core.run_folder import events
 
 BUDGET_FIRST_EVENT = 40.0
 BUDGET_TRAINING = 240.0

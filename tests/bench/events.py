@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vlmft_trainer.events import STEP, EventWriter
+from vlmft_core.run_folder.events import STEP, EventWriter
 
 BUDGET_P99 = 1.0
 """Milliseconds."""

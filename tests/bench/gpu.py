@@ -4,7 +4,7 @@
     python -m tests.bench.gpu --tiny        # on a CPU, to see that it runs
 
 Nothing is downloaded. Samples are shaped like ChartQA's (650 to 1,050 tokens, an answer of four); a step has 16. Each
-row runs in a process of its own. The first step is not measured. MFU as `vlmft_trainer.flops` states it.
+row runs in a process of its own. The first step is not measured. MFU as `vlmft_core.plan.flops` states it.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ def measure(way: Way, size: str, count: int, micro: int) -> dict[str, Any]:
     """Train `count` samples and a step to warm up; figures of one process on one device."""
     from tests.bench import charts_like
     from tests.bench.rivals import LORA, SCALE, WholeHead, fuse
-    from vlmft_trainer.attention import use_packed_attention, varlen_problem
+    from vlmft_core.plan.flops import Work, peak_flops, training_flops
     from vlmft_trainer.data.collate import collate
     from vlmft_trainer.data.order import MicroBatches
     from vlmft_trainer.data.packing import pack
-    from vlmft_trainer.flops import Work, peak_flops, training_flops
-    from vlmft_trainer.loss import answer_loss
-    from vlmft_trainer.meter import work
-    from vlmft_trainer.model import add_adapter, prepare_training
+    from vlmft_trainer.model.attention import use_packed_attention, varlen_problem
+    from vlmft_trainer.model.load import add_adapter, prepare_training
+    from vlmft_trainer.model.loss import answer_loss
+    from vlmft_trainer.training.throughput import work
 
     on_gpu = torch.cuda.is_available()
     device, dtype = ("cuda", torch.bfloat16) if on_gpu else ("cpu", torch.float32)

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from vlmft_trainer.events import Record, parse
-from vlmft_trainer.health import Health
-from vlmft_trainer.plan import learning_rate
+from vlmft_core.health import Health
+from vlmft_core.plan import learning_rate
+from vlmft_core.run_folder.events import Record, parse
 
 STEPS = 100_000
 BUDGET = 3.0

@@ -23,18 +23,18 @@ from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from tests.bench import charts_like
-from vlmft_trainer.attention import use_packed_attention
-from vlmft_trainer.callbacks.stop_request import StopRequest
-from vlmft_trainer.checkpoints import Checkpoints
+from vlmft_core.preset import Lora
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.encode import IGNORED, Encoded
 from vlmft_trainer.data.order import MicroBatches
 from vlmft_trainer.data.packing import pack
-from vlmft_trainer.fused import fused_problem, use_fused_kernels
-from vlmft_trainer.model import add_adapter, prepare_training
-from vlmft_trainer.preset import Lora
-from vlmft_trainer.run_log import RunLog
-from vlmft_trainer.weighted_trainer import WeightedTrainer
+from vlmft_trainer.model.attention import use_packed_attention
+from vlmft_trainer.model.fused import fused_problem, use_fused_kernels
+from vlmft_trainer.model.load import add_adapter, prepare_training
+from vlmft_trainer.training.callbacks.stop_request import StopRequest
+from vlmft_trainer.training.run_log import RunLog
+from vlmft_trainer.training.save import Checkpoints
+from vlmft_trainer.training.weighted_trainer import WeightedTrainer
 
 EFFECTIVE_BATCH = 8
 SEED = 7
@@ -167,7 +167,7 @@ def trl(model: Any, data: OurSamples, clock: Clock, *, micro: int) -> None:
     from transformers import AutoTokenizer
     from trl import SFTConfig, SFTTrainer
 
-    from vlmft_trainer.architecture import DEMO_BASE
+    from vlmft_core.plan.architecture import DEMO_BASE
 
     class Ordered(SFTTrainer):  # type: ignore[misc]
         def _get_train_sampler(self, *_: Any) -> Any:
@@ -196,7 +196,7 @@ def vlmft(
     fused: bool = True,
     trainer: type[WeightedTrainer] = WeightedTrainer,
 ) -> None:
-    """This project's trainer, as `vlmft_trainer.training` sets it up for a GPU."""
+    """This project's trainer, as `vlmft_trainer.training.train` sets it up for a GPU."""
     folder = Path(mkdtemp())
     model = add_adapter(model, LORA, seed=1)
     if fast_attention:

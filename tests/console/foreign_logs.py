@@ -10,7 +10,7 @@ from typing import Any
 
 from vlmft_console.history.importers import open_foreign
 from vlmft_console.history.importers.crc32c import masked
-from vlmft_trainer.events import EVAL, STEP, Record
+from vlmft_core.run_folder.events import EVAL, STEP, Record
 
 
 def _varint(value: int) -> bytes:

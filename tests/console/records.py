@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder.events import Record
 
 
 def record(event: str, seq: int = 0, **fields: Any) -> Record:

@@ -13,8 +13,8 @@ from vlmft_console.charts.overlay import METRICS, overlay_chart
 from vlmft_console.charts.spec import ChartSpec, Mark
 from vlmft_console.charts.view import View
 from vlmft_console.history.state import RunState
-from vlmft_trainer.events import Record
-from vlmft_trainer.plan import learning_rate
+from vlmft_core.plan import learning_rate
+from vlmft_core.run_folder.events import Record
 
 
 def evaluation(number: int, loss: float) -> Record:

@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 from tests.console.records import plan, record, step
 from tests.supervised import LONG, Supervised
 from vlmft_console.cli import app
-from vlmft_console.compare import better, outcomes, preset_differences
 from vlmft_console.history.loading import ReadLog, read_log
+from vlmft_console.report.compare import better, outcomes, preset_differences
 from vlmft_console.runs.ladder import StopRequest
 
 

@@ -15,10 +15,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from vlmft_console import data_program
 from vlmft_console.cli import app
 from vlmft_console.commands import data_tables
-from vlmft_trainer.errors import DataError
+from vlmft_console.programs import data_program
+from vlmft_core.errors import DataError
 
 
 def call(*arguments: str) -> Result:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from tests.console.records import plan, record, step
-from vlmft_console.display import BarDisplay, JsonDisplay, PlainDisplay, duration, event_line
+from vlmft_console.commands.progress import BarDisplay, JsonDisplay, PlainDisplay, duration, event_line
 from vlmft_console.history.state import RunState
 
 

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vlmft_console.editing import Draft, fields, open_preset, sections
-from vlmft_console.editing.keep import Keeper, drafts_folder
-from vlmft_console.editing.outside import editor_command, from_file, to_file
-from vlmft_console.editing.save import save_as
-from vlmft_console.editing.values import read, written
 from vlmft_console.paths import preset_folders
-from vlmft_console.preset_table import SHIPPED, is_shipped
-from vlmft_trainer.errors import PresetError
-from vlmft_trainer.preset import LoadedPreset, Preset, load_preset
+from vlmft_console.presets import Draft, fields, open_preset, sections
+from vlmft_console.presets.keep import Keeper, drafts_folder
+from vlmft_console.presets.outside import editor_command, from_file, to_file
+from vlmft_console.presets.save import save_as
+from vlmft_console.presets.table import SHIPPED, is_shipped
+from vlmft_console.presets.values import read, written
+from vlmft_core.errors import PresetError
+from vlmft_core.preset import LoadedPreset, Preset, load_preset
 
 
 def loaded(name: str | Path = "best") -> LoadedPreset:
@@ -221,7 +221,7 @@ def test_every_shipped_name_is_a_shipped_preset() -> None:
 
 
 def test_the_preset_of_a_run_becomes_a_child_of_what_the_run_began_from(tmp_path: Path) -> None:
-    from vlmft_trainer.preset import dump_preset
+    from vlmft_core.preset import dump_preset
 
     run = tmp_path / "run"
     run.mkdir()

@@ -12,10 +12,10 @@ from typer.testing import CliRunner, Result
 
 from tests.console.trained_models import Asked, write_adapter, write_run
 from vlmft_console.cli import app
-from vlmft_console.model_program import Broken, ask
-from vlmft_trainer.errors import DataError, VlmftError
-from vlmft_trainer.jobs import MergeJob
-from vlmft_trainer.preset import Preset
+from vlmft_console.programs.ask import Broken, ask
+from vlmft_core.errors import DataError, VlmftError
+from vlmft_core.jobs import MergeJob
+from vlmft_core.preset import Preset
 
 SCORES = {
     "chartqa": {

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from vlmft_console.errors import RunFolderError
-from vlmft_console.runs.command import Command
-from vlmft_console.runs.folder import RunFolder, check_name, default_name
+from vlmft_console.runs.folder import Command, RunFolder, check_name, default_name
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a b", "[red]", "x" * 65, "é", "a\n"])

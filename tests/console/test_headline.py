@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.console.records import record
-from vlmft_console.headline import Asked, clock, countdown, headline
+from vlmft_console.runs.headline import Asked, clock, countdown, headline
 from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.status import RUNNING, STOPPING, Status
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.console.records import evaluated, plan, record, run_start, step
-from vlmft_console.display import event_line
+from vlmft_console.commands.progress import event_line
 from vlmft_console.history.state import RunState
+from vlmft_console.report.summary import summarise, summary_lines
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import Status
-from vlmft_console.summary import summarise, summary_lines
 
 FOUND = {"rule": "eval_off_best", "step": 20, "message": "eval loss 1.2 is 33.3 % above its best 0.9 at step 10"}
 

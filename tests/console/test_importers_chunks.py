@@ -26,7 +26,7 @@ from vlmft_console.history.importers.reader import Parser
 from vlmft_console.history.importers.tensorboard import EventFile
 from vlmft_console.history.importers.translate import Translator
 from vlmft_console.history.importers.wandb import WandbFile
-from vlmft_trainer.events import Record, parse
+from vlmft_core.run_folder.events import Record, parse
 
 MakeParser = Callable[[Translator], Parser]
 

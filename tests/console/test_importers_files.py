@@ -21,8 +21,8 @@ from tests.console.foreign_logs import (
     trainer_state,
 )
 from vlmft_console.history.importers import NothingYet, detect, open_foreign
-from vlmft_trainer.errors import VlmftError
-from vlmft_trainer.events import EventWriter
+from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder.events import EventWriter
 
 HISTORY = [{"step": 1, "epoch": 0.5, "loss": 2.5}, {"step": 2, "epoch": 1.0, "eval_loss": 2.0}]
 USAGE = b"usage: train.py [-h] [--model NAME]\n" + b"                [--loss {mse,ce}] [--learning_rate LR]\n" * 500

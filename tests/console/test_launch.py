@@ -8,9 +8,9 @@ import pytest
 
 from vlmft_console.errors import MachineError
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.launch import training_command, with_absolute_paths
-from vlmft_trainer.preset import Hardware, Model, Preset
-from vlmft_trainer.preset.data_schema import Data, Source
+from vlmft_console.runs.training_command import training_command, with_absolute_paths
+from vlmft_core.preset import Hardware, Model, Preset
+from vlmft_core.preset.data_schema import Data, Source
 
 PRESET = Preset(hardware=Hardware(gpus=2))
 

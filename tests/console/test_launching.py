@@ -13,15 +13,14 @@ import pytest
 
 from tests.supervised import STANDIN
 from vlmft_console.errors import MachineError, RunFolderError
-from vlmft_console.launching import Check, Launch, checks, prepare, renewed, start
 from vlmft_console.paths import preset_folders
-from vlmft_console.runs import launch as run_launch
 from vlmft_console.runs import preflight
-from vlmft_console.runs.command import Command
-from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs import training_command as run_launch
+from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_console.runs.launch import Check, Launch, checks, prepare, renewed, start
 from vlmft_console.runs.registry import find
-from vlmft_trainer.errors import VlmftError
-from vlmft_trainer.preset import Preset, load_preset
+from vlmft_core.errors import VlmftError
+from vlmft_core.preset import Preset, load_preset
 
 DEMO = load_preset("demo", preset_folders()).preset
 BEST = load_preset("best", preset_folders()).preset

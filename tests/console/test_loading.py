@@ -15,7 +15,7 @@ from tests.console.states import content
 from tests.console.test_opened import write_log
 from vlmft_console.history import loading
 from vlmft_console.history.loading import Progress, ReadAhead, ReadLog, load, read_log
-from vlmft_trainer.errors import VlmftError
+from vlmft_core.errors import VlmftError
 
 HISTORY = [{"step": 1, "epoch": 0.5, "loss": 2.5}, {"step": 2, "epoch": 1.0, "eval_loss": 2.0}]
 FOREIGN = {

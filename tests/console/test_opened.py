@@ -11,12 +11,11 @@ import pytest
 from tests.console.records import plan, run_start, step
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.state import RunState
-from vlmft_console.runs.command import Command
-from vlmft_console.runs.folder import RunFolder
-from vlmft_trainer.errors import VlmftError
-from vlmft_trainer.events import Record
-from vlmft_trainer.health.thresholds import Thresholds
-from vlmft_trainer.preset import Preset, dump_preset, load_preset
+from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_core.errors import VlmftError
+from vlmft_core.health.thresholds import Thresholds
+from vlmft_core.preset import Preset, dump_preset, load_preset
+from vlmft_core.run_folder.events import Record
 
 DEMO = Path(__file__).parents[2] / "presets" / "demo.yaml"
 

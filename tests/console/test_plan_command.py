@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from vlmft_console.cli import app
 from vlmft_console.paths import preset_folders
-from vlmft_trainer.preset import dump_preset, load_preset
+from vlmft_core.preset import dump_preset, load_preset
 
 
 @pytest.fixture(autouse=True)

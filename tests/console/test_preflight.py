@@ -6,7 +6,7 @@ import pytest
 
 from vlmft_console.errors import MachineError
 from vlmft_console.runs import preflight
-from vlmft_trainer.preset import Hardware, Model, Preset, Training
+from vlmft_core.preset import Hardware, Model, Preset, Training
 
 ON_CPU = Preset(hardware=Hardware(device="cpu"))
 

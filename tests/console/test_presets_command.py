@@ -81,7 +81,7 @@ def test_a_preset_in_the_users_folder_is_found(here: Path, monkeypatch: pytest.M
 def test_an_installed_package_has_its_own_shipped_presets(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert paths.preset_folders()[-1] == CHECKOUT / "presets"
     monkeypatch.setattr(paths, "_CHECKOUT", here)
-    assert paths.preset_folders()[-1] == CHECKOUT / "console" / "vlmft_console" / "presets"
+    assert paths.preset_folders()[-1] == CHECKOUT / "console" / "vlmft_console" / "shipped" / "presets"
     assert [folder.is_absolute() for folder in paths.preset_folders()] == [False, True, True]
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from vlmft_console.errors import VlmftError
 from vlmft_console.history.importers import open_foreign
-from vlmft_trainer.health import STOP, Finding, Health
+from vlmft_core.health import STOP, Finding, Health
 
 EVAL_RULES = {"eval_rising", "eval_off_best", "gap", "accuracy_falling", "plateau", "underfit"}
 NEAR = 0.02

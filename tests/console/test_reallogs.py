@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vlmft_console.commands.check import Judgement, judge
-from vlmft_trainer.errors import VlmftError
+from vlmft_core.errors import VlmftError
 
 ROOT = Path(__file__).parents[3] / "shared" / "reallogs"
 

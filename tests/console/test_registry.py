@@ -14,12 +14,11 @@ from vlmft_console.commands.watch import runs
 from vlmft_console.errors import RunFolderError
 from vlmft_console.history.loading import read_log
 from vlmft_console.runs import registry
-from vlmft_console.runs.command import Command
-from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.overview import RunIndex
-from vlmft_console.targets import locate
-from vlmft_trainer.errors import VlmftError
-from vlmft_trainer.preset import Preset, dump_preset
+from vlmft_console.runs.targets import locate
+from vlmft_core.errors import VlmftError
+from vlmft_core.preset import Preset, dump_preset
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from vlmft_console.history import tape
 from vlmft_console.history.opened import open_log
 from vlmft_console.history.replay import Replay
 from vlmft_console.history.state import RunState
-from vlmft_trainer.events import Record
-from vlmft_trainer.preset.schema import Monitor
+from vlmft_core.preset.schema import Monitor
+from vlmft_core.run_folder.events import Record
 
 BLOCK = 16
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.console.records import evaluated, plan, record, run_start, step
 from tests.console.states import content
 from vlmft_console.history.state import RunState
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder.events import Record
 
 
 def reduced(*records: Record) -> RunState:

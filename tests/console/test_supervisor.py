@@ -12,8 +12,7 @@ import pytest
 
 from tests.supervised import LONG, Supervised
 from vlmft_console.errors import RunBusyError
-from vlmft_console.runs.command import Command
-from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.processes import Identity
 from vlmft_console.runs.start import start_supervisor

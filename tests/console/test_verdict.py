@@ -8,7 +8,7 @@ from tests.console.records import record
 from vlmft_console.runs.family import RankEnd
 from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.verdict import judge
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder.events import Record
 
 
 def said(status: str, reason: str = "") -> Record:

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from vlmft_console.history.state import RunState
-from vlmft_console.history.tail import RunTail
 from vlmft_console.runs.folder import RunFolder
+from vlmft_core.run_folder.tail import RunTail
 
 VLMFT = str(Path(sys.executable).with_name("vlmft"))
 pytestmark = pytest.mark.train
@@ -90,10 +90,10 @@ def test_the_adapter_loads_with_plain_peft_and_repeats_the_printed_accuracy(fini
     from peft import PeftModel
     from transformers import AutoModelForImageTextToText
 
+    from vlmft_core.preset import load_preset
     from vlmft_trainer.data.samples import prepare
-    from vlmft_trainer.evaluate import answer_tasks
-    from vlmft_trainer.model import load_encoder
-    from vlmft_trainer.preset import load_preset
+    from vlmft_trainer.model.evaluate import answer_tasks
+    from vlmft_trainer.model.load import load_encoder
 
     preset = load_preset(finished.folder.preset_file).preset
     config = json.loads((finished.folder.adapter / "adapter_config.json").read_text())

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_resume import VLMFT, curve, joins, resume, start, wait_for_end, wait_for_step
-from vlmft_console.history.tail import RunTail
 from vlmft_console.runs.folder import RunFolder
-from vlmft_trainer.checkpoint_files import complete_ones, newest_intact
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder.checkpoints import complete_ones, newest_intact
+from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.tail import RunTail
 
 pytestmark = pytest.mark.train
 

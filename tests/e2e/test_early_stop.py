@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_training import Run, launch
-from vlmft_trainer.checkpoint_files import intact, read
+from vlmft_core.run_folder.checkpoints import intact, read
 from vlmft_trainer.demo.dataset import write
 
 pytestmark = pytest.mark.train

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from vlmft_console.history.tail import RunTail
 from vlmft_console.runs.folder import RunFolder
+from vlmft_core.run_folder.tail import RunTail
 
 VLMFT = str(Path(sys.executable).with_name("vlmft"))
 pytestmark = pytest.mark.train

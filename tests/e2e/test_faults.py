@@ -21,8 +21,8 @@ from tests.supervised import LONG, Supervised, make_run
 from vlmft_console.errors import EXIT_BUSY
 from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.processes import rank_of
-from vlmft_trainer import events
-from vlmft_trainer.events import EventWriter, parse
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import EventWriter, parse
 
 CONSOLE = Path(__file__).parents[1] / "standin_console.py"
 STEPS = ("--steps=30", "--step-s=0.05")
@@ -97,7 +97,7 @@ def test_whoever_is_killed_no_failure_is_called_a_success(tmp_path: Path, rounds
 WRITER = """
 import sys
 from pathlib import Path
-from vlmft_trainer.events import EventWriter
+from vlmft_core.run_folder.events import EventWriter
 log = EventWriter(Path(sys.argv[1]))
 number = 0
 while True:

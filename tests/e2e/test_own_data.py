@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from vlmft_trainer.preset import dump_preset, load_preset
+from vlmft_core.preset import dump_preset, load_preset
 
 pytestmark = pytest.mark.train
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from vlmft_console.history.tail import RunTail
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.registry import read_run
-from vlmft_trainer.checkpoint_files import complete_ones
+from vlmft_core.run_folder.checkpoints import complete_ones
+from vlmft_core.run_folder.tail import RunTail
 
 VLMFT = str(Path(sys.executable).with_name("vlmft"))
 SMALL = [

@@ -20,8 +20,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 READY = b"resume"
 """In the footer of the list of runs."""
 CRASHES = """
-from vlmft_console.start import main
-from vlmft_console.screens.runs import RunsScreen
+from vlmft_console.app.start import main
+from vlmft_console.app.screens.runs import RunsScreen
 from textual import work
 def boom(self):
     secret = "the value" + " of a variable"

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from vlmft_trainer import events
-from vlmft_trainer.architecture import DEMO_BASE
-from vlmft_trainer.checkpoint_files import intact, read
+from vlmft_core.plan import learning_rate
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.checkpoints import intact, read
 from vlmft_trainer.demo.dataset import write
-from vlmft_trainer.plan import learning_rate
 
 pytestmark = pytest.mark.train
 
@@ -192,10 +192,10 @@ def test_plain_peft_reproduces_the_recorded_accuracy(trained: Callable[[int, int
     from peft import PeftModel
     from transformers import AutoModelForImageTextToText
 
+    from vlmft_core.preset import load_sft_config
     from vlmft_trainer.data.samples import prepare
-    from vlmft_trainer.evaluate import answer_tasks
-    from vlmft_trainer.model import load_encoder
-    from vlmft_trainer.preset import load_sft_config
+    from vlmft_trainer.model.evaluate import answer_tasks
+    from vlmft_trainer.model.load import load_encoder
 
     run = trained(2, 2)
     preset = load_sft_config(run.folder.with_suffix(".yaml")).preset

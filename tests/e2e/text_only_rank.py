@@ -11,19 +11,19 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from vlmft_trainer import ranks
-from vlmft_trainer.architecture import DEMO_BASE
-from vlmft_trainer.callbacks.stop_request import StopRequest
-from vlmft_trainer.checkpoints import Checkpoints
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.preset import Preset
 from vlmft_trainer.data.collate import padder
 from vlmft_trainer.data.encode import Encoded
 from vlmft_trainer.data.packing import packer
-from vlmft_trainer.model import Kernels, add_adapter, load_base, load_encoder, prepare_training
-from vlmft_trainer.preset import Preset
-from vlmft_trainer.process_group import process_group
-from vlmft_trainer.run_log import RunLog
-from vlmft_trainer.training_args import training_args
-from vlmft_trainer.weighted_trainer import WeightedTrainer
+from vlmft_trainer.distributed import ranks
+from vlmft_trainer.distributed.process_group import process_group
+from vlmft_trainer.model.load import Kernels, add_adapter, load_base, load_encoder, prepare_training
+from vlmft_trainer.training.callbacks.stop_request import StopRequest
+from vlmft_trainer.training.run_log import RunLog
+from vlmft_trainer.training.save import Checkpoints
+from vlmft_trainer.training.training_args import training_args
+from vlmft_trainer.training.weighted_trainer import WeightedTrainer
 
 KERNELS = Kernels("fp32", "sdpa", ())
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from vlmft_trainer.architecture import DEMO_BASE
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.preset import Source
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.data.sources import open_split
 from vlmft_trainer.demo.dataset import Kind, write
-from vlmft_trainer.model import load_encoder
-from vlmft_trainer.preset import Source
+from vlmft_trainer.model.load import load_encoder
 
 EVAL_SPLITS: dict[Kind, str] = {"chartqa": "val", "textvqa": "validation"}
 

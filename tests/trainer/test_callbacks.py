@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from transformers import TrainerControl
 
-from vlmft_trainer.callbacks.heartbeat import Heartbeat
-from vlmft_trainer.callbacks.stop_request import StopRequest, StopRequested
-from vlmft_trainer.run_log import RunLog
+from vlmft_trainer.training.callbacks.heartbeat import Heartbeat
+from vlmft_trainer.training.callbacks.stop_request import StopRequest, StopRequested
+from vlmft_trainer.training.run_log import RunLog
 
 
 def test_a_stop_file_ends_training_after_this_step_with_a_checkpoint_and_no_eval(tmp_path: Path) -> None:

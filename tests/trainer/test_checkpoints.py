@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 import torch
 
-from vlmft_trainer.adapter import take_best, write_adapter
-from vlmft_trainer.architecture import DEMO_BASE
-from vlmft_trainer.checkpoint_files import MARKER, Checkpoint, intact, kept_steps, read, remove_unusable, seal
-from vlmft_trainer.checkpoints import Checkpoints, adapter_state, save_adapter
-from vlmft_trainer.events import EventWriter
-from vlmft_trainer.model import Kernels, add_adapter, load_base
-from vlmft_trainer.preset import Lora
-from vlmft_trainer.run_log import RunLog
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.preset import Lora
+from vlmft_core.run_folder.checkpoints import MARKER, Checkpoint, intact, kept_steps, read, remove_unusable, seal
+from vlmft_core.run_folder.events import EventWriter
+from vlmft_trainer.model.load import Kernels, add_adapter, load_base
+from vlmft_trainer.training.run_log import RunLog
+from vlmft_trainer.training.save import Checkpoints, adapter_state, save_adapter, take_best, write_adapter
 
 
 def saved(folder: Path, step: int, content: str = "weights") -> Path:

@@ -12,6 +12,8 @@ import datasets
 import pytest
 from PIL import Image
 
+from vlmft_core.errors import DataError
+from vlmft_core.preset import Data, Source
 from vlmft_trainer.data import check
 from vlmft_trainer.data.check import report
 from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Question, one_question
@@ -20,8 +22,6 @@ from vlmft_trainer.data.pictures import image_size
 from vlmft_trainer.data.samples import Samples, evenly, prepare
 from vlmft_trainer.data.sources import open_split
 from vlmft_trainer.data.tasks import TASKS
-from vlmft_trainer.errors import DataError
-from vlmft_trainer.preset import Data, Source
 
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (56, 56)) -> bytes:

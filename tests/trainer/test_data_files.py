@@ -15,13 +15,13 @@ import datasets
 import pytest
 from PIL import Image
 
+from vlmft_core.errors import DataError
+from vlmft_core.preset import Data, Source
 from vlmft_trainer.data import rows as rows_module
 from vlmft_trainer.data.check import Bad, examine
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.samples import prepare
 from vlmft_trainer.data.sources import Split, open_split
-from vlmft_trainer.errors import DataError
-from vlmft_trainer.preset import Data, Source
 
 Write = Callable[..., Path]
 

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from vlmft_core.errors import DataError
+from vlmft_core.plan.row_count import count_rows
+from vlmft_core.plan.samples import available
+from vlmft_core.preset import Data, Source
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.holdout import hold_out
 from vlmft_trainer.data.rows import open_json
 from vlmft_trainer.data.samples import open_source, prepare
 from vlmft_trainer.data.sources import eval_split, open_split
-from vlmft_trainer.data_files import count_rows
 from vlmft_trainer.demo.dataset import write
-from vlmft_trainer.errors import DataError
-from vlmft_trainer.plan.samples import available
-from vlmft_trainer.preset import Data, Source
 
 
 def texts(folder: Path, count: int, **options: Any) -> Source:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from vlmft_trainer import data_report
+from vlmft_core.errors import DataError
+from vlmft_core.preset import Data, Source
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.preview import preview
 from vlmft_trainer.data.sources import open_split
 from vlmft_trainer.data.survey import figures, histogram
-from vlmft_trainer.errors import DataError
-from vlmft_trainer.preset import Data, Source
+from vlmft_trainer.programs import inspect_data as data_report
 
 
 def entry(question: str, answer: str = "red", image: str | None = "a.png") -> dict[str, Any]:

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from demo_base.packing import Packer, loss_of, scene
+from demo_base.skill import accuracy
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
-from vlmft_trainer.architecture import DEMO_BASE
+from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.encode import Encoder
-from vlmft_trainer.demo.packing import Packer, loss_of, scene
 from vlmft_trainer.demo.questions import house_chart
-from vlmft_trainer.demo.skill import accuracy
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|image_pad|>", "<|video_pad|>"]
 

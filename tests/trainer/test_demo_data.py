@@ -10,7 +10,8 @@ import datasets
 import pytest
 from PIL import Image
 
-from vlmft_trainer.demo import SPLIT_SIZES, Kind, dataset
+from vlmft_core.plan.samples import DEMO_SPLIT_SIZES, Kind
+from vlmft_trainer.demo import dataset
 from vlmft_trainer.demo.charts import SIZE
 from vlmft_trainer.demo.dataset import ensure, write
 from vlmft_trainer.demo.questions import base_chart, base_sign, house_chart, house_sign
@@ -65,7 +66,7 @@ def test_the_same_seed_writes_the_same_data_and_another_seed_does_not(
 ) -> None:
     write(kind, tmp_path / "again", samples=150, seed=3)
     write(kind, tmp_path / "other", samples=150, seed=4)
-    for split in SPLIT_SIZES[kind]:
+    for split in DEMO_SPLIT_SIZES[kind]:
         known = rows(written[kind], split, tmp_path / "cache")
         assert rows(tmp_path / "again", split, tmp_path / "cache") == known
         assert rows(tmp_path / "other", split, tmp_path / "cache") != known
@@ -74,14 +75,16 @@ def test_the_same_seed_writes_the_same_data_and_another_seed_does_not(
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_question_about_a_picture_is_in_two_splits(kind: Kind, written: dict[str, Path], tmp_path: Path) -> None:
     text = "query" if kind == "chartqa" else "question"
-    found = [{(row["image"], row[text]) for row in rows(written[kind], split, tmp_path)} for split in SPLIT_SIZES[kind]]
-    assert sum(len(pairs) for pairs in found) == 150 * len(SPLIT_SIZES[kind])
+    found = [
+        {(row["image"], row[text]) for row in rows(written[kind], split, tmp_path)} for split in DEMO_SPLIT_SIZES[kind]
+    ]
+    assert sum(len(pairs) for pairs in found) == 150 * len(DEMO_SPLIT_SIZES[kind])
     assert len(set.union(*found)) == sum(len(pairs) for pairs in found)
 
 
 def test_ensure_writes_once_and_leaves_nothing_else_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dataset.platformdirs, "user_cache_dir", lambda _: str(tmp_path))
-    monkeypatch.setitem(SPLIT_SIZES["textvqa"], "train", 20)
+    monkeypatch.setitem(DEMO_SPLIT_SIZES["textvqa"], "train", 20)
     folder = ensure("textvqa")
     stamp = folder.stat().st_mtime_ns
     assert ensure("textvqa") == folder

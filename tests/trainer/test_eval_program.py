@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trained import KERNELS, Said, preset, write_tuned
 
-from vlmft_trainer.architecture import DEMO_BASE
+from tests.trainer.trained import KERNELS, Said, preset, write_tuned
+from vlmft_core.errors import DataError, ModelError, VlmftError
+from vlmft_core.jobs import EvalJob
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.preset import Source
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.samples import prepare, prepare_eval
-from vlmft_trainer.errors import DataError, ModelError, VlmftError
-from vlmft_trainer.eval_program import claim, evaluate, kept
-from vlmft_trainer.evaluate import answer_tasks
-from vlmft_trainer.jobs import EvalJob
-from vlmft_trainer.model import load_base
-from vlmft_trainer.preset import Source
+from vlmft_trainer.model.evaluate import answer_tasks
+from vlmft_trainer.model.load import load_base
+from vlmft_trainer.programs.eval import claim, evaluate, kept
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_an_interrupted_eval_goes_on_where_it_was(
 ) -> None:
     whole = tmp_path / "whole"
     evaluate(job(sources, adapter, whole), Said())
-    monkeypatch.setattr("vlmft_trainer.eval_program.CHUNK", 1)
+    monkeypatch.setattr("vlmft_trainer.programs.eval.CHUNK", 1)
     cut = tmp_path / "cut"
 
     def stop_after_four(name: str, value: Any) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from vlmft_trainer.architecture import DEMO_BASE
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.preset import Evaluation
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.samples import Samples
-from vlmft_trainer.evaluate import answer_questions, answer_tasks, mean_loss, rounds, score
-from vlmft_trainer.model import Kernels, load_base
-from vlmft_trainer.preset import Evaluation
+from vlmft_trainer.model.evaluate import answer_questions, answer_tasks, mean_loss, rounds, score
+from vlmft_trainer.model.load import Kernels, load_base
 
 
 @pytest.fixture(scope="module")

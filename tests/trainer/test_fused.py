@@ -10,18 +10,25 @@ from typing import Any
 import pytest
 import torch
 
-from vlmft_trainer import kernels
-from vlmft_trainer.architecture import DEMO_BASE
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.preset import Lora, Model
+from vlmft_core.run_folder.events import NOTE, EventWriter
 from vlmft_trainer.data.collate import padder
 from vlmft_trainer.data.encode import Encoded, Encoder
 from vlmft_trainer.data.packing import packer
-from vlmft_trainer.events import NOTE, EventWriter
-from vlmft_trainer.fused import fused_problem, use_fused_kernels
-from vlmft_trainer.loss import answer_loss
-from vlmft_trainer.model import Kernels, Precision, add_adapter, choose_kernels, load_base, prepare_training
-from vlmft_trainer.preset import Lora, Model
-from vlmft_trainer.run_log import RunLog
-from vlmft_trainer.training import fuse
+from vlmft_trainer.model import kernels
+from vlmft_trainer.model.fused import fused_problem, use_fused_kernels
+from vlmft_trainer.model.load import (
+    Kernels,
+    Precision,
+    add_adapter,
+    choose_kernels,
+    load_base,
+    prepare_training,
+)
+from vlmft_trainer.model.loss import answer_loss
+from vlmft_trainer.training.run_log import RunLog
+from vlmft_trainer.training.train import fuse
 
 LORA = Lora(r=4, alpha=8, dropout=0, target_modules=["q_proj", "v_proj", "o_proj", "down_proj"])
 JOINS = {"packed": packer, "padded": padder}

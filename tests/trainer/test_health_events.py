@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from transformers import TrainerControl
 
-from tests.trainer.health_records import start, with_evals
-from vlmft_trainer.callbacks.health import HealthEvents
-from vlmft_trainer.events import Record
-from vlmft_trainer.health import Health
-from vlmft_trainer.preset import Monitor, Preset
-from vlmft_trainer.run_log import RunLog, open_run_log, records, segments
+from tests.core.health_records import start, with_evals
+from vlmft_core.health import Health
+from vlmft_core.preset import Monitor, Preset
+from vlmft_core.run_folder.events import Record
+from vlmft_trainer.training.callbacks.health import HealthEvents
+from vlmft_trainer.training.run_log import RunLog, open_run_log, records, segments
 
 OVERFITTING = [1.0, 0.9, 0.95, 1.2]
 RECOVERING = [*OVERFITTING, 0.88]
@@ -118,7 +118,7 @@ def test_after_the_last_step_there_is_nothing_to_end_early(tmp_path: Path) -> No
 
 def test_a_silence_never_ends_a_run_that_is_alive_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 10_000, 100))
-    monkeypatch.setattr("vlmft_trainer.events.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("vlmft_core.run_folder.events.time.monotonic", lambda: float(next(clock)))
     log, health = begin(tmp_path, "auto")
     log.write("heartbeat", step=0)
     log.write("heartbeat", step=0)
@@ -149,7 +149,7 @@ def test_what_was_found_after_the_step_resumed_from_is_said_to_be_over(tmp_path:
 def test_other_ranks_judge_nothing_and_follow_rank_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     follower = HealthEvents(RunLog(None), tmp_path, Monitor(early_stop="auto"))
     assert not ends(follower)
-    monkeypatch.setattr("vlmft_trainer.ranks.any_rank", lambda flag: True)
+    monkeypatch.setattr("vlmft_trainer.distributed.ranks.any_rank", lambda flag: True)
     assert ends(follower)
 
 

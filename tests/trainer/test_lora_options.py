@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 import torch
 
-from vlmft_trainer.answering import lay_over
-from vlmft_trainer.architecture import DEMO_BASE, KNOWN, read_architecture
-from vlmft_trainer.checkpoints import save_adapter
+from vlmft_core.errors import ModelError
+from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, read_architecture
+from vlmft_core.plan.memory import gpu_bytes
+from vlmft_core.preset import Lora, Preset
+from vlmft_core.preset.schema import Hardware, Model
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.samples import Samples
-from vlmft_trainer.deepspeed_config import deepspeed_config
-from vlmft_trainer.errors import ModelError
-from vlmft_trainer.loss import answer_loss
-from vlmft_trainer.model import Kernels, add_adapter, count_parameters, load_base, lora_targets, prepare_training
-from vlmft_trainer.plan.memory import gpu_bytes
-from vlmft_trainer.preset import Lora, Preset
-from vlmft_trainer.preset.schema import Hardware, Model
+from vlmft_trainer.model.load import Kernels, add_adapter, count_parameters, load_base, lora_targets, prepare_training
+from vlmft_trainer.model.loss import answer_loss
+from vlmft_trainer.programs.program import lay_over
+from vlmft_trainer.training.deepspeed_config import deepspeed_config
+from vlmft_trainer.training.save import save_adapter
 
 KERNELS = Kernels("fp32", "sdpa", ())
 PATTERN = r".*layers\.[23]\.self_attn\.[qv]_proj"
@@ -119,10 +119,10 @@ def test_what_the_libraries_cannot_do_at_once_is_refused(changes: dict[str, Any]
 
 
 def test_four_bits_without_a_gpu_or_the_package_are_a_users_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vlmft_trainer.model.find_spec", lambda name: None)
+    monkeypatch.setattr("vlmft_trainer.model.load.find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"needs bitsandbytes \(pip install bitsandbytes\)"):
         load_base(str(DEMO_BASE), KERNELS, "nf4")
-    monkeypatch.setattr("vlmft_trainer.model.find_spec", lambda name: object())
+    monkeypatch.setattr("vlmft_trainer.model.load.find_spec", lambda name: object())
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ModelError, match="nf4 needs a GPU"):
         load_base(str(DEMO_BASE), KERNELS, "nf4")

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 import torch
-from trained import LORA, Said, preset, write_tuned
 
-from vlmft_trainer.architecture import DEMO_BASE, check_base
-from vlmft_trainer.checkpoints import save_adapter
+from tests.trainer.trained import LORA, Said, preset, write_tuned
+from vlmft_core.errors import VlmftError
+from vlmft_core.jobs import MergeJob
+from vlmft_core.plan.architecture import DEMO_BASE, check_base
+from vlmft_core.preset import Source
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.samples import Samples
-from vlmft_trainer.errors import VlmftError
-from vlmft_trainer.jobs import MergeJob
-from vlmft_trainer.merge import merge
-from vlmft_trainer.model import Kernels, add_adapter, load_base, load_encoder
-from vlmft_trainer.preset import Source
+from vlmft_trainer.model.load import Kernels, add_adapter, load_base, load_encoder
+from vlmft_trainer.programs.merge import merge
+from vlmft_trainer.training.save import save_adapter
 
 
 def logits(model: Any, samples: Samples) -> torch.Tensor:
@@ -92,7 +92,7 @@ def test_a_merge_that_fails_in_the_middle_leaves_nothing(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vlmft_trainer.merge.sync_folder", full)
+    monkeypatch.setattr("vlmft_trainer.programs.merge.sync_folder", full)
     with pytest.raises(VlmftError, match="No space left on device"):
         merge(MergeJob(preset=preset(sources), adapter=str(tmp_path / "adapter"), folder=str(tmp_path / "m")), Said())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter"]

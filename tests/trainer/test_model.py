@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from vlmft_trainer.architecture import DEMO_BASE
+from vlmft_core.errors import ModelError
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.preset import Lora, Model
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.samples import Samples
-from vlmft_trainer.errors import ModelError
-from vlmft_trainer.loss import answer_loss
-from vlmft_trainer.model import (
+from vlmft_trainer.model.load import (
     Kernels,
     add_adapter,
     assert_positions,
@@ -23,7 +23,7 @@ from vlmft_trainer.model import (
     lora_targets,
     prepare_training,
 )
-from vlmft_trainer.preset import Lora, Model
+from vlmft_trainer.model.loss import answer_loss
 
 KERNELS = Kernels("fp32", "sdpa", ())
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from vlmft_trainer.checkpoint_files import Checkpoint
-from vlmft_trainer.events import EventWriter
-from vlmft_trainer.model_card import BARS, ROWS, Course, adapter_card, merged_card, read_course, sparkline
-from vlmft_trainer.preset import Preset
+from vlmft_core.preset import Preset
+from vlmft_core.run_folder.checkpoints import Checkpoint
+from vlmft_core.run_folder.events import EventWriter
+from vlmft_trainer.model.card import BARS, ROWS, Course, adapter_card, merged_card, read_course, sparkline
 
 CHOSEN = Checkpoint(4, 0.5, 0.9, {}, {})
 BEFORE = {"chartqa": {"relaxed_accuracy": 0.39, "human": 0.5, "n": 200}}

@@ -10,16 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
-from vlmft_trainer.architecture import DEMO_BASE
-from vlmft_trainer.attention import isolated, use_packed_attention
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.preset import Lora
 from vlmft_trainer.data.collate import padder
 from vlmft_trainer.data.encode import IGNORED, Encoded, Encoder
 from vlmft_trainer.data.packing import packer
 from vlmft_trainer.data.positions import positions
-from vlmft_trainer.loss import answer_loss
-from vlmft_trainer.meter import sample_count, work
-from vlmft_trainer.model import Kernels, add_adapter, load_base, prepare_training
-from vlmft_trainer.preset import Lora
+from vlmft_trainer.model.attention import isolated, use_packed_attention
+from vlmft_trainer.model.load import Kernels, add_adapter, load_base, prepare_training
+from vlmft_trainer.model.loss import answer_loss
+from vlmft_trainer.training.throughput import sample_count, work
 
 KERNELS = Kernels("fp32", "sdpa", ())
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from trained import Said, preset, write_tuned
 
+from tests.trainer.trained import Said, preset, write_tuned
+from vlmft_core.errors import DataError
+from vlmft_core.jobs import Ask, PredictJob
+from vlmft_core.preset import Source
 from vlmft_trainer.data.sources import open_split
-from vlmft_trainer.errors import DataError
-from vlmft_trainer.jobs import Ask, PredictJob
-from vlmft_trainer.predict import AskedRows, predict, read_batch
-from vlmft_trainer.preset import Source
+from vlmft_trainer.programs.predict import AskedRows, predict, read_batch
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_an_image_that_cannot_be_used_is_said_before_the_model_is_loaded(
 ) -> None:
     (tmp_path / "text.png").write_text("no picture")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("vlmft_trainer.predict.load", lambda *_: pytest.fail("the model was loaded"))
+    monkeypatch.setattr("vlmft_trainer.programs.predict.load", lambda *_: pytest.fail("the model was loaded"))
     with pytest.raises(DataError, match=reason):
         predict(job(sources, [Ask(question="What?", image=image)]), Said())
 

@@ -8,17 +8,16 @@ import pytest
 import torch
 
 from tests.bench.gpu import BATCH, WAYS, measure
-from vlmft_trainer.architecture import DEMO_BASE, KNOWN, read_architecture
+from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, read_architecture
+from vlmft_core.plan.flops import Work, forward_flops, peak_flops, training_flops
+from vlmft_core.plan.memory import gpu_bytes, needs_checkpointing
+from vlmft_core.preset import Lora, Model, Preset
 from vlmft_trainer.data.packing import packer
 from vlmft_trainer.data.samples import Samples
-from vlmft_trainer.flops import Work, forward_flops, peak_flops, training_flops
-from vlmft_trainer.loss import answer_loss, supervised_tokens
-from vlmft_trainer.meter import work
-from vlmft_trainer.mfu import find_mfu, mfu
-from vlmft_trainer.model import Kernels, choose_kernels, load_base, recomputes
-from vlmft_trainer.plan.memory import gpu_bytes, needs_checkpointing
-from vlmft_trainer.preset import Lora, Model, Preset
-from vlmft_trainer.training_args import look_ahead
+from vlmft_trainer.model.load import Kernels, choose_kernels, load_base, recomputes
+from vlmft_trainer.model.loss import answer_loss, supervised_tokens
+from vlmft_trainer.training.throughput import find_mfu, mfu, work
+from vlmft_trainer.training.training_args import look_ahead
 
 SEVEN = KNOWN["Qwen2.5-VL-7B"]
 GIB = 2**30
@@ -107,7 +106,7 @@ def test_activations_are_recomputed_only_where_memory_asks_for_it() -> None:
 
 def test_the_estimate_covers_what_autograd_keeps() -> None:
     from tests.bench import charts_like
-    from vlmft_trainer.model import add_adapter, prepare_training
+    from vlmft_trainer.model.load import add_adapter, prepare_training
 
     base = charts_like.SMALL
     model = add_adapter(charts_like.build("small", dtype=torch.bfloat16), Lora(r=8, alpha=16), seed=0)

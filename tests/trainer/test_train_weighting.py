@@ -10,24 +10,24 @@ import pytest
 import torch
 from transformers import TrainingArguments
 
-from vlmft_trainer.architecture import DEMO_BASE
-from vlmft_trainer.callbacks.eval_events import EvalEvents
-from vlmft_trainer.callbacks.step_events import StepEvents
-from vlmft_trainer.callbacks.stop_request import StopRequest
-from vlmft_trainer.checkpoints import Checkpoints
+from vlmft_core.errors import VlmftError
+from vlmft_core.plan import learning_rate
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.preset import Lora, Preset
+from vlmft_core.run_folder.events import EventWriter
 from vlmft_trainer.data.collate import collate, padder
 from vlmft_trainer.data.packing import packer
 from vlmft_trainer.data.samples import Samples
-from vlmft_trainer.errors import VlmftError
-from vlmft_trainer.events import EventWriter
-from vlmft_trainer.model import Kernels, add_adapter, load_base, prepare_training
-from vlmft_trainer.options import Job
-from vlmft_trainer.plan import learning_rate
-from vlmft_trainer.preset import Lora, Preset
-from vlmft_trainer.run_log import RunLog
-from vlmft_trainer.training import train
-from vlmft_trainer.training_args import look_ahead
-from vlmft_trainer.weighted_trainer import WeightedTrainer
+from vlmft_trainer.model.load import Kernels, add_adapter, load_base, prepare_training
+from vlmft_trainer.training.callbacks.eval_events import EvalEvents
+from vlmft_trainer.training.callbacks.step_events import StepEvents
+from vlmft_trainer.training.callbacks.stop_request import StopRequest
+from vlmft_trainer.training.options import Job
+from vlmft_trainer.training.run_log import RunLog
+from vlmft_trainer.training.save import Checkpoints
+from vlmft_trainer.training.train import train
+from vlmft_trainer.training.training_args import look_ahead
+from vlmft_trainer.training.weighted_trainer import WeightedTrainer
 
 STEPS = 6
 BATCH = 8

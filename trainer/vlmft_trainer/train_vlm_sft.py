@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from vlmft_trainer.architecture import check_base
-from vlmft_trainer.checkpoint_files import Checkpoint, newest_intact
-from vlmft_trainer.errors import VlmftError
-from vlmft_trainer.events import FAILED
-from vlmft_trainer.options import Job, read_job
-from vlmft_trainer.plain_log import Forgiving
-from vlmft_trainer.run_log import RunLog, open_run_log
+from vlmft_core.errors import VlmftError
+from vlmft_core.plan.architecture import check_base
+from vlmft_core.run_folder.checkpoints import Checkpoint, newest_intact
+from vlmft_core.run_folder.events import FAILED
+from vlmft_trainer.training.options import Job, read_job
+from vlmft_trainer.training.plain_log import Forgiving
+from vlmft_trainer.training.run_log import RunLog, open_run_log
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.note("loading torch, transformers and deepspeed")
         prepare_process(job.preset.hardware.device)
 
-        from vlmft_trainer.training import train  # ten seconds: the log must have begun by then
+        from vlmft_trainer.training.train import train  # ten seconds: the log must have begun by then
 
         ending = train(job, log, start)
         log.end(ending.status, ending.reason, ending.best_step, ending.best_eval_loss)

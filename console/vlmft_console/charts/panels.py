@@ -10,8 +10,8 @@ from vlmft_console.charts.sources import Formula, RunningMedian
 from vlmft_console.charts.spec import ChartSpec, Curve, Kind, Mark, ReferenceLine
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
-from vlmft_trainer.health import STOP
-from vlmft_trainer.learning_rate import learning_rate as scheduled_rate
+from vlmft_core.health import STOP
+from vlmft_core.learning_rate import learning_rate as scheduled_rate
 
 _SCHEDULERS = ("cosine", "linear", "constant")
 

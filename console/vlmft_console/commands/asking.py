@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from vlmft_trainer.jobs import Weights
+    from vlmft_core.jobs import Weights
 
 
 def answers(program: str, job: Weights, processes: int = 1, log: Path | None = None) -> Iterator[tuple[str, Any]]:
@@ -24,7 +24,7 @@ def answers(program: str, job: Weights, processes: int = 1, log: Path | None = N
     Exits with status 2 for a user's mistake, 1 when it broke, 130 when it was interrupted, each with one line.
     """
     from vlmft_console.errors import EXIT_FAILED, EXIT_INTERRUPTED, shown_once
-    from vlmft_console.model_program import Broken, ask
+    from vlmft_console.programs.ask import Broken, ask
     from vlmft_console.sanitize import sanitize
 
     status = Status()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vlmft_console.history.opened import OpenedLog
     from vlmft_console.history.schedule import Schedule
     from vlmft_console.history.tally import Measured, Tally
-    from vlmft_trainer.health import Finding
+    from vlmft_core.health import Finding
 
 EXIT_STOP_FOUND: Final = 3
 """The log holds a finding that asks for a stop."""
@@ -34,7 +34,7 @@ def check(
     Exit status: 0, or 3 when a finding asks for a stop, or 2 when the log cannot be read.
     """
     from vlmft_console.errors import shown_once
-    from vlmft_console.targets import locate
+    from vlmft_console.runs.targets import locate
 
     with shown_once():
         judged = judge(locate(target))
@@ -81,7 +81,7 @@ def judge(path: Path) -> Judgement:
     """
     from vlmft_console.history.opened import open_log
     from vlmft_console.history.tally import Tally
-    from vlmft_trainer.health import Health
+    from vlmft_core.health import Health
 
     log, tally, count = open_log(path), Tally(), 0
     health = Health(log.monitor)

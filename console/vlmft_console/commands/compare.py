@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vlmft_console.charts.spec import Unit
-    from vlmft_console.compare import Row
     from vlmft_console.history.loading import ReadLog
+    from vlmft_console.report.compare import Row
 
 
 class By(StrEnum):
@@ -37,11 +37,11 @@ def compare(
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """Lay runs over each other: their losses, how their presets differ, what they came to, which was better."""
-    from vlmft_console.compare import better, check_count, outcomes, preset_differences
     from vlmft_console.errors import shown_once
     from vlmft_console.history.loading import read_log
+    from vlmft_console.report.compare import better, check_count, outcomes, preset_differences
+    from vlmft_console.runs.targets import locate
     from vlmft_console.sanitize import sanitize
-    from vlmft_console.targets import locate
 
     with shown_once():
         check_count(len(targets))

@@ -6,7 +6,7 @@ from __future__ import annotations
 def preset_names(incomplete: str) -> list[str]:
     """Presets that can be named and begin so."""
     from vlmft_console.paths import preset_folders
-    from vlmft_trainer.preset import find_presets
+    from vlmft_core.preset import find_presets
 
     return [name for name in find_presets(preset_folders()) if name.startswith(incomplete)]
 

@@ -11,7 +11,7 @@ import typer
 from vlmft_console.commands.completion import preset_names
 
 if TYPE_CHECKING:
-    from vlmft_trainer.preset import Preset
+    from vlmft_core.preset import Preset
 
 app = typer.Typer(name="data", no_args_is_help=True, help="Check a data set, and look at its samples.")
 
@@ -119,7 +119,7 @@ def show(
 
 
 def _asked(request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    from vlmft_console.data_program import ask
+    from vlmft_console.programs.data_program import ask
 
     return ask(request)
 
@@ -149,8 +149,8 @@ def _request(
         DataError: neither a source nor a preset was named.
     """
     from vlmft_console.paths import preset_folders
-    from vlmft_trainer.errors import DataError
-    from vlmft_trainer.preset import load_preset
+    from vlmft_core.errors import DataError
+    from vlmft_core.preset import load_preset
 
     if source is None and preset is None:
         raise DataError("which data?", "name a SOURCE, or with --preset a preset whose sources are meant")

@@ -11,9 +11,9 @@ import typer
 from vlmft_console.commands.completion import preset_names, run_names
 
 if TYPE_CHECKING:
-    from vlmft_console.trained import Trained
-    from vlmft_trainer.jobs import EvalJob
-    from vlmft_trainer.preset import Preset
+    from vlmft_console.programs.trained import Trained
+    from vlmft_core.jobs import EvalJob
+    from vlmft_core.preset import Preset
 
 EVALS = "evals"
 """Folder of evals, in a run folder or in `outputs`."""
@@ -60,8 +60,8 @@ def evaluate(
     """
     from vlmft_console.commands.asking import answers
     from vlmft_console.errors import shown_once
-    from vlmft_console.model_program import EVAL
-    from vlmft_console.trained import find_trained, processes_for
+    from vlmft_console.programs.ask import EVAL
+    from vlmft_console.programs.trained import find_trained, processes_for
 
     with shown_once():
         trained = find_trained(target, preset, overrides or [])
@@ -97,8 +97,8 @@ def eval_job(trained: Trained, task: str | None, split: str | None, limit: int |
     import hashlib
     import json
 
-    from vlmft_trainer.errors import DataError
-    from vlmft_trainer.jobs import EvalJob, identity
+    from vlmft_core.errors import DataError
+    from vlmft_core.jobs import EvalJob, identity
 
     preset = trained.preset
     sources = [source for source in preset.data.sources if task in (None, source.task, source.path)]
@@ -130,7 +130,7 @@ def eval_job(trained: Trained, task: str | None, split: str | None, limit: int |
 
 def figures(trained: Trained, job: EvalJob, scores: Mapping[str, Any]) -> dict[str, Any]:
     """The scores, as shares of one, with what the guide expects and what is published for the base, in percent."""
-    from vlmft_trainer.metrics import HEADLINE
+    from vlmft_core.metrics import HEADLINE
 
     published = published_for(job.preset)
     return {
@@ -154,8 +154,8 @@ def figures(trained: Trained, job: EvalJob, scores: Mapping[str, Any]) -> dict[s
 
 def published_for(preset: Preset) -> Mapping[str, float]:
     """Accuracy in percent that is published for the preset's base, by task."""
-    from vlmft_trainer.architecture import KNOWN, find_architecture
-    from vlmft_trainer.plan.make import PUBLISHED
+    from vlmft_core.plan.architecture import KNOWN, find_architecture
+    from vlmft_core.plan.make import PUBLISHED
 
     return PUBLISHED if find_architecture(preset.model.base) == KNOWN["Qwen2.5-VL-7B"] else {}
 

@@ -33,10 +33,10 @@ def merge(
     """
     from vlmft_console.commands.asking import answers
     from vlmft_console.errors import RunFolderError, shown_once
-    from vlmft_console.model_program import MERGE
+    from vlmft_console.programs.ask import MERGE
+    from vlmft_console.programs.trained import find_trained
     from vlmft_console.runs.preflight import check_libraries
-    from vlmft_console.trained import find_trained
-    from vlmft_trainer.jobs import MergeJob
+    from vlmft_core.jobs import MergeJob
 
     with shown_once():
         check_libraries()
@@ -56,7 +56,7 @@ def merge(
 def _print(merged: dict[str, object], json_output: bool) -> None:
     import orjson
 
-    from vlmft_trainer.plan import megabytes
+    from vlmft_core.plan import megabytes
 
     if json_output:
         typer.echo(orjson.dumps(merged).decode())

@@ -9,8 +9,8 @@ import typer
 from vlmft_console.commands.completion import preset_names
 
 if TYPE_CHECKING:
-    from vlmft_trainer.plan import Plan
-    from vlmft_trainer.preset import Preset
+    from vlmft_core.plan import Plan
+    from vlmft_core.preset import Preset
 
 
 NEWEST_RUNS = 50
@@ -43,8 +43,8 @@ def plan(
     from vlmft_console.errors import shown_once
     from vlmft_console.paths import preset_folders
     from vlmft_console.sanitize import sanitize
-    from vlmft_trainer.plan import make_plan, with_gpus
-    from vlmft_trainer.preset import load_preset
+    from vlmft_core.plan import make_plan, with_gpus
+    from vlmft_core.preset import load_preset
 
     with shown_once():
         loaded = load_preset(preset, preset_folders(), overrides or [])
@@ -72,11 +72,11 @@ def measured_speed(preset: Preset) -> tuple[float | None, str]:
     from itertools import islice
     from statistics import median
 
-    from vlmft_console.history.tail import RunTail
     from vlmft_console.runs.registry import all_runs
-    from vlmft_trainer import events
-    from vlmft_trainer.errors import VlmftError
-    from vlmft_trainer.preset import load_preset
+    from vlmft_core.errors import VlmftError
+    from vlmft_core.preset import load_preset
+    from vlmft_core.run_folder import events
+    from vlmft_core.run_folder.tail import RunTail
 
     for folder in islice(all_runs(), NEWEST_RUNS):
         try:
@@ -102,7 +102,7 @@ def _work(preset: Preset) -> object:
 
 def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
     """The plan as (label, text), unknown figures as `unknown`."""
-    from vlmft_trainer.plan import megabytes
+    from vlmft_core.plan import megabytes
 
     def count(value: int | None) -> str:
         return "unknown" if value is None else f"{value:,}"

@@ -47,7 +47,7 @@ def plot(
     """Print the charts of a log in the terminal: ours, or another tool's."""
     from vlmft_console.errors import shown_once
     from vlmft_console.history.loading import read_log
-    from vlmft_console.targets import locate
+    from vlmft_console.runs.targets import locate
 
     with shown_once():
         specs = _specs(read_log(locate(target)).state, target, metric)
@@ -88,7 +88,7 @@ def print_charts(
 
 def _specs(state: RunState, target: str, metrics: list[str] | None) -> list[ChartSpec]:
     from vlmft_console.charts.panels import CHARTS
-    from vlmft_trainer.errors import VlmftError
+    from vlmft_core.errors import VlmftError
 
     for metric in metrics or ():
         if metric not in CHARTS:
@@ -102,7 +102,7 @@ def _specs(state: RunState, target: str, metrics: list[str] | None) -> list[Char
 
 def _view(spec: ChartSpec, first: int | None, last: int | None, log: bool) -> View:
     from vlmft_console.charts.view import View
-    from vlmft_trainer.errors import VlmftError
+    from vlmft_core.errors import VlmftError
 
     scale = True if log else None
     if spec.extent is None or (first is None and last is None):

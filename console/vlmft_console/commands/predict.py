@@ -46,11 +46,11 @@ def predict(
 
     from vlmft_console.commands.asking import answers
     from vlmft_console.errors import shown_once
-    from vlmft_console.model_program import PREDICT
+    from vlmft_console.programs.ask import PREDICT
+    from vlmft_console.programs.trained import find_trained, processes_for
     from vlmft_console.sanitize import sanitize
-    from vlmft_console.trained import find_trained, processes_for
-    from vlmft_trainer.errors import DataError
-    from vlmft_trainer.jobs import Ask, PredictJob
+    from vlmft_core.errors import DataError
+    from vlmft_core.jobs import Ask, PredictJob
 
     with shown_once():
         if question is None and batch is None:

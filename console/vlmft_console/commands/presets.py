@@ -10,7 +10,7 @@ import typer
 from vlmft_console.commands.completion import preset_names
 
 if TYPE_CHECKING:
-    from vlmft_trainer.preset import LoadedPreset
+    from vlmft_core.preset import LoadedPreset
 
 app = typer.Typer(
     help="List, show, compare, check, import and export presets.",
@@ -27,7 +27,7 @@ Name = Annotated[str, typer.Argument(help="A preset's name, or a YAML file.", au
 def list_presets(json_output: Json = False) -> None:
     """List every preset that can be named, and what it promises."""
     from vlmft_console.commands.tables import add_row, new_table, print_table
-    from vlmft_console.preset_table import listed_presets
+    from vlmft_console.presets.table import listed_presets
 
     entries: list[dict[str, Any]] = []
     for each in listed_presets():
@@ -57,8 +57,8 @@ def list_presets(json_output: Json = False) -> None:
 def show(name: Name, json_output: Json = False) -> None:
     """Show every value of a preset and the reason for it; `*` marks what differs from the preset it extends."""
     from vlmft_console.commands.tables import add_row, new_table, print_table
-    from vlmft_console.preset_table import expected_text, value_text
-    from vlmft_trainer.preset import changed
+    from vlmft_console.presets.table import expected_text, value_text
+    from vlmft_core.preset import changed
 
     loaded = _load(name)
     data = loaded.preset.model_dump(mode="json")
@@ -96,7 +96,7 @@ def compare(
     from rich.console import Console
 
     from vlmft_console.commands.tables import add_row, new_table, print_table
-    from vlmft_console.preset_table import GUIDE_PRESETS, comparison
+    from vlmft_console.presets.table import GUIDE_PRESETS, comparison
 
     presets = [_load(name) for name in names or GUIDE_PRESETS]
     rows = comparison([loaded.preset for loaded in presets])
@@ -124,9 +124,9 @@ def validate(
     from vlmft_console.errors import EXIT_MISTAKE
     from vlmft_console.paths import preset_folders
     from vlmft_console.sanitize import sanitize
-    from vlmft_trainer.errors import VlmftError
-    from vlmft_trainer.plan import make_plan
-    from vlmft_trainer.preset import load_preset
+    from vlmft_core.errors import VlmftError
+    from vlmft_core.plan import make_plan
+    from vlmft_core.preset import load_preset
 
     results: list[dict[str, Any]] = []
     for path in paths:
@@ -163,14 +163,14 @@ def import_json(
     force: Force = False,
 ) -> None:
     """Turn the guide's JSON into a preset: on standard output, in a file, or among your own presets."""
+    from vlmft_console.commands.files import write_file
     from vlmft_console.errors import shown_once
-    from vlmft_console.files import write_file
     from vlmft_console.paths import own_presets
-    from vlmft_console.preset_table import refuse_shipped_name
-    from vlmft_trainer.errors import PresetError
-    from vlmft_trainer.preset.dump import dump_yaml
-    from vlmft_trainer.preset.guide_json import from_guide_json, load_sft_config
-    from vlmft_trainer.preset.load import NAME
+    from vlmft_console.presets.table import refuse_shipped_name
+    from vlmft_core.errors import PresetError
+    from vlmft_core.preset.dump import dump_yaml
+    from vlmft_core.preset.guide_json import from_guide_json, load_sft_config
+    from vlmft_core.preset.load import NAME
 
     with shown_once():
         if name is not None and output is not None:
@@ -202,9 +202,9 @@ def export(
     """Write a preset as the guide's JSON; the options that it cannot hold are printed on standard error."""
     import shlex
 
+    from vlmft_console.commands.files import write_file
     from vlmft_console.errors import shown_once
-    from vlmft_console.files import write_file
-    from vlmft_trainer.preset.guide_json import guide_arguments, to_guide_json
+    from vlmft_core.preset.guide_json import guide_arguments, to_guide_json
 
     loaded = _load(name)
     text = to_guide_json(loaded.preset)
@@ -218,7 +218,7 @@ def export(
 def _load(name: str) -> LoadedPreset:
     from vlmft_console.errors import shown_once
     from vlmft_console.paths import preset_folders
-    from vlmft_trainer.preset import load_preset
+    from vlmft_core.preset import load_preset
 
     with shown_once():
         return load_preset(name, preset_folders())

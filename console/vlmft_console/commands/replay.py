@@ -21,17 +21,17 @@ def replay(
     """
     import os
 
+    from vlmft_console.app.terminal import GiveBack, refusal
     from vlmft_console.errors import shown_once
-    from vlmft_console.targets import locate
-    from vlmft_console.terminal import GiveBack, refusal
-    from vlmft_trainer.errors import VlmftError
+    from vlmft_console.runs.targets import locate
+    from vlmft_core.errors import VlmftError
 
     with shown_once():
         if why := refusal(os.environ):
             raise VlmftError(why)
         target = locate(path)
 
-    from vlmft_console.app import VlmftConsole
+    from vlmft_console.app.app import VlmftConsole
 
     app = VlmftConsole(target, replay=True)
     with GiveBack(app):

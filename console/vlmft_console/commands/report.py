@@ -39,11 +39,11 @@ def report(
 
     `csv` has the steps only. Without --output, md, json and csv go to standard output.
     """
+    from vlmft_console.commands.files import write_file
     from vlmft_console.errors import shown_once
-    from vlmft_console.files import write_file
     from vlmft_console.history.loading import read_log
-    from vlmft_console.targets import locate
-    from vlmft_trainer.errors import VlmftError
+    from vlmft_console.runs.targets import locate
+    from vlmft_core.errors import VlmftError
 
     with shown_once():
         chosen = _format(form, output)

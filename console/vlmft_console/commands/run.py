@@ -10,7 +10,7 @@ import typer
 from vlmft_console.commands.completion import preset_names
 
 if TYPE_CHECKING:
-    from vlmft_console.display import Display
+    from vlmft_console.commands.progress import Display
     from vlmft_console.runs.folder import RunFolder
 
 
@@ -39,9 +39,9 @@ def run(
     crashed, 2 a mistake to mend in the preset, the options, the data or the model: nothing was started.
     """
     from vlmft_console.errors import shown_once
-    from vlmft_console.launching import prepare, start
     from vlmft_console.paths import preset_folders
-    from vlmft_trainer.preset import load_preset
+    from vlmft_console.runs.launch import prepare, start
+    from vlmft_core.preset import load_preset
 
     with shown_once():
         loaded = load_preset(preset, preset_folders(), overrides or [])
@@ -72,12 +72,12 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool,
 
     import orjson
 
+    from vlmft_console.commands.follow import follow
     from vlmft_console.errors import EXIT_INTERRUPTED, EXIT_MISTAKE, RunFolderError, shown_once
-    from vlmft_console.follow import follow
     from vlmft_console.history.own_preset import OwnPreset
     from vlmft_console.history.state import RunState
+    from vlmft_console.report.summary import summarise, summary_lines
     from vlmft_console.sanitize import redacted
-    from vlmft_console.summary import summarise, summary_lines
 
     with shown_once():
         state = RunState(OwnPreset(folder.events_file()).monitor)
@@ -113,7 +113,7 @@ def display_for(json_output: bool) -> Display:
 
     from rich.console import Console
 
-    from vlmft_console.display import BarDisplay, JsonDisplay, PlainDisplay
+    from vlmft_console.commands.progress import BarDisplay, JsonDisplay, PlainDisplay
 
     if json_output:
         return JsonDisplay()

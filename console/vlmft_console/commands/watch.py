@@ -54,7 +54,7 @@ def _at_a_glance(folder: RunFolder) -> dict[str, Any]:
     from vlmft_console.history.state import RunState
     from vlmft_console.runs.registry import read_run
     from vlmft_console.runs.status import UNREADABLE, Status
-    from vlmft_trainer.errors import VlmftError
+    from vlmft_core.errors import VlmftError
 
     try:
         return overview(folder, *read_run(folder))
@@ -150,7 +150,7 @@ def logs(
 
 def overview(folder: RunFolder, run: RunState, status: Status) -> dict[str, Any]:
     """The figures of one run, JSON-able; null or empty where there are none yet."""
-    from vlmft_console.display import duration
+    from vlmft_console.commands.progress import duration
 
     best = run.best_eval
     return {

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 if TYPE_CHECKING:
-    from vlmft_console.display import Display
+    from vlmft_console.commands.progress import Display
     from vlmft_console.history.opened import OpenedLog
-    from vlmft_trainer.health import Finding
+    from vlmft_core.health import Finding
 
 POLL_SECONDS: Final = 0.5
 PATIENCE_POLLS: Final = 4

@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_right
 from typing import Literal
 
-from vlmft_trainer.events import RUN_START, STEP, Record
+from vlmft_core.run_folder.events import RUN_START, STEP, Record
 
 PAUSE_SECONDS = 1.0
 """What is left of the time between the end of a segment and the start of the next."""

@@ -10,7 +10,7 @@ from operator import contains
 from typing import Any
 
 from vlmft_console.history.series import Series, Smoothed
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder.events import Record
 
 _FIELDS = {
     "train_loss": "loss",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmft_trainer.errors import VlmftError
+from vlmft_core.errors import VlmftError
 
 if TYPE_CHECKING:
     from vlmft_console.history.opened import OpenedLog

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from vlmft_console.history.own_preset import OwnPreset
-from vlmft_console.history.tail import RunTail, Tail
 from vlmft_console.paths import recorded_runs
 from vlmft_console.runs.folder import RunFolder
-from vlmft_trainer.errors import VlmftError
-from vlmft_trainer.events import Record
-from vlmft_trainer.health.thresholds import Settings
+from vlmft_core.errors import VlmftError
+from vlmft_core.health.thresholds import Settings
+from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.tail import RunTail, Tail
 
 if TYPE_CHECKING:
     from vlmft_console.history.importers import LogReader
-    from vlmft_trainer.preset import Preset
+    from vlmft_core.preset import Preset
 
 OURS = "vlmft"
 """The format of our own event log."""

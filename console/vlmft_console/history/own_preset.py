@@ -9,14 +9,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlmft_console.history.tail import first_record
 from vlmft_console.runs.folder import read_json
-from vlmft_trainer.errors import VlmftError
-from vlmft_trainer.events import RUN_START
-from vlmft_trainer.health.thresholds import Settings, Thresholds
+from vlmft_core.errors import VlmftError
+from vlmft_core.health.thresholds import Settings, Thresholds
+from vlmft_core.run_folder.events import RUN_START
+from vlmft_core.run_folder.tail import first_record
 
 if TYPE_CHECKING:
-    from vlmft_trainer.preset import Preset
+    from vlmft_core.preset import Preset
 
 _LARGEST = 1 << 20
 
@@ -40,7 +40,7 @@ class OwnPreset:
         """The whole preset; None where it is not known."""
         from pydantic import ValidationError
 
-        from vlmft_trainer.preset import Preset, load_preset
+        from vlmft_core.preset import Preset, load_preset
 
         try:
             return load_preset(self._file).preset

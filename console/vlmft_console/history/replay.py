@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
@@ -11,10 +12,11 @@ from vlmft_console.history.series import Series
 from vlmft_console.history.snapshot import Snapshot
 from vlmft_console.history.state import RunState, resumed_from
 from vlmft_console.history.tape import BLOCK, Tape
-from vlmft_trainer import events
-from vlmft_trainer.events import Record
-from vlmft_trainer.health import Finding
-from vlmft_trainer.health.thresholds import Settings
+from vlmft_core.errors import VlmftError
+from vlmft_core.health import Finding
+from vlmft_core.health.thresholds import Settings
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import Record
 
 
 class Replay:
@@ -152,3 +154,30 @@ class Replay:
         while self.position < position:
             block, start = divmod(self.position, BLOCK)
             self.state.apply_all(self._tape.block(block)[start : start + position - self.position])
+
+
+_STEP = re.compile(r"\d{1,12}")
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d*)?) ?%")
+_TIME = re.compile(r"(?:(\d{1,5}):)?(\d{1,5}):(\d\d)")
+
+
+def go_to(replay: Replay, text: str) -> None:
+    """Move a replay.
+
+    Args:
+        replay: is moved.
+        text: a step (`1250` or `1,250`), a share of the time (`40%`), or a time since the start (`12:05`, `1:20:00`).
+
+    Raises:
+        VlmftError: the text is none of these; the replay has not moved.
+    """
+    text = text.strip()
+    if _STEP.fullmatch(number := re.sub(r"[,_ ]", "", text)):
+        replay.at_step(int(number))
+    elif share := _SHARE.fullmatch(text):
+        replay.at_time(replay.seconds * float(share[1]) / 100)
+    elif time := _TIME.fullmatch(text):
+        hours, minutes, seconds = (int(part or 0) for part in time.groups())
+        replay.at_time(3600.0 * hours + 60.0 * minutes + seconds)
+    else:
+        raise VlmftError(f"{text!r} is no moment", "a step (1250), a share (40%) or a time (1:20:00)")

@@ -8,7 +8,7 @@ from typing import Any
 
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
-from vlmft_trainer.health import Health
+from vlmft_core.health import Health
 
 
 class Snapshot:

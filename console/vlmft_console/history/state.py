@@ -8,10 +8,10 @@ from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from vlmft_console.history.curves import Curves, some_have
-from vlmft_trainer import events
-from vlmft_trainer.events import Record
-from vlmft_trainer.health import Finding, Health
-from vlmft_trainer.health.thresholds import Settings
+from vlmft_core.health import Finding, Health
+from vlmft_core.health.thresholds import Settings
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import Record
 
 _WINDOW = 200
 """Steps that the speed is taken from."""

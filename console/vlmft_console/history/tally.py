@@ -9,8 +9,8 @@ from operator import lt
 from typing import Final
 
 from vlmft_console.history.schedule import Schedule, recognise
-from vlmft_trainer import events
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import Record
 
 _NOTES: Final = 10
 _COMPARED: Final = 4000

@@ -6,7 +6,7 @@ import zlib
 
 import orjson
 
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder.events import Record
 
 BLOCK = 1000
 """Records of one block."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from vlmft_console.history.epochs import EpochFigures
 from vlmft_console.history.loading import ReadLog
-from vlmft_console.summary import lr_deviation, task_scores
+from vlmft_console.report.summary import lr_deviation, task_scores
 
 
 def report_figures(run: ReadLog) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from vlmft_console.charts.panels import CHARTS
 from vlmft_console.history.state import RunState
-from vlmft_console.preset_table import value_text
+from vlmft_console.presets.table import value_text
 from vlmft_console.report.svg import legend, svg
 from vlmft_console.report.text import EPOCH_HEADINGS, epoch_cells, headlines, preset_values
 from vlmft_console.sanitize import sanitize

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.verdict import CRASHED, Verdict
-from vlmft_trainer.events import FAILED
+from vlmft_core.run_folder.events import FAILED
 
 _RESERVED = 16384
 _FULL = 1 << 20

@@ -7,6 +7,7 @@ import hashlib
 import json
 import platform
 import re
+import shlex
 import time
 import uuid
 from collections.abc import Mapping
@@ -16,16 +17,28 @@ from pathlib import Path
 from typing import Any
 
 from vlmft_console.errors import RunFolderError
-from vlmft_console.runs.command import Command
 from vlmft_console.runs.ladder import PATIENCE_SECONDS, StopRequest
 from vlmft_console.runs.processes import Identity, myself
-from vlmft_trainer.durable import write_whole
+from vlmft_core.durable import write_whole
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """What a run may be called."""
 
 _VERSIONED = ("vlmft", "torch", "transformers", "peft", "deepspeed", "accelerate", "datasets", "flash-attn")
 _LARGEST_JSON = 1 << 20
+
+
+@dataclass(frozen=True)
+class Command:
+    """`argv` for exec, never for a shell, its program as an absolute path; `env` is added to the environment."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+
+    def __str__(self) -> str:
+        """The same as one line for a POSIX shell."""
+        words = [f"{key}={shlex.quote(value)}" for key, value in self.env.items()]
+        return " ".join([*words, shlex.join(self.argv)])
 
 
 @dataclass(frozen=True)

@@ -1,73 +1,215 @@
-"""From a preset to the command that trains it. Nothing is started or written here."""
+"""From a preset to a started run: what `vlmft run` and the launch screen do, step by step."""
 
 from __future__ import annotations
 
 import os
-import sys
+import shutil
+import socket
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from vlmft_console.errors import MachineError
-from vlmft_console.runs.command import Command
-from vlmft_console.runs.folder import RunFolder
-from vlmft_trainer.preset import Preset
+from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_core.errors import VlmftError
+
+if TYPE_CHECKING:
+    from vlmft_core.plan import Plan
+    from vlmft_core.preset import Preset
+
+OUTPUTS = Path("outputs")
+"""Where run folders are made unless something else is said."""
 
 
-def training_command(preset: Preset, folder: RunFolder, port: int, *, resume: bool = False) -> Command:
-    """DeepSpeed's launcher with one rank for each GPU, training what `folder/preset.yaml` says.
+@dataclass(frozen=True)
+class Launch:
+    """A run that could be started as it is. Nothing is written yet."""
+
+    preset_name: str
+    preset: Preset
+    """Fitted to the GPUs, with local folders written in full."""
+    note: str
+    """What was changed to fit the GPUs; empty when nothing was."""
+    plan: Plan
+    root: Path
+    name: str
+    port: int
+    """For the ranks to find each other."""
+    command: Command
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run folder there will be."""
+        return RunFolder(self.root / self.name)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at before a start."""
+
+    level: Literal["ok", "caution", "stop"]
+    """`stop`: the run would not start."""
+    text: str
+
+
+def prepare(
+    preset: Preset, preset_name: str, *, gpus: int | None = None, name: str | None = None, root: Path = OUTPUTS
+) -> Launch:
+    """Settle everything about a run.
 
     Args:
-        preset: the resolved preset; only its `hardware` is looked at.
-        folder: the run folder; its path is passed absolute, as the ranks may start elsewhere.
-        port: TCP port for the ranks to find each other.
-        resume: go on from the newest complete checkpoint in `folder`.
+        preset: what to train.
+        preset_name: what it is called.
+        gpus: use this many GPUs and keep the effective batch.
+        name: the run's name; None makes one of the preset's and the time.
+        root: where its folder goes.
 
     Raises:
-        MachineError: `CUDA_VISIBLE_DEVICES` names GPUs in a way that the launcher cannot take.
+        VlmftError: a bad run name, GPUs that do not fit, or a base model that cannot be used.
     """
-    path = folder.path.absolute()
-    argv = (
-        str(Path(sys.executable).with_name("deepspeed")),
-        _which_gpus(preset),
-        f"--master_port={port}",
-        "--hostfile=/dev/null",  # not a list of hosts that happens to lie where DeepSpeed looks for one
-        "--module",
-        "vlmft_trainer.train_vlm_sft",
-        f"--sft_config={path / 'preset.yaml'}",
-        f"--output_dir={path}",
-        *(["--resume"] if resume else []),
-    )
-    # A folder here called `datasets`, say, must not stand in for a library.
-    env = {"PYTHONSAFEPATH": "1"}
-    if preset.hardware.device == "cpu":
-        # Several ranks share the cores: more threads than cores makes each of them wait for the others.
-        threads = max(1, len(os.sched_getaffinity(0)) // preset.hardware.gpus)
-        env |= {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": str(threads)}
-    return Command(argv, env)
+    from vlmft_console.runs.folder import check_name, default_name
+    from vlmft_console.runs.preflight import free_port
+    from vlmft_console.runs.training_command import training_command, with_absolute_paths
+    from vlmft_core.plan import make_plan, with_gpus
+
+    settled, note = with_gpus(preset, gpus) if gpus else (preset, "")
+    settled = with_absolute_paths(settled)
+    plan = make_plan(settled)
+    name = default_name(preset_name) if name is None else name
+    check_name(name)
+    port = free_port()
+    command = training_command(settled, RunFolder(root / name), port)
+    return Launch(preset_name, settled, note, plan, root, name, port, command)
 
 
-def _which_gpus(preset: Preset) -> str:
-    """The launcher's option. Told a number it takes the machine's first GPUs, whatever CUDA_VISIBLE_DEVICES says."""
-    count, visible = preset.hardware.gpus, os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    if preset.hardware.device == "cpu" or not visible:
-        return f"--num_gpus={count}"
-    names = [name.strip() for name in visible.split(",")]
-    if not all(name.isdigit() for name in names):
-        raise MachineError(
-            f"CUDA_VISIBLE_DEVICES={visible}: DeepSpeed's launcher takes numbers only", "use GPU numbers"
-        )
-    return f"--include=localhost:{','.join(names[:count])}"
+def renewed(launch: Launch) -> Launch:
+    """The launch as it is, or on another port where something listens on its own by now."""
+    from vlmft_console.runs.preflight import free_port
+    from vlmft_console.runs.training_command import training_command
+
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", launch.port))
+        except OSError:
+            port = free_port()
+            return replace(launch, port=port, command=training_command(launch.preset, launch.folder, port))
+    return launch
 
 
-def with_absolute_paths(preset: Preset) -> Preset:
-    """The preset with its local files and folders written in full, so that it means the same from any folder."""
+def start(launch: Launch) -> tuple[RunFolder, str]:
+    """Make the run folder and start the run; it goes on whatever becomes of this process.
 
-    def absolute(name: str) -> str:
-        path = Path(name).expanduser()
-        return str(path.absolute()) if name not in ("", "demo") and (path.is_dir() or path.is_file()) else name
+    Returns:
+        The run folder, and a warning that the run may not outlive the logout, or an empty string.
 
-    model = preset.model.model_copy(update={"base": absolute(preset.model.base)})
-    sources = [
-        source.model_copy(update={"path": absolute(source.path), "images": absolute(source.images)})
-        for source in preset.data.sources
+    Raises:
+        VlmftError: this machine lacks something, the folder cannot be made, or the supervisor did not start.
+    """
+    from vlmft_console.runs.preflight import check_machine
+    from vlmft_console.runs.registry import remember
+    from vlmft_console.runs.start import start_supervisor
+    from vlmft_core.preset import dump_preset
+
+    check_machine(launch.preset)
+    folder = RunFolder.create(launch.root, launch.name)
+    folder.write_run(preset_name=launch.preset_name, preset_text=dump_preset(launch.preset), command=launch.command)
+    remember(launch.root)
+    return folder, start_supervisor(folder)
+
+
+def checks(launch: Launch) -> list[Check]:
+    """What can be known before a start, without reading any data or asking the network. Takes up to seconds."""
+    return [
+        _machine(launch.preset),
+        _folder(launch),
+        _disk(launch),
+        _base(launch),
+        *_data(launch.preset),
+        *([Check("caution", launch.note)] if launch.note else []),
+        *(Check("caution", text) for text in launch.plan.warnings),
     ]
-    return preset.model_copy(update={"model": model, "data": preset.data.model_copy(update={"sources": sources})})
+
+
+def _machine(preset: Preset) -> Check:
+    from vlmft_console.runs.preflight import check_machine
+
+    try:
+        check_machine(preset)
+    except VlmftError as error:
+        return Check("stop", error.message if error.hint.startswith("pass --") else str(error))
+    count, one = preset.hardware.gpus, preset.hardware.gpus == 1
+    if preset.hardware.device == "cpu":
+        ranks = f"{count} {'process' if one else 'processes'} on the CPU"
+    else:
+        ranks = f"{count} {'GPU' if one else 'GPUs'} of this machine"
+    return Check("ok", f"training libraries are installed; {ranks}")
+
+
+def _folder(launch: Launch) -> Check:
+    path = launch.folder.path
+    if path.exists() or path.is_symlink():
+        return Check("stop", f"{path} exists already: choose another run name")
+    there = _nearest_folder(launch.root)
+    if blocking := next((part for part in (launch.root, *launch.root.parents) if part.is_file()), None):
+        return Check("stop", f"{blocking} is not a folder: choose another output root")
+    if not os.access(there, os.W_OK | os.X_OK):
+        return Check("stop", f"{there} cannot be written to: choose another output root")
+    return Check("ok", f"everything will be kept in {path}")
+
+
+def _disk(launch: Launch) -> Check:
+    from vlmft_core.plan import megabytes
+
+    try:
+        free = shutil.disk_usage(_nearest_folder(launch.root)).free
+    except OSError as error:
+        return Check("caution", f"the free disk space is unknown: {error.strerror}")
+    needed = launch.plan.disk_bytes
+    if needed is None:
+        return Check("caution", f"{megabytes(free)} of disk are free; what the run needs is unknown")
+    enough = free >= needed
+    text = f"{megabytes(free)} of disk are free, about {megabytes(needed)} needed"
+    return Check("ok" if enough else "caution", text + ("" if enough else ": checkpoints will not be saved"))
+
+
+def _base(launch: Launch) -> Check:
+    """The base model itself was checked with the plan; what is left is whether it has to be fetched."""
+    from vlmft_core.plan import megabytes
+
+    base = launch.preset.model.base
+    if base == "demo" or Path(base).is_dir():
+        return Check("ok", f"the base model is on this machine: {base}")
+    if _cached("models", base):
+        return Check("ok", f"{base} is in the Hugging Face cache")
+    size = launch.plan.total_params
+    about = f", about {megabytes(2 * size)}" if size else ""
+    return Check("caution", f"{base} is not in the Hugging Face cache: it is downloaded first{about}")
+
+
+def _data(preset: Preset) -> list[Check]:
+    found = []
+    for source in preset.data.sources:
+        path = Path(source.path).expanduser()
+        if source.path == "demo":
+            found.append(Check("ok", f"{source.task}: generated data"))
+        elif path.is_dir() or path.is_file():
+            found.append(Check("ok", f"{source.task}: {path}"))
+        elif path.is_absolute() or source.path.startswith((".", "~")):
+            found.append(Check("stop", f"{source.path}: no such file or folder: mend data.sources"))
+        elif _cached("datasets", source.path):
+            found.append(Check("ok", f"{source.task}: {source.path} is in the Hugging Face cache"))
+        else:
+            found.append(Check("caution", f"{source.task}: {source.path} is not in the cache: it is downloaded first"))
+    return found
+
+
+def _cached(kind: str, name: str) -> bool:
+    """Whether the Hugging Face cache has anything of a repository; found as the library finds it."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    hub = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    return any((hub / f"{kind}--{name.replace('/', '--')}" / "snapshots").glob("*"))
+
+
+def _nearest_folder(path: Path) -> Path:
+    """The path, or what there is of it."""
+    path = path.absolute()
+    return next((folder for folder in (path, *path.parents) if folder.is_dir()), Path("/"))

@@ -14,8 +14,8 @@ from vlmft_console.paths import recorded_runs
 from vlmft_console.runs import registry
 from vlmft_console.runs.folder import RunFolder, is_run, read_json
 from vlmft_console.runs.status import UNREADABLE, Status, status_of
-from vlmft_trainer.errors import VlmftError
-from vlmft_trainer.health import STOP, Finding
+from vlmft_core.errors import VlmftError
+from vlmft_core.health import STOP, Finding
 
 RECORDED = "recorded"
 """The state of a recorded run whose log does not say how it ended."""

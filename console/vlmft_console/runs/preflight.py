@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from vlmft_console.errors import MachineError
-from vlmft_trainer.preset import Preset
+from vlmft_core.preset import Preset
 
 _NEEDED = ("torch", "transformers", "peft", "deepspeed", "datasets", "PIL")
 _REPORTERS = {"tensorboard": ("tensorboard", "tensorboardX")}

@@ -14,10 +14,10 @@ import platformdirs
 from vlmft_console.errors import RunFolderError
 from vlmft_console.history.own_preset import OwnPreset
 from vlmft_console.history.state import RunState
-from vlmft_console.history.tail import RunTail
 from vlmft_console.runs.folder import RunFolder, is_run
 from vlmft_console.runs.status import Status, status_of
-from vlmft_trainer.durable import write_whole
+from vlmft_core.durable import write_whole
+from vlmft_core.run_folder.tail import RunTail
 
 _HERE = Path("outputs")
 """Where `vlmft run` makes run folders unless told otherwise."""

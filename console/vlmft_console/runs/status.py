@@ -12,7 +12,7 @@ from vlmft_console.runs.folder import RunFolder, read_json
 from vlmft_console.runs.locks import held
 from vlmft_console.runs.processes import boot_id
 from vlmft_console.runs.verdict import CRASHED
-from vlmft_trainer.events import STATUSES
+from vlmft_core.run_folder.events import STATUSES
 
 STARTING = "starting"
 RUNNING = "running"

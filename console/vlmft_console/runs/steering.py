@@ -8,15 +8,15 @@ from pathlib import Path
 from vlmft_console.errors import RunBusyError, RunFolderError
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.ladder import StopRequest
-from vlmft_console.runs.launch import training_command
 from vlmft_console.runs.preflight import check_machine, free_port
 from vlmft_console.runs.registry import read_run
 from vlmft_console.runs.start import start_supervisor
 from vlmft_console.runs.status import UNSUPERVISED
-from vlmft_trainer.architecture import check_base
-from vlmft_trainer.checkpoint_files import newest_intact
-from vlmft_trainer.events import EARLY_STOPPED, FINISHED
-from vlmft_trainer.preset import load_preset
+from vlmft_console.runs.training_command import training_command
+from vlmft_core.plan.architecture import check_base
+from vlmft_core.preset import load_preset
+from vlmft_core.run_folder.checkpoints import newest_intact
+from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED
 
 
 def stop_run(folder: RunFolder, request: StopRequest) -> None:

@@ -16,17 +16,16 @@ from pathlib import Path
 from types import FrameType
 
 from vlmft_console.errors import EXIT_BUSY
-from vlmft_console.history.tail import Tail
 from vlmft_console.runs import processes
-from vlmft_console.runs.adopted import AdoptedFamily
 from vlmft_console.runs.exit_record import ExitFile
-from vlmft_console.runs.family import Family
+from vlmft_console.runs.family import AdoptedFamily, Family
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.ladder import StopRequest, due
 from vlmft_console.runs.locks import acquire, held
 from vlmft_console.runs.verdict import judge
-from vlmft_trainer.checkpoint_files import complete_ones
-from vlmft_trainer.events import RUN_END, Record
+from vlmft_core.run_folder.checkpoints import complete_ones
+from vlmft_core.run_folder.events import RUN_END, Record
+from vlmft_core.run_folder.tail import Tail
 
 POLL_SECONDS = 0.2
 LEFTOVER_SECONDS = 2.0

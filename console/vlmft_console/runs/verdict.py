@@ -11,7 +11,7 @@ from vlmft_console.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISTAKE
 from vlmft_console.runs.family import RankEnd
 from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.processes import describe_exit
-from vlmft_trainer.events import EARLY_STOPPED, FAILED, FINISHED, STOPPED, Record
+from vlmft_core.run_folder.events import EARLY_STOPPED, FAILED, FINISHED, STOPPED, Record
 
 CRASHED = "crashed"
 ADOPTED = "adopted after its supervisor was killed"

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any, Final
 
+from vlmft_core.metrics import ACCURACY, normalise
 from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, ImageRef, Part, Question, Role, Slot, Turn
 from vlmft_trainer.data.pictures import image_refs
-from vlmft_trainer.metrics import ACCURACY, normalise
 
 MARK: Final = "<image>"
 """Where an image stands in a text."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 
-from vlmft_trainer import ranks
+from vlmft_core.errors import DataError
 from vlmft_trainer.data.conversation import BadRow
 from vlmft_trainer.data.sources import Split
-from vlmft_trainer.errors import DataError
+from vlmft_trainer.distributed import ranks
 
 
 def hold_out(split: Split, share: float) -> tuple[list[int], list[int]]:

@@ -13,8 +13,8 @@ from typing import Any, Final, Protocol
 
 import orjson
 
+from vlmft_core.errors import DataError
 from vlmft_trainer.data.conversation import HUGE_ROW, NOT_JSON, WRONG_SCHEMA, BadRow
-from vlmft_trainer.errors import DataError
 
 LARGEST_ROW: Final = 64 * 2**20
 """Bytes of the largest row of a JSON file that is read."""

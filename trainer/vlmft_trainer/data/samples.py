@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch.utils.data import Dataset
 
-from vlmft_trainer import ranks
+from vlmft_core.errors import DataError
+from vlmft_core.preset.data_schema import Data, Source
 from vlmft_trainer.data.check import Bad, examine, report
 from vlmft_trainer.data.conversation import Question
 from vlmft_trainer.data.encode import Encoded, Encoder
 from vlmft_trainer.data.holdout import hold_out
 from vlmft_trainer.data.sources import Split, eval_split, open_split
-from vlmft_trainer.errors import DataError
-from vlmft_trainer.preset.data_schema import Data, Source
+from vlmft_trainer.distributed import ranks
 
 if TYPE_CHECKING:
     from PIL.Image import Image

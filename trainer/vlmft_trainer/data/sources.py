@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from vlmft_core.errors import DataError
+from vlmft_core.plan.row_count import JSON, json_file
+from vlmft_core.preset.data_schema import EVAL_SPLITS, Source
 from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Question
 from vlmft_trainer.data.pictures import decode, read_image
 from vlmft_trainer.data.rows import Rows, TableRows, open_json
 from vlmft_trainer.data.tasks import TASKS
-from vlmft_trainer.data_files import JSON, json_file
-from vlmft_trainer.errors import DataError
-from vlmft_trainer.preset.data_schema import EVAL_SPLITS, Source
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Final
 
+from vlmft_core.metrics import ACCURACY, RELAXED_ACCURACY, relaxed_match, textvqa_accuracy
 from vlmft_trainer.data.chats import read_llava, read_messages, score_exactly
 from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, ImageRef, Question, one_question
 from vlmft_trainer.data.pictures import image_refs
-from vlmft_trainer.metrics import ACCURACY, RELAXED_ACCURACY, relaxed_match, textvqa_accuracy
 
 Scores = dict[str, float | int]
 

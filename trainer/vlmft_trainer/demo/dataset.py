@@ -19,7 +19,7 @@ import platformdirs
 from PIL.Image import Image
 from pyarrow import parquet  # type: ignore[import-untyped]
 
-from vlmft_trainer.demo import SPLIT_SIZES, Kind
+from vlmft_core.plan.samples import DEMO_SPLIT_SIZES, Kind
 from vlmft_trainer.demo.charts import SIZE
 from vlmft_trainer.demo.questions import Question, house_chart, house_sign
 
@@ -57,7 +57,7 @@ def ensure(kind: Kind) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=folder.parent))
     try:
-        write(kind, unfinished, samples=SPLIT_SIZES[kind]["train"], seed=0)
+        write(kind, unfinished, samples=DEMO_SPLIT_SIZES[kind]["train"], seed=0)
         unfinished.rename(folder)
     except OSError:
         # Another process that wrote the same data at the same time was first.
@@ -76,7 +76,7 @@ def write(kind: Kind, folder: Path, *, samples: int, seed: int) -> None:
     """
     rng = random.Random(f"{kind} {seed}")
     seen: set[tuple[bytes, str]] = set()
-    for split, usual in SPLIT_SIZES[kind].items():
+    for split, usual in DEMO_SPLIT_SIZES[kind].items():
         count = samples if split == "train" else min(samples, usual)
         rows: list[dict[str, Any]] = []
         while len(rows) < count:
@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2000, help="training samples of each")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    for kind in SPLIT_SIZES:
+    for kind in DEMO_SPLIT_SIZES:
         write(kind, asked.out / kind, samples=asked.samples, seed=asked.seed)
         print(asked.out / kind)
 

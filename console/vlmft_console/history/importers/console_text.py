@@ -14,7 +14,7 @@ from typing import Final
 from vlmft_console.history.importers.deepspeed import BEFORE, NEEDLES, DeepSpeedLines
 from vlmft_console.history.importers.hf_dict import LONGEST, metrics_in, resembles_metrics
 from vlmft_console.history.importers.translate import Translator
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder.events import Record
 
 _BRACE: Final = b"{"
 _LONGEST_NEEDLE: Final = max(map(len, NEEDLES))

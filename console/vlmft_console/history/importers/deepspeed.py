@@ -16,7 +16,7 @@ from typing import Final
 
 from vlmft_console.history.importers.translate import Translator
 from vlmft_console.history.importers.values import number
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder.events import Record
 
 NEEDLES: Final = (b"skipped=", b"OVERFLOW!", b"Evaluating perplexity, Epoch ", b"ppl: ")
 """Where something of interest stands in a line."""

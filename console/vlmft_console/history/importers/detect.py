@@ -20,7 +20,7 @@ from vlmft_console.history.importers.trainer_state import TrainerState, load_jso
 from vlmft_console.history.importers.translate import Translator
 from vlmft_console.history.importers.wandb import MAGIC as WANDB
 from vlmft_console.history.importers.wandb import WandbFile
-from vlmft_trainer.errors import VlmftError
+from vlmft_core.errors import VlmftError
 
 _HEAD: Final = 64 << 10
 _LINES: Final = 100

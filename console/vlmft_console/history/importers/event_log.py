@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from vlmft_console.history.importers.reader import label_of
-from vlmft_console.history.tail import RunTail, Tail
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.tail import RunTail, Tail
 
 
 class EventLog:

@@ -9,8 +9,8 @@ from typing import Final
 
 from vlmft_console.history.importers.detect import NothingYet, open_file
 from vlmft_console.history.importers.reader import LogReader, label_of
-from vlmft_trainer import events
-from vlmft_trainer.errors import VlmftError
+from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder import events
 
 _DEPTH: Final = 4
 _FILES: Final = 500

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from vlmft_trainer.errors import VlmftError
+from vlmft_core.errors import VlmftError
 
 CHUNK: Final = 1 << 20
 """Bytes of one read."""

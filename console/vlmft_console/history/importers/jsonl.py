@@ -10,7 +10,7 @@ import orjson
 from vlmft_console.history.importers.hf_dict import metrics_in
 from vlmft_console.history.importers.lines import Lines
 from vlmft_console.history.importers.translate import Translator
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder.events import Record
 
 
 class JsonLines(Lines):

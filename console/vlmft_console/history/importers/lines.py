@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vlmft_trainer.events import MAX_LINE, Record
+from vlmft_core.run_folder.events import MAX_LINE, Record
 
 
 class Lines:

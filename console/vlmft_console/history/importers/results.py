@@ -8,7 +8,7 @@ from typing import Any
 
 from vlmft_console.history.importers.reader import label_of
 from vlmft_console.history.importers.translate import Translator
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder.events import Record
 
 
 def is_results(document: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 from vlmft_console.history.importers import wire
 from vlmft_console.history.importers.crc32c import masked
 from vlmft_console.history.importers.translate import Translator
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder.events import Record
 
 LARGEST: Final = 64 << 10
 """Bytes of a message that is looked into; larger ones hold graphs, images and texts."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from vlmft_console.history.importers.values import duration, number, step_of_total, whole
-from vlmft_trainer import events
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import Record
 
 _STEP: Final = (
     "step",

@@ -15,8 +15,8 @@ from vlmft_console.history.importers import wire
 from vlmft_console.history.importers.tensorboard import metric_of
 from vlmft_console.history.importers.translate import Translator
 from vlmft_console.history.importers.values import number
-from vlmft_trainer import events
-from vlmft_trainer.events import Record
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import Record
 
 MAGIC: Final = b":W&B"
 _FILE_HEADER: Final = 7

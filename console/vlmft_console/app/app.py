@@ -1,0 +1,206 @@
+"""`vlmft-console`: the app. Only what the first paint needs is imported here; every screen comes when it is opened."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
+
+from textual.app import SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.worker import WorkerFailed
+
+from vlmft_console.app.key_order import KeyOrder
+from vlmft_console.app.screens.runs import RunsScreen
+from vlmft_console.app.themes import DARK, LIGHT
+from vlmft_console.charts.styles import speaks_unicode
+from vlmft_console.sanitize import sanitize
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from vlmft_console.history.loading import ReadAhead
+
+THEMES = {"dark": DARK, "light": LIGHT}
+
+_STYLES: list[str | PurePath] = ["app.tcss", "screens/runs.tcss"]  # a first screen's own CSS_PATH is not read
+_WIDTHS = [(0, "-narrow"), (80, "-medium"), (120, "-wide")]
+_HEIGHTS = [(0, "-short"), (20, "-tall")]
+
+
+class VlmftConsole(KeyOrder):
+    """Choose a preset, launch it, watch it.
+
+    Args:
+        target: a run folder or a log to open at once.
+        ahead: reads it already.
+        replay: open it to be played from its start.
+        theme: `dark` or `light`.
+        notify: one of `terminal.NOTIFY_STYLES`.
+    """
+
+    TITLE = "vlmft"
+    CSS_PATH = _STYLES
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "help", key_display="?", tooltip="Show every key of this screen"),
+        Binding("f1", "help", "help", tooltip="Show every key of this screen"),
+        Binding("escape", "back", "back", show=False, tooltip="Close this screen"),
+        Binding("q", "back_or_quit", "back", show=False, tooltip="Close this screen; the first one: leave. Runs go on"),
+        Binding("ctrl+q", "quit", "quit", show=False, priority=True, tooltip="Leave. Runs go on"),
+        Binding("ctrl+z", "suspend_process", "suspend", show=False, tooltip="Back to the shell; `fg` returns"),
+        Binding("ctrl+t", "toggle_theme", "theme", show=False, tooltip="Dark or light"),
+    ]
+
+    def __init__(
+        self,
+        target: Path | None = None,
+        *,
+        ahead: ReadAhead | None = None,
+        replay: bool = False,
+        theme: Literal["dark", "light"] = "dark",
+        notify: str = "bell",
+    ) -> None:
+        super().__init__()
+        self.animation_level = "none"
+        self.notify_style = notify
+        self._plain = not speaks_unicode()
+        self.in_other_program = False
+        """Whether another program has the terminal now, such as an editor."""
+        self._leaving = False
+        self._target = target
+        self._ahead = ahead
+        self._replays = replay
+        for each in THEMES.values():
+            self.register_theme(each)
+        self.theme = THEMES[theme].name
+
+    def get_default_screen(self) -> Screen[None]:
+        return RunsScreen()
+
+    def on_mount(self) -> None:
+        if self._target is not None:
+            self.open_replay(self._target) if self._replays else self.open_run(self._target, self._ahead)
+
+    def open_run(self, target: Path, ahead: ReadAhead | None = None) -> None:
+        """Show a run folder or a log: live where it grows, as it ended where it does not."""
+        from vlmft_console.app.screens.live import LiveScreen
+
+        self.push_screen(LiveScreen(target, ahead))
+        first = self.screen_stack[0]
+        if isinstance(first, RunsScreen) and target.is_dir():
+            first.select(target)
+
+    def open_replay(self, target: Path) -> None:
+        """Play a run folder or a log from its start."""
+        from vlmft_console.app.screens.replay import ReplayScreen
+
+        self.push_screen(ReplayScreen(target))
+
+    def tell(self, text: str, *, problem: bool = False) -> None:
+        """Show a message for a few seconds; `text` may hold names and reasons from anywhere."""
+        self.notify(sanitize(text), severity="error" if problem else "information", markup=False)
+
+    def action_help(self) -> None:
+        """Show the keys of the active screen."""
+        from vlmft_console.app.dialogs.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    async def action_back(self) -> None:
+        """Close the active screen; the first one stays."""
+        if len(self.screen_stack) > 1:
+            await self.pop_screen()
+
+    async def action_back_or_quit(self) -> None:
+        """Close the active screen; on the first one, leave."""
+        if len(self.screen_stack) > 1:
+            await self.run_action("screen.back" if hasattr(self.screen, "action_back") else "app.back")
+        else:
+            self.exit()
+
+    def action_toggle_theme(self) -> None:
+        """Change between dark and light."""
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The command palette: what the keys of the active screen do, by name."""
+        from vlmft_console.app.keys import keys_of
+
+        for key in keys_of(screen):
+            if not key.explained:  # moving about needs no name
+                continue
+            action = partial(self.run_action, key.action, key.node)
+            yield SystemCommand(f"{key.description} ({key.display})", key.explained, action)
+
+    def action_command_palette(self) -> None:
+        """Find what a key does by its name."""
+        from vlmft_console.app.dialogs.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
+    @contextmanager
+    def suspend(self) -> Iterator[None]:
+        """Lend the terminal to another program. Ctrl-C there is meant for that program."""
+        self.in_other_program = True
+        try:
+            with super().suspend():
+                yield
+        finally:
+            self._plain = not speaks_unicode()
+        self.in_other_program = False
+
+    def leave_soon(self, status: int) -> bool:
+        """Ask the app to end with this exit status; safe in a signal handler.
+
+        Returns:
+            False where there is no running app to ask.
+        """
+        if self._loop is None:
+            return False
+        self._leaving = True
+        self._loop.call_soon_threadsafe(self.exit, None, status)
+        return True
+
+    @property
+    def _background_screens(self) -> list[Screen[object]]:
+        """Textual counts the screens below an opaque one in, and every change of theirs would repaint all of that."""
+        return [] if self.screen.styles.background.a == 1 else super()._background_screens
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Send what changed with fewer bytes than Textual would."""
+        from textual._compositor import ChopsUpdate, LayoutUpdate
+
+        from vlmft_console.app.frame import frame
+
+        if isinstance(renderable, ChopsUpdate | LayoutUpdate):
+            # Textual takes the characters of any such update
+            renderable = cast("RenderableType", frame(renderable, plain=self._plain))
+        super()._display(screen, renderable)
+
+    def write_escape(self, text: str) -> None:
+        """Write to the terminal past the screen: the bell and notifications. `text` was made by `terminal`."""
+        if text and self._driver is not None and not self.is_headless:
+            self._driver.write(text)
+
+    def _handle_exception(self, error: Exception) -> None:
+        if self._leaving:  # handlers may find their widgets gone, or not there yet
+            self._close_messages_no_wait()
+        else:
+            super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Textual's own would print the values of local variables, and secrets with them."""
+        from vlmft_console.app.crash import crash_line
+
+        error = self._exception or sys.exc_info()[1] or RuntimeError("unknown")
+        if not self._exit_renderables:  # what follows the first error is mostly its fault
+            self._exit_renderables.append(crash_line(error.error if isinstance(error, WorkerFailed) else error))
+        self._close_messages_no_wait()

@@ -1,0 +1,1 @@
+"""Dialogs: small screens that ask or tell one thing and close."""

@@ -1,0 +1,217 @@
+"""Reads one log, and the state of its run, in a thread of its own, and posts a message when something is new."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from textual.message import Message
+
+from vlmft_console.charts import raster
+from vlmft_console.history.loading import Progress, ReadAhead, ReadLog, load
+from vlmft_console.history.opened import OpenedLog
+from vlmft_console.history.state import RunState
+from vlmft_console.history.text_tail import TextTail
+from vlmft_console.runs.folder import RunFolder, read_json
+from vlmft_console.runs.headline import Asked
+from vlmft_console.runs.status import Status, status_of
+from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder.events import Record
+
+POLL_SECONDS = 0.5
+"""Between two looks at a log that grows, …"""
+IDLE_SECONDS = 2.0
+"""… and at one that does not."""
+GROWING_SECONDS = 60.0
+"""Another program's log counts as growing for this long after something was added."""
+STATUS_SECONDS = 1.0
+"""How often the state of a run is worked out anew."""
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """What the state of a run is told from, as the screen has it: the thread never looks into a `RunState` itself."""
+
+    segment: int
+    step: int
+    last_step: Record | None
+    last_seen: float | None
+    heartbeat: Record | None
+    steps_per_second: float | None
+
+    @classmethod
+    def of(cls, run: RunState) -> Pulse:
+        return cls(run.segment, run.step, run.last_step, run.last_seen, run.heartbeat, run.steps_per_second)
+
+
+@dataclass
+class Batch:
+    """What is new since the last look."""
+
+    records: list[Record] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    """Lines added to the plain log."""
+    pending: str = ""
+    """The last line of the plain log, while its end has not been written."""
+    status: Status | None = None
+    """The state of the run; None for another program's log."""
+    asked: Asked | None = None
+    growing: bool = False
+
+
+@dataclass
+class Loading(Message):
+    """The log is being read."""
+
+    progress: Progress
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, Loading)
+
+
+@dataclass
+class Opened(Message):
+    """The log was read to its end. From now on `state` belongs to who gets this."""
+
+    log: OpenedLog
+    state: RunState
+
+
+@dataclass
+class News(Message):
+    """There is something new: `LiveReader.take` gives it."""
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, News)
+
+
+@dataclass
+class Unreadable(Message):
+    """The log cannot be read, or not any more."""
+
+    reason: str
+
+
+class LiveReader:
+    """Follows a run or any log.
+
+    Args:
+        target: a run folder or a log.
+        post: takes the messages, from another thread.
+        ahead: reads it already.
+    """
+
+    def __init__(self, target: Path, post: Callable[[Message], object], ahead: ReadAhead | None = None) -> None:
+        self._results = load(target) if ahead is None else ahead.results()
+        self._post = post
+        self._lock = threading.Lock()
+        self._batch = Batch()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="live reader")
+        self._tail: TextTail | None = None
+        self._grown = -GROWING_SECONDS
+        self._judged = -STATUS_SECONDS
+        self._opened = False
+        self.pulse: Pulse | None = None
+        """Set by the screen after each batch."""
+        self.wants_lines = False
+        """Whether the plain log is looked at; it is not read otherwise."""
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Read no more. Does not wait for a read that hangs."""
+        self._stop.set()
+
+    def take(self) -> Batch:
+        """What is new since the last call, in order."""
+        with self._lock:
+            taken = self._batch
+            self._batch = Batch(pending=taken.pending, status=taken.status, asked=taken.asked, growing=taken.growing)
+        return taken
+
+    def _run(self) -> None:
+        try:
+            read = self._read()
+            self.pulse = Pulse.of(read.state)
+            self._look(read.log)
+        except (VlmftError, OSError) as error:
+            self._post(Unreadable(str(error)))
+            return
+        self._opened = True
+        self._post(Opened(read.log, read.state))
+        while not self._stop.wait(self._pause()):
+            try:
+                self._look(read.log)
+            except (VlmftError, OSError) as error:
+                self._post(Unreadable(str(error)))
+                return
+
+    def _read(self) -> ReadLog:
+        raster.prepare()
+        for each in self._results:
+            if isinstance(each, ReadLog):
+                return each
+            self._post(Loading(each))
+        raise AssertionError("what reads a log ends with the log")
+
+    def _pause(self) -> float:
+        status = self._batch.status
+        active = status.live if status is not None else self._batch.growing
+        return POLL_SECONDS if active or self.wants_lines else IDLE_SECONDS
+
+    def _look(self, log: OpenedLog) -> None:
+        now = time.monotonic()
+        status, asked = self._batch.status, self._batch.asked
+        if log.folder is not None and (now - self._judged >= STATUS_SECONDS or log.folder.exit_file.exists()):
+            assert self.pulse is not None
+            self._judged = now
+            status = status_of(log.folder, self.pulse)  # before the read: what came until the end is read below
+            asked = _asked(log.folder)
+        records = log.reader.read()
+        if records:
+            self._grown = now
+        lines, pending = self._plain_lines(log)
+        growing = now - self._grown < GROWING_SECONDS
+        with self._lock:
+            batch = self._batch
+            changed = (batch.status, batch.asked, batch.growing, batch.pending) != (status, asked, growing, pending)
+            batch.records += records
+            batch.lines += lines
+            batch.status, batch.asked, batch.growing, batch.pending = status, asked, growing, pending
+        if self._opened and (records or lines or changed):
+            self._post(News())
+
+    def _plain_lines(self, log: OpenedLog) -> tuple[list[str], str]:
+        if not self.wants_lines:
+            return [], self._batch.pending
+        path = plain_log(log)
+        if path is None:
+            return [], ""
+        if self._tail is None or self._tail.path != path:
+            self._tail = TextTail(path)
+        return self._tail.read(), self._tail.pending
+
+
+def plain_log(log: OpenedLog) -> Path | None:
+    """What the ranks of a run print, or another program's log where it is text; None where there is none."""
+    if log.path.is_dir():
+        return RunFolder(log.path).training_log
+    try:
+        with log.path.open("rb") as file:
+            return None if b"\0" in file.read(1024) else log.path
+    except OSError:
+        return None
+
+
+def _asked(folder: RunFolder) -> Asked | None:
+    request = folder.stop_request()
+    if request is None:
+        return None
+    t = (read_json(folder.stop_file) or {}).get("t")
+    return Asked(request, float(t) if isinstance(t, int | float) else 0.0)

@@ -1,0 +1,204 @@
+"""Runs laid over each other: their curves, what they came to, how their presets differ, which was better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from vlmft_console.app.widgets.base.chart import Chart
+from vlmft_console.app.widgets.base.key_bar import KeyBar
+from vlmft_console.app.widgets.base.literal import literal
+from vlmft_console.app.widgets.run.outcome_table import OutcomeTable
+from vlmft_core.errors import VlmftError
+
+if TYPE_CHECKING:
+    from vlmft_console.charts.spec import Unit
+    from vlmft_console.history.loading import ReadLog
+    from vlmft_core.run_folder.events import Record
+
+FOLLOW_SECONDS = 3.0
+"""Between two looks at the logs of live runs."""
+_UNITS: tuple[Unit, ...] = ("step", "epoch", "hours")
+
+
+class CompareScreen(Screen[None]):
+    """Two to eight runs; each has a number, its own in the charts and the table.
+
+    Args:
+        targets: run folders or logs.
+    """
+
+    AUTO_FOCUS = "OutcomeTable"
+    CSS_PATH = "compare.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("u", "unit", "step/epoch/time", tooltip="Count along steps, epochs or hours"),
+        Binding("m", "metric", "metric", tooltip="Show the next metrics"),
+        Binding("tab", "app.focus_next", "next panel", show=False, tooltip="Move to the next chart or the table"),
+        Binding("escape", "app.back", "back", key_display="esc", tooltip="Back to the runs"),
+    ]
+
+    @dataclass
+    class Compared(Message):
+        """The runs have been read."""
+
+        runs: list[ReadLog]
+        ended: list[str]
+        """How each ended, or the state it is in."""
+
+    @dataclass
+    class Grew(Message):
+        """What live runs have written since, by number, and how each run ended by now."""
+
+        records: dict[int, list[Record]]
+        ended: list[str]
+
+    @dataclass
+    class Unreadable(Message):
+        """One of them cannot be."""
+
+        why: str
+
+    def __init__(self, targets: Sequence[Path]) -> None:
+        super().__init__()
+        self._targets = list(targets)
+        self._runs: list[ReadLog] = []
+        self._ended: list[str] = []
+        self._unit: Unit = "step"
+        self._first = 0
+        self._smoothing = 3  # 0.9, what the curves start with
+        self._wake = Event()
+        self._paused = self._left = False
+
+    def compose(self) -> ComposeResult:
+        yield Static("vlmft  compare: reading …", id="title", markup=False)
+        with Container(id="charts"):
+            yield Chart(id="first")
+            yield Chart(id="second")
+        yield OutcomeTable()
+        yield Static("", id="better", markup=False)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self._read()
+
+    def on_unmount(self) -> None:
+        self._left = True  # said before the wake-up: the worker is cancelled only after this
+        self._wake.set()
+
+    def on_screen_suspend(self) -> None:
+        self._paused = True
+
+    def on_screen_resume(self) -> None:
+        self._paused = False
+        self._wake.set()
+
+    @work(thread=True, exclusive=True)
+    def _read(self) -> None:
+        from vlmft_console.history.loading import read_log
+        from vlmft_console.report.compare import how_ended, status_now
+
+        try:
+            runs = [read_log(target) for target in self._targets]
+            statuses = [status_now(run) for run in runs]
+            ended = [how_ended(run, status) for run, status in zip(runs, statuses, strict=True)]
+            self.post_message(self.Compared(runs, ended))
+            self._follow({number for number, status in enumerate(statuses) if status and status.live}, runs)
+        except VlmftError as error:
+            self.post_message(self.Unreadable(str(error)))
+
+    def _follow(self, live: set[int], runs: list[ReadLog]) -> None:
+        """In the worker's thread: read on in the logs of live runs until none is live or nobody looks any more.
+
+        The states belong to the screen by now, which draws them: what is new goes there as records.
+        """
+        from vlmft_console.report.compare import how_ended, status_now
+
+        while live:
+            self._wake.wait(None if self._paused else FOLLOW_SECONDS)
+            self._wake.clear()
+            if self._left:
+                return
+            if self._paused:
+                continue
+            statuses = [status_now(run) for run in runs]  # before the log: its last records are read once more
+            records = {number: [each for batch in runs[number].log.reader.batches() for each in batch]
+                       for number in sorted(live)}  # fmt: skip
+            live = {number for number in live if (status := statuses[number]) and status.live}
+            ended = [how_ended(run, status) for run, status in zip(runs, statuses, strict=True)]
+            self.post_message(self.Grew(records, ended))
+
+    @on(Unreadable)
+    def _give_up(self, message: Unreadable) -> None:
+        self.query_one("#title", Static).update("vlmft  compare")
+        self.query_one("#better", Static).update(literal(message.why))
+
+    @on(Compared)
+    def _show_all(self, message: Compared) -> None:
+        self._runs, self._ended = message.runs, message.ended
+        self._show_figures()
+        self._show_charts()
+
+    @on(Grew)
+    def _show_growth(self, message: Grew) -> None:
+        for number, records in message.records.items():
+            self._runs[number].state.apply_all(records)
+        grown = any(message.records.values())
+        if grown or message.ended != self._ended:
+            self._ended = message.ended
+            self._show_figures()
+        if grown:
+            self._show_charts()
+
+    def _show_figures(self) -> None:
+        from vlmft_console.report.compare import better, outcomes, preset_differences
+
+        names = [run.name for run in self._runs]
+        figures = outcomes(self._runs, self._ended)
+        self.query_one(OutcomeTable).show_runs(names, figures, preset_differences(self._runs))
+        self.query_one("#better", Static).update(literal(better(self._runs).text))
+
+    def _show_charts(self) -> None:
+        from vlmft_console.charts.overlay import METRICS, overlay_chart
+
+        named = [(run.name, run.state) for run in self._runs]
+        for place, chart in enumerate(self.query(Chart), self._first):
+            chart.show(overlay_chart(named, METRICS[place % len(METRICS)], self._unit))
+        self.query_one("#title", Static).update(f"vlmft  compare: {len(named)} runs by {self._unit}")
+
+    def action_unit(self) -> None:
+        """Count along something else."""
+        self._unit = _UNITS[(_UNITS.index(self._unit) + 1) % len(_UNITS)]
+        self._show_charts()
+
+    def action_metric(self) -> None:
+        """Show the next metrics."""
+        self._first += 1
+        self._show_charts()
+
+    @on(Chart.SmoothingRequested)
+    def _smooth(self, message: Chart.SmoothingRequested) -> None:
+        from vlmft_console.app.widgets.run.run_view import SMOOTHING
+
+        self._smoothing = max(0, min(len(SMOOTHING) - 1, self._smoothing + message.change))
+        for run in self._runs:
+            run.state.smooth_loss.weight = SMOOTHING[self._smoothing]
+        self._show_charts()
+
+    @on(Chart.FullScreenRequested)
+    def _alone(self, message: Chart.FullScreenRequested) -> None:
+        """This chart alone, or everything again."""
+        alone = not self.has_class("-alone")
+        self.set_class(alone, "-alone")
+        for chart in self.query(Chart):
+            chart.set_class(alone and chart is not message.chart, "-hidden")

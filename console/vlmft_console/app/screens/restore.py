@@ -1,0 +1,43 @@
+"""Unsaved changes of an earlier session: offering them when their preset is opened again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.screen import Screen
+
+from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
+from vlmft_console.app.widgets.base.literal import one_line
+from vlmft_console.presets import Draft
+from vlmft_console.presets.keep import Keeper
+
+
+def offer_kept(screen: Screen[None], draft: Draft, changed: Callable[[], None]) -> None:
+    """Ask what to do with the changes that a session left, if one did.
+
+    Args:
+        screen: the screen that edits `draft`.
+        draft: takes the changes over, where they are wanted.
+        changed: called after that.
+    """
+    keeper = Keeper(draft.base)
+    kept = keeper.left()
+    if kept is None:
+        return
+
+    def answered(answer: str | None) -> None:
+        if answer == "restore":
+            draft.take(kept.texts)
+            keeper.keep(draft.unsaved())
+            changed()
+        if answer == "discard" or (answer and kept.file != keeper.file):
+            kept.file.unlink(missing_ok=True)
+
+    screen.app.push_screen(
+        ConfirmScreen(
+            f"{draft.base.name} has unsaved changes from {kept.when:%Y-%m-%d %H:%M}.",
+            (Answer("r", "restore them", "restore"), Answer("d", "discard them", "discard")),
+            "\n".join(one_line(f"{path}: {text}") for path, text in kept.texts.items()),
+        ),
+        answered,
+    )

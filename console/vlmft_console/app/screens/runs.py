@@ -1,0 +1,281 @@
+"""The start screen: every run on this machine, live ones first."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from vlmft_console.app.messages import ActionDone, RunsSeen
+from vlmft_console.app.widgets.base.focusing import focus_now
+from vlmft_console.app.widgets.base.key_bar import KeyBar
+from vlmft_console.app.widgets.base.literal import literal
+from vlmft_console.app.widgets.base.row_list import RowList
+from vlmft_console.app.widgets.run.run_list import RunList, health_cell, state_words
+
+if TYPE_CHECKING:
+    from vlmft_console.app.app import VlmftConsole
+    from vlmft_console.runs.overview import Overview
+
+LOOK_SECONDS = 2.0
+"""Between two looks at the run folders."""
+COMPARED = range(2, 9)
+"""How many runs can be compared."""
+
+NEXT = "No runs of your own yet.\nPress n to choose a preset and start one; demo needs no GPU and takes minutes."
+NONE = "No run matches. Esc shows all again."
+now = time.time
+
+
+class RunsScreen(Screen[None]):
+    """Lists runs; opens, steers, compares and deletes them."""
+
+    AUTO_FOCUS = "RunList"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,l,right", "open", "open", key_display="enter", tooltip="Watch the run under the cursor"),
+        Binding("n", "new", "new", tooltip="Choose a preset for a new run"),
+        Binding("x", "stop", "stop", tooltip="Stop a live run, with or without a checkpoint"),
+        Binding("r", "resume", "resume", tooltip="Go on from the newest checkpoint, or supervise the run again"),
+        Binding("space", "mark", "mark", tooltip="Mark a run, to compare it"),
+        Binding("c", "compare", "compare", tooltip="Compare the marked runs, two to eight"),
+        Binding("p", "replay", "replay", tooltip="Play the run again from its log"),
+        Binding(
+            "slash", "filter", "filter", key_display="/", tooltip="Only runs whose name, preset, state or finding match"
+        ),
+        Binding("d", "delete", "delete", tooltip="Delete a run with its checkpoints and its adapter; asks first"),
+        Binding("escape", "clear", "clear", tooltip="Show all runs again, and take the marks away"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._runs: list[Overview] = []
+        self._marked: set[str] = set()
+        self._wanted: frozenset[Path] = frozenset()
+        self._sought: Path | None = None
+        self._sought_from = ""
+        self._wake = Event()
+        self._paused = self._left = False
+
+    def compose(self) -> ComposeResult:
+        yield Static("vlmft", id="title", markup=False)
+        yield Input(placeholder="filter", id="filter", select_on_focus=False, compact=True)
+        yield Static(NEXT, id="next", markup=False)
+        yield Static(NONE, id="none", markup=False)
+        yield RunList()
+        yield Static("", id="about", markup=False)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.query_one("#filter", Input).cursor_blink = False
+        self.call_after_refresh(self._watch)  # its imports wait for the first paint
+
+    def on_unmount(self) -> None:
+        self._left = True  # said before the wake-up: the worker is cancelled only after this
+        self._wake.set()
+
+    def select(self, folder: Path) -> None:
+        """Put the cursor on this run, as soon as it is seen; until then the person may put it elsewhere."""
+        self._sought = folder.resolve()
+        if self.is_mounted:  # the app may be opened on a run before there is a list
+            self._sought_from = self._list.cursor
+            self._go_to_sought()
+
+    def on_screen_suspend(self) -> None:
+        self._paused = True
+
+    def on_screen_resume(self) -> None:
+        self._paused = False
+        self._wake.set()
+
+    @property
+    def _list(self) -> RunList:
+        return self.query_one(RunList)
+
+    @work(thread=True, exclusive=True, group="watch")
+    def _watch(self) -> None:
+        """Look at the run folders again and again, and say what changed."""
+        while self._paused and not self._left:  # the app was opened on a run: nobody looks at the list yet
+            self._wake.wait()
+            self._wake.clear()
+        from vlmft_console.runs.overview import RunIndex
+
+        index = RunIndex()
+        shown: tuple[list[Overview], int] | None = None
+        while not self._left:
+            runs, more = index.look(self._wanted)
+            minute = int(now() // 60)  # ages are shown in minutes
+            if shown != (runs, minute):
+                shown = (runs, minute)
+                self.post_message(RunsSeen(runs))
+            if not more or runs == []:
+                self._wake.wait(None if self._paused else LOOK_SECONDS)
+                self._wake.clear()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "clear" or bool(self._marked) or self.has_class("-filtering")
+
+    def on_runs_seen(self, message: RunsSeen) -> None:
+        self._runs = message.runs
+        self._marked &= {str(run.folder.path) for run in message.runs}
+        self._show()
+
+    def on_row_list_scrolled(self) -> None:
+        wanted = frozenset(map(Path, self._list.visible_keys()))
+        if self.query_one("#filter", Input).value:  # any run may have the finding that is looked for
+            wanted |= {run.folder.path for run in self._runs}
+        if not wanted <= self._wanted:
+            self._wanted = wanted
+            self._wake.set()
+
+    def on_row_list_moved(self) -> None:
+        self._show_about()
+
+    def on_row_list_chosen(self, message: RowList.Chosen) -> None:
+        self.action_open()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._show()
+
+    def on_input_submitted(self) -> None:
+        self._list.focus()
+
+    def on_action_done(self, message: ActionDone) -> None:
+        self._wake.set()
+        self._vlmft.tell(message.text, problem=message.problem)
+
+    def _show(self) -> None:
+        self.set_class(all(run.recorded for run in self._runs), "-new")
+        sought = self.query_one("#filter", Input).value.casefold().split()
+        runs = [run for run in self._runs if all(word in _described(run) for word in sought)]
+        self.set_class(bool(sought) and not runs, "-none")
+        self._list.show_runs(runs, self._marked, now())
+        self._go_to_sought()
+        live = sum(run.status.live for run in self._runs)
+        parts = [f"vlmft  {len(self._runs)} run{'s' * (len(self._runs) != 1)}, {live} live"]
+        if sought:
+            parts.append(f"{len(runs)} match")
+        if self._marked:
+            parts.append(f"{len(self._marked)} marked")
+        self.query_one("#title", Static).update(", ".join(parts))
+        self._show_about()
+        self.refresh_bindings()
+        self.call_after_refresh(self.on_row_list_scrolled)
+
+    def _go_to_sought(self) -> None:
+        if self._sought_from and self._list.cursor != self._sought_from:
+            self._sought = None
+        if self._sought is None:
+            return
+        for place, key in enumerate(self._list.keys):
+            if Path(key).resolve() == self._sought:
+                self._sought = None
+                self._list.move_to(place)
+                return
+
+    def _show_about(self) -> None:
+        run = self._current()
+        self.query_one("#about", Static).update(_about(run) if run else "")
+
+    def _current(self) -> Overview | None:
+        key = self._list.cursor
+        return next((run for run in self._runs if str(run.folder.path) == key), None)
+
+    @property
+    def _vlmft(self) -> VlmftConsole:
+        return cast("VlmftConsole", self.app)
+
+    def action_open(self) -> None:
+        if run := self._current():
+            self._vlmft.open_run(run.folder.path)
+
+    def action_new(self) -> None:
+        from vlmft_console.app.screens.presets import PresetsScreen
+
+        self.app.push_screen(PresetsScreen())
+
+    def action_mark(self) -> None:
+        key = self._list.cursor
+        if key:
+            self._marked ^= {key}
+            self._show()
+            self._list.action_move(1)
+
+    def action_compare(self) -> None:
+        if len(self._marked) not in COMPARED:
+            self._vlmft.tell("Mark two to eight runs with the space bar, then press c.")
+            return
+        from vlmft_console.app.screens.compare import CompareScreen
+
+        targets = [run.folder.path for run in self._runs if str(run.folder.path) in self._marked]
+        self.app.push_screen(CompareScreen(targets))
+
+    def action_replay(self) -> None:
+        if run := self._current():
+            from vlmft_console.app.screens.replay import ReplayScreen
+
+            self.app.push_screen(ReplayScreen(run.folder.path))
+
+    def action_filter(self) -> None:
+        self.add_class("-filtering")
+        self.refresh_bindings()
+        focus_now(self.query_one("#filter", Input))
+
+    def action_clear(self) -> None:
+        self.remove_class("-filtering")
+        self._marked.clear()
+        self.query_one("#filter", Input).value = ""
+        focus_now(self._list)
+        self._show()
+
+    def action_stop(self) -> None:
+        run = self._current()
+        if run is None:
+            return
+        if not run.status.live:
+            self._vlmft.tell(f"{run.folder.name} is not running: it is {run.status.state}")
+            return
+        from vlmft_console.app.screens.steer import ask_to_stop
+
+        ask_to_stop(self, run.folder)
+
+    def action_resume(self) -> None:
+        if run := self._current():
+            from vlmft_console.app.screens.steer import resume
+
+            resume(self, run.folder)
+
+    def action_delete(self) -> None:
+        run = self._current()
+        if run is None:
+            return
+        if run.recorded:
+            self._vlmft.tell(f"{run.folder.name} is a sample that comes with vlmft; it stays")
+            return
+        from vlmft_console.app.screens.steer import ask_to_delete
+
+        ask_to_delete(self, run.folder)
+
+
+def _described(run: Overview) -> str:
+    """What the filter looks at: what the row says, apart from figures."""
+    words, _ = state_words(run.status.state)
+    sample = "sample" if run.recorded else ""
+    texts = (run.folder.name, run.preset, run.status.state, words, health_cell(run).text, sample)
+    return " ".join(texts).casefold()
+
+
+def _about(run: Overview) -> Content:
+    """Two lines on the run under the cursor: its state and why, and the worst finding or where the run is kept."""
+    words, _ = state_words(run.status.state)
+    first = f"{words}: {run.status.reason}" if run.status.reason else words
+    finding = run.finding
+    second = f"{finding.severity}: {finding.message}" if finding else str(run.folder.path)
+    return literal(f"{first}\n{second}")

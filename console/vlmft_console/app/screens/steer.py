@@ -1,0 +1,93 @@
+"""Steering a run from a screen: the question first, then the work in a thread, then a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+
+from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
+from vlmft_console.app.messages import ActionDone
+from vlmft_core.errors import VlmftError
+
+if TYPE_CHECKING:
+    from vlmft_console.runs.folder import RunFolder
+
+WITH_CHECKPOINT, NOW = "checkpoint", "now"
+
+
+def ask_to_stop(screen: Screen[None], folder: RunFolder) -> None:
+    """Ask how to stop a live run, and do it. `screen` gets an `ActionDone`."""
+
+    def stop(how: str | None) -> None:
+        if not how:
+            return
+
+        def work() -> str:
+            from vlmft_console.runs.ladder import StopRequest
+            from vlmft_console.runs.steering import stop_run
+
+            stop_run(folder, StopRequest("the console", now=how == NOW))
+            if how == NOW:
+                return f"{folder.name}: ending all ranks now"
+            return f"{folder.name} stops at the next step, with a checkpoint"
+
+        _in_thread(screen, work)
+
+    screen.app.push_screen(
+        ConfirmScreen(
+            f"Stop {folder.name}?",
+            (
+                Answer("s", "stop with a checkpoint, to resume from", WITH_CHECKPOINT),
+                Answer("n", "stop now; steps since the last checkpoint are lost", NOW),
+            ),
+        ),
+        stop,
+    )
+
+
+def resume(screen: Screen[None], folder: RunFolder) -> None:
+    """Resume a run that stopped, or supervise one that lost its supervisor. `screen` gets an `ActionDone`."""
+
+    def work() -> str:
+        from vlmft_console.runs.steering import resume_run
+
+        return "\n".join(filter(None, resume_run(folder)))
+
+    _in_thread(screen, work)
+
+
+def ask_to_delete(screen: Screen[None], folder: RunFolder) -> None:
+    """Ask whether to delete a run that is not live, and do it. `screen` gets an `ActionDone`."""
+
+    def delete(answer: str | None) -> None:
+        if not answer:
+            return
+
+        def work() -> str:
+            from vlmft_console.runs.steering import delete_run
+
+            return f"deleted {delete_run(folder)}"
+
+        _in_thread(screen, work)
+
+    screen.app.push_screen(
+        ConfirmScreen(
+            f"Delete {folder.name}?",
+            [Answer("y", "delete the folder with everything in it", "delete")],
+            str(folder.path.absolute()),
+            careful=True,
+        ),
+        delete,
+    )
+
+
+def _in_thread(screen: Screen[None], work: Callable[[], str]) -> None:
+    def run() -> None:
+        try:
+            screen.post_message(ActionDone(work()))
+        except VlmftError as error:
+            screen.post_message(ActionDone(str(error), problem=True))
+
+    screen.run_worker(run, thread=True, group="steer")

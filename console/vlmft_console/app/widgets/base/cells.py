@@ -1,0 +1,61 @@
+"""Columns of a list: which fit into a width, and text cut to a cell. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from vlmft_console.app.widgets.base.literal import one_line
+
+
+class Cell(NamedTuple):
+    """Text, from anywhere, and the role that gives it a style."""
+
+    text: str
+    role: str = ""
+    """`dim`, `strong`, `good`, `caution`, `stop`, or empty. The text says the same in words or signs."""
+    short: str = ""
+    """What stands there where the text would be cut off; empty: the text, cut off."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column."""
+
+    title: str
+    width: int
+    """Cells it takes; of the column that stretches, the fewest."""
+    rank: int = 0
+    """Columns of the highest rank are left out first."""
+    right: bool = False
+    """Numbers stand at the right edge."""
+    stretches: bool = False
+    """Takes the room that is left, up to `widest`."""
+    widest: int = 64
+
+
+def layout(columns: Sequence[Column], width: int) -> dict[int, tuple[Column, int]]:
+    """The columns that fit into `width` cells with one cell between them, by number, each with its cells."""
+    kept = dict(enumerate(columns))
+    while len(kept) > 1 and sum(column.width + 1 for column in kept.values()) - 1 > width:
+        del kept[max(kept, key=lambda number: (kept[number].rank, number))]
+    spare = max(0, width - sum(column.width + 1 for column in kept.values()) + 1)
+    sizes: dict[int, tuple[Column, int]] = {}
+    for number, column in kept.items():
+        extra = min(spare, column.widest - column.width) if column.stretches else 0
+        spare -= extra
+        sizes[number] = (column, min(column.width + extra, max(1, width)))
+    return sizes
+
+
+def fitted(text: str, width: int, right: bool = False) -> str:
+    """`text`, made safe, in exactly `width` cells; `…` where something is cut off."""
+    text = one_line(text)
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(text, width - 1) + "…" if width > 1 else set_cell_size(text, width)
+    padding = " " * (width - length)
+    return padding + text if right else text + padding

@@ -1,0 +1,35 @@
+"""Covers the screen with a few words, where there is nothing to show."""
+
+from __future__ import annotations
+
+import textwrap
+
+from vlmft_console.app.widgets.base.lines import Lines
+from vlmft_console.app.widgets.base.literal import one_line
+
+
+class Notice(Lines):
+    """Shows why there is nothing else to show.
+
+    Args:
+        text: one line or more; may hold names and reasons from anywhere.
+    """
+
+    DEFAULT_CSS = """
+    Notice {
+        dock: top;
+        height: 1fr;
+        padding: 1 2;
+        background: $background;
+        overflow-y: auto;
+        margin-bottom: 1;
+    }
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def on_resize(self) -> None:
+        lines = [line for part in self._text.splitlines() for line in textwrap.wrap(one_line(part), max(8, self.room))]
+        self.show_rows([((line, ""),) for line in lines])

@@ -1,0 +1,78 @@
+"""Works out the plan of a draft in the background: a moment after the last change, and only the newest counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import work
+from textual.message import Message
+from textual.timer import Timer
+from textual.widget import Widget
+
+from vlmft_console.presets import Draft
+from vlmft_core.errors import VlmftError
+from vlmft_core.plan import Plan
+from vlmft_core.preset import Preset
+
+WAIT_SECONDS = 0.15
+"""How long nothing may change before the plan is made."""
+
+
+@dataclass
+class Planned(Message):
+    """The plan of a preset, or why there is none."""
+
+    preset: Preset
+    plan: Plan | None
+    problem: str
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, Planned)
+
+
+class Planner(Widget):
+    """Shows nothing; tells its screen each new plan with `Planned`."""
+
+    DEFAULT_CSS = "Planner { display: none; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._timer: Timer | None = None
+        self._newest = 0
+        self._speeds: dict[str, tuple[float | None, str]] = {}
+
+    def plan_soon(self, draft: Draft) -> None:
+        """Plan the draft as it is then; a draft with mistakes keeps the last plan."""
+        self._newest += 1
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(WAIT_SECONDS, lambda: self._start(draft))
+
+    def _start(self, draft: Draft) -> None:
+        if draft.preset is not None:
+            self._plan(draft.preset, self._newest)
+
+    @work(thread=True, exclusive=True, group="plan")
+    def _plan(self, preset: Preset, number: int) -> None:
+        from vlmft_core.plan import make_plan
+
+        message = None
+        try:
+            speed, measured_in = self._measured_speed(preset)
+            if number == self._newest:
+                plan = make_plan(preset, samples_per_s=speed, measured_in=measured_in)
+                message = Planned(preset, plan, "")
+        except VlmftError as error:
+            message = Planned(preset, None, str(error))
+        if message is not None and number == self._newest:
+            self.post_message(message)
+
+    def _measured_speed(self, preset: Preset) -> tuple[float | None, str]:
+        """How fast earlier runs here were; they are read once for each way to compute."""
+        from vlmft_console.commands.plan import measured_speed
+
+        training = preset.training.micro_batch, preset.training.gradient_checkpointing
+        key = repr((preset.model, preset.lora, preset.hardware, preset.data, training))
+        if key not in self._speeds:
+            self._speeds[key] = measured_speed(preset)
+        return self._speeds[key]

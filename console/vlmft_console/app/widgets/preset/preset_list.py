@@ -1,0 +1,46 @@
+"""The list of presets: name, what it promises, how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vlmft_console.app.widgets.base.cells import Cell, Column
+from vlmft_console.app.widgets.base.row_list import Row, RowList
+
+if TYPE_CHECKING:
+    from vlmft_console.presets.table import Listed
+
+COLUMNS = (
+    Column("preset", 10, stretches=True, widest=20),
+    Column("whose", 7),
+    Column("improvement", 11, rank=1),
+    Column("8 GPUs", 7, rank=2),
+    Column("for", 20, rank=3, stretches=True, widest=90),
+)
+
+
+class PresetList(RowList):
+    """Every preset that can be named; one that cannot be used says so."""
+
+    def __init__(self) -> None:
+        super().__init__(COLUMNS, id="presets")
+
+    def show_presets(self, presets: Sequence[Listed]) -> None:
+        self.show([_row(preset) for preset in presets])
+
+
+def _row(preset: Listed) -> Row:
+    if preset.loaded is None:
+        broken = (Cell("✗ broken", "stop"), Cell(""), Cell(preset.error, "stop"))
+        return Row(preset.name, (Cell(preset.name), _whose(preset), *broken))
+    about = preset.loaded.preset.about
+    promise = (Cell(about.improvement), Cell(about.time), Cell(about.summary, "dim"))
+    return Row(preset.name, (Cell(preset.name, "strong"), _whose(preset), *promise))
+
+
+def _whose(preset: Listed) -> Cell:
+    """A preset of one's own that hides a shipped one has a `!`; the detail says what that means."""
+    if not preset.own:
+        return Cell("vlmft's", "dim")
+    return Cell("yours !", "caution") if preset.hides else Cell("yours")

@@ -1,0 +1,107 @@
+"""The guide's "check every epoch" as a table."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from textual.binding import Binding, BindingType
+
+from vlmft_console.app.widgets.base.cells import Column, fitted, layout
+from vlmft_console.app.widgets.base.lines import Lines, Part, Row
+from vlmft_console.history.epochs import EpochFigures, EpochRow
+from vlmft_console.history.state import RunState
+
+_COLUMNS: Final = (
+    Column("epoch", 5, right=True),
+    Column("train", 7, right=True),
+    Column("eval", 7, right=True),
+    Column("gap", 8, rank=1, right=True),
+    Column("tok %", 5, rank=2, right=True),
+    Column("lr", 8, rank=4, right=True),
+    Column("grad", 7, rank=3, right=True),
+    Column("", 6),
+)
+
+
+class EpochTable(Lines, can_focus=True):
+    """Each epoch's losses, their gap, token accuracy, learning rate and gradient norm; the best epoch is marked.
+
+    Columns that do not fit are left out, the least important first.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "down", show=False),
+        Binding("k", "scroll_up", "up", show=False),
+    ]
+    DEFAULT_CSS = """
+    EpochTable {
+        padding: 0 1;
+        scrollbar-gutter: stable;
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._figures = EpochFigures()
+        self._epochs: list[EpochRow] = []
+        self._limits = (0.5, 1.0)
+        self._follows = True
+
+    def show(self, state: RunState) -> None:
+        """Show the epochs so far; the newest stays in view unless the reader has scrolled up."""
+        self._limits = state.health.settings.gap_caution, state.health.settings.gap_stop
+        self._epochs = self._figures.rows(state)
+        self._redraw()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._follows = new_value >= self.max_scroll_y
+
+    def row(self, number: int) -> Row:
+        """The titles stay at the top, whatever rows are in view."""
+        return self.rows[0] if self.rows and number == self.scroll_offset.y else super().row(number)
+
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        if not self.room:
+            return  # not laid out yet
+        if not self._epochs:
+            self.show_rows([(("no epochs so far", "dim"),)])
+            return
+        columns = layout(_COLUMNS, self.room)
+        rows: list[Row] = [_line([(column.title, "dim") for column in _COLUMNS], columns)]
+        rows += [_line(self._cells(epoch), columns) for epoch in self._epochs]
+        follows = self._follows  # what follows may move the view by itself
+        self.show_rows(rows)
+        if follows and self.max_scroll_y > self.scroll_offset.y:
+            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
+
+    def _cells(self, row: EpochRow) -> list[Part]:
+        gap_role = ""
+        if row.gap is not None and row.gap > self._limits[0]:
+            gap_role = "stop" if row.gap > self._limits[1] else "caution"
+        sign = {"stop": "!!", "caution": "!"}.get(gap_role, "")
+        return [
+            (f"{row.epoch}", "strong"),
+            (_text(row.train_loss, "{:.4f}"), ""),
+            (_text(row.eval_loss, "{:.4f}"), ""),
+            (sign + _text(row.gap, "{:+.3f}"), gap_role),
+            (_text(row.accuracy and 100 * row.accuracy, "{:.1f}"), ""),
+            (_text(row.lr, "{:.2e}"), ""),
+            (_text(row.grad_norm, "{:.3f}" if (row.grad_norm or 0) < 100 else "{:.2g}"), ""),
+            ("★ best", "good") if row.best else ("" if row.done else "so far", "dim"),
+        ]
+
+
+def _line(cells: list[Part], columns: dict[int, tuple[Column, int]]) -> Row:
+    parts: list[Part] = []
+    for number, (column, width) in columns.items():
+        text, role = cells[number]
+        parts += [(fitted(text, width, column.right), role), (" ", "")]
+    return tuple(parts)
+
+
+def _text(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)

@@ -1,0 +1,159 @@
+"""The health findings of a run: severity as word and glyph, the figures, the advice."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from vlmft_console.app.widgets.base.lines import Lines, Row
+from vlmft_console.app.widgets.base.literal import one_line
+from vlmft_console.app.widgets.run.run_list import state_words
+from vlmft_console.history.state import RunState
+from vlmft_console.report.summary import score_lines, task_scores
+from vlmft_console.runs.headline import Headline
+from vlmft_console.runs.status import STOPPING
+from vlmft_core.health import STOP, Advice, Finding
+
+_NOTES = 5
+"""So many of the newest notes stand below the findings."""
+
+
+class HealthList(Lines, can_focus=True):
+    """What a run that has ended came to; findings that hold, the worst first, then the resolved ones, then the run's
+    notes. One finding is selected."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "select(-1)", "previous finding", show=False),
+        Binding("down,j", "select(1)", "next finding", show=False),
+    ]
+    DEFAULT_CSS = """
+    HealthList {
+        padding: 0 1;
+        scrollbar-gutter: stable;
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._findings: list[Finding] = []
+        self._notes: list[str] = []
+        self._selected: int | None = None
+        self._tops: list[int] = []
+        self._end: tuple[str, str] | None = None
+        self._outcome: list[str] = []
+        self._adapter = ""
+        self._judged = True
+
+    @property
+    def selected(self) -> Finding | None:
+        """The finding that the person has chosen, else the worst one; None when there is none."""
+        chosen = [finding for finding in self._findings if finding.number == self._selected]
+        return next(iter(chosen or self._findings), None)
+
+    def show(self, state: RunState) -> None:
+        """Show what the rules have found so far."""
+        self._findings = sorted(state.findings, key=_urgency)
+        self._judged = bool(state.train_loss or state.eval_loss)
+        self._outcome = [f"{task}: {text}" for task, text in score_lines(task_scores(state))] if state.end else []
+        self._notes = list(state.notes)[-_NOTES:]
+        self._redraw()
+
+    def show_end(self, headline: Headline) -> None:
+        """Say at the top how the run ended, or why it does not go on, and where its adapter is."""
+        words, role = headline.sign or state_words(headline.word)
+        end = (f"{words}: {headline.remark}", role) if headline.remark and headline.word != STOPPING else None
+        if (end, headline.adapter) != (self._end, self._adapter):
+            self._end, self._adapter = end, headline.adapter
+            self._redraw()
+
+    def select(self, finding: Finding) -> None:
+        """Choose `finding` and bring it into view, where the panel is shown."""
+        self._selected = finding.number
+        self._redraw()
+        self._reveal()
+
+    def action_select(self, distance: int) -> None:
+        """Choose the next or the previous finding."""
+        if self.selected is None:
+            self.scroll_relative(y=distance, animate=False)
+            return
+        at = self._findings.index(self.selected) + distance
+        if at in range(len(self._findings)):
+            self.select(self._findings[at])
+        else:
+            self.scroll_relative(y=distance, animate=False)  # the notes
+
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self._redraw()
+
+    def _reveal(self) -> None:
+        if self.selected is None or not self.room:
+            return
+        at = self._findings.index(self.selected)
+        ends = [*self._tops[1:], len(self.rows)]
+        if ends[at] > self.scroll_offset.y + self.size.height:
+            self.scroll_to(y=ends[at] - self.size.height, animate=False, immediate=True)
+        if self._tops[at] < self.scroll_offset.y:
+            self.scroll_to(y=self._tops[at], animate=False, immediate=True)
+
+    def _redraw(self) -> None:
+        if not self.room:
+            return  # not laid out yet
+        width = max(16, self.room)
+        rows: list[Row] = _wrapped(*self._end, width, indent="") if self._end else []
+        for line in self._outcome:
+            rows += _wrapped(line, "strong", width, indent="")
+        if self._adapter:
+            rows += _wrapped(f"adapter: {self._adapter}", "good", width, indent="")
+        self._tops = []
+        told: set[str] = set()
+        for finding in self._findings:
+            self._tops.append(len(rows))
+            here = finding is self.selected
+            rows += _head(finding, cursor=here and self.has_focus)
+            if finding.active:
+                rows += _wrapped(finding.message, "", width)
+                rows += _advice(finding.advice, width, selected=here, told=finding.advice.text in told)
+                told.add(finding.advice.text)
+        if not self._judged:
+            rows.append((("no losses to judge", "dim"),))
+        elif not self._findings:
+            rows.append((("✓ ok", "good"), ("  no findings so far", "")))
+        for note in reversed(self._notes):
+            rows += _wrapped(f"note: {note}", "dim", width, indent="")
+        self.show_rows(rows)
+
+
+def _urgency(finding: Finding) -> tuple[bool, bool, int]:
+    return (not finding.active, finding.severity != STOP, -finding.step)
+
+
+def _head(finding: Finding, *, cursor: bool) -> list[Row]:
+    where = f"step {finding.step:,}" + ("" if finding.epoch is None else f", epoch {finding.epoch:.2f}")
+    if finding.resolved is not None:
+        head = f"✓ resolved  {one_line(finding.rule)} · {where} to {finding.resolved:,}"
+        return [((head, "cursor" if cursor else "dim"),)]
+    word, role = ("■ STOP", "stop") if finding.severity == STOP else ("▲ caution", "caution")
+    name = (one_line(finding.rule), "cursor" if cursor else "strong")
+    return [((word, role), ("  ", ""), name, (f" · {where}", "dim"))]
+
+
+def _advice(advice: Advice, width: int, *, selected: bool, told: bool) -> list[Row]:
+    """The advice; told once, however many findings share it, and how to follow it for the selected one."""
+    rows: list[Row] = []
+    if advice.text and not told:
+        rows += _wrapped(f"→ {advice.text}", "accent", width)
+    if advice.changes and selected:
+        rows.append((("    ", ""), ("a", "strong"), (" makes that preset", "dim")))
+    return rows
+
+
+def _wrapped(text: str, role: str, width: int, indent: str = "  ") -> list[Row]:
+    lines = textwrap.wrap(one_line(text), width, initial_indent=indent, subsequent_indent=indent + "  ")
+    return [((line, role),) for line in lines]

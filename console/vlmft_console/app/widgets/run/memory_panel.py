@@ -1,0 +1,73 @@
+"""What a run takes: memory of each GPU (of each process on a CPU) now and at most, disk space of its checkpoints."""
+
+from __future__ import annotations
+
+from rich.filesize import decimal
+
+from vlmft_console.app.widgets.base.lines import Lines, Row
+from vlmft_console.app.widgets.run.gpu_table import bar
+from vlmft_console.history.state import RunState
+
+
+class MemoryPanel(Lines):
+    """Memory as the training program measures it, against the size of the GPU where the log tells that."""
+
+    DEFAULT_CSS = """
+    MemoryPanel {
+        padding: 0 1;
+        height: auto;
+        max-height: 50%;
+    }
+    """
+
+    def show(self, state: RunState) -> None:
+        """Show the latest figures."""
+        total, owner = _smallest_gpu(state), "process" if _on_cpu(state) else "GPU"
+        last, high = state.mem_gib.last, state.mem_gib.high
+        rows: list[Row] = []
+        if last is not None and last[1] is not None:
+            rows.append(_memory_row("now", last[1], total, owner))
+        if high is not None:
+            rows.append(_memory_row("most", high, total, owner))
+        if rows and total is None and owner == "GPU":
+            rows.append((("the log does not tell how much the GPU has", "dim"),))
+        rows += _disk_rows(state)
+        self.show_rows(rows or [(("no memory figures in this log", "dim"),)])
+
+
+def _smallest_gpu(state: RunState) -> float | None:
+    sizes = [gpu.get("mem_total_gib") for gpu in state.gpus]
+    return min((float(size) for size in sizes if isinstance(size, int | float) and size > 0), default=None)
+
+
+def _on_cpu(state: RunState) -> bool:
+    """Whether the run's preset trains without a GPU; False where its preset is not known."""
+    preset = (state.start or {}).get("preset")
+    hardware = preset.get("hardware") if isinstance(preset, dict) else None
+    return isinstance(hardware, dict) and hardware.get("device") == "cpu"
+
+
+def _memory_row(label: str, used: float, total: float | None, owner: str) -> Row:
+    if total is None:
+        return ((f"{label:<5}", "dim"), (f"{used:.2g} GiB a {owner}", ""))
+    share = used / total
+    tight = share > 0.95
+    return (
+        (f"{label:<5}", "dim"),
+        (bar(share, 12), "caution" if tight else "primary"),
+        (f" {used:.1f} of {total:.0f} GiB a {owner}", "caution" if tight else ""),
+        (" tight" if tight else "", "caution"),
+    )
+
+
+def _disk_rows(state: RunState) -> list[Row]:
+    if not state.checkpoints:
+        return []
+    newest = state.checkpoints[-1]
+    kept, size = newest.get("kept"), newest.get("bytes")
+    rows: list[Row] = []
+    if isinstance(kept, list):
+        taken = f", {decimal(round(len(kept) * size))}" if isinstance(size, int | float) else ""
+        rows.append((("disk ", "dim"), (f"{len(kept)} checkpoint{'s' * (len(kept) != 1)}{taken}", "")))
+    rows.append((("     ", ""), (f"newest at step {newest['step']:,}", "")))
+    return rows

@@ -1,0 +1,111 @@
+"""How far a run is: its state, steps, time left, speed. Two lines of small fields, each redrawn on its own."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from vlmft_console.app.widgets.base.field import Field
+from vlmft_console.app.widgets.base.lines import Lines
+from vlmft_console.app.widgets.base.literal import one_line
+from vlmft_console.app.widgets.run.gpu_table import bar
+from vlmft_console.app.widgets.run.run_list import state_words
+from vlmft_console.history.state import RunState
+from vlmft_console.runs.headline import Headline, clock
+from vlmft_console.runs.status import STARTING
+
+
+class ProgressLine(Vertical):
+    """State and name, epoch and speed; below them the steps as figures and as a bar, the time left and elapsed."""
+
+    DEFAULT_CSS = """
+    ProgressLine {
+        height: 2;
+        background: $panel;
+        padding: 0 1;
+        Horizontal { height: 1; }
+        Field { margin-right: 2; }
+        Field.-last { margin-right: 0; }
+        #name, Bar { width: 1fr; height: 1; margin-right: 2; overflow: hidden hidden; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Field(id="word")
+            yield Lines(id="name")
+            yield Field(id="epoch", classes="-wide")
+            yield Field(id="speed", classes="-wide -last")
+        with Horizontal():
+            yield Field(id="steps")
+            yield Bar()
+            yield Field(id="percent", classes="-wide")
+            yield Field(id="left")
+            yield Field(id="elapsed", classes="-wide -last")
+
+    def on_mount(self) -> None:
+        self._shown: tuple[RunState, Headline] | None = None
+
+    def show(self, state: RunState, headline: Headline) -> None:
+        """Show figures and state; the clock stands at `headline.now`."""
+        self._shown = state, headline
+        words, role = headline.sign or state_words(headline.word)
+        self._field("word").show(words, role or "strong")
+        self._title(headline, role)
+        self._steps(state)
+        self.tick(headline.now)
+
+    def say(self, text: str) -> None:
+        """Show a line in place of state and name."""
+        self.query_one("#name", Lines).show_rows([((one_line(text), ""),)])
+
+    def tick(self, now: float | None) -> None:
+        """Let the clock stand at `now`; only a text that changed is drawn again."""
+        if self._shown is None:
+            return
+        state, headline = self._shown
+        waited = 0.0
+        resuming = headline.word == STARTING and state.step  # the latest event may be from before the pause
+        if now is not None and state.last_seen is not None and not resuming:
+            waited = max(0.0, now - state.last_seen)
+        eta = state.eta_seconds
+        live = headline.now is not None and now is not None
+        self._field("left").show(f"ETA {clock(max(0.0, eta - waited))}" if live and eta is not None else "")
+        elapsed = state.seconds + waited
+        self._field("elapsed").show(f"elapsed {clock(elapsed)}" if elapsed else "")
+
+    def _title(self, headline: Headline, role: str) -> None:
+        name, remark = one_line(headline.name), one_line(headline.remark)
+        self.query_one("#name", Lines).show_rows((((name, "strong"), ("  ", ""), (remark, role)),))
+
+    def _steps(self, state: RunState) -> None:
+        total = state.total_steps
+        self._field("steps").show(f"step {state.step:,}" + (f"/{total:,}" if total else ""))
+        share = state.step / total if total else None
+        self._field("percent").show("" if share is None else f"{share:.0%}")
+        self.query_one(Bar).show(share)
+        record = state.last_step or {}
+        epoch, speed = record.get("epoch"), record.get("samples_per_s")
+        epochs = (state.plan or {}).get("epochs")
+        of = f"/{epochs:g}" if isinstance(epochs, int | float) else ""
+        self._field("epoch").show(f"epoch {epoch:.2f}{of}" if isinstance(epoch, int | float) else "")
+        self._field("speed").show(f"{speed:.3g} samples/s" if isinstance(speed, int | float) else "")
+
+    def _field(self, name: str) -> Field:
+        return self.query_one(f"#{name}", Field)
+
+
+class Bar(Lines):
+    """A share as a bar, as wide as there is room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._share: float | None = None
+
+    def show(self, share: float | None) -> None:
+        """Show a share, 0 to 1, or nothing."""
+        self._share = share
+        self.show_rows((((bar(share, self.size.width), "primary"),),) if share is not None else ())
+
+    def on_resize(self) -> None:
+        self.show(self._share)

@@ -1,0 +1,111 @@
+"""The list of runs: what each row says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from vlmft_console.app.widgets.base.cells import Cell, Column
+from vlmft_console.app.widgets.base.row_list import Row, RowList
+
+if TYPE_CHECKING:
+    from vlmft_console.runs.overview import Overview
+
+COLUMNS = (
+    Column("", 1),
+    Column("run", 12, stretches=True),
+    Column("state", 14),
+    Column("done", 4, rank=1, right=True),
+    Column("step", 15, rank=8, right=True),
+    Column("left", 8, rank=2, right=True),
+    Column("train", 7, rank=4, right=True),
+    Column("eval", 7, rank=4, right=True),
+    Column("health", 9, rank=3, stretches=True, widest=24),
+    Column("preset", 10, rank=7, stretches=True, widest=20),
+    Column("age", 6, rank=6, right=True),
+)
+
+STATES = {
+    "running": ("▶", "good"),
+    "starting": ("◌", "good"),
+    "stopping": ("■", "caution"),
+    "stalled": ("!", "caution"),
+    "unsupervised": ("!", "caution"),
+    "finished": ("✓", ""),
+    "early_stopped": ("✓", ""),
+    "stopped": ("□", ""),
+    "recorded": ("○", ""),
+}
+"""Sign and role of each state; all others have gone wrong."""
+FAILED = ("✗", "stop")
+
+
+class RunList(RowList):
+    """Every run with its state, progress, losses and worst finding."""
+
+    def __init__(self) -> None:
+        super().__init__(COLUMNS, id="runs")
+
+    def show_runs(self, runs: Sequence[Overview], marked: Collection[str], now: float) -> None:
+        """Show these runs.
+
+        Args:
+            runs: in the order to show.
+            marked: paths of the marked ones.
+            now: Unix time that ages are counted to.
+        """
+        self.show([Row(str(run.folder.path), _cells(run, now)) for run in runs], marked)
+
+
+def state_words(state: str) -> tuple[str, str]:
+    """How a state is written, such as `✗ failed`, and its role."""
+    sign, role = STATES.get(state, FAILED)
+    words = {"early_stopped": "early stop"}.get(state, state)
+    return f"{sign} {words}", role
+
+
+def age(seconds: float) -> str:
+    """`now`, `5 min`, `3 h` or `12 d`; never negative, whatever the clocks say."""
+    minutes = max(0, int(seconds // 60))
+    if minutes < 60:
+        return f"{minutes} min" if minutes else "now"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} d"
+
+
+def figure(value: float | None) -> str:
+    """At most seven characters; empty for a value that is not known."""
+    if value is None:
+        return ""
+    from vlmft_console.charts.numbers import exponent
+
+    text = f"{value:.4g}"
+    return text if len(text) <= 7 and "e" not in text else exponent(value, 2)
+
+
+def _cells(run: Overview, now: float) -> tuple[Cell, ...]:
+    from vlmft_console.commands.progress import duration
+
+    words, role = state_words(run.status.state)
+    unread = "" if run.read else "…"
+    progress = run.progress
+    return (
+        Cell(""),
+        Cell(run.folder.name, "strong" if run.status.live else ""),
+        Cell(words, role),
+        Cell(unread or ("" if progress is None else f"{progress:.0%}")),
+        Cell(f"{run.step:,}/{run.total_steps:,}" if run.total_steps else f"{run.step:,}" if run.step else "", "dim"),
+        Cell("" if run.eta_seconds is None else duration(run.eta_seconds)),
+        Cell(figure(run.loss)),
+        Cell(figure(run.eval_loss)),
+        health_cell(run),
+        Cell(run.preset, "dim"),
+        Cell("sample" if run.recorded else age(now - run.created), "dim"),
+    )
+
+
+def health_cell(run: Overview) -> Cell:
+    """The worst finding that holds, such as `! caution overfitting`."""
+    if run.finding is None:
+        return Cell("ok" if run.step else "", "dim")
+    sign = {"stop": "✗ stop", "caution": "! caution"}[run.finding.severity]
+    return Cell(f"{sign} {run.finding.rule}", run.finding.severity, sign)

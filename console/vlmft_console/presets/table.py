@@ -1,0 +1,155 @@
+"""Presets side by side: which there are, and how they differ. What the command line and the app both show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+from vlmft_console.paths import preset_folders
+from vlmft_console.presets.values import written
+from vlmft_core.errors import PresetError, VlmftError
+from vlmft_core.preset import LoadedPreset, Preset, find_presets, load_preset
+
+GUIDE_PRESETS = ("quick", "standard", "good", "best", "ultimate")
+"""The guide's table, and its variant for the highest quality; from the least effort to the most."""
+SHIPPED = (*GUIDE_PRESETS, "demo")
+"""The names of the presets that come with vlmft."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One preset that can be named."""
+
+    name: str
+    path: Path
+    loaded: LoadedPreset | None
+    """None for one that cannot be used."""
+    error: str = ""
+    """Why it cannot be used."""
+
+    @property
+    def own(self) -> bool:
+        """Whether it is somebody's own and not one that comes with vlmft."""
+        return not is_shipped(self.path)
+
+    @property
+    def hides(self) -> bool:
+        """Whether a preset that comes with vlmft cannot be named because of this one."""
+        return self.own and self.name in SHIPPED
+
+
+class Write(Protocol):
+    """How a value of a row is written."""
+
+    def __call__(self, value: Any, /) -> str: ...
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """One line of the comparison: a label, and for each preset its value."""
+
+    label: str
+    values: tuple[Any, ...]
+    _write: Write
+
+    def texts(self, endless: str = "∞") -> list[str]:
+        """The values as people write them; `endless` stands for no limit."""
+        return [endless if value is None else self._write(value) for value in self.values]
+
+
+def listed_presets() -> list[Listed]:
+    """Every preset that can be named: the shipped ones from the least effort to the most, then others by name."""
+    folders = preset_folders()
+    order = {name: place for place, name in enumerate(SHIPPED)}
+    found = sorted(find_presets(folders).items(), key=lambda entry: order.get(entry[0], len(order)))
+    presets = []
+    for name, path in found:
+        try:
+            presets.append(Listed(name, path, load_preset(path, folders)))
+        except VlmftError as error:  # one broken file must not hide the others
+            presets.append(Listed(name, path, None, str(error)))
+    return presets
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether this file is a preset that comes with vlmft. A checkout's folder may hold a person's own beside those."""
+    return path.stem in SHIPPED and path.parent.resolve() == preset_folders()[-1].resolve()
+
+
+def refuse_shipped_name(name: str, target: Path) -> None:
+    """Keep a new file from hiding a preset that comes with vlmft: whoever names that one would get the other.
+
+    Args:
+        name: what the preset is to be called.
+        target: the file it is to be saved in. One that hides a shipped preset already may be replaced.
+
+    Raises:
+        PresetError: a shipped preset has this name.
+    """
+    if name in SHIPPED and (is_shipped(target) or not target.exists()):
+        taken = find_presets(preset_folders())
+        free = next(other for number in count(2) if (other := f"{name}-{number}") not in taken)
+        raise PresetError(f"{name} is a preset that comes with vlmft", f"choose another name, such as {free}")
+
+
+def comparison(presets: Sequence[Preset]) -> list[ComparisonRow]:
+    """The rows of the guide's table; the LoRA rows only where the presets differ in them."""
+
+    def row(label: str, values: list[Any], write: Write = str) -> ComparisonRow:
+        return ComparisonRow(label, tuple(values), write)
+
+    lora = [
+        row("LoRA Rank", [p.lora.r for p in presets]),
+        row("LoRA Alpha", [p.lora.alpha for p in presets]),
+        row("LoRA Modules", [p.lora.target_modules for p in presets], _words),
+    ]
+    return [
+        row("Epochs", [p.training.epochs for p in presets], "{:g}".format),
+        row("Learning Rate", [p.training.learning_rate for p in presets], _scientific),
+        row("Scheduler", [p.training.scheduler for p in presets]),
+        row("Warmup", [p.training.warmup_ratio for p in presets], _percent),
+        row("Weight Decay", [p.training.weight_decay for p in presets]),
+        row("Eval Steps", [p.evaluation.eval_steps for p in presets]),
+        row("Save Limit", [p.checkpoints.save_total_limit for p in presets]),
+        row("Auto Best", [p.checkpoints.load_best_model_at_end for p in presets], value_text),
+        row("Dataloader Workers", [p.data.workers for p in presets]),
+        *(each for each in lora if any(value != each.values[0] for value in each.values)),
+        row("Expected Improvement", [p.about.improvement for p in presets]),
+        row("Training Time (8 GPUs)", [p.about.time for p in presets]),
+    ]
+
+
+def value_text(value: Any) -> str:
+    """A preset's value in one cell."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(value_text(item) for item in value)
+    if isinstance(value, dict):
+        return " ".join(value_text(item) for item in value.values())
+    return written(value, plain=False) if isinstance(value, float) else str(value)
+
+
+def expected_text(expected: tuple[float, float]) -> str:
+    """A range of accuracies in percent, such as `65 to 70 %`."""
+    low, high = expected
+    return f"{low:g} %" if low == high else f"{low:g} to {high:g} %"
+
+
+def _scientific(value: float) -> str:
+    """4e-05 as people write it: 4e-5."""
+    mantissa, _, exponent = f"{value:e}".partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:g}%"
+
+
+def _words(names: list[str]) -> str:
+    return " ".join(names)

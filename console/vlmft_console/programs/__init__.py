@@ -1,0 +1,1 @@
+"""The trainer's programs, started from here: the console loads nothing heavy."""

@@ -1,0 +1,86 @@
+"""The trainer's programs that use a trained model, asked from here: the console loads nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import orjson
+
+from vlmft_console.errors import EXIT_INTERRUPTED
+from vlmft_core.errors import VlmftError
+
+if TYPE_CHECKING:
+    from vlmft_core.jobs import Weights
+
+EVAL: Final = "vlmft_trainer.programs.eval"
+MERGE: Final = "vlmft_trainer.programs.merge"
+PREDICT: Final = "vlmft_trainer.programs.predict"
+INTERRUPT_S: Final = 10.0
+"""How long an interrupted program may take to end by itself, in seconds."""
+
+
+class Broken(Exception):
+    """The program broke.
+
+    Args:
+        reason: the last thing it said.
+    """
+
+
+def ask(program: str, job: Weights, errors: IO[bytes], processes: int = 1) -> Iterator[tuple[str, Any]]:
+    """Start a program with a job, and pass on what it answers, as (name, value); its docstring has them.
+
+    Closing the iterator ends the program.
+
+    Args:
+        errors: a file for what else it says.
+        processes: how many share the work.
+
+    Raises:
+        VlmftError: what the program says is wrong.
+        Broken: it ended otherwise than it should.
+        KeyboardInterrupt: it was interrupted.
+    """
+    argv = [sys.executable]
+    if processes > 1:
+        argv += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    argv += ["-m", program, job.model_dump_json()]
+    # A folder here called `datasets`, say, must not stand in for a library.
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
+    with subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment
+    ) as run:
+        assert run.stdout is not None
+        try:
+            for line in run.stdout:
+                for name, value in orjson.loads(line).items():
+                    if name == "error":
+                        raise VlmftError(value)
+                    yield name, value
+        except KeyboardInterrupt:  # on a terminal the program has had it too, and ends by itself
+            with suppress(subprocess.TimeoutExpired):
+                run.wait(timeout=INTERRUPT_S)
+            run.terminate()
+            raise
+        except BaseException:
+            run.terminate()
+            raise
+        code = run.wait()
+    if code == EXIT_INTERRUPTED:
+        raise KeyboardInterrupt
+    if code:
+        raise Broken(last_line(errors))
+
+
+def last_line(errors: IO[bytes]) -> str:
+    """The last thing said on standard error, of which a traceback's is the error."""
+    size = errors.seek(0, os.SEEK_END)
+    errors.seek(max(0, size - 8192))
+    lines = errors.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it ended without a word")

@@ -1,0 +1,128 @@
+"""Which model a person means: a run's adapter, an adapter's folder, or a base model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlmft_console.errors import MachineError, RunFolderError
+from vlmft_core.errors import ModelError
+
+if TYPE_CHECKING:
+    from vlmft_core.preset import Preset
+
+ADAPTER_CONFIG = "adapter_config.json"
+DEFAULT_PRESET = "best"
+"""What says how a model of no run is loaded and what it is asked; for the demo's base it is `demo`."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model, and how it is loaded and asked."""
+
+    name: str
+    preset: Preset
+    adapter: Path | None
+    """None for a base alone."""
+    folder: Path | None
+    """The run folder, or the folder of the adapter; None for a base."""
+    is_run: bool
+    """Whether the preset is the one of its training."""
+
+
+def find_trained(target: str, preset_name: str | None, overrides: Sequence[str]) -> Trained:
+    """What `target` means.
+
+    Args:
+        target: a folder with an adapter (a checkpoint too), a run's name or folder, or a base model: a folder, a hub
+            name, `demo`.
+        preset_name: for what is no run's: the preset that says how it is loaded and asked.
+        overrides: `section.key=value` changes to that preset, or to the run's.
+
+    Raises:
+        VlmftError: it means nothing, the adapter or the preset cannot be read, or a run is given a preset.
+    """
+    path = Path(target).expanduser()
+    if (path / ADAPTER_CONFIG).is_file():
+        return _adapter(path.absolute(), preset_name, overrides)
+    if (path / "config.json").is_file() and not (path / "run.json").is_file():
+        return _base(str(path.absolute()), preset_name, overrides)
+    return _run_or_base(target, preset_name, overrides)
+
+
+def _run_or_base(target: str, preset_name: str | None, overrides: Sequence[str]) -> Trained:
+    from vlmft_console.runs.registry import find
+
+    try:
+        run = find(target)
+    except RunFolderError:
+        named = target.count("/") == 1 and not target.startswith((".", "~", "/")) and not Path(target).exists()
+        if target == "demo" or named:
+            return _base(target, preset_name, overrides)
+        raise
+    if not (run.adapter / ADAPTER_CONFIG).is_file():
+        raise RunFolderError(f"run {run.name} has left no adapter", "name the folder of one of its checkpoints")
+    return _adapter(run.adapter.absolute(), preset_name, overrides, run.name)
+
+
+def _adapter(path: Path, preset_name: str | None, overrides: Sequence[str], name: str = "") -> Trained:
+    own = path.parent / "preset.yaml"
+    if own.is_file() and preset_name is None:
+        from vlmft_console.paths import preset_folders
+        from vlmft_core.preset import load_preset
+
+        loaded = load_preset(own, preset_folders(), overrides)
+        return Trained(name or f"{path.parent.name}/{path.name}", loaded.preset, path, path.parent, True)
+    base = _base(_base_of(path), preset_name, overrides)
+    return Trained(name or path.name, base.preset, path, path, False)
+
+
+def _base_of(adapter: Path) -> str:
+    """The base model that an adapter names.
+
+    Raises:
+        ModelError: it names none.
+    """
+    try:
+        base = json.loads((adapter / ADAPTER_CONFIG).read_bytes()).get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(f"{adapter / ADAPTER_CONFIG} cannot be read: {error}") from None
+    if not isinstance(base, str) or not base:
+        raise ModelError(f"{adapter / ADAPTER_CONFIG} names no base model")
+    return base
+
+
+def _base(base: str, preset_name: str | None, overrides: Sequence[str]) -> Trained:
+    from vlmft_console.paths import preset_folders
+    from vlmft_core.plan.architecture import DEMO_BASE, check_base
+    from vlmft_core.preset import load_preset
+
+    if base == str(DEMO_BASE):
+        base = "demo"
+    name = preset_name or ("demo" if base == "demo" else DEFAULT_PRESET)
+    loaded = load_preset(name, preset_folders(), [f"model.base={json.dumps(base)}", *overrides])
+    check_base(loaded.preset.model.base)
+    return Trained(Path(base).name, loaded.preset, None, None, False)
+
+
+def processes_for(preset: Preset, asked: int | None) -> int:
+    """How many processes share the work: as many as asked for, else as many as the preset has GPUs, and at most those
+    there are.
+
+    Raises:
+        MachineError: libraries or GPUs are missing.
+    """
+    from vlmft_console.runs.preflight import check_libraries, count_gpus
+
+    check_libraries()
+    if preset.hardware.device == "cpu":
+        return asked or preset.hardware.gpus
+    found = count_gpus()
+    if found < (asked or 1):
+        raise MachineError(
+            f"{asked or 1} GPUs asked for, {found} found on this machine", "on a CPU: --set hardware.device=cpu"
+        )
+    return asked or min(preset.hardware.gpus, found)

@@ -1,0 +1,102 @@
+"""What is said of a run beside its figures: its state in a word, a reason or a count-down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vlmft_console.runs.ladder import NOW_SECONDS, TERM_SECONDS, StopRequest
+from vlmft_console.runs.status import STOPPING, Status
+from vlmft_core.run_folder.events import Record
+
+GROWING = "growing"
+"""A log of another program to which something was added a moment ago."""
+RECORDED = "recorded"
+"""One to which nothing was."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What the top of a run's screen says.
+
+    Attributes:
+        word: the state, such as `running`.
+        name: of the run or the log.
+        remark: a reason or a count-down; may be empty.
+        now: unix time up to which the clock runs; None for a run that has ended or was recorded.
+        sign: how the state is written and its role, where it is none of a run's own.
+        adapter: where the run's adapter is; empty while there is none.
+    """
+
+    word: str
+    name: str
+    remark: str = ""
+    now: float | None = None
+    sign: tuple[str, str] | None = None
+    adapter: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A stop request and when it was made (unix time)."""
+
+    request: StopRequest
+    t: float
+
+
+def headline(
+    name: str,
+    status: Status | None,
+    end: Record | None,
+    now: float,
+    *,
+    asked: Asked | None = None,
+    growing: bool = False,
+    adapter: str = "",
+) -> Headline:
+    """The headline of a run, or of a log that no run folder belongs to.
+
+    Args:
+        name: of the run or the log.
+        status: the run's; None for a log alone.
+        end: the log's `run_end`, if it has one.
+        now: unix time.
+        asked: the stop request, if there is one.
+        growing: whether something was added to the log a moment ago.
+        adapter: where the run's adapter is; empty while there is none.
+    """
+    if status is None:
+        if growing:
+            return Headline(GROWING, name, sign=("● growing", "good"))
+        return Headline(end["status"], name, str(end.get("reason") or "")) if end else Headline(RECORDED, name)
+    remark = status.reason
+    if status.state == STOPPING and asked is not None:
+        remark = countdown(asked.request, now - asked.t)
+    return Headline(status.state, name, remark, now if status.live else None, adapter=adapter)
+
+
+def countdown(request: StopRequest, waited: float) -> str:
+    """What the stop ladder does now, and when it goes on.
+
+    Args:
+        request: what was asked for.
+        waited: seconds since then.
+    """
+    term = 0.0 if request.now else request.patience
+    kill = NOW_SECONDS if request.now else request.patience + TERM_SECONDS
+    if waited < term:
+        return f"saving a checkpoint; ended without one in {clock(term - waited)}"
+    if waited < kill:
+        return f"told to end (TERM), killed in {clock(kill - waited)}"
+    return "killed"
+
+
+def clock(seconds: float) -> str:
+    """`45 s`, `12:05` (minutes), `3:04:05` (hours) or `2 d 03:04` (days)."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 24:
+        return f"{hours // 24} d {hours % 24:02d}:{minutes:02d}"
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

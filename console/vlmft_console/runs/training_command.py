@@ -1,0 +1,72 @@
+"""From a preset to the command that trains it. Nothing is started or written here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from vlmft_console.errors import MachineError
+from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_core.preset import Preset
+
+
+def training_command(preset: Preset, folder: RunFolder, port: int, *, resume: bool = False) -> Command:
+    """DeepSpeed's launcher with one rank for each GPU, training what `folder/preset.yaml` says.
+
+    Args:
+        preset: the resolved preset; only its `hardware` is looked at.
+        folder: the run folder; its path is passed absolute, as the ranks may start elsewhere.
+        port: TCP port for the ranks to find each other.
+        resume: go on from the newest complete checkpoint in `folder`.
+
+    Raises:
+        MachineError: `CUDA_VISIBLE_DEVICES` names GPUs in a way that the launcher cannot take.
+    """
+    path = folder.path.absolute()
+    argv = (
+        str(Path(sys.executable).with_name("deepspeed")),
+        _which_gpus(preset),
+        f"--master_port={port}",
+        "--hostfile=/dev/null",  # not a list of hosts that happens to lie where DeepSpeed looks for one
+        "--module",
+        "vlmft_trainer.train_vlm_sft",
+        f"--sft_config={path / 'preset.yaml'}",
+        f"--output_dir={path}",
+        *(["--resume"] if resume else []),
+    )
+    # A folder here called `datasets`, say, must not stand in for a library.
+    env = {"PYTHONSAFEPATH": "1"}
+    if preset.hardware.device == "cpu":
+        # Several ranks share the cores: more threads than cores makes each of them wait for the others.
+        threads = max(1, len(os.sched_getaffinity(0)) // preset.hardware.gpus)
+        env |= {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": str(threads)}
+    return Command(argv, env)
+
+
+def _which_gpus(preset: Preset) -> str:
+    """The launcher's option. Told a number it takes the machine's first GPUs, whatever CUDA_VISIBLE_DEVICES says."""
+    count, visible = preset.hardware.gpus, os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    if preset.hardware.device == "cpu" or not visible:
+        return f"--num_gpus={count}"
+    names = [name.strip() for name in visible.split(",")]
+    if not all(name.isdigit() for name in names):
+        raise MachineError(
+            f"CUDA_VISIBLE_DEVICES={visible}: DeepSpeed's launcher takes numbers only", "use GPU numbers"
+        )
+    return f"--include=localhost:{','.join(names[:count])}"
+
+
+def with_absolute_paths(preset: Preset) -> Preset:
+    """The preset with its local files and folders written in full, so that it means the same from any folder."""
+
+    def absolute(name: str) -> str:
+        path = Path(name).expanduser()
+        return str(path.absolute()) if name not in ("", "demo") and (path.is_dir() or path.is_file()) else name
+
+    model = preset.model.model_copy(update={"base": absolute(preset.model.base)})
+    sources = [
+        source.model_copy(update={"path": absolute(source.path), "images": absolute(source.images)})
+        for source in preset.data.sources
+    ]
+    return preset.model_copy(update={"model": model, "data": preset.data.model_copy(update={"sources": sources})})

@@ -1,0 +1,209 @@
+"""The health rules that look at evals."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from tests.core.health_records import evaluated, judged, only, record, rules, start, step, with_evals
+from vlmft_core.preset import Lora, Preset, Training
+
+
+def test_a_healthy_run_has_no_finding() -> None:
+    assert judged(with_evals([1.6, 1.3, 1.1, 1.0, 0.95])).findings == []
+
+
+def test_three_small_rises_are_a_caution_that_is_over_when_the_loss_falls() -> None:
+    rising = with_evals([1.0, 1.002, 1.004, 1.006])
+    assert rules(judged(rising))["eval_rising"] == "caution"
+    over = only(judged([*rising, evaluated(50, 1.001)]), "eval_rising")
+    assert (over.step, over.resolved) == (40, 50)
+
+
+def test_three_rises_beyond_the_least_rise_ask_for_a_stop_with_the_figures_in_the_message() -> None:
+    found = only(judged(with_evals([1.0, 1.01, 1.02, 1.03])), "eval_rising")
+    assert (found.severity, found.step, found.epoch) == ("stop", 40, 0.2)
+    assert found.message == "eval loss rose 3 evals in a row, to 1.03, 3.0 % above its best 1 at step 10"
+
+
+def test_a_stop_for_rising_evals_holds_until_the_loss_is_back_near_its_best() -> None:
+    rising = with_evals([1.0, 1.1, 1.2, 1.3])
+    still = judged([*rising, evaluated(50, 1.28)])
+    assert rules(still)["eval_rising"] == "stop"
+    assert "rose, and is 1.28, 28.0 % above" in only(still, "eval_rising").message
+    assert "eval_rising" not in rules(judged([*rising, evaluated(50, 1.28), evaluated(60, 1.005)]))
+
+
+def test_a_run_that_came_back_from_as_much_before_is_only_cautioned() -> None:
+    scattered = [1.0, 1.3, 0.98, 1.05, 1.1, 1.15]
+    assert rules(judged(with_evals(scattered)))["eval_rising"] == "caution"
+    assert rules(judged(with_evals([*scattered, 1.4])))["eval_rising"] == "stop"
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.02])
+def test_of_noisy_runs_those_that_overfit_are_told_to_stop_and_the_others_are_not(noise: float) -> None:
+    def stopped(seed: int, rise: float) -> bool:
+        rng = random.Random(seed)
+        done = [index / 20 for index in range(1, 21)]
+        clean = [0.8 + 0.6 * math.exp(-4 * at) + rise * max(0.0, at - 0.4) for at in done]
+        losses = [loss * (1 + rng.gauss(0, noise)) for loss in clean]
+        health = judged(with_evals(losses, train=[0.6 + math.exp(-4 * at) - 0.2 * at for at in done]))
+        return any(finding.severity == "stop" for finding in health.findings)
+
+    assert [seed for seed in range(10) if stopped(seed, rise=0.0)] == []
+    assert [seed for seed in range(10) if not stopped(seed, rise=0.5)] == []
+
+
+@pytest.mark.parametrize(("loss", "severity"), [(1.04, None), (1.06, "caution"), (1.16, "stop")])
+def test_an_eval_far_off_its_best_while_the_train_loss_falls(loss: float, severity: str | None) -> None:
+    assert rules(judged(with_evals([1.2, 1.0, loss]))).get("eval_off_best") == severity
+
+
+def test_both_losses_rising_is_no_overfitting_and_the_advice_is_another() -> None:
+    found = only(judged(with_evals([1.2, 1.0, 1.3], train=[1.2, 1.0, 1.5])), "eval_off_best")
+    assert found.severity == "caution"
+    assert "train loss went from 1 to 1.5" in found.message
+    assert found.advice.changes == (("training.learning_rate", 3e-5),)
+
+
+def test_overfitting_advice_names_the_best_checkpoint_and_changes_that_change_something() -> None:
+    kept = record("checkpoint", step=10, path="checkpoint-10", kept=[10, 20])
+    found = with_evals([1.0, 1.3])
+    advice = only(judged([*found[:-1], kept, found[-1]]), "eval_off_best").advice
+    assert advice.text.startswith("Use checkpoint-10, the best (eval loss 1, epoch 0.1).")
+    assert advice.changes == (
+        ("training.weight_decay", 0.02),
+        ("lora.dropout", 0.1),
+        ("training.learning_rate", 3e-5),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rate", "decay", "dropout", "changes"),
+    [
+        (3e-5, 0.02, 0.1, {"training.weight_decay": 0.05, "training.learning_rate": 1.5e-5}),
+        (2e-4, 0.05, 0.3, {"training.learning_rate": 3e-5}),
+        (4e-3, 0.05, 0.05, {"lora.dropout": 0.1, "training.learning_rate": 2e-3}),
+        (1e-5, 0.0, 0.1, {"training.weight_decay": 0.02, "training.learning_rate": 5e-6}),
+    ],
+)
+def test_advice_never_goes_the_wrong_way(rate: float, decay: float, dropout: float, changes: dict[str, float]) -> None:
+    preset = Preset(training=Training(learning_rate=rate, weight_decay=decay), lora=Lora(dropout=dropout))
+    found = start(preset=preset) + with_evals([1.0, 1.3])[2:]
+    assert dict(only(judged(found), "eval_off_best").advice.changes) == changes
+
+
+def test_a_log_without_a_preset_gets_the_guides_values_and_a_rate_below_its_own() -> None:
+    foreign = [one for one in with_evals([1.0, 1.3]) if one["event"] in ("step", "eval")]
+    advice = only(judged(foreign), "eval_off_best").advice
+    highest = max(one["lr"] for one in foreign if one["event"] == "step")
+    changes = dict(advice.changes)
+    assert (changes["training.weight_decay"], changes["lora.dropout"]) == (0.02, 0.1)
+    assert changes["training.learning_rate"] == pytest.approx(highest / 2, rel=0.1)
+
+
+def test_a_level_eval_loss_while_the_train_loss_falls_is_a_plateau() -> None:
+    assert rules(judged(with_evals([1.2, 1.0, 1.0005, 0.9995, 1.0])))["plateau"] == "caution"
+    assert "plateau" not in rules(judged(with_evals([1.2, 1.0, 1.0, 1.0, 1.0], train=[1.5, 1, 1, 1, 1])))
+    assert "plateau" not in rules(judged(with_evals([1.2, 1.0, 1.0005, 0.9995, 1.0, 0.95])))
+
+
+@pytest.mark.parametrize(
+    ("losses", "train", "severity"),
+    [
+        ([2.0, 1.9], [1.8, 1.5], None),
+        ([2.0, 1.9], [1.8, 1.3], "caution"),
+        ([2.0, 1.9], [1.8, 0.8], "caution"),
+        ([2.0, 2.04], [1.8, 0.8], "stop"),
+    ],
+)
+def test_a_gap_asks_for_a_stop_only_once_the_eval_loss_left_its_best(
+    losses: list[float], train: list[float], severity: str | None
+) -> None:
+    assert rules(judged(with_evals(losses, train))).get("gap") == severity
+
+
+def accuracies(values: list[float], losses: list[float]) -> list[dict[str, object]]:
+    found = with_evals(losses)
+    evals = [one for one in found if one["event"] == "eval"]
+    for one, value in zip(evals, values, strict=True):
+        one["tasks"] = {"chartqa": {"relaxed_accuracy": value, "n": 500}}
+    return found
+
+
+def test_an_accuracy_below_its_best_is_a_caution_at_two_evals_and_a_stop_at_three() -> None:
+    rising = [1.0, 1.05, 1.1, 1.2]
+    assert "accuracy_falling" not in rules(judged(accuracies([0.6, 0.59], rising[:2])))
+    two = judged(accuracies([0.6, 0.59, 0.58], rising[:3]))
+    assert only(two, "accuracy_falling").severity == "caution"
+    three = only(judged(accuracies([0.6, 0.59, 0.58, 0.57], rising)), "accuracy_falling")
+    assert three.severity == "stop"
+    assert three.message == "chartqa accuracy 57.0% is below its best 60.0% of step 10 for 3 evals in a row"
+
+
+def test_an_accuracy_below_its_best_is_only_a_caution_while_the_eval_loss_is_at_its_best() -> None:
+    found = judged(accuracies([0.6, 0.59, 0.59, 0.59], [1.2, 1.1, 1.0, 0.9]))
+    assert rules(found) == {"accuracy_falling": "caution"}
+
+
+def test_the_answers_at_the_end_repeat_the_best_step_and_are_no_new_eval() -> None:
+    found = with_evals([1.0, 1.3])
+    before = judged(found).findings
+    assert judged([*found, evaluated(10, 1.0, tasks={})]).findings == before
+
+
+def test_an_eval_that_a_resume_repeats_counts_once() -> None:
+    first = with_evals([1.0, 1.01, 1.02])
+    resumed = [*start(resumed_from=20), *(step(number, loss=0.9) for number in range(21, 31)), evaluated(30, 1.02)]
+    assert "eval_rising" not in rules(judged([*first, *resumed]))
+    third = [*(step(number, loss=0.8) for number in range(31, 41)), evaluated(40, 1.03)]
+    assert rules(judged([*first, *resumed, *third]))["eval_rising"] == "stop"
+
+
+def test_what_was_found_after_the_step_resumed_from_is_over() -> None:
+    found = with_evals([1.0, 0.9, 1.2])
+    assert rules(judged(found))["eval_off_best"] == "stop"
+    resumed = judged([*found, *start(resumed_from=20)])
+    assert resumed.active == []
+    assert only(resumed, "eval_off_best").resolved == 20
+
+
+def test_underfitting_is_both_losses_high_and_flat_over_the_last_third() -> None:
+    flat = judged(with_evals([7.5] * 6, train=[7.2] * 6, every=60))
+    found = only(flat, "underfit")
+    assert found.severity == "caution"
+    assert dict(found.advice.changes) == {
+        "training.learning_rate": 5e-5,
+        "lora.r": 32,
+        "lora.alpha": 64,
+        "lora.target_modules": ["q_proj", "v_proj", "k_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+        "training.epochs": 8,
+    }
+    falling = with_evals([9.0, 8.6, 8.2, 7.8, 7.4, 7.0], train=[8.8, 8.4, 8.0, 7.6, 7.2, 6.8], every=60)
+    assert "underfit" not in rules(judged(falling))
+
+
+@pytest.mark.parametrize("ill", [{"grad_norm": None, "nonfinite": ["grad_norm"]}, {"grad_norm": 50.0}])
+def test_a_run_whose_gradients_explode_is_not_told_to_train_harder(ill: dict[str, object]) -> None:
+    flat = with_evals([7.5] * 6, train=[7.2] * 6, every=60)
+    exploding = [{**one, **ill} if one["event"] == "step" and one["step"] > 300 else one for one in flat]
+    found = judged(exploding)
+    assert "underfit" not in rules(found)
+    rates = {dict(finding.advice.changes).get("training.learning_rate") for finding in found.active}
+    assert rates <= {None, 3e-5}
+    calm = judged([*exploding, *(step(number, loss=7.2) for number in range(361, 480)), evaluated(479, 7.5)])
+    assert rules(calm)["underfit"] == "caution"
+
+
+def test_losses_that_rise_are_no_underfitting() -> None:
+    rising = with_evals([7.0, 7.2, 7.5, 7.9, 8.4, 9.0], train=[6.9, 7.1, 7.4, 7.8, 8.3, 8.9], every=60)
+    assert "underfit" not in rules(judged(rising))
+
+
+def test_an_eval_that_is_logged_before_its_steps_takes_nothing_away() -> None:
+    found = [evaluated(20, 1.0), *(step(number) for number in range(1, 21))]
+    assert judged(found)._story.evaluated.step == 20
+    late = [*found, evaluated(40, 1.3), *(step(number, loss=1.0) for number in range(21, 41))]
+    assert rules(judged(late)) == {"eval_off_best": "caution"}

@@ -1,0 +1,178 @@
+"""The health rules that look at steps, times and the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.core.health_records import evaluated, judged, only, record, rules, start, step
+from vlmft_core.preset import Data, Monitor, Preset, PresetError, load_preset
+from vlmft_core.run_folder.events import Record
+
+
+def steps(count: int, first: int = 1, **fields: Any) -> list[Record]:
+    return [step(number, **fields) for number in range(first, first + count)]
+
+
+def test_a_single_large_gradient_is_a_caution_however_large_and_is_over_a_window_later() -> None:
+    spike = [*steps(60), step(61, grad_norm=2.1e6)]
+    found = only(judged(spike), "grad_high")
+    assert (found.severity, found.step) == ("caution", 61)
+    assert found.message == "grad_norm 2.1e+06 at step 61, above 10"
+    assert only(judged(spike + steps(50, first=62)), "grad_high").resolved == 111
+
+
+def test_a_window_of_high_gradients_is_a_caution_where_the_run_was_always_so() -> None:
+    found = only(judged(steps(300, grad_norm=40.0)), "grad_high")
+    assert found.severity == "caution"
+    assert "median of 40 over 50 logged steps" in found.message
+
+
+def test_gradients_that_stay_at_several_times_the_runs_own_ask_for_a_stop() -> None:
+    diverging = judged(start() + steps(200) + steps(60, first=201, grad_norm=30.0))
+    found = only(diverging, "grad_high")
+    assert (found.severity, found.step) == ("stop", 201)
+    assert "the run's own is 0.5" in found.message
+    assert found.advice.changes == (("training.learning_rate", 3e-5),)
+
+
+def test_the_advice_goes_by_a_rate_that_was_reached_and_not_by_a_wild_one_that_was_planned() -> None:
+    wild = Preset(training={"learning_rate": 1.0})
+    diverging = judged(start(preset=wild) + steps(200, lr=0.2) + steps(60, first=201, lr=0.2, grad_norm=30.0))
+    assert only(diverging, "grad_high").advice.changes == (("training.learning_rate", 0.1),)
+
+
+def test_a_median_above_two_is_a_caution() -> None:
+    assert rules(judged(steps(100, grad_norm=1.9))) == {}
+    assert rules(judged(steps(100, grad_norm=2.1))) == {"grad_high": "caution"}
+
+
+def test_a_loss_that_is_not_finite_asks_for_a_stop() -> None:
+    found = only(judged([*steps(5), step(6, loss=None, nonfinite=["loss"])]), "non_finite")
+    assert (found.severity, found.message) == ("stop", "loss is NaN or infinite at step 6")
+
+
+def test_one_skipped_step_is_a_caution_and_several_close_together_ask_for_a_stop() -> None:
+    def skip(count: int) -> Record:
+        return step(60 + count, grad_norm=None, nonfinite=["grad_norm"], skipped_steps=count)
+
+    assert rules(judged([*steps(60), skip(1)])) == {"non_finite": "caution"}
+    assert rules(judged([*steps(60), skip(1), skip(2), skip(3)])) == {"non_finite": "stop"}
+    over = judged([*steps(60), skip(1), *steps(50, first=62, skipped_steps=1)])
+    assert only(over, "non_finite").resolved == 111
+
+
+def test_a_count_of_skipped_steps_that_a_resume_brings_back_is_no_new_one() -> None:
+    first = [step(number, skipped_steps=min(number, 6)) for number in range(1, 80)]
+    resumed = judged([*first, *start(resumed_from=60), step(61, skipped_steps=6), step(62, skipped_steps=6)])
+    assert resumed.active == []
+
+
+def test_steps_that_fp16_skips_at_its_start_and_two_every_hundred_are_no_more_than_a_caution() -> None:
+    found = [step(number, skipped_steps=number) for number in range(1, 7)]
+    for number in range(7, 400):
+        found.append(step(number, skipped_steps=6 + 2 * (number // 100)))
+    worst = [finding.severity for finding in judged(found).findings if finding.rule == "non_finite"]
+    assert set(worst) == {"caution"}
+
+
+def test_a_gradient_that_is_not_finite_is_a_caution_beside_a_finite_loss_until_it_repeats() -> None:
+    def hidden(number: int) -> Record:
+        return record("step", step=number, epoch=None, loss=1.2, lr=1e-5, grad_norm=None, nonfinite=["grad_norm"])
+
+    assert rules(judged([hidden(1)])) == {"non_finite": "caution"}
+    assert rules(judged([hidden(1), hidden(2), hidden(3)])) == {"non_finite": "stop"}
+
+
+def test_a_loss_of_exactly_zero_while_the_rate_stands_still_asks_for_a_stop() -> None:
+    zero = [record("step", step=n, epoch=None, loss=0.0, lr=1e-5, grad_norm=None) for n in (1, 2)]
+    found = only(judged(zero), "non_finite")
+    assert (found.severity, found.step) == ("stop", 2)
+    assert "exactly 0" in found.message
+    learned = [step(number, loss=0.0, grad_norm=1e-6) for number in (1, 2)]
+    assert judged(learned).findings == []
+
+
+def test_an_eval_loss_that_is_not_finite_asks_for_a_stop_and_missing_ones_do_not() -> None:
+    assert rules(judged([evaluated(5, None, nonfinite=["eval_loss"])])) == {"non_finite": "stop"}
+    assert judged([evaluated(5, None)]).findings == []
+
+
+def test_a_rate_off_the_plan_is_told_with_the_expected_value() -> None:
+    found = start() + steps(400) + [step(401, lr=3.0e-5, skipped_steps=0)]
+    expected = step(401)["lr"]
+    message = only(judged(found), "lr_off_schedule").message
+    assert message.startswith(f"learning rate 3e-05 at step 401, where the plan has {expected:.4g}:")
+    assert only(judged(found + steps(1, first=402)), "lr_off_schedule").resolved == 402
+
+
+def test_a_rate_within_a_percent_of_the_peak_is_on_the_plan() -> None:
+    for factor, expected in ((0.009, {}), (0.011, {"lr_off_schedule": "caution"})):
+        off = [step(number, lr=step(number)["lr"] + factor * 4e-5) for number in range(1, 900, 7)]
+        assert rules(judged(start() + off)) == expected
+
+
+def test_without_a_plan_no_rate_is_off_it() -> None:
+    assert judged(steps(50, lr=1.0)).findings == []
+
+
+def test_a_train_loss_above_six_after_the_first_epoch_is_told() -> None:
+    assert rules(judged(start() + steps(199, loss=7.0))) == {}
+    found = judged(start() + steps(220, loss=7.0))
+    advice = only(found, "loss_high").advice
+    assert advice.changes == (("training.learning_rate", 5e-5),)
+    assert "8,257,536 trainable parameters" in advice.text
+    assert rules(judged(start() + steps(220, loss=7.0) + steps(60, first=221, loss=5.0))) == {}
+
+
+def test_waiting_for_data_is_told_with_more_workers_as_advice() -> None:
+    slow = start(preset=Preset(data=Data(workers=2))) + steps(50, data_s=0.4)
+    found = only(judged(slow), "slow_data")
+    assert found.message == "40.0 % of the last 50 logged steps was spent waiting for data"
+    assert found.advice.changes == (("data.workers", 4),)
+    assert rules(judged(slow + steps(50, first=51))) == {}
+
+
+def beat(seconds: float, phase: str = "step") -> Record:
+    return record("heartbeat", step=20, mono=seconds, phase=phase)
+
+
+def test_a_step_that_takes_much_longer_than_others_is_a_stall_until_it_ends() -> None:
+    calm = [*steps(20), beat(25.0)]
+    assert judged(calm).findings == []
+    stalled = [*calm, beat(35.0)]
+    found = only(judged(stalled), "stalled")
+    assert (found.severity, found.step) == ("caution", 20)
+    assert found.message == "no step for 15 s, where one is logged every 1 s; heartbeats go on"
+    assert rules(judged([*stalled, step(21, mono=36.0)])) == {}
+
+
+@pytest.mark.parametrize("phase", ["between steps", "starting"])
+def test_an_eval_or_a_start_may_take_its_time(phase: str) -> None:
+    assert judged([*steps(20), beat(25.0, phase), beat(80.0, phase)]).findings == []
+
+
+def test_a_silence_of_a_minute_is_a_stop_that_the_next_step_ends() -> None:
+    silent = [*steps(20), beat(25.0), beat(90.0)]
+    found = only(judged(silent), "stalled")
+    assert (found.severity, "no heartbeat for 65 s" in found.message) == ("stop", True)
+    assert rules(judged([*silent, step(21, mono=91.0)])) == {}
+    assert judged([*steps(20), *start(resumed_from=20), step(21, mono=900.0)]).findings == []
+
+
+def test_thresholds_are_the_presets() -> None:
+    assert rules(judged(steps(20, grad_norm=0.6), Monitor(grad_caution=0.5, window=10))) == {"grad_high": "caution"}
+
+
+def test_a_step_logged_twice_counts_once() -> None:
+    found = [*steps(60), step(61, grad_norm=11.0)]
+    assert judged([*found, step(61, grad_norm=50.0)]).findings == judged(found).findings
+
+
+def test_a_caution_above_its_stop_is_refused_with_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("monitor:\n  gap_caution: 2.0\n")
+    with pytest.raises(PresetError, match=rf"{path}:2: monitor.gap_caution 2.0 is above monitor.gap_stop 1.0"):
+        load_preset(path)

@@ -1,0 +1,180 @@
+"""The plan's figures, checked against measured and published ones."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vlmft_core.errors import DataError, ModelError, PresetError
+from vlmft_core.plan import learning_rate, make_plan, optimizer_steps, warmup_steps, with_gpus
+from vlmft_core.preset import Preset, load_preset
+
+FOLDER = Path(__file__).parents[2] / "presets"
+
+
+def preset(name: str = "best", *overrides: str) -> Preset:
+    return load_preset(name, [FOLDER], overrides).preset
+
+
+def test_best_at_50k_samples_comes_to_the_known_steps() -> None:
+    plan = make_plan(preset(), samples=50_000)
+    assert (plan.steps_per_epoch, plan.total_steps, plan.warmup_steps) == (391, 2346, 141)
+    assert plan.evals == 10  # nine on the way, one after the last step
+    assert plan.evals_per_epoch == pytest.approx(1.564)
+    assert make_plan(preset(), samples=80_000).steps_per_epoch == 625
+
+
+def test_the_published_data_sets_are_counted_without_network() -> None:
+    plan = make_plan(preset())
+    assert (plan.samples, plan.eval_samples) == (62_901, 2_000)
+    assert any("80,000 is more than the 62,901 samples" in text for text in plan.warnings)
+    assert make_plan(preset("best", "data.max_train=1000")).samples == 1000
+    assert make_plan(preset("best", "data.max_train=null", "data.max_eval=null")).eval_samples == 6_920
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "trainable", "adapter", "checkpoint"),
+    [
+        ("best", [], 8_257_536, 16.5e6, 132e6),
+        ("best", ["hardware.zero_stage=3"], 8_257_536, 33.0e6, 132e6),
+        ("ultimate", [], 80_740_352, 161.5e6, 1.29e9),
+        ("ultimate", ["lora.vision_tower=true"], 95_178_752, 190.4e6, 1.52e9),
+    ],
+)
+def test_sizes_of_adapter_and_checkpoint_are_the_measured_ones(
+    name: str, overrides: list[str], trainable: int, adapter: float, checkpoint: float
+) -> None:
+    plan = make_plan(preset(name, *overrides))
+    assert plan.trainable_params == trainable
+    assert plan.total_params == 8_292_166_656
+    assert plan.adapter_bytes == pytest.approx(adapter, rel=0.005)
+    assert plan.checkpoint_bytes == pytest.approx(checkpoint, rel=0.005)
+
+
+def test_disk_counts_the_limit_and_the_newest_checkpoint() -> None:
+    plan = make_plan(preset(), samples=50_000)
+    assert plan.checkpoints_kept == 6
+    assert plan.disk_bytes == pytest.approx(6 * 132.1e6 + 16.5e6, rel=0.01)
+    assert make_plan(preset("quick")).checkpoints_kept == 1
+    everything = make_plan(preset("best", "checkpoints.save_total_limit=null", "evaluation.eval_steps=10"))
+    assert everything.checkpoints_kept == 296
+    assert any("all 296 checkpoints stay on disk" in text for text in everything.warnings)
+
+
+def test_claims_of_the_guide_that_do_not_hold_are_said() -> None:
+    text = "\n".join(make_plan(preset(), samples=50_000).warnings)
+    assert "eval_steps 250 gives 1.6 evals an epoch, not the 8 that the guide says" in text
+    assert "a checkpoint takes 132 MB" in text
+    assert "not the guide's 48 MB" in text
+    assert "65-70 % on chartqa, but the base is published at 87.3 %" in text
+
+
+def test_an_eval_later_than_the_end_is_said_before_launch() -> None:
+    text = "\n".join(make_plan(preset("quick")).warnings)
+    assert "eval_steps 500 is more than the 492 steps of the training: the only eval comes at the end" in text
+
+
+def test_a_warm_up_without_end_is_said() -> None:
+    assert any("warm-up takes all" in text for text in make_plan(preset("best", "training.warmup_ratio=1")).warnings)
+
+
+def test_unknown_sizes_are_unknown_and_not_guessed() -> None:
+    plan = make_plan(preset("best", "data.sources=[{task: chartqa, path: ./mine}]", "model.base=someone/model"))
+    assert plan.samples is plan.total_steps is plan.hours is plan.trainable_params is plan.gpu_memory_bytes is None
+    assert "the size of the training data is unknown: pass --samples" in plan.notes
+    assert any("someone/model is not known offline" in text for text in plan.notes)
+
+
+def test_what_cannot_be_trained_is_refused() -> None:
+    with pytest.raises(ModelError, match="'qkv' matches no layer"):
+        make_plan(preset("best", "lora.target_modules=[qkv]"))
+    with pytest.raises(ModelError, match="is not a folder"):
+        make_plan(preset("best", "model.base=./nowhere"))
+    with pytest.raises(DataError, match="there are 0 training samples"):
+        make_plan(preset(), samples=0)
+
+
+def test_time_is_the_guides_table_scaled_or_a_measured_speed() -> None:
+    assert make_plan(preset(), samples=50_000).hours == pytest.approx((18, 24))
+    assert make_plan(preset(), samples=50_000, gpus=4).hours == pytest.approx((30, 40))
+    assert make_plan(preset("ultimate"), samples=25_000).hours == pytest.approx((18, 24))
+    assert "A100 3 h, V100 4 h on 8 GPUs" in make_plan(preset()).hours_source
+    measured = make_plan(preset(), samples=50_000, samples_per_s=82)
+    assert measured.hours == pytest.approx((1.016, 1.016), rel=0.001)
+    assert measured.hours_source == "measured: 82 samples/s in earlier runs"
+
+
+def test_memory_grows_with_what_needs_memory() -> None:
+    def gib(*overrides: str) -> float:
+        return (make_plan(preset("best", *overrides)).gpu_memory_bytes or 0) / 2**30
+
+    base = gib()
+    assert 15.5 < base < 32  # the weights alone are 15.4 GiB; the guide trains on 32 GB GPUs
+    assert gib("training.gradient_checkpointing=false") > base + 20
+    assert gib("model.precision=fp32") > base + 15
+    assert gib("hardware.zero_stage=3") < base - 10
+    assert gib("training.micro_batch=2") < base
+    assert gib("model.attention=eager") > base
+    assert gib("lora.vision_tower=true") > base
+
+
+@pytest.mark.parametrize(
+    ("gpus", "micro", "accumulation"), [(1, 4, 32), (2, 4, 16), (4, 4, 8), (16, 4, 2), (64, 2, 1), (128, 1, 1)]
+)
+def test_other_gpus_keep_the_effective_batch(gpus: int, micro: int, accumulation: int) -> None:
+    fitted, note = with_gpus(preset(), gpus)
+    assert (fitted.hardware.gpus, fitted.training.micro_batch, fitted.accumulation) == (gpus, micro, accumulation)
+    assert fitted.training.effective_batch == 128
+    assert f"the effective batch stays 128, accumulation goes from 4 to {accumulation}" in note
+    assert ("micro-batch from 4" in note) == (micro != 4)
+
+
+def test_gpus_that_cannot_share_the_batch_are_refused_with_a_way_out() -> None:
+    with pytest.raises(PresetError, match=r"set training\.effective_batch to 126 or 132"):
+        with_gpus(preset(), 6)
+    assert with_gpus(preset(), 8) == (preset(), "")
+    assert with_gpus(preset("best", "training.effective_batch=96"), 6)[0].accumulation == 4
+
+
+def test_steps_and_warm_up_count_as_the_training_loop_does() -> None:
+    assert optimizer_steps(1, 128, 1) == (1, 1)
+    assert optimizer_steps(129, 128, 1.5) == (2, 3)
+    assert warmup_steps(100, 0.061) == 7
+    assert warmup_steps(10, 0) == 0
+    with pytest.raises(ValueError, match="no training samples"):
+        optimizer_steps(0, 128, 1)
+
+
+@pytest.mark.parametrize("scheduler", ["cosine", "linear", "constant"])
+@pytest.mark.parametrize(("total", "warmup"), [(50, 3), (50, 0), (7, 7), (1, 1), (1, 0)])
+def test_the_planned_learning_rate_is_that_of_transformers(scheduler: str, total: int, warmup: int) -> None:
+    torch = pytest.importorskip("torch")
+    optimization = pytest.importorskip("transformers.optimization")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=4e-5)
+    name = "constant_with_warmup" if scheduler == "constant" else scheduler
+    schedule = optimization.get_scheduler(name, optimizer, num_warmup_steps=warmup, num_training_steps=total)
+    for step in range(total + 1):
+        planned = learning_rate(step, total_steps=total, warmup_steps=warmup, peak=4e-5, scheduler=scheduler)  # type: ignore[arg-type]
+        assert math.isclose(schedule.get_last_lr()[0], planned, rel_tol=1e-9, abs_tol=1e-18)
+        optimizer.step()
+        schedule.step()
+
+
+def test_a_plan_is_plain_data() -> None:
+    data = json.loads(json.dumps(make_plan(preset()).to_dict(), allow_nan=False))
+    assert data["total_steps"] == 2952
+    assert data["warnings"]
+
+
+def test_presets_and_plans_load_nothing_heavy() -> None:
+    code = (
+        "import sys, vlmft_core.preset, vlmft_core.plan, vlmft_core.plan.architecture\n"
+        "print([name for name in ('torch', 'numpy', 'transformers', 'datasets', 'rich') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

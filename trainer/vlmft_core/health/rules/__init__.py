@@ -1,0 +1,26 @@
+"""The rules, closely related ones in a file."""
+
+from vlmft_core.health.rule import Rule
+from vlmft_core.health.rules.accuracy import AccuracyFalling
+from vlmft_core.health.rules.eval_loss import EvalOffBest, EvalRising, Gap, Plateau
+from vlmft_core.health.rules.gradient import GradHigh
+from vlmft_core.health.rules.loss_level import LossHigh, Underfit
+from vlmft_core.health.rules.non_finite import NonFinite
+from vlmft_core.health.rules.pace import SlowData, Stalled
+from vlmft_core.health.rules.schedule import LrOffSchedule
+
+RULES: tuple[type[Rule], ...] = (
+    NonFinite,
+    EvalRising,
+    EvalOffBest,
+    Gap,
+    AccuracyFalling,
+    Plateau,
+    GradHigh,
+    LrOffSchedule,
+    LossHigh,
+    Underfit,
+    Stalled,
+    SlowData,
+)
+"""In the order in which findings of one record are told: the gravest first."""

@@ -1,0 +1,110 @@
+"""The rule that looks at the learning rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+from vlmft_core.health.evals import number
+from vlmft_core.health.finding import CAUTION, Advice
+from vlmft_core.health.rule import Rule, Verdict, percent
+from vlmft_core.health.story import Story
+from vlmft_core.health.stretch import Stretch
+from vlmft_core.health.thresholds import Settings
+from vlmft_core.learning_rate import learning_rate
+from vlmft_core.run_folder.events import Record
+
+
+class LrOffSchedule(Rule):
+    """The learning rate is not the planned one. Silent for logs without a plan."""
+
+    name = "lr_off_schedule"
+
+    def __init__(self, settings: Settings) -> None:
+        self._share = settings.lr_deviation
+        self._window = settings.window
+        self._planned: Callable[[int], float] | None = None
+        self._total = 0
+        self._allowed = 0.0
+        self._slope = 0.0
+        """Most that the planned rate changes in one step."""
+        self._near = (0, 0.0)
+        """A step and its planned rate."""
+        self._next_near = self._near
+        """The same after the stretch that `calm` was last asked about."""
+        self._off = 0
+        """Logged steps in a row off the plan."""
+        self._seen: tuple[int, float, float] = (0, 0.0, 0.0)
+        """Step, rate and planned rate of the newest one off it."""
+        self._skipped = 0
+
+    def on_plan(self, story: Story) -> None:
+        plan = story.plan
+        peak, scheduler = number(plan["peak_lr"]), plan.get("scheduler")
+        self._planned = None
+        if peak is not None and peak > 0 and scheduler in ("cosine", "linear", "constant"):
+            self._total = plan["total_steps"]
+            self._allowed = self._share * peak
+            rise = 1 / max(1, plan["warmup_steps"])
+            self._slope = peak * max(rise, math.pi / 2 / max(1, plan["total_steps"] - plan["warmup_steps"]))
+            self._planned = partial(
+                learning_rate,
+                total_steps=self._total,
+                warmup_steps=plan["warmup_steps"],
+                peak=peak,
+                scheduler=scheduler,
+            )
+            self._near = (0, self._planned(0))
+
+    def on_step(self, record: Record, story: Story) -> bool:
+        rate, planned, step = record["lr"], self._planned, record["step"]
+        if planned is None or rate is None:
+            return False
+        near, wanted = self._near
+        # The plan cannot have gone further than this since `near`: most steps need no cosine.
+        if not self._off and abs(rate - wanted) + self._slope * abs(step - near) <= self._allowed:
+            return False
+        wanted = planned(max(0, min(step - 1, self._total)))  # a step is made at the rate of the one before
+        self._near = (step, wanted)
+        if -self._allowed <= rate - wanted <= self._allowed:
+            was, self._off = self._off, 0
+            return was > 0
+        self._seen = (step, rate, wanted)
+        skipped = record.get("skipped_steps")
+        self._skipped = skipped if type(skipped) is int else 0
+        self._off += 1
+        return self._off % self._window == 1
+
+    def calm(self, stretch: Stretch, story: Story) -> bool:
+        self._next_near = self._near
+        planned = self._planned
+        if planned is None:
+            return True
+        (near, wanted), slope, allowed = self._near, self._slope, self._allowed
+        for step, rate in zip(stretch.steps, stretch.rates, strict=True):
+            if abs(rate - wanted) + slope * abs(step - near) > allowed:
+                near, wanted = step, planned(max(0, min(step - 1, self._total)))
+                if not -allowed <= rate - wanted <= allowed:
+                    return False
+        self._next_near = near, wanted
+        return not self._off
+
+    def pass_over(self, stretch: Stretch, story: Story) -> None:
+        self._near = self._next_near
+
+    def rewind(self) -> None:
+        self._off = 0
+
+    def verdict(self, story: Story) -> Verdict | None:
+        if not self._off:
+            return None
+        step, rate, wanted = self._seen
+        message = (
+            f"learning rate {rate:.4g} at step {step:,}, where the plan has {wanted:.4g}:"
+            f" {percent(abs(rate - wanted) / self._allowed * self._share)} of the peak apart"
+        )
+        if self._skipped > 0:
+            message += f"; {self._skipped:,} steps were skipped"
+        text = "A resume under another plan and skipped steps do this: the schedule no longer ends where it should."
+        return Verdict(CAUTION, message, Advice(text))

@@ -1,0 +1,114 @@
+"""What all rules look at: the plan, the preset, the steps and evals so far. Bounded, however long the log."""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from vlmft_core.health.evals import Evals, number
+from vlmft_core.health.stretch import Stretch
+from vlmft_core.health.thresholds import Settings
+from vlmft_core.run_folder.events import Record
+
+KEPT_EVALS = 256
+"""Evals that a resume can take back, and over which flat losses are looked for."""
+
+
+class Story:
+    """A log so far. A resume takes it back to the step resumed from: what is made anew does not count twice."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.plan: Record = {}
+        self.preset: Mapping[str, Any] = {}
+        """As `run_start` has it; empty for logs of other programs."""
+        self.checkpoints: tuple[int, ...] = ()
+        """Steps whose checkpoints are on disk."""
+        self.step = -1
+        """Of the newest `step` event; -1 before the first."""
+        self.epoch: float | None = None
+        self.peak_lr = 0.0
+        """Highest learning rate logged."""
+        self.losses: deque[float] = deque(maxlen=settings.window)
+        """Train losses of the last logged steps."""
+        self.since_eval = 0
+        """Train losses since the last eval."""
+        self.evals: deque[Evals] = deque(maxlen=KEPT_EVALS)
+        self.holding: frozenset[str] = frozenset()
+        """Names of the rules that hold now."""
+
+    @property
+    def at(self) -> int:
+        """The newest step of any kind; 0 before the first. Some logs tell an eval before the steps that led to it."""
+        return max(0, self.step, self.evaluated.step)
+
+    @property
+    def evaluated(self) -> Evals:
+        """The evals up to the newest."""
+        return self.evals[-1] if self.evals else Evals()
+
+    def take_step(self, record: Record) -> None:
+        """One `step` event, of a later step than the last."""
+        self.step = record["step"]
+        self.epoch = record["epoch"]
+        loss, rate = record["loss"], record["lr"]
+        if loss is not None:
+            self.losses.append(loss)
+            self.since_eval += 1
+        if rate is not None and rate > self.peak_lr:
+            self.peak_lr = rate
+
+    def take_stretch(self, stretch: Stretch) -> None:
+        """All of its `step` events."""
+        self.step, self.epoch = stretch.steps[-1], stretch.epochs[-1]
+        self.losses.extend(stretch.losses)
+        self.since_eval += len(stretch.losses)
+        self.peak_lr = max(self.peak_lr, *stretch.rates)
+
+    def take_eval(self, record: Record) -> bool:
+        """One `eval` event.
+
+        Returns:
+            False for one that tells nothing new: the answers at a run's end repeat the figures of the best step.
+        """
+        before = self.evaluated
+        if record["step"] <= before.step:
+            return False
+        self.evals.append(before.next(record, list(self.losses), self.since_eval, self.settings))
+        self.since_eval = 0
+        if record["step"] > self.step:
+            self.epoch = record["epoch"]
+        return True
+
+    def rewind(self, step: int) -> None:
+        """Forget what came after `step`."""
+        while self.evals and self.evals[-1].step > step:
+            self.evals.pop()
+        self.losses.clear()
+        self.since_eval = 0
+        self.step, self.epoch = step, None
+
+    def setting(self, section: str, key: str) -> Any:
+        """A value of the run's preset; None where it is not known."""
+        values = self.preset.get(section)
+        return values.get(key) if isinstance(values, Mapping) else None
+
+    @property
+    def rate(self) -> float | None:
+        """The run's peak learning rate: planned, else the highest logged."""
+        known = (self.setting("training", "learning_rate"), self.plan.get("peak_lr"), self.peak_lr)
+        return next((rate for rate in map(number, known) if rate is not None and rate > 0), None)
+
+    @property
+    def first_epoch_over(self) -> bool:
+        if self.epoch is not None:
+            return self.epoch >= 1
+        steps = number(self.plan.get("steps_per_epoch"))
+        return steps is not None and self.step > steps > 0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Story:
+        twin = copy.copy(self)
+        twin.losses, twin.evals = self.losses.copy(), self.evals.copy()  # of numbers and of things that never change
+        return twin

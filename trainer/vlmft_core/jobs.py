@@ -1,0 +1,94 @@
+"""What the console asks of the programs that use a trained model. Loads no torch.
+
+A program is started as `python -m vlmft_trainer.<program> JOB`, JOB being one of these as JSON. It answers with one
+JSON object a line on standard output: `{"note": text}`, `{"progress": {...}}`, its results, or `{"error": text}` and
+exit code 2. Everything else that is said goes to standard error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from vlmft_core.errors import ModelError
+from vlmft_core.preset.schema import Preset
+from vlmft_core.preset.section import Section
+
+
+class Weights(Section):
+    """A model to use."""
+
+    preset: Preset
+    """How it is loaded (base, precision, attention, device, largest image), and what it is asked."""
+    adapter: str | None = None
+    """Folder of the adapter laid over the preset's base; null for the base alone."""
+
+
+class EvalJob(Weights):
+    """Answer eval questions with the base and, if there is one, with the adapter, and score them."""
+
+    folder: str
+    """Where answers and scores go; answers that are there already are kept."""
+    task: str | None = None
+    """The one task asked; null for all."""
+    limit: Annotated[int, Field(ge=1)] | None
+    """Questions of each task, picked evenly as training picks them; null for all."""
+
+
+class MergeJob(Weights):
+    """Write the base with the adapter's changes in it."""
+
+    folder: str
+    """The model folder to make."""
+
+
+class PredictJob(Weights):
+    """Answer questions about images."""
+
+    questions: list[Ask]
+    """Answered in this order."""
+    batch: str | None = None
+    """A JSONL file with more of them, `image` (a path from the file's folder, or null) and `question` in each line."""
+    task: str | None = None
+    """Word the questions as this task does; null leaves them as they are."""
+    max_new_tokens: Annotated[int, Field(ge=1, le=4096)]
+    """Longest answer, in tokens."""
+
+
+class Ask(Section):
+    """One question."""
+
+    question: str
+    image: str | None = None
+    """A picture's path; null for a question without one."""
+
+
+def identity(job: EvalJob) -> dict[str, Any]:
+    """What decides the answers: an eval goes on only with those of the same."""
+    preset = job.preset
+    return {
+        "v": 1,
+        "model": preset.model.model_dump(mode="json"),
+        "adapter": job.adapter and fingerprint(Path(job.adapter)),
+        "data": preset.data.model_dump(mode="json", exclude={"workers", "pin_memory", "max_train"}),
+        "task": job.task,
+        "limit": job.limit,
+        "max_new_tokens": preset.evaluation.max_new_tokens,
+        "device": preset.hardware.device,
+    }
+
+
+def fingerprint(adapter: Path) -> str:
+    """SHA-256 of an adapter's weights.
+
+    Raises:
+        ModelError: it has none.
+    """
+    try:
+        with (adapter / "adapter_model.safetensors").open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{adapter}: no adapter_model.safetensors ({error.strerror})") from error

@@ -1,0 +1,271 @@
+"""What a base model is made of: parameter counts, the layers LoRA can adapt, and whether a local model is whole.
+
+The published Qwen2.5-VL sizes are known here, so that a plan needs neither network nor torch. A local folder's
+`config.json` is read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vlmft_core.errors import ModelError
+from vlmft_core.plan.lora_layers import VISION, adapted_names
+from vlmft_core.preset.schema import Lora
+from vlmft_core.preset.strict_yaml import shown
+
+DEMO_BASE = Path(__file__).parents[2] / "vlmft_trainer" / "demo" / "base"
+"""The tiny base model that ships with vlmft."""
+
+_MLP = ("gate_proj", "up_proj", "down_proj")
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes of a Qwen2.5-VL model. Defaults are what all published sizes have in common."""
+
+    hidden: int
+    """Width of the language model."""
+    layers: int
+    """Layers of the language model."""
+    heads: int
+    """Query heads."""
+    kv_heads: int
+    """Key and value heads."""
+    intermediate: int
+    """Width of the language model's MLP."""
+    vocab: int
+    """Rows of the embedding."""
+    tied: bool = False
+    """Whether the output layer shares the embedding's weights."""
+    vision_depth: int = 32
+    """Blocks of the vision tower."""
+    vision_hidden: int = 1280
+    """Width of the vision tower."""
+    vision_intermediate: int = 3420
+    """Width of the vision tower's MLP."""
+    vision_full_blocks: int = 4
+    """Blocks of the vision tower in which a patch sees its whole image; in the others it sees its window."""
+    vision_window: int = 64
+    """Patches in a full window."""
+    patch_inputs: int = 1176
+    """Numbers in one patch: 3 channels x 2 frames x 14 x 14 pixels."""
+    merge: int = 4
+    """Patches merged into one image token."""
+
+    @property
+    def kv_width(self) -> int:
+        """Outputs of `k_proj` and of `v_proj`."""
+        return self.hidden // self.heads * self.kv_heads
+
+    def text_linears(self) -> dict[str, tuple[int, int]]:
+        """Inputs and outputs of the linear layers in one layer of the language model, by module name."""
+        h, kv, mlp = self.hidden, self.kv_width, self.intermediate
+        return {
+            "q_proj": (h, h),
+            "k_proj": (h, kv),
+            "v_proj": (h, kv),
+            "o_proj": (h, h),
+            "gate_proj": (h, mlp),
+            "up_proj": (h, mlp),
+            "down_proj": (mlp, h),
+        }
+
+    def vision_linears(self) -> dict[str, tuple[int, int]]:
+        """The same for one block of the vision tower."""
+        h, mlp = self.vision_hidden, self.vision_intermediate
+        return {
+            "qkv": (h, 3 * h),
+            "proj": (h, h),
+            "gate_proj": (h, mlp),
+            "up_proj": (h, mlp),
+            "down_proj": (mlp, h),
+        }
+
+    def merger_linears(self) -> dict[str, tuple[int, int]]:
+        """The same for what joins patches into image tokens, once in the vision tower."""
+        merged = self.vision_hidden * self.merge
+        return {"0": (merged, merged), "2": (merged, self.hidden)}
+
+    @property
+    def vision_parameters(self) -> int:
+        """Parameters of the vision tower with its merger."""
+        h = self.vision_hidden
+        linears = sum(i * o for i, o in self.vision_linears().values())
+        biases = 3 * h + h + 2 * self.vision_intermediate + h
+        block = linears + biases + 2 * h
+        merger = h + sum(i * o + o for i, o in self.merger_linears().values())
+        return self.patch_inputs * h + self.vision_depth * block + merger
+
+    @property
+    def text_parameters(self) -> int:
+        """Parameters of the language model with its embedding and output layer."""
+        linears = sum(i * o for i, o in self.text_linears().values())
+        biases = self.hidden + 2 * self.kv_width  # of q_proj, k_proj and v_proj
+        embeddings = self.vocab * self.hidden * (1 if self.tied else 2)
+        return embeddings + self.layers * (linears + biases + 2 * self.hidden) + self.hidden
+
+    @property
+    def total_parameters(self) -> int:
+        """Parameters of the whole model."""
+        return self.text_parameters + self.vision_parameters
+
+    def linear_layers(self, *, vision_tower: bool) -> dict[str, tuple[int, int]]:
+        """Inputs and outputs of every linear layer that can get an adapter, by its full name in the model.
+
+        Args:
+            vision_tower: whether those of the vision tower are among them.
+        """
+        text = {
+            f"model.language_model.layers.{layer}.{'mlp' if name in _MLP else 'self_attn'}.{name}": size
+            for layer in range(self.layers)
+            for name, size in self.text_linears().items()
+        }
+        if not vision_tower:
+            return text
+        blocks = {
+            f"model.visual.blocks.{block}.{'mlp' if name in _MLP else 'attn'}.{name}": size
+            for block in range(self.vision_depth)
+            for name, size in self.vision_linears().items()
+        }
+        merger = {f"model.visual.merger.mlp.{name}": size for name, size in self.merger_linears().items()}
+        return text | blocks | merger
+
+    def lora_parameters(self, lora: Lora) -> int:
+        """Trainable parameters of an adapter on the language model and, if it is to be adapted, the vision tower.
+
+        LoRA has rank x (inputs + outputs) for each layer it is put on, DoRA one more for each output.
+
+        Raises:
+            ModelError: a name, or the pattern, matches no layer.
+        """
+        return sum(self.lora_parts(lora))
+
+    def lora_parts(self, lora: Lora) -> tuple[int, int]:
+        """The same, those on the language model and those on the vision tower.
+
+        Raises:
+            ModelError: as `lora_parameters`.
+        """
+        layers = self.linear_layers(vision_tower=lora.vision_tower)
+        adapted = adapted_names(layers, lora)
+        sizes = {
+            name: lora.r * (inputs + outputs) + (outputs if lora.dora else 0)
+            for name, (inputs, outputs) in layers.items()
+            if name in adapted
+        }
+        tower = sum(size for name, size in sizes.items() if VISION in name)
+        return sum(sizes.values()) - tower, tower
+
+
+KNOWN = {
+    "Qwen2.5-VL-3B": Architecture(2048, 36, 16, 2, 11008, 151936, tied=True),
+    "Qwen2.5-VL-7B": Architecture(3584, 28, 28, 4, 18944, 152064),
+    "Qwen2.5-VL-32B": Architecture(5120, 64, 40, 8, 27648, 152064, vision_intermediate=3456),
+    "Qwen2.5-VL-72B": Architecture(8192, 80, 64, 8, 29568, 152064, vision_intermediate=3456),
+}
+"""The published sizes, by the name they share with and without `-Instruct`."""
+
+
+def resolve_base(base: str) -> str:
+    """What to load for `model.base`: the shipped model's folder for `demo`, else `base` as it is (`~` expanded)."""
+    if base == "demo":
+        return str(DEMO_BASE)
+    return str(Path(base).expanduser()) if base.startswith("~") else base
+
+
+def check_base(base: str) -> None:
+    """Refuse a local model that cannot be loaded. A hub name is not looked up.
+
+    Raises:
+        ModelError: the folder is missing, is not a Qwen2.5-VL, or lacks weights, tokenizer or image processor.
+    """
+    folder = _local_folder(base)
+    if folder is None:
+        return
+    read_architecture(folder)
+    index = folder / "model.safetensors.index.json"
+    shards = _read_json(index).get("weight_map") if index.is_file() else None
+    weights = sorted(set(shards.values())) if isinstance(shards, dict) else ["model.safetensors"]
+    needed = [*weights, "tokenizer_config.json", "preprocessor_config.json"]
+    missing = [name for name in needed if not (folder / name).is_file()]
+    if missing:
+        raise ModelError(
+            f"model.base: {folder} lacks {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}",
+            "copy the model again; weights must be safetensors",
+        )
+
+
+def find_architecture(base: str) -> Architecture | None:
+    """The architecture of `model.base`, or None for a hub model that is not known offline.
+
+    Raises:
+        ModelError: a local folder is missing or has no usable `config.json`.
+    """
+    folder = _local_folder(base)
+    if folder is not None:
+        return read_architecture(folder)
+    owner, _, name = base.rpartition("/")
+    return KNOWN.get(name.removesuffix("-Instruct")) if owner == "Qwen" else None
+
+
+def read_architecture(folder: Path) -> Architecture:
+    """Read a model folder's `config.json`, in the layout of any transformers version.
+
+    Raises:
+        ModelError: no such folder, no `config.json`, or one that is not Qwen2.5-VL's.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"model.base: {folder} is not a folder", "give a hub name (owner/name) or a model folder")
+    path = folder / "config.json"
+    config = _read_json(path)
+    if config.get("model_type") != "qwen2_5_vl":
+        raise ModelError(f"{path}: model_type is {shown(config.get('model_type'))}", "vlmft trains qwen2_5_vl models")
+    try:
+        text, vision = {**config, **config.get("text_config", {})}, config["vision_config"]
+        return Architecture(
+            hidden=int(text["hidden_size"]),
+            layers=int(text["num_hidden_layers"]),
+            heads=int(text["num_attention_heads"]),
+            kv_heads=int(text["num_key_value_heads"]),
+            intermediate=int(text["intermediate_size"]),
+            vocab=int(text["vocab_size"]),
+            tied=bool(config.get("tie_word_embeddings") or text.get("tie_word_embeddings")),
+            vision_depth=int(vision.get("depth", 32)),
+            vision_hidden=int(vision["hidden_size"]),
+            vision_intermediate=int(vision.get("intermediate_size", 3420)),
+            vision_full_blocks=len(vision.get("fullatt_block_indexes", [7, 15, 23, 31])),
+            vision_window=(int(vision.get("window_size", 112)) // int(vision.get("patch_size", 14))) ** 2,
+            patch_inputs=int(vision.get("in_channels", vision.get("in_chans", 3)))
+            * int(vision.get("temporal_patch_size", 2))
+            * int(vision.get("patch_size", 14)) ** 2,
+            merge=int(vision.get("spatial_merge_size", 2)) ** 2,
+        )
+    except KeyError as error:
+        raise ModelError(f"{path}: {error.args[0]} is missing", "copy the model's config.json again") from None
+    except (TypeError, ValueError, AttributeError):
+        raise ModelError(f"{path}: a size is not a number", "copy the model's config.json again") from None
+
+
+def _local_folder(base: str) -> Path | None:
+    """The folder that `model.base` means, or None for a hub name. `a/b` is a hub name unless that folder exists."""
+    folder = Path(resolve_base(base))
+    return None if _HUB_NAME.fullmatch(base) and base[0] not in "./~" and not folder.is_dir() else folder
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        if path.exists() and not path.is_file():
+            raise ModelError(f"{path}: not a regular file", "a model folder needs this file")
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}", "a model folder needs this file") from None
+    except ValueError:
+        raise ModelError(f"{path}: not valid JSON", "copy the file again") from None
+    if not isinstance(value, dict):
+        raise ModelError(f"{path}: not a JSON object", "copy the file again")
+    return value

@@ -1,0 +1,101 @@
+"""Floating point operations that a training needs, and the share of a GPU's peak that it gets out of it (MFU).
+
+A multiplication and an addition are two operations. Counted is what the mathematics asks for: no padding, no
+recomputation of activations, logits at supervised positions only, half of causal attention's square. With T tokens, T2
+the sum of the squared lengths, S supervised tokens, P patches and P2 the sum of the squared patch counts of images:
+
+- language model, forward: 2 T x weights of the linear layers + 2 T2 x layers x width + 2 S x vocabulary x width;
+- its backward: the linear layers and logits once more, for gradients of activations alone, as their weights are frozen;
+  attention twice more;
+- adapter: 6 T x its parameters (forward, gradients of activations and of weights);
+- vision tower, forward: 2 P x weights + 4 width x (P2 x blocks with full attention + P x window x the others); its
+  backward, as above, only if it is adapted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from vlmft_core.plan.architecture import Architecture
+from vlmft_core.preset.schema import Lora
+
+PEAKS = {
+    "B200": 2250e12,
+    "H200": 989e12,
+    "GH200": 989e12,
+    "H100 PCIE": 756e12,
+    "H100 NVL": 835e12,
+    "H100": 989e12,
+    "H800": 989e12,
+    "A100": 312e12,
+    "A800": 312e12,
+    "A40": 149.7e12,
+    "A6000": 154.8e12,
+    "A10G": 70e12,
+    "A10": 125e12,
+    "L40S": 362e12,
+    "L40": 181e12,
+    "L4": 121e12,
+    "RTX 4090": 165.2e12,
+    "RTX 3090": 71e12,
+    "V100": 125e12,
+    "T4": 65e12,
+}
+"""Operations a second of tensor cores in bf16 (V100, T4: fp16) without sparsity, from NVIDIA's data sheets, by a part
+of the GPU's name; the first that fits counts."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What was computed: sums over samples."""
+
+    tokens: int = 0
+    token_squares: int = 0
+    """Sum of the squared lengths."""
+    supervised: int = 0
+    patches: int = 0
+    patch_squares: int = 0
+    """Sum of the squared patch counts of images."""
+
+    def __add__(self, other: Work) -> Work:
+        return Work(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(Work)))
+
+
+def forward_flops(base: Architecture, work: Work) -> dict[str, float]:
+    """Operations of one forward, by part: `text` (without the output layer), `head`, `vision`."""
+    linears = base.layers * sum(i * o for i, o in base.text_linears().values())
+    tower = base.vision_depth * sum(i * o for i, o in base.vision_linears().values())
+    tower += base.patch_inputs * base.vision_hidden
+    tower += sum(i * o for i, o in base.merger_linears().values()) // base.merge
+    return {
+        "text": 2.0 * work.tokens * linears + _text_attention(base, work),
+        "head": 2.0 * work.supervised * base.vocab * base.hidden,
+        "vision": 2.0 * work.patches * tower + _vision_attention(base, work),
+    }
+
+
+def training_flops(base: Architecture, lora: Lora, work: Work) -> float:
+    """Operations of forward and backward."""
+    forward = forward_flops(base, work)
+    adapter, tower = base.lora_parts(lora)
+    text = 2 * (forward["text"] + forward["head"]) + _text_attention(base, work) + 6.0 * work.tokens * adapter
+    if not lora.vision_tower:
+        return text + forward["vision"]
+    vision = 2 * forward["vision"] + _vision_attention(base, work) + 6.0 * work.patches * tower
+    return text + vision
+
+
+def peak_flops(gpu: str) -> float | None:
+    """Highest operations a second of a GPU, by the name that its driver gives; None for one that is not known."""
+    name = gpu.upper()
+    return next((peak for part, peak in PEAKS.items() if part in name), None)
+
+
+def _text_attention(base: Architecture, work: Work) -> float:
+    return 2.0 * work.token_squares * base.layers * base.hidden
+
+
+def _vision_attention(base: Architecture, work: Work) -> float:
+    full = min(base.vision_full_blocks, base.vision_depth)
+    scores = work.patch_squares * full + work.patches * base.vision_window * (base.vision_depth - full)
+    return 4.0 * base.vision_hidden * scores

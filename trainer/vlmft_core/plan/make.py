@@ -1,0 +1,233 @@
+"""The plan: every figure a person wants to see before a training starts, and where the guide's claims do not hold."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from vlmft_core.errors import DataError
+from vlmft_core.plan.architecture import KNOWN, check_base, find_architecture
+from vlmft_core.plan.memory import MARGIN, gpu_bytes, weight_bytes
+from vlmft_core.plan.samples import available
+from vlmft_core.plan.steps import optimizer_steps, warmup_steps, with_gpus
+from vlmft_core.plan.time import estimate_hours
+from vlmft_core.preset.schema import Preset
+
+GUIDE_EVALS = {250: 8, 500: 4}
+"""Evals an epoch that the guide promises for a number of eval steps."""
+GUIDE_CHECKPOINT_BYTES = 48_000_000
+PUBLISHED = {"chartqa": 87.3, "textvqa": 84.9}
+"""Accuracy in percent that is published for Qwen2.5-VL-7B-Instruct without any fine-tuning."""
+LOG_BYTES_PER_STEP = 2_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a preset comes to. None stands for what cannot be known yet."""
+
+    samples: int | None
+    """Training samples in one epoch."""
+    eval_samples: int | None
+    """Samples in one eval."""
+    gpus: int
+    """GPUs, or ranks on a CPU."""
+    effective_batch: int
+    """Samples for each optimizer step."""
+    micro_batch: int
+    """Samples that one GPU processes at once."""
+    accumulation: int
+    """Micro-batches for each optimizer step on each GPU."""
+    epochs: float
+    steps_per_epoch: int | None
+    total_steps: int | None
+    """Optimizer steps of the whole training."""
+    warmup_steps: int | None
+    evals: int | None
+    """Evals while training, the one after the last step included."""
+    evals_per_epoch: float | None
+    trainable_params: int | None
+    """Parameters of the adapter."""
+    total_params: int | None
+    """Parameters of the base model."""
+    adapter_bytes: int | None
+    """Size of the saved adapter: bf16 under ZeRO-2, fp32 under ZeRO-3 and in fp32 training."""
+    checkpoint_bytes: int | None
+    """Size of one checkpoint: for each trainable parameter 12 bytes of optimizer state (an fp32 copy and AdamW's two
+    moments), the adapter, and under ZeRO-0 and 2 the weight once more. Checkpoints of the demo were 0.14 MB larger."""
+    checkpoints_kept: int | None
+    """Checkpoints on disk at most: the limit and the newest, or one for each eval."""
+    disk_bytes: int | None
+    """Checkpoints kept, the final adapter and the logs."""
+    gpu_memory_bytes: int | None
+    """Peak memory of one GPU (of one process on a CPU), with activations recomputed unless the preset forbids it;
+    `vlmft_core.plan.memory` has the formula."""
+    hours: tuple[float, float] | None
+    """Training time in hours, fast and slow."""
+    hours_source: str
+    """Where the time comes from."""
+    notes: tuple[str, ...] = ()
+    """What was changed to fit, and what is unknown and why."""
+    warnings: tuple[str, ...] = ()
+    """Where a claim of the preset or of the guide does not hold, one sentence each."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as plain data for JSON."""
+        return asdict(self)
+
+
+def make_plan(
+    preset: Preset,
+    *,
+    gpus: int | None = None,
+    samples: int | None = None,
+    eval_samples: int | None = None,
+    samples_per_s: float | None = None,
+    measured_in: str = "earlier runs",
+) -> Plan:
+    """Work out the plan of a preset.
+
+    Args:
+        preset: the preset.
+        gpus: plan for this many GPUs, the effective batch kept.
+        samples: training samples there are, where the preset's sources have an unknown or other size.
+        eval_samples: the same for evaluation.
+        samples_per_s: measured speed of the training steps on this hardware, for the time.
+        measured_in: where that was measured, in words.
+
+    Raises:
+        PresetError: the effective batch does not fit the GPUs.
+        ModelError: a local base model is missing or incomplete, or a target module matches nothing.
+        DataError: there are no training samples.
+    """
+    note = ""
+    if gpus is not None:
+        preset, note = with_gpus(preset, gpus)
+    check_base(preset.model.base)
+    base = find_architecture(preset.model.base)
+    trainable = base.lora_parameters(preset.lora) if base else None
+    there = available(preset.data.sources, "train") if samples is None else samples
+    there_eval = available(preset.data.sources, "eval") if eval_samples is None else eval_samples
+    if there is not None and there < 1:
+        raise DataError(f"there are {there} training samples", "at least one is needed")
+    used = _capped(there, preset.data.max_train)
+
+    per_epoch = total = warmup = evals = None
+    rate = hours = None
+    source = "unknown, as the number of samples is"
+    if used is not None:
+        per_epoch, total = optimizer_steps(used, preset.training.effective_batch, preset.training.epochs)
+        warmup = warmup_steps(total, preset.training.warmup_ratio)
+        evals = -(-total // preset.evaluation.eval_steps)
+        rate = per_epoch / preset.evaluation.eval_steps
+        hours, source = estimate_hours(preset, base, used, samples_per_s, measured_in)
+
+    limit = preset.checkpoints.save_total_limit
+    kept = evals if limit is None else limit + 1 if evals is None else min(limit + 1, evals)
+    sharded = preset.hardware.zero_stage == 3
+    number = 4 if sharded else weight_bytes(preset)
+    adapter = None if trainable is None else number * trainable
+    checkpoint = None if trainable is None else (12 + number * (1 if sharded else 2)) * trainable
+    disk = None
+    if adapter is not None and checkpoint is not None and kept is not None:
+        disk = kept * checkpoint + adapter + LOG_BYTES_PER_STEP * (total or 0)
+
+    plan = Plan(
+        samples=used,
+        eval_samples=_capped(there_eval, preset.data.max_eval),
+        gpus=preset.hardware.gpus,
+        effective_batch=preset.training.effective_batch,
+        micro_batch=preset.training.micro_batch,
+        accumulation=preset.accumulation,
+        epochs=preset.training.epochs,
+        steps_per_epoch=per_epoch,
+        total_steps=total,
+        warmup_steps=warmup,
+        evals=evals,
+        evals_per_epoch=rate,
+        trainable_params=trainable,
+        total_params=base.total_parameters if base else None,
+        adapter_bytes=adapter,
+        checkpoint_bytes=checkpoint,
+        checkpoints_kept=kept,
+        disk_bytes=disk,
+        gpu_memory_bytes=gpu_bytes(preset, base, trainable) if base and trainable is not None else None,
+        hours=hours,
+        hours_source=source,
+    )
+    notes = [note] if note else []
+    if used is None:
+        notes.append("the size of the training data is unknown: pass --samples")
+    if base and trainable is not None and preset.training.gradient_checkpointing == "auto":
+        size = gpu_bytes(preset, base, trainable, checkpointing=False)
+        notes.append(
+            f"a GPU with {megabytes(round(size / MARGIN))} or more recomputes no activations: "
+            f"it uses {megabytes(size)} and is a third faster"
+        )
+    if base is None:
+        notes.append(f"the size of {preset.model.base} is not known offline: parameters, disk and memory are unknown")
+    return _with(plan, notes, _warnings(preset, plan, there))
+
+
+def _capped(there: int | None, most: int | None) -> int | None:
+    return there if there is None or most is None else min(there, most)
+
+
+def _with(plan: Plan, notes: list[str], warnings: list[str]) -> Plan:
+    return Plan(**{**vars(plan), "notes": tuple(notes), "warnings": tuple(warnings)})
+
+
+def _warnings(preset: Preset, plan: Plan, there: int | None) -> list[str]:
+    return [*_step_warnings(preset, plan, there), *_size_warnings(preset, plan), *_claims(preset)]
+
+
+def _step_warnings(preset: Preset, plan: Plan, there: int | None) -> list[str]:
+    texts = []
+    most, steps, total = preset.data.max_train, preset.evaluation.eval_steps, plan.total_steps
+    if there is not None and most is not None and most > there:
+        texts.append(f"data.max_train {most:,} is more than the {there:,} samples there are: all are used")
+    if total is None or plan.evals_per_epoch is None:
+        return texts
+    if steps > total:
+        texts.append(
+            f"evaluation.eval_steps {steps} is more than the {total} steps of the training: "
+            f"the only eval comes at the end (try {max(1, total // 4)})"
+        )
+    elif (promised := GUIDE_EVALS.get(steps)) and plan.evals_per_epoch < 0.9 * promised:
+        texts.append(
+            f"evaluation.eval_steps {steps} gives {plan.evals_per_epoch:.1f} evals an epoch, "
+            f"not the {promised} that the guide says"
+        )
+    if plan.warmup_steps is not None and plan.warmup_steps >= total:
+        texts.append(f"the warm-up takes all {total} steps: the learning rate never comes down")
+    return texts
+
+
+def _size_warnings(preset: Preset, plan: Plan) -> list[str]:
+    texts = []
+    size, kept = plan.checkpoint_bytes, plan.checkpoints_kept
+    if size is not None and size > 1.1 * GUIDE_CHECKPOINT_BYTES:
+        text = f"a checkpoint takes {megabytes(size)} with its optimizer state, not the guide's 48 MB"
+        if kept is not None and plan.disk_bytes is not None:
+            text += f"; {kept} of them and the rest come to {megabytes(plan.disk_bytes)}"
+        texts.append(text)
+    if preset.checkpoints.save_total_limit is None and kept is not None and kept > 10:
+        texts.append(f"checkpoints.save_total_limit is null: all {kept} checkpoints stay on disk")
+    return texts
+
+
+def _claims(preset: Preset) -> list[str]:
+    """Accuracy that the preset promises and the base model is published to exceed."""
+    if find_architecture(preset.model.base) != KNOWN["Qwen2.5-VL-7B"]:
+        return []
+    return [
+        f"about.expected says {low:g}-{high:g} % on {task}, but the base is published at {PUBLISHED[task]} %: "
+        "compare with the base's score that the run prints first"
+        for task, (low, high) in preset.about.expected.items()
+        if task in PUBLISHED and high < PUBLISHED[task]
+    ]
+
+
+def megabytes(size: int) -> str:
+    """Bytes as people read them: three digits in decimal megabytes, or gigabytes from a thousand of those."""
+    value, unit = (size / 1e9, "GB") if size >= 1e9 else (size / 1e6, "MB")
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"

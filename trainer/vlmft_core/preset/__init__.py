@@ -1,0 +1,41 @@
+"""Presets: the schema, strict loading, writing, and the guide's JSON. Loads no torch."""
+
+from vlmft_core.errors import PresetError
+from vlmft_core.preset.data_schema import Data, Source
+from vlmft_core.preset.dump import dump_preset
+from vlmft_core.preset.guide_json import load_sft_config
+from vlmft_core.preset.load import LoadedPreset, changed, find_presets, load_preset
+from vlmft_core.preset.schema import (
+    About,
+    Checkpoints,
+    Evaluation,
+    Hardware,
+    Lora,
+    Model,
+    Monitor,
+    Preset,
+    Training,
+)
+from vlmft_core.preset.strict_yaml import Origin
+
+__all__ = [
+    "About",
+    "Checkpoints",
+    "Data",
+    "Evaluation",
+    "Hardware",
+    "LoadedPreset",
+    "Lora",
+    "Model",
+    "Monitor",
+    "Origin",
+    "Preset",
+    "PresetError",
+    "Source",
+    "Training",
+    "changed",
+    "dump_preset",
+    "find_presets",
+    "load_preset",
+    "load_sft_config",
+]

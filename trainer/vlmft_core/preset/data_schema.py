@@ -1,0 +1,77 @@
+"""What a preset may say of its data: every field with its meaning, unit, range and where its default comes from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from vlmft_core.preset.section import Fraction, Positive, Section
+
+EVAL_SPLITS = ("val", "validation", "dev")
+"""Splits evaluated on where a source names none, the first that there is."""
+
+
+class Source(Section):
+    """One data set."""
+
+    task: Literal["chartqa", "textvqa", "llava", "messages"]
+    """Schema and metric: `chartqa` (image, query, label), `textvqa` (image, question, ten answers), `llava`
+    (conversations, image) or `messages` (messages, images). The last two are scored by exact match."""
+    path: Annotated[str, Field(min_length=1)]
+    """A data set's name on the hub, a local folder or file, or `demo` for generated data. Files: JSON, JSON lines or
+    Parquet; `demo` has chartqa and textvqa."""
+    images: str = ""
+    """Folder that image paths start from; empty for the data file's own."""
+    train_split: str = "train"
+    """Split trained on."""
+    eval_split: str | None = None
+    """Split evaluated on. null: `val`, `validation` or `dev` where there is one, else `eval_share` is held out."""
+    eval_share: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Share of the training split that is held out where there is no eval split: always the same samples, and those
+    with the same image on the same side. Above 0, below 1."""
+    max_train: Positive | None = None
+    """At most this many of its training samples, picked evenly and reproducibly; null takes all."""
+    weight: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """How often its training samples come in an epoch: 2 is twice each, 0.5 every second one. Up to 100."""
+
+    @model_validator(mode="after")
+    def _demo_has_two_tasks(self) -> Self:
+        if self.path == "demo" and self.task not in ("chartqa", "textvqa"):
+            raise ValueError(f"data.sources: demo has no {self.task}: only chartqa and textvqa are generated")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _brief(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without options that have their defaults: several sources are written on one line."""
+        written: dict[str, Any] = write(self)
+        fields = type(self).model_fields
+        return {key: value for key, value in written.items() if key == "train_split" or value != fields[key].default}
+
+    def samples(self, there: int) -> int:
+        """Training samples of an epoch out of those there are."""
+        return max(1, round(min(there, self.max_train or there) * self.weight)) if there else 0
+
+
+class Data(Section):
+    """What is trained and evaluated on."""
+
+    sources: Annotated[list[Source], Field(min_length=1)] = [
+        Source(task="chartqa", path="HuggingFaceM4/ChartQA", eval_split="val"),
+        Source(task="textvqa", path="lmms-lab/textvqa", eval_split="validation"),
+    ]
+    """Data sets; their training splits are joined and shuffled."""
+    max_train: Positive | None = 80000
+    """At most this many training samples, picked evenly and reproducibly; null takes all. The guide passes 80000."""
+    max_eval: Positive | None = 2000
+    """At most this many eval samples; null takes all. The guide passes 2000."""
+    max_length: Annotated[int, Field(ge=16, le=131072)] = 4096
+    """Longest sample in tokens, image tokens included. A longer one is left out and counted, never cut."""
+    max_pixels: Annotated[int, Field(ge=784)] = 1003520
+    """Larger images are scaled down to this many pixels; 784 pixels are one token. 1280 tokens by default."""
+    max_bad: Fraction = 0.01
+    """Share of unusable samples (broken image, empty answer, …), 0 to 1, over which training does not start."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    """Data loading processes for each GPU. 0 loads in the training process."""
+    pin_memory: bool = True
+    """Page-locked buffers, for faster copies to the GPU."""

@@ -1,0 +1,297 @@
+"""What a preset may say: every field with its meaning, unit, range and where its default comes from.
+
+"the guide" in a field's text is the configuration guide this project's presets carry over.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, Strict, model_validator
+
+from vlmft_core.preset.data_schema import Data
+from vlmft_core.preset.section import Fraction, Positive, Section
+
+Reporter = Literal["clearml", "comet_ml", "dvclive", "mlflow", "neptune", "swanlab", "tensorboard", "trackio", "wandb"]
+
+
+class About(Section):
+    """What a person reads before choosing."""
+
+    summary: str = ""
+    """One line: what this preset is for."""
+    improvement: str = ""
+    """Expected gain over one epoch, as the guide estimates it. Not measured."""
+    time: str = ""
+    """Expected wall time on 8 GPUs with 50k samples, as the guide estimates it. `vlmft plan` computes its own."""
+    expected: dict[str, Annotated[tuple[float, float], Strict(False)]] = {}
+    """Expected accuracy by task, as a range in percent (the guide's estimate)."""
+
+
+class Model(Section):
+    """The base model."""
+
+    base: Annotated[str, Field(min_length=1)] = "Qwen/Qwen2.5-VL-7B-Instruct"
+    """A model's name on the hub, a local folder, or `demo` for the tiny model that ships with vlmft."""
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "sdpa"
+    """Attention kernels. `flash_attention_2` falls back to `sdpa`, with a note, where flash-attn is not usable; `auto`
+    does so without one. PyTorch's `sdpa` has the same kernels on newer GPUs."""
+    fused_kernels: Literal["auto", True, False] = "auto"
+    """Norms, gated MLPs, rotary positions and the adapter's sums in one kernel each: the same results in less time. A
+    minute is needed to compile them, the first time. `auto`: on a GPU where they work. A CPU would compile for longer
+    than the demo trains; `true` asks for them there too."""
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
+    """Number format of training. `auto`: bf16 where the GPU supports it, fp16 on older GPUs, fp32 on a CPU."""
+    quantization: Literal["none", "nf4"] = "none"
+    """Hold the language model's frozen weights in 4 bits (QLoRA): a third of the memory, slower steps. Needs
+    bitsandbytes and a GPU."""
+
+
+class Lora(Section):
+    """The adapter."""
+
+    r: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Rank, 1 to 1024. 16 is the guide's choice; `ultimate` doubles it."""
+    alpha: Annotated[int, Field(ge=1, le=4096)] = 32
+    """Scale: updates are multiplied by alpha / r. The guide keeps it at twice the rank."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Dropout on the adapter's input, 0 up to 1 (exclusive). The guide raises it to 0.1 against overfitting."""
+    target_modules: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)] = [
+        "q_proj",
+        "v_proj",
+        "o_proj",
+    ]
+    """Names of the linear layers that get an adapter."""
+    target_pattern: Annotated[str, Field(min_length=1)] | None = None
+    """A regular expression for the full names of linear layers, such as `.*layers\\.2\\d\\..*_proj`; it takes the place
+    of target_modules. null goes by target_modules."""
+    vision_tower: bool = False
+    """Also adapt layers of the vision tower whose names match (gate_proj, up_proj and down_proj exist in both)."""
+    rslora: bool = False
+    """Rank-stabilised LoRA: updates are multiplied by alpha / sqrt(r), so that a high rank needs no other alpha."""
+    dora: bool = False
+    """DoRA: each layer also learns the length of its weight's rows. Often better at a low rank; slower steps. Not under
+    ZeRO-3."""
+
+    @model_validator(mode="after")
+    def _pattern_can_be_read(self) -> Self:
+        try:
+            re.compile(self.target_pattern or "")
+        except re.error as error:
+            raise ValueError(f"lora.target_pattern is no regular expression: {error}") from None
+        return self
+
+
+class Training(Section):
+    """The optimisation."""
+
+    epochs: Annotated[float, Field(gt=0, le=1000)] = 6
+    """Passes over the training data, above 0. 5 to 7 suit LoRA on vision-language models, says the guide."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 4e-5
+    """Peak learning rate, above 0."""
+    scheduler: Literal["cosine", "linear", "constant"] = "cosine"
+    """Course of the learning rate after the warm-up: down to 0 along a cosine or a line, or level."""
+    warmup_ratio: Fraction = 0.06
+    """Share of all steps over which the learning rate rises from 0 to its peak, 0 to 1."""
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """AdamW's weight decay, 0 to 1."""
+    adam_beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """AdamW's decay of the first moment, 0 up to 1."""
+    adam_beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """AdamW's decay of the second moment, 0 up to 1."""
+    adam_epsilon: Annotated[float, Field(gt=0, lt=1)] = 1e-8
+    """AdamW's guard against division by zero."""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """The gradient is scaled down to this norm when it is larger."""
+    effective_batch: Annotated[int, Field(ge=1, le=65536)] = 128
+    """Samples for each optimizer step over all GPUs. Kept when the number of GPUs changes."""
+    micro_batch: Annotated[int, Field(ge=1, le=1024)] = 4
+    """Samples that one GPU processes at once. Accumulation makes up the rest of the effective batch."""
+    packing: bool = True
+    """Lay the samples of a micro-batch end to end instead of padding them to the longest. Each still sees itself alone:
+    results are the same, no time goes into padding."""
+    gradient_checkpointing: Literal["auto", True, False] = "auto"
+    """Recompute activations in the backward pass: less memory, about half more work. `auto`: only where the plan's
+    estimate does not fit the GPU."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    """Seed of data order, adapter initialisation and dropout."""
+    logging_steps: Positive = 1
+    """Steps between two `step` events."""
+    logging_first_step: bool = True
+    """Log step 1 whatever `logging_steps` says."""
+    logging_nan_inf_filter: bool = True
+    """Keep non-finite losses out of the plain log's averages. They are detected and counted all the same."""
+    report_to: list[Reporter] = []
+    """Services that get the metrics too, through transformers' own integrations; each needs its package and its own
+    login. Everything is in the run folder anyway."""
+
+
+class Evaluation(Section):
+    """Measuring while training, and what "best" means."""
+
+    eval_steps: Positive = 250
+    """Steps between two evals; a checkpoint is saved after each. The guide's best preset uses 250."""
+    micro_batch: Annotated[int, Field(ge=1, le=1024)] = 4
+    """Samples that one GPU evaluates at once. Does not change any result."""
+    answers: Annotated[int, Field(ge=0)] = 500
+    """Eval questions of each source that base and adapter answer, before and after training; 0 for none."""
+    answers_at_evals: Annotated[int, Field(ge=0)] = 100
+    """The same at each eval while training, at most `answers`: fewer, because the training waits for them. 0 for none.
+    """
+    max_new_tokens: Annotated[int, Field(ge=1, le=4096)] = 32
+    """Longest generated answer, in tokens."""
+    metric_for_best_model: Literal["eval_loss", "token_accuracy"] = "eval_loss"
+    """What decides which checkpoint is the best."""
+
+
+class Checkpoints(Section):
+    """What stays on disk."""
+
+    save_total_limit: Positive | None = 5
+    """Keep this many checkpoints, the best by `metric_for_best_model`, and always the newest; null keeps all."""
+    load_best_model_at_end: bool = True
+    """Save the best checkpoint's adapter at the end, instead of the last one's."""
+
+
+class Hardware(Section):
+    """Where it runs."""
+
+    device: Literal["cuda", "cpu"] = "cuda"
+    """What the ranks run on. `cpu` is for the demo and for trying a preset out: it needs no GPU."""
+    gpus: Annotated[int, Field(ge=1, le=1024)] = 8
+    """GPUs of this machine to use, one rank each; with `device: cpu`, the number of ranks."""
+    zero_stage: Literal[0, 2, 3] = 2
+    """DeepSpeed ZeRO: 2 shards optimizer state and gradients, 3 shards the weights too, 0 shards nothing."""
+    offload: Literal["none", "optimizer", "parameters"] = "none"
+    """What waits in the machine's memory instead of the GPU's: the optimizer's state (ZeRO-2 or 3), or under ZeRO-3
+    the weights too. Less GPU memory, slower steps."""
+
+
+class Monitor(Section):
+    """What counts as healthy. The thresholds are the guide's where its text has one."""
+
+    early_stop: Literal["off", "advise", "auto"] = "advise"
+    """What a `stop` finding of the training does: `auto` ends the run with a checkpoint and the best adapter, `advise`
+    tells in the log, `off` judges nothing while training."""
+    window: Annotated[int, Field(ge=5, le=1000)] = 50
+    """Logged steps that are judged together, 5 to 1000."""
+    rises: Annotated[int, Field(ge=2, le=100)] = 3
+    """Evals in a row with a rising loss that count as overfitting, 2 to 100. The guide stops at 3."""
+    min_rise: Fraction = 0.01
+    """Rise over the best eval loss, as a share of it, up to which rising evals are only a caution, 0 to 1."""
+    off_best_caution: Fraction = 0.05
+    """Eval loss above its best, as a share of it, that is a caution, 0 to 1."""
+    off_best_stop: Fraction = 0.15
+    """The same that asks for a stop, where the train loss has fallen by `train_fall` since the best, 0 to 1."""
+    train_fall: Fraction = 0.1
+    """Fall of a single logged train loss since the best eval, as a share of it, that counts as falling, 0 to 1. The
+    mean of n losses needs a fall smaller by the root of n."""
+    flat_change: Fraction = 0.02
+    """Fall of a loss over a third of the training, as a share of it, below which it is flat, 0 to 1."""
+    plateau_evals: Annotated[int, Field(ge=2, le=100)] = 3
+    """Evals without improvement that make a plateau, 2 to 100. The guide: caution when the eval loss is level."""
+    plateau_change: Fraction = 0.001
+    """Improvement of the best eval loss, as a share of it, that ends a plateau, 0 to 1."""
+    gap_caution: Annotated[float, Field(gt=0)] = 0.5
+    """Eval loss minus train loss that is a caution, above 0."""
+    gap_stop: Annotated[float, Field(gt=0)] = 1.0
+    """The same that asks for a stop, once the eval loss is above its best. The guide's figure."""
+    accuracy_caution: Annotated[int, Field(ge=1, le=100)] = 2
+    """Evals in a row with an accuracy below its best that are a caution, 1 to 100."""
+    accuracy_stop: Annotated[int, Field(ge=1, le=100)] = 3
+    """The same that asks for a stop, unless the eval loss is at its best. The guide: stop when accuracy decreases."""
+    grad_caution: Annotated[float, Field(gt=0)] = 2.0
+    """Median gradient norm of a window that is a caution, above 0. The guide's figure; healthy is 0.1 to 1."""
+    grad_stop: Annotated[float, Field(gt=0)] = 10.0
+    """Gradient norm that the guide calls bad: a caution in one step; as a window's median it asks for a stop, if it
+    also is `grad_rise` times the run's own."""
+    grad_rise: Annotated[float, Field(ge=1)] = 5.0
+    """How many times the run's own median gradient norm a sustained rise is, at least 1. Scales differ by model."""
+    skipped_stop: Positive = 3
+    """Skipped steps within a window that ask for a stop; those before the first step that took do not count."""
+    lr_deviation: Annotated[float, Field(gt=0, le=1)] = 0.01
+    """Distance of the learning rate from the plan, as a share of the peak, that is a caution, up to 1."""
+    loss_high: Annotated[float, Field(gt=0)] = 6.0
+    """Loss that is too high after the first epoch, above 0. The guide's figure."""
+    stall_steps: Annotated[float, Field(gt=1)] = 5.0
+    """Median step times without a new step that are a stall, above 1."""
+    heartbeat_seconds: Annotated[float, Field(ge=20)] = 60.0
+    """Silence in seconds after which the training program was gone, at least 20: a heartbeat comes every 10."""
+    slow_data: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """Share of a step spent waiting for data that is a caution, above 0 and below 1."""
+
+    @model_validator(mode="after")
+    def _cautions_come_before_stops(self) -> Self:
+        for name in ("off_best", "gap", "accuracy", "grad"):
+            caution, stop = getattr(self, f"{name}_caution"), getattr(self, f"{name}_stop")
+            if caution > stop:
+                raise ValueError(f"monitor.{name}_caution {caution} is above monitor.{name}_stop {stop}")
+        return self
+
+
+class Preset(Section):
+    """A complete recipe for one training."""
+
+    about: About = About()
+    """What a person reads before choosing."""
+    model: Model = Model()
+    """The base model."""
+    lora: Lora = Lora()
+    """The adapter."""
+    data: Data = Data()
+    """What is trained and evaluated on."""
+    training: Training = Training()
+    """The optimisation."""
+    evaluation: Evaluation = Evaluation()
+    """Measuring while training."""
+    checkpoints: Checkpoints = Checkpoints()
+    """What stays on disk."""
+    hardware: Hardware = Hardware()
+    """Where it runs."""
+    monitor: Monitor = Monitor()
+    """What counts as healthy."""
+    reasons: dict[str, str] = {}
+    """One line for each parameter, keyed `section.key`: why it has its value."""
+
+    @model_validator(mode="after")
+    def _fields_fit_together(self) -> Self:
+        batch, micro, gpus = self.training.effective_batch, self.training.micro_batch, self.hardware.gpus
+        if batch % (micro * gpus):
+            raise ValueError(
+                f"training.effective_batch {batch} is not a multiple of training.micro_batch {micro}"
+                f" x hardware.gpus {gpus} = {micro * gpus}"
+            )
+        self._options_go_together()
+        known = {f"{name}.{key}" for name, section in self._sections() for key in type(section).model_fields}
+        for key in self.reasons:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else "remove it"
+                raise ValueError(f"reasons.{key}: no such parameter ({hint})")
+        return self
+
+    def _options_go_together(self) -> None:
+        """Refuse what the libraries cannot do at once."""
+        stage, offload = self.hardware.zero_stage, self.hardware.offload
+        if offload == "optimizer" and stage == 0:
+            raise ValueError("hardware.offload optimizer needs hardware.zero_stage 2 or 3, not 0")
+        if offload == "parameters" and stage != 3:
+            raise ValueError(f"hardware.offload parameters needs hardware.zero_stage 3, not {stage}")
+        if self.lora.dora and stage == 3:
+            raise ValueError("lora.dora reads whole weights, which hardware.zero_stage 3 shards: use 2")
+        if self.model.quantization != "none":
+            if stage == 3:
+                raise ValueError("model.quantization nf4 and hardware.zero_stage 3 do not go together: use 2")
+            if self.hardware.device == "cpu":
+                raise ValueError("model.quantization nf4 needs a GPU, and hardware.device is cpu")
+
+    def _sections(self) -> list[tuple[str, Section]]:
+        values = [(name, getattr(self, name)) for name in type(self).model_fields]
+        return [(name, value) for name, value in values if isinstance(value, Section)]
+
+    @property
+    def accumulation(self) -> int:
+        """Micro-batches for each optimizer step on each GPU."""
+        return self.training.effective_batch // (self.training.micro_batch * self.hardware.gpus)

@@ -1,0 +1,134 @@
+"""The files of a checkpoint: complete or absent. Loads no torch.
+
+A checkpoint is complete when its `COMPLETE.json` exists; that is written last, and names every file with its size and
+SHA-256 (a safetensors file whose tail was zeroed loads without an error: only the hash tells).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vlmft_core.durable import write_whole
+
+MARKER = "COMPLETE.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint. The eval's figures are None where there was none (a run that was stopped)."""
+
+    step: int
+    eval_loss: float | None
+    token_accuracy: float | None
+    files: dict[str, dict[str, Any]]
+    plan: dict[str, Any]
+    """The plan that the run followed: a resumed one must follow the same."""
+
+    def goodness(self, metric: str) -> float:
+        """Higher is better; minus infinity for a checkpoint without a finite figure."""
+        value = self.eval_loss if metric == "eval_loss" else self.token_accuracy
+        if value is None or not math.isfinite(value):
+            return -math.inf
+        return -value if metric == "eval_loss" else value
+
+    @property
+    def bytes(self) -> int:
+        return sum(entry["size"] for entry in self.files.values())
+
+
+def kept_steps(found: Sequence[Checkpoint], limit: int | None, metric: str) -> set[int]:
+    """The steps to keep: the best `limit` and always the newest; a figure that is not finite is never among the best
+    while there is a finite one."""
+    if limit is None or not found:
+        return {one.step for one in found}
+    ranked = sorted(found, key=lambda one: (one.goodness(metric), one.step), reverse=True)
+    newest = max(one.step for one in found)
+    return {one.step for one in ranked[:limit]} | {newest}
+
+
+def seal(
+    folder: Path, step: int, eval_loss: float | None, token_accuracy: float | None, plan: Mapping[str, Any]
+) -> Checkpoint:
+    """Write `COMPLETE.json` over everything now in `folder`; it and the files are on the disk when this returns."""
+    files = {str(path.relative_to(folder)): _entry(path) for path in _files(folder)}
+    checkpoint = Checkpoint(step, _finite(eval_loss), _finite(token_accuracy), files, dict(plan))
+    content = json.dumps({"v": 1, **asdict(checkpoint)}, indent=1, allow_nan=False)
+    write_whole(folder / MARKER, content, mode=0o644)
+    return checkpoint
+
+
+def read(folder: Path) -> Checkpoint | None:
+    """What a checkpoint's `COMPLETE.json` says; None if it is not complete."""
+    try:
+        content = json.loads((folder / MARKER).read_text("utf-8"))
+        return Checkpoint(*(content[name] for name in ("step", "eval_loss", "token_accuracy", "files", "plan")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def complete_ones(folder: Path) -> list[Checkpoint]:
+    """The complete checkpoints in a run folder, oldest first; their files are not looked at."""
+    found = (read(path) for path in folder.glob("checkpoint-*"))
+    return sorted((one for one in found if one), key=lambda one: one.step)
+
+
+def newest_intact(folder: Path) -> Checkpoint | None:
+    """The newest complete checkpoint in a run folder whose files are as they were written."""
+    found = reversed(complete_ones(folder))
+    return next((one for one in found if intact(checkpoint_path(folder, one.step), one)), None)
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step is in a run folder."""
+    return folder / f"checkpoint-{step}"
+
+
+def remove_unusable(folder: Path, newest: int) -> list[str]:
+    """Before a resume: delete what was never completed, and what is newer than the step resumed from, or its files
+    would mix with those of the steps made anew.
+
+    Returns:
+        The names of what was deleted.
+    """
+    known = {checkpoint_path(folder, one.step).name for one in complete_ones(folder) if one.step <= newest}
+    doomed = [path for path in folder.glob("checkpoint-*") if path.is_dir() and path.name not in known]
+    for path in doomed:
+        remove(path)
+    return sorted(path.name for path in doomed)
+
+
+def intact(folder: Path, checkpoint: Checkpoint) -> bool:
+    """Whether every file is there with the size and the hash that were written."""
+    try:
+        return all(_entry(folder / name) == entry for name, entry in checkpoint.files.items())
+    except OSError:
+        return False
+
+
+def remove(folder: Path) -> None:
+    """Delete a checkpoint; interrupted in the middle, what is left does not count as complete."""
+    (folder / MARKER).unlink(missing_ok=True)
+    shutil.rmtree(folder)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MARKER)
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    """Size in bytes and SHA-256 of a file, which is on the disk when this returns."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

@@ -1,0 +1,1 @@
+"""Ranks: what they do together, and the process group and environment they run in."""

@@ -1,0 +1,58 @@
+"""The ranks' process group, opened the way DeepSpeed wants it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+
+from vlmft_trainer.training.deepspeed_config import without_compiled_ops
+
+PATIENCE = timedelta(hours=12)
+"""How long ranks wait for each other: as long as rank 0 may take to download the model and the data. The library's 10
+minutes would end a first start on a slow line; a run that really hangs is shown as stalled."""
+
+
+@contextmanager
+def process_group() -> Iterator[None]:
+    """Joins the ranks that the launcher started; without a launcher, a group of one."""
+    import deepspeed
+
+    quieten()
+    if "RANK" not in os.environ:
+        os.environ |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
+        os.environ["MASTER_PORT"] = str(_free_port())
+    without_compiled_ops()
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    deepspeed.init_distributed(backend, auto_mpi_discovery=False, timeout=PATIENCE)
+    yield
+    # Only after a good end: with one rank in trouble the others do not come, and closing the group would wait for
+    # them instead of letting this rank say what happened and go.
+    torch.distributed.destroy_process_group()
+
+
+def quieten() -> None:
+    """Keep the plain log to what a user can act on: errors of the libraries stay, their remarks to developers go."""
+    import transformers
+
+    libraries = r"(torch|transformers|peft|deepspeed|accelerate)\b"
+    warnings.filterwarnings("ignore", category=FutureWarning, module=libraries)
+    logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
+    logging.getLogger("accelerate").setLevel(logging.ERROR)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,99 @@
+"""What all ranks do together. Without a process group (one process, no launcher) each works alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+
+from vlmft_core.errors import VlmftError
+
+T = TypeVar("T")
+
+
+def rank() -> int:
+    """This process's number, from 0; rank 0 writes and speaks."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def device() -> torch.device:
+    """Where this rank computes: its GPU, or the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cpu")
+
+
+def barrier() -> None:
+    """Wait until every rank is here."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def gather(value: T) -> list[T]:
+    """Every rank's value, on every rank, in rank order. Pickled: for small things."""
+    if not dist.is_initialized():
+        return [value]
+    values: list[T | None] = [None] * world_size()
+    dist.all_gather_object(values, value)
+    return values  # type: ignore[return-value]
+
+
+def total(values: Sequence[float]) -> list[float]:
+    """The sum over all ranks of each number, in double precision."""
+    sums = torch.tensor(values, dtype=torch.float64, device=device())
+    if dist.is_initialized():
+        dist.all_reduce(sums)
+    return sums.tolist()
+
+
+def highest(values: Sequence[float]) -> list[float]:
+    """The largest over all ranks of each number."""
+    tops = torch.tensor(values, dtype=torch.float64, device=device())
+    if dist.is_initialized():
+        dist.all_reduce(tops, op=dist.ReduceOp.MAX)
+    return tops.tolist()
+
+
+def any_rank(flag: bool) -> bool:
+    """Whether it is so on at least one rank: the same answer everywhere."""
+    return highest([float(flag)])[0] > 0
+
+
+def together(work: Callable[[], T]) -> T:
+    """Run `work` on every rank; a user's mistake that one rank meets is raised on all, so that none waits forever.
+
+    Raises:
+        VlmftError: the first rank's that had one.
+    """
+    result, mistake = None, None
+    try:
+        result = work()
+    except VlmftError as error:
+        mistake = error
+    for first in gather(mistake):
+        if first is not None:
+            raise first
+    return result  # type: ignore[return-value]
+
+
+def first_alone(work: Callable[[], T]) -> T:
+    """Run `work` on rank 0, then on the others, who find what it downloaded or generated already there.
+
+    Raises:
+        VlmftError: as `together`.
+    """
+    result = None
+
+    def on_rank_0() -> None:
+        nonlocal result
+        result = work() if rank() == 0 else None
+
+    together(on_rank_0)
+    return together(lambda: result if result is not None else work())

@@ -1,0 +1,212 @@
+"""Model cards: what an adapter or a merged model is, how it came about, and how it is loaded. Loads no torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Final
+
+from vlmft_core.metrics import HEADLINE
+from vlmft_core.preset import Preset, dump_preset
+from vlmft_core.run_folder.checkpoints import Checkpoint
+from vlmft_core.run_folder.events import EVAL, RUN_START, STEP, Record
+from vlmft_trainer.training.run_log import records, segments
+
+BARS: Final = "▁▂▃▄▅▆▇█"
+WIDTH: Final = 60
+"""Characters of a curve."""
+ROWS: Final = 12
+"""Evals in the table; of more, evenly spaced ones and always the last."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a training went, from its event log; what a resume repeated counts as repeated last."""
+
+    losses: Mapping[int, float | None] = field(default_factory=dict)
+    """Train loss by step; None where it was not finite."""
+    evals: Mapping[int, Record] = field(default_factory=dict)
+    """`eval` events by step, those with a loss."""
+    versions: Mapping[str, str | None] = field(default_factory=dict)
+    """Of the libraries, at the last start."""
+
+
+def read_course(output_dir: Path) -> Course:
+    """The course of the run in `output_dir`, as far as it has come."""
+    losses: dict[int, float | None] = {}
+    evals: dict[int, Record] = {}
+    versions: dict[str, str | None] = {}
+    for record in (record for segment in segments(output_dir) for record in records(segment)):
+        if record["event"] == RUN_START:
+            versions = record["versions"]
+        elif record["event"] == STEP:
+            losses[record["step"]] = record["loss"]
+        elif record["event"] == EVAL and record.get("eval_loss") is not None:
+            evals.setdefault(record["step"], record)
+    return Course(losses, evals, versions)
+
+
+def adapter_card(
+    preset: Preset,
+    base: str,
+    chosen: Checkpoint | None,
+    step: int,
+    scores: tuple[Mapping[str, Any], Mapping[str, Any]],
+    course: Course,
+) -> str:
+    """The card of an adapter, as Markdown.
+
+    Args:
+        base: what `from_pretrained` loads the base model from.
+        chosen: the checkpoint whose adapter this is.
+        step: where training ended.
+        scores: of the base and of the adapter, by task; empty where not measured.
+    """
+    return f"""---
+base_model: {base}
+library_name: peft
+tags: [lora, vlmft]
+---
+
+# LoRA adapter for {preset.model.base}
+
+Fine-tuned with vlmft. Load it with plain `peft` and `transformers`:
+
+```python
+from peft import PeftModel
+from transformers import AutoModelForImageTextToText
+
+base = AutoModelForImageTextToText.from_pretrained("{base}")
+model = PeftModel.from_pretrained(base, "path/to/this/folder")
+```
+
+`vlmft predict THIS_FOLDER --image chart.png "question"` asks it, `vlmft merge THIS_FOLDER` writes a model without PEFT.
+
+## Training
+
+Training ended at step {step}; this is the adapter of step {chosen.step if chosen else step}.
+Its eval loss: {_figure(chosen.eval_loss if chosen else None)}; token accuracy:
+{_figure(chosen.token_accuracy if chosen else None)}.
+
+{_sources(preset)}
+
+{_curves(course)}
+
+## Answers to eval questions
+
+{_scores(*scores)}
+
+## Versions
+
+{", ".join(f"{name} {version}" for name, version in course.versions.items() if version) or "Not known."}
+
+{_preset(preset)}"""
+
+
+def merged_card(preset: Preset) -> str:
+    """The card of a merged model, as Markdown."""
+    return f"""---
+base_model: {preset.model.base}
+library_name: transformers
+tags: [vlmft]
+---
+
+# {preset.model.base}, fine-tuned with vlmft
+
+The adapter's changes are in the weights (bf16). Plain `transformers` loads it:
+
+```python
+from transformers import AutoModelForImageTextToText
+
+model = AutoModelForImageTextToText.from_pretrained("path/to/this/folder", dtype="auto")
+```
+
+Images were limited to {preset.data.max_pixels:,} pixels in training; the files here keep the base's own limit.
+
+{_sources(preset)}
+
+{_preset(preset)}"""
+
+
+def sparkline(values: Sequence[float | None], width: int = WIDTH) -> str:
+    """A curve of at most `width` characters: means of neighbours, the lowest value lowest; a space where none is
+    finite."""
+    count = min(width, len(values))
+    parts = [values[index * len(values) // count : (index + 1) * len(values) // count] for index in range(count)]
+    means = [fmean(finite) if (finite := _finite(part)) else None for part in parts]
+    low, high = min(_finite(means), default=0.0), max(_finite(means), default=0.0)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(" " if mean is None else BARS[round((mean - low) * scale)] for mean in means)
+
+
+def _finite(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
+def _sources(preset: Preset) -> str:
+    return "\n".join(
+        f"- {source.task}: `{source.path}`, trained on `{source.train_split}`, evaluated on "
+        + (f"`{source.eval_split}`" if source.eval_split else "its eval split or a held-out share")
+        for source in preset.data.sources
+    )
+
+
+def _curves(course: Course) -> str:
+    """Train loss as a curve, and a row for each eval with the mean train loss since the one before."""
+    losses = _finite(list(course.losses.values()))
+    if not losses:
+        return "No steps were logged."
+    lines = [f"    train loss {losses[0]:.4g} {sparkline(list(course.losses.values()))} {losses[-1]:.4g}"]
+    if course.evals:
+        lines += ["", "| step | epoch | train loss | eval loss | token accuracy |", "|---|---|---|---|---|"]
+        lines += [_eval_row(course, before, step) for before, step in _shown(sorted(course.evals))]
+    return "\n".join(lines)
+
+
+def _shown(steps: list[int]) -> list[tuple[int, int]]:
+    """The evals shown, each with the step of the one before it (0 for the first)."""
+    pairs = list(zip([0, *steps], steps, strict=False))
+    if len(pairs) <= ROWS:
+        return pairs
+    return [pairs[(index + 1) * len(pairs) // ROWS - 1] for index in range(ROWS)]
+
+
+def _eval_row(course: Course, before: int, step: int) -> str:
+    record = course.evals[step]
+    since = _finite([loss for at, loss in course.losses.items() if before < at <= step])
+    epoch = record.get("epoch")
+    return (
+        f"| {step} | {'' if epoch is None else f'{epoch:.2f}'} | {_figure(fmean(since) if since else None)}"
+        f" | {_figure(record['eval_loss'])} | {_figure(record.get('token_accuracy'))} |"
+    )
+
+
+def _scores(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Base against adapter, one row a figure."""
+    if not before and not after:
+        return "Not measured."
+    rows = ["| | base | adapter | questions |", "|---|---|---|---|"]
+    for task in sorted(before.keys() | after.keys()):
+        old, new = before.get(task, {}), after.get(task, {})
+        names = sorted((old.keys() | new.keys()) - {"n"}, key=lambda name: (name != HEADLINE[task], name))
+        rows += [
+            f"| {task} {name} | {_figure(old.get(name))} | {_figure(new.get(name))} | {(old or new)['n']} |"
+            for name in names
+        ]
+    return "\n".join(rows)
+
+
+def _figure(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.4f}"
+
+
+def _preset(preset: Preset) -> str:
+    return f"""## Preset
+
+```yaml
+{dump_preset(preset).rstrip()}
+```
+"""

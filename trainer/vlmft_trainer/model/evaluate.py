@@ -1,0 +1,218 @@
+"""Measuring a model: token-weighted loss on eval samples, and generated answers scored by their task's metric.
+
+Everything here also works on a plain transformers or PEFT model in one process, and gives the same figures: nothing
+depends on batch size or on the number of ranks.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from vlmft_core.preset.schema import Evaluation
+from vlmft_trainer.data.collate import padder
+from vlmft_trainer.data.encode import Encoded, Encoder
+from vlmft_trainer.data.packing import packer
+from vlmft_trainer.data.samples import Prompts, Samples
+from vlmft_trainer.data.tasks import TASKS, Scores
+from vlmft_trainer.distributed import ranks
+from vlmft_trainer.model.loss import answer_loss, supervised_tokens
+
+Stop = Callable[[], bool]
+"""Whether to stop between two batches; must answer the same on every rank."""
+
+
+def never() -> bool:
+    """For who cannot be stopped."""
+    return False
+
+
+@dataclass(frozen=True)
+class EvalResult:
+    """Loss in nats per supervised token; token accuracy as a share of supervised tokens; `runtime_s` in seconds."""
+
+    eval_loss: float
+    token_accuracy: float
+    samples: int
+    runtime_s: float
+
+
+def mean_loss(
+    model: Any, samples: Samples, *, batch_size: int, packed: bool = False, workers: int = 0, stop: Stop = never
+) -> EvalResult | None:
+    """Loss and token accuracy over all of `samples`; every rank takes its share and gets the whole result.
+
+    Args:
+        model: bare, or wrapped by PEFT or DeepSpeed.
+        batch_size: samples that one rank holds at once. Does not change the result.
+        packed: lay them in one row without padding; the model must know how (`use_packed_attention`, or flash
+            attention). Does not change the result.
+
+    Returns:
+        None if it was stopped.
+    """
+    encoder = samples.encoder
+    join = packer(encoder) if packed else padder(encoder)
+    start = time.monotonic()
+    nll = correct = tokens = 0.0
+    with _evaluating(model):
+        for _, own, batch in _batches(samples, join, batch_size, workers):
+            if stop():
+                return None
+            loss = answer_loss(model, batch)
+            if own:
+                nll += float(loss.nll)
+                correct += float(loss.correct)
+                tokens += supervised_tokens(batch)
+    nll, correct, tokens = ranks.total([nll, correct, tokens])
+    return EvalResult(nll / tokens, correct / tokens, len(samples), time.monotonic() - start)
+
+
+def answer_questions(
+    model: Any, samples: Samples, *, batch_size: int, max_new_tokens: int, workers: int = 0, stop: Stop = never
+) -> list[str] | None:
+    """The model's greedy answers to the questions of `samples`, in their order, on every rank.
+
+    Args:
+        model: a transformers model, bare or wrapped by PEFT; under ZeRO-3 the one inside the DeepSpeed engine.
+        batch_size: questions that one rank answers at once. Does not change the answers.
+        max_new_tokens: longest answer.
+
+    Returns:
+        None if it was stopped.
+    """
+    encoder = samples.encoder
+    join = padder(encoder, "left")
+    config = _greedy(encoder, max_new_tokens)
+    mine: dict[int, str] = {}
+    with _evaluating(model):
+        for indices, own, batch in _batches(Prompts(samples), join, batch_size, workers):
+            if stop():
+                return None
+            del batch["labels"]
+            generated = model.generate(**batch, generation_config=config)
+            texts = encoder.tokenizer.batch_decode(
+                generated[:, batch["input_ids"].shape[1] :], skip_special_tokens=True
+            )
+            if own:  # a batch without images has one row more than questions
+                mine.update(zip(indices, (text.strip() for text in texts[: len(indices)]), strict=True))
+    answers = {index: text for share in ranks.gather(mine) for index, text in share.items()}
+    return [answers[index] for index in range(len(samples))]
+
+
+def score(task_name: str, samples: Samples, answers: list[str]) -> Scores:
+    """Answers to the questions of `samples`, all of one task, scored by its metric; shares of one, and `n`."""
+    questions = [samples.question(index) for index in range(len(samples))]
+    return TASKS[task_name].score(questions, answers)
+
+
+def task_names(samples: Samples) -> list[str]:
+    """The tasks among `samples`, in alphabetical order."""
+    return sorted({samples.task_name(index) for index in range(len(samples))})
+
+
+def answer_tasks(
+    model: Any,
+    samples: Samples,
+    settings: Evaluation,
+    workers: int = 0,
+    stop: Stop = never,
+    *,
+    limit: int | None = None,
+) -> dict[str, Scores] | None:
+    """Answer and score questions of each task among `samples`.
+
+    Args:
+        limit: at most this many of each task; `settings.answers` if None.
+
+    Returns:
+        Scores by task, as an `eval` event's `tasks`; None if it was stopped.
+    """
+    results = {}
+    for task_name in task_names(samples):
+        picked = samples.pick(task_name, settings.answers if limit is None else limit)
+        answers = answer_questions(
+            model,
+            picked,
+            batch_size=settings.micro_batch,
+            max_new_tokens=settings.max_new_tokens,
+            workers=workers,
+            stop=stop,
+        )
+        if answers is None:
+            return None
+        results[task_name] = score(task_name, picked, answers)
+    return results
+
+
+def rounds(count: int, batch_size: int, rank: int, world: int) -> Iterator[tuple[list[int], bool]]:
+    """How one rank goes through `count` samples: as many batches on each rank, because under ZeRO-3 every forward
+    needs all of them.
+
+    Yields:
+        Indices, and whether they count; a rank that has run out repeats the first sample, which does not.
+    """
+    mine = list(range(rank, count, world))
+    for start in range(0, math.ceil(count / world), batch_size):
+        batch = mine[start : start + batch_size]
+        yield (batch, True) if batch else ([0], False)
+
+
+def _batches(
+    dataset: Dataset[Encoded], join: Callable[[list[Encoded]], dict[str, Any]], batch_size: int, workers: int
+) -> Iterator[tuple[list[int], bool, dict[str, Any]]]:
+    """This rank's batches, on its device, each with its indices and whether they count."""
+    count: int = len(dataset)  # type: ignore[arg-type]
+    plan = list(rounds(count, batch_size, ranks.rank(), ranks.world_size()))
+    loader = DataLoader(
+        dataset,
+        batch_sampler=[indices for indices, _ in plan],
+        collate_fn=join,
+        num_workers=workers,
+        generator=torch.Generator(),  # its own, so that an eval does not move the training's random numbers
+    )
+    device = ranks.device()
+    for (indices, own), batch in zip(plan, loader, strict=True):
+        yield (
+            indices,
+            own,
+            {name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in batch.items()},
+        )
+
+
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    """No dropout and no gradients inside."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def _greedy(encoder: Encoder, max_new_tokens: int) -> Any:
+    """Plain greedy decoding. Every sampling option is stated, because what is not comes from the base model's own
+    generation_config.json (Qwen2.5-VL's has a repetition penalty)."""
+    from transformers import GenerationConfig
+
+    return GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        num_beams=1,
+        temperature=1.0,
+        top_k=50,
+        top_p=1.0,
+        repetition_penalty=1.0,
+        use_cache=True,
+        pad_token_id=encoder.pad_id,
+        eos_token_id=[encoder.end_id],
+    )

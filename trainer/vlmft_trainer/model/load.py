@@ -1,0 +1,281 @@
+"""The base model with its adapter: loading, attention, precision, LoRA on named layers, freezing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import torch
+
+from vlmft_core.errors import ModelError
+from vlmft_core.plan.architecture import Architecture
+from vlmft_core.plan.lora_layers import VISION, adapted_names
+from vlmft_core.plan.memory import needs_checkpointing
+from vlmft_core.preset.schema import Lora, Model, Preset
+from vlmft_trainer.model.attention import use_packed_attention, varlen_problem
+
+MODEL_TYPE = "qwen2_5_vl"
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+Precision = Literal["bf16", "fp16", "fp32"]
+Attention = Literal["sdpa", "flash_attention_2", "eager"]
+Quantization = Literal["none", "nf4"]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """What this machine can do of what was asked.
+
+    Attributes:
+        precision: number format of weights and activations.
+        attention: attention kernels.
+        notes: what differs from what was asked, and why.
+        fused: whether fused kernels are wanted for a training; whether they work shows once the model is there.
+    """
+
+    precision: Precision
+    attention: Attention
+    notes: tuple[str, ...]
+    fused: bool = False
+
+
+def choose_kernels(model: Model) -> Kernels:
+    """bf16 where the GPU has it, fp16 on older GPUs, fp32 on a CPU; flash attention where it can run."""
+    has_gpu = torch.cuda.is_available()
+    precision: Precision
+    if model.precision != "auto":
+        precision = model.precision
+    elif not has_gpu:
+        precision = "fp32"
+    else:
+        precision = "bf16" if torch.cuda.get_device_capability() >= (8, 0) else "fp16"
+    attention: Attention = "sdpa" if model.attention == "auto" else model.attention
+    notes = []
+    if model.attention == "auto" and not _no_flash_attention(precision):
+        attention = "flash_attention_2"
+    if attention == "flash_attention_2" and (reason := _no_flash_attention(precision)):
+        attention = "sdpa"
+        notes.append(f"flash attention is not used ({reason}); SDPA attention is used instead")
+    if has_gpu and attention == "sdpa" and precision != "fp32" and (reason := varlen_problem()):
+        notes.append(f"PyTorch's variable-length attention is not used ({reason}); SDPA takes samples one by one")
+    fused = has_gpu if model.fused_kernels == "auto" else model.fused_kernels
+    return Kernels(precision, attention, tuple(notes), fused)
+
+
+def _no_flash_attention(precision: Precision) -> str:
+    """Why flash attention cannot run here; empty if it can."""
+    from transformers.utils import is_flash_attn_2_available
+
+    if not torch.cuda.is_available():
+        return "no GPU"
+    if torch.cuda.get_device_capability() < (8, 0):
+        return "the GPU is older than Ampere"
+    if precision == "fp32":
+        return "it needs bf16 or fp16"
+    if not is_flash_attn_2_available():
+        return "the package flash-attn is not installed"
+    try:
+        import flash_attn  # noqa: F401
+    except Exception as error:  # built for another torch, it fails in many ways
+        return f"flash-attn cannot be loaded: {_first_line(error)}"
+    return ""
+
+
+def load_encoder(base: str, max_pixels: int) -> Any:
+    """The base model's `Encoder`, its images limited to `max_pixels` pixels.
+
+    Raises:
+        ModelError: the tokenizer or the image processor cannot be loaded.
+    """
+    from transformers import AutoImageProcessor, AutoTokenizer
+
+    from vlmft_trainer.data.encode import Encoder
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        # Pillow's resizing everywhere: torchvision's differs slightly, and with it the measured accuracy.
+        images = AutoImageProcessor.from_pretrained(base, backend="pil")
+        smallest = min(images.size["shortest_edge"], max_pixels)
+        images.size = {"shortest_edge": smallest, "longest_edge": max_pixels}
+        return Encoder(tokenizer, images)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"base model {base}: {_first_line(error)}") from error
+
+
+def load_base(base: str, kernels: Kernels, quantization: Quantization = "none") -> Any:
+    """The base model, frozen.
+
+    Args:
+        base: a hub name or a folder.
+        kernels: precision and attention.
+        quantization: `nf4` holds the language model's linear layers in 4 bits; the vision tower stays as it is.
+
+    Raises:
+        ModelError: it cannot be loaded, is not a Qwen2.5-VL, or cannot be held in 4 bits here.
+    """
+    from transformers import AutoConfig, Qwen2_5_VLForConditionalGeneration
+
+    try:
+        config = AutoConfig.from_pretrained(base)
+        if config.model_type != MODEL_TYPE:
+            raise ModelError(f"base model {base}: its type is {config.model_type}", f"only {MODEL_TYPE} can be trained")
+        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+            base,
+            dtype=DTYPES[kernels.precision],
+            attn_implementation=kernels.attention,
+            **(_four_bits(kernels) if quantization == "nf4" else {}),
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"base model {base}: {_first_line(error)}") from error
+    if kernels.attention == "sdpa":
+        use_packed_attention(model)
+    model.requires_grad_(False)
+    return model
+
+
+def _four_bits(kernels: Kernels) -> dict[str, Any]:
+    """What `from_pretrained` needs to hold linear layers in 4 bits.
+
+    Raises:
+        ModelError: bitsandbytes or a GPU is missing.
+    """
+    if find_spec("bitsandbytes") is None:
+        raise ModelError("model.quantization nf4 needs bitsandbytes", "pip install bitsandbytes")
+    if not torch.cuda.is_available():
+        raise ModelError("model.quantization nf4 needs a GPU", "set it to none")
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=DTYPES[kernels.precision],
+        llm_int8_skip_modules=["visual", "lm_head"],  # the option's name is older than 4 bits
+    )
+    return {"quantization_config": config, "device_map": {"": torch.cuda.current_device()}}
+
+
+def lora_targets(model: Any, lora: Lora) -> list[str]:
+    """Full names of the linear layers that get an adapter.
+
+    gate_proj, up_proj and down_proj exist in the language model and in the vision tower, so names alone would match
+    both; the tower's are taken only when the preset asks for them.
+
+    Raises:
+        ModelError: a name, or the pattern, matches no layer.
+    """
+    linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+    candidates = [name for name in linear if ".language_model." in name or (lora.vision_tower and VISION in name)]
+    adapted = adapted_names(candidates, lora)
+    return [name for name in candidates if name in adapted]
+
+
+def add_adapter(model: Any, lora: Lora, seed: int) -> Any:
+    """The base wrapped by PEFT, with a fresh adapter whose initial weights follow from `seed`.
+
+    Raises:
+        ModelError: `lora.target_modules` or `lora.target_pattern` matches no layer.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora_targets(model, lora),
+        bias="none",
+        use_rslora=lora.rslora,
+        use_dora=lora.dora,
+    )
+    torch.manual_seed(seed)
+    return get_peft_model(model, config)
+
+
+def prepare_training(model: Any, *, gradient_checkpointing: bool, train_vision: bool) -> None:
+    """Set up activation checkpointing, and keep what is frozen out of the backward pass and out of checkpoints.
+
+    transformers' own switch would make the output of every embedding require gradients, the patch embedding's too,
+    and so send a backward through a tower that learns nothing. Checkpointing without re-entrance needs no such hook.
+    """
+    base = model.get_base_model()
+    if gradient_checkpointing:
+        base.activation_checkpointing_enable({"use_reentrant": False})
+        base.disable_input_require_grads()
+    if not train_vision:
+        visual = base.model.visual
+        visual.forward = torch.no_grad()(visual.forward)
+    model.register_state_dict_post_hook(_forget_frozen)
+
+
+def _forget_frozen(model: Any, state: dict[str, Any], prefix: str, _: Any) -> None:
+    """Leave frozen weights out of a state dict.
+
+    DeepSpeed's checkpoint does so too, but overlooks the second name of a shared weight: the output layer of a model
+    that shares it with its embedding would be in every checkpoint.
+    """
+    for name, weight in model.named_parameters(remove_duplicate=False):
+        if not weight.requires_grad:
+            state.pop(prefix + name, None)
+
+
+def count_parameters(model: Any) -> tuple[int, int]:
+    """Trainable and all parameters; ZeRO-3's partitioned ones and those in 4 bits count in full."""
+    sizes = [(_numbers(weight), weight.requires_grad) for weight in model.parameters()]
+    return sum(size for size, trains in sizes if trains), sum(size for size, _ in sizes)
+
+
+def _numbers(weight: Any) -> int:
+    if type(weight).__name__ == "Params4bit":  # two in each byte of its storage
+        return 2 * int(weight.numel()) * int(weight.element_size())
+    return int(getattr(weight, "ds_numel", weight.numel()))
+
+
+def recomputes(preset: Preset, architecture: Architecture | None, trainable: int) -> bool:
+    """Whether activations are recomputed in the backward pass on this machine.
+
+    For `auto` that is so where the plan's estimate does not fit this GPU, and where the model's sizes are not known. A
+    CPU has memory enough for what it can train.
+    """
+    wanted = preset.training.gradient_checkpointing
+    if wanted != "auto":
+        return wanted
+    if not torch.cuda.is_available():
+        return False
+    memory = torch.cuda.get_device_properties().total_memory
+    return architecture is None or needs_checkpointing(preset, architecture, trainable, memory)
+
+
+def assert_positions(model: Any, batch: dict[str, Any]) -> None:
+    """Check that a batch with images gets three-dimensional positions, and that a packed one brings the right ones.
+
+    Without `mm_token_type_ids` the model falls back to one-dimensional ones, silently, and learns nothing about where
+    things are in an image.
+
+    Args:
+        batch: of one sample, as `collate` or `pack` makes it.
+
+    Raises:
+        RuntimeError: the three rows (time, row, column) are not distinct, or not the model's own.
+    """
+    base = model.get_base_model()
+    ids = batch["input_ids"]
+    packed = batch.get("position_ids")
+    kinds = batch.get("mm_token_type_ids") if packed is None else (ids == base.config.image_token_id).int()
+    own = base.model.compute_3d_position_ids(
+        input_ids=ids,
+        image_grid_thw=batch.get("image_grid_thw"),
+        video_grid_thw=None,
+        inputs_embeds=None,
+        attention_mask=batch.get("attention_mask"),
+        past_key_values=None,
+        mm_token_type_ids=kinds,
+    )
+    base.model.rope_deltas = None  # the check leaves no trace
+    if own is None or any(torch.equal(own[one], own[two]) for one, two in ((0, 1), (0, 2), (1, 2))):
+        raise RuntimeError("the model lost the positions of image tokens (M-RoPE): not training on that")
+    if packed is not None and not torch.equal(packed[1:], own):
+        raise RuntimeError("the positions of a packed row are not the model's own (M-RoPE): not training on that")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

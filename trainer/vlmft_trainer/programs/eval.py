@@ -1,0 +1,176 @@
+"""Evaluation after training: base and adapter answer the same questions, scored by the same harness as in training.
+
+    python -m vlmft_trainer.programs.eval JOB
+
+Under `torch.distributed.run` the ranks share the questions. Answers are kept in the job's folder as they come, a line
+each, so that an interrupted eval goes on where it was. JOB is an `EvalJob` as JSON.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlmft_core.durable import write_whole
+from vlmft_core.errors import DataError, VlmftError
+from vlmft_core.jobs import EvalJob, identity
+from vlmft_trainer.programs.program import Say, load, run_program
+
+if TYPE_CHECKING:
+    from vlmft_trainer.data.samples import Samples
+
+RECORD = "eval.json"
+"""What the answers in a folder are of."""
+SCORES = "scores.json"
+CHUNK = 8
+"""Batches of each rank between two looks at the disk."""
+
+
+def evaluate(job: EvalJob, say: Say) -> None:
+    """Answer, score, and say the scores. Every rank calls it.
+
+    Raises:
+        VlmftError: model or data cannot be used, or the folder holds the answers of another eval.
+    """
+    from vlmft_trainer.distributed import ranks
+
+    with ExitStack() as claimed:
+        if ranks.rank() == 0:
+            ranks.together(lambda: claimed.enter_context(claim(Path(job.folder), identity(job))))
+        else:
+            ranks.together(lambda: None)
+        scores = answer_and_score(job, say)
+        if ranks.rank() == 0:
+            write_whole(Path(job.folder) / SCORES, json.dumps(scores, indent=1) + "\n")
+    say("scores", scores)
+
+
+def answer_and_score(job: EvalJob, say: Say) -> dict[str, dict[str, Any]]:
+    """Scores by task and side (`base`, `tuned`), as a training's `eval` events have them.
+
+    Raises:
+        VlmftError: model or data cannot be used.
+    """
+    from vlmft_trainer.data.samples import prepare_eval
+    from vlmft_trainer.model.evaluate import score, task_names
+
+    model, encoder = load(job, say)
+    samples, notes = prepare_eval(job.preset.data, encoder)
+    for note in notes:
+        say("note", note)
+    names = [job.task] if job.task else task_names(samples)
+    picked = {name: samples.pick(name, len(samples) if job.limit is None else job.limit) for name in names}
+    if empty := [name for name, part in picked.items() if not len(part)]:
+        raise DataError(f"there are no eval samples of {empty[0]}")
+    scores: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for side in ("base", "tuned") if job.adapter else ("base",):
+        for name, part in picked.items():
+            file = Path(job.folder) / f"{name}-{side}.jsonl"
+            answers = answer(model, part, job, file, {"side": side, "task": name}, say)
+            scores[name][side] = score(name, part, answers)
+    return scores
+
+
+def answer(model: Any, samples: Samples, job: EvalJob, file: Path, label: dict[str, str], say: Say) -> list[str]:
+    """The answers to `samples`, those already in `file` and new ones, which are added to it.
+
+    Args:
+        label: says whose answers they are: `side` is `base` or `tuned`.
+    """
+    from vlmft_trainer.data.samples import Samples
+    from vlmft_trainer.distributed import ranks
+    from vlmft_trainer.model.evaluate import answer_questions
+
+    settings = job.preset.evaluation
+    answers: list[str] = ranks.gather(kept(file) if ranks.rank() == 0 else [])[0][: len(samples)]
+    chunk = CHUNK * settings.micro_batch * ranks.world_size()
+    plain = label["side"] == "base" and job.adapter is not None
+    while True:
+        say("progress", {**label, "done": len(answers), "total": len(samples)})
+        start = len(answers)
+        if start == len(samples):
+            return answers
+        part = Samples(samples.splits, samples.places[start : start + chunk], samples.encoder)
+        with model.disable_adapter() if plain else nullcontext():
+            new = answer_questions(
+                model,
+                part,
+                batch_size=settings.micro_batch,
+                max_new_tokens=settings.max_new_tokens,
+                workers=job.preset.data.workers,
+            )
+        assert new is not None
+        if ranks.rank() == 0:
+            append(file, part, new, start)
+        answers += new
+
+
+def kept(file: Path) -> list[str]:
+    """The answers in a file; a last line that was cut off in the middle is removed from it."""
+    if not file.exists():
+        return []
+    content = file.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        with file.open("r+b") as opened:
+            opened.truncate(len(whole))
+    return [str(json.loads(line)["prediction"]) for line in whole.splitlines()]
+
+
+def append(file: Path, samples: Samples, answers: list[str], first: int) -> None:
+    """Add answers to a file, one line each: `index`, `where` (of the row), `question`, `gold`, `prediction`, `right` (0
+    to 1) and, where the data has parts, `group`."""
+    from vlmft_core.metrics import HEADLINE
+    from vlmft_trainer.data.tasks import TASKS
+
+    lines = []
+    for index, prediction in enumerate(answers):
+        question, name = samples.question(index), samples.task_name(index)
+        split, row = samples.places[index]
+        record = {
+            "index": first + index,
+            "where": samples.splits[split].where(row),
+            "question": question.prompt,
+            "gold": list(question.references),
+            "prediction": prediction,
+            "right": TASKS[name].score([question], [prediction])[HEADLINE[name]],
+        }
+        lines.append(json.dumps(record | ({"group": question.group} if question.group else {})) + "\n")
+    with file.open("a", encoding="ascii") as opened:
+        opened.write("".join(lines))
+
+
+@contextmanager
+def claim(folder: Path, record: dict[str, Any]) -> Iterator[None]:
+    """Make the folder this eval's own.
+
+    Raises:
+        VlmftError: it cannot be written, another eval is writing there, or has written something else.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise VlmftError(f"{folder}: {error.strerror}", "choose another folder with -o") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise VlmftError(f"another eval is writing to {folder}") from None
+        known = folder / RECORD
+        if not known.exists():
+            if any(folder.glob("*-*.jsonl")):
+                raise VlmftError(f"{folder} holds JSONL files of something else", "choose another folder with -o")
+            write_whole(known, json.dumps(record, indent=1) + "\n")
+        elif json.loads(known.read_text("utf-8")) != record:
+            raise VlmftError(f"{folder} holds the answers of another eval", "choose another folder with -o")
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(EvalJob, evaluate, sys.argv[1:]))

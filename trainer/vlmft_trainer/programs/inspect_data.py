@@ -1,0 +1,201 @@
+"""Looks at data sources for the console, which loads nothing heavy itself.
+
+    python -m vlmft_trainer.programs.inspect_data < request.json
+
+The request is an object: `mode` (`check` or `show`), `data` (a preset's data section), `source` (instead of its
+sources: a source whose `task` may be null), `base`, `chosen` (whether a person chose the base), and for `show` `limit`,
+`split` (null: the training split), `columns` and `rows` of pictures. The answer is one object a line on standard
+output: `progress` (done, of how many, of what), then `report`, or `sample` once for each, or `error` and exit code 2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from pydantic import ValidationError
+
+from vlmft_core.errors import DataError, VlmftError
+from vlmft_core.plan.architecture import resolve_base
+from vlmft_core.preset.data_schema import Data, Source
+from vlmft_trainer.data.conversation import BadRow
+from vlmft_trainer.data.encode import Encoder
+from vlmft_trainer.data.preview import preview
+from vlmft_trainer.data.samples import evenly, open_source
+from vlmft_trainer.data.sources import find, open_split
+from vlmft_trainer.data.survey import Survey
+from vlmft_trainer.data.tasks import TASKS
+
+Say = Callable[[str, Any], None]
+
+PROGRESS_S = 0.2
+"""Seconds between two reports of progress."""
+
+
+def main(asked: TextIO, answers: TextIO) -> int:
+    """Answer the request in `asked`.
+
+    Returns:
+        The exit code: 0, or 2 for a user's mistake.
+    """
+    request = json.load(asked)
+
+    def say(name: str, value: Any) -> None:
+        print(json.dumps({name: value}), file=answers, flush=True)
+
+    try:
+        data = with_source(Data.model_validate(request["data"]), request.get("source"))
+        encoder, base, note = find_encoder(request["base"], request["chosen"], data.max_pixels)
+        say("base", {"name": base, "note": note})
+        if request["mode"] == "show":
+            for sample in samples(data, request, encoder):
+                say("sample", sample)
+        else:
+            say("report", check(data, encoder, say))
+    except VlmftError as error:
+        say("error", str(error))
+        return 2
+    return 0
+
+
+def find_encoder(base: str, chosen: bool, max_pixels: int) -> tuple[Encoder, str, str]:
+    """The encoder that tokens are counted with, its base's name, and what to know about it.
+
+    Args:
+        base: a model's name, a folder or `demo`.
+        chosen: load it wherever it is; otherwise only where that needs no network.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    from vlmft_trainer.model.load import load_encoder
+
+    place, note = resolve_base(base), ""
+    if not chosen and not Path(place).is_dir() and not isinstance(try_to_load_from_cache(place, "vocab.json"), str):
+        note = f"{base} is not on this machine: text is counted with the demo's tokenizer, which needs more tokens"
+        base, place = "demo", resolve_base("demo")
+    return load_encoder(place, max_pixels), base, note
+
+
+def with_source(data: Data, asked: dict[str, Any] | None) -> Data:
+    """The data section with the source that was asked for, if one was.
+
+    Raises:
+        DataError: it is none, or its task cannot be told.
+    """
+    if asked is None:
+        return data
+    try:
+        task = asked["task"] or find_task(asked)
+        return data.model_copy(update={"sources": [Source.model_validate(asked | {"task": task})]})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise DataError(f"data source: {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from error
+
+
+def find_task(asked: dict[str, Any]) -> str:
+    """The task whose columns the source has.
+
+    Raises:
+        DataError: none, or it cannot be opened.
+    """
+    refused = None
+    for task, schema in TASKS.items():
+        source = Source.model_validate(asked | {"task": task})
+        find(source)
+        try:
+            split = open_split(source, source.train_split)
+        except DataError as error:
+            refused = error
+            continue
+        for row in range(min(len(split), 20)):
+            try:
+                if set(schema.columns) <= set(split.rows[row]):
+                    return task
+            except BadRow:
+                continue
+    raise refused or DataError(
+        f"data source {asked['path']}: it has the columns of no task",
+        "; ".join(f"{task}: {', '.join(schema.columns)}" for task, schema in TASKS.items()),
+    )
+
+
+def check(data: Data, encoder: Encoder, say: Say) -> dict[str, Any]:
+    """Read all that the sources hold, whatever the preset's limits pick of it.
+
+    Raises:
+        DataError: a source cannot be opened.
+    """
+    found = []
+    totals: dict[str, list[int]] = {"training": [0, 0], "eval": [0, 0]}
+    for source in data.sources:
+        opened = open_source(source)
+        training = Survey("training", opened.train, opened.train_rows)
+        held = Survey("eval", opened.eval, opened.eval_rows)
+        for survey in (training, held):
+            survey.read(encoder, data.max_length, _Progress(say, f"{source.path}, {survey.kind}", len(survey.rows)))
+            totals[survey.kind][0] += survey.unusable
+            totals[survey.kind][1] += len(survey.rows)
+        found.append(
+            {
+                "path": source.path,
+                "task": source.task,
+                "notes": list(opened.notes),
+                "splits": [training.to_dict(), held.to_dict()],
+                "leaks": held.leaks_into(training).to_dict(),
+                "shared_images": len(held.images & training.images),
+            }
+        )
+    return {
+        "sources": found,
+        "max_length": data.max_length,
+        "max_bad": data.max_bad,
+        "starts": all(bad < there and bad <= data.max_bad * there for bad, there in totals.values()),
+    }
+
+
+def samples(data: Data, request: dict[str, Any], encoder: Encoder) -> Iterator[dict[str, Any]]:
+    """The samples to show, evenly spaced over each source."""
+    for source in data.sources:
+        if request["split"]:
+            split = open_split(source, request["split"])
+            rows = list(range(len(split)))
+        else:
+            opened = open_source(source)
+            split, rows = opened.train, opened.train_rows
+        for index in evenly(len(rows), request["limit"]):
+            yield preview(split, rows[index], encoder, request["columns"], request["rows"])
+
+
+class _Progress:
+    """Says now and then how far one split is read."""
+
+    def __init__(self, say: Say, label: str, total: int) -> None:
+        self._say = say
+        self._label = label
+        self._total = total
+        self._said = 0.0
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self._said >= PROGRESS_S or done == self._total:
+            self._said = now
+            self._say("progress", [done, self._total, self._label])
+
+
+def own_output() -> TextIO:
+    """Standard output, which from now on nothing else reaches: what libraries print is no answer."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.stdin, own_output()))

@@ -1,0 +1,116 @@
+"""The base model with an adapter's changes in its weights: a folder that plain `transformers` loads.
+
+    python -m vlmft_trainer.programs.merge JOB
+
+JOB is a `MergeJob` as JSON. The folder is there whole or not at all. Weights are bf16 safetensors; tokenizer, image
+processor and chat template are the base's own files. Needs the base's size twice: in memory and on the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from vlmft_core.durable import sync_folder
+from vlmft_core.errors import VlmftError
+from vlmft_core.jobs import MergeJob
+from vlmft_core.plan.architecture import check_base, resolve_base
+from vlmft_trainer.model.card import merged_card
+from vlmft_trainer.programs.program import Say, lay_over, run_program
+
+SHARD = "4GB"
+BYTES_PER_PARAMETER = 2
+SPARE = 1.05
+"""Room on the disk that has to be free, for each byte of weights."""
+OF_THE_BASE = ("*.json", "*.jinja", "merges.txt")
+"""Files of the base that go into the folder as they are: how text and images become tokens."""
+NOT_OF_THE_BASE = ("config.json", "model.safetensors.index.json")
+
+
+def merge(job: MergeJob, say: Say) -> None:
+    """Merge, and write.
+
+    Raises:
+        VlmftError: base or adapter cannot be loaded, the folder is taken, or the disk is too full.
+    """
+    from vlmft_trainer.model.load import Kernels, load_base
+
+    target = Path(job.folder)
+    if target.exists():
+        raise VlmftError(f"{target} exists already", "choose another folder with -o")
+    base = job.preset.model.base
+    check_base(base)
+    say("note", f"loading {base}")
+    model = lay_over(load_base(resolve_base(base), Kernels("bf16", "sdpa", ())), job.adapter)
+    check_room(target, sum(weight.numel() for weight in model.parameters()) * BYTES_PER_PARAMETER)
+    say("note", "merging")
+    merged = model.merge_and_unload(safe_merge=True) if job.adapter else model
+    say("note", f"writing {target}")
+    try:
+        write(merged, resolve_base(base), target, merged_card(job.preset))
+    except OSError as error:
+        raise VlmftError(f"{target}: {error.strerror or error}") from error
+    size = sum(file.stat().st_size for file in target.iterdir())
+    say("merged", {"folder": str(target), "bytes": size})
+
+
+def check_room(target: Path, weights: int) -> None:
+    """Refuse to begin what would fill the disk.
+
+    Args:
+        weights: bytes that will be written.
+
+    Raises:
+        VlmftError: the disk has less left.
+    """
+    there = next(folder for folder in target.absolute().parents if folder.is_dir())
+    free, needed = shutil.disk_usage(there).free, int(SPARE * weights)
+    if free < needed:
+        raise VlmftError(
+            f"{there}: {free / 1e9:.1f} GB are free, the merged model takes {needed / 1e9:.1f} GB",
+            "choose another disk with -o",
+        )
+
+
+def write(model: Any, base: str, target: Path, card: str) -> None:
+    """Write the model folder beside its place, then put it there.
+
+    Raises:
+        OSError: it cannot be written; nothing is left then.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir()
+        source = _folder(base)
+        for file in [file for pattern in OF_THE_BASE for file in sorted(source.glob(pattern))]:
+            if file.name not in NOT_OF_THE_BASE:
+                shutil.copyfile(file, temporary / file.name)
+        model.save_pretrained(temporary, max_shard_size=SHARD)
+        (temporary / "README.md").write_text(card, "utf-8")
+        for file in temporary.iterdir():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+        sync_folder(temporary)
+        temporary.replace(target)
+        sync_folder(target.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _folder(base: str) -> Path:
+    """Where the base's files are: its folder, or its place in the hub's cache."""
+    if Path(base).is_dir():
+        return Path(base)
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(base, allow_patterns=list(OF_THE_BASE)))
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(MergeJob, merge, sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Training: from a preset to an adapter."""

@@ -1,0 +1,81 @@
+"""The training program's command line: the guide's options, laid over a preset. Loads no torch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from vlmft_core.errors import PresetError
+from vlmft_core.plan import with_gpus
+from vlmft_core.preset import Preset, load_sft_config
+
+TEXT = {"base_model": "model.base"}
+NUMBERS = {
+    "max_train": "data.max_train",
+    "max_eval": "data.max_eval",
+    "lora_r": "lora.r",
+    "lora_alpha": "lora.alpha",
+    "lora_dropout": "lora.dropout",
+}
+"""Options by the preset's key that they override."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to train, where it goes, and what there is to say about how it was asked for."""
+
+    preset: Preset
+    output_dir: Path
+    notes: tuple[str, ...]
+    resume: bool = False
+    """Go on from the newest complete checkpoint in `output_dir`."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise PresetError(message, "see --help")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="vlmft_trainer.train_vlm_sft", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--sft_config", type=Path, required=True, help="a preset (YAML) or the guide's JSON")
+    parser.add_argument("--output_dir", type=Path, required=True, help="the run folder")
+    parser.add_argument("--base_model", help="a hub name, a folder, or demo")
+    parser.add_argument("--max_train", help="at most this many training samples")
+    parser.add_argument("--max_eval", help="at most this many eval samples")
+    parser.add_argument("--lora_r", help="rank of the adapter")
+    parser.add_argument("--lora_alpha", help="scale of the adapter")
+    parser.add_argument("--lora_dropout", help="dropout on the adapter's input")
+    parser.add_argument("--target_modules", help="names of the layers to adapt, separated by commas")
+    parser.add_argument("--flash_attn", action="store_true", help="use flash attention where it can run")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest complete checkpoint")
+    parser.add_argument("--local_rank", help=argparse.SUPPRESS)  # the launcher passes it; LOCAL_RANK says the same
+    return parser
+
+
+def read_job(arguments: Sequence[str] | None, world_size: int) -> Job:
+    """Options and the preset they name, for as many ranks as were started.
+
+    Raises:
+        PresetError: an unknown option, or a preset that cannot be read or trained.
+    """
+    options = _parser().parse_args(arguments)
+    given = vars(options)
+    overrides = [f"{key}={json.dumps(given[name])}" for name, key in TEXT.items() if given[name] is not None]
+    overrides += [f"{key}={given[name]}" for name, key in NUMBERS.items() if given[name] is not None]
+    if options.target_modules is not None:
+        names = [name.strip() for name in options.target_modules.split(",")]
+        overrides.append(f"lora.target_modules={json.dumps(names)}")
+    if options.flash_attn:
+        overrides.append("model.attention=flash_attention_2")
+    if os.environ.get("DS_ACCELERATOR") == "cpu":
+        overrides.append("hardware.device=cpu")
+    loaded = load_sft_config(options.sft_config, [options.sft_config.parent], overrides, world_size)
+    preset, note = with_gpus(loaded.preset, world_size)
+    notes = (*loaded.notes, *([note] if note else []))
+    return Job(preset, options.output_dir.expanduser().absolute(), notes, options.resume)

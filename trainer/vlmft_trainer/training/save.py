@@ -1,0 +1,198 @@
+"""Checkpoints while a run goes on: completed by all ranks together, the best ones kept; and the adapter's weights."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vlmft_core.durable import sync_folder, write_whole
+from vlmft_core.run_folder.checkpoints import (
+    Checkpoint,
+    checkpoint_path,
+    complete_ones,
+    intact,
+    kept_steps,
+    newest_intact,
+    remove,
+    seal,
+)
+from vlmft_core.run_folder.events import CHECKPOINT, NOTE
+from vlmft_trainer.distributed import ranks
+from vlmft_trainer.training.run_log import RunLog
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+class Checkpoints:
+    """The checkpoints of one run folder.
+
+    Args:
+        folder: the run folder.
+        limit: how many to keep; None keeps all.
+        metric: `eval_loss` or `token_accuracy`.
+        log: where `checkpoint` events go.
+        plan: what the run follows; kept with each checkpoint.
+        expected_bytes: size of the first checkpoint, estimated; the later ones go by the one before.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        limit: int | None,
+        metric: str,
+        log: RunLog,
+        plan: Mapping[str, Any],
+        expected_bytes: int = 0,
+    ) -> None:
+        self.folder = folder
+        self.limit = limit
+        self.metric = metric
+        self.log = log
+        self.plan = plan
+        self.expected_bytes = expected_bytes
+
+    def path(self, step: int) -> Path:
+        return checkpoint_path(self.folder, step)
+
+    def complete(self, step: int, eval_loss: float | None, token_accuracy: float | None) -> None:
+        """Seal `checkpoint-<step>` once every rank has written its part, and drop those beyond the limit.
+
+        Every rank calls it; none returns before it is done.
+        """
+        ranks.barrier()
+        if ranks.rank() == 0:
+            sealed = seal(self.path(step), step, eval_loss, token_accuracy, self.plan)
+            found = {one.step: one for one in self.all()}
+            keep = kept_steps(list(found.values()), self.limit, self.metric)
+            removed = sorted(found.keys() - keep)
+            for old in removed:
+                remove(self.path(old))
+            self.log.write(
+                CHECKPOINT,
+                step=step,
+                path=str(self.path(step)),
+                eval_loss=eval_loss,
+                bytes=sealed.bytes,
+                kept=sorted(keep),
+                removed=removed,
+            )
+        ranks.barrier()
+
+    def all(self) -> list[Checkpoint]:
+        """The complete ones, oldest first."""
+        return complete_ones(self.folder)
+
+    def best(self) -> Checkpoint | None:
+        """The best one with a finite figure whose files are as they were written; the newest of equals."""
+        ranked = sorted(self.all(), key=lambda one: (one.goodness(self.metric), one.step), reverse=True)
+        usable = (one for one in ranked if one.goodness(self.metric) > -math.inf)
+        return next((one for one in usable if intact(self.path(one.step), one)), None)
+
+    def newest(self) -> Checkpoint | None:
+        """The newest one whose files are as they were written."""
+        return newest_intact(self.folder)
+
+    def has_room(self) -> bool:
+        """Whether the disk has twice the newest checkpoint's size left; says so in the log if not.
+
+        Every rank calls it, and gets the same answer.
+        """
+        full = False
+        if ranks.rank() == 0:
+            newest = max((one.bytes for one in self.all()), default=self.expected_bytes)
+            free = shutil.disk_usage(self.folder).free
+            full = free < 2 * newest
+            if full:
+                self.log.write(
+                    NOTE,
+                    message=f"no checkpoint is saved: {free / 2**20:.0f} MiB are free,"
+                    f" twice a checkpoint is {2 * newest / 2**20:.0f} MiB",
+                )
+        return not ranks.any_rank(full)
+
+
+def adapter_state(model: Any) -> dict[str, torch.Tensor]:
+    """The adapter's weights on the CPU, under PEFT's file names; complete on every rank, under ZeRO-3 too.
+
+    Every rank calls it.
+    """
+    import deepspeed
+    from peft import get_peft_model_state_dict
+
+    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    with deepspeed.zero.GatheredParameters(list(trained.values())):
+        weights = {name: weight.detach().cpu().clone() for name, weight in trained.items()}
+    state: dict[str, torch.Tensor] = get_peft_model_state_dict(model, state_dict=weights, save_embedding_layers=False)
+    if not state or any(weight.numel() == 0 for weight in state.values()):
+        raise RuntimeError("the adapter to save is empty")
+    return state
+
+
+def save_adapter(model: Any, folder: Path) -> None:
+    """Write the adapter as PEFT reads it. Every rank calls it; rank 0 writes."""
+    from safetensors.torch import save_file
+
+    state = adapter_state(model)
+    if ranks.rank() == 0:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+        config = model.peft_config["default"]
+        config.inference_mode = True
+        config.save_pretrained(folder)
+        config.inference_mode = False
+
+
+def load_adapter(model: Any, folder: Path) -> None:
+    """Put a saved adapter's weights into `model`, under ZeRO-3 too. Every rank calls it."""
+    import deepspeed
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    with deepspeed.zero.GatheredParameters(trained, modifier_rank=0):
+        set_peft_model_state_dict(model, load_file(folder / WEIGHTS))
+
+
+FOLDER = "adapter"
+CARD = "README.md"
+
+
+def take_best(model: Any, checkpoints: Checkpoints, load_best: bool) -> Checkpoint | None:
+    """Put the best checkpoint's adapter into `model`; the newest's if there was no eval, or if the best is not wanted.
+
+    Every rank calls it.
+
+    Returns:
+        Whose it is; None if there is no usable checkpoint: the model then keeps what it has.
+    """
+    chosen = None
+    if ranks.rank() == 0:
+        chosen = (checkpoints.best() if load_best else None) or checkpoints.newest()
+    chosen = ranks.gather(chosen)[0]
+    if chosen:
+        load_adapter(model, checkpoints.path(chosen.step))
+    return chosen
+
+
+def write_adapter(model: Any, output_dir: Path, card: str) -> None:
+    """Write the adapter now in `model` to `output_dir/adapter`, whole or not at all. Every rank calls it."""
+    temporary = output_dir / f".{FOLDER}.tmp"
+    if ranks.rank() == 0:
+        shutil.rmtree(temporary, ignore_errors=True)
+    save_adapter(model, temporary)
+    if ranks.rank() == 0:
+        (temporary / CARD).write_text(card, "utf-8")
+        shutil.rmtree(output_dir / FOLDER, ignore_errors=True)  # of the run before it was resumed
+        temporary.replace(output_dir / FOLDER)
+        sync_folder(output_dir)
+    ranks.barrier()
+
+
+def rewrite_card(output_dir: Path, card: str) -> None:
+    """Replace the adapter's model card, once more is known."""
+    write_whole(output_dir / FOLDER / CARD, card, mode=0o644)

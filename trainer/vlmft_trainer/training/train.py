@@ -1,0 +1,275 @@
+"""A training from the first to the last step, read top to bottom. Every rank runs it; rank 0 writes and speaks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from PIL import Image
+
+from vlmft_core.errors import VlmftError
+from vlmft_core.plan import optimizer_steps, warmup_steps
+from vlmft_core.plan.architecture import find_architecture, resolve_base
+from vlmft_core.preset import Preset
+from vlmft_core.run_folder.checkpoints import Checkpoint, checkpoint_path, remove_unusable
+from vlmft_core.run_folder.events import EARLY_STOPPED, EVAL, FINISHED, PLAN, STOPPED
+from vlmft_trainer.data.collate import padder
+from vlmft_trainer.data.packing import packer
+from vlmft_trainer.data.samples import RunData, prepare
+from vlmft_trainer.data.tasks import Scores
+from vlmft_trainer.distributed import ranks
+from vlmft_trainer.distributed.process_group import process_group
+from vlmft_trainer.model.card import adapter_card, read_course
+from vlmft_trainer.model.evaluate import answer_tasks
+from vlmft_trainer.model.fused import fused_problem, use_fused_kernels
+from vlmft_trainer.model.load import (
+    add_adapter,
+    assert_positions,
+    choose_kernels,
+    count_parameters,
+    load_base,
+    load_encoder,
+    prepare_training,
+    recomputes,
+)
+from vlmft_trainer.training.callbacks.base_answers import BaseAnswers
+from vlmft_trainer.training.callbacks.eval_events import EvalEvents
+from vlmft_trainer.training.callbacks.health import HealthEvents
+from vlmft_trainer.training.callbacks.heartbeat import Heartbeat
+from vlmft_trainer.training.callbacks.step_events import StepEvents
+from vlmft_trainer.training.callbacks.stop_request import StopRequest, StopRequested
+from vlmft_trainer.training.options import Job
+from vlmft_trainer.training.run_log import RunLog, base_scores
+from vlmft_trainer.training.save import Checkpoints, rewrite_card, take_best, write_adapter
+from vlmft_trainer.training.throughput import find_mfu
+from vlmft_trainer.training.training_args import training_args
+from vlmft_trainer.training.weighted_trainer import WeightedTrainer
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What `run_end` says."""
+
+    status: str
+    reason: str = ""
+    best_step: int | None = None
+    best_eval_loss: float | None = None
+
+
+CHECKPOINT_BYTES = 20
+"""A checkpoint's size for each trainable parameter, at most (measured with fp32 weights; bf16 takes 16)."""
+
+PLANNED = ("total_steps", "steps_per_epoch", "warmup_steps", "scheduler", "peak_lr", "effective_batch")
+"""What a resumed run must have in common with the checkpoint's, or its learning rate would jump."""
+
+
+def train(job: Job, log: RunLog, start: Checkpoint | None) -> Ending:
+    """Train, and leave the adapter.
+
+    Args:
+        start: the checkpoint to resume from.
+
+    Raises:
+        VlmftError: the data, the base model, the adapter's options or this machine cannot be used; all ranks raise it.
+    """
+    if job.preset.hardware.device == "cuda" and not torch.cuda.is_available():
+        raise VlmftError("hardware.device is cuda, and this machine has no GPU", "set it to cpu to train without one")
+    stop = StopRequest(job.output_dir)
+    heartbeat = Heartbeat(log)
+    health = HealthEvents(log, job.output_dir, job.preset.monitor)
+    with process_group(), heartbeat, stop:
+        for note in job.notes:
+            log.note(note)
+        try:
+            trainer, base_answers = build(job, log, stop, heartbeat, start)
+            trainer.add_callback(health)  # the last: it judges what the others write
+            resumed = str(checkpoint_path(job.output_dir, start.step)) if start else None
+            trainer.train(resume_from_checkpoint=resumed)
+        except StopRequested:
+            return Ending(STOPPED, "stopped on request before the first step")
+        return finish(job, log, stop, health, trainer, base_answers)
+
+
+def build(
+    job: Job, log: RunLog, stop: StopRequest, heartbeat: Heartbeat, start: Checkpoint | None
+) -> tuple[WeightedTrainer, BaseAnswers]:
+    """Everything that has to be there for the first step."""
+    preset = job.preset
+    kernels = choose_kernels(preset.model)
+    for note in kernels.notes:
+        log.note(note)
+
+    base = resolve_base(preset.model.base)
+    encoder = ranks.first_alone(lambda: load_encoder(base, preset.data.max_pixels))
+    log.note("checking the data")
+    data = prepare(preset.data, encoder)
+    for note in data.notes:
+        log.note(note)
+    stop.check()
+
+    plan = steps_plan(preset, data)
+    if start:
+        check_same_plan(plan, start)
+        if ranks.rank() == 0:
+            for name in remove_unusable(job.output_dir, start.step):
+                log.note(f"{name} was not complete or not intact and is deleted")
+        log.note(f"resuming from step {start.step}")
+    args = training_args(preset, kernels, job.output_dir, plan["warmup_steps"])
+    log.note(f"loading the base model {preset.model.base}")
+    model = ranks.together(
+        lambda: add_adapter(load_base(base, kernels, preset.model.quantization), preset.lora, preset.training.seed)
+    )
+    if kernels.fused:
+        fuse(model, log)
+    trainable, total = count_parameters(model)
+    architecture = find_architecture(preset.model.base)
+    checkpointing = recomputes(preset, architecture, trainable)
+    if preset.training.gradient_checkpointing == "auto":
+        log.note(f"activations are {'recomputed: memory is short' if checkpointing else 'kept: memory suffices'}")
+    prepare_training(model, gradient_checkpointing=checkpointing, train_vision=preset.lora.vision_tower)
+    collator = packer(encoder) if preset.training.packing else padder(encoder)
+    # Not a sample of the data: the first ones may have no image.
+    assert_positions(model, collator([encoder.sample("?", "!", Image.new("RGB", (112, 84)))]))
+    stop.check()
+
+    settings = preset.checkpoints
+    trainer = WeightedTrainer(
+        model=model,
+        args=args,
+        train_dataset=data.train,
+        eval_dataset=data.eval,
+        data_collator=collator,
+        checkpoints=Checkpoints(
+            job.output_dir,
+            settings.save_total_limit,
+            preset.evaluation.metric_for_best_model,
+            log,
+            plan={name: plan[name] for name in PLANNED},
+            expected_bytes=CHECKPOINT_BYTES * trainable,
+        ),
+        stop=stop.asked,
+        packed=preset.training.packing,
+        callbacks=[EvalEvents(log, answers_while_training(preset, data, stop)), heartbeat, stop],
+    )
+    base_answers = BaseAnswers(trainer, preset, stop, log)
+    if start:
+        base_answers.scores = base_scores(job.output_dir)
+    trainer.add_callback(StepEvents(trainer, log, find_mfu(architecture, preset.lora, kernels.precision)))
+    trainer.add_callback(base_answers)
+    log.write(PLAN, **plan, trainable_params=trainable, total_params=total)
+    log.say(f"plan: {json.dumps(plan | {'trainable_params': trainable, 'total_params': total})}")
+    # Dropout should differ between ranks; the order of the data has a seed of its own.
+    torch.manual_seed(preset.training.seed + ranks.rank())
+    return trainer, base_answers
+
+
+def fuse(model: Any, log: RunLog) -> None:
+    """Let the model use fused kernels, or say why it cannot."""
+    log.note("compiling fused kernels")
+    if reason := fused_problem(model):
+        log.note(f"fused kernels are not used ({reason})")
+    else:
+        use_fused_kernels(model)
+
+
+def answers_while_training(
+    preset: Preset, data: RunData, stop: StopRequest
+) -> Callable[[Any], dict[str, Scores] | None] | None:
+    """What scores the model's answers at an eval while training; None if the preset wants none."""
+    settings = preset.evaluation
+    limit = min(settings.answers, settings.answers_at_evals)
+    if limit == 0:
+        return None
+    return partial(
+        answer_tasks,
+        samples=data.eval,
+        settings=settings,
+        workers=preset.data.workers,
+        stop=stop.asked,
+        limit=limit,
+    )
+
+
+def check_same_plan(plan: dict[str, Any], start: Checkpoint) -> None:
+    """Refuse to resume under another plan.
+
+    Raises:
+        VlmftError: something differs; the message names it.
+    """
+    differing = [
+        f"{name} {start.plan.get(name)} -> {plan[name]}" for name in PLANNED if start.plan.get(name) != plan[name]
+    ]
+    if differing:
+        raise VlmftError(
+            f"checkpoint-{start.step} was made under another plan: {', '.join(differing)}",
+            "resume with the preset and the data of its start, or start a new run",
+        )
+
+
+def steps_plan(preset: Preset, data: RunData) -> dict[str, Any]:
+    """What is going to happen, as the `plan` event says it."""
+    per_epoch, total = optimizer_steps(len(data.train), preset.training.effective_batch, preset.training.epochs)
+    return {
+        "total_steps": total,
+        "steps_per_epoch": per_epoch,
+        "warmup_steps": warmup_steps(total, preset.training.warmup_ratio),
+        "epochs": preset.training.epochs,
+        "scheduler": preset.training.scheduler,
+        "peak_lr": preset.training.learning_rate,
+        "effective_batch": preset.training.effective_batch,
+        "train_samples": len(data.train),
+        "eval_samples": len(data.eval),
+        "eval_steps": preset.evaluation.eval_steps,
+    }
+
+
+def eval_fields(chosen: Checkpoint | None, step: int, epoch: float) -> dict[str, Any]:
+    """What an `eval` event says of the adapter that answers: the figures of its own step's eval.
+
+    Args:
+        step: where training ended, in steps.
+        epoch: the same in epochs.
+    """
+    if chosen is None:
+        return {"step": step, "epoch": epoch, "eval_loss": None, "token_accuracy": None}
+    return {
+        "step": chosen.step,
+        "epoch": epoch * chosen.step / step,
+        "eval_loss": chosen.eval_loss,
+        "token_accuracy": chosen.token_accuracy,
+    }
+
+
+def finish(
+    job: Job, log: RunLog, stop: StopRequest, health: HealthEvents, trainer: WeightedTrainer, before: BaseAnswers
+) -> Ending:
+    """Write the best adapter and measure it."""
+    preset, model, step = job.preset, trainer.model, trainer.state.global_step
+    chosen = take_best(model, trainer.checkpoints, preset.checkpoints.load_best_model_at_end)
+
+    def card(after: dict[str, Scores]) -> str:
+        base, course = resolve_base(preset.model.base), read_course(job.output_dir)
+        return adapter_card(preset, base, chosen, step, (before.scores, after), course)
+
+    write_adapter(model, job.output_dir, card({}) if ranks.rank() == 0 else "")
+    log.say(f"the adapter is in {job.output_dir / 'adapter'}")
+
+    if preset.evaluation.answers and not stop.asked():
+        log.note("the tuned model answers eval questions")
+        scores = answer_tasks(model, trainer.eval_dataset, preset.evaluation, preset.data.workers, stop.asked)
+        if scores is not None:
+            log.write(EVAL, **eval_fields(chosen, step, trainer.state.epoch), tasks=scores)
+            log.say(f"tuned model: {json.dumps(scores)}")
+            if ranks.rank() == 0:
+                rewrite_card(job.output_dir, card(scores))
+    best = trainer.checkpoints.best() if ranks.rank() == 0 else None  # rank 0 alone writes it down
+    found = (best.step, best.eval_loss) if best else (None, None)
+    if stop.agreed:
+        return Ending(STOPPED, f"stopped on request at step {step}", *found)
+    if health.stopped:
+        return Ending(EARLY_STOPPED, f"stopped at step {step} by {health.reason}", *found)
+    return Ending(FINISHED, "", *found)
