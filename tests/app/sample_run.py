@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vlmft_console.runs.folder import Command, RunFolder
-from vlmft_core.plan import learning_rate
+from vlmft_core.learning_rate import learning_rate
 from vlmft_core.run_folder.events import Record
 
 BEGAN = 1_767_312_000.0

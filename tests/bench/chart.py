@@ -24,7 +24,7 @@ from vlmft_console.charts import panels, raster
 from vlmft_console.charts.draw import draw
 from vlmft_console.charts.view import View
 from vlmft_console.history.state import RunState
-from vlmft_core.plan import learning_rate
+from vlmft_core.learning_rate import learning_rate
 
 WIDTH, HEIGHT = 58, 14
 SECONDS = 30

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from vlmft_core.health import Health
-from vlmft_core.plan import learning_rate
+from vlmft_core.learning_rate import learning_rate
 from vlmft_core.run_folder.events import Record, parse
 
 STEPS = 100_000

@@ -13,7 +13,7 @@ from vlmft_console.charts.overlay import METRICS, overlay_chart
 from vlmft_console.charts.spec import ChartSpec, Mark
 from vlmft_console.charts.view import View
 from vlmft_console.history.state import RunState
-from vlmft_core.plan import learning_rate
+from vlmft_core.learning_rate import learning_rate
 from vlmft_core.run_folder.events import Record
 
 

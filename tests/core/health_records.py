@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from vlmft_core.health import Finding, Health
-from vlmft_core.plan import learning_rate
+from vlmft_core.learning_rate import learning_rate
 from vlmft_core.preset import Monitor, Preset
 from vlmft_core.run_folder.events import Record
 

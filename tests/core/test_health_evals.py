@@ -204,6 +204,6 @@ def test_losses_that_rise_are_no_underfitting() -> None:
 
 def test_an_eval_that_is_logged_before_its_steps_takes_nothing_away() -> None:
     found = [evaluated(20, 1.0), *(step(number) for number in range(1, 21))]
-    assert judged(found)._story.evaluated.step == 20
+    assert judged(found)._state.evaluated.step == 20
     late = [*found, evaluated(40, 1.3), *(step(number, loss=1.0) for number in range(21, 41))]
     assert rules(judged(late)) == {"eval_off_best": "caution"}

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.core.health_records import record, start, step
 from vlmft_core.health import Health
-from vlmft_core.health.health import KEPT
+from vlmft_core.health.judge import KEPT
 from vlmft_core.health.rules import RULES
 from vlmft_core.health.thresholds import Thresholds
-from vlmft_core.plan import learning_rate
+from vlmft_core.learning_rate import learning_rate
 from vlmft_core.preset import Lora, Monitor, Preset, Training
 from vlmft_core.run_folder.events import Record, parse
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.core.health_records import evaluated, judged, only, record, rules, start, step
-from vlmft_core.preset import Data, Monitor, Preset, PresetError, load_preset
+from vlmft_core.errors import PresetError
+from vlmft_core.preset import Data, Monitor, Preset, load_preset
 from vlmft_core.run_folder.events import Record
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from vlmft_core.errors import DataError, ModelError, PresetError
-from vlmft_core.plan import learning_rate, make_plan, optimizer_steps, warmup_steps, with_gpus
+from vlmft_core.learning_rate import learning_rate
+from vlmft_core.plan import make_plan, optimizer_steps, warmup_steps, with_gpus
 from vlmft_core.preset import Preset, load_preset
 
 FOLDER = Path(__file__).parents[2] / "presets"

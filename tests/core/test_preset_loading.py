@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmft_core.preset import Preset, PresetError, changed, dump_preset, find_presets, load_preset
+from vlmft_core.errors import PresetError
+from vlmft_core.preset import Preset, changed, dump_preset, find_presets, load_preset
 
 
 def write(folder: Path, name: str, text: str) -> Path:

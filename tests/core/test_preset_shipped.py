@@ -9,12 +9,12 @@ import pytest
 
 from vlmft_core.plan import make_plan
 from vlmft_core.preset import Preset, changed, dump_preset, find_presets, load_preset
-from vlmft_core.preset.load import leaves
+from vlmft_core.preset.loader import leaves
 
 FOLDER = Path(__file__).parents[2] / "presets"
 REAL = ("quick", "standard", "good", "best", "ultimate")
 
-GUIDE_TABLE: dict[str, tuple[Any, ...]] = {
+RECIPE_TABLE: dict[str, tuple[Any, ...]] = {
     "training.epochs": (1, 2, 5, 6),
     "training.learning_rate": (2e-4, 1e-4, 5e-5, 4e-5),
     "training.scheduler": ("linear", "linear", "cosine", "cosine"),
@@ -40,7 +40,7 @@ def test_exactly_the_six_presets_ship() -> None:
 @pytest.mark.parametrize("column", range(4))
 def test_the_guides_comparison_table_is_what_the_files_say(column: int) -> None:
     found = values(REAL[column])
-    assert {key: found[key] for key in GUIDE_TABLE} == {key: row[column] for key, row in GUIDE_TABLE.items()}
+    assert {key: found[key] for key in RECIPE_TABLE} == {key: row[column] for key, row in RECIPE_TABLE.items()}
 
 
 @pytest.mark.parametrize("name", REAL)

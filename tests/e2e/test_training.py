@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from vlmft_core.plan import learning_rate
+from vlmft_core.learning_rate import learning_rate
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.checkpoints import intact, read

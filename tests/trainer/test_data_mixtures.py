@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from vlmft_core.errors import DataError
 from vlmft_core.plan.row_count import count_rows
-from vlmft_core.plan.samples import available
+from vlmft_core.plan.sample_count import available
 from vlmft_core.preset import Data, Source
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.holdout import hold_out

@@ -10,7 +10,7 @@ import datasets
 import pytest
 from PIL import Image
 
-from vlmft_core.plan.samples import DEMO_SPLIT_SIZES, Kind
+from vlmft_core.plan.sample_count import DEMO_SPLIT_SIZES, Kind
 from vlmft_trainer.demo import dataset
 from vlmft_trainer.demo.charts import SIZE
 from vlmft_trainer.demo.dataset import ensure, write

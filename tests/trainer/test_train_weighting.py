@@ -11,7 +11,7 @@ import torch
 from transformers import TrainingArguments
 
 from vlmft_core.errors import VlmftError
-from vlmft_core.plan import learning_rate
+from vlmft_core.learning_rate import learning_rate
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Lora, Preset
 from vlmft_core.run_folder.events import EventWriter

@@ -96,9 +96,9 @@ def compare(
     from rich.console import Console
 
     from vlmft_console.commands.tables import add_row, new_table, print_table
-    from vlmft_console.presets.table import GUIDE_PRESETS, comparison
+    from vlmft_console.presets.table import RECIPE_PRESETS, comparison
 
-    presets = [_load(name) for name in names or GUIDE_PRESETS]
+    presets = [_load(name) for name in names or RECIPE_PRESETS]
     rows = comparison([loaded.preset for loaded in presets])
     if json_output:
         columns = [
@@ -169,8 +169,8 @@ def import_json(
     from vlmft_console.presets.table import refuse_shipped_name
     from vlmft_core.errors import PresetError
     from vlmft_core.preset.dump import dump_yaml
-    from vlmft_core.preset.guide_json import from_guide_json, load_sft_config
-    from vlmft_core.preset.load import NAME
+    from vlmft_core.preset.loader import NAME
+    from vlmft_core.preset.recipe_json import from_recipe_json, load_sft_config
 
     with shown_once():
         if name is not None and output is not None:
@@ -181,7 +181,7 @@ def import_json(
             refuse_shipped_name(name, own_presets() / f"{name}.yaml")
         if file.suffix != ".json":
             raise PresetError(f"{file}: not a .json file", "YAML presets need no import")
-        config = from_guide_json(file, gpus)
+        config = from_recipe_json(file, gpus)
         load_sft_config(file, gpus=gpus)  # checks the values
         about = {"summary": f"Imported from {file.name}"}
         text = dump_yaml({"about": about, **config.sections})
@@ -204,14 +204,14 @@ def export(
 
     from vlmft_console.commands.files import write_file
     from vlmft_console.errors import shown_once
-    from vlmft_core.preset.guide_json import guide_arguments, to_guide_json
+    from vlmft_core.preset.recipe_json import recipe_arguments, to_recipe_json
 
     loaded = _load(name)
-    text = to_guide_json(loaded.preset)
+    text = to_recipe_json(loaded.preset)
     if output is not None:
         with shown_once():
             write_file(output, text, force=force)
-    _say(f"note: not in the JSON: {shlex.join(guide_arguments(loaded.preset))}", err=True)
+    _say(f"note: not in the JSON: {shlex.join(recipe_arguments(loaded.preset))}", err=True)
     _say(f"written: {output}" if output is not None else text.rstrip())
 
 

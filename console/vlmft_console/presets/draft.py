@@ -16,7 +16,7 @@ from vlmft_console.runs.folder import read_json
 from vlmft_core.errors import PresetError
 from vlmft_core.preset import LoadedPreset, Preset, changed, load_preset
 from vlmft_core.preset.explain import by_key
-from vlmft_core.preset.load import NAME
+from vlmft_core.preset.loader import NAME
 
 
 def open_preset(name_or_path: str | Path, folders: Sequence[Path]) -> LoadedPreset:

@@ -11,7 +11,7 @@ from vlmft_console.presets.values import written
 from vlmft_core.errors import PresetError
 from vlmft_core.preset import Origin
 from vlmft_core.preset.dump import dump_yaml
-from vlmft_core.preset.load import Layers, check
+from vlmft_core.preset.loader import Layers, check
 from vlmft_core.preset.strict_yaml import parse
 
 

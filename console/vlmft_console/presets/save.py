@@ -12,7 +12,7 @@ from vlmft_core.durable import write_whole
 from vlmft_core.errors import PresetError, VlmftError
 from vlmft_core.preset import LoadedPreset, Preset, dump_preset
 from vlmft_core.preset.dump import dump_yaml
-from vlmft_core.preset.load import NAME, load_text
+from vlmft_core.preset.loader import NAME, load_text
 
 
 def save_as(draft: Draft, name: str, folder: Path, folders: Sequence[Path], *, replace: bool = False) -> LoadedPreset:

@@ -13,9 +13,9 @@ from vlmft_console.presets.values import written
 from vlmft_core.errors import PresetError, VlmftError
 from vlmft_core.preset import LoadedPreset, Preset, find_presets, load_preset
 
-GUIDE_PRESETS = ("quick", "standard", "good", "best", "ultimate")
+RECIPE_PRESETS = ("quick", "standard", "good", "best", "ultimate")
 """The guide's table, and its variant for the highest quality; from the least effort to the most."""
-SHIPPED = (*GUIDE_PRESETS, "demo")
+SHIPPED = (*RECIPE_PRESETS, "demo")
 """The names of the presets that come with vlmft."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vlmft_core.health.evals import number
 from vlmft_core.health.finding import Advice
-from vlmft_core.health.story import Story
+from vlmft_core.health.health_state import HealthState
 
 Changes = list[tuple[str, object]]
 
@@ -27,94 +27,94 @@ _WORDS = {
 }
 
 
-def lowering(story: Story) -> bool:
+def lowering(state: HealthState) -> bool:
     """Whether a rule that holds now advises a lower rate. Advice to train harder would contradict it."""
-    return not _LOWERING.isdisjoint(story.holding)
+    return not _LOWERING.isdisjoint(state.holding)
 
 
-def overfitting(story: Story) -> Advice:
+def overfitting(state: HealthState) -> Advice:
     """Use the best checkpoint; then more regularisation and a lower rate."""
     return _for_next_run(
-        story,
-        _best(story),
+        state,
+        _best(state),
         [
-            *_first_above(story, "training", "weight_decay", 0.02, 0.05),
-            *_first_above(story, "lora", "dropout", 0.1),
-            *_lower_rate(story),
+            *_first_above(state, "training", "weight_decay", 0.02, 0.05),
+            *_first_above(state, "lora", "dropout", 0.1),
+            *_lower_rate(state),
         ],
     )
 
 
-def diverging(story: Story, look: str) -> Advice:
+def diverging(state: HealthState, look: str) -> Advice:
     """A lower rate, and a look at what `look` names."""
-    return _for_next_run(story, look, _lower_rate(story))
+    return _for_next_run(state, look, _lower_rate(state))
 
 
-def loss_too_high(story: Story) -> Advice:
+def loss_too_high(state: HealthState) -> Advice:
     """Data format, a higher rate, and whether the adapter is applied."""
-    trained = number(story.plan.get("trainable_params"))
+    trained = number(state.plan.get("trainable_params"))
     applied = "check that LoRA is applied (trainable parameters)"
     if trained is not None:
         applied = f"check that {_count(trained)} trainable parameters are what the adapter should have"
-    return _for_next_run(story, f"Check the format of the data, and {applied}.", _higher_rate(story))
+    return _for_next_run(state, f"Check the format of the data, and {applied}.", _higher_rate(state))
 
 
-def underfitting(story: Story) -> Advice:
+def underfitting(state: HealthState) -> Advice:
     """More rate, rank, modules and epochs."""
-    changes = [*_higher_rate(story), *_first_above(story, "lora", "r", 32)]
+    changes = [*_higher_rate(state), *_first_above(state, "lora", "r", 32)]
     if ("lora.r", 32) in changes:
-        changes += _first_above(story, "lora", "alpha", 64)
-    modules = story.setting("lora", "target_modules")
+        changes += _first_above(state, "lora", "alpha", 64)
+    modules = state.setting("lora", "target_modules")
     if not isinstance(modules, list) or set(ALL_MODULES) - {one for one in modules if isinstance(one, str)}:
         changes.append(("lora.target_modules", ALL_MODULES))
-    return _for_next_run(story, "", [*changes, *_first_above(story, "training", "epochs", 8, 10)])
+    return _for_next_run(state, "", [*changes, *_first_above(state, "training", "epochs", 8, 10)])
 
 
-def watching(story: Story) -> Advice:
+def watching(state: HealthState) -> Advice:
     """Nothing to change yet."""
-    return Advice(f"Watch the next evals; when they do not improve, stop. {_best(story)}")
+    return Advice(f"Watch the next evals; when they do not improve, stop. {_best(state)}")
 
 
-def waiting_for_data(story: Story) -> Advice:
+def waiting_for_data(state: HealthState) -> Advice:
     """More processes to decode images."""
-    workers = number(story.setting("data", "workers"))
+    workers = number(state.setting("data", "workers"))
     wanted = 2 if not workers else min(2 * int(workers), 16)
     changes: Changes = [("data.workers", wanted)] if workers is None or wanted > workers else []
-    return _for_next_run(story, "Decode images beside the training, or keep them on a faster disk.", changes)
+    return _for_next_run(state, "Decode images beside the training, or keep them on a faster disk.", changes)
 
 
-def _best(story: Story) -> str:
-    best = story.evaluated.best
+def _best(state: HealthState) -> str:
+    best = state.evaluated.best
     if best is None:
         return ""
     epoch = "" if best.epoch is None else f", epoch {best.epoch:.1f}"
-    if best.step in story.checkpoints:
+    if best.step in state.checkpoints:
         return f"Use checkpoint-{best.step}, the best (eval loss {best.loss:.4g}{epoch})."
     return f"The best eval was at step {best.step:,} (loss {best.loss:.4g}{epoch})."
 
 
-def _first_above(story: Story, section: str, key: str, *values: float) -> Changes:
+def _first_above(state: HealthState, section: str, key: str, *values: float) -> Changes:
     """The first of `values` that is more than the preset's own; nothing where none is."""
-    own = number(story.setting(section, key))
+    own = number(state.setting(section, key))
     higher = [value for value in values if own is None or value > own]
     return [(f"{section}.{key}", higher[0])] if higher else []
 
 
-def _lower_rate(story: Story) -> Changes:
+def _lower_rate(state: HealthState) -> Changes:
     """The guide's 3e-5 from a usual rate; from one already as low, or far above the guide's, half of it.
 
     Far above, the highest rate that was reached counts, not the one that was planned: it did the harm.
     """
     low, high = USUAL_RATES
-    rate = story.peak_lr if story.peak_lr > high else story.rate
+    rate = state.peak_lr if state.peak_lr > high else state.rate
     lower = low if rate is None or low < rate <= high else float(f"{rate / 2:.2g}")
     return [("training.learning_rate", lower)] if rate is None or 0 < lower < rate else []
 
 
-def _higher_rate(story: Story) -> Changes:
+def _higher_rate(state: HealthState) -> Changes:
     """The guide's 5e-5 or 6e-5, whichever is the next above the run's own; none beside advice to lower it."""
-    rate = story.rate
-    higher = [value for value in (5e-5, 6e-5) if rate is None or value > rate] if not lowering(story) else []
+    rate = state.rate
+    higher = [value for value in (5e-5, 6e-5) if rate is None or value > rate] if not lowering(state) else []
     return [("training.learning_rate", higher[0])] if higher else []
 
 
@@ -127,7 +127,7 @@ def _count(value: float) -> str:
     return f"{value:,.0f}" if value < 1e15 else f"{value:.4g}"
 
 
-def _for_next_run(story: Story, now: str, changes: Changes) -> Advice:
+def _for_next_run(state: HealthState, now: str, changes: Changes) -> Advice:
     numbers = [(key, value) for key, value in changes if key in _WORDS and isinstance(value, int | float)]
     parts = [f"{_WORDS[key]} {_short(value)}" for key, value in numbers]
     if any(key == "lora.target_modules" for key, _ in changes):

@@ -7,13 +7,13 @@ from collections import deque
 from typing import Any, ClassVar, NamedTuple, Self
 
 from vlmft_core.health.finding import Advice, Severity
-from vlmft_core.health.story import Story
+from vlmft_core.health.health_state import HealthState
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder.events import Record
 
 
-class Verdict(NamedTuple):
+class Diagnosis(NamedTuple):
     """What a rule says while it holds."""
 
     severity: Severity
@@ -22,49 +22,49 @@ class Verdict(NamedTuple):
 
 
 class Rule:
-    """One rule. It is shown the records it looks at, says whether it wants to be asked, and then gives its verdict.
+    """One rule. It is shown the records it looks at, says whether it wants to be asked, and then gives its diagnosis.
 
     Its own state is numbers and containers of things that never change, so a shallow copy of each is a copy of all.
     """
 
     name: ClassVar[str]
     after_others: ClassVar[bool] = False
-    """Whether the verdict depends on which rules hold: those before it in `RULES`."""
+    """Whether the diagnosis depends on which rules hold: those before it in `RULES`."""
 
     def __init__(self, settings: Settings) -> None:
-        """Settings that are looked at at every step are kept; the rest is in the story."""
+        """Settings that are looked at at every step are kept; the rest is in the state."""
 
-    def on_plan(self, story: Story) -> None:
-        """A `plan` event came; it is in `story`."""
+    def on_plan(self, state: HealthState) -> None:
+        """A `plan` event came; it is in `state`."""
 
-    def on_step(self, record: Record, story: Story) -> bool:
-        """A `step` event, already in `story`. Called most: cheap. True when the verdict may have changed."""
+    def on_step(self, record: Record, state: HealthState) -> bool:
+        """A `step` event, already in `state`. Called most: cheap. True when the diagnosis may have changed."""
         return False
 
-    def on_eval(self, record: Record, story: Story) -> bool:
-        """An `eval` event of a later step than the last, already in `story`."""
+    def on_eval(self, record: Record, state: HealthState) -> bool:
+        """An `eval` event of a later step than the last, already in `state`."""
         return False
 
-    def on_other(self, record: Record, story: Story) -> bool:
+    def on_other(self, record: Record, state: HealthState) -> bool:
         """Any other event, or an eval that repeats an earlier one."""
         return False
 
-    def calm(self, stretch: Stretch, story: Story) -> bool:
-        """Whether the rule is sure that it would want to be asked at none of these records. Changes no verdict.
+    def quiet(self, stretch: Stretch, state: HealthState) -> bool:
+        """Whether the rule is sure that it would want to be asked at none of these records. Changes no diagnosis.
 
         Args:
             stretch: what comes next; it follows what was.
-            story: as it is before the stretch.
+            state: as it is before the stretch.
         """
         return True
 
-    def pass_over(self, stretch: Stretch, story: Story) -> None:
-        """Take in a stretch for which `calm` was just true, as `on_step` and `on_other` would."""
+    def skip(self, stretch: Stretch, state: HealthState) -> None:
+        """Take in a stretch for which `quiet` was just true, as `on_step` and `on_other` would."""
 
     def rewind(self) -> None:
         """The steps to come replace earlier ones: forget those."""
 
-    def verdict(self, story: Story) -> Verdict | None:
+    def diagnose(self, state: HealthState) -> Diagnosis | None:
         """What the rule says now; None when it does not hold."""
         raise NotImplementedError
 

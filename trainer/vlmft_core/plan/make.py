@@ -8,14 +8,14 @@ from typing import Any
 from vlmft_core.errors import DataError
 from vlmft_core.plan.architecture import KNOWN, check_base, find_architecture
 from vlmft_core.plan.memory import MARGIN, gpu_bytes, weight_bytes
-from vlmft_core.plan.samples import available
+from vlmft_core.plan.sample_count import available
 from vlmft_core.plan.steps import optimizer_steps, warmup_steps, with_gpus
 from vlmft_core.plan.time import estimate_hours
 from vlmft_core.preset.schema import Preset
 
-GUIDE_EVALS = {250: 8, 500: 4}
+RECIPE_EVALS = {250: 8, 500: 4}
 """Evals an epoch that the guide promises for a number of eval steps."""
-GUIDE_CHECKPOINT_BYTES = 48_000_000
+RECIPE_CHECKPOINT_BYTES = 48_000_000
 PUBLISHED = {"chartqa": 87.3, "textvqa": 84.9}
 """Accuracy in percent that is published for Qwen2.5-VL-7B-Instruct without any fine-tuning."""
 LOG_BYTES_PER_STEP = 2_000
@@ -192,7 +192,7 @@ def _step_warnings(preset: Preset, plan: Plan, there: int | None) -> list[str]:
             f"evaluation.eval_steps {steps} is more than the {total} steps of the training: "
             f"the only eval comes at the end (try {max(1, total // 4)})"
         )
-    elif (promised := GUIDE_EVALS.get(steps)) and plan.evals_per_epoch < 0.9 * promised:
+    elif (promised := RECIPE_EVALS.get(steps)) and plan.evals_per_epoch < 0.9 * promised:
         texts.append(
             f"evaluation.eval_steps {steps} gives {plan.evals_per_epoch:.1f} evals an epoch, "
             f"not the {promised} that the guide says"
@@ -205,7 +205,7 @@ def _step_warnings(preset: Preset, plan: Plan, there: int | None) -> list[str]:
 def _size_warnings(preset: Preset, plan: Plan) -> list[str]:
     texts = []
     size, kept = plan.checkpoint_bytes, plan.checkpoints_kept
-    if size is not None and size > 1.1 * GUIDE_CHECKPOINT_BYTES:
+    if size is not None and size > 1.1 * RECIPE_CHECKPOINT_BYTES:
         text = f"a checkpoint takes {megabytes(size)} with its optimizer state, not the guide's 48 MB"
         if kept is not None and plan.disk_bytes is not None:
             text += f"; {kept} of them and the rest come to {megabytes(plan.disk_bytes)}"

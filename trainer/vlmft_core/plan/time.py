@@ -5,8 +5,8 @@ from __future__ import annotations
 from vlmft_core.plan.architecture import KNOWN, Architecture
 from vlmft_core.preset.schema import Preset
 
-GUIDE_SAMPLES = 50_000
-GUIDE_HOURS = {"8x A100": 3.0, "8x V100": 4.0, "4x A100": 5.0}
+RECIPE_SAMPLES = 50_000
+RECIPE_HOURS = {"8x A100": 3.0, "8x V100": 4.0, "4x A100": 5.0}
 """Hours for one epoch of 50,000 samples with the guide's best preset."""
 ALL_LINEAR = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
@@ -32,15 +32,15 @@ def estimate_hours(
     if base not in KNOWN.values() or base is None:
         return None, "unknown: the guide's table is for Qwen2.5-VL-7B"
     gpus = preset.hardware.gpus
-    fast, slow = GUIDE_HOURS["8x A100"], GUIDE_HOURS["8x V100"]
+    fast, slow = RECIPE_HOURS["8x A100"], RECIPE_HOURS["8x V100"]
     epochs = preset.training.epochs
     scaled = [f"to {samples:,} samples x {epochs:g} " + ("epoch" if epochs == 1 else "epochs")]
     if gpus == 4:
-        fast, slow = GUIDE_HOURS["4x A100"], GUIDE_HOURS["4x A100"] * slow / fast
+        fast, slow = RECIPE_HOURS["4x A100"], RECIPE_HOURS["4x A100"] * slow / fast
     elif gpus != 8:
         fast, slow = fast * 8 / gpus, slow * 8 / gpus
         scaled.append(f"to {gpus} GPUs")
-    factor = passes / GUIDE_SAMPLES
+    factor = passes / RECIPE_SAMPLES
     if base != KNOWN["Qwen2.5-VL-7B"]:
         factor *= base.total_parameters / KNOWN["Qwen2.5-VL-7B"].total_parameters
         scaled.append("by parameters from the 7B")

@@ -1,13 +1,10 @@
 """Presets: the schema, strict loading, writing, and the guide's JSON. Loads no torch."""
 
-from vlmft_core.errors import PresetError
 from vlmft_core.preset.data_schema import Data, Source
 from vlmft_core.preset.dump import dump_preset
-from vlmft_core.preset.guide_json import load_sft_config
-from vlmft_core.preset.load import LoadedPreset, changed, find_presets, load_preset
+from vlmft_core.preset.loader import LoadedPreset, changed, find_presets, load_preset
+from vlmft_core.preset.recipe_json import load_sft_config
 from vlmft_core.preset.schema import (
-    About,
-    Checkpoints,
     Evaluation,
     Hardware,
     Lora,
@@ -19,8 +16,6 @@ from vlmft_core.preset.schema import (
 from vlmft_core.preset.strict_yaml import Origin
 
 __all__ = [
-    "About",
-    "Checkpoints",
     "Data",
     "Evaluation",
     "Hardware",
@@ -30,7 +25,6 @@ __all__ = [
     "Monitor",
     "Origin",
     "Preset",
-    "PresetError",
     "Source",
     "Training",
     "changed",

@@ -19,7 +19,7 @@ import platformdirs
 from PIL.Image import Image
 from pyarrow import parquet  # type: ignore[import-untyped]
 
-from vlmft_core.plan.samples import DEMO_SPLIT_SIZES, Kind
+from vlmft_core.plan.sample_count import DEMO_SPLIT_SIZES, Kind
 from vlmft_trainer.demo.charts import SIZE
 from vlmft_trainer.demo.questions import Question, house_chart, house_sign
 

@@ -5,9 +5,9 @@ from vlmft_core.health.rules.accuracy import AccuracyFalling
 from vlmft_core.health.rules.eval_loss import EvalOffBest, EvalRising, Gap, Plateau
 from vlmft_core.health.rules.gradient import GradHigh
 from vlmft_core.health.rules.loss_level import LossHigh, Underfit
+from vlmft_core.health.rules.lr_schedule import LrOffSchedule
 from vlmft_core.health.rules.non_finite import NonFinite
 from vlmft_core.health.rules.pace import SlowData, Stalled
-from vlmft_core.health.rules.schedule import LrOffSchedule
 
 RULES: tuple[type[Rule], ...] = (
     NonFinite,

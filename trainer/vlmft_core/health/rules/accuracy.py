@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vlmft_core.health import advice
 from vlmft_core.health.finding import CAUTION, STOP
-from vlmft_core.health.rule import Rule, Verdict
-from vlmft_core.health.story import Story
+from vlmft_core.health.health_state import HealthState
+from vlmft_core.health.rule import Diagnosis, Rule
 from vlmft_core.run_folder.events import Record
 
 
@@ -15,11 +15,11 @@ class AccuracyFalling(Rule):
 
     name = "accuracy_falling"
 
-    def on_eval(self, record: Record, story: Story) -> bool:
+    def on_eval(self, record: Record, state: HealthState) -> bool:
         return True
 
-    def verdict(self, story: Story) -> Verdict | None:
-        evals, settings = story.evaluated, story.settings
+    def diagnose(self, state: HealthState) -> Diagnosis | None:
+        evals, settings = state.evaluated, state.settings
         worst = max(evals.accuracies, key=lambda one: one.below, default=None)
         if worst is None or worst.below < settings.accuracy_caution:
             return None
@@ -29,4 +29,4 @@ class AccuracyFalling(Rule):
         )
         left_best = evals.last is None or evals.beyond(settings.min_rise, settings)
         stop = worst.below >= settings.accuracy_stop and left_best
-        return Verdict(STOP if stop else CAUTION, message, advice.overfitting(story))
+        return Diagnosis(STOP if stop else CAUTION, message, advice.overfitting(state))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from vlmft_core.health import advice
 from vlmft_core.health.finding import CAUTION, STOP
-from vlmft_core.health.rule import Rule, Verdict, percent
-from vlmft_core.health.story import Story
+from vlmft_core.health.health_state import HealthState
+from vlmft_core.health.rule import Diagnosis, Rule, percent
 from vlmft_core.run_folder.events import Record
 
 
 class EvalRule(Rule):
     """Judges after each eval."""
 
-    def on_eval(self, record: Record, story: Story) -> bool:
+    def on_eval(self, record: Record, state: HealthState) -> bool:
         return True
 
 
@@ -25,8 +25,8 @@ class EvalRising(EvalRule):
 
     name = "eval_rising"
 
-    def verdict(self, story: Story) -> Verdict | None:
-        evals, settings = story.evaluated, story.settings
+    def diagnose(self, state: HealthState) -> Diagnosis | None:
+        evals, settings = state.evaluated, state.settings
         if not evals.rising or evals.best is None or evals.last is None:
             return None
         rose = f"rose {evals.rises} evals in a row, to" if evals.rises >= settings.rises else "rose, and is"
@@ -35,7 +35,7 @@ class EvalRising(EvalRule):
             f" {evals.best.loss:.4g} at step {evals.best.step:,}"
         )
         severity = STOP if evals.beyond(settings.min_rise, settings) else CAUTION
-        return Verdict(severity, message, advice.overfitting(story))
+        return Diagnosis(severity, message, advice.overfitting(state))
 
 
 class EvalOffBest(EvalRule):
@@ -43,8 +43,8 @@ class EvalOffBest(EvalRule):
 
     name = "eval_off_best"
 
-    def verdict(self, story: Story) -> Verdict | None:
-        evals, settings = story.evaluated, story.settings
+    def diagnose(self, state: HealthState) -> Diagnosis | None:
+        evals, settings = state.evaluated, state.settings
         best, last = evals.best, evals.last
         if best is None or last is None or evals.off <= settings.off_best_caution:
             return None
@@ -55,9 +55,9 @@ class EvalOffBest(EvalRule):
             message += f"; train loss went from {best.level:.4g} to {last.level:.4g}"
             if last.level > best.level:
                 look = "Both losses rise: look at the data of these steps."
-                return Verdict(CAUTION, message, advice.diverging(story, look))
+                return Diagnosis(CAUTION, message, advice.diverging(state, look))
         parted = last.parted(best, settings.train_fall) and evals.beyond(settings.off_best_stop, settings)
-        return Verdict(STOP if parted else CAUTION, message, advice.overfitting(story))
+        return Diagnosis(STOP if parted else CAUTION, message, advice.overfitting(state))
 
 
 class Gap(EvalRule):
@@ -65,15 +65,15 @@ class Gap(EvalRule):
 
     name = "gap"
 
-    def verdict(self, story: Story) -> Verdict | None:
-        evals, settings = story.evaluated, story.settings
+    def diagnose(self, state: HealthState) -> Diagnosis | None:
+        evals, settings = state.evaluated, state.settings
         last = evals.last
         if last is None or last.level is None or last.loss - last.level <= settings.gap_caution:
             return None
         gap = last.loss - last.level
         message = f"eval loss {last.loss:.4g} is {gap:.3g} above the train loss {last.level:.4g}"
         stop = gap > settings.gap_stop and evals.beyond(settings.min_rise, settings)
-        return Verdict(STOP if stop else CAUTION, message, advice.overfitting(story))
+        return Diagnosis(STOP if stop else CAUTION, message, advice.overfitting(state))
 
 
 class Plateau(EvalRule):
@@ -81,8 +81,8 @@ class Plateau(EvalRule):
 
     name = "plateau"
 
-    def verdict(self, story: Story) -> Verdict | None:
-        evals, settings = story.evaluated, story.settings
+    def diagnose(self, state: HealthState) -> Diagnosis | None:
+        evals, settings = state.evaluated, state.settings
         mark, last = evals.mark, evals.last
         if mark is None or last is None or evals.stale < settings.plateau_evals:
             return None
@@ -92,4 +92,4 @@ class Plateau(EvalRule):
             f"eval loss has not improved on {mark.loss:.4g} for {evals.stale} evals,"
             f" while train loss fell from {mark.level:.4g} to {last.level:.4g}"
         )
-        return Verdict(CAUTION, message, advice.watching(story))
+        return Diagnosis(CAUTION, message, advice.watching(state))

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from vlmft_core.health import advice
 from vlmft_core.health.finding import CAUTION, STOP
-from vlmft_core.health.rule import Rule, Verdict
-from vlmft_core.health.story import Story
+from vlmft_core.health.health_state import HealthState
+from vlmft_core.health.rule import Diagnosis, Rule
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder.events import Record
@@ -48,7 +48,7 @@ class GradHigh(Rule):
         self._spike = (0, 0.0)
         """Step and value of the newest single large one."""
 
-    def on_step(self, record: Record, story: Story) -> bool:
+    def on_step(self, record: Record, state: HealthState) -> bool:
         value = record["grad_norm"]
         if value is None:
             return False
@@ -67,19 +67,19 @@ class GradHigh(Rule):
         count = self._count = self._count + 1
         if count % LOOK_EVERY and (not moved or (self._level >= HIGH and 3 * self._over_caution > self._size)):
             return False  # nothing moved, or what is high stays so
-        return self._judge(story)
+        return self._judge(state)
 
-    def calm(self, stretch: Stretch, story: Story) -> bool:
+    def quiet(self, stretch: Stretch, state: HealthState) -> bool:
         return not self._over_caution and self._level == CALM and max(stretch.gradients) <= self._caution
 
-    def pass_over(self, stretch: Stretch, story: Story) -> None:
+    def skip(self, stretch: Stretch, state: HealthState) -> None:
         done, end = 0, self._count + len(stretch.gradients)
         # Nothing is high: all that is left to do is keep the medians that fall due.
         while (due := -(-self._next_own // LOOK_EVERY) * LOOK_EVERY) <= end:
             taken = due - self._count
             self._window.extend(stretch.gradients[done : done + taken])
             done, self._count = done + taken, due
-            self._judge(story)
+            self._judge(state)
         self._window.extend(stretch.gradients[done:])
         self._count = end
 
@@ -88,12 +88,12 @@ class GradHigh(Rule):
         share = 3 if self._level >= HIGH else 2
         return len(self._window) == self._size and share * self._over_caution > self._size
 
-    def _judge(self, story: Story) -> bool:
+    def _judge(self, state: HealthState) -> bool:
         looking, level = not self._count % LOOK_EVERY, SPIKE if self._over_stop else CALM
         if self._is_high():
             level = HIGH
             if 2 * self._over_stop > self._size:
-                level = self._risen(story) if looking else max(self._level, HIGH)
+                level = self._risen(state) if looking else max(self._level, HIGH)
         renew = looking and self._count >= self._next_own
         if renew:
             self._next_own = self._count + self._size
@@ -111,15 +111,15 @@ class GradHigh(Rule):
         insort(ordered, median)
         self._own_median = ordered[len(ordered) // 2]
 
-    def _risen(self, story: Story) -> int:
-        return RISEN if _median(self._window) > max(self._stop, story.settings.grad_rise * self._own_median) else HIGH
+    def _risen(self, state: HealthState) -> int:
+        return RISEN if _median(self._window) > max(self._stop, state.settings.grad_rise * self._own_median) else HIGH
 
     def rewind(self) -> None:
         self._window.clear()
         self._over_caution = self._over_stop = 0
         self._level = CALM
 
-    def verdict(self, story: Story) -> Verdict | None:
+    def diagnose(self, state: HealthState) -> Diagnosis | None:
         if self._level == CALM:
             return None
         if self._level == SPIKE:
@@ -131,8 +131,8 @@ class GradHigh(Rule):
             message = f"grad_norm has a median of {median:.4g} over {self._size} logged steps ({limit})"
             if len(self._own) > 1:
                 message += f"; the run's own is {self._own_median:.4g}"
-        look = advice.diverging(story, "Look at the data of these steps.")
-        return Verdict(STOP if self._level == RISEN else CAUTION, message, look)
+        look = advice.diverging(state, "Look at the data of these steps.")
+        return Diagnosis(STOP if self._level == RISEN else CAUTION, message, look)
 
 
 def _median(values: Iterable[float]) -> float:

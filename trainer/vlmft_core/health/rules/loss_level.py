@@ -5,9 +5,9 @@ from __future__ import annotations
 from vlmft_core.health import advice
 from vlmft_core.health.evals import Point, change
 from vlmft_core.health.finding import CAUTION
-from vlmft_core.health.rule import Rule, Verdict, percent
+from vlmft_core.health.health_state import HealthState
+from vlmft_core.health.rule import Diagnosis, Rule, percent
 from vlmft_core.health.rules.eval_loss import EvalRule
-from vlmft_core.health.story import Story
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder.events import Record
@@ -30,31 +30,31 @@ class LossHigh(Rule):
         self._mean = 0.0
         self._holds = False
 
-    def on_step(self, record: Record, story: Story) -> bool:
-        if not self._count and not story.first_epoch_over:
+    def on_step(self, record: Record, state: HealthState) -> bool:
+        if not self._count and not state.first_epoch_over:
             return False
         if record["loss"] is None:
             return False
         self._count += 1
         if self._count > LOOK_EVERY and self._count % LOOK_EVERY:
             return False
-        recent = list(story.losses)[-self._count :]
+        recent = list(state.losses)[-self._count :]
         self._mean = sum(recent) / len(recent)
         was, self._holds = self._holds, self._mean > self._limit
         return was != self._holds or (self._holds and not self._count % self._window)
 
-    def calm(self, stretch: Stretch, story: Story) -> bool:
+    def quiet(self, stretch: Stretch, state: HealthState) -> bool:
         if self._holds:
             return False
-        losses = stretch.losses[self._first_epoch_over(stretch, story) :]
-        before = list(story.losses)[-self._count :] if self._count else []
+        losses = stretch.losses[self._first_epoch_over(stretch, state) :]
+        before = list(state.losses)[-self._count :] if self._count else []
         # No mean of these comes near the limit, however it is rounded.
         return max((*before, *losses), default=0.0) < 0.999 * self._limit
 
-    def pass_over(self, stretch: Stretch, story: Story) -> None:
-        self._count += len(stretch.losses) - self._first_epoch_over(stretch, story)
+    def skip(self, stretch: Stretch, state: HealthState) -> None:
+        self._count += len(stretch.losses) - self._first_epoch_over(stretch, state)
 
-    def _first_epoch_over(self, stretch: Stretch, story: Story) -> int:
+    def _first_epoch_over(self, stretch: Stretch, state: HealthState) -> int:
         """Index of the first of the steps from which losses are looked at."""
         if self._count:
             return 0
@@ -66,11 +66,11 @@ class LossHigh(Rule):
         self._count = 0
         self._holds = False
 
-    def verdict(self, story: Story) -> Verdict | None:
+    def diagnose(self, state: HealthState) -> Diagnosis | None:
         if not self._holds:
             return None
         message = f"train loss {self._mean:.4g} after the first epoch, above {self._limit:g}"
-        return Verdict(CAUTION, message, advice.loss_too_high(story))
+        return Diagnosis(CAUTION, message, advice.loss_too_high(state))
 
 
 class Underfit(EvalRule):
@@ -82,26 +82,26 @@ class Underfit(EvalRule):
     name = "underfit"
     after_others = True
 
-    def verdict(self, story: Story) -> Verdict | None:
-        last, limit = story.evaluated.last, story.settings.loss_high
-        if advice.lowering(story) or not story.first_epoch_over:
+    def diagnose(self, state: HealthState) -> Diagnosis | None:
+        last, limit = state.evaluated.last, state.settings.loss_high
+        if advice.lowering(state) or not state.first_epoch_over:
             return None
         if last is None or last.level is None or min(last.loss, last.level) <= limit:
             return None
-        before = _third_ago(story, last)
+        before = _third_ago(state, last)
         if before is None or before.level is None:
             return None
-        flat = -story.settings.flat_change
+        flat = -state.settings.flat_change
         if min(change(before.loss, last.loss), change(before.level, last.level)) <= flat:
             return None
         message = (
             f"eval loss {last.loss:.4g} and train loss {last.level:.4g} are above {limit:g}, and fell by less than"
             f" {percent(-flat)} since step {before.step:,}"
         )
-        return Verdict(CAUTION, message, advice.underfitting(story))
+        return Diagnosis(CAUTION, message, advice.underfitting(state))
 
 
-def _third_ago(story: Story, last: Point) -> Point | None:
+def _third_ago(state: HealthState, last: Point) -> Point | None:
     """The newest eval that is at least a third of the steps back."""
-    points = (evals.last for evals in reversed(story.evals))
+    points = (evals.last for evals in reversed(state.evals))
     return next((point for point in points if point and 3 * point.step <= 2 * last.step), None)

@@ -6,8 +6,8 @@ from collections import deque
 
 from vlmft_core.health import advice
 from vlmft_core.health.finding import CAUTION, STOP
-from vlmft_core.health.rule import Rule, Verdict
-from vlmft_core.health.story import Story
+from vlmft_core.health.health_state import HealthState
+from vlmft_core.health.rule import Diagnosis, Rule
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder.events import Record
@@ -53,7 +53,7 @@ class NonFinite(Rule):
         self._held = False
         self._judged = (False, False)
 
-    def on_step(self, record: Record, story: Story) -> bool:
+    def on_step(self, record: Record, state: HealthState) -> bool:
         loss, gradient, skipped = record["loss"], record["grad_norm"], record.get("skipped_steps")
         self._count += 1
         rate, self._rate = self._rate, record["lr"]
@@ -70,19 +70,19 @@ class NonFinite(Rule):
         self._look(record, rate)
         return self._over() or (self._odd == self._count and self._tells_more())
 
-    def calm(self, stretch: Stretch, story: Story) -> bool:
+    def quiet(self, stretch: Stretch, state: HealthState) -> bool:
         if self._held or 0 in stretch.losses or stretch.names("nonfinite"):
             return False
         skipped = stretch.column("skipped_steps")
         return skipped.count(self._skipped) + skipped.count(None) == len(skipped)
 
-    def pass_over(self, stretch: Stretch, story: Story) -> None:
+    def skip(self, stretch: Stretch, state: HealthState) -> None:
         self._count += len(stretch.losses)
         self._rate = stretch.rates[-1]
         self._starting = False
 
     def _tells_more(self) -> bool:
-        """Whether the newest sign says more than the verdict given; while one holds it is renewed now and then."""
+        """Whether the newest sign says more than the diagnosis given; while one holds it is renewed now and then."""
         return not self._held or self._grave() != self._judged or not self._count % self._window
 
     def _grave(self) -> tuple[bool, bool]:
@@ -96,7 +96,7 @@ class NonFinite(Rule):
         named = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
         told, skips = type(record.get("skipped_steps")) is int, self._newly_skipped(record)
         if skips:
-            self._skip(step, skips)
+            self._note_skips(step, skips)
         else:
             self._starting = False
         if "loss" in named and loss is None:
@@ -113,7 +113,7 @@ class NonFinite(Rule):
         elif loss == 0 and not gradient and record["lr"] == rate_before and rate_before is not None:
             self._sign(f"loss is exactly 0 at step {step:,} and the learning rate stands still", fatal=True)
 
-    def _skip(self, step: int, skips: int) -> None:
+    def _note_skips(self, step: int, skips: int) -> None:
         self._sign(f"{_count(skips, 'step')} skipped up to step {step:,}", fatal=False)
         if self._starting:
             self._early += skips
@@ -140,10 +140,10 @@ class NonFinite(Rule):
             self._fatal = self._count
 
     def _over(self) -> bool:
-        """Whether a window has passed since something the verdict rests on."""
+        """Whether a window has passed since something the diagnosis rests on."""
         return self._count - self._window in (self._odd, self._fatal, self._repeated)
 
-    def on_eval(self, record: Record, story: Story) -> bool:
+    def on_eval(self, record: Record, state: HealthState) -> bool:
         named = record.get("nonfinite")
         if record["eval_loss"] is not None or not isinstance(named, list) or "eval_loss" not in named:
             return False
@@ -156,7 +156,7 @@ class NonFinite(Rule):
         self._fatal = self._odd = self._repeated = FAR
         self._held = False
 
-    def verdict(self, story: Story) -> Verdict | None:
+    def diagnose(self, state: HealthState) -> Diagnosis | None:
         self._held = self._odd > self._count - self._window
         if not self._held:
             return None
@@ -165,7 +165,7 @@ class NonFinite(Rule):
         if repeated:
             message += f"; at least {_count(self._limit, 'step')} close together"
         look = "Look at the data of these steps, and resume from a checkpoint before them."
-        return Verdict(STOP if repeated or fatal else CAUTION, message, advice.diverging(story, look))
+        return Diagnosis(STOP if repeated or fatal else CAUTION, message, advice.diverging(state, look))
 
 
 def _count(number: int, word: str) -> str:

@@ -9,8 +9,8 @@ from operator import sub
 from vlmft_core.health import advice
 from vlmft_core.health.evals import number
 from vlmft_core.health.finding import CAUTION, STOP, Advice
-from vlmft_core.health.rule import Rule, Verdict, percent
-from vlmft_core.health.story import Story
+from vlmft_core.health.health_state import HealthState
+from vlmft_core.health.rule import Diagnosis, Rule, percent
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder.events import EVAL, HEARTBEAT, RUN_START, Record
@@ -41,9 +41,9 @@ class Stalled(Rule):
         self._waited = 0.0
         """Seconds without a step, heartbeats going on."""
         self._next: tuple[float, float, tuple[float, ...]] = (0.0, 0.0, ())
-        """Last time of all, last time of a step and the intervals, of the stretch `calm` was last asked about."""
+        """Last time of all, last time of a step and the intervals, of the stretch `quiet` was last asked about."""
 
-    def on_step(self, record: Record, story: Story) -> bool:
+    def on_step(self, record: Record, state: HealthState) -> bool:
         now = record.get("mono")
         if type(now) is not float and (now := _clock(record)) is None:
             return False
@@ -63,10 +63,10 @@ class Stalled(Rule):
         self._last_step = now
         return asked
 
-    def on_eval(self, record: Record, story: Story) -> bool:
-        return self.on_other(record, story)
+    def on_eval(self, record: Record, state: HealthState) -> bool:
+        return self.on_other(record, state)
 
-    def on_other(self, record: Record, story: Story) -> bool:
+    def on_other(self, record: Record, state: HealthState) -> bool:
         event, now = record["event"], _clock(record)
         if event == RUN_START:
             self.rewind()
@@ -81,7 +81,7 @@ class Stalled(Rule):
             self._last_step = now  # the time of an eval is no step's
         return asked
 
-    def calm(self, stretch: Stretch, story: Story) -> bool:
+    def quiet(self, stretch: Stretch, state: HealthState) -> bool:
         clocks = stretch.clocks()
         if clocks is None or self._last is None or self._gap or self._waited:
             return False
@@ -94,7 +94,7 @@ class Stalled(Rule):
         longest = max(*self._next[2], clocks[-1] - of_steps[-1])
         return not stretch.beats or longest < 0.999 * self._silence / 6
 
-    def pass_over(self, stretch: Stretch, story: Story) -> None:
+    def skip(self, stretch: Stretch, state: HealthState) -> None:
         self._last, self._last_step, intervals = self._next
         self._intervals.extend(intervals)
         self._beats = self._beats or stretch.beats
@@ -127,14 +127,14 @@ class Stalled(Rule):
         self._intervals.clear()
         self._gap = self._waited = 0.0
 
-    def verdict(self, story: Story) -> Verdict | None:
+    def diagnose(self, state: HealthState) -> Diagnosis | None:
         if self._gap:
             message = f"no heartbeat for {self._gap:.0f} s: the training program was stopped or gone"
-            return Verdict(STOP, message, Advice("See what stopped it: the machine's load, its log, a full disk."))
+            return Diagnosis(STOP, message, Advice("See what stopped it: the machine's load, its log, a full disk."))
         if self._waited:
             usual = statistics.median(self._intervals)
             message = f"no step for {self._waited:.0f} s, where one is logged every {usual:.3g} s; heartbeats go on"
-            return Verdict(CAUTION, message, Advice("A rank may hang: look at the plain log and at the GPUs."))
+            return Diagnosis(CAUTION, message, Advice("A rank may hang: look at the plain log and at the GPUs."))
         return None
 
 
@@ -152,9 +152,9 @@ class SlowData(Rule):
         self._share = 0.0
         """In the last full window."""
         self._next = (0, 0.0, 0.0, 0.0)
-        """The four of them after the stretch that `calm` was last asked about."""
+        """The four of them after the stretch that `quiet` was last asked about."""
 
-    def on_step(self, record: Record, story: Story) -> bool:
+    def on_step(self, record: Record, state: HealthState) -> bool:
         waiting, total = record.get("data_s"), record.get("step_s")
         if type(waiting) is not float or type(total) is not float:
             return False
@@ -167,7 +167,7 @@ class SlowData(Rule):
         self._waiting = self._total = 0.0
         return max(was, self._share) > self._limit
 
-    def calm(self, stretch: Stretch, story: Story) -> bool:
+    def quiet(self, stretch: Stretch, state: HealthState) -> bool:
         waiting, total = stretch.column("data_s"), stretch.column("step_s")
         kinds = set(map(type, waiting)) | set(map(type, total))
         self._next = self._count, self._waiting, self._total, self._share
@@ -189,18 +189,18 @@ class SlowData(Rule):
         self._next = count, waited, took, share
         return True
 
-    def pass_over(self, stretch: Stretch, story: Story) -> None:
+    def skip(self, stretch: Stretch, state: HealthState) -> None:
         self._count, self._waiting, self._total, self._share = self._next
 
     def rewind(self) -> None:
         self._count = 0
         self._waiting = self._total = self._share = 0.0
 
-    def verdict(self, story: Story) -> Verdict | None:
+    def diagnose(self, state: HealthState) -> Diagnosis | None:
         if self._share <= self._limit:
             return None
         message = f"{percent(self._share)} of the last {self._window} logged steps was spent waiting for data"
-        return Verdict(CAUTION, message, advice.waiting_for_data(story))
+        return Diagnosis(CAUTION, message, advice.waiting_for_data(state))
 
 
 def _clock(record: Record) -> float | None:

@@ -6,7 +6,8 @@ from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.charts.spec import ChartSpec, Curve, Mark
 from vlmft_console.history.series import Series
 from vlmft_console.presets.values import written
-from vlmft_core.plan import Plan, learning_rate
+from vlmft_core.learning_rate import learning_rate
+from vlmft_core.plan import Plan
 from vlmft_core.preset import Preset
 
 POINTS = 400

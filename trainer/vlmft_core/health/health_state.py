@@ -16,7 +16,7 @@ KEPT_EVALS = 256
 """Evals that a resume can take back, and over which flat losses are looked for."""
 
 
-class Story:
+class HealthState:
     """A log so far. A resume takes it back to the step resumed from: what is made anew does not count twice."""
 
     def __init__(self, settings: Settings) -> None:
@@ -108,7 +108,7 @@ class Story:
         steps = number(self.plan.get("steps_per_epoch"))
         return steps is not None and self.step > steps > 0
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Story:
+    def __deepcopy__(self, memo: dict[int, Any]) -> HealthState:
         twin = copy.copy(self)
         twin.losses, twin.evals = self.losses.copy(), self.evals.copy()  # of numbers and of things that never change
         return twin

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from vlmft_core.errors import PresetError
-from vlmft_core.preset.guide_options import CORE, DECIDED, DIRECT, METRICS, SCHEDULERS
-from vlmft_core.preset.load import Layers, LoadedPreset, check, load_preset, override
+from vlmft_core.preset.loader import Layers, LoadedPreset, check, load_preset, override
+from vlmft_core.preset.recipe_options import CORE, DECIDED, DIRECT, METRICS, SCHEDULERS
 from vlmft_core.preset.schema import Hardware, Preset, Training
 from vlmft_core.preset.strict_yaml import Document, Origin, parse, printable, read_text, shown
 
 
 @dataclass
-class GuideConfig:
+class RecipeConfig:
     """A guide JSON in the terms of a preset."""
 
     sections: dict[str, Any] = field(default_factory=dict)
@@ -52,7 +52,7 @@ def load_sft_config(
     path = Path(path)
     if path.suffix != ".json":
         return load_preset(path, folders, overrides)
-    config = from_guide_json(path, gpus)
+    config = from_recipe_json(path, gpus)
     layers = Layers()
     layers.add(config.sections, config.origins)
     for text in overrides:
@@ -61,7 +61,7 @@ def load_sft_config(
     return LoadedPreset(path.stem, path, preset, origins=layers.origins, notes=tuple(config.notes))
 
 
-def from_guide_json(path: Path, gpus: int | None = None) -> GuideConfig:
+def from_recipe_json(path: Path, gpus: int | None = None) -> RecipeConfig:
     """Translate a guide JSON.
 
     Args:
@@ -86,10 +86,10 @@ class _Reader:
         self.options: dict[str, Any] = document.data
         self.lines = document.lines
         self.gpus = gpus
-        self.config = GuideConfig()
+        self.config = RecipeConfig()
         self.mistakes: list[str] = []
 
-    def read(self) -> GuideConfig:
+    def read(self) -> RecipeConfig:
         translators: dict[str, Callable[[str, Any], None]] = {
             "lr_scheduler_type": self.scheduler,
             "evaluation_strategy": self.strategy,
@@ -220,8 +220,8 @@ class _Reader:
         )
 
 
-def to_guide_json(preset: Preset) -> str:
-    """The preset as the guide's JSON. LoRA, model and data are not in it: `guide_arguments` gives those."""
+def to_recipe_json(preset: Preset) -> str:
+    """The preset as the guide's JSON. LoRA, model and data are not in it: `recipe_arguments` gives those."""
     data = preset.model_dump(mode="json")
     result: dict[str, Any] = {}
     for option, key in DIRECT.items():
@@ -244,7 +244,7 @@ def to_guide_json(preset: Preset) -> str:
     return json.dumps(result, indent=2) + "\n"
 
 
-def guide_arguments(preset: Preset) -> list[str]:
+def recipe_arguments(preset: Preset) -> list[str]:
     """The guide's command line options for what its JSON cannot say."""
     arguments = [f"--base_model={preset.model.base}"]
     for option, value in (("max_train", preset.data.max_train), ("max_eval", preset.data.max_eval)):

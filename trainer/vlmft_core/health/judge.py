@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from vlmft_core.health.finding import Finding
-from vlmft_core.health.rule import Rule, Verdict
+from vlmft_core.health.health_state import HealthState
+from vlmft_core.health.rule import Diagnosis, Rule
 from vlmft_core.health.rules import RULES
-from vlmft_core.health.story import Story
 from vlmft_core.health.stretch import FEWEST, Stretch, stretches
 from vlmft_core.health.thresholds import Settings, Thresholds
 from vlmft_core.run_folder.events import CHECKPOINT, EVAL, PLAN, RUN_START, STEP, Record
@@ -32,7 +32,7 @@ class Health:
         self.settings = settings or Thresholds()
         self.findings: list[Finding] = []
         """All that were raised, in that order, each at the index that is its number; an update takes its place."""
-        self._story = Story(self.settings)
+        self._state = HealthState(self.settings)
         self._use([rule(self.settings) for rule in RULES])
         self._active: dict[str, Finding] = {}
 
@@ -42,7 +42,7 @@ class Health:
         self._at_step = [(rule, rule.on_step) for rule in rules if type(rule).on_step is not Rule.on_step]
         self._at_other = [rule for rule in rules if type(rule).on_other is not Rule.on_other]
         self._after_others = [rule for rule in rules if rule.after_others]
-        self._at_stretch = [rule for rule in rules if type(rule).calm is not Rule.calm]
+        self._at_stretch = [rule for rule in rules if type(rule).quiet is not Rule.quiet]
 
     @property
     def active(self) -> list[Finding]:
@@ -55,29 +55,29 @@ class Health:
         Returns:
             The findings that it raised, updated or resolved, as they are now.
         """
-        event, story = record["event"], self._story
+        event, state = record["event"], self._state
         if event == STEP:
-            changed = self._again(record["step"]) if record["step"] <= story.step else []
+            changed = self._again(record["step"]) if record["step"] <= state.step else []
             if changed is None:
                 return []
-            story.take_step(record)
+            state.take_step(record)
             for rule, on_step in self._at_step:
-                if on_step(record, story):
+                if on_step(record, state):
                     changed += self._settle([rule])
             return changed
         if event == RUN_START:
             return self._start(record)
         if event == PLAN:
-            story.plan = record
+            state.plan = record
             for rule in self._rules:
-                rule.on_plan(story)
+                rule.on_plan(state)
         elif event == CHECKPOINT:
             kept = record.get("kept")
             steps = kept if isinstance(kept, list) else [record["step"]]
-            story.checkpoints = tuple(step for step in steps if type(step) is int)
-        elif event == EVAL and story.take_eval(record):
-            return self._settle([rule for rule in self._rules if rule.on_eval(record, story)])
-        return self._settle([rule for rule in self._at_other if rule.on_other(record, story)])
+            state.checkpoints = tuple(step for step in steps if type(step) is int)
+        elif event == EVAL and state.take_eval(record):
+            return self._settle([rule for rule in self._rules if rule.on_eval(record, state)])
+        return self._settle([rule for rule in self._at_other if rule.on_other(record, state)])
 
     def feed_all(self, records: Sequence[Record]) -> list[tuple[int, list[Finding]]]:
         """Take in many records: as `feed` one by one, several times as fast where nothing is found.
@@ -87,40 +87,40 @@ class Health:
         """
         changes = []
         for start, stop in stretches(records):
-            if stop - start >= FEWEST and self._pass_over(records[start:stop]):
+            if stop - start >= FEWEST and self._skip(records[start:stop]):
                 continue
             for index in range(start, stop):
                 if changed := self.feed(records[index]):
                     changes.append((index, changed))
         return changes
 
-    def _pass_over(self, records: Sequence[Record]) -> bool:
+    def _skip(self, records: Sequence[Record]) -> bool:
         """Take in records among which nothing turns, unless a rule might want to be asked: then do nothing."""
         steps = [record for record in records if record["event"] == STEP]
         if not steps:
             return False
-        stretch, story = Stretch(records, steps), self._story
-        if not stretch.follows(story.step) or not all(rule.calm(stretch, story) for rule in self._at_stretch):
+        stretch, state = Stretch(records, steps), self._state
+        if not stretch.follows(state.step) or not all(rule.quiet(stretch, state) for rule in self._at_stretch):
             return False
         for rule in self._at_stretch:
-            rule.pass_over(stretch, story)
-        story.take_stretch(stretch)
+            rule.skip(stretch, state)
+        state.take_stretch(stretch)
         return True
 
     def _again(self, step: int) -> list[Finding] | None:
         """A step that is not later than the last: a log that goes back, or None for one that says a step twice."""
-        return None if step == self._story.step else self._rewind(step - 1)
+        return None if step == self._state.step else self._rewind(step - 1)
 
     def _start(self, record: Record) -> list[Finding]:
         """A segment begins: the steps after the one resumed from are made anew."""
         preset = record.get("preset")
-        self._story.preset = preset if isinstance(preset, Mapping) else {}
+        self._state.preset = preset if isinstance(preset, Mapping) else {}
         resumed = record.get("resumed_from")
         changed = self._rewind(resumed if type(resumed) is int else -1)
-        return changed + self._settle([rule for rule in self._at_other if rule.on_other(record, self._story)])
+        return changed + self._settle([rule for rule in self._at_other if rule.on_other(record, self._state)])
 
     def _rewind(self, step: int) -> list[Finding]:
-        self._story.rewind(step)
+        self._state.rewind(step)
         for rule in self._rules:
             rule.rewind()
         return self._settle(self._rules)
@@ -135,29 +135,29 @@ class Health:
     def _ask(self, due: list[Rule]) -> list[Finding]:
         changed = []
         for rule in due:
-            verdict, before = rule.verdict(self._story), self._active.get(rule.name)
-            if verdict is not None and before is None:
-                changed.append(self._raise(rule.name, verdict))
+            diagnosis, before = rule.diagnose(self._state), self._active.get(rule.name)
+            if diagnosis is not None and before is None:
+                changed.append(self._raise(rule.name, diagnosis))
             elif (
-                verdict is not None
+                diagnosis is not None
                 and before is not None
-                and verdict != (before.severity, before.message, before.advice)
+                and diagnosis != (before.severity, before.message, before.advice)
             ):
-                changed.append(self._update(before, seen=self._story.at, **verdict._asdict()))
-            elif verdict is None and before is not None:
-                changed.append(self._update(before, resolved=self._story.at))
+                changed.append(self._update(before, seen=self._state.at, **diagnosis._asdict()))
+            elif diagnosis is None and before is not None:
+                changed.append(self._update(before, resolved=self._state.at))
                 del self._active[rule.name]
-                self._story.holding -= {rule.name}
+                self._state.holding -= {rule.name}
         return changed
 
-    def _raise(self, rule: str, verdict: Verdict) -> Finding:
-        step, epoch, (severity, message, advice) = self._story.at, self._story.epoch, verdict
+    def _raise(self, rule: str, diagnosis: Diagnosis) -> Finding:
+        step, epoch, (severity, message, advice) = self._state.at, self._state.epoch, diagnosis
         earlier = [finding.number for finding in self.findings if finding.rule == rule]
         again = len(earlier) >= KEPT
         number = earlier[-1] if again else len(self.findings)
         finding = Finding(rule, number, severity, step, epoch, message, advice, seen=step)
         self._active[rule] = finding
-        self._story.holding |= {rule}
+        self._state.holding |= {rule}
         self.findings[number : number + 1] = [finding]
         return finding
 
@@ -169,6 +169,6 @@ class Health:
     def __deepcopy__(self, memo: dict[int, Any]) -> Health:
         twin = copy.copy(self)
         twin.findings, twin._active = self.findings.copy(), self._active.copy()
-        twin._story = copy.deepcopy(self._story, memo)
+        twin._state = copy.deepcopy(self._state, memo)
         twin._use([copy.deepcopy(rule, memo) for rule in self._rules])
         return twin

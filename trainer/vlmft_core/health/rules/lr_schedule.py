@@ -8,8 +8,8 @@ from functools import partial
 
 from vlmft_core.health.evals import number
 from vlmft_core.health.finding import CAUTION, Advice
-from vlmft_core.health.rule import Rule, Verdict, percent
-from vlmft_core.health.story import Story
+from vlmft_core.health.health_state import HealthState
+from vlmft_core.health.rule import Diagnosis, Rule, percent
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.learning_rate import learning_rate
@@ -32,15 +32,15 @@ class LrOffSchedule(Rule):
         self._near = (0, 0.0)
         """A step and its planned rate."""
         self._next_near = self._near
-        """The same after the stretch that `calm` was last asked about."""
+        """The same after the stretch that `quiet` was last asked about."""
         self._off = 0
         """Logged steps in a row off the plan."""
         self._seen: tuple[int, float, float] = (0, 0.0, 0.0)
         """Step, rate and planned rate of the newest one off it."""
         self._skipped = 0
 
-    def on_plan(self, story: Story) -> None:
-        plan = story.plan
+    def on_plan(self, state: HealthState) -> None:
+        plan = state.plan
         peak, scheduler = number(plan["peak_lr"]), plan.get("scheduler")
         self._planned = None
         if peak is not None and peak > 0 and scheduler in ("cosine", "linear", "constant"):
@@ -57,7 +57,7 @@ class LrOffSchedule(Rule):
             )
             self._near = (0, self._planned(0))
 
-    def on_step(self, record: Record, story: Story) -> bool:
+    def on_step(self, record: Record, state: HealthState) -> bool:
         rate, planned, step = record["lr"], self._planned, record["step"]
         if planned is None or rate is None:
             return False
@@ -76,7 +76,7 @@ class LrOffSchedule(Rule):
         self._off += 1
         return self._off % self._window == 1
 
-    def calm(self, stretch: Stretch, story: Story) -> bool:
+    def quiet(self, stretch: Stretch, state: HealthState) -> bool:
         self._next_near = self._near
         planned = self._planned
         if planned is None:
@@ -90,13 +90,13 @@ class LrOffSchedule(Rule):
         self._next_near = near, wanted
         return not self._off
 
-    def pass_over(self, stretch: Stretch, story: Story) -> None:
+    def skip(self, stretch: Stretch, state: HealthState) -> None:
         self._near = self._next_near
 
     def rewind(self) -> None:
         self._off = 0
 
-    def verdict(self, story: Story) -> Verdict | None:
+    def diagnose(self, state: HealthState) -> Diagnosis | None:
         if not self._off:
             return None
         step, rate, wanted = self._seen
@@ -107,4 +107,4 @@ class LrOffSchedule(Rule):
         if self._skipped > 0:
             message += f"; {self._skipped:,} steps were skipped"
         text = "A resume under another plan and skipped steps do this: the schedule no longer ends where it should."
-        return Verdict(CAUTION, message, Advice(text))
+        return Diagnosis(CAUTION, message, Advice(text))

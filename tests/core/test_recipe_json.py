@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from vlmft_core.preset import LoadedPreset, Preset, PresetError, load_preset, load_sft_config
-from vlmft_core.preset.guide_json import from_guide_json, guide_arguments, to_guide_json
+from vlmft_core.errors import PresetError
+from vlmft_core.preset import LoadedPreset, Preset, load_preset, load_sft_config
+from vlmft_core.preset.recipe_json import from_recipe_json, recipe_arguments, to_recipe_json
 
 FOLDER = Path(__file__).parents[2] / "presets"
 
@@ -133,19 +134,19 @@ def test_transformers_5_names_its_warm_up_share_warmup_steps(tmp_path: Path) -> 
 def test_what_the_json_can_say_comes_back_unchanged(tmp_path: Path, name: str) -> None:
     preset = load_preset(name, [FOLDER]).preset
     path = tmp_path / "out.json"
-    path.write_text(to_guide_json(preset))
-    config = from_guide_json(path, preset.hardware.gpus)
+    path.write_text(to_recipe_json(preset))
+    config = from_recipe_json(path, preset.hardware.gpus)
     original = preset.model_dump(mode="json")
     for section, values in config.sections.items():
         assert values == {key: original[section][key] for key in values}
     back = load_sft_config(path, gpus=preset.hardware.gpus).preset
     assert back.training == preset.training
     assert back.checkpoints == preset.checkpoints
-    assert json.loads(to_guide_json(back)).items() <= json.loads(to_guide_json(preset)).items() | {("bf16", False)}
+    assert json.loads(to_recipe_json(back)).items() <= json.loads(to_recipe_json(preset)).items() | {("bf16", False)}
 
 
 def test_the_guides_command_line_says_the_rest() -> None:
-    arguments = guide_arguments(load_preset("best", [FOLDER]).preset)
+    arguments = recipe_arguments(load_preset("best", [FOLDER]).preset)
     assert arguments == [
         "--base_model=Qwen/Qwen2.5-VL-7B-Instruct",
         "--max_train=80000",
@@ -156,7 +157,7 @@ def test_the_guides_command_line_says_the_rest() -> None:
         "--target_modules=q_proj,v_proj,o_proj",
         "--flash_attn",
     ]
-    assert "--max_train=80000" not in guide_arguments(Preset.model_validate({"data": {"max_train": None}}))
+    assert "--max_train=80000" not in recipe_arguments(Preset.model_validate({"data": {"max_train": None}}))
 
 
 def test_a_yaml_preset_is_loaded_as_it_is() -> None:
