@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from vlmft_core.errors import PresetError
-from vlmft_trainer.train_vlm_sft import main, prepare_process
+from vlmft_trainer.distributed.environment import prepare_process
+from vlmft_trainer.train_vlm_sft import main
 from vlmft_trainer.training.options import read_job
 
 PRESET = "model: {base: demo}\ntraining: {effective_batch: 16, micro_batch: 4}\nhardware: {device: cpu, gpus: 2}\n"

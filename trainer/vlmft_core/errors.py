@@ -28,3 +28,8 @@ class DataError(VlmftError):
 
 class ModelError(VlmftError):
     """The base model is missing or incomplete, or the LoRA options do not fit it."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, without what follows in further lines; its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

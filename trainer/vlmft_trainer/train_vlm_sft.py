@@ -20,6 +20,7 @@ from vlmft_core.errors import VlmftError
 from vlmft_core.plan.architecture import check_base
 from vlmft_core.run_folder.checkpoints import Checkpoint, newest_intact
 from vlmft_core.run_folder.events import FAILED
+from vlmft_trainer.distributed.environment import prepare_process
 from vlmft_trainer.training.options import Job, read_job
 from vlmft_trainer.training.plain_log import Forgiving
 from vlmft_trainer.training.run_log import RunLog, open_run_log
@@ -104,18 +105,6 @@ def make_folder(folder: Path) -> None:
         )
     if not os.access(folder, os.W_OK):
         raise VlmftError(f"--output_dir {folder}: cannot be written to")
-
-
-def prepare_process(device: str) -> None:
-    """Environment that torch and deepspeed read when they are imported."""
-    ranks_here = int(os.environ.get("LOCAL_SIZE") or os.environ.get("WORLD_SIZE") or 1)
-    # Each rank's share of the cores; torch would count them all for itself.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // ranks_here)))
-    # A worker process inherits the tokenizer after it has been used, which its own threads do not survive.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if device == "cpu":
-        os.environ["DS_ACCELERATOR"] = "cpu"
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 def leave(status: int) -> NoReturn:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from vlmft_core.errors import first_line
 from vlmft_trainer.data.conversation import (
     BROKEN_IMAGE,
     HUGE_IMAGE,
@@ -131,4 +132,4 @@ def _open(content: bytes) -> Image:
 
 def _said(error: Exception) -> str:
     """Pillow's words, without the address of the buffer it names."""
-    return re.sub(r" <_io\.BytesIO[^>]*>", "", str(error)).strip().splitlines()[0] if str(error).strip() else ""
+    return re.sub(r" <_io\.BytesIO[^>]*>", "", first_line(error))

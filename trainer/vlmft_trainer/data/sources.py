@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vlmft_core.errors import DataError
+from vlmft_core.errors import DataError, first_line
 from vlmft_core.plan.row_count import JSON, json_file
 from vlmft_core.preset.data_schema import EVAL_SPLITS, Source
 from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Question
@@ -212,7 +212,5 @@ def _asked_of_datasets(source: Source, split: str, ask: Any) -> Any:
     except (OSError, ValueError, TypeError, datasets.exceptions.DatasetsError) as error:
         # What `datasets` raises for a missing set, split or file, for unreadable files and for a failed cast; what
         # is wrong with a file stands in the cause.
-        cause = error.__cause__ or error
-        reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
         where = f", split {split}" if split else ""
-        raise DataError(f"data source {source.path}{where}: {reason}") from error
+        raise DataError(f"data source {source.path}{where}: {first_line(error.__cause__ or error)}") from error

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
-
-from vlmft_trainer.training.deepspeed_config import without_compiled_ops
 
 PATIENCE = timedelta(hours=12)
 """How long ranks wait for each other: as long as rank 0 may take to download the model and the data. The library's 10
@@ -26,8 +23,8 @@ def process_group() -> Iterator[None]:
 
     quieten()
     if "RANK" not in os.environ:
-        os.environ |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
-        os.environ["MASTER_PORT"] = str(_free_port())
+        alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+        os.environ |= alone  # port 0 is any free one
     without_compiled_ops()
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
@@ -51,8 +48,12 @@ def quieten() -> None:
     transformers.logging.disable_progress_bar()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def without_compiled_ops() -> None:
+    """Tell DeepSpeed that it has no compiled kernels: building its shared-memory communication takes two minutes.
+
+    DeepSpeed looks kernels up in a module attribute that it fills on first access; filled here, nothing is probed
+    for or compiled.
+    """
+    import deepspeed.ops
+
+    vars(deepspeed.ops)["__compatible_ops__"] = {}

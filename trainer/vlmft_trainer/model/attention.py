@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
+from vlmft_core.errors import first_line
+
 TEXT = "vlmft_packed"
 """Name of the language model's attention."""
 
@@ -237,7 +239,7 @@ def _try_out(width: int, *, causal: bool) -> str:
         output = _by_kernel(query, key, value, borders, 11, causal=causal, scale=None)
         gradients = torch.autograd.grad(output.float().sum(), [query, key, value])
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
-        return (str(error).strip() or type(error).__name__).splitlines()[0]
+        return first_line(error)
     expected = _by_length(query, key, value, borders, causal=causal, scale=None)
     wanted = torch.autograd.grad(expected.float().sum(), [query, key, value])
     pairs = zip((output, *gradients), (expected, *wanted), strict=True)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch.nn.functional import linear, silu
 
+from vlmft_core.errors import first_line
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.model.kernels import Tensors, add_product, norm, rotate, swiglu
 
@@ -126,7 +127,7 @@ def fused_problem(model: Any) -> str:
             if not all(bool((one - other).abs().max() <= tolerance * other.abs().max()) for one, other in pairs):
                 return f"{name} gives other results than eager PyTorch"
     except Exception as error:  # a compiler fails in many ways
-        return (str(error).strip() or type(error).__name__).splitlines()[0]
+        return first_line(error)
     return ""
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 
-from vlmft_core.errors import ModelError
+from vlmft_core.errors import ModelError, first_line
 from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.lora_layers import VISION, adapted_names
 from vlmft_core.plan.memory import needs_checkpointing
@@ -77,7 +77,7 @@ def _no_flash_attention(precision: Precision) -> str:
     try:
         import flash_attn  # noqa: F401
     except Exception as error:  # built for another torch, it fails in many ways
-        return f"flash-attn cannot be loaded: {_first_line(error)}"
+        return f"flash-attn cannot be loaded: {first_line(error)}"
     return ""
 
 
@@ -99,7 +99,7 @@ def load_encoder(base: str, max_pixels: int) -> Any:
         images.size = {"shortest_edge": smallest, "longest_edge": max_pixels}
         return Encoder(tokenizer, images)
     except (OSError, ValueError) as error:
-        raise ModelError(f"base model {base}: {_first_line(error)}") from error
+        raise ModelError(f"base model {base}: {first_line(error)}") from error
 
 
 def load_base(base: str, kernels: Kernels, quantization: Quantization = "none") -> Any:
@@ -126,7 +126,7 @@ def load_base(base: str, kernels: Kernels, quantization: Quantization = "none") 
             **(_four_bits(kernels) if quantization == "nf4" else {}),
         )
     except (OSError, ValueError, RuntimeError) as error:
-        raise ModelError(f"base model {base}: {_first_line(error)}") from error
+        raise ModelError(f"base model {base}: {first_line(error)}") from error
     if kernels.attention == "sdpa":
         use_packed_attention(model)
     model.requires_grad_(False)
@@ -275,7 +275,3 @@ def assert_positions(model: Any, batch: dict[str, Any]) -> None:
         raise RuntimeError("the model lost the positions of image tokens (M-RoPE): not training on that")
     if packed is not None and not torch.equal(packed[1:], own):
         raise RuntimeError("the positions of a packed row are not the model's own (M-RoPE): not training on that")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vlmft_core.errors import DataError
+from vlmft_core.errors import DataError, first_line
 from vlmft_core.jobs import Ask, PredictJob
 from vlmft_trainer.programs.program import Say, load, run_program
 
@@ -81,8 +81,7 @@ def check_images(split: Any) -> None:
         try:
             split.sample(row)
         except (OSError, ValueError, SyntaxError) as error:  # what Pillow and the data's reader raise
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise DataError(f"{split.where(row)}: {reason}") from error
+            raise DataError(f"{split.where(row)}: {first_line(error)}") from error
 
 
 def read_batch(file: Path) -> list[Ask]:

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from vlmft_core.errors import ModelError, VlmftError
+from vlmft_core.errors import ModelError, VlmftError, first_line
 from vlmft_core.jobs import Weights
-from vlmft_trainer.train_vlm_sft import prepare_process
+from vlmft_trainer.distributed.environment import prepare_process
 
 Say = Callable[[str, Any], None]
 """Answers the console: a name and a value that JSON knows. Only rank 0 is heard."""
@@ -111,5 +111,4 @@ def lay_over(model: Any, adapter: str | None) -> Any:
         return PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
         # What peft, json and safetensors raise for files that are missing, broken or for another model.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"adapter {adapter}: {reason}") from error
+        raise ModelError(f"adapter {adapter}: {first_line(error)}") from error

@@ -40,14 +40,3 @@ def deepspeed_config(preset: Preset, precision: Precision, on_gpu: bool) -> dict
         "zero_allow_untested_optimizer": True,
         "steps_per_print": 10**9,
     }
-
-
-def without_compiled_ops() -> None:
-    """Tell DeepSpeed that it has no compiled kernels: building its shared-memory communication takes two minutes.
-
-    DeepSpeed looks kernels up in a module attribute that it fills on first access; filled here, nothing is probed
-    for or compiled.
-    """
-    import deepspeed.ops
-
-    vars(deepspeed.ops)["__compatible_ops__"] = {}
