@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vlmft_console.commands.run import show
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.start import start_supervisor
+from vlmft_console.runs.supervisor_start import start_supervisor
 
 if __name__ == "__main__":
     folder = RunFolder(Path(sys.argv[1]))

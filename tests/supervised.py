@@ -12,8 +12,8 @@ from typing import Any
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.processes import Identity
 from vlmft_console.runs.registry import read_run
-from vlmft_console.runs.start import start_supervisor
 from vlmft_console.runs.status import Status
+from vlmft_console.runs.supervisor_start import start_supervisor
 
 STANDIN = Path(__file__).with_name("standin.py")
 LONG = ("--steps=100000",)

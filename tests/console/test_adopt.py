@@ -16,7 +16,7 @@ from vlmft_console.cli import app
 from vlmft_console.errors import RunBusyError
 from vlmft_console.runs.family import RankEnd
 from vlmft_console.runs.ladder import StopRequest
-from vlmft_console.runs.start import start_supervisor
+from vlmft_console.runs.supervisor_start import start_supervisor
 from vlmft_console.runs.verdict import judge
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.supervised import make_run
-from vlmft_console.runs import start
+from vlmft_console.runs import supervisor_start
 from vlmft_console.runs.logout import kills, outlive_logout
 from vlmft_console.runs.registry import read_run
 
@@ -136,9 +136,9 @@ def test_a_supervisor_in_a_scope_is_waited_for_and_the_warning_handed_over(
     systemd_run(tmp_path, monkeypatch, f'echo "$@" >>{tmp_path}/said; {become}')
     monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{path}")
     write(machine(tmp_path), "etc/systemd/logind.conf", YES)
-    monkeypatch.setattr(start, "outlive_logout", lambda user: outlive_logout("ann", tmp_path))
+    monkeypatch.setattr(supervisor_start, "outlive_logout", lambda user: outlive_logout("ann", tmp_path))
     folder = make_run(tmp_path / "outputs", "run", 1)
-    assert "last session" in start.start_supervisor(folder)
+    assert "last session" in supervisor_start.start_supervisor(folder)
     probe, scope = (tmp_path / "said").read_text().splitlines()
     assert probe == "--user --scope --quiet --collect true"
     assert scope.startswith("--user --scope --quiet --collect /")

@@ -15,8 +15,8 @@ from vlmft_console.errors import RunBusyError
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.processes import Identity
-from vlmft_console.runs.start import start_supervisor
 from vlmft_console.runs.status import Status
+from vlmft_console.runs.supervisor_start import start_supervisor
 
 
 def test_a_run_that_finishes_is_finished(tmp_path: Path) -> None:

@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from vlmft_core.preset import Preset
 
 
-NEWEST_RUNS = 50
-"""Earlier runs looked at for a measured speed."""
-
-
 def plan(
     preset: Annotated[str, typer.Argument(help="A preset's name, or a YAML file.", autocompletion=preset_names)],
     gpus: Annotated[
@@ -42,6 +38,7 @@ def plan(
     from vlmft_console.commands.tables import add_row, new_table, print_table
     from vlmft_console.errors import shown_once
     from vlmft_console.paths import preset_folders
+    from vlmft_console.runs.speed import measured_speed
     from vlmft_console.sanitize import sanitize
     from vlmft_core.plan import make_plan, with_gpus
     from vlmft_core.preset import load_preset
@@ -62,42 +59,6 @@ def plan(
     for kind, texts in (("note", result.notes), ("warning", result.warnings)):
         for text in texts:
             typer.echo(sanitize(f"{kind}: {text}"))
-
-
-def measured_speed(preset: Preset) -> tuple[float | None, str]:
-    """Samples per second of the newest run on this machine that computes the same, and the run's name in words.
-
-    The median over its steps, evals and start-up not counted; None where there is no such run.
-    """
-    from itertools import islice
-    from statistics import median
-
-    from vlmft_console.runs.registry import all_runs
-    from vlmft_core.errors import VlmftError
-    from vlmft_core.preset import load_preset
-    from vlmft_core.run_folder import events
-    from vlmft_core.run_folder.tail import RunTail
-
-    for folder in islice(all_runs(), NEWEST_RUNS):
-        try:
-            if _work(load_preset(folder.preset_file).preset) != _work(preset):
-                continue
-            records = RunTail(folder.logs).read()
-        except (VlmftError, OSError):  # a run that cannot be read has nothing to say here
-            continue
-        speeds = [record.get("samples_per_s") for record in records if record["event"] == events.STEP]
-        measured = [speed for speed in speeds if isinstance(speed, int | float) and speed > 0]
-        if measured:
-            return median(measured), f"run {folder.name}"
-    return None, ""
-
-
-def _work(preset: Preset) -> object:
-    """What decides how long a sample takes."""
-    data, training = preset.data, preset.training
-    shape = data.max_length, data.max_pixels, training.micro_batch, training.gradient_checkpointing, training.packing
-    sources = sorted((source.task, source.path) for source in data.sources)
-    return preset.model, preset.lora, preset.hardware, shape, sources
 
 
 def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:

@@ -106,7 +106,7 @@ def start(launch: Launch) -> tuple[RunFolder, str]:
     """
     from vlmft_console.runs.preflight import check_machine
     from vlmft_console.runs.registry import remember
-    from vlmft_console.runs.start import start_supervisor
+    from vlmft_console.runs.supervisor_start import start_supervisor
     from vlmft_core.preset import dump_preset
 
     check_machine(launch.preset)

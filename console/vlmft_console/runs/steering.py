@@ -10,8 +10,8 @@ from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.preflight import check_machine, free_port
 from vlmft_console.runs.registry import read_run
-from vlmft_console.runs.start import start_supervisor
 from vlmft_console.runs.status import UNSUPERVISED
+from vlmft_console.runs.supervisor_start import start_supervisor
 from vlmft_console.runs.training_command import training_command
 from vlmft_core.plan.architecture import check_base
 from vlmft_core.preset import load_preset

@@ -10,6 +10,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from vlmft_console.presets import Draft
+from vlmft_console.runs.speed import measured_speed
 from vlmft_core.errors import VlmftError
 from vlmft_core.plan import Plan
 from vlmft_core.preset import Preset
@@ -69,8 +70,6 @@ class Planner(Widget):
 
     def _measured_speed(self, preset: Preset) -> tuple[float | None, str]:
         """How fast earlier runs here were; they are read once for each way to compute."""
-        from vlmft_console.commands.plan import measured_speed
-
         training = preset.training.micro_batch, preset.training.gradient_checkpointing
         key = repr((preset.model, preset.lora, preset.hardware, preset.data, training))
         if key not in self._speeds:

@@ -1,4 +1,4 @@
-"""Start a run's supervisor, detached from the terminal and from this process."""
+"""Supervisor start: detached from the terminal and from this process, and whether it worked."""
 
 from __future__ import annotations
 
