@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vlmft_console.runs.folder import Command, RunFolder
-from vlmft_core.learning_rate import learning_rate
+from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.run_folder.events import Record
 
 BEGAN = 1_767_312_000.0
@@ -49,9 +49,7 @@ def sample_records(steps: int = 2000, total: int = 2400, *, rising: bool = True)
     )
     yield record("note", 0, message="flash-attn is not usable here: [b]sdpa[/b] takes its place")
     for step in range(1, steps + 1):
-        rate = learning_rate(
-            step - 1, total_steps=total, warmup_steps=round(0.06 * total), peak=4e-5, scheduler="cosine"
-        )
+        rate = planned_rate(RatePlan(total, round(0.06 * total), 4e-5, "cosine"), step)
         loss: float | None = 5.0 + 2.4 * math.exp(-step / 500) + dice.gauss(0, 0.12)
         norm = 0.6 + 0.5 * math.exp(-step / 200) + dice.random() * 0.15
         nonfinite = {}

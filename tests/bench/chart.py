@@ -24,7 +24,7 @@ from vlmft_console.charts import panels, raster
 from vlmft_console.charts.draw import draw
 from vlmft_console.charts.view import View
 from vlmft_console.history.state import RunState
-from vlmft_core.learning_rate import learning_rate
+from vlmft_core.learning_rate import RatePlan, planned_rate
 
 WIDTH, HEIGHT = 58, 14
 SECONDS = 30
@@ -65,7 +65,7 @@ def add_step(state: RunState, step: int, steps: int, generator: random.Random) -
     total, share = steps * 5 // 4, step / steps
     head = {"v": 1, "seq": step, "t": float(step), "mono": float(step), "step": step, "epoch": share * 5}
     loss = 0.4 + 2.2 * math.exp(-6 * share) + generator.gauss(0, 0.12)
-    rate = learning_rate(step - 1, total_steps=total, warmup_steps=total // 16, peak=4e-5, scheduler="cosine")
+    rate = planned_rate(RatePlan(total, total // 16, 4e-5, "cosine"), step)
     speed = {"step_s": 1.0, "data_s": 0.1, "samples_per_s": generator.gauss(31, 1), "mem_gib": 61.0}
     values = {
         "loss": 50.0 if step == steps * 3 // 4 else loss,

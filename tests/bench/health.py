@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from vlmft_core.health import Health
-from vlmft_core.learning_rate import learning_rate
+from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.run_folder.events import Record, parse
 
 STEPS = 100_000
@@ -27,7 +27,7 @@ def records(scale: float) -> list[Record]:
     found = [plan]
     for step in range(1, STEPS + 1):
         head = {"v": 1, "seq": step, "t": float(step), "mono": float(step), "step": step, "epoch": step / 5000}
-        loss, rate = 1 + rng.random() / 10, learning_rate(step - 1, peak=4e-5, **PLAN)
+        loss, rate = 1 + rng.random() / 10, planned_rate(RatePlan(peak_lr=4e-5, **PLAN), step)
         norm = scale * rng.lognormvariate(0, 0.5)
         figures = {"loss": loss, "lr": rate, "grad_norm": norm, "step_s": 1.0, "data_s": 0.1, "skipped_steps": 0}
         found.append({**head, "event": "step", **figures})

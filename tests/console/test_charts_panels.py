@@ -13,7 +13,7 @@ from vlmft_console.charts.overlay import METRICS, overlay_chart
 from vlmft_console.charts.spec import ChartSpec, Mark
 from vlmft_console.charts.view import View
 from vlmft_console.history.state import RunState
-from vlmft_core.learning_rate import learning_rate
+from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.run_folder.events import Record
 
 
@@ -106,9 +106,8 @@ def test_noisy_curves_have_a_bright_median_that_no_spike_moves() -> None:
 
 
 def test_every_step_is_on_the_planned_learning_rate() -> None:
-    fields = {"scheduler": "cosine", "warmup_steps": 10, "peak_lr": 4e-5}
-    course = {"total_steps": 100, "warmup_steps": 10, "peak": 4e-5, "scheduler": "cosine"}
-    state = run(plan(100, **fields), *(step(n, lr=learning_rate(n - 1, **course)) for n in range(1, 51)))
+    course = RatePlan(100, 10, 4e-5, "cosine")
+    state = run(record("plan", **course._asdict()), *(step(n, lr=planned_rate(course, n)) for n in range(1, 51)))
     spec = panels.learning_rate(state)
     planned, actual = (curve.points for curve in spec.curves)
     for number in (1, 10, 11, 50):

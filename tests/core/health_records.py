@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from vlmft_core.health import Finding, Health
-from vlmft_core.learning_rate import learning_rate
+from vlmft_core.learning_rate import planned_rate, rate_plan
 from vlmft_core.preset import Monitor, Preset
 from vlmft_core.run_folder.events import Record
 
@@ -36,11 +36,12 @@ def start(resumed_from: int | None = None, preset: Preset | None = None) -> list
 
 def step(number: int, **fields: Any) -> Record:
     """A healthy step; `fields` say what is not."""
-    plan = {key: PLAN[key] for key in ("total_steps", "warmup_steps", "scheduler")}
+    plan = rate_plan(PLAN)
+    assert plan is not None
     healthy = {
         "epoch": number / PLAN["steps_per_epoch"],
         "loss": 2.0,
-        "lr": learning_rate(number - 1, peak=PLAN["peak_lr"], **plan),
+        "lr": planned_rate(plan, number),
         "grad_norm": 0.5,
         "step_s": 1.0,
         "data_s": 0.1,

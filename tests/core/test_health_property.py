@@ -15,7 +15,7 @@ from vlmft_core.health import Health
 from vlmft_core.health.judge import KEPT
 from vlmft_core.health.rules import RULES
 from vlmft_core.health.thresholds import Thresholds
-from vlmft_core.learning_rate import learning_rate
+from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.preset import Lora, Monitor, Preset, Training
 from vlmft_core.run_folder.events import Record, parse
 
@@ -225,12 +225,12 @@ def test_advice_makes_a_valid_preset_that_differs(
 def test_the_rate_is_off_the_plan_exactly_where_the_formula_says_so(
     total: int, warmup: float, scheduler: str, every: int, off: list[float]
 ) -> None:
-    plan = {"total_steps": total, "warmup_steps": int(warmup * total), "scheduler": scheduler}
+    plan = RatePlan(total, int(warmup * total), 1.0, scheduler)
     health = Health()
-    health.feed(record("plan", steps_per_epoch=1000, peak_lr=1.0, **plan))
+    health.feed(record("plan", steps_per_epoch=1000, **plan._asdict()))
     for index, at in enumerate(range(1, total + 1, every)):
         apart = off[index % len(off)]
-        rate = learning_rate(at - 1, peak=1.0, **plan) + apart
+        rate = planned_rate(plan, at) + apart
         health.feed(step(at, lr=rate))
         if abs(abs(apart) - 0.01) > 1e-9:
             assert bool(health.active) == (abs(apart) > 0.01)

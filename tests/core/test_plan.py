@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from vlmft_core.errors import DataError, ModelError, PresetError
-from vlmft_core.learning_rate import learning_rate
 from vlmft_core.plan import make_plan, optimizer_steps, warmup_steps, with_gpus
 from vlmft_core.preset import Preset, load_preset
 
@@ -149,21 +147,6 @@ def test_steps_and_warm_up_count_as_the_training_loop_does() -> None:
     assert warmup_steps(10, 0) == 0
     with pytest.raises(ValueError, match="no training samples"):
         optimizer_steps(0, 128, 1)
-
-
-@pytest.mark.parametrize("scheduler", ["cosine", "linear", "constant"])
-@pytest.mark.parametrize(("total", "warmup"), [(50, 3), (50, 0), (7, 7), (1, 1), (1, 0)])
-def test_the_planned_learning_rate_is_that_of_transformers(scheduler: str, total: int, warmup: int) -> None:
-    torch = pytest.importorskip("torch")
-    optimization = pytest.importorskip("transformers.optimization")
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=4e-5)
-    name = "constant_with_warmup" if scheduler == "constant" else scheduler
-    schedule = optimization.get_scheduler(name, optimizer, num_warmup_steps=warmup, num_training_steps=total)
-    for step in range(total + 1):
-        planned = learning_rate(step, total_steps=total, warmup_steps=warmup, peak=4e-5, scheduler=scheduler)  # type: ignore[arg-type]
-        assert math.isclose(schedule.get_last_lr()[0], planned, rel_tol=1e-9, abs_tol=1e-18)
-        optimizer.step()
-        schedule.step()
 
 
 def test_a_plan_is_plain_data() -> None:

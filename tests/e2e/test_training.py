@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from vlmft_core.learning_rate import learning_rate
+from vlmft_core.learning_rate import planned_rate, rate_plan
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.checkpoints import intact, read
@@ -164,17 +164,9 @@ def test_checkpoints_are_complete_small_and_the_best_and_newest_stay(
 
 def test_the_rate_follows_the_plan(trained: Callable[[int, int], Run]) -> None:
     run = trained(2, 2)
-    plan = run.events("plan")[0]
-    planned = [
-        learning_rate(
-            step - 1,
-            total_steps=plan["total_steps"],
-            warmup_steps=plan["warmup_steps"],
-            peak=plan["peak_lr"],
-            scheduler=plan["scheduler"],
-        )
-        for step in range(1, STEPS + 1)
-    ]
+    plan = rate_plan(run.events("plan")[0])
+    assert plan is not None
+    planned = [planned_rate(plan, step) for step in range(1, STEPS + 1)]
     assert [record["lr"] for record in run.events("step")] == pytest.approx(planned, rel=0.01)
 
 

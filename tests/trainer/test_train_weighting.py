@@ -11,7 +11,7 @@ import torch
 from transformers import TrainingArguments
 
 from vlmft_core.errors import VlmftError
-from vlmft_core.learning_rate import learning_rate
+from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Lora, Preset
 from vlmft_core.run_folder.events import EventWriter
@@ -169,10 +169,7 @@ def test_the_logged_rate_is_the_plans_and_the_one_the_step_used(
     monkeypatch.setattr(WeightedTrainer, "training_step", training_step)
     mine.train()
     logged = [step["lr"] for step in events(tmp_path, "step")]
-    planned = [
-        learning_rate(step - 1, total_steps=STEPS, warmup_steps=2, peak=5e-3, scheduler="cosine")
-        for step in range(1, STEPS + 1)
-    ]
+    planned = [planned_rate(RatePlan(STEPS, 2, 5e-3, "cosine"), step) for step in range(1, STEPS + 1)]
     assert logged == pytest.approx(used)
     assert logged == pytest.approx(planned, rel=0.01)
 

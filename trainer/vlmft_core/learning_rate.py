@@ -1,36 +1,51 @@
-"""The learning rate at each step. Loads nothing: logs are compared with it as they are read."""
+"""Learning rate: what a plan promises for every step. Loads nothing: logs are compared with it as they are read."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
-def learning_rate(
-    step: int,
-    *,
-    total_steps: int,
-    warmup_steps: int,
-    peak: float,
-    scheduler: Literal["cosine", "linear", "constant"],
-) -> float:
-    """The learning rate after `step` steps of the scheduler, as transformers' schedules with warm-up give it.
+class RatePlan(NamedTuple):
+    """All that the planned learning rates follow from."""
 
-    The update that makes step n uses `learning_rate(n - 1)`, and that is what transformers logs at step n, with
-    DeepSpeed too: the first update has a rate of 0 when there is a warm-up.
+    total_steps: int
+    """Optimizer steps of the whole training, at least 1."""
+    warmup_steps: int
+    """Steps over which the rate rises from 0 to the peak."""
+    peak_lr: float
+    """The highest rate."""
+    scheduler: str
+    """The course after the warm-up: `cosine`, `linear` or `constant`."""
+
+
+def rate_plan(plan: Mapping[str, Any]) -> RatePlan | None:
+    """What a `plan` record tells of it; None where that is no whole schedule, as in the logs of other programs."""
+    total, warmup, peak, scheduler = (plan.get(key) for key in RatePlan._fields)
+    if not isinstance(total, int) or not isinstance(warmup, int) or not isinstance(peak, int | float):
+        return None
+    if total < 1 or not 0 < peak < math.inf or scheduler not in ("cosine", "linear", "constant"):
+        return None
+    return RatePlan(total, warmup, float(peak), scheduler)
+
+
+def planned_rate(plan: RatePlan, step: int) -> float:
+    """The rate of the update that makes step `step`, as transformers' schedules with warm-up give it.
+
+    A scheduler moves after each update: step n is made with its rate after n - 1 updates. That is what transformers
+    logs at step n, with DeepSpeed too; where there is a warm-up, step 1 has a rate of 0.
 
     Args:
-        step: 0 to `total_steps`.
-        total_steps: optimizer steps of the whole training.
-        warmup_steps: steps over which the rate rises from 0 to `peak`.
-        peak: highest rate.
-        scheduler: course after the warm-up.
+        step: 1 to `total_steps`; one outside has the rate of the nearest end.
     """
-    if step < warmup_steps:
-        return peak * step / warmup_steps
-    remaining = max(1, total_steps - warmup_steps)
+    total, warmup, peak, scheduler = plan
+    updates = max(0, min(step - 1, total))
+    if updates < warmup:
+        return peak * updates / warmup
     if scheduler == "constant":
         return peak
+    falling = max(1, total - warmup)
     if scheduler == "linear":
-        return peak * max(0.0, (total_steps - step) / remaining)
-    return peak * max(0.0, 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / remaining)))
+        return peak * max(0.0, (total - updates) / falling)
+    return peak * max(0.0, 0.5 * (1 + math.cos(math.pi * (updates - warmup) / falling)))

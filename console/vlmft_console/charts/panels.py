@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, cast
+from functools import partial
 
 from vlmft_console.charts.numbers import figure
 from vlmft_console.charts.sources import Formula, RunningMedian
@@ -11,9 +11,7 @@ from vlmft_console.charts.spec import ChartSpec, Curve, Kind, Mark, ReferenceLin
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_core.health import STOP
-from vlmft_core.learning_rate import learning_rate as scheduled_rate
-
-_SCHEDULERS = ("cosine", "linear", "constant")
+from vlmft_core.learning_rate import planned_rate, rate_plan
 
 
 def train_loss(state: RunState) -> ChartSpec:
@@ -35,7 +33,8 @@ def train_loss(state: RunState) -> ChartSpec:
 
 def learning_rate(state: RunState) -> ChartSpec:
     """Learning rate as logged over the whole of the planned one."""
-    planned = planned_rates(state.plan) if state.plan else None
+    plan = rate_plan(state.plan or {})
+    planned = plan and Formula(partial(planned_rate, plan), 1, plan.total_steps)
     whole = planned and (0.0, planned.last[0])
     return ChartSpec(
         "Learning rate",
@@ -101,24 +100,6 @@ CHARTS: Mapping[str, Callable[[RunState], ChartSpec]] = {
     "memory": memory,
 }
 """Every chart of a run by the name of its metric, in the order they are shown."""
-
-
-def planned_rates(plan: Mapping[str, Any]) -> Formula | None:
-    """The rate that each step uses, from a `plan` record; None where the record does not tell.
-
-    A log's step n was made with `learning_rate(n - 1)`, see there.
-    """
-    total, warmup, peak, scheduler = (plan.get(k) for k in ("total_steps", "warmup_steps", "peak_lr", "scheduler"))
-    if not (isinstance(total, int) and isinstance(warmup, int) and isinstance(peak, int | float)):
-        return None
-    if scheduler not in _SCHEDULERS or total < 1:
-        return None
-    course = cast(Literal["cosine", "linear", "constant"], scheduler)
-
-    def rate(step: int) -> float:
-        return scheduled_rate(step - 1, total_steps=total, warmup_steps=warmup, peak=float(peak), scheduler=course)
-
-    return Formula(rate, 1, total)
 
 
 def _curves(*curves: tuple[str, Series, Kind]) -> tuple[Curve, ...]:

@@ -9,7 +9,7 @@ from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import Status
 from vlmft_console.sanitize import sanitize
-from vlmft_core.learning_rate import learning_rate
+from vlmft_core.learning_rate import planned_rate, rate_plan
 from vlmft_core.metrics import HEADLINE
 
 
@@ -81,21 +81,11 @@ def score_lines(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def lr_deviation(state: RunState) -> float | None:
     """Largest distance of a logged learning rate from the planned one, as a share of the peak."""
-    plan = state.plan
-    if plan is None or not plan["peak_lr"] or "scheduler" not in plan:
-        return None  # logs of other programs tell steps, but no schedule
-
-    def planned(step: int) -> float:
-        return learning_rate(
-            step - 1,  # a step is made at the rate that the scheduler had after the one before
-            total_steps=plan["total_steps"],
-            warmup_steps=plan["warmup_steps"],
-            peak=plan["peak_lr"],
-            scheduler=plan["scheduler"],
-        )
-
-    off = [abs(rate - planned(int(step))) for step, rate in state.lr if rate is not None]
-    return max(off) / float(plan["peak_lr"]) if off else None
+    plan = rate_plan(state.plan or {})
+    if plan is None:
+        return None
+    off = [abs(rate - planned_rate(plan, int(step))) for step, rate in state.lr if rate is not None]
+    return max(off) / plan.peak_lr if off else None
 
 
 def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:

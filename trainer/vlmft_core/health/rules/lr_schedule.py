@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
 
-from vlmft_core.health.evals import number
 from vlmft_core.health.finding import CAUTION, Advice
 from vlmft_core.health.health_state import HealthState
 from vlmft_core.health.rule import Diagnosis, Rule, percent
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
-from vlmft_core.learning_rate import learning_rate
+from vlmft_core.learning_rate import RatePlan, planned_rate, rate_plan
 from vlmft_core.run_folder.events import Record
 
 
@@ -24,8 +21,7 @@ class LrOffSchedule(Rule):
     def __init__(self, settings: Settings) -> None:
         self._share = settings.lr_deviation
         self._window = settings.window
-        self._planned: Callable[[int], float] | None = None
-        self._total = 0
+        self._plan: RatePlan | None = None
         self._allowed = 0.0
         self._slope = 0.0
         """Most that the planned rate changes in one step."""
@@ -40,32 +36,22 @@ class LrOffSchedule(Rule):
         self._skipped = 0
 
     def on_plan(self, state: HealthState) -> None:
-        plan = state.plan
-        peak, scheduler = number(plan["peak_lr"]), plan.get("scheduler")
-        self._planned = None
-        if peak is not None and peak > 0 and scheduler in ("cosine", "linear", "constant"):
-            self._total = plan["total_steps"]
-            self._allowed = self._share * peak
-            rise = 1 / max(1, plan["warmup_steps"])
-            self._slope = peak * max(rise, math.pi / 2 / max(1, plan["total_steps"] - plan["warmup_steps"]))
-            self._planned = partial(
-                learning_rate,
-                total_steps=self._total,
-                warmup_steps=plan["warmup_steps"],
-                peak=peak,
-                scheduler=scheduler,
-            )
-            self._near = (0, self._planned(0))
+        self._plan = plan = rate_plan(state.plan)
+        if plan is not None:
+            self._allowed = self._share * plan.peak_lr
+            rise, fall = 1 / max(1, plan.warmup_steps), math.pi / 2 / max(1, plan.total_steps - plan.warmup_steps)
+            self._slope = plan.peak_lr * max(rise, fall)
+            self._near = (1, planned_rate(plan, 1))
 
     def on_step(self, record: Record, state: HealthState) -> bool:
-        rate, planned, step = record["lr"], self._planned, record["step"]
-        if planned is None or rate is None:
+        rate, plan, step = record["lr"], self._plan, record["step"]
+        if plan is None or rate is None:
             return False
         near, wanted = self._near
         # The plan cannot have gone further than this since `near`: most steps need no cosine.
         if not self._off and abs(rate - wanted) + self._slope * abs(step - near) <= self._allowed:
             return False
-        wanted = planned(max(0, min(step - 1, self._total)))  # a step is made at the rate of the one before
+        wanted = planned_rate(plan, step)
         self._near = (step, wanted)
         if -self._allowed <= rate - wanted <= self._allowed:
             was, self._off = self._off, 0
@@ -78,13 +64,13 @@ class LrOffSchedule(Rule):
 
     def quiet(self, stretch: Stretch, state: HealthState) -> bool:
         self._next_near = self._near
-        planned = self._planned
-        if planned is None:
+        plan = self._plan
+        if plan is None:
             return True
         (near, wanted), slope, allowed = self._near, self._slope, self._allowed
         for step, rate in zip(stretch.steps, stretch.rates, strict=True):
             if abs(rate - wanted) + slope * abs(step - near) > allowed:
-                near, wanted = step, planned(max(0, min(step - 1, self._total)))
+                near, wanted = step, planned_rate(plan, step)
                 if not -allowed <= rate - wanted <= allowed:
                     return False
         self._next_near = near, wanted

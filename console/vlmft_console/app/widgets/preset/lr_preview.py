@@ -6,7 +6,7 @@ from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.charts.spec import ChartSpec, Curve, Mark
 from vlmft_console.history.series import Series
 from vlmft_console.presets.values import written
-from vlmft_core.learning_rate import learning_rate
+from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.plan import Plan
 from vlmft_core.preset import Preset
 
@@ -27,13 +27,10 @@ def schedule_chart(preset: Preset, plan: Plan) -> ChartSpec:
     total, warmup, peak = plan.total_steps, plan.warmup_steps, preset.training.learning_rate
     if total is None or warmup is None:
         return ChartSpec("learning rate", headline="the number of steps is unknown")
-    series = Series()
+    planned, series = RatePlan(total, warmup, peak, preset.training.scheduler), Series()
     steps = {round(1 + (total - 1) * number / POINTS) for number in range(POINTS + 1)}
     for step in sorted(steps | {min(warmup + 1, total)}):
-        rate = learning_rate(
-            step - 1, total_steps=total, warmup_steps=warmup, peak=peak, scheduler=preset.training.scheduler
-        )
-        series.append(step, rate)
+        series.append(step, planned_rate(planned, step))
     end = Mark(warmup, None, "▲", "^", "caution", f"warm-up ends at {warmup:,}") if warmup else None
     return ChartSpec(
         "learning rate",
