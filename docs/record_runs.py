@@ -1,4 +1,4 @@
-"""Make the recorded runs in `logs/` anew: train the demo model for each recipe, and keep what replay needs.
+"""Make the recorded runs in `logs/` anew: train the demo model for each preset, and keep what replay needs.
 
 python docs/record_runs.py [NAME ...]
 
@@ -21,7 +21,7 @@ VLMFT = Path(sys.executable).with_name("vlmft")
 
 ALL_LAYERS = "[q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]"
 
-RECIPES = {
+PRESETS = {
     "healthy": """\
 extends: demo
 about: {summary: "Healthy: both losses fall to the end"}
@@ -63,7 +63,7 @@ STOPPED_AFTER = 50
 
 
 def main() -> None:
-    for name in sys.argv[1:] or RECIPES:
+    for name in sys.argv[1:] or PRESETS:
         with tempfile.TemporaryDirectory() as place:
             folder = train(name, Path(place))
             keep(folder, ROOT / "logs" / name, Path(place))
@@ -71,9 +71,9 @@ def main() -> None:
 
 
 def train(name: str, place: Path) -> Path:
-    """Train one recipe and return its run folder."""
+    """Train one preset and return its run folder."""
     preset = place / f"{name}.yaml"
-    preset.write_text(RECIPES[name])
+    preset.write_text(PRESETS[name])
     options = ["run", str(preset), "--run-name", name, "--output-root", str(place / "outputs")]
     folder = place / "outputs" / name
     if name != "resumed":

@@ -1,4 +1,4 @@
-"""The table of epochs: the guide's check of every epoch."""
+"""The table of epochs."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ async def test_each_preset_has_its_promise_and_a_reason_for_each_value(machine: 
             assert wanted in screen_text(pilot.app)
         await pilot.press("j", "j", "j")
         await until_shown(pilot, "best: Best results")
-        assert "guide's estimate: +15-20%, 18-24h on 8 GPUs, chartqa 65 to 70 %" in screen_text(pilot.app)
-        assert "The guide's base model" in screen_text(pilot.app)
+        assert "estimated: +15-20%, 18-24h on 8 GPUs, chartqa 65 to 70 %" in screen_text(pilot.app)
+        assert "The published recipe's base model" in screen_text(pilot.app)
 
 
 async def test_what_differs_from_the_parent_is_marked(machine: Path) -> None:

@@ -52,10 +52,10 @@ def test_a_run_is_asked_what_its_training_asked(here: Path, asked: Asked) -> Non
     assert asked.processes == 2
 
 
-def test_base_and_adapter_stand_side_by_side_with_what_the_guide_expects(here: Path, asked: Asked) -> None:
+def test_base_and_adapter_stand_side_by_side_with_what_its_preset_expects(here: Path, asked: Asked) -> None:
     write_run(here / "outputs")
     shown = evaluate("mine").stdout.splitlines()
-    assert " ".join(shown[0].split()) == "asked base tuned change guide says"
+    assert " ".join(shown[0].split()) == "asked base tuned change expected"
     assert " ".join(shown[1].split()) == "chartqa relaxed accuracy 200 39.0 % 88.5 % +49.5 65 % to 70 %"
     assert " ".join(shown[2].split()) == "augmented 28.0 % 87.0 % +59.0"
     assert " ".join(shown[4].split()) == "textvqa accuracy 200 45.0 % 100.0 % +55.0"

@@ -31,7 +31,7 @@ def test_the_plan_of_best_at_50k_samples_shows_the_true_figures() -> None:
     assert "8,257,536 trainable, 8,292,166,656 in the base" in text
     assert "adapter 16.5 MB" in text
     assert "checkpoint 132 MB" in text
-    assert "18.0 to 24.0 h: the guide's table" in text
+    assert "18.0 to 24.0 h: the published recipe's table" in text
     assert "warning: evaluation.eval_steps 250 gives 1.6 evals an epoch" in text
 
 
@@ -59,8 +59,8 @@ def test_the_time_is_measured_where_an_earlier_run_computed_the_same(tmp_path: P
     plan = json.loads(call("best", "--samples", "60000", "--json").stdout)
     assert plan["hours_source"] == "measured: 60 samples/s in run first"
     assert plan["hours"] == pytest.approx([60_000 * 6 / 60 / 3600] * 2)
-    assert "the guide's table" in json.loads(call("ultimate", "--json").stdout)["hours_source"]
-    assert "the guide's table" in json.loads(call("best", "--gpus", "4", "--json").stdout)["hours_source"]
+    assert "the published recipe's table" in json.loads(call("ultimate", "--json").stdout)["hours_source"]
+    assert "the published recipe's table" in json.loads(call("best", "--gpus", "4", "--json").stdout)["hours_source"]
 
 
 def test_a_value_can_be_tried_out() -> None:

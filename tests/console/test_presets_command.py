@@ -104,7 +104,7 @@ def test_show_gives_every_value_with_its_reason_and_marks_what_differs() -> None
     assert data["preset"]["training"]["learning_rate"] == 4e-5
 
 
-def test_compare_prints_the_guides_table_from_the_files() -> None:
+def test_compare_prints_the_published_table_from_the_files() -> None:
     rows = {line[:24].strip(): line[24:].split() for line in call("compare").stdout.splitlines()}
     assert rows[""] != rows["Epochs"] == ["1", "2", "5", "6", "6"]
     assert rows["Learning Rate"] == ["2e-4", "1e-4", "5e-5", "4e-5", "4e-5"]
@@ -164,7 +164,7 @@ def test_markup_and_escapes_in_a_preset_are_shown_literally(here: Path) -> None:
     assert "[bold]b" in call("show", "a.yaml").stdout
 
 
-def test_export_and_import_round_trip_through_the_guides_json(here: Path) -> None:
+def test_export_and_import_round_trip_through_the_published_json(here: Path) -> None:
     exported = call("export", "good", "-o", "good.json")
     assert (exported.exit_code, exported.stdout) == (0, "written: good.json\n")
     assert "--target_modules=q_proj,v_proj,o_proj" in exported.stderr

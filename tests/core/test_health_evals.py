@@ -95,7 +95,7 @@ def test_advice_never_goes_the_wrong_way(rate: float, decay: float, dropout: flo
     assert dict(only(judged(found), "eval_off_best").advice.changes) == changes
 
 
-def test_a_log_without_a_preset_gets_the_guides_values_and_a_rate_below_its_own() -> None:
+def test_a_log_without_a_preset_gets_the_published_values_and_a_rate_below_its_own() -> None:
     foreign = [one for one in with_evals([1.0, 1.3]) if one["event"] in ("step", "eval")]
     advice = only(judged(foreign), "eval_off_best").advice
     highest = max(one["lr"] for one in foreign if one["event"] == "step")

@@ -65,11 +65,11 @@ def test_disk_counts_the_limit_and_the_newest_checkpoint() -> None:
     assert any("all 296 checkpoints stay on disk" in text for text in everything.warnings)
 
 
-def test_claims_of_the_guide_that_do_not_hold_are_said() -> None:
+def test_claims_of_the_published_recipe_that_do_not_hold_are_said() -> None:
     text = "\n".join(make_plan(preset(), samples=50_000).warnings)
-    assert "eval_steps 250 gives 1.6 evals an epoch, not the 8 that the guide says" in text
+    assert "eval_steps 250 gives 1.6 evals an epoch, not the 8 that the published recipe says" in text
     assert "a checkpoint takes 132 MB" in text
-    assert "not the guide's 48 MB" in text
+    assert "not the published recipe's 48 MB" in text
     assert "65-70 % on chartqa, but the base is published at 87.3 %" in text
 
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_trained_is_refused() -> None:
         make_plan(preset(), samples=0)
 
 
-def test_time_is_the_guides_table_scaled_or_a_measured_speed() -> None:
+def test_time_is_the_published_table_scaled_or_a_measured_speed() -> None:
     assert make_plan(preset(), samples=50_000).hours == pytest.approx((18, 24))
     assert make_plan(preset(), samples=50_000, gpus=4).hours == pytest.approx((30, 40))
     assert make_plan(preset("ultimate"), samples=25_000).hours == pytest.approx((18, 24))
@@ -113,7 +113,7 @@ def test_memory_grows_with_what_needs_memory() -> None:
         return (make_plan(preset("best", *overrides)).gpu_memory_bytes or 0) / 2**30
 
     base = gib()
-    assert 15.5 < base < 32  # the weights alone are 15.4 GiB; the guide trains on 32 GB GPUs
+    assert 15.5 < base < 32  # the weights alone are 15.4 GiB; the published recipe trains on 32 GB GPUs
     assert gib("training.gradient_checkpointing=false") > base + 20
     assert gib("model.precision=fp32") > base + 15
     assert gib("hardware.zero_stage=3") < base - 10

@@ -1,4 +1,4 @@
-"""The shipped presets say what the guide says."""
+"""The shipped presets say what the published recipe says (docs/guide.md)."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_exactly_the_six_presets_ship() -> None:
 
 
 @pytest.mark.parametrize("column", range(4))
-def test_the_guides_comparison_table_is_what_the_files_say(column: int) -> None:
+def test_the_published_comparison_table_is_what_the_files_say(column: int) -> None:
     found = values(REAL[column])
     assert {key: found[key] for key in RECIPE_TABLE} == {key: row[column] for key, row in RECIPE_TABLE.items()}
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_what_the_guide_passes_to_every_training_holds(name: str) -> None:
+def test_what_the_published_recipe_passes_to_every_training_holds(name: str) -> None:
     found = values(name)
     wanted = {
         "model.base": "Qwen/Qwen2.5-VL-7B-Instruct",

@@ -1,4 +1,4 @@
-"""The guide's JSON: read with its old option names, written back, and never misread in silence."""
+"""The published recipe's JSON: read with its old option names, written back, and never misread in silence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vlmft_core.preset.recipe_json import from_recipe_json, recipe_arguments, to
 
 FOLDER = Path(__file__).parents[2] / "presets"
 
-GUIDE = """{
+RECIPE = """{
 \t"num_train_epochs": 6,
   "learning_rate": 4e-5,
   "lr_scheduler_type": "cosine",
@@ -51,8 +51,8 @@ def refused(tmp_path: Path, text: str | dict[str, Any]) -> list[str]:
     return [line.removeprefix(f"{tmp_path}/") for line in str(caught.value).splitlines()]
 
 
-def test_the_guides_options_become_preset_values(tmp_path: Path) -> None:
-    loaded = load(tmp_path, GUIDE)
+def test_the_published_options_become_preset_values(tmp_path: Path) -> None:
+    loaded = load(tmp_path, RECIPE)
     best = load_preset("best", [FOLDER]).preset
     expected = {
         **best.training.model_dump(),
@@ -67,7 +67,7 @@ def test_the_guides_options_become_preset_values(tmp_path: Path) -> None:
 
 
 def test_what_is_left_out_or_worked_out_is_said(tmp_path: Path) -> None:
-    notes = load(tmp_path, GUIDE).notes
+    notes = load(tmp_path, RECIPE).notes
     assert "report_to is left out: vlmft writes its own event log" in notes
     assert "effective batch 128: 2 a GPU x 8 accumulated x 8 GPUs" in notes
     assert load(tmp_path, {"learning_rate": 1e-4}).notes == (
@@ -77,7 +77,7 @@ def test_what_is_left_out_or_worked_out_is_said(tmp_path: Path) -> None:
 
 
 def test_the_effective_batch_follows_the_gpus_that_run_it(tmp_path: Path) -> None:
-    preset = load(tmp_path, GUIDE, gpus=2).preset
+    preset = load(tmp_path, RECIPE, gpus=2).preset
     assert (preset.training.effective_batch, preset.hardware.gpus, preset.accumulation) == (32, 2, 8)
     assert load(tmp_path, {"seed": 1}, gpus=3).preset.training.effective_batch == 128
 
@@ -145,7 +145,7 @@ def test_what_the_json_can_say_comes_back_unchanged(tmp_path: Path, name: str) -
     assert json.loads(to_recipe_json(back)).items() <= json.loads(to_recipe_json(preset)).items() | {("bf16", False)}
 
 
-def test_the_guides_command_line_says_the_rest() -> None:
+def test_the_published_command_line_says_the_rest() -> None:
     arguments = recipe_arguments(load_preset("best", [FOLDER]).preset)
     assert arguments == [
         "--base_model=Qwen/Qwen2.5-VL-7B-Instruct",

@@ -75,7 +75,7 @@ def test_the_printed_events_are_those_in_the_log(finished: Finished) -> None:
     assert [event["seq"] for event in finished.events] == list(range(len(finished.events)))
 
 
-def test_the_guides_two_shell_lines_print_sensible_lines(finished: Finished) -> None:
+def test_the_published_two_shell_lines_print_sensible_lines(finished: Finished) -> None:
     log = "logs/training_*.log"
     rates = _shell(finished, f'grep "learning_rate" {log} | tail -20')
     assert len(rates) == 20

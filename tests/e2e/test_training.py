@@ -170,7 +170,7 @@ def test_the_rate_follows_the_plan(trained: Callable[[int, int], Run]) -> None:
     assert [record["lr"] for record in run.events("step")] == pytest.approx(planned, rel=0.01)
 
 
-def test_the_guides_two_shell_lines_print_sensible_lines(trained: Callable[[int, int], Run]) -> None:
+def test_the_published_two_shell_lines_print_sensible_lines(trained: Callable[[int, int], Run]) -> None:
     lines = trained(2, 2).output.splitlines()
     rates = [line for line in lines if "learning_rate" in line]
     assert len(rates) == STEPS

@@ -27,7 +27,7 @@ def arguments(preset: Path, *more: str) -> list[str]:
     return ["--local_rank=0", f"--sft_config={preset}", f"--output_dir={preset.parent / 'out'}", *more]
 
 
-def test_the_guides_options_override_the_preset(preset: Path) -> None:
+def test_the_published_options_override_the_preset(preset: Path) -> None:
     given = (
         "--base_model Qwen/Qwen2.5-VL-3B-Instruct --max_train 80 --max_eval 20 --lora_r 32 --lora_alpha 64"
         " --lora_dropout 0.1 --target_modules q_proj,v_proj --flash_attn"
@@ -43,7 +43,7 @@ def test_the_guides_options_override_the_preset(preset: Path) -> None:
     assert job.notes == ()
 
 
-def test_the_guides_json_is_read_too(tmp_path: Path) -> None:
+def test_the_published_json_is_read_too(tmp_path: Path) -> None:
     path = tmp_path / "sft_config_best.json"
     path.write_text(json.dumps({"num_train_epochs": 6, "learning_rate": 4e-5, "warmup_ratio": 0.06}))
     job = read_job(arguments(path, "--lora_r", "32"), 8)

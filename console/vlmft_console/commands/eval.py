@@ -129,7 +129,7 @@ def eval_job(trained: Trained, task: str | None, split: str | None, limit: int |
 
 
 def figures(trained: Trained, job: EvalJob, scores: Mapping[str, Any]) -> dict[str, Any]:
-    """The scores, as shares of one, with what the guide expects and what is published for the base, in percent."""
+    """The scores, as shares of one, with what the preset expects and what is published for the base, in percent."""
     from vlmft_core.metrics import HEADLINE
 
     published = published_for(job.preset)
@@ -180,7 +180,7 @@ def print_scores(found: Mapping[str, Any]) -> None:
                     "" if published is None else f"{published:g} %",
                 )
             )
-    headings = ("", "asked", "base", "tuned", "change", "guide says", "published base")
+    headings = ("", "asked", "base", "tuned", "change", "expected", "published base")
     shown = [column for column in range(len(headings)) if any(line[column] for line in lines)]
     table = new_table(*(headings[column] for column in shown))
     for line in lines:

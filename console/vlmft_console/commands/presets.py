@@ -1,4 +1,4 @@
-"""`vlmft presets`: look at recipes, compare and check them, and exchange them with the guide's JSON."""
+"""`vlmft presets`: look at them, compare and check them, and exchange them with the published recipe's JSON."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def show(name: Name, json_output: Json = False) -> None:
     _say(f"  {loaded.path}" + (f", extends {loaded.extends}" if loaded.extends else ""))
     for label, text in (("improvement", about["improvement"]), ("time", about["time"])):
         if text:
-            _say(f"  {label}: {text} (the guide's estimate)")
+            _say(f"  {label}: {text} (estimated)")
     for task, expected in about["expected"].items():
-        _say(f"  {task}: {expected_text(expected)} (the guide's estimate)")
+        _say(f"  {task}: {expected_text(expected)} (estimated)")
     table = new_table("", "value", "why")
     for section, values in data.items():
         add_row(table, section, "", "", style="bold")
@@ -88,11 +88,11 @@ def show(name: Name, json_output: Json = False) -> None:
 @app.command()
 def compare(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Presets or YAML files. [default: those of the guide]")
+        list[str] | None, typer.Argument(help="Presets or YAML files. [default: those of the published recipe]")
     ] = None,
     json_output: Json = False,
 ) -> None:
-    """Compare presets side by side, as the guide's table does."""
+    """Compare presets side by side."""
     from rich.console import Console
 
     from vlmft_console.commands.tables import add_row, new_table, print_table
@@ -154,7 +154,7 @@ def validate(
 
 @app.command("import")
 def import_json(
-    file: Annotated[Path, typer.Argument(help="A JSON file as in the guide, such as sft_config_best.json.")],
+    file: Annotated[Path, typer.Argument(help="The JSON, such as sft_config_best.json.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="YAML file to write.")] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Save under this name among your presets: `vlmft plan NAME` finds it.")
@@ -162,7 +162,7 @@ def import_json(
     gpus: Annotated[int, typer.Option("--gpus", min=1, help="GPUs that the file's batch size was meant for.")] = 8,
     force: Force = False,
 ) -> None:
-    """Turn the guide's JSON into a preset: on standard output, in a file, or among your own presets."""
+    """Turn the published recipe's JSON into a preset: on standard output, in a file, or among your own presets."""
     from vlmft_console.commands.files import write_file
     from vlmft_console.errors import shown_once
     from vlmft_console.paths import own_presets
@@ -199,7 +199,7 @@ def export(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="JSON file to write.")] = None,
     force: Force = False,
 ) -> None:
-    """Write a preset as the guide's JSON; the options that it cannot hold are printed on standard error."""
+    """Write a preset as the published recipe's JSON; the options that it cannot hold are printed on standard error."""
     import shlex
 
     from vlmft_console.commands.files import write_file

@@ -1,4 +1,4 @@
-"""The guide's "check every epoch": one line of figures for each epoch of a run."""
+"""Epoch figures: one line of them for each epoch of a run, to be looked at after every epoch."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from vlmft_core.errors import PresetError, VlmftError
 from vlmft_core.preset import LoadedPreset, Preset, find_presets, load_preset
 
 RECIPE_PRESETS = ("quick", "standard", "good", "best", "ultimate")
-"""The guide's table, and its variant for the highest quality; from the least effort to the most."""
+"""Those of the published recipe, from the least effort to the most."""
 SHIPPED = (*RECIPE_PRESETS, "demo")
 """The names of the presets that come with vlmft."""
 
@@ -96,7 +96,7 @@ def refuse_shipped_name(name: str, target: Path) -> None:
 
 
 def comparison(presets: Sequence[Preset]) -> list[ComparisonRow]:
-    """The rows of the guide's table; the LoRA rows only where the presets differ in them."""
+    """The rows of the comparison; the LoRA rows only where the presets differ in them."""
 
     def row(label: str, values: list[Any], write: Write = str) -> ComparisonRow:
         return ComparisonRow(label, tuple(values), write)

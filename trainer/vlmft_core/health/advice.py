@@ -1,4 +1,4 @@
-"""What to do: the guide's troubleshooting, fitted to the run's own preset so that every change is one."""
+"""Advice: the published recipe's troubleshooting, fitted to the run's own preset so that every change is one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from vlmft_core.health.health_state import HealthState
 Changes = list[tuple[str, object]]
 
 ALL_MODULES = ["q_proj", "v_proj", "k_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-"""The guide's target modules for the most capacity."""
+"""The published recipe's target modules for the most capacity."""
 USUAL_RATES = (3e-5, 2e-4)
-"""Lowest and highest learning rate of the guide."""
+"""Lowest and highest learning rate of the published recipe."""
 
 _LOWERING = frozenset({"non_finite", "grad_high", "eval_rising", "eval_off_best", "gap", "accuracy_falling"})
 """Rules that advise a lower rate: the run learns too fast, or too much."""
@@ -101,7 +101,7 @@ def _first_above(state: HealthState, section: str, key: str, *values: float) -> 
 
 
 def _lower_rate(state: HealthState) -> Changes:
-    """The guide's 3e-5 from a usual rate; from one already as low, or far above the guide's, half of it.
+    """The published recipe's 3e-5 from a usual rate; half of one that is already as low, or far above the usual.
 
     Far above, the highest rate that was reached counts, not the one that was planned: it did the harm.
     """
@@ -112,7 +112,7 @@ def _lower_rate(state: HealthState) -> Changes:
 
 
 def _higher_rate(state: HealthState) -> Changes:
-    """The guide's 5e-5 or 6e-5, whichever is the next above the run's own; none beside advice to lower it."""
+    """The published recipe's 5e-5 or 6e-5, the next above the run's own; none beside advice to lower it."""
     rate = state.rate
     higher = [value for value in (5e-5, 6e-5) if rate is None or value > rate] if not lowering(state) else []
     return [("training.learning_rate", higher[0])] if higher else []

@@ -25,7 +25,7 @@ class Health:
     Takes any record that `events.parse` accepts. Memory is bounded; `copy.deepcopy` is cheap.
 
     Args:
-        settings: thresholds; by default those of the guide.
+        settings: thresholds; by default those of the published recipe.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:

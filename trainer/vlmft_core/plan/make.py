@@ -1,4 +1,4 @@
-"""The plan: every figure a person wants to see before a training starts, and where the guide's claims do not hold."""
+"""Plan: every figure to see before a training starts, and where the published recipe's claims do not hold."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vlmft_core.plan.time import estimate_hours
 from vlmft_core.preset.schema import Preset
 
 RECIPE_EVALS = {250: 8, 500: 4}
-"""Evals an epoch that the guide promises for a number of eval steps."""
+"""Evals an epoch that the published recipe promises for a number of eval steps."""
 RECIPE_CHECKPOINT_BYTES = 48_000_000
 PUBLISHED = {"chartqa": 87.3, "textvqa": 84.9}
 """Accuracy in percent that is published for Qwen2.5-VL-7B-Instruct without any fine-tuning."""
@@ -68,7 +68,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     """What was changed to fit, and what is unknown and why."""
     warnings: tuple[str, ...] = ()
-    """Where a claim of the preset or of the guide does not hold, one sentence each."""
+    """Where a claim of the preset or of the published recipe does not hold, one sentence each."""
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain data for JSON."""
@@ -195,7 +195,7 @@ def _step_warnings(preset: Preset, plan: Plan, there: int | None) -> list[str]:
     elif (promised := RECIPE_EVALS.get(steps)) and plan.evals_per_epoch < 0.9 * promised:
         texts.append(
             f"evaluation.eval_steps {steps} gives {plan.evals_per_epoch:.1f} evals an epoch, "
-            f"not the {promised} that the guide says"
+            f"not the {promised} that the published recipe says"
         )
     if plan.warmup_steps is not None and plan.warmup_steps >= total:
         texts.append(f"the warm-up takes all {total} steps: the learning rate never comes down")
@@ -206,7 +206,7 @@ def _size_warnings(preset: Preset, plan: Plan) -> list[str]:
     texts = []
     size, kept = plan.checkpoint_bytes, plan.checkpoints_kept
     if size is not None and size > 1.1 * RECIPE_CHECKPOINT_BYTES:
-        text = f"a checkpoint takes {megabytes(size)} with its optimizer state, not the guide's 48 MB"
+        text = f"a checkpoint takes {megabytes(size)} with its optimizer state, not the published recipe's 48 MB"
         if kept is not None and plan.disk_bytes is not None:
             text += f"; {kept} of them and the rest come to {megabytes(plan.disk_bytes)}"
         texts.append(text)

@@ -1,4 +1,4 @@
-"""How long a training will take: from a measured speed, or from the guide's hardware table."""
+"""Training time in hours: from a measured speed, or from the published recipe's hardware table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from vlmft_core.preset.schema import Preset
 
 RECIPE_SAMPLES = 50_000
 RECIPE_HOURS = {"8x A100": 3.0, "8x V100": 4.0, "4x A100": 5.0}
-"""Hours for one epoch of 50,000 samples with the guide's best preset."""
+"""Hours for one epoch of 50,000 samples with the published recipe's best preset."""
 ALL_LINEAR = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
 
@@ -28,9 +28,9 @@ def estimate_hours(
         hours = passes / samples_per_s / 3600
         return (hours, hours), f"measured: {samples_per_s:.3g} samples/s in {measured_in}"
     if preset.hardware.device == "cpu":
-        return None, "unknown: the guide's table has no CPU"
+        return None, "unknown: the published recipe's table has no CPU"
     if base not in KNOWN.values() or base is None:
-        return None, "unknown: the guide's table is for Qwen2.5-VL-7B"
+        return None, "unknown: the published recipe's table is for Qwen2.5-VL-7B"
     gpus = preset.hardware.gpus
     fast, slow = RECIPE_HOURS["8x A100"], RECIPE_HOURS["8x V100"]
     epochs = preset.training.epochs
@@ -47,5 +47,5 @@ def estimate_hours(
     if preset.lora.r >= 32 and preset.lora.target_pattern is None and set(preset.lora.target_modules) >= ALL_LINEAR:
         factor *= 2
         scaled.append("doubled for rank 32 on all seven modules")
-    source = f"the guide's table (an epoch of 50,000 samples: A100 {fast:.3g} h, V100 {slow:.3g} h on {gpus} GPUs)"
-    return (fast * factor, slow * factor), f"{source}, scaled {', '.join(scaled)}"
+    table = f"an epoch of 50,000 samples: A100 {fast:.3g} h, V100 {slow:.3g} h on {gpus} GPUs"
+    return (fast * factor, slow * factor), f"the published recipe's table ({table}), scaled {', '.join(scaled)}"

@@ -62,9 +62,10 @@ class Data(Section):
     ]
     """Data sets; their training splits are joined and shuffled."""
     max_train: Positive | None = 80000
-    """At most this many training samples, picked evenly and reproducibly; null takes all. The guide passes 80000."""
+    """At most this many training samples, picked evenly and reproducibly; null takes all. The published
+    recipe's 80000."""
     max_eval: Positive | None = 2000
-    """At most this many eval samples; null takes all. The guide passes 2000."""
+    """At most this many eval samples; null takes all. The published recipe's 2000."""
     max_length: Annotated[int, Field(ge=16, le=131072)] = 4096
     """Longest sample in tokens, image tokens included. A longer one is left out and counted, never cut."""
     max_pixels: Annotated[int, Field(ge=784)] = 1003520

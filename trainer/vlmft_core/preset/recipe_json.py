@@ -1,10 +1,10 @@
-"""The guide's JSON (`sft_config_best.json`): Hugging Face's older training option names, `//` comments allowed.
+"""The published recipe's JSON (docs/guide.md): Hugging Face's older training option names, `//` comments allowed.
 
 Reading is strict about what would change the training and lenient about the rest. An option vlmft has a field for is
 translated. One that vlmft decides itself (`output_dir`, `report_to`, …) is left out with a note. One that contradicts
 how vlmft works, such as saving at other steps than evaluating, is an error, and so is an unknown name. What the file
-does not say keeps the schema's default, which is the guide's best preset. The file knows nothing of LoRA and data:
-the guide passes those on the command line.
+does not say keeps the schema's default, which is the recipe's `best`. The file knows nothing of LoRA and data: those
+are passed on the command line.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vlmft_core.preset.strict_yaml import Document, Origin, parse, printable, re
 
 @dataclass
 class RecipeConfig:
-    """A guide JSON in the terms of a preset."""
+    """The published recipe's JSON in the terms of a preset."""
 
     sections: dict[str, Any] = field(default_factory=dict)
     """Raw preset sections, not yet checked."""
@@ -38,13 +38,13 @@ class RecipeConfig:
 def load_sft_config(
     path: str | Path, folders: Sequence[Path] = (), overrides: Sequence[str] = (), gpus: int | None = None
 ) -> LoadedPreset:
-    """Load what `--sft_config` names: a preset (`.yaml`, `.yml`) or the guide's JSON (`.json`).
+    """Load what `--sft_config` names: a preset (`.yaml`, `.yml`) or the published recipe's JSON (`.json`).
 
     Args:
         path: the file.
         folders: where parents of a YAML preset live.
         overrides: `section.key=value`, as for `load_preset`.
-        gpus: GPUs the guide's JSON is run on, which its batch size depends on; a YAML preset states its own.
+        gpus: GPUs the published recipe's JSON is run on, which its batch size depends on; a YAML preset states its own.
 
     Raises:
         PresetError: one line for each mistake.
@@ -62,11 +62,11 @@ def load_sft_config(
 
 
 def from_recipe_json(path: Path, gpus: int | None = None) -> RecipeConfig:
-    """Translate a guide JSON.
+    """Translate the published recipe's JSON.
 
     Args:
         path: the file; comments from `//` to the end of a line are allowed.
-        gpus: GPUs that share the effective batch; the guide's 8 by default.
+        gpus: GPUs that share the effective batch; the published recipe's 8 by default.
 
     Raises:
         PresetError: one line for each option that is unknown, contradictory or not supported.
@@ -74,7 +74,7 @@ def from_recipe_json(path: Path, gpus: int | None = None) -> RecipeConfig:
     # JSON is YAML once comments and tabs are gone, so the strict reader's limits and line numbers hold here too.
     text = _without_comments(read_text(path))
     if not text.lstrip().startswith("{"):
-        raise PresetError(f"{path}: not a JSON object", "the guide's configuration begins with {")
+        raise PresetError(f"{path}: not a JSON object", "the published recipe's configuration begins with {")
     return _Reader(path, parse(text, str(path)), gpus or Hardware().gpus).read()
 
 
@@ -202,7 +202,7 @@ class _Reader:
             self.refuse(option, f"not supported: {shown(value)}", "vlmft uses AdamW: write adamw_torch")
 
     def batch(self) -> None:
-        """The effective batch, which the guide's JSON leaves to batch size x accumulation x GPUs."""
+        """The effective batch, which the published recipe's JSON leaves to batch size x accumulation x GPUs."""
         micro = self.options.get("per_device_train_batch_size")
         accumulation = self.options.get("gradient_accumulation_steps")
         option = "gradient_accumulation_steps" if accumulation is not None else "per_device_train_batch_size"
@@ -221,7 +221,7 @@ class _Reader:
 
 
 def to_recipe_json(preset: Preset) -> str:
-    """The preset as the guide's JSON. LoRA, model and data are not in it: `recipe_arguments` gives those."""
+    """The preset as the published recipe's JSON. LoRA, model and data are not in it: `recipe_arguments` gives those."""
     data = preset.model_dump(mode="json")
     result: dict[str, Any] = {}
     for option, key in DIRECT.items():
@@ -245,7 +245,7 @@ def to_recipe_json(preset: Preset) -> str:
 
 
 def recipe_arguments(preset: Preset) -> list[str]:
-    """The guide's command line options for what its JSON cannot say."""
+    """The published recipe's command line options for what its JSON cannot say."""
     arguments = [f"--base_model={preset.model.base}"]
     for option, value in (("max_train", preset.data.max_train), ("max_eval", preset.data.max_eval)):
         if value is not None:

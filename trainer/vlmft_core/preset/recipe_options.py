@@ -1,4 +1,4 @@
-"""Names in the guide's JSON, which are transformers' older training options, and what they are here."""
+"""Names in the published recipe's JSON, which are transformers' older training options, and what they are here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a preset may say: every field with its meaning, unit, range and where its default comes from.
+"""Preset: every section and field with its meaning, unit, range and where its default comes from.
 
-"the guide" in a field's text is the configuration guide this project's presets carry over.
+"The published recipe" in a field's text is the one that docs/guide.md tells of.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ class About(Section):
     summary: str = ""
     """One line: what this preset is for."""
     improvement: str = ""
-    """Expected gain over one epoch, as the guide estimates it. Not measured."""
+    """Expected gain over one epoch, as the published recipe estimates it. Not measured."""
     time: str = ""
-    """Expected wall time on 8 GPUs with 50k samples, as the guide estimates it. `vlmft plan` computes its own."""
+    """Expected wall time on 8 GPUs with 50k samples, as the published recipe estimates it. `vlmft plan` computes its
+    own."""
     expected: dict[str, Annotated[tuple[float, float], Strict(False)]] = {}
-    """Expected accuracy by task, as a range in percent (the guide's estimate)."""
+    """Expected accuracy by task, as a range in percent (the published recipe's estimate)."""
 
 
 class Model(Section):
@@ -53,11 +54,12 @@ class Lora(Section):
     """The adapter."""
 
     r: Annotated[int, Field(ge=1, le=1024)] = 16
-    """Rank, 1 to 1024. 16 is the guide's choice; `ultimate` doubles it."""
+    """Rank, 1 to 1024. 16 is the published recipe's choice; `ultimate` doubles it."""
     alpha: Annotated[int, Field(ge=1, le=4096)] = 32
-    """Scale: updates are multiplied by alpha / r. The guide keeps it at twice the rank."""
+    """Scale: updates are multiplied by alpha / r. The published recipe keeps it at twice the rank."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    """Dropout on the adapter's input, 0 up to 1 (exclusive). The guide raises it to 0.1 against overfitting."""
+    """Dropout on the adapter's input, 0 up to 1 (exclusive). The published recipe raises it to 0.1 against overfitting.
+    """
     target_modules: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)] = [
         "q_proj",
         "v_proj",
@@ -88,7 +90,7 @@ class Training(Section):
     """The optimisation."""
 
     epochs: Annotated[float, Field(gt=0, le=1000)] = 6
-    """Passes over the training data, above 0. 5 to 7 suit LoRA on vision-language models, says the guide."""
+    """Passes over the training data, above 0. 5 to 7 suit LoRA on vision-language models, says the published recipe."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 4e-5
     """Peak learning rate, above 0."""
     scheduler: Literal["cosine", "linear", "constant"] = "cosine"
@@ -132,7 +134,7 @@ class Evaluation(Section):
     """Measuring while training, and what "best" means."""
 
     eval_steps: Positive = 250
-    """Steps between two evals; a checkpoint is saved after each. The guide's best preset uses 250."""
+    """Steps between two evals; a checkpoint is saved after each. The published recipe's best preset uses 250."""
     micro_batch: Annotated[int, Field(ge=1, le=1024)] = 4
     """Samples that one GPU evaluates at once. Does not change any result."""
     answers: Annotated[int, Field(ge=0)] = 500
@@ -170,7 +172,7 @@ class Hardware(Section):
 
 
 class Monitor(Section):
-    """What counts as healthy. The thresholds are the guide's where its text has one."""
+    """What counts as healthy. The thresholds are the published recipe's where its text has one."""
 
     early_stop: Literal["off", "advise", "auto"] = "advise"
     """What a `stop` finding of the training does: `auto` ends the run with a checkpoint and the best adapter, `advise`
@@ -178,7 +180,7 @@ class Monitor(Section):
     window: Annotated[int, Field(ge=5, le=1000)] = 50
     """Logged steps that are judged together, 5 to 1000."""
     rises: Annotated[int, Field(ge=2, le=100)] = 3
-    """Evals in a row with a rising loss that count as overfitting, 2 to 100. The guide stops at 3."""
+    """Evals in a row with a rising loss that count as overfitting, 2 to 100. The published recipe stops at 3."""
     min_rise: Fraction = 0.01
     """Rise over the best eval loss, as a share of it, up to which rising evals are only a caution, 0 to 1."""
     off_best_caution: Fraction = 0.05
@@ -191,22 +193,25 @@ class Monitor(Section):
     flat_change: Fraction = 0.02
     """Fall of a loss over a third of the training, as a share of it, below which it is flat, 0 to 1."""
     plateau_evals: Annotated[int, Field(ge=2, le=100)] = 3
-    """Evals without improvement that make a plateau, 2 to 100. The guide: caution when the eval loss is level."""
+    """Evals without improvement that make a plateau, 2 to 100. The published recipe has a level eval loss as a
+    caution."""
     plateau_change: Fraction = 0.001
     """Improvement of the best eval loss, as a share of it, that ends a plateau, 0 to 1."""
     gap_caution: Annotated[float, Field(gt=0)] = 0.5
     """Eval loss minus train loss that is a caution, above 0."""
     gap_stop: Annotated[float, Field(gt=0)] = 1.0
-    """The same that asks for a stop, once the eval loss is above its best. The guide's figure."""
+    """The same that asks for a stop, once the eval loss is above its best. The published recipe's figure."""
     accuracy_caution: Annotated[int, Field(ge=1, le=100)] = 2
     """Evals in a row with an accuracy below its best that are a caution, 1 to 100."""
     accuracy_stop: Annotated[int, Field(ge=1, le=100)] = 3
-    """The same that asks for a stop, unless the eval loss is at its best. The guide: stop when accuracy decreases."""
+    """The same that asks for a stop, unless the eval loss is at its best. The published recipe stops when accuracy
+    decreases."""
     grad_caution: Annotated[float, Field(gt=0)] = 2.0
-    """Median gradient norm of a window that is a caution, above 0. The guide's figure; healthy is 0.1 to 1."""
+    """Median gradient norm of a window that is a caution, above 0. The published recipe's figure; 0.1 to 1 is
+    healthy."""
     grad_stop: Annotated[float, Field(gt=0)] = 10.0
-    """Gradient norm that the guide calls bad: a caution in one step; as a window's median it asks for a stop, if it
-    also is `grad_rise` times the run's own."""
+    """Gradient norm that the published recipe calls bad: a caution in one step; as a window's median it asks for a
+    stop, if it also is `grad_rise` times the run's own."""
     grad_rise: Annotated[float, Field(ge=1)] = 5.0
     """How many times the run's own median gradient norm a sustained rise is, at least 1. Scales differ by model."""
     skipped_stop: Positive = 3
@@ -214,7 +219,7 @@ class Monitor(Section):
     lr_deviation: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Distance of the learning rate from the plan, as a share of the peak, that is a caution, up to 1."""
     loss_high: Annotated[float, Field(gt=0)] = 6.0
-    """Loss that is too high after the first epoch, above 0. The guide's figure."""
+    """Loss that is too high after the first epoch, above 0. The published recipe's figure."""
     stall_steps: Annotated[float, Field(gt=1)] = 5.0
     """Median step times without a new step that are a stall, above 1."""
     heartbeat_seconds: Annotated[float, Field(ge=20)] = 60.0
@@ -232,7 +237,7 @@ class Monitor(Section):
 
 
 class Preset(Section):
-    """A complete recipe for one training."""
+    """All that one training goes by."""
 
     about: About = About()
     """What a person reads before choosing."""

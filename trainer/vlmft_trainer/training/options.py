@@ -1,4 +1,4 @@
-"""The training program's command line: the guide's options, laid over a preset. Loads no torch."""
+"""The training program's command line: the published recipe's options, laid over a preset. Loads no torch."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> _Parser:
     parser = _Parser(prog="vlmft_trainer.train_vlm_sft", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--sft_config", type=Path, required=True, help="a preset (YAML) or the guide's JSON")
+    parser.add_argument("--sft_config", type=Path, required=True, help="a preset (YAML) or the published recipe's JSON")
     parser.add_argument("--output_dir", type=Path, required=True, help="the run folder")
     parser.add_argument("--base_model", help="a hub name, a folder, or demo")
     parser.add_argument("--max_train", help="at most this many training samples")

@@ -1,4 +1,4 @@
-"""The guide's comparison table: presets side by side, what differs from the chosen one marked."""
+"""Preset comparison table: presets side by side, what differs from the chosen one marked."""
 
 from __future__ import annotations
 

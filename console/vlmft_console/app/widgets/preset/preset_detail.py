@@ -76,7 +76,7 @@ def _lines(preset: Listed, width: int) -> Iterator[Content]:
     expected = [f"{task} {expected_text(span)}" for task, span in loaded.preset.about.expected.items()]
     promise = [about["improvement"], about["time"] and f"{about['time']} on 8 GPUs", *expected]
     if any(promise):
-        yield literal("guide's estimate: " + ", ".join(filter(None, promise)))
+        yield literal("estimated: " + ", ".join(filter(None, promise)))
     if loaded.extends:
         yield literal(f"extends {loaded.extends}; * marks what differs from it", _WHY)
     differing = changed(loaded)

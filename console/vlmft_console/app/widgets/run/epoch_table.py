@@ -1,4 +1,4 @@
-"""The guide's "check every epoch" as a table."""
+"""Epoch table: a row of figures for each epoch of a run."""
 
 from __future__ import annotations
 
