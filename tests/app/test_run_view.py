@@ -67,7 +67,7 @@ async def test_the_fourth_panel_changes_between_throughput_gpus_and_memory() -> 
     assert "/ 80" in gpus
     memory = await shown(RunView(), 80, 24, "4", "4", "4")
     assert "of 80 GiB a GPU" in memory
-    assert "5 checkpoints, 240.0 MB" in memory
+    assert "5 checkpoints, 240 MB" in memory
     assert "newest at step 2,000" in memory
     assert "Throughput" in await shown(RunView(), 80, 24, "4", "4", "4", "4")
 

@@ -8,7 +8,7 @@ import pytest
 
 from vlmft_console.charts.axis import fit
 from vlmft_console.charts.draw import draw
-from vlmft_console.charts.numbers import figure, log_ticks, ticks, x_label
+from vlmft_console.charts.numbers import log_ticks, ticks, x_label
 from vlmft_console.charts.sources import Formula, Rescaled, RunningMedian
 from vlmft_console.charts.spec import ChartSpec, Curve, ReferenceLine
 from vlmft_console.charts.view import View, cross_moved, crossed, held_still, panned, window, zoomed
@@ -26,23 +26,6 @@ def rising(last: int, every: int = 1) -> Series:
 
 def of(points: Series | Formula | Rescaled, **fields: object) -> ChartSpec:
     return ChartSpec("Chart", (Curve("curve", points),), **fields)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, "nan"),
-        (0, "0"),
-        (0.0834, "0.08340"),
-        (1234.4, "1,234"),
-        (50, "50.00"),
-        (4e-5, "4e-5"),
-        (1.25e-5, "1.25e-5"),
-        (1e308, "1e308"),
-    ],
-)
-def test_figures_read_as_people_write_them(value: float | None, text: str) -> None:
-    assert figure(value) == text
 
 
 @pytest.mark.parametrize(

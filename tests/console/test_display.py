@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from tests.console.records import plan, record, step
-from vlmft_console.commands.progress import BarDisplay, JsonDisplay, PlainDisplay, duration, event_line
+from vlmft_console.commands.progress import BarDisplay, JsonDisplay, PlainDisplay, event_line
 from vlmft_console.history.state import RunState
 
 
@@ -67,8 +67,3 @@ def test_an_eval_that_measured_no_loss_shows_none() -> None:
     scores = {"chartqa": {"relaxed_accuracy": 0.25, "n": 4}}
     line = event_line(record("eval", step=0, epoch=0.0, eval_loss=None, tasks=scores))
     assert line == "eval at step 0: chartqa 25.0%"
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (59.4, "59 s"), (725, "12:05"), (11045, "3:04:05")])
-def test_durations_are_short(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

@@ -5,17 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.console.records import record
-from vlmft_console.runs.headline import Asked, clock, countdown, headline
+from vlmft_console.runs.headline import Asked, countdown, headline
 from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.status import RUNNING, STOPPING, Status
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (59.9, "59 s"), (725, "12:05"), (11_045, "3:04:05"), (183_840, "2 d 03:04")],
-)
-def test_a_duration_is_short_at_every_length(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
 
 
 @pytest.mark.parametrize(

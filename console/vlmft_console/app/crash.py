@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from datetime import UTC, datetime
 from pathlib import Path
 
+from vlmft_console.figures import stamp
 from vlmft_console.sanitize import redact
 
 
@@ -20,7 +20,7 @@ def write_report(error: BaseException) -> Path | None:
     from vlmft_core.durable import write_whole
 
     folder = Path(platformdirs.user_state_dir("vlmft"))
-    path = folder / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.txt"
+    path = folder / f"crash-{stamp()}.txt"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, redact("".join(traceback.format_exception(error))))

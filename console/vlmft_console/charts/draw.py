@@ -12,7 +12,7 @@ from vlmft_console.charts.curves import draw_curves
 from vlmft_console.charts.furniture import draw_axes, draw_crosshair, draw_marks, draw_off_scale
 from vlmft_console.charts.grid import Grid
 from vlmft_console.charts.legend import draw_title
-from vlmft_console.charts.numbers import figure, x_label
+from vlmft_console.charts.numbers import x_label
 from vlmft_console.charts.raster import DOTS_ACROSS
 from vlmft_console.charts.references import draw_references
 from vlmft_console.charts.rows import ruled, unruled
@@ -20,6 +20,7 @@ from vlmft_console.charts.spec import ChartSpec, Kind
 from vlmft_console.charts.styles import Look
 from vlmft_console.charts.trace import Trace, trace
 from vlmft_console.charts.view import View, window
+from vlmft_console.figures import figure
 
 
 class Box(NamedTuple):

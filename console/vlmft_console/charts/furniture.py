@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from vlmft_console.charts.canvas import Canvas
 from vlmft_console.charts.curves import put_point
 from vlmft_console.charts.grid import Grid
-from vlmft_console.charts.numbers import figure, ticks, x_label
+from vlmft_console.charts.numbers import ticks, x_label
 from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.styles import Look, shown
 from vlmft_console.charts.trace import Trace
+from vlmft_console.figures import figure
 
 _COLUMNS_A_TICK = 11
 _ASIDE = (0, 1, -1, 2, -2, 3, -3)

@@ -1,8 +1,10 @@
-"""Numbers as people write them: 1,234, 0.083, 4e-5, 25k."""
+"""Ticks: round values along an axis and their labels, such as 1,234, 0.05, 4e-5, 25k."""
 
 from __future__ import annotations
 
 import math
+
+from vlmft_console.figures import exponent
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _LARGEST = 1e300
@@ -12,30 +14,6 @@ _LARGEST = 1e300
 def finite(value: float) -> float:
     """`value`, held within what can be subtracted and scaled without overflow."""
     return max(-_LARGEST, min(_LARGEST, value))
-
-
-def figure(value: float | None, digits: int = 4) -> str:
-    """A value with `digits` significant digits: `0.08340`, `50.00`, `1,234`, `4e-5`; `nan` for None."""
-    if value is None or math.isnan(value):
-        return "nan"
-    size = abs(value)
-    if size == 0:
-        return "0"
-    if size < 1e-3 or size >= 1e7:
-        return exponent(value, max(digits - 1, 1))
-    if size >= 10 ** (digits - 1):
-        return f"{value:,.0f}"
-    return f"{value:#.{digits}g}"
-
-
-def exponent(value: float, digits: int) -> str:
-    """`4e-5`, `1.25e9`: at most `digits` significant digits, no needless zeros."""
-    if math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    mantissa, power = f"{value:.{digits - 1}e}".split("e")
-    if "." in mantissa:
-        mantissa = mantissa.rstrip("0").rstrip(".")
-    return f"{mantissa}e{int(power)}"
 
 
 def nice_step(span: float, parts: int) -> float:

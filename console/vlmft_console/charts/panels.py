@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from vlmft_console.charts.numbers import figure
 from vlmft_console.charts.sources import Formula, RunningMedian
 from vlmft_console.charts.spec import ChartSpec, Curve, Kind, Mark, ReferenceLine
+from vlmft_console.figures import figure
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_core.health import STOP

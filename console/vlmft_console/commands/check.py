@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from vlmft_console.commands.completion import run_names
+from vlmft_console.figures import short
 
 if TYPE_CHECKING:
     from vlmft_console.history.opened import OpenedLog
@@ -141,7 +142,7 @@ def _print(judged: Judgement) -> None:
     add_row(table, "train loss", _figures(tally.loss))
     add_row(table, "eval loss", _figures(tally.eval_loss))
     if best := tally.best_eval:
-        add_row(table, "best eval", f"{best['eval_loss']:.4g} at {_place(named, best['step'], best['epoch'])}")
+        add_row(table, "best eval", f"{short(best['eval_loss'])} at {_place(named, best['step'], best['epoch'])}")
     add_row(table, "grad norm", _figures(tally.grad_norm))
     add_row(table, "lr", _figures(tally.lr))
     add_row(table, "schedule", _schedule(named, judged.schedule))
@@ -162,7 +163,7 @@ def _figures(measured: Measured) -> str:
     if measured.first is None:
         return f"{measured.points:,} points" if measured.points else "none"
     figures = (
-        f"{name} {value:.4g}"
+        f"{name} {short(value)}"
         for name, value in (
             ("first", measured.first),
             ("last", measured.last),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vlmft_console.commands.completion import preset_names, run_names
+from vlmft_console.figures import percent
 
 if TYPE_CHECKING:
     from vlmft_console.programs.trained import Trained
@@ -194,7 +195,3 @@ def rows(one: Mapping[str, Any]) -> Iterator[tuple[str, float | None, float | No
     base, tuned = one["base"], one["tuned"] or {}
     names = sorted(base.keys() - {"n"}, key=lambda name: (name != one["metric"], name))
     yield from ((name, base.get(name), tuned.get(name)) for name in names)
-
-
-def percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f} %"

@@ -56,9 +56,9 @@ def merge(
 def _print(merged: dict[str, object], json_output: bool) -> None:
     import orjson
 
-    from vlmft_core.plan import megabytes
+    from vlmft_core.filesize import filesize
 
     if json_output:
         typer.echo(orjson.dumps(merged).decode())
         return
-    typer.echo(f"merged model: {merged['folder']} ({megabytes(int(str(merged['bytes'])))})")
+    typer.echo(f"merged model: {merged['folder']} ({filesize(int(str(merged['bytes'])))})")

@@ -63,13 +63,13 @@ def plan(
 
 def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
     """The plan as (label, text), unknown figures as `unknown`."""
-    from vlmft_core.plan import megabytes
+    from vlmft_core.filesize import filesize
 
     def count(value: int | None) -> str:
         return "unknown" if value is None else f"{value:,}"
 
     def size(value: int | None) -> str:
-        return "unknown" if value is None else megabytes(value)
+        return "unknown" if value is None else filesize(value)
 
     ranks = "processes" if preset.hardware.device == "cpu" else "GPUs"
     batch = (

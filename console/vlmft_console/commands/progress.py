@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from vlmft_console.figures import clock, short
 from vlmft_console.history.state import RunState, tasks_of
 from vlmft_console.sanitize import redacted, sanitize
 from vlmft_core.health import CAUTION, STOP
@@ -127,12 +128,12 @@ def event_line(record: Record) -> str:
         return (
             f"plan: {record['total_steps']:,} steps, {record['steps_per_epoch']:,} an epoch"
             # Another program's log promises steps and tells no schedule.
-            + (f", {record['warmup_steps']:,} of warm-up, peak learning rate {peak:.4g}" if peak else "")
+            + (f", {record['warmup_steps']:,} of warm-up, peak learning rate {short(peak)}" if peak else "")
         )
     if event == events.EVAL:
         parts = []
         if record["eval_loss"] is not None or "eval_loss" in record.get("nonfinite", ()):
-            parts.append(f"loss {_number(record['eval_loss'])}")
+            parts.append(f"loss {short(record['eval_loss'], 'nan')}")
         accuracy = record.get("token_accuracy")
         if isinstance(accuracy, float):
             parts.append(f"token accuracy {accuracy:.1%}")
@@ -165,25 +166,10 @@ def _figures(state: RunState) -> str:
         return ""
     bad = last.get("nonfinite", ())
     parts = [
-        f"{label} {_number(last[key])}"
+        f"{label} {short(last[key], 'nan')}"
         for label, key in (("loss", "loss"), ("lr", "lr"), ("grad", "grad_norm"))
         if last[key] is not None or key in bad  # another program's log may lack one
     ]
     if state.eta_seconds is not None and not state.end:
-        parts.append(f"{duration(state.eta_seconds)} left")
+        parts.append(f"{clock(state.eta_seconds)} left")
     return "  ".join(parts)
-
-
-def _number(value: float | None) -> str:
-    """Four significant digits; NaN for what the log gives as not finite."""
-    return "nan" if value is None else f"{value:.4g}"
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12:05` (minutes) or `3:04:05` (hours)."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

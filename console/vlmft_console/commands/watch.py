@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vlmft_console.commands.completion import run_names
+from vlmft_console.figures import clock, short
 
 if TYPE_CHECKING:
     from vlmft_console.history.state import RunState
@@ -43,8 +44,8 @@ def runs(json_output: Json = False) -> None:
             figures["state"],
             f"{figures['step']:,}/{figures['total_steps'] or '?'}",
             figures["left"],
-            _number(figures["loss"]),
-            _number(figures["best_eval_loss"]),
+            short(figures["loss"]),
+            short(figures["best_eval_loss"]),
         )
     print_table(table)
 
@@ -85,8 +86,8 @@ def status(name: Run, json_output: Json = False) -> None:
     add_row(table, "step", f"{figures['step']:,} of {figures['total_steps'] or '?'}")
     for label, text in (
         ("left", figures["left"]),
-        ("loss", _number(figures["loss"])),
-        ("best eval", _number(figures["best_eval_loss"])),
+        ("loss", short(figures["loss"])),
+        ("best eval", short(figures["best_eval_loss"])),
         ("checkpoints", ", ".join(map(str, figures["checkpoints"]))),
         ("processes", ", ".join(f"{role} {pid}" for role, pid in figures["processes"].items())),
     ):
@@ -150,8 +151,6 @@ def logs(
 
 def overview(folder: RunFolder, run: RunState, status: Status) -> dict[str, Any]:
     """The figures of one run, JSON-able; null or empty where there are none yet."""
-    from vlmft_console.commands.progress import duration
-
     best = run.best_eval
     return {
         "run": folder.name,
@@ -161,7 +160,7 @@ def overview(folder: RunFolder, run: RunState, status: Status) -> dict[str, Any]
         "log": str(folder.training_log.absolute()) if folder.training_log else None,
         "step": run.step,
         "total_steps": run.total_steps,
-        "left": duration(run.eta_seconds) if status.live and run.eta_seconds is not None else "",
+        "left": clock(run.eta_seconds) if status.live and run.eta_seconds is not None else "",
         "eta_seconds": run.eta_seconds if status.live else None,
         "loss": run.last_step["loss"] if run.last_step else None,
         "best_eval_loss": best["eval_loss"] if best else None,
@@ -169,7 +168,3 @@ def overview(folder: RunFolder, run: RunState, status: Status) -> dict[str, Any]
         "checkpoints": run.checkpoints[-1].get("kept", []) if run.checkpoints else [],
         "processes": {role: who.pid for role, who in folder.processes().items() if who.alive},
     }
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"

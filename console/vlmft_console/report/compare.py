@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlmft_console.charts.numbers import figure
+from vlmft_console.figures import figure, percent, short
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.presets.table import value_text
 from vlmft_console.runs.status import Status, status_of
@@ -122,10 +122,10 @@ def _by_tasks(runs: Sequence[ReadLog], tasks: list[str]) -> Better:
     error = math.hypot(*(_error(*score) for index in (first, second) for score in measured[index])) / len(tasks)
     measure = f"accuracy on {' and '.join(tasks)}"
     if ahead == 0:
-        return Better(None, measure, values, f"By {measure} the best two are equal: {100 * values[first]:.1f} %.")
+        return Better(None, measure, values, f"By {measure} the best two are equal: {percent(values[first])}.")
     text = (
         f"{runs[first].name} is better by {100 * ahead:.1f} points of {measure}"
-        f" ({100 * values[first]:.1f} against {100 * values[second]:.1f} % of {runs[second].name})."
+        f" ({100 * values[first]:.1f} against {percent(values[second])} of {runs[second].name})."
     )
     if ahead < _SURE * error:
         text += f" With so few questions that may be chance: it takes {100 * _SURE * error:.1f} points to be sure."
@@ -137,7 +137,9 @@ def _by_loss(runs: Sequence[ReadLog], losses: list[float]) -> Better:
     first, second = order[:2]
     ahead = losses[second] - losses[first]
     if ahead == 0:
-        return Better(None, "best eval loss", tuple(losses), f"The best two are equal: eval loss {losses[first]:.4g}.")
+        return Better(
+            None, "best eval loss", tuple(losses), f"The best two are equal: eval loss {short(losses[first])}."
+        )
     share = f", {ahead / abs(losses[second]):.1%}" if losses[second] else ""
     text = (
         f"{runs[first].name} is better by {figure(ahead, 3)} of eval loss{share}"

@@ -12,6 +12,7 @@ from vlmft_console.presets.table import value_text
 from vlmft_console.report.svg import legend, svg
 from vlmft_console.report.text import EPOCH_HEADINGS, epoch_cells, headlines, preset_values
 from vlmft_console.sanitize import sanitize
+from vlmft_core.filesize import filesize
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --dim: #6b7685; --paper: #fff; --line: #dde2e8;
@@ -113,7 +114,7 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _size(count: Any) -> str:
-    return f"{count / 1e6:.1f} MB" if isinstance(count, int | float) else "-"
+    return filesize(count) if isinstance(count, int) else "-"
 
 
 def _text(text: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vlmft_console.figures import short
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import Status
@@ -101,9 +102,9 @@ def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
         lines[0] += f": {sanitize(figures['reason'])}"
     first, last = figures["train_loss"]["first"], figures["train_loss"]["last"]
     if first is not None and last is not None:
-        lines.append(f"  train loss     {first:.4g} -> {last:.4g} ({(last - first) / first:+.0%})")
+        lines.append(f"  train loss     {short(first)} -> {short(last)} ({(last - first) / first:+.0%})")
     if figures["best_step"] is not None:
-        lines.append(f"  eval loss      best {figures['best_eval_loss']:.4g} at step {figures['best_step']:,}")
+        lines.append(f"  eval loss      best {short(figures['best_eval_loss'])} at step {figures['best_step']:,}")
     if figures["lr_deviation"] is not None:
         lines.append(f"  learning rate  within {figures['lr_deviation']:.2%} of the plan")
     if figures["nonfinite_steps"] or figures["skipped_steps"]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from html import escape
 
 from vlmft_console.charts.axis import Axis, fit
-from vlmft_console.charts.numbers import figure, ticks, x_label
+from vlmft_console.charts.numbers import ticks, x_label
 from vlmft_console.charts.spec import ChartSpec, Curve, Point
 from vlmft_console.charts.view import View, window
+from vlmft_console.figures import figure
 from vlmft_console.sanitize import sanitize
 
 WIDTH, HEIGHT = 720, 260

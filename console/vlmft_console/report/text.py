@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vlmft_console.charts.numbers import figure
+from vlmft_console.figures import figure, percent
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.sanitize import sanitize
@@ -64,7 +64,7 @@ def headlines(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
     for task, score in figures["tasks"].items():
         if score["tuned"] is not None:
             base = "" if score["base"] is None else f"{100 * score['base']:.1f} to "
-            found.append((_plain(task), f"{base}{100 * score['tuned']:.1f} % ({score['metric'].replace('_', ' ')})"))
+            found.append((_plain(task), f"{base}{percent(score['tuned'])} ({score['metric'].replace('_', ' ')})"))
     if figures["lr_deviation"] is not None:
         found.append(("learning rate", f"within {figures['lr_deviation']:.2%} of the plan"))
     if figures["nonfinite_steps"]:
@@ -113,7 +113,7 @@ def _steps(series: Series) -> Iterator[int]:
 
 def _tasks(figures: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for task, score in figures["tasks"].items():
-        shares = ("-" if share is None else f"{100 * share:.1f} %" for share in (score["base"], score["tuned"]))
+        shares = (percent(share, "-") for share in (score["base"], score["tuned"]))
         yield _plain(task), score["metric"].replace("_", " "), *shares, str(score["questions"] or "-")
 
 

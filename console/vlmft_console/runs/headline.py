@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vlmft_console.figures import clock
 from vlmft_console.runs.ladder import NOW_SECONDS, TERM_SECONDS, StopRequest
 from vlmft_console.runs.status import STOPPING, Status
 from vlmft_core.run_folder.events import Record
@@ -88,15 +89,3 @@ def countdown(request: StopRequest, waited: float) -> str:
     if waited < kill:
         return f"told to end (TERM), killed in {clock(kill - waited)}"
     return "killed"
-
-
-def clock(seconds: float) -> str:
-    """`45 s`, `12:05` (minutes), `3:04:05` (hours) or `2 d 03:04` (days)."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 24:
-        return f"{hours // 24} d {hours % 24:02d}:{minutes:02d}"
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_core.errors import VlmftError
+from vlmft_core.filesize import filesize
 
 if TYPE_CHECKING:
     from vlmft_core.plan import Plan
@@ -157,31 +158,27 @@ def _folder(launch: Launch) -> Check:
 
 
 def _disk(launch: Launch) -> Check:
-    from vlmft_core.plan import megabytes
-
     try:
         free = shutil.disk_usage(_nearest_folder(launch.root)).free
     except OSError as error:
         return Check("caution", f"the free disk space is unknown: {error.strerror}")
     needed = launch.plan.disk_bytes
     if needed is None:
-        return Check("caution", f"{megabytes(free)} of disk are free; what the run needs is unknown")
+        return Check("caution", f"{filesize(free)} of disk are free; what the run needs is unknown")
     enough = free >= needed
-    text = f"{megabytes(free)} of disk are free, about {megabytes(needed)} needed"
+    text = f"{filesize(free)} of disk are free, about {filesize(needed)} needed"
     return Check("ok" if enough else "caution", text + ("" if enough else ": checkpoints will not be saved"))
 
 
 def _base(launch: Launch) -> Check:
     """The base model itself was checked with the plan; what is left is whether it has to be fetched."""
-    from vlmft_core.plan import megabytes
-
     base = launch.preset.model.base
     if base == "demo" or Path(base).is_dir():
         return Check("ok", f"the base model is on this machine: {base}")
     if _cached("models", base):
         return Check("ok", f"{base} is in the Hugging Face cache")
     size = launch.plan.total_params
-    about = f", about {megabytes(2 * size)}" if size else ""
+    about = f", about {filesize(2 * size)}" if size else ""
     return Check("caution", f"{base} is not in the Hugging Face cache: it is downloaded first{about}")
 
 

@@ -11,11 +11,11 @@ import os
 import signal
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from vlmft_console.errors import EXIT_BUSY
+from vlmft_console.figures import stamp
 from vlmft_console.runs import processes
 from vlmft_console.runs.exit_record import ExitFile
 from vlmft_console.runs.family import AdoptedFamily, Family
@@ -177,7 +177,7 @@ def _start(folder: RunFolder) -> Supervisor | None:
     exit_file = ExitFile(folder)  # first: a folder that cannot be written shall not have a run
     # A variable RANK of our own (inside a Slurm task, say) would make every process look like a rank.
     inherited = {key: value for key, value in os.environ.items() if key not in _OF_A_RANK}
-    log = folder.logs / f"training_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
+    log = folder.logs / f"training_{stamp()}.log"
     return Supervisor(folder, exit_file, Family.start(command.argv, {**inherited, **command.env}, log), segment)
 
 

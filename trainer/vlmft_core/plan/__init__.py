@@ -1,6 +1,6 @@
 """What a preset will really do, worked out before anything starts. Loads no torch."""
 
-from vlmft_core.plan.make import Plan, make_plan, megabytes
+from vlmft_core.plan.make import Plan, make_plan
 from vlmft_core.plan.steps import optimizer_steps, warmup_steps, with_gpus
 
-__all__ = ["Plan", "make_plan", "megabytes", "optimizer_steps", "warmup_steps", "with_gpus"]
+__all__ = ["Plan", "make_plan", "optimizer_steps", "warmup_steps", "with_gpus"]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from vlmft_core.errors import DataError
+from vlmft_core.filesize import filesize
 from vlmft_core.plan.architecture import KNOWN, check_base, find_architecture
 from vlmft_core.plan.memory import MARGIN, gpu_bytes, weight_bytes
 from vlmft_core.plan.sample_count import available
@@ -160,8 +161,8 @@ def make_plan(
     if base and trainable is not None and preset.training.gradient_checkpointing == "auto":
         size = gpu_bytes(preset, base, trainable, checkpointing=False)
         notes.append(
-            f"a GPU with {megabytes(round(size / MARGIN))} or more recomputes no activations: "
-            f"it uses {megabytes(size)} and is a third faster"
+            f"a GPU with {filesize(round(size / MARGIN))} or more recomputes no activations: "
+            f"it uses {filesize(size)} and is a third faster"
         )
     if base is None:
         notes.append(f"the size of {preset.model.base} is not known offline: parameters, disk and memory are unknown")
@@ -206,9 +207,9 @@ def _size_warnings(preset: Preset, plan: Plan) -> list[str]:
     texts = []
     size, kept = plan.checkpoint_bytes, plan.checkpoints_kept
     if size is not None and size > 1.1 * RECIPE_CHECKPOINT_BYTES:
-        text = f"a checkpoint takes {megabytes(size)} with its optimizer state, not the published recipe's 48 MB"
+        text = f"a checkpoint takes {filesize(size)} with its optimizer state, not the published recipe's 48 MB"
         if kept is not None and plan.disk_bytes is not None:
-            text += f"; {kept} of them and the rest come to {megabytes(plan.disk_bytes)}"
+            text += f"; {kept} of them and the rest come to {filesize(plan.disk_bytes)}"
         texts.append(text)
     if preset.checkpoints.save_total_limit is None and kept is not None and kept > 10:
         texts.append(f"checkpoints.save_total_limit is null: all {kept} checkpoints stay on disk")
@@ -225,9 +226,3 @@ def _claims(preset: Preset) -> list[str]:
         for task, (low, high) in preset.about.expected.items()
         if task in PUBLISHED and high < PUBLISHED[task]
     ]
-
-
-def megabytes(size: int) -> str:
-    """Bytes as people read them: three digits in decimal megabytes, or gigabytes from a thousand of those."""
-    value, unit = (size / 1e9, "GB") if size >= 1e9 else (size / 1e6, "MB")
-    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"

@@ -6,7 +6,8 @@ import textwrap
 
 from vlmft_console.app.widgets.base.lines import Lines, Row
 from vlmft_console.app.widgets.base.literal import one_line
-from vlmft_core.plan import Plan, megabytes
+from vlmft_core.filesize import filesize
+from vlmft_core.plan import Plan
 
 _LABEL_CELLS = 9
 
@@ -92,4 +93,4 @@ def _count(value: int | None) -> str:
 
 
 def _size(value: int | None) -> str:
-    return "unknown" if value is None else megabytes(value)
+    return "unknown" if value is None else filesize(value)

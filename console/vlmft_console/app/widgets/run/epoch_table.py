@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 
 from vlmft_console.app.widgets.base.cells import Column, fitted, layout
 from vlmft_console.app.widgets.base.lines import Lines, Part, Row
+from vlmft_console.figures import filled
 from vlmft_console.history.epochs import EpochFigures, EpochRow
 from vlmft_console.history.state import RunState
 
@@ -85,12 +86,12 @@ class EpochTable(Lines, can_focus=True):
         sign = {"stop": "!!", "caution": "!"}.get(gap_role, "")
         return [
             (f"{row.epoch}", "strong"),
-            (_text(row.train_loss, "{:.4f}"), ""),
-            (_text(row.eval_loss, "{:.4f}"), ""),
-            (sign + _text(row.gap, "{:+.3f}"), gap_role),
-            (_text(row.accuracy and 100 * row.accuracy, "{:.1f}"), ""),
-            (_text(row.lr, "{:.2e}"), ""),
-            (_text(row.grad_norm, "{:.3f}" if (row.grad_norm or 0) < 100 else "{:.2g}"), ""),
+            (filled("{:.4f}", row.train_loss), ""),
+            (filled("{:.4f}", row.eval_loss), ""),
+            (sign + filled("{:+.3f}", row.gap), gap_role),
+            (filled("{:.1f}", row.accuracy and 100 * row.accuracy), ""),
+            (filled("{:.2e}", row.lr), ""),
+            (filled("{:.3f}" if (row.grad_norm or 0) < 100 else "{:.2g}", row.grad_norm), ""),
             ("★ best", "good") if row.best else ("" if row.done else "so far", "dim"),
         ]
 
@@ -101,7 +102,3 @@ def _line(cells: list[Part], columns: dict[int, tuple[Column, int]]) -> Row:
         text, role = cells[number]
         parts += [(fitted(text, width, column.right), role), (" ", "")]
     return tuple(parts)
-
-
-def _text(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)

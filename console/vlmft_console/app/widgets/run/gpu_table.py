@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vlmft_console.app.widgets.base.lines import Lines, Row
+from vlmft_console.figures import filled
 from vlmft_console.history.state import RunState
 
 _HOT = 85.0
@@ -46,11 +47,11 @@ def _row(gpu: Mapping[str, Any], wide: bool) -> Row:
     util, used, total = (_number(gpu, key) for key in ("util", "mem_gib", "mem_total_gib"))
     power, temperature = _number(gpu, "power_w"), _number(gpu, "temp_c")
     index = _number(gpu, "index")
-    memory = f"{_text(used, '{:.1f}')} / {_text(total, '{:.0f}')}"
+    memory = f"{filled('{:.1f}', used)} / {filled('{:.0f}', total)}"
     row: Row = (
-        (f"{_text(index, '{:.0f}'):>3}  ", "strong"),
+        (f"{filled('{:.0f}', index):>3}  ", "strong"),
         (bar(util / 100, 6) if util is not None else " " * 6, "primary"),
-        (f" {_text(util, '{:.0f} %'):>5} ", ""),
+        (f" {filled('{:.0f} %', util):>5} ", ""),
         (f"{memory:<15}", "caution" if used is not None and total and used > 0.95 * total else ""),
     )
     if not wide:
@@ -58,8 +59,8 @@ def _row(gpu: Mapping[str, Any], wide: bool) -> Row:
     hot = temperature is not None and temperature >= _HOT
     return (
         *row,
-        (f"{_text(power, '{:.0f} W'):>7}", ""),
-        (f"{_text(temperature, '{:.0f} °C'):>8}", "caution" if hot else ""),
+        (f"{filled('{:.0f} W', power):>7}", ""),
+        (f"{filled('{:.0f} °C', temperature):>8}", "caution" if hot else ""),
         (" hot" if hot else "", "caution"),
     )
 
@@ -75,7 +76,3 @@ def bar(share: float, cells: int) -> str:
 def _number(gpu: Mapping[str, Any], key: str) -> float | None:
     value = gpu.get(key)
     return float(value) if isinstance(value, int | float) else None
-
-
-def _text(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)

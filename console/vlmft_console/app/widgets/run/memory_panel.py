@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from rich.filesize import decimal
-
 from vlmft_console.app.widgets.base.lines import Lines, Row
 from vlmft_console.app.widgets.run.gpu_table import bar
 from vlmft_console.history.state import RunState
+from vlmft_core.filesize import filesize
 
 
 class MemoryPanel(Lines):
@@ -67,7 +66,7 @@ def _disk_rows(state: RunState) -> list[Row]:
     kept, size = newest.get("kept"), newest.get("bytes")
     rows: list[Row] = []
     if isinstance(kept, list):
-        taken = f", {decimal(round(len(kept) * size))}" if isinstance(size, int | float) else ""
+        taken = f", {filesize(round(len(kept) * size))}" if isinstance(size, int | float) else ""
         rows.append((("disk ", "dim"), (f"{len(kept)} checkpoint{'s' * (len(kept) != 1)}{taken}", "")))
     rows.append((("     ", ""), (f"newest at step {newest['step']:,}", "")))
     return rows

@@ -10,8 +10,9 @@ from vlmft_console.app.widgets.base.lines import Lines
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.run.gpu_table import bar
 from vlmft_console.app.widgets.run.run_list import state_words
+from vlmft_console.figures import clock
 from vlmft_console.history.state import RunState
-from vlmft_console.runs.headline import Headline, clock
+from vlmft_console.runs.headline import Headline
 from vlmft_console.runs.status import STARTING
 
 

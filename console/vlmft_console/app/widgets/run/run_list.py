@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vlmft_console.app.widgets.base.cells import Cell, Column
 from vlmft_console.app.widgets.base.row_list import Row, RowList
+from vlmft_console.figures import age, clock, exponent, short
 
 if TYPE_CHECKING:
     from vlmft_console.runs.overview import Overview
@@ -64,27 +65,13 @@ def state_words(state: str) -> tuple[str, str]:
     return f"{sign} {words}", role
 
 
-def age(seconds: float) -> str:
-    """`now`, `5 min`, `3 h` or `12 d`; never negative, whatever the clocks say."""
-    minutes = max(0, int(seconds // 60))
-    if minutes < 60:
-        return f"{minutes} min" if minutes else "now"
-    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} d"
-
-
 def figure(value: float | None) -> str:
     """At most seven characters; empty for a value that is not known."""
-    if value is None:
-        return ""
-    from vlmft_console.charts.numbers import exponent
-
-    text = f"{value:.4g}"
-    return text if len(text) <= 7 and "e" not in text else exponent(value, 2)
+    text = short(value)
+    return text if value is None or len(text) <= 7 else exponent(value, 2)
 
 
 def _cells(run: Overview, now: float) -> tuple[Cell, ...]:
-    from vlmft_console.commands.progress import duration
-
     words, role = state_words(run.status.state)
     unread = "" if run.read else "…"
     progress = run.progress
@@ -94,7 +81,7 @@ def _cells(run: Overview, now: float) -> tuple[Cell, ...]:
         Cell(words, role),
         Cell(unread or ("" if progress is None else f"{progress:.0%}")),
         Cell(f"{run.step:,}/{run.total_steps:,}" if run.total_steps else f"{run.step:,}" if run.step else "", "dim"),
-        Cell("" if run.eta_seconds is None else duration(run.eta_seconds)),
+        Cell("" if run.eta_seconds is None else clock(run.eta_seconds)),
         Cell(figure(run.loss)),
         Cell(figure(run.eval_loss)),
         health_cell(run),

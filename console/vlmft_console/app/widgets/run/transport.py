@@ -12,7 +12,7 @@ from textual.message import Message
 
 from vlmft_console.app.widgets.base.field import Field
 from vlmft_console.app.widgets.base.lines import Lines, Part, Row
-from vlmft_console.runs.headline import clock
+from vlmft_console.figures import clock
 from vlmft_core.health import CAUTION
 
 SPEEDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)

@@ -1,0 +1,73 @@
+"""Figures as text: numbers, shares and times as people write them, such as 1,234, 4e-5, 65.4 %, 12:05, 3 h."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+
+def figure(value: float | None, digits: int = 4) -> str:
+    """A value with `digits` significant digits: `0.08340`, `50.00`, `1,234`, `4e-5`; `nan` for None."""
+    if value is None or math.isnan(value):
+        return "nan"
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size < 1e-3 or size >= 1e7:
+        return exponent(value, max(digits - 1, 1))
+    if size >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    return f"{value:#.{digits}g}"
+
+
+def short(value: float | None, unknown: str = "") -> str:
+    """At most four significant digits, no needless zeros: `0.0834`, `50`, `1234`, `4e-5`; `unknown` for None."""
+    if value is None:
+        return unknown
+    text = f"{value:.4g}"
+    return exponent(value, 4) if "e" in text else text
+
+
+def exponent(value: float, digits: int) -> str:
+    """`4e-5`, `1.25e9`: at most `digits` significant digits, no needless zeros."""
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    mantissa, power = f"{value:.{digits - 1}e}".split("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}e{int(power)}"
+
+
+def percent(share: float | None, unknown: str = "") -> str:
+    """A share (0 to 1) as `65.4 %`; `unknown` for None."""
+    return unknown if share is None else f"{100 * share:.1f} %"
+
+
+def filled(form: str, value: float | None) -> str:
+    """`form` with the value in it; a dash for None."""
+    return "–" if value is None else form.format(value)
+
+
+def clock(seconds: float) -> str:
+    """`45 s`, `12:05` (minutes), `3:04:05` (hours) or `2 d 03:04` (days)."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 24:
+        return f"{hours // 24} d {hours % 24:02d}:{minutes:02d}"
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def age(seconds: float) -> str:
+    """`now`, `5 min`, `3 h` or `12 d`; never negative, whatever the clocks say."""
+    minutes = max(0, int(seconds // 60))
+    if minutes < 60:
+        return f"{minutes} min" if minutes else "now"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} d"
+
+
+def stamp() -> str:
+    """Now, in UTC, as part of a file's name: `20261129T154807Z`."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"

@@ -1,0 +1,89 @@
+"""Numbers, shares and times as text."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from vlmft_console.figures import age, clock, figure, filled, percent, short, stamp
+from vlmft_core.filesize import filesize
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "nan"),
+        (0, "0"),
+        (0.0834, "0.08340"),
+        (1234.4, "1,234"),
+        (50, "50.00"),
+        (4e-5, "4e-5"),
+        (1.25e-5, "1.25e-5"),
+        (1e308, "1e308"),
+    ],
+)
+def test_figures_read_as_people_write_them(value: float | None, text: str) -> None:
+    assert figure(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "?"),
+        (0, "0"),
+        (0.0834, "0.0834"),
+        (1234.4, "1234"),
+        (50, "50"),
+        (4e-5, "4e-5"),
+        (1.25e7, "1.25e7"),
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+    ],
+)
+def test_short_figures_have_no_needless_zeros(value: float | None, text: str) -> None:
+    assert short(value, "?") == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (59.9, "59 s"),
+        (725, "12:05"),
+        (11_045, "3:04:05"),
+        (183_840, "2 d 03:04"),
+    ],
+)
+def test_a_duration_is_short_at_every_length(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-5, "now"), (59, "now"), (60, "1 min"), (3600, "1 h"), (172_799, "47 h"), (172_800, "2 d")]
+)
+def test_an_age_is_a_word(seconds: float, text: str) -> None:
+    assert age(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (300_000, "300 kB"),
+        (4_350_000, "4.35 MB"),
+        (48_000_000, "48.0 MB"),
+        (2_300 * 10**9, "2.30 TB"),
+    ],
+)
+def test_bytes_have_three_digits(size: int, text: str) -> None:
+    assert filesize(size) == text
+
+
+def test_what_is_unknown_is_said_so() -> None:
+    assert (percent(None, "-"), percent(0.6543), filled("{:.0f} W", None)) == ("-", "65.4 %", "–")
+
+
+def test_a_stamp_sorts_as_time_does_and_fits_a_files_name() -> None:
+    assert re.fullmatch(r"\d{8}T\d{6}Z", stamp())
