@@ -20,8 +20,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from vlmft_console.charts import panels, raster
+from vlmft_console.charts import raster
 from vlmft_console.charts.draw import draw
+from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.charts.view import View
 from vlmft_console.history.state import RunState
 from vlmft_core.learning_rate import RatePlan, planned_rate
@@ -78,7 +79,7 @@ def add_step(state: RunState, step: int, steps: int, generator: random.Random) -
 
 
 def _drawing(state: RunState, name: str, steps: int) -> tuple[float, float, float]:
-    chart, generator, count = panels.CHARTS[name], random.Random(2), 20
+    chart, generator, count = CHARTS[name].of, random.Random(2), 20
 
     def first() -> None:
         raster.raster.cache_clear()
@@ -169,7 +170,7 @@ def _app(steps: int) -> None:
             add_step(self.state, self.state.step + 1, steps, self.generator)
             for chart in self.query(Chart):
                 assert chart.id is not None
-                chart.show(panels.CHARTS[chart.id](self.state))
+                chart.show(CHARTS[chart.id].of(self.state))
 
     Live().run()
 

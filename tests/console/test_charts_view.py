@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from vlmft_console.charts.axis import fit
+from vlmft_console.charts.derived import Formula, Rescaled, RunningMedian
 from vlmft_console.charts.draw import draw
 from vlmft_console.charts.numbers import log_ticks, ticks, x_label
-from vlmft_console.charts.sources import Formula, Rescaled, RunningMedian
 from vlmft_console.charts.spec import ChartSpec, Curve, ReferenceLine
 from vlmft_console.charts.view import View, cross_moved, crossed, held_still, panned, window, zoomed
+from vlmft_console.charts.y_range import fit
 from vlmft_console.history.series import Series, Smoothed
 
 COLUMNS = 100
@@ -166,9 +166,9 @@ def test_the_range_of_values_ignores_a_few_wild_ones_but_not_a_slow_fall() -> No
         fall.append(step, 10 / step**0.5)
     for points, highest in ((wild, 3.0), (fall, 11.0)):
         curve = Curve("curve", points)
-        axis = fit([(curve, points.decimate(0, 1000, 100))], (0, 1000), ChartSpec("Chart", (curve,)), False)
-        assert axis is not None
-        assert axis.low <= 1.0 < axis.high <= highest
+        y_range = fit([(curve, points.decimate(0, 1000, 100))], (0, 1000), ChartSpec("Chart", (curve,)), False)
+        assert y_range is not None
+        assert y_range.low <= 1.0 < y_range.high <= highest
 
 
 def test_the_average_does_not_stretch_the_range_after_a_spike() -> None:
@@ -179,18 +179,18 @@ def test_the_average_does_not_stretch_the_range_after_a_spike() -> None:
             points.append(step, 50.0 if step == 308 else 1 + step % 10 / 10)
     curves = (Curve("train", raw, "raw"), Curve("EMA", smooth, "smooth"))
     drawn = [(curve, curve.points.decimate(0, 400, 100)) for curve in curves]
-    axis = fit(drawn, (0, 400), ChartSpec("Loss", curves), False)
-    assert axis is not None
-    assert axis.high <= 2.5
+    y_range = fit(drawn, (0, 400), ChartSpec("Loss", curves), False)
+    assert y_range is not None
+    assert y_range.high <= 2.5
 
 
 def test_a_reference_line_stretches_the_range_only_a_little() -> None:
     curve = Curve("curve", rising(10))
     for y, included in ((12.0, True), (500.0, False)):
         spec = ChartSpec("Chart", (curve,), references=(ReferenceLine(y, "limit"),))
-        axis = fit([(curve, curve.points.decimate(0, 10, 20))], (0, 10), spec, False)
-        assert axis is not None
-        assert (axis.high >= y) is included
+        y_range = fit([(curve, curve.points.decimate(0, 10, 20))], (0, 10), spec, False)
+        assert y_range is not None
+        assert (y_range.high >= y) is included
 
 
 def test_what_is_nearly_constant_is_drawn_from_zero_where_that_is_asked_for() -> None:
@@ -198,9 +198,9 @@ def test_what_is_nearly_constant_is_drawn_from_zero_where_that_is_asked_for() ->
     for step in range(100):
         points.append(step, 31 + step % 3)
     curve = Curve("curve", points)
-    axis = fit([(curve, points.decimate(0, 99, 20))], (0, 99), ChartSpec("Speed", (curve,), from_zero=True), False)
-    assert axis is not None
-    assert axis.low == 0
+    y_range = fit([(curve, points.decimate(0, 99, 20))], (0, 99), ChartSpec("Speed", (curve,), from_zero=True), False)
+    assert y_range is not None
+    assert y_range.low == 0
 
 
 def test_a_formula_is_evaluated_only_where_it_is_drawn() -> None:

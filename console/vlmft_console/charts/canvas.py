@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from vlmft_console.charts.numbers import finite
 from vlmft_console.charts.raster import DOTS_ACROSS, DOTS_DOWN, Dots
-from vlmft_console.charts.rows import Ruled
 from vlmft_console.charts.spec import Point
 from vlmft_console.charts.view import Window
+from vlmft_console.charts.y_axis import YAxis
 
 _BEYOND = 6
 """Dots outside the grid to which off-scale points are moved: a line to 1e300 would have as many dots."""
@@ -23,7 +23,7 @@ _EPSILON = 1e-6
 class Canvas:
     """A rectangle of characters of a grid, and the ranges of x and y that it shows.
 
-    A value's dot, the character of its point and the label beside it are all in the row that the axis gives it.
+    A value's dot, the character of its point and the label beside it are all in the row that the axis of y gives it.
     """
 
     left: int
@@ -31,7 +31,7 @@ class Canvas:
     width: int
     height: int
     seen: Window
-    ruled: Ruled
+    y_axis: YAxis
 
     def column(self, x: float) -> int:
         """The column of the canvas that `x` falls in; outside 0 … width - 1 when it is not seen."""
@@ -50,9 +50,9 @@ class Canvas:
     @property
     def limits(self) -> tuple[float, float]:
         """Values between which nothing is off the scale; a little within its ends."""
-        low, high = self.ruled.axis.low, self.ruled.axis.high
+        low, high = self.y_axis.span.low, self.y_axis.span.high
         margin = (high - low) / (2 * self._dots_up)
-        if self.ruled.axis.log:
+        if self.y_axis.span.log:
             return 10.0 ** min(300.0, low + margin), 10.0 ** min(300.0, high - margin)
         return low + margin, high - margin
 
@@ -73,7 +73,7 @@ class Canvas:
         return max(-_BEYOND, min(dots + _BEYOND, int(share * (dots - 1) + 0.5) if share >= 0 else -1))
 
     def _up(self, y: float) -> int | None:
-        share = self.ruled.axis.share(y)
+        share = self.y_axis.span.share(y)
         if share is None:
             return None
         dots = self._dots_up

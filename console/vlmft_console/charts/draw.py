@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from vlmft_console.charts.axis import needed
+from vlmft_console.charts.axes import draw_axes, draw_crosshair, draw_marks, draw_off_scale
 from vlmft_console.charts.canvas import Canvas
 from vlmft_console.charts.curves import draw_curves
-from vlmft_console.charts.furniture import draw_axes, draw_crosshair, draw_marks, draw_off_scale
 from vlmft_console.charts.grid import Grid
 from vlmft_console.charts.legend import draw_title
 from vlmft_console.charts.numbers import x_label
 from vlmft_console.charts.raster import DOTS_ACROSS
 from vlmft_console.charts.references import draw_references
-from vlmft_console.charts.rows import ruled, unruled
 from vlmft_console.charts.spec import ChartSpec, Kind
 from vlmft_console.charts.styles import Look
 from vlmft_console.charts.trace import Trace, trace
 from vlmft_console.charts.view import View, window
+from vlmft_console.charts.y_axis import labelled_axis, unlabelled_axis
+from vlmft_console.charts.y_range import needed
 from vlmft_console.figures import figure
 
 
@@ -121,7 +121,7 @@ def _fit_canvas(
     span = needed(lines, seen, spec, log, settles=spec.settles and view.span is None)
     if span is None:
         return None, traces
-    axis = (ruled if labelled else unruled)(*span, box.rows, log)
+    axis = (labelled_axis if labelled else unlabelled_axis)(*span, box.rows, log)
     return Canvas(box.left, box.top, box.columns, box.rows, seen, axis), traces
 
 

@@ -1,12 +1,14 @@
-"""Several runs in one chart."""
+"""Overlay chart: one metric of several runs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 
-from vlmft_console.charts.sources import Rescaled
-from vlmft_console.charts.spec import ChartSpec, Curve, Kind, Points, Unit
+from vlmft_console.charts.derived import Rescaled
+from vlmft_console.charts.run_charts import CHARTS
+from vlmft_console.charts.spec import ChartSpec, Curve, Points, Unit
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.sanitize import sanitize
@@ -15,16 +17,6 @@ MOST_RUNS = 8
 """Runs that can be told apart in one chart."""
 _KNOTS = 500
 
-_SERIES: dict[str, tuple[str, str, Kind]] = {
-    "loss": ("Train loss, smoothed", "smooth_loss", "smooth"),
-    "eval_loss": ("Eval loss", "eval_loss", "points"),
-    "lr": ("Learning rate", "lr", "line"),
-    "grad_norm": ("Gradient norm", "grad_norm", "line"),
-    "throughput": ("Samples/s", "samples_per_s", "line"),
-    "memory": ("Memory, GiB", "mem_gib", "line"),
-}
-METRICS = tuple(_SERIES)
-
 
 def overlay_chart(runs: Sequence[tuple[str, RunState]], metric: str, unit: Unit = "step") -> ChartSpec:
     """One metric of up to `MOST_RUNS` runs; each has a colour, and a digit at its last point and in the legend.
@@ -32,16 +24,17 @@ def overlay_chart(runs: Sequence[tuple[str, RunState]], metric: str, unit: Unit 
     Args:
         runs: names and states. A run without the metric, or whose log does not tell `unit`, is left out, but keeps its
             digit.
-        metric: one of `METRICS`.
+        metric: a key of `CHARTS`.
         unit: what x counts. `hours` are those spent in steps, evals and checkpoints left out.
     """
-    title, name, kind = _SERIES[metric]
+    chart = CHARTS[metric]
     curves = []
     for index, (run, state) in enumerate(runs[:MOST_RUNS], 1):
-        points = _over(getattr(state, name), state, unit)
+        points = _over(chart.series(state), state, unit)
         if points is not None:
-            curves.append(Curve(sanitize(run), points, kind, f"run-{index}", str(index)))
-    return ChartSpec(title, tuple(curves), log=metric == "grad_norm", settles="loss" in metric, unit=unit)
+            curves.append(Curve(sanitize(run), points, chart.kind, f"run-{index}", str(index)))
+    title = chart.compared or ", ".join(filter(None, (chart.blank.title, chart.unit)))
+    return replace(chart.blank, title=title, curves=tuple(curves), unit=unit)
 
 
 def _over(series: Series, state: RunState, unit: Unit) -> Points | None:

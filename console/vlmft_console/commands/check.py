@@ -13,7 +13,7 @@ from vlmft_console.figures import short
 
 if TYPE_CHECKING:
     from vlmft_console.history.opened import OpenedLog
-    from vlmft_console.history.schedule import Schedule
+    from vlmft_console.history.schedule_fit import Schedule
     from vlmft_console.history.tally import Measured, Tally
     from vlmft_core.health import Finding
 

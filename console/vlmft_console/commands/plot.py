@@ -32,7 +32,7 @@ def plot(
         typer.Option(
             "-m",
             "--metric",
-            help="loss, lr, grad_norm, throughput or memory; may be given more than once. All, if not.",
+            help="loss, eval_loss, lr, grad_norm, throughput or memory; may be given more than once. All, if not.",
         ),
     ] = None,
     width: Annotated[
@@ -87,13 +87,14 @@ def print_charts(
 
 
 def _specs(state: RunState, target: str, metrics: list[str] | None) -> list[ChartSpec]:
-    from vlmft_console.charts.panels import CHARTS
+    from vlmft_console.charts.run_charts import CHARTS, DEFAULT_CHARTS
     from vlmft_core.errors import VlmftError
 
     for metric in metrics or ():
         if metric not in CHARTS:
             raise VlmftError(f"--metric {metric}: there is no such chart", f"it is one of {', '.join(CHARTS)}")
-    found = {metric: CHARTS[metric](state) for metric in metrics or CHARTS}
+    charts = [CHARTS[metric] for metric in metrics] if metrics else DEFAULT_CHARTS
+    found = {chart.key: chart.of(state) for chart in charts}
     empty = [metric for metric, spec in found.items() if spec.extent is None]
     if len(empty) == len(found) or (metrics and empty):
         raise VlmftError(f"{target} has no {empty[0] if len(empty) == 1 else 'values to plot'}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
-from vlmft_console.history.curves import Curves, some_have
+from vlmft_console.history.run_series import RunSeries, some_have
 from vlmft_core.health import Finding, Health
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder import events
@@ -18,7 +18,7 @@ _WINDOW = 200
 
 
 @dataclass
-class RunState(Curves):
+class RunState(RunSeries):
     """Built by `apply`, one record after another; never read from anywhere else.
 
     A quantity that the log has not told yet is None, or empty. A resumed segment supersedes what the steps it repeats

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from operator import lt
 from typing import Final
 
-from vlmft_console.history.schedule import Schedule, recognise
+from vlmft_console.history.schedule_fit import Schedule, recognise
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
 

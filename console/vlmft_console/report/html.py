@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from vlmft_console.charts.panels import CHARTS
+from vlmft_console.charts.run_charts import DEFAULT_CHARTS
 from vlmft_console.history.state import RunState
 from vlmft_console.presets.table import value_text
 from vlmft_console.report.svg import legend, svg
@@ -56,8 +56,8 @@ def html(figures: Mapping[str, Any], state: RunState) -> str:
     """
     name = _text(figures["run"])
     body = [f"<h1>{name}</h1>", _table((), headlines(figures)), *_findings(figures["findings"])]
-    for chart in CHARTS.values():
-        spec = chart(state)
+    for chart in DEFAULT_CHARTS:
+        spec = chart.of(state)
         if picture := svg(spec):
             title = f'<b class="title">{_text(spec.title)}</b>'
             body.append(f"<figure><figcaption>{title} {legend(spec)}</figcaption>\n{picture}\n</figure>")

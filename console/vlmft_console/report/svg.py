@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from vlmft_console.charts.axis import Axis, fit
 from vlmft_console.charts.numbers import ticks, x_label
 from vlmft_console.charts.spec import ChartSpec, Curve, Point
 from vlmft_console.charts.view import View, window
+from vlmft_console.charts.y_range import YRange, fit
 from vlmft_console.figures import figure
 from vlmft_console.sanitize import sanitize
 
@@ -29,10 +29,10 @@ def svg(spec: ChartSpec) -> str:
     if seen is None:
         return ""
     drawn = [(curve, curve.points.decimate(*seen, _COLUMNS)) for curve in spec.curves]
-    axis = fit(drawn, seen, spec, spec.log)
-    if axis is None:
+    y_range = fit(drawn, seen, spec, spec.log)
+    if y_range is None:
         return ""
-    frame = _Frame(seen, axis)
+    frame = _Frame(seen, y_range)
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_text(spec.title)}">',
         *_axes(frame, spec),
@@ -58,25 +58,25 @@ def legend(spec: ChartSpec) -> str:
 class _Frame:
     """From values to places in the picture."""
 
-    def __init__(self, seen: tuple[float, float], axis: Axis) -> None:
-        self.seen, self.axis = seen, axis
+    def __init__(self, seen: tuple[float, float], y_range: YRange) -> None:
+        self.seen, self.y_range = seen, y_range
 
     def x(self, value: float) -> float:
         return _LEFT + (value - self.seen[0]) / (self.seen[1] - self.seen[0]) * _COLUMNS
 
     def y(self, value: float) -> float | None:
         """Held to the edge where it is off the scale; None for what a log axis does not have."""
-        share = self.axis.share(value)
+        share = self.y_range.share(value)
         return None if share is None else _TOP + (1 - min(1.0, max(0.0, share))) * _ROWS
 
     def holds(self, value: float) -> bool:
-        share = self.axis.share(value)
+        share = self.y_range.share(value)
         return share is not None and 0 <= share <= 1
 
 
 def _axes(frame: _Frame, spec: ChartSpec) -> list[str]:
     parts = []
-    for share, label in frame.axis.ticks(5):
+    for share, label in frame.y_range.ticks(5):
         y = _TOP + (1 - share) * _ROWS
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_text(label)}</text>')
@@ -132,9 +132,9 @@ def _marks(frame: _Frame, spec: ChartSpec) -> list[str]:
 def _off_scale(frame: _Frame, spec: ChartSpec, drawn: Sequence[tuple[Curve, Sequence[Point]]]) -> list[str]:
     """The highest and the lowest value that the range leaves out, named."""
     beyond = [(y, x) for _, points in drawn for x, y in points if y is not None and not frame.holds(y)]
-    beyond = [(y, x) for y, x in beyond if frame.axis.share(y) is not None]
-    above = max(((y, x) for y, x in beyond if (frame.axis.share(y) or 0) > 1), default=None)
-    below = min(((y, x) for y, x in beyond if (frame.axis.share(y) or 0) < 0), default=None)
+    beyond = [(y, x) for y, x in beyond if frame.y_range.share(y) is not None]
+    above = max(((y, x) for y, x in beyond if (frame.y_range.share(y) or 0) > 1), default=None)
+    below = min(((y, x) for y, x in beyond if (frame.y_range.share(y) or 0) < 0), default=None)
     parts = []
     for found, glyph, place in ((above, "▲", _TOP + 9), (below, "▼", HEIGHT - _BOTTOM - 3)):
         if found:

@@ -169,11 +169,12 @@ class CompareScreen(Screen[None]):
         self.query_one("#better", Static).update(literal(better(self._runs).text))
 
     def _show_charts(self) -> None:
-        from vlmft_console.charts.overlay import METRICS, overlay_chart
+        from vlmft_console.charts.overlay import overlay_chart
+        from vlmft_console.charts.run_charts import CHARTS
 
-        named = [(run.name, run.state) for run in self._runs]
+        named, metrics = [(run.name, run.state) for run in self._runs], list(CHARTS)
         for place, chart in enumerate(self.query(Chart), self._first):
-            chart.show(overlay_chart(named, METRICS[place % len(METRICS)], self._unit))
+            chart.show(overlay_chart(named, metrics[place % len(metrics)], self._unit))
         self.query_one("#title", Static).update(f"vlmft  compare: {len(named)} runs by {self._unit}")
 
     def action_unit(self) -> None:

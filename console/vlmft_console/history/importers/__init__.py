@@ -6,8 +6,8 @@ from pathlib import Path
 
 from vlmft_console.history.importers.detect import NothingYet, open_file
 from vlmft_console.history.importers.event_log import EventLog
-from vlmft_console.history.importers.folder import open_richest
 from vlmft_console.history.importers.reader import LogReader
+from vlmft_console.history.importers.richest import open_richest
 
 __all__ = ["LogReader", "NothingYet", "detect", "open_foreign"]
 

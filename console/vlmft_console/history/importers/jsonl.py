@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 
 from vlmft_console.history.importers.hf_dict import metrics_in
-from vlmft_console.history.importers.lines import Lines
+from vlmft_console.history.importers.line_parser import LineParser
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
 
 
-class JsonLines(Lines):
+class JsonLines(LineParser):
     """Two writers of one file, as ms-swift's ranks can be, count as one."""
 
     def __init__(self, translator: Translator) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vlmft_console.history.importers.values import duration, number, step_of_total, whole
+from vlmft_console.history.importers.parsing import duration, number, step_of_total, whole
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
 

@@ -12,9 +12,9 @@ import zlib
 from typing import Final
 
 from vlmft_console.history.importers import wire
+from vlmft_console.history.importers.parsing import number
 from vlmft_console.history.importers.tensorboard import metric_of
 from vlmft_console.history.importers.translate import Translator
-from vlmft_console.history.importers.values import number
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-CHARTS: Final = ("loss", "rate", "grad", "usage")
+from vlmft_console.charts.run_charts import CHARTS
+
+UPPER: Final = ("loss", "lr", "grad_norm", "usage")
 LOWER: Final = ("health", "epochs", "log")
-PANELS: Final = (*CHARTS, *LOWER)
+PANELS: Final = (*UPPER, *LOWER)
 """The panels in the order of their keys, 1 to 7."""
 EXPLAINED: Final = {
-    "loss": "Train and eval loss",
-    "rate": "The learning rate on its planned course",
-    "grad": "The gradient norm",
+    **{key: CHARTS[key].about for key in UPPER[:3]},
     "usage": "Throughput; pressed again GPUs, and again memory and disk",
     "health": "What the rules found, and advice",
     "epochs": "Each epoch's figures",
@@ -47,5 +47,5 @@ def visible(size: str, selected: str, lower: str, *, full: bool) -> set[str]:
     if size == "large":
         return set(PANELS)
     if size == "small":
-        return {*CHARTS, lower}
-    return {*CHARTS, "health", "epochs" if lower == "health" else lower}
+        return {*UPPER, lower}
+    return {*UPPER, "health", "epochs" if lower == "health" else lower}

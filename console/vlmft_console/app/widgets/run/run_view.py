@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -21,26 +20,18 @@ from vlmft_console.app.widgets.run.health_list import HealthList
 from vlmft_console.app.widgets.run.log_pane import LogPane
 from vlmft_console.app.widgets.run.memory_panel import MemoryPanel
 from vlmft_console.app.widgets.run.progress_line import ProgressLine
-from vlmft_console.app.widgets.run.run_layout import CHARTS, EXPLAINED, LOWER, PANELS, size_class, visible
-from vlmft_console.charts import panels
-from vlmft_console.charts.spec import ChartSpec
+from vlmft_console.app.widgets.run.run_layout import EXPLAINED, LOWER, PANELS, UPPER, size_class, visible
+from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline
 
-_SPECS: Final[dict[str, Callable[[RunState], ChartSpec]]] = {
-    "loss": panels.train_loss,
-    "rate": panels.learning_rate,
-    "grad": panels.grad_norm,
-    "throughput": panels.throughput,
-    "used-memory": panels.memory,
-}
 SMOOTHING: Final = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 """Weights of the past in the smoothed train loss, from rough to smooth."""
 CHART_SECONDS: Final = 2.0
 """Charts of a live run are drawn anew this often at most: a step moves them by a fraction of a column."""
 _TITLES: Final = {"gpus": "GPUs", "health": "Health", "epochs": "Epochs", "log": "Log"}
 """Charts draw their own."""
-_RESOURCES: Final = ("throughput", "gpus", "memory")
+_RESOURCES: Final = ("throughput", "gpus", "memory-disk")
 """What the fourth panel switches between."""
 
 
@@ -67,7 +58,7 @@ class RunView(Vertical):
         #panels { layout: grid; grid-size: 6; height: 1fr; }
         Chart, #usage { column-span: 3; }
         #usage > * { height: 1fr; }
-        #used-memory { height: 1fr; }
+        #memory { height: 1fr; }
         HealthList, EpochTable, LogPane, GpuTable {
             border-top: blank $background;
             border-title-color: $foreground;
@@ -103,13 +94,13 @@ class RunView(Vertical):
     def compose(self) -> ComposeResult:
         yield ProgressLine()
         with Container(id="panels"):
-            for name in CHARTS[:3]:
+            for name in UPPER[:3]:
                 yield Chart(id=name)
             with Container(id="usage"):
                 yield Chart(id="throughput")
                 yield GpuTable(id="gpus")
-                with Vertical(id="memory"):
-                    yield Chart(id="used-memory")
+                with Vertical(id="memory-disk"):
+                    yield Chart(id="memory")
                     yield MemoryPanel()
             yield HealthList(id="health")
             yield EpochTable(id="epochs")
@@ -163,7 +154,7 @@ class RunView(Vertical):
         self._state = state
         state.smooth_loss.weight = self._smoothing
         self._behind = True
-        for name in self._visible - {*CHARTS}:
+        for name in self._visible - {*UPPER}:
             self._update(name)
         self.show_headline(headline)
 
@@ -190,7 +181,7 @@ class RunView(Vertical):
         live = self._headline is not None and self._headline.now is not None
         if self._behind and not (live and time.monotonic() - self._drawn < CHART_SECONDS):
             self._behind, self._drawn = False, time.monotonic()
-            for name in self._visible & {*CHARTS}:
+            for name in self._visible & {*UPPER}:
                 self._update(name)
 
     def action_choose(self, name: str) -> None:
@@ -251,7 +242,7 @@ class RunView(Vertical):
     def _inner(self, name: str) -> Widget:
         """The widget of a panel that takes the keys."""
         if name == "usage":
-            return self.query_one("#used-memory" if self._resource == "memory" else f"#{self._resource}")
+            return self.query_one("#memory" if self._resource == "memory-disk" else f"#{self._resource}")
         return self.log_pane.log_lines if name == "log" else self.query_one(f"#{name}")
 
     def _arrange(self) -> None:
@@ -276,6 +267,6 @@ class RunView(Vertical):
         panel = self.query_one(f"#{self._resource if name == 'usage' else name}")
         for widget in panel.walk_children(with_self=True):
             if isinstance(widget, Chart):
-                widget.show(_SPECS[widget.id or ""](self._state))
+                widget.show(CHARTS[widget.id or ""].of(self._state))
             elif isinstance(widget, HealthList | EpochTable | GpuTable | MemoryPanel):
                 widget.show(self._state)

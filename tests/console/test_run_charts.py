@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.console.records import plan, record, step
-from vlmft_console.charts import panels
 from vlmft_console.charts.draw import draw
-from vlmft_console.charts.overlay import METRICS, overlay_chart
+from vlmft_console.charts.overlay import overlay_chart
+from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.charts.spec import ChartSpec, Mark
 from vlmft_console.charts.view import View
 from vlmft_console.history.state import RunState
@@ -35,11 +35,11 @@ def picture(spec: ChartSpec, width: int = 70, height: int = 14) -> str:
 def test_the_loss_chart_shows_train_average_evals_and_the_best_one() -> None:
     state = run(plan(100), *(step(n, 10 / n) for n in range(1, 61)), evaluation(20, 0.9), evaluation(40, 0.4))
     state.apply(evaluation(60, 0.6))
-    shown = picture(panels.train_loss(state), 90)
+    shown = picture(CHARTS["loss"].of(state), 90)
     assert "⣿ train ━ EMA(0.9) ● eval ★ best 0.4000 @40" in shown.splitlines()[0]
     assert shown.count("●") == 3  # two evals and the legend
     assert "★" in "".join(shown.splitlines()[1:])
-    assert panels.train_loss(state).limit == 100
+    assert CHARTS["loss"].of(state).limit == 100
 
 
 def test_a_resume_is_marked_and_what_it_superseded_stays() -> None:
@@ -47,14 +47,14 @@ def test_a_resume_is_marked_and_what_it_superseded_stays() -> None:
     first = record("run_start", segment=1, resumed_from=None, **start)
     again = record("run_start", segment=2, resumed_from=10, **start)
     state = run(first, plan(40), *(step(n, 3.0) for n in range(1, 21)), again, *(step(n, 1.0) for n in range(11, 31)))
-    spec = panels.train_loss(state)
+    spec = CHARTS["loss"].of(state)
     assert [curve.label for curve in spec.curves] == ["before resume", "train", "EMA(0.9)"]
     assert [mark.x for mark in spec.marks if mark.legend == "resumed"] == [11]
     assert "↻" in picture(spec).splitlines()[-2]
 
 
 def test_a_finding_does_not_hide_the_resume_at_the_same_place() -> None:
-    curve = panels.train_loss(run(plan(40), *(step(n, 3.0) for n in range(1, 31))))
+    curve = CHARTS["loss"].of(run(plan(40), *(step(n, 3.0) for n in range(1, 31))))
     found = [
         Mark(11, None, "↻", "R", "crosshair"),
         Mark(11, None, "◆", "!", "caution"),
@@ -67,8 +67,8 @@ def test_the_average_is_named_with_its_weight() -> None:
     state = run(*(step(n, 4.0 - n / 20) for n in range(1, 51)))
     for weight in (0.9, 0.995, 0.0):
         state.smooth_loss.weight = weight
-        assert f"━ EMA({weight:g})" in picture(panels.train_loss(state)).splitlines()[0]
-        reading = draw(panels.train_loss(state), View(cross=50.0), 70, 14).lines()[0]
+        assert f"━ EMA({weight:g})" in picture(CHARTS["loss"].of(state)).splitlines()[0]
+        reading = draw(CHARTS["loss"].of(state), View(cross=50.0), 70, 14).lines()[0]
         assert f"train 1.500  EMA({weight:g}) {state.smooth_loss.last[1]:.3f}" in reading
 
 
@@ -77,7 +77,7 @@ def test_a_loss_that_falls_fast_leaves_the_height_to_what_comes_then() -> None:
     state = run(*(step(n, loss) for n, loss in enumerate(losses, 1)))
     for n in range(20, 101, 20):
         state.apply(evaluation(n, 0.3 + n / 200))
-    spec = panels.train_loss(state)
+    spec = CHARTS["loss"].of(state)
     shown = picture(spec).splitlines()
     assert "▲ 6.00 @1" in shown[1]
     assert "1.5┤" in shown[2]
@@ -90,13 +90,13 @@ def test_a_loss_that_falls_fast_leaves_the_height_to_what_comes_then() -> None:
 
 def test_a_loss_that_does_not_settle_is_shown_whole() -> None:
     state = run(*(step(n, 6.0 - n / 20) for n in range(1, 101)))
-    assert "▲" not in picture(panels.train_loss(state))
+    assert "▲" not in picture(CHARTS["loss"].of(state))
 
 
 def test_noisy_curves_have_a_bright_median_that_no_spike_moves() -> None:
     values = [8.0 if n % 10 else 200.0 for n in range(1, 301)]
     state = run(*(step(n, grad_norm=each, samples_per_s=each) for n, each in enumerate(values, 1)))
-    for spec in (panels.grad_norm(state), panels.throughput(state)):
+    for spec in (CHARTS["grad_norm"].of(state), CHARTS["throughput"].of(state)):
         assert [(curve.label, curve.kind) for curve in spec.curves][1] == ("median", "smooth")
         assert "━ median" in picture(spec).splitlines()[0]
         grid = draw(spec, View(), 70, 14)
@@ -108,7 +108,7 @@ def test_noisy_curves_have_a_bright_median_that_no_spike_moves() -> None:
 def test_every_step_is_on_the_planned_learning_rate() -> None:
     course = RatePlan(100, 10, 4e-5, "cosine")
     state = run(record("plan", **course._asdict()), *(step(n, lr=planned_rate(course, n)) for n in range(1, 51)))
-    spec = panels.learning_rate(state)
+    spec = CHARTS["lr"].of(state)
     planned, actual = (curve.points for curve in spec.curves)
     for number in (1, 10, 11, 50):
         expected, logged = planned.nearest(number), actual.nearest(number)
@@ -119,34 +119,41 @@ def test_every_step_is_on_the_planned_learning_rate() -> None:
 
 @pytest.mark.parametrize("fields", [{"scheduler": "wsd"}, {"peak_lr": None}])
 def test_a_plan_that_does_not_tell_its_schedule_has_no_planned_curve(fields: dict[str, object]) -> None:
-    spec = panels.learning_rate(run(plan(100, **fields), step(1), step(2)))
+    spec = CHARTS["lr"].of(run(plan(100, **fields), step(1), step(2)))
     assert [curve.label for curve in spec.curves] == ["actual"]
 
 
 def test_the_gradient_norm_has_the_bounds_of_the_health_rules() -> None:
     state = run(*(step(n, grad_norm=0.5 + n % 2) for n in range(1, 50)))
-    shown = picture(panels.grad_norm(state))
+    shown = picture(CHARTS["grad_norm"].of(state))
     assert "good below 1" in shown
     assert "caution above 2" in shown
     wild = run(*(step(n, grad_norm=3.0 * n) for n in range(1, 50)))
-    assert "bad above 10" in picture(panels.grad_norm(wild))
+    assert "bad above 10" in picture(CHARTS["grad_norm"].of(wild))
 
 
 def test_throughput_and_memory_begin_at_zero() -> None:
     state = run(*(step(n, samples_per_s=31.0 + n % 2, mem_gib=60.0) for n in range(1, 50)))
     state.apply(record("gpu", gpus=[{"index": 0, "mem_total_gib": 79.6}]))
-    assert "31.00 samples/s" in picture(panels.throughput(state)) or "32.00 samples/s" in picture(
-        panels.throughput(state)
+    assert "31.00 samples/s" in picture(CHARTS["throughput"].of(state)) or "32.00 samples/s" in picture(
+        CHARTS["throughput"].of(state)
     )
-    assert "\n      0┤" in picture(panels.throughput(state))
-    memory = picture(panels.memory(state))
+    assert "\n      0┤" in picture(CHARTS["throughput"].of(state))
+    memory = picture(CHARTS["memory"].of(state))
     assert "60.00 GiB" in memory
     assert "80 GiB in all" in memory
 
 
 def test_a_run_that_has_not_begun_has_every_chart() -> None:
-    for chart in panels.CHARTS.values():
-        assert "no data" in picture(chart(RunState()))
+    for chart in CHARTS.values():
+        assert "no data" in picture(chart.of(RunState()))
+
+
+def test_the_eval_loss_by_itself_shows_its_best() -> None:
+    shown = picture(CHARTS["eval_loss"].of(run(plan(100), step(1), evaluation(20, 0.9), evaluation(40, 0.4))))
+    assert shown.startswith(" Eval loss 0.4000")
+    assert "★ best 0.4000 @40" in shown
+    assert "★" in "".join(shown.splitlines()[1:])
 
 
 def test_runs_lie_over_each_other_by_step_epoch_and_time() -> None:
@@ -169,7 +176,7 @@ def test_a_run_whose_log_does_not_tell_the_time_keeps_its_place_in_the_legend() 
     assert [(curve.tag, curve.label) for curve in overlay_chart(runs, "loss", "hours").curves] == [("2", "timed")]
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", CHARTS)
 def test_every_metric_can_be_compared(metric: str) -> None:
     state = run(*(step(n, samples_per_s=9.0, mem_gib=9.0) for n in range(1, 20)), evaluation(19, 0.5))
     assert "no data" not in picture(overlay_chart([("a", state), ("b", state)], metric))

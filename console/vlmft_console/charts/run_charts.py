@@ -1,11 +1,12 @@
-"""The charts of one run: what its state says, ready to draw."""
+"""Run charts: the table of all that can be drawn of a run, for the app, `vlmft plot`, the report and comparisons."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
-from vlmft_console.charts.sources import Formula, RunningMedian
+from vlmft_console.charts.derived import Formula, RunningMedian
 from vlmft_console.charts.spec import ChartSpec, Curve, Kind, Mark, ReferenceLine
 from vlmft_console.figures import figure
 from vlmft_console.history.series import Series
@@ -14,92 +15,125 @@ from vlmft_core.health import STOP
 from vlmft_core.learning_rate import planned_rate, rate_plan
 
 
-def train_loss(state: RunState) -> ChartSpec:
+@dataclass(frozen=True)
+class RunChart:
+    """A row of the table.
+
+    Args:
+        key: its name: what `vlmft plot -m` takes, and the app calls its panel.
+        blank: the chart without data: its title, and how y is scaled.
+        about: what it draws, in a few words.
+        draw: fills the blank chart in for one run.
+        series: the quantity that is laid over that of other runs.
+        kind: how it is drawn there.
+        unit: of y; empty where it has none.
+        compared: the title there; title and unit when empty.
+        within: the chart that shows it too: by itself it is drawn only where it is asked for.
+    """
+
+    key: str
+    blank: ChartSpec
+    about: str
+    draw: Callable[[RunState, ChartSpec], ChartSpec]
+    series: Callable[[RunState], Series]
+    kind: Kind = "line"
+    unit: str = ""
+    compared: str = ""
+    within: str = ""
+
+    def of(self, state: RunState) -> ChartSpec:
+        """The chart of one run."""
+        return self.draw(state, replace(self.blank, limit=state.total_steps))
+
+
+def _loss(state: RunState, blank: ChartSpec) -> ChartSpec:
     """Train loss, its average, the eval loss and its best; findings and resumes below."""
-    return ChartSpec(
-        "Loss",
-        (
+    return replace(
+        blank,
+        curves=(
             *_superseded(state.train_loss),
             *_curves(("train", state.train_loss, "raw"), (_average(state), state.smooth_loss, "smooth")),
-            *_superseded(state.eval_loss),
-            *_curves(("eval", state.eval_loss, "points")),
+            *_evals(state),
         ),
         headline=_latest(state.train_loss),
         marks=(*_best(state), *_resumes(state), *_findings(state)),
-        settles=True,
-        limit=state.total_steps,
     )
 
 
-def learning_rate(state: RunState) -> ChartSpec:
+def _eval_loss(state: RunState, blank: ChartSpec) -> ChartSpec:
+    marks = (*_best(state), *_resumes(state))
+    return replace(blank, curves=_evals(state), headline=_latest(state.eval_loss), marks=marks)
+
+
+def _learning_rate(state: RunState, blank: ChartSpec) -> ChartSpec:
     """Learning rate as logged over the whole of the planned one."""
     plan = rate_plan(state.plan or {})
     planned = plan and Formula(partial(planned_rate, plan), 1, plan.total_steps)
     whole = planned and (0.0, planned.last[0])
-    return ChartSpec(
-        "Learning rate",
-        (
+    return replace(
+        blank,
+        curves=(
             *((Curve("planned", planned, "planned"),) if planned else ()),
             *_superseded(state.lr),
             *_curves(("actual", state.lr, "line")),
         ),
         headline=_latest(state.lr, 3),
         whole=whole if whole and (not state.lr.last or state.lr.last[0] <= whole[1]) else None,
-        limit=state.total_steps,
     )
 
 
-def grad_norm(state: RunState) -> ChartSpec:
-    """Gradient norm on a log axis, with the values from which the health rules find it worrying."""
+def _grad_norm(state: RunState, blank: ChartSpec) -> ChartSpec:
+    """Gradient norm, with the values from which the health rules find it worrying."""
     monitor = state.health.settings
-    return ChartSpec(
-        "Gradient norm",
-        (*_superseded(state.grad_norm), *_noisy("grad norm", state.grad_norm)),
+    return replace(
+        blank,
+        curves=(*_superseded(state.grad_norm), *_noisy("grad norm", state.grad_norm)),
         headline=_latest(state.grad_norm),
         references=(
             ReferenceLine(1.0, "good below 1"),
             ReferenceLine(monitor.grad_caution, f"caution above {monitor.grad_caution:g}", "caution"),
             ReferenceLine(monitor.grad_stop, f"bad above {monitor.grad_stop:g}", "stop"),
         ),
-        log=True,
-        limit=state.total_steps,
     )
 
 
-def throughput(state: RunState) -> ChartSpec:
+def _throughput(state: RunState, blank: ChartSpec) -> ChartSpec:
     """Samples a second; tokens a second where the log has only those."""
     name, series = ("samples/s", state.samples_per_s) if state.samples_per_s else ("tokens/s", state.tokens_per_s)
-    return ChartSpec(
-        "Throughput",
-        (*_superseded(series), *_noisy(name, series)),
-        headline=f"{_latest(series)} {name}" if series else "",
-        from_zero=True,
-        limit=state.total_steps,
-    )
+    headline = f"{_latest(series)} {name}" if series else ""
+    return replace(blank, curves=(*_superseded(series), *_noisy(name, series)), headline=headline)
 
 
-def memory(state: RunState) -> ChartSpec:
+def _memory(state: RunState, blank: ChartSpec) -> ChartSpec:
     """Peak memory of the GPU (on a CPU, of the process), and what the GPU has."""
     totals = [gpu.get("mem_total_gib") for gpu in state.gpus]
     known = [float(total) for total in totals if isinstance(total, int | float) and total > 0]
-    return ChartSpec(
-        "Memory",
-        (*_superseded(state.mem_gib), *_curves(("memory", state.mem_gib, "line"))),
+    return replace(
+        blank,
+        curves=(*_superseded(state.mem_gib), *_curves(("memory", state.mem_gib, "line"))),
         headline=f"{_latest(state.mem_gib)} GiB" if state.mem_gib else "",
-        from_zero=True,
         references=(ReferenceLine(min(known), f"{min(known):.0f} GiB in all", "caution"),) if known else (),
-        limit=state.total_steps,
     )
 
 
-CHARTS: Mapping[str, Callable[[RunState], ChartSpec]] = {
-    "loss": train_loss,
-    "lr": learning_rate,
-    "grad_norm": grad_norm,
-    "throughput": throughput,
-    "memory": memory,
-}
-"""Every chart of a run by the name of its metric, in the order they are shown."""
+_TABLE = (
+    RunChart("loss", ChartSpec("Loss", settles=True), "Train and eval loss", _loss,
+             lambda run: run.smooth_loss, "smooth", compared="Train loss, smoothed"),
+    RunChart("eval_loss", ChartSpec("Eval loss", settles=True), "The eval loss and its best", _eval_loss,
+             lambda run: run.eval_loss, "points", within="loss"),
+    RunChart("lr", ChartSpec("Learning rate"), "The learning rate on its planned course", _learning_rate,
+             lambda run: run.lr),
+    RunChart("grad_norm", ChartSpec("Gradient norm", log=True), "The gradient norm", _grad_norm,
+             lambda run: run.grad_norm),
+    RunChart("throughput", ChartSpec("Throughput", from_zero=True), "Samples a second", _throughput,
+             lambda run: run.samples_per_s, unit="samples/s"),
+    RunChart("memory", ChartSpec("Memory", from_zero=True), "Peak memory of a GPU", _memory,
+             lambda run: run.mem_gib, unit="GiB"),
+)  # fmt: skip
+CHARTS: Mapping[str, RunChart] = {chart.key: chart for chart in _TABLE}
+"""Every chart by its key, in the order they are shown."""
+DEFAULT_CHARTS = tuple(chart for chart in _TABLE if not chart.within)
+"""The charts that together show everything."""
 
 
 def _curves(*curves: tuple[str, Series, Kind]) -> tuple[Curve, ...]:
@@ -111,6 +145,10 @@ def _noisy(label: str, series: Series) -> tuple[Curve, ...]:
     if not series:
         return ()
     return Curve(label, series, "raw"), Curve("median", RunningMedian(series), "smooth")
+
+
+def _evals(state: RunState) -> tuple[Curve, ...]:
+    return (*_superseded(state.eval_loss), *_curves(("eval", state.eval_loss, "points")))
 
 
 def _average(state: RunState) -> str:

@@ -1,4 +1,4 @@
-"""The curves of a run: what its steps measured, one column a quantity."""
+"""Run series: what the steps and evals of a run measured, one series a quantity."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ _FIELDS = {
     "samples_per_s": "samples_per_s",
     "tokens_per_s": "tokens_per_s",
     "step_s": "step_s",
-    "data_s": "data_s",
     "mem_gib": "mem_gib",
 }
-"""Which field of a `step` each curve is made of."""
+"""Which field of a `step` each series is made of."""
 
 
 @dataclass
-class Curves:
+class RunSeries:
     """One series a quantity, over optimizer steps. A field that a log does not have leaves its series empty."""
 
     train_loss: Series = field(init=False, default_factory=Series)
@@ -39,8 +38,6 @@ class Curves:
     tokens_per_s: Series = field(init=False, default_factory=Series)
     step_s: Series = field(init=False, default_factory=Series)
     """Seconds that a step took."""
-    data_s: Series = field(init=False, default_factory=Series)
-    """Seconds of a step spent waiting for data."""
     mem_gib: Series = field(init=False, default_factory=Series)
     """Peak memory of the GPU, GiB."""
     epochs: Series = field(init=False, default_factory=Series)
@@ -74,12 +71,12 @@ class Curves:
 
     def prepare(self) -> None:
         """Do now what the first drawing would have to do: sum up stretches of points."""
-        for each in fields(Curves):
+        for each in fields(RunSeries):
             getattr(self, each.name).prepare()
 
     def rewind(self, step: int) -> None:
         """All points of later steps are superseded."""
-        for each in fields(Curves):
+        for each in fields(RunSeries):
             getattr(self, each.name).rewind(step)
 
 

@@ -31,7 +31,7 @@ Drawn = Sequence[tuple[Curve, Sequence[Point]]]
 
 
 @dataclass(frozen=True)
-class Axis:
+class YRange:
     """A range of y. On a logarithmic one `low` and `high` are logarithms to base ten."""
 
     low: float
@@ -57,7 +57,7 @@ def scaled(value: float, log: bool) -> float | None:
     return math.log10(value) if value > 0 else None
 
 
-def fit(drawn: Drawn, seen: tuple[float, float], spec: ChartSpec, log: bool) -> Axis | None:
+def fit(drawn: Drawn, seen: tuple[float, float], spec: ChartSpec, log: bool) -> YRange | None:
     """The range for these curves with round ends; None when they have nothing that could be shown.
 
     Args:
@@ -153,10 +153,10 @@ def _widened(low: float, high: float, least: float) -> tuple[float, float]:
     return low - missing, high + missing
 
 
-def _rounded(low: float, high: float, log: bool) -> Axis:
+def _rounded(low: float, high: float, log: bool) -> YRange:
     """Ends at round places: a new extreme rarely moves them, and with them every character of the chart."""
     quantum = 0.1 if log else nice_step(high - low, 4) / 5
     rounded_low, rounded_high = math.floor(low / quantum + 1e-9) * quantum, math.ceil(high / quantum - 1e-9) * quantum
     if rounded_high > rounded_low:
-        return Axis(rounded_low, rounded_high, log)
-    return Axis(low, math.nextafter(high, math.inf) if high == low else high, log)
+        return YRange(rounded_low, rounded_high, log)
+    return YRange(low, math.nextafter(high, math.inf) if high == low else high, log)

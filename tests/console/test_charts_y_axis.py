@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlmft_console.charts.draw import draw
-from vlmft_console.charts.rows import ruled
 from vlmft_console.charts.spec import ChartSpec, Curve
 from vlmft_console.charts.view import View
+from vlmft_console.charts.y_axis import labelled_axis
 from vlmft_console.history.series import Series
 
 
@@ -37,7 +37,7 @@ def rows_of(spec: ChartSpec, height: int, *, log: bool = False) -> list[str]:
     ],
 )
 def test_equal_steps_have_equal_distances(values: tuple[float, float], rows: int, labels: list[str]) -> None:
-    axis = ruled(*values, rows, False)
+    axis = labelled_axis(*values, rows, False)
     assert [label for _, label in axis.labels] == labels
     assert len({after - before for (before, _), (after, _) in zip(axis.labels, axis.labels[1:], strict=False)}) == 1
 
@@ -55,10 +55,10 @@ def test_any_range_is_shown_whole_on_most_of_the_rows_with_labels_in_the_rows_of
     if log:
         low, span = low / 1e9 * 5, max(0.5, span / 1e4)
     span = max(span, abs(low) * 0.1)  # as little as a chart shows of such values
-    found = ruled(low, low + span, rows, log)
-    pitch = (found.axis.high - found.axis.low) / rows
-    assert found.axis.low <= low + pitch * 1e-6
-    assert found.axis.high >= low + span - pitch * 1e-6
+    found = labelled_axis(low, low + span, rows, log)
+    pitch = (found.span.high - found.span.low) / rows
+    assert found.span.low <= low + pitch * 1e-6
+    assert found.span.high >= low + span - pitch * 1e-6
     assert span / pitch + 1 > rows * 0.55
     assert len(found.labels) >= 2
     assert len({label for _, label in found.labels}) == len(found.labels)
@@ -91,12 +91,12 @@ def test_evals_that_hardly_differ_stand_beside_the_label_that_they_are_nearest_t
 
 
 def test_a_new_highest_value_seldom_moves_what_is_there() -> None:
-    pictures = {tuple(ruled(0.0, 5 + number / 100, 13, False).labels) for number in range(500)}
+    pictures = {tuple(labelled_axis(0.0, 5 + number / 100, 13, False).labels) for number in range(500)}
     assert len(pictures) <= 8
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-300.0, 300.0), (2.0, 2.5)])
 def test_a_log_axis_never_repeats_a_label(low: float, high: float) -> None:
     for rows in range(3, 60):
-        labels = [label for _, label in ruled(low, high, rows, True).labels]
+        labels = [label for _, label in labelled_axis(low, high, rows, True).labels]
         assert len(labels) == len(set(labels)) >= 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vlmft_core.run_folder.events import MAX_LINE, Record
 
 
-class Lines:
+class LineParser:
     """A `Parser` of one entry a line; `line` makes the records. A line over `MAX_LINE` bytes is rejected unread."""
 
     def __init__(self) -> None:

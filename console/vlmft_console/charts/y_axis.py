@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from vlmft_console.charts.axis import Axis
 from vlmft_console.charts.numbers import log_label, tick_label
+from vlmft_console.charts.y_range import YRange
 
 _STEPS = (1.0, 2.0, 5.0, 2.5, 4.0)
 """What labels may be apart, times a power of ten, the one that is easiest to read first."""
@@ -28,20 +28,20 @@ _EPSILON = 1e-9
 
 
 @dataclass(frozen=True)
-class Ruled:
+class YAxis:
     """An axis whose ends are edges of rows.
 
     Args:
-        axis: from the lower edge of the lowest row to the upper edge of the highest.
+        span: from the lower edge of the lowest row to the upper edge of the highest.
         labels: row, counted from 0 at the bottom, and label.
     """
 
-    axis: Axis
+    span: YRange
     labels: tuple[tuple[int, str], ...] = ()
 
 
 @lru_cache(maxsize=64)
-def ruled(low: float, high: float, rows: int, log: bool) -> Ruled:
+def labelled_axis(low: float, high: float, rows: int, log: bool) -> YAxis:
     """The axis that shows `low` to `high` (logarithms on a logarithmic axis) on `rows` rows, with two labels or more.
 
     What is left over is blank at the top: a new highest value then seldom moves what is there.
@@ -51,17 +51,17 @@ def ruled(low: float, high: float, rows: int, log: bool) -> Ruled:
         last = math.floor(high / pitch + 0.5 + _EPSILON)
         if last - first >= rows:
             continue
-        axis = Axis((first - 0.5) * pitch, (first - 0.5 + rows) * pitch, log)
+        span = YRange((first - 0.5) * pitch, (first - 0.5 + rows) * pitch, log)
         labels = (_log_labels if log else _labels)(first, pitch, apart, rows)
         if len(labels) >= (2 if rows < (10 if log else 7) else 3):
-            return Ruled(axis, labels)
-    return unruled(low, high, rows, log)
+            return YAxis(span, labels)
+    return unlabelled_axis(low, high, rows, log)
 
 
-def unruled(low: float, high: float, rows: int, log: bool) -> Ruled:
+def unlabelled_axis(low: float, high: float, rows: int, log: bool) -> YAxis:
     """An axis without labels that gives `low` to `high` all of the height: the ends lie in the middle of a dot."""
     margin = (high - low) / (2 * (4 * rows - 1))
-    return Ruled(Axis(low - margin, high + margin, log))
+    return YAxis(YRange(low - margin, high + margin, log))
 
 
 def _pitches(low: float, high: float, rows: int) -> Iterator[tuple[float, int]]:

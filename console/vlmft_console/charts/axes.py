@@ -23,7 +23,7 @@ def draw_axes(grid: Grid, canvas: Canvas, spec: ChartSpec, look: Look, *, ruled:
 
     The marks are on the line or, where there is none, among the labels: within the canvas they would be points.
     """
-    labels = dict(canvas.ruled.labels)
+    labels = dict(canvas.y_axis.labels)
     for row in range(canvas.height):
         label = labels.get(canvas.height - 1 - row, "")
         if len(label) >= canvas.left:

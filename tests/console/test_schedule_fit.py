@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from vlmft_console.history.schedule import Schedule, recognise
+from vlmft_console.history.schedule_fit import Schedule, recognise
 
 PEAK, TOTAL = 4e-5, 2000
 Points = list[tuple[float, float]]
