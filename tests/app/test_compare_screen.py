@@ -120,7 +120,7 @@ async def test_four_runs_stand_beside_each_other_and_nothing_is_cut(machine: Pat
         (target / "preset.yaml").write_text(f"lora: {{target_modules: {names}}}\n")
     async with compared(*targets) as pilot:
         await until_shown(pilot, "lora.target_modules")
-        pilot.app.screen.query_one(OutcomeTable).action_scroll_end()
+        pilot.app.screen.query_one(OutcomeTable).action_last()
         for text in ("a-run-3", "q_proj, k_proj,", "v_proj, o_proj", "gate_proj, up_proj,", "down_proj"):
             await until_shown(pilot, text)
 

@@ -451,7 +451,7 @@ async def test_an_editor_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPat
 
 def planned(screen: EditorScreen) -> str:
     """What the plan says, seen or not."""
-    return " ".join(text for row in screen.query_one(PlanPanel).rows for text, _ in row)
+    return " ".join(text for line in screen.query_one(PlanPanel).shown for text, _ in line)
 
 
 class _NoRuns(Screen[None]):

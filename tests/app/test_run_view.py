@@ -6,8 +6,8 @@ import pytest
 
 from tests.app.alone import RUNNING, Alone, sample_state
 from tests.app.looking import screen_text, until, until_shown
+from vlmft_console.app.widgets.run.panel_layout import CHARTS, PANELS, size_class, visible
 from vlmft_console.app.widgets.run.progress_line import ProgressLine
-from vlmft_console.app.widgets.run.run_layout import CHARTS, PANELS, size_class, visible
 from vlmft_console.app.widgets.run.run_view import RunView
 
 

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
 from vlmft_console.app.screens.restore import offer_kept
+from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal, one_line
@@ -135,11 +136,11 @@ class EditorScreen(Screen[None]):
         self.draft.settle()
         self._changed()
 
-    def on_field_list_moved(self) -> None:
+    def on_cursor_list_moved(self) -> None:
         self._show_help()
 
-    def on_field_list_chosen(self, message: FieldList.Chosen) -> None:
-        path = message.path
+    def on_cursor_list_chosen(self, message: CursorList.Chosen) -> None:
+        path = message.key
         if not fields()[path].structured:
             self._form.edit(path, self.draft.text(path))
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -12,11 +12,10 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from vlmft_console.app.messages import PresetsRead
-from vlmft_console.app.widgets.base.column_table import ColumnTable
+from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
-from vlmft_console.app.widgets.base.row_list import RowList
 from vlmft_console.app.widgets.preset.preset_compare import PresetCompare
 from vlmft_console.app.widgets.preset.preset_detail import PresetDetail
 from vlmft_console.app.widgets.preset.preset_list import PresetList
@@ -82,14 +81,17 @@ class PresetsScreen(Screen[None]):
         if self.has_class("-table"):
             self._show_table()
 
-    def on_row_list_moved(self, message: RowList.Moved) -> None:
+    @on(CursorList.Moved, "PresetList")
+    def _moved_in_list(self) -> None:
         self._show_current()
 
-    def on_row_list_chosen(self) -> None:
+    @on(CursorList.Chosen, "PresetList")
+    def _chosen_in_list(self) -> None:
         self.action_launch()
 
-    def on_column_table_column_chosen(self, message: ColumnTable.ColumnChosen) -> None:
-        self._choose(self._comparable()[message.number].name)
+    @on(CursorList.Moved, "PresetCompare")
+    def _moved_in_table(self, message: CursorList.Moved) -> None:
+        self._choose(message.key)
         self._show_table()
 
     def _show_current(self) -> None:

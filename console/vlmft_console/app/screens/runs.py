@@ -18,7 +18,6 @@ from vlmft_console.app.messages import ActionDone, RunsSeen
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
-from vlmft_console.app.widgets.base.row_list import RowList
 from vlmft_console.app.widgets.run.run_list import RunList, health_cell, state_words
 
 if TYPE_CHECKING:
@@ -135,10 +134,10 @@ class RunsScreen(Screen[None]):
             self._wanted = wanted
             self._wake.set()
 
-    def on_row_list_moved(self) -> None:
+    def on_cursor_list_moved(self) -> None:
         self._show_about()
 
-    def on_row_list_chosen(self, message: RowList.Chosen) -> None:
+    def on_cursor_list_chosen(self) -> None:
         self.action_open()
 
     def on_input_changed(self, event: Input.Changed) -> None:

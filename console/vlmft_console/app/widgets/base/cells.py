@@ -1,4 +1,4 @@
-"""Columns of a list: which fit into a width, and text cut to a cell. Pure."""
+"""Cells of a list: text with a role, which columns fit into a width, and text cut to a cell. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnSpec:
     """One column."""
 
     title: str
@@ -37,13 +37,13 @@ class Column:
     widest: int = 64
 
 
-def layout(columns: Sequence[Column], width: int) -> dict[int, tuple[Column, int]]:
+def fit_columns(columns: Sequence[ColumnSpec], width: int) -> dict[int, tuple[ColumnSpec, int]]:
     """The columns that fit into `width` cells with one cell between them, by number, each with its cells."""
     kept = dict(enumerate(columns))
     while len(kept) > 1 and sum(column.width + 1 for column in kept.values()) - 1 > width:
         del kept[max(kept, key=lambda number: (kept[number].rank, number))]
     spare = max(0, width - sum(column.width + 1 for column in kept.values()) + 1)
-    sizes: dict[int, tuple[Column, int]] = {}
+    sizes: dict[int, tuple[ColumnSpec, int]] = {}
     for number, column in kept.items():
         extra = min(spare, column.widest - column.width) if column.stretches else 0
         spare -= extra

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from vlmft_console.app.widgets.base.lines import Lines, Row
+from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.runs.launch import Check
 
@@ -13,7 +13,7 @@ _SIGNS = {"ok": ("ok  ", "good"), "caution": ("!   ", "caution"), "stop": ("stop
 _SIGN_CELLS = 5
 
 
-class CheckList(Lines, can_focus=True):
+class CheckList(LineView, can_focus=True):
     """Checks with a sign for each; what would stop the run comes first."""
 
     DEFAULT_CSS = """
@@ -34,9 +34,9 @@ class CheckList(Lines, can_focus=True):
 
     def _draw(self) -> None:
         width = max(10, self.scrollable_content_region.width - _SIGN_CELLS)
-        rows: list[Row] = []
+        rows: list[Line] = []
         for check in self._checks:
             sign, role = _SIGNS[check.level]
             for number, line in enumerate(textwrap.wrap(one_line(check.text), width)):
                 rows.append(((f"{'' if number else sign:<{_SIGN_CELLS}}", role), (line, "")))
-        self.show_rows(rows)
+        self.show_lines(rows)

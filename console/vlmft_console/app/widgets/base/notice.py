@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import textwrap
 
-from vlmft_console.app.widgets.base.lines import Lines
+from vlmft_console.app.widgets.base.line_view import LineView
 from vlmft_console.app.widgets.base.literal import one_line
 
 
-class Notice(Lines):
+class Notice(LineView):
     """Shows why there is nothing else to show.
 
     Args:
@@ -32,4 +32,4 @@ class Notice(Lines):
 
     def on_resize(self) -> None:
         lines = [line for part in self._text.splitlines() for line in textwrap.wrap(one_line(part), max(8, self.room))]
-        self.show_rows([((line, ""),) for line in lines])
+        self.show_lines([((line, ""),) for line in lines])

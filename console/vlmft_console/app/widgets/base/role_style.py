@@ -19,13 +19,13 @@ ROLES = {
     "stop": "bold $error",
     "accent": "$accent",
     "primary": "$primary",
+    "title": "bold $secondary",
     "cursor": "reverse",
+    "chosen": "$block-cursor-foreground on $block-cursor-background",
     "match": "bold underline $warning",
     "found": "reverse bold",
 }
-"""What a part of a line can be, and its style."""
-CURSOR = "$block-cursor-foreground on $block-cursor-background"
-"""The style of the line under the cursor, in lists."""
+"""What a part of a line can be, and its style; `chosen` is the row under the cursor of a list."""
 
 
 def role_style(base: RichStyle, style: str) -> RichStyle:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from vlmft_console.app.widgets.base.lines import Lines, Row
+from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_core.filesize import filesize
 from vlmft_core.plan import Plan
@@ -12,7 +12,7 @@ from vlmft_core.plan import Plan
 _LABEL_CELLS = 9
 
 
-class PlanPanel(Lines, can_focus=True):
+class PlanPanel(LineView, can_focus=True):
     """A figure a line; notes and warnings below."""
 
     DEFAULT_CSS = """
@@ -50,12 +50,12 @@ class PlanPanel(Lines, can_focus=True):
     def _show(self, entries: list[tuple[str, str, str]]) -> None:
         self._entries = entries
         width = max(10, self.scrollable_content_region.width - _LABEL_CELLS)
-        rows: list[Row] = []
+        rows: list[Line] = []
         old = [("!", "plan of the last values that fit", "caution")] if self._outdated and entries else []
         for label, text, role in [*old, *entries]:
             for number, line in enumerate(textwrap.wrap(one_line(text), width) or [""]):
                 rows.append(((f"{'' if number else label:<{_LABEL_CELLS}}", role or "dim"), (line, role)))
-        self.show_rows(rows)
+        self.show_lines(rows)
 
 
 def figures(plan: Plan, *, cpu: bool) -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ class PresetCompare(ColumnTable):
             for number, texts in enumerate(zip_longest(*words, fillvalue="")):
                 cells = tuple(_cell(text, other) for text, other in zip(texts, differs, strict=True))
                 rows.append(TableRow(Cell("" if number else line.label, "strong"), cells))
-        self.show_table(names, rows, place)
+        self.show_table(names, rows, names[place] if names else "")
 
 
 def _cell(text: str, differs: bool) -> Cell:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.cells import cell_len
 
 from vlmft_console.app.widgets.base.cells import fitted
-from vlmft_console.app.widgets.base.lines import Lines, Part, Row
+from vlmft_console.app.widgets.base.line_view import Line, LineView, Part
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.presets import Difference, Draft
 
@@ -15,7 +15,7 @@ _ARROW = " -> "
 _ADVISED = "  (advised)"
 
 
-class PresetDiff(Lines, can_focus=True):
+class PresetDiff(LineView, can_focus=True):
     """Key, value before, value now: on a line where they fit, else the values below their key, each cut to its half."""
 
     DEFAULT_CSS = """
@@ -39,7 +39,7 @@ class PresetDiff(Lines, can_focus=True):
         if draft is None or not width:
             return
         here, inherited = draft.differences(), draft.inherited()
-        rows: list[Row] = [((f"changed here, {len(here)}", "strong"),)]
+        rows: list[Line] = [((f"changed here, {len(here)}", "strong"),)]
         for each in here:
             rows += _lines(each, width, "caution", advised=each.path in draft.advised)
         if draft.base.extends:
@@ -47,10 +47,10 @@ class PresetDiff(Lines, can_focus=True):
             rows.append(((title, "strong"),))
             for each in inherited:
                 rows += _lines(each, width, "")
-        self.show_rows(rows)
+        self.show_lines(rows)
 
 
-def _lines(difference: Difference, width: int, role: str, *, advised: bool = False) -> Iterator[Row]:
+def _lines(difference: Difference, width: int, role: str, *, advised: bool = False) -> Iterator[Line]:
     before, now = (one_line(text) or "empty" for text in (difference.before, difference.now))
     key, end = f"  {difference.path}", (_ADVISED if advised else "", "accent")
     if cell_len(f"{key}  {before}{_ARROW}{now}{end[0]}") <= width:

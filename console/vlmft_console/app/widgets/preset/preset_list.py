@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vlmft_console.app.widgets.base.cells import Cell, Column
-from vlmft_console.app.widgets.base.row_list import Row, RowList
+from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec
+from vlmft_console.app.widgets.base.row_list import ListRow, RowList
 
 if TYPE_CHECKING:
     from vlmft_console.presets.table import Listed
 
 COLUMNS = (
-    Column("preset", 10, stretches=True, widest=20),
-    Column("whose", 7),
-    Column("improvement", 11, rank=1),
-    Column("8 GPUs", 7, rank=2),
-    Column("for", 20, rank=3, stretches=True, widest=90),
+    ColumnSpec("preset", 10, stretches=True, widest=20),
+    ColumnSpec("whose", 7),
+    ColumnSpec("improvement", 11, rank=1),
+    ColumnSpec("8 GPUs", 7, rank=2),
+    ColumnSpec("for", 20, rank=3, stretches=True, widest=90),
 )
 
 
@@ -30,13 +30,13 @@ class PresetList(RowList):
         self.show([_row(preset) for preset in presets])
 
 
-def _row(preset: Listed) -> Row:
+def _row(preset: Listed) -> ListRow:
     if preset.loaded is None:
         broken = (Cell("✗ broken", "stop"), Cell(""), Cell(preset.error, "stop"))
-        return Row(preset.name, (Cell(preset.name), _whose(preset), *broken))
+        return ListRow(preset.name, (Cell(preset.name), _whose(preset), *broken))
     about = preset.loaded.preset.about
     promise = (Cell(about.improvement), Cell(about.time), Cell(about.summary, "dim"))
-    return Row(preset.name, (Cell(preset.name, "strong"), _whose(preset), *promise))
+    return ListRow(preset.name, (Cell(preset.name, "strong"), _whose(preset), *promise))
 
 
 def _whose(preset: Listed) -> Cell:

@@ -6,30 +6,31 @@ from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 
-from vlmft_console.app.widgets.base.cells import Column, fitted, layout
-from vlmft_console.app.widgets.base.lines import Lines, Part, Row
+from vlmft_console.app.widgets.base.cells import ColumnSpec, fit_columns, fitted
+from vlmft_console.app.widgets.base.line_view import Line, LineView, Part
 from vlmft_console.figures import filled
 from vlmft_console.history.epochs import EpochFigures, EpochRow
 from vlmft_console.history.state import RunState
 
 _COLUMNS: Final = (
-    Column("epoch", 5, right=True),
-    Column("train", 7, right=True),
-    Column("eval", 7, right=True),
-    Column("gap", 8, rank=1, right=True),
-    Column("tok %", 5, rank=2, right=True),
-    Column("lr", 8, rank=4, right=True),
-    Column("grad", 7, rank=3, right=True),
-    Column("", 6),
+    ColumnSpec("epoch", 5, right=True),
+    ColumnSpec("train", 7, right=True),
+    ColumnSpec("eval", 7, right=True),
+    ColumnSpec("gap", 8, rank=1, right=True),
+    ColumnSpec("tok %", 5, rank=2, right=True),
+    ColumnSpec("lr", 8, rank=4, right=True),
+    ColumnSpec("grad", 7, rank=3, right=True),
+    ColumnSpec("", 6),
 )
 
 
-class EpochTable(Lines, can_focus=True):
+class EpochTable(LineView, can_focus=True):
     """Each epoch's losses, their gap, token accuracy, learning rate and gradient norm; the best epoch is marked.
 
     Columns that do not fit are left out, the least important first.
     """
 
+    HEAD = 1
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", "down", show=False),
         Binding("k", "scroll_up", "up", show=False),
@@ -58,10 +59,6 @@ class EpochTable(Lines, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         self._follows = new_value >= self.max_scroll_y
 
-    def row(self, number: int) -> Row:
-        """The titles stay at the top, whatever rows are in view."""
-        return self.rows[0] if self.rows and number == self.scroll_offset.y else super().row(number)
-
     def on_resize(self) -> None:
         self._redraw()
 
@@ -69,13 +66,13 @@ class EpochTable(Lines, can_focus=True):
         if not self.room:
             return  # not laid out yet
         if not self._epochs:
-            self.show_rows([(("no epochs so far", "dim"),)])
+            self.show_lines([(("no epochs so far", "dim"),)])
             return
-        columns = layout(_COLUMNS, self.room)
-        rows: list[Row] = [_line([(column.title, "dim") for column in _COLUMNS], columns)]
+        columns = fit_columns(_COLUMNS, self.room)
+        rows: list[Line] = [_line([(column.title, "dim") for column in _COLUMNS], columns)]
         rows += [_line(self._cells(epoch), columns) for epoch in self._epochs]
         follows = self._follows  # what follows may move the view by itself
-        self.show_rows(rows)
+        self.show_lines(rows)
         if follows and self.max_scroll_y > self.scroll_offset.y:
             self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
 
@@ -96,7 +93,7 @@ class EpochTable(Lines, can_focus=True):
         ]
 
 
-def _line(cells: list[Part], columns: dict[int, tuple[Column, int]]) -> Row:
+def _line(cells: list[Part], columns: dict[int, tuple[ColumnSpec, int]]) -> Line:
     parts: list[Part] = []
     for number, (column, width) in columns.items():
         text, role = cells[number]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vlmft_console.app.widgets.base.lines import Lines, Row
+from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.figures import filled
 from vlmft_console.history.state import RunState
 
@@ -13,7 +13,7 @@ _HOT = 85.0
 """Degrees Celsius from which data-centre GPUs begin to slow down."""
 
 
-class GpuTable(Lines, can_focus=True):
+class GpuTable(LineView, can_focus=True):
     """One line for each GPU, as the latest `gpu` event tells."""
 
     DEFAULT_CSS = """
@@ -36,19 +36,19 @@ class GpuTable(Lines, can_focus=True):
 
     def _redraw(self) -> None:
         if not self._gpus:
-            self.show_rows([(("no GPU figures in this log", "dim"),)])
+            self.show_lines([(("no GPU figures in this log", "dim"),)])
             return
         wide = self.room >= 46
         head = "GPU  load         memory GiB     " + ("  power    temp" if wide else "")
-        self.show_rows([((head, "dim"),), *(_row(gpu, wide) for gpu in self._gpus)])
+        self.show_lines([((head, "dim"),), *(_row(gpu, wide) for gpu in self._gpus)])
 
 
-def _row(gpu: Mapping[str, Any], wide: bool) -> Row:
+def _row(gpu: Mapping[str, Any], wide: bool) -> Line:
     util, used, total = (_number(gpu, key) for key in ("util", "mem_gib", "mem_total_gib"))
     power, temperature = _number(gpu, "power_w"), _number(gpu, "temp_c")
     index = _number(gpu, "index")
     memory = f"{filled('{:.1f}', used)} / {filled('{:.0f}', total)}"
-    row: Row = (
+    row: Line = (
         (f"{filled('{:.0f}', index):>3}  ", "strong"),
         (bar(util / 100, 6) if util is not None else " " * 6, "primary"),
         (f" {filled('{:.0f} %', util):>5} ", ""),

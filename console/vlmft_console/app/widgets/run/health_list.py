@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from vlmft_console.app.widgets.base.lines import Lines, Row
+from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.run.run_list import state_words
 from vlmft_console.history.state import RunState
@@ -20,7 +20,7 @@ _NOTES = 5
 """So many of the newest notes stand below the findings."""
 
 
-class HealthList(Lines, can_focus=True):
+class HealthList(LineView, can_focus=True):
     """What a run that has ended came to; findings that hold, the worst first, then the resolved ones, then the run's
     notes. One finding is selected."""
 
@@ -96,7 +96,7 @@ class HealthList(Lines, can_focus=True):
         if self.selected is None or not self.room:
             return
         at = self._findings.index(self.selected)
-        ends = [*self._tops[1:], len(self.rows)]
+        ends = [*self._tops[1:], len(self.shown)]
         if ends[at] > self.scroll_offset.y + self.size.height:
             self.scroll_to(y=ends[at] - self.size.height, animate=False, immediate=True)
         if self._tops[at] < self.scroll_offset.y:
@@ -106,7 +106,7 @@ class HealthList(Lines, can_focus=True):
         if not self.room:
             return  # not laid out yet
         width = max(16, self.room)
-        rows: list[Row] = _wrapped(*self._end, width, indent="") if self._end else []
+        rows: list[Line] = _wrapped(*self._end, width, indent="") if self._end else []
         for line in self._outcome:
             rows += _wrapped(line, "strong", width, indent="")
         if self._adapter:
@@ -127,14 +127,14 @@ class HealthList(Lines, can_focus=True):
             rows.append((("✓ ok", "good"), ("  no findings so far", "")))
         for note in reversed(self._notes):
             rows += _wrapped(f"note: {note}", "dim", width, indent="")
-        self.show_rows(rows)
+        self.show_lines(rows)
 
 
 def _urgency(finding: Finding) -> tuple[bool, bool, int]:
     return (not finding.active, finding.severity != STOP, -finding.step)
 
 
-def _head(finding: Finding, *, cursor: bool) -> list[Row]:
+def _head(finding: Finding, *, cursor: bool) -> list[Line]:
     where = f"step {finding.step:,}" + ("" if finding.epoch is None else f", epoch {finding.epoch:.2f}")
     if finding.resolved is not None:
         head = f"✓ resolved  {one_line(finding.rule)} · {where} to {finding.resolved:,}"
@@ -144,9 +144,9 @@ def _head(finding: Finding, *, cursor: bool) -> list[Row]:
     return [((word, role), ("  ", ""), name, (f" · {where}", "dim"))]
 
 
-def _advice(advice: Advice, width: int, *, selected: bool, told: bool) -> list[Row]:
+def _advice(advice: Advice, width: int, *, selected: bool, told: bool) -> list[Line]:
     """The advice; told once, however many findings share it, and how to follow it for the selected one."""
-    rows: list[Row] = []
+    rows: list[Line] = []
     if advice.text and not told:
         rows += _wrapped(f"→ {advice.text}", "accent", width)
     if advice.changes and selected:
@@ -154,6 +154,6 @@ def _advice(advice: Advice, width: int, *, selected: bool, told: bool) -> list[R
     return rows
 
 
-def _wrapped(text: str, role: str, width: int, indent: str = "  ") -> list[Row]:
+def _wrapped(text: str, role: str, width: int, indent: str = "  ") -> list[Line]:
     lines = textwrap.wrap(one_line(text), width, initial_indent=indent, subsequent_indent=indent + "  ")
     return [((line, role),) for line in lines]

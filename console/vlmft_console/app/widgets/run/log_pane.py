@@ -13,9 +13,9 @@ from textual.containers import Vertical
 from textual.geometry import Region, Size
 from textual.widgets import Input
 
-from vlmft_console.app.widgets.base.field import Field
 from vlmft_console.app.widgets.base.focusing import focus_now
-from vlmft_console.app.widgets.base.lines import Lines, Part, Row
+from vlmft_console.app.widgets.base.line_view import Line, LineView, Part
+from vlmft_console.app.widgets.base.readout import Readout
 from vlmft_console.sanitize import sanitize
 
 KEPT_LINES = 5000
@@ -24,7 +24,7 @@ _DROPPED = 1000
 """… so many at once, as every drop redraws the whole pane."""
 
 
-class LogLines(Lines, can_focus=True):
+class LogLines(LineView, can_focus=True):
     """The lines themselves. While it follows, the view moves on by half a page at a time: sending every visible line
     anew for each line that comes would take most of what a slow link can carry."""
 
@@ -52,7 +52,7 @@ class LogLines(Lines, can_focus=True):
         self._widest = 0
         self._found = 0
 
-    def row(self, number: int) -> Row:
+    def line(self, number: int) -> Line:
         """Line `number` with what was searched for highlighted."""
         if number > len(self.lines):
             return ()
@@ -161,13 +161,13 @@ class LogPane(Vertical):
     LogPane {
         & > LogLines { height: 1fr; padding: 0 1; }
         & > Input { padding: 0 1; display: none; }
-        & > Field { margin-left: 1; }
+        & > Readout { margin-left: 1; }
     }
     """
 
     def compose(self) -> ComposeResult:
         yield LogLines()
-        yield Field()
+        yield Readout()
         yield Input(placeholder="search the log", select_on_focus=True, compact=True)
 
     def on_mount(self) -> None:
@@ -197,7 +197,7 @@ class LogPane(Vertical):
 
     def _find(self, distance: int) -> None:
         at, count = self.log_lines.find(self.log_lines.searched, distance)
-        self.query_one(Field).show(f"match {at:,} of {count:,}" if count else "no line holds that", "dim")
+        self.query_one(Readout).show(f"match {at:,} of {count:,}" if count else "no line holds that", "dim")
 
     def action_follow(self) -> None:
         """Keep the newest line in view, or stop that."""
@@ -211,7 +211,7 @@ class LogPane(Vertical):
         if event.value:
             self._find(0)
         else:
-            self.query_one(Field).show("")
+            self.query_one(Readout).show("")
             self.log_lines.refresh()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

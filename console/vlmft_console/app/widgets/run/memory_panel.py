@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from vlmft_console.app.widgets.base.lines import Lines, Row
+from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.app.widgets.run.gpu_table import bar
 from vlmft_console.history.state import RunState
 from vlmft_core.filesize import filesize
 
 
-class MemoryPanel(Lines):
+class MemoryPanel(LineView):
     """Memory as the training program measures it, against the size of the GPU where the log tells that."""
 
     DEFAULT_CSS = """
@@ -23,7 +23,7 @@ class MemoryPanel(Lines):
         """Show the latest figures."""
         total, owner = _smallest_gpu(state), "process" if _on_cpu(state) else "GPU"
         last, high = state.mem_gib.last, state.mem_gib.high
-        rows: list[Row] = []
+        rows: list[Line] = []
         if last is not None and last[1] is not None:
             rows.append(_memory_row("now", last[1], total, owner))
         if high is not None:
@@ -31,7 +31,7 @@ class MemoryPanel(Lines):
         if rows and total is None and owner == "GPU":
             rows.append((("the log does not tell how much the GPU has", "dim"),))
         rows += _disk_rows(state)
-        self.show_rows(rows or [(("no memory figures in this log", "dim"),)])
+        self.show_lines(rows or [(("no memory figures in this log", "dim"),)])
 
 
 def _smallest_gpu(state: RunState) -> float | None:
@@ -46,7 +46,7 @@ def _on_cpu(state: RunState) -> bool:
     return isinstance(hardware, dict) and hardware.get("device") == "cpu"
 
 
-def _memory_row(label: str, used: float, total: float | None, owner: str) -> Row:
+def _memory_row(label: str, used: float, total: float | None, owner: str) -> Line:
     if total is None:
         return ((f"{label:<5}", "dim"), (f"{used:.2g} GiB a {owner}", ""))
     share = used / total
@@ -59,12 +59,12 @@ def _memory_row(label: str, used: float, total: float | None, owner: str) -> Row
     )
 
 
-def _disk_rows(state: RunState) -> list[Row]:
+def _disk_rows(state: RunState) -> list[Line]:
     if not state.checkpoints:
         return []
     newest = state.checkpoints[-1]
     kept, size = newest.get("kept"), newest.get("bytes")
-    rows: list[Row] = []
+    rows: list[Line] = []
     if isinstance(kept, list):
         taken = f", {filesize(round(len(kept) * size))}" if isinstance(size, int | float) else ""
         rows.append((("disk ", "dim"), (f"{len(kept)} checkpoint{'s' * (len(kept) != 1)}{taken}", "")))

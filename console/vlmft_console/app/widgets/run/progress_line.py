@@ -5,9 +5,9 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from vlmft_console.app.widgets.base.field import Field
-from vlmft_console.app.widgets.base.lines import Lines
+from vlmft_console.app.widgets.base.line_view import LineView
 from vlmft_console.app.widgets.base.literal import one_line
+from vlmft_console.app.widgets.base.readout import Readout
 from vlmft_console.app.widgets.run.gpu_table import bar
 from vlmft_console.app.widgets.run.run_list import state_words
 from vlmft_console.figures import clock
@@ -25,24 +25,24 @@ class ProgressLine(Vertical):
         background: $panel;
         padding: 0 1;
         Horizontal { height: 1; }
-        Field { margin-right: 2; }
-        Field.-last { margin-right: 0; }
+        Readout { margin-right: 2; }
+        Readout.-last { margin-right: 0; }
         #name, Bar { width: 1fr; height: 1; margin-right: 2; overflow: hidden hidden; }
     }
     """
 
     def compose(self) -> ComposeResult:
         with Horizontal():
-            yield Field(id="word")
-            yield Lines(id="name")
-            yield Field(id="epoch", classes="-wide")
-            yield Field(id="speed", classes="-wide -last")
+            yield Readout(id="word")
+            yield LineView(id="name")
+            yield Readout(id="epoch", classes="-wide")
+            yield Readout(id="speed", classes="-wide -last")
         with Horizontal():
-            yield Field(id="steps")
+            yield Readout(id="steps")
             yield Bar()
-            yield Field(id="percent", classes="-wide")
-            yield Field(id="left")
-            yield Field(id="elapsed", classes="-wide -last")
+            yield Readout(id="percent", classes="-wide")
+            yield Readout(id="left")
+            yield Readout(id="elapsed", classes="-wide -last")
 
     def on_mount(self) -> None:
         self._shown: tuple[RunState, Headline] | None = None
@@ -58,7 +58,7 @@ class ProgressLine(Vertical):
 
     def say(self, text: str) -> None:
         """Show a line in place of state and name."""
-        self.query_one("#name", Lines).show_rows([((one_line(text), ""),)])
+        self.query_one("#name", LineView).show_lines([((one_line(text), ""),)])
 
     def tick(self, now: float | None) -> None:
         """Let the clock stand at `now`; only a text that changed is drawn again."""
@@ -77,7 +77,7 @@ class ProgressLine(Vertical):
 
     def _title(self, headline: Headline, role: str) -> None:
         name, remark = one_line(headline.name), one_line(headline.remark)
-        self.query_one("#name", Lines).show_rows((((name, "strong"), ("  ", ""), (remark, role)),))
+        self.query_one("#name", LineView).show_lines((((name, "strong"), ("  ", ""), (remark, role)),))
 
     def _steps(self, state: RunState) -> None:
         total = state.total_steps
@@ -92,11 +92,11 @@ class ProgressLine(Vertical):
         self._field("epoch").show(f"epoch {epoch:.2f}{of}" if isinstance(epoch, int | float) else "")
         self._field("speed").show(f"{speed:.3g} samples/s" if isinstance(speed, int | float) else "")
 
-    def _field(self, name: str) -> Field:
-        return self.query_one(f"#{name}", Field)
+    def _field(self, name: str) -> Readout:
+        return self.query_one(f"#{name}", Readout)
 
 
-class Bar(Lines):
+class Bar(LineView):
     """A share as a bar, as wide as there is room."""
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class Bar(Lines):
     def show(self, share: float | None) -> None:
         """Show a share, 0 to 1, or nothing."""
         self._share = share
-        self.show_rows((((bar(share, self.size.width), "primary"),),) if share is not None else ())
+        self.show_lines((((bar(share, self.size.width), "primary"),),) if share is not None else ())
 
     def on_resize(self) -> None:
         self.show(self._share)

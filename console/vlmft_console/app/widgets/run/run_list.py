@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from vlmft_console.app.widgets.base.cells import Cell, Column
-from vlmft_console.app.widgets.base.row_list import Row, RowList
+from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec
+from vlmft_console.app.widgets.base.row_list import ListRow, RowList
 from vlmft_console.figures import age, clock, exponent, short
 
 if TYPE_CHECKING:
     from vlmft_console.runs.overview import Overview
 
 COLUMNS = (
-    Column("", 1),
-    Column("run", 12, stretches=True),
-    Column("state", 14),
-    Column("done", 4, rank=1, right=True),
-    Column("step", 15, rank=8, right=True),
-    Column("left", 8, rank=2, right=True),
-    Column("train", 7, rank=4, right=True),
-    Column("eval", 7, rank=4, right=True),
-    Column("health", 9, rank=3, stretches=True, widest=24),
-    Column("preset", 10, rank=7, stretches=True, widest=20),
-    Column("age", 6, rank=6, right=True),
+    ColumnSpec("", 1),
+    ColumnSpec("run", 12, stretches=True),
+    ColumnSpec("state", 14),
+    ColumnSpec("done", 4, rank=1, right=True),
+    ColumnSpec("step", 15, rank=8, right=True),
+    ColumnSpec("left", 8, rank=2, right=True),
+    ColumnSpec("train", 7, rank=4, right=True),
+    ColumnSpec("eval", 7, rank=4, right=True),
+    ColumnSpec("health", 9, rank=3, stretches=True, widest=24),
+    ColumnSpec("preset", 10, rank=7, stretches=True, widest=20),
+    ColumnSpec("age", 6, rank=6, right=True),
 )
 
 STATES = {
@@ -55,7 +55,7 @@ class RunList(RowList):
             marked: paths of the marked ones.
             now: Unix time that ages are counted to.
         """
-        self.show([Row(str(run.folder.path), _cells(run, now)) for run in runs], marked)
+        self.show([ListRow(str(run.folder.path), _cells(run, now)) for run in runs], marked)
 
 
 def state_words(state: str) -> tuple[str, str]:

@@ -19,8 +19,8 @@ from vlmft_console.app.widgets.run.gpu_table import GpuTable
 from vlmft_console.app.widgets.run.health_list import HealthList
 from vlmft_console.app.widgets.run.log_pane import LogPane
 from vlmft_console.app.widgets.run.memory_panel import MemoryPanel
+from vlmft_console.app.widgets.run.panel_layout import EXPLAINED, LOWER, PANELS, UPPER, size_class, visible
 from vlmft_console.app.widgets.run.progress_line import ProgressLine
-from vlmft_console.app.widgets.run.run_layout import EXPLAINED, LOWER, PANELS, UPPER, size_class, visible
 from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline

@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
 
-from vlmft_console.app.widgets.base.field import Field
-from vlmft_console.app.widgets.base.lines import Lines, Part, Row
+from vlmft_console.app.widgets.base.line_view import Line, LineView, Part
+from vlmft_console.app.widgets.base.readout import Readout
 from vlmft_console.figures import clock
 from vlmft_core.health import CAUTION
 
@@ -44,7 +44,7 @@ class Transport(Horizontal):
         height: 1;
         background: $boost;
         padding: 0 1;
-        Field { margin-right: 2; }
+        Readout { margin-right: 2; }
         Track { width: 1fr; height: 1; overflow: hidden hidden; scrollbar-gutter: auto; }
     }
     """
@@ -56,18 +56,18 @@ class Transport(Horizontal):
         share: float
 
     def compose(self) -> ComposeResult:
-        yield Field(id="playing")
-        yield Field(id="time")
+        yield Readout(id="playing")
+        yield Readout(id="time")
         yield Track()
 
     def show(self, place: Place, *, playing: bool, speed: int) -> None:
         """Show where the replay stands."""
-        self.query_one("#playing", Field).show(f"{'▶ playing' if playing else '‖ paused '} ×{speed:,}", "strong")
-        self.query_one("#time", Field).show(f"{clock(place.seconds)} of {clock(place.total)}")
+        self.query_one("#playing", Readout).show(f"{'▶ playing' if playing else '‖ paused '} ×{speed:,}", "strong")
+        self.query_one("#time", Readout).show(f"{clock(place.seconds)} of {clock(place.total)}")
         self.query_one(Track).show(place)
 
 
-class Track(Lines):
+class Track(LineView):
     """The time of the log from left to right: what has passed, where it stands, `◆` cautions and `✖` stops."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Track(Lines):
     def show(self, place: Place) -> None:
         """Show a place."""
         self._place = place
-        self.show_rows([track(place, self.size.width)])
+        self.show_lines([track(place, self.size.width)])
 
     def on_resize(self) -> None:
         self.show(self._place)
@@ -87,7 +87,7 @@ class Track(Lines):
         self.post_message(Transport.Sought(event.x / max(1, self.size.width - 1)))
 
 
-def track(place: Place, width: int) -> Row:
+def track(place: Place, width: int) -> Line:
     """The track as a line of `width` cells."""
     cells: list[Part] = []
     at = _cell(place.seconds, place.total, width)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from vlmft_console.app.widgets.base.lines import Lines
+from vlmft_console.app.widgets.base.line_view import LineView
 
 
-class Field(Lines):
+class Readout(LineView):
     """Shows one text; becomes wider when a text needs it and never narrower, so that its neighbours stay put.
 
     Without a text it takes no room.
     """
 
     DEFAULT_CSS = """
-    Field {
+    Readout {
         height: 1;
         width: auto;
         overflow: hidden hidden;
@@ -30,7 +30,7 @@ class Field(Lines):
     @property
     def text(self) -> str:
         """What is shown."""
-        return "".join(text for row in self.rows for text, _ in row)
+        return "".join(text for row in self.shown for text, _ in row)
 
     def show(self, text: str, role: str = "") -> None:
         """Show `text`, which comes through `literal.one_line`, in the style of `role` (one of `ROLES`, or empty)."""
@@ -39,4 +39,4 @@ class Field(Lines):
             self._cells = cells
             self.styles.width = cells
         self.set_class(not text, "-empty")
-        self.show_rows((((text, role),),))
+        self.show_lines((((text, role),),))
