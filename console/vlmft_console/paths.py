@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vlmft_core.run_folder.layout import RunLayout
+
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parents[1]
 
@@ -45,4 +47,4 @@ def recorded_runs() -> list[Path]:
     checkout = _CHECKOUT / "logs"
     from_checkout = (_CHECKOUT / "pyproject.toml").is_file() and checkout.is_dir()
     folder = checkout if from_checkout else _PACKAGE / "shipped" / "logs"
-    return sorted(path.parent.parent for path in folder.glob("*/logs/events-0001.jsonl"))
+    return sorted(path for path in folder.glob("*") if RunLayout(path).events_file().is_file())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vlmft_console.runs.folder import Command, RunFolder, as_json
-from vlmft_core.durable import write_whole
+from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_core.durable import as_json, write_whole
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import EventWriter
 

@@ -16,7 +16,7 @@ from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens.compare import CompareScreen
 from vlmft_console.app.screens.runs import RunsScreen
 from vlmft_console.app.widgets.run.outcome_table import OutcomeTable
-from vlmft_console.runs.ladder import StopRequest
+from vlmft_core.run_folder.stop import StopRequest
 
 
 @asynccontextmanager
@@ -94,7 +94,7 @@ async def test_a_live_run_is_followed_until_it_ends(machine: Path, monkeypatch: 
         before = figures(pilot, "steps")
         await until(pilot, lambda: figures(pilot, "steps")[3:] > before[3:])
         assert figures(pilot, "steps")[:3] == before[:3]
-        run.folder.request_stop(StopRequest("a test"))
+        StopRequest("a test").write(run.folder)
         await until(pilot, lambda: figures(pilot, "ended") == ["finished", "stopped"], 60)
 
 
@@ -109,7 +109,7 @@ async def test_nobody_reads_on_when_the_screen_is_left(machine: Path, monkeypatc
         assert readers
         await pilot.press("escape")
         await until(pilot, lambda: not any(worker.is_running for worker in readers))
-    run.folder.request_stop(StopRequest("a test"))
+    StopRequest("a test").write(run.folder)
     run.wait_for_end()
 
 

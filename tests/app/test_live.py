@@ -16,7 +16,7 @@ from tests.supervised import LONG, Supervised
 from vlmft_console.app import terminal
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens import live
-from vlmft_console.runs.ladder import StopRequest
+from vlmft_core.run_folder.stop import StopRequest
 
 SIZES = ((40, 12), (80, 24), (120, 40), (200, 60))
 
@@ -28,7 +28,7 @@ def standin(tmp_path: Path) -> Iterator[Supervised]:
     run.wait_for_ranks()
     yield run
     if not run.folder.exit_file.exists():
-        run.folder.request_stop(StopRequest("the test is over", now=True))
+        StopRequest("the test is over", now=True).write(run.folder)
         run.wait_for_end()
 
 
@@ -81,7 +81,7 @@ async def test_the_footer_offers_what_can_be_done_to_the_run(standin: Supervised
     async with app.run_test(size=(120, 24)) as pilot:
         await until_shown(pilot, "x stop")
         assert "r resume" not in screen_text(app)
-        standin.folder.request_stop(StopRequest("the test"))
+        StopRequest("the test").write(standin.folder)
         await until_shown(pilot, "r resume")
         assert "x stop" not in screen_text(app)
         await pilot.press("x")
@@ -111,10 +111,10 @@ async def test_a_stop_is_counted_down(tmp_path: Path) -> None:
     app = VlmftConsole(run.folder.path)
     async with app.run_test(size=(100, 30)) as pilot:
         await until_shown(pilot, "▶ running")
-        run.folder.request_stop(StopRequest("the test"))
+        StopRequest("the test").write(run.folder)
         await until_shown(pilot, "■ stopping")
         await until_shown(pilot, "saving a checkpoint; ended without one in 9:")
-    run.folder.request_stop(StopRequest("the test is over", now=True))
+    StopRequest("the test is over", now=True).write(run.folder)
     run.wait_for_end()
 
 

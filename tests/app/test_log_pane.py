@@ -7,7 +7,8 @@ from pathlib import Path
 from tests.app.alone import Alone
 from tests.app.looking import screen_text, until_shown
 from vlmft_console.app.widgets.run.log_pane import KEPT_LINES, LogPane
-from vlmft_console.history.text_tail import FIRST_BYTES, LONGEST_LINE, TextTail
+from vlmft_console.history.text_tail import LONGEST_LINE, TextTail
+from vlmft_core.run_folder.growing import CHUNK
 
 
 async def test_the_newest_line_stays_in_view() -> None:
@@ -100,7 +101,7 @@ def test_a_long_log_is_read_from_near_its_end_at_whole_lines(tmp_path: Path) -> 
     lines = TextTail(log).read()
     assert lines[-1] == "line 99999"
     assert lines[0].startswith("line ")
-    assert sum(map(len, lines)) < FIRST_BYTES
+    assert sum(map(len, lines)) < CHUNK
 
 
 def test_lines_come_when_they_are_whole_and_the_rest_is_pending(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from vlmft_console.app.screens.presets import PresetsScreen
 from vlmft_console.app.screens.replay import ReplayScreen
 from vlmft_console.app.screens.runs import RunsScreen
 from vlmft_console.app.widgets.run.run_list import RunList, figure
-from vlmft_console.runs.ladder import StopRequest
+from vlmft_core.run_folder.stop import StopRequest
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -164,14 +164,14 @@ async def test_whoever_comes_back_from_a_run_finds_the_cursor_on_it_though_it_ha
         pilot.app.screen.query_one(RunList).move_to([*map(name_of, keys(pilot))].index("old-live"))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
-        run.folder.request_stop(StopRequest("a test"))
+        StopRequest("a test").write(run.folder)
         await until(pilot, run.folder.exit_file.exists, 60)
         ended_run(machine / "outputs", "newest", hours=0)
         await pilot.press("q")
         await until_shown(pilot, "newest")
         await until(pilot, lambda: name_of(keys(pilot)[0]) == "other-live")
         assert cursor(pilot) == "old-live"
-    other.folder.request_stop(StopRequest("a test"))
+    StopRequest("a test").write(other.folder)
     other.wait_for_end()
 
 
@@ -264,7 +264,7 @@ async def test_a_live_run_is_stopped_with_a_checkpoint_and_not_deleted_before(ma
         await until_shown(pilot, "Stop live?")
         await pilot.press("enter")
         await until_shown(pilot, "□ stopped", 60)
-        request = run.folder.stop_request()
+        request = StopRequest.read(run.folder)
         assert request is not None
         assert not request.now
         await pilot.press("x")

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from tests.supervised import LONG, Supervised
-from vlmft_console.runs.ladder import StopRequest
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import EventWriter
+from vlmft_core.run_folder.stop import StopRequest
 
 STEPS = 100_000
 BUDGET_ATTACH = 2.0
@@ -35,7 +35,7 @@ def main() -> None:
         status_s = time.perf_counter() - began
         attach_s = seconds_to_first_screen(run.folder.path)
         run.who("rank 0").send(signal.SIGCONT)
-        run.folder.request_stop(StopRequest("measured", now=True))
+        StopRequest("measured", now=True).write(run.folder)
         run.wait_for_end()
     print(f"{'100,000 logged steps':<28}{'seconds':>10}{'budget':>8}")
     print(f"{'vlmft status':<28}{status_s:>10.2f}{'':>8}")

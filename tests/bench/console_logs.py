@@ -13,12 +13,12 @@ import orjson
 
 from tests.bench import load
 from tests.supervised import LONG, Supervised
-from vlmft_console.runs.folder import Command, RunFolder, as_json
-from vlmft_console.runs.ladder import StopRequest
-from vlmft_core.durable import write_whole
+from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_core.durable import as_json, write_whole
 from vlmft_core.preset import Preset, dump_preset
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import EventWriter
+from vlmft_core.run_folder.stop import StopRequest
 
 SHORT_FIELDS = ("v", "seq", "t", "event", "step", "epoch", "loss", "lr", "grad_norm")
 """With these a record of a step has about 160 bytes."""
@@ -104,5 +104,5 @@ def live_run(root: Path, steps: int, total: int) -> Iterator[LiveRun]:
         yield LiveRun(run.folder, steps, total)
     finally:
         run.who("rank 0").send(signal.SIGCONT)
-        run.folder.request_stop(StopRequest("measured", now=True))
+        StopRequest("measured", now=True).write(run.folder)
         run.wait_for_end()

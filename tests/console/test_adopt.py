@@ -15,9 +15,9 @@ from tests.supervised import LONG, Supervised
 from vlmft_console.cli import app
 from vlmft_console.errors import RunBusyError
 from vlmft_console.runs.family import RankEnd
-from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.supervisor_start import start_supervisor
 from vlmft_console.runs.verdict import judge
+from vlmft_core.run_folder.stop import StopRequest
 
 
 def orphaned(root: Path, *options: str, launchers: bool = True) -> Supervised:
@@ -54,7 +54,7 @@ def test_an_adopted_run_finishes(tmp_path: Path, launchers: bool) -> None:
 def test_an_adopted_run_is_stopped_at_a_step_boundary(tmp_path: Path) -> None:
     run = orphaned(tmp_path, *LONG)
     start_supervisor(run.folder, adopt=True)
-    run.folder.request_stop(StopRequest("a test"))
+    StopRequest("a test").write(run.folder)
     end = run.wait_for_end()
     assert (end["status"], end["exit_code"]) == ("stopped", 130)
     assert end["reason"] == "adopted after its supervisor was killed; asked to"
@@ -63,7 +63,7 @@ def test_an_adopted_run_is_stopped_at_a_step_boundary(tmp_path: Path) -> None:
 def test_adopted_ranks_that_do_not_listen_are_killed(tmp_path: Path) -> None:
     run = orphaned(tmp_path, *LONG, "--deaf")
     start_supervisor(run.folder, adopt=True)
-    run.folder.request_stop(StopRequest("a test", now=True))
+    StopRequest("a test", now=True).write(run.folder)
     end = run.wait_for_end(15.0)
     assert (end["status"], end["survivors"]) == ("stopped", [])
     assert "ended at once by a test; there is no checkpoint to resume from" in end["reason"]
@@ -111,7 +111,7 @@ def test_a_run_with_a_supervisor_is_not_adopted(tmp_path: Path) -> None:
     run.wait_for_ranks()
     with pytest.raises(RunBusyError, match=str(run.who("supervisor").pid)):
         start_supervisor(run.folder, adopt=True)
-    run.folder.request_stop(StopRequest("the test is over", now=True))
+    StopRequest("the test is over", now=True).write(run.folder)
     run.wait_for_end()
     with pytest.raises(RunBusyError, match="nothing to adopt"):
         start_supervisor(run.folder, adopt=True)

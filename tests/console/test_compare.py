@@ -12,7 +12,7 @@ from tests.supervised import LONG, Supervised
 from vlmft_console.cli import app
 from vlmft_console.history.loading import ReadLog, read_log
 from vlmft_console.report.compare import better, outcomes, preset_differences
-from vlmft_console.runs.ladder import StopRequest
+from vlmft_core.run_folder.stop import StopRequest
 
 
 def write_run(root: Path, name: str, *, eval_loss: float, preset: str = "{}", **tasks: Any) -> Path:
@@ -106,7 +106,7 @@ def test_how_a_run_stands_is_told_where_it_has_not_ended(tmp_path: Path) -> None
     run.wait_for_ranks()
     runs = read(run.folder.path, write_run(tmp_path, "b", eval_loss=0.4))
     assert outcomes(runs)[0].texts == ("running", "finished")
-    run.folder.request_stop(StopRequest("a test"))
+    StopRequest("a test").write(run.folder)
     run.wait_for_end()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.supervised import LONG, Supervised
-from vlmft_console.runs.ladder import StopRequest
+from vlmft_core.run_folder.stop import StopRequest
 
 VLMFT = str(Path(sys.executable).with_name("vlmft"))
 
@@ -49,5 +49,5 @@ def test_leaving_gives_the_terminal_back_and_leaves_the_run_alone(
     assert status == exit_code
     assert screen.rfind(b"\x1b[?25h") > screen.rfind(b"\x1b[?25l")  # the cursor is shown again
     assert run.status().state == "running"
-    run.folder.request_stop(StopRequest("the test is over", now=True))
+    StopRequest("the test is over", now=True).write(run.folder)
     run.wait_for_end()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.console.records import record
-from vlmft_console.runs.headline import Asked, countdown, headline
-from vlmft_console.runs.ladder import StopRequest
+from vlmft_console.runs.headline import countdown, headline
 from vlmft_console.runs.status import RUNNING, STOPPING, Status
+from vlmft_core.run_folder.stop import StopRequest
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_clock_of_a_live_run_runs_and_that_of_an_ended_one_stands() -> None:
     assert headline("run", Status(RUNNING), None, 50.0).now == 50.0
     ended = headline("run", Status("failed", "rank 3 died"), None, 50.0)
     assert (ended.now, ended.remark) == (None, "rank 3 died")
-    stopping = headline("run", Status(STOPPING), None, 50.0, asked=Asked(StopRequest("x"), 40.0))
+    stopping = headline("run", Status(STOPPING), None, 50.0, asked=StopRequest("x", t=40.0))
     assert stopping.remark == "saving a checkpoint; ended without one in 9:50"
 
 

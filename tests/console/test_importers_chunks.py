@@ -19,13 +19,14 @@ from tests.console.foreign_logs import (
     WANDB,
     steps,
 )
-from vlmft_console.history.importers import growing, open_foreign
+from vlmft_console.history.importers import open_foreign
 from vlmft_console.history.importers.console_text import ConsoleText
 from vlmft_console.history.importers.jsonl import JsonLines
 from vlmft_console.history.importers.reader import Parser
 from vlmft_console.history.importers.tensorboard import EventFile
 from vlmft_console.history.importers.translate import Translator
 from vlmft_console.history.importers.wandb import WandbFile
+from vlmft_core.run_folder import growing
 from vlmft_core.run_folder.events import Record, parse
 
 MakeParser = Callable[[Translator], Parser]

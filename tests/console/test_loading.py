@@ -16,6 +16,7 @@ from tests.console.test_opened import write_log
 from vlmft_console.history import loading
 from vlmft_console.history.loading import Progress, ReadAhead, ReadLog, load, read_log
 from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder.layout import RunLayout
 
 HISTORY = [{"step": 1, "epoch": 0.5, "loss": 2.5}, {"step": 2, "epoch": 1.0, "eval_loss": 2.0}]
 FOREIGN = {
@@ -38,7 +39,7 @@ def ahead(target: Path) -> ReadLog:
 def test_a_run_read_in_another_process_is_the_same_and_can_be_followed_from_there(tmp_path: Path) -> None:
     folder = make_sample(tmp_path)
     mine, other = read_log(folder.path), ahead(folder.path)
-    assert (other.name, other.log.folder) == (mine.name, folder)
+    assert (other.name, other.log.folder) == (mine.name, RunLayout(folder.path))
     assert content(other.state) == content(mine.state)
     assert other.state.findings != []
     with folder.events_file().open("a") as log:

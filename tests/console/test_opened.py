@@ -16,6 +16,7 @@ from vlmft_core.errors import VlmftError
 from vlmft_core.health.thresholds import Thresholds
 from vlmft_core.preset import Preset, dump_preset, load_preset
 from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.layout import RunLayout
 
 DEMO = Path(__file__).parents[2] / "presets" / "demo.yaml"
 
@@ -51,7 +52,7 @@ def test_a_run_is_opened_by_its_folder_in_every_way_of_naming_it(tmp_path: Path,
     folder = make_run(tmp_path, dump_preset(preset))
     for target in (folder, folder.path, folder.logs):
         log = open_log(target)
-        assert (log.name, log.format, log.folder) == ("my-run", "vlmft", folder)
+        assert (log.name, log.format, log.folder) == ("my-run", "vlmft", RunLayout(folder.path))
         state = read(log)
         assert (state.step, len(state.segments), log.reader.progress, log.rejected) == (3, 2, 1.0, 0)
         assert state.health.settings.grad_stop == 77.0

@@ -9,8 +9,8 @@ import pytest
 from tests.app.run_folders import ended_run
 from tests.supervised import LONG, Supervised
 from vlmft_console.history.state import RunState
-from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.overview import Overview, RunIndex
+from vlmft_core.run_folder.stop import StopRequest
 
 
 def index_of(root: Path, recorded: list[Path] | None = None) -> RunIndex:
@@ -62,7 +62,7 @@ def test_live_runs_come_first_then_newer_ones_then_samples(tmp_path: Path) -> No
     assert (before.status.state, before.read) == ("running", True)
     run.wait(lambda: named(index)["live"].step > before.step)
     assert named(index)["live"].eta_seconds is not None
-    run.folder.request_stop(StopRequest("a test"))
+    StopRequest("a test").write(run.folder)
     run.wait(lambda: not named(index)["live"].status.live)
     after = named(index, run.folder.path)["live"]
     assert (after.status.state, after.read, after.eta_seconds) == ("stopped", True, None)

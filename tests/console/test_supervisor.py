@@ -13,10 +13,10 @@ import pytest
 from tests.supervised import LONG, Supervised
 from vlmft_console.errors import RunBusyError
 from vlmft_console.runs.folder import Command, RunFolder
-from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.processes import Identity
 from vlmft_console.runs.status import Status
 from vlmft_console.runs.supervisor_start import start_supervisor
+from vlmft_core.run_folder.stop import StopRequest
 
 
 def test_a_run_that_finishes_is_finished(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_a_run_that_finishes_is_finished(tmp_path: Path) -> None:
 def test_a_stop_is_asked_for_and_granted_at_a_step_boundary(tmp_path: Path) -> None:
     run = Supervised(tmp_path, 2, *LONG)
     run.wait_for_ranks()
-    run.folder.request_stop(StopRequest("a test"))
+    StopRequest("a test").write(run.folder)
     end = run.wait_for_end()
     assert (end["status"], end["exit_code"], end["reason"]) == ("stopped", 130, "asked to")
 
@@ -36,7 +36,7 @@ def test_a_stop_is_asked_for_and_granted_at_a_step_boundary(tmp_path: Path) -> N
 def test_ranks_that_do_not_listen_are_killed_when_the_patience_is_over(tmp_path: Path) -> None:
     run = Supervised(tmp_path, 2, *LONG, "--deaf")
     run.wait_for_ranks()
-    run.folder.request_stop(StopRequest("a test", patience=-57.0))
+    StopRequest("a test", patience=-57.0).write(run.folder)
     assert run.status().state == "stopping"
     end = run.wait_for_end()
     assert end["status"] == "stopped"
@@ -110,7 +110,7 @@ def test_a_second_supervisor_is_refused_and_names_the_first(tmp_path: Path) -> N
     run = Supervised(tmp_path, 1, *LONG)
     with pytest.raises(RunBusyError, match=str(run.who("supervisor").pid)):
         start_supervisor(run.folder)
-    run.folder.request_stop(StopRequest("the test is over", now=True))
+    StopRequest("the test is over", now=True).write(run.folder)
     run.wait_for_end()
 
 
@@ -142,7 +142,7 @@ def test_the_supervisor_holds_no_terminal_and_no_pipe(tmp_path: Path) -> None:
             target = str(Path(f"/proc/{pid}/fd/{descriptor}").readlink())
             assert target == "/dev/null" or target.startswith(str(run.folder.logs))
         assert os.getsid(pid) != os.getsid(0)
-    run.folder.request_stop(StopRequest("the test is over", now=True))
+    StopRequest("the test is over", now=True).write(run.folder)
     run.wait_for_end()
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.console.records import record
 from vlmft_console.runs.family import RankEnd
-from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.verdict import judge
 from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.stop import StopRequest
 
 
 def said(status: str, reason: str = "") -> Record:

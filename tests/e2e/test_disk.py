@@ -69,8 +69,8 @@ def test_without_room_for_a_checkpoint_the_training_goes_on_and_says_so(small_di
     fill(small_disk, 2_000_000)
     assert wait_for_end(folder)["status"] == "finished"
     assert "no checkpoint is saved" in notes(folder)
-    assert [one.step for one in complete_ones(folder.path)] == [6]
-    assert newest_intact(folder.path) is not None
+    assert [one.step for one in complete_ones(folder)] == [6]
+    assert newest_intact(folder) is not None
     assert (folder.adapter / "adapter_model.safetensors").is_file()
 
 
@@ -81,7 +81,7 @@ def test_a_run_whose_disk_stays_full_fails_names_the_disk_and_keeps_its_checkpoi
     end = wait_for_end(folder)
     assert end["status"] in ("crashed", "failed")
     assert "disk" in end["reason"]
-    kept = newest_intact(folder.path)
+    kept = newest_intact(folder)
     assert kept is not None
     assert kept.step == 6
 
@@ -93,14 +93,14 @@ def test_kills_in_the_middle_of_saves_never_cost_more_than_that_save(tmp_path: P
     steps = ["--set=evaluation.eval_steps=1", "--set=data.max_eval=2", f"--set=training.epochs={kills}", "--gpus=1"]
     whole = curve(start(tmp_path, "whole", *steps))
     folder = start(tmp_path, "killed", *steps, "--detach")
-    while not complete_ones(folder.path):  # without any there would be nothing to resume from
+    while not complete_ones(folder):  # without any there would be nothing to resume from
         assert not folder.exit_file.exists()
         time.sleep(0.001)
     for _ in range(kills):
         killed_at = _kill_in_a_save(folder, chance.uniform(0, 0.08))
         if killed_at is None:
             break
-        before = newest_intact(folder.path)
+        before = newest_intact(folder)
         assert before is not None
         assert before.step >= killed_at - 1
         segments = len(_starts(folder))

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from tests.supervised import LONG, Supervised, make_run
 from vlmft_console.errors import EXIT_BUSY
-from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.processes import rank_of
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import EventWriter, parse
+from vlmft_core.run_folder.stop import StopRequest
 
 CONSOLE = Path(__file__).parents[1] / "standin_console.py"
 STEPS = ("--steps=30", "--step-s=0.05")
@@ -131,7 +131,7 @@ def test_eight_ranks_that_save_for_long_are_stopped_together(tmp_path: Path) -> 
     run = Supervised(tmp_path, 8, *LONG, "--save-s=5")
     run.wait_for_ranks()
     asked = time.monotonic()
-    run.folder.request_stop(StopRequest("a test"))
+    StopRequest("a test").write(run.folder)
     assert run.wait_for_end()["status"] == "stopped"
     assert time.monotonic() - asked < 8 * 5 / 2  # one after another they would take 8 x 5 s
 
@@ -150,7 +150,7 @@ def test_of_many_starts_at_once_exactly_one_wins(tmp_path: Path, rounds: int) ->
         assert loser.stderr is not None
         assert "run by another supervisor" in loser.stderr.read()
         assert winner.poll() is None
-        folder.request_stop(StopRequest("the test is over", now=True))
+        StopRequest("the test is over", now=True).write(folder)
         assert winner.wait(30) in (1, 130)
         for each in both:
             assert each.stderr is not None
@@ -173,5 +173,5 @@ def test_attaching_to_a_hundred_thousand_steps_shows_them_all(tmp_path: Path) ->
     )  # fmt: skip
     assert "100,000 of 100000" in attach.stdout
     rank.send(signal.SIGCONT)
-    run.folder.request_stop(StopRequest("the test is over", now=True))
+    StopRequest("the test is over", now=True).write(run.folder)
     run.wait_for_end()

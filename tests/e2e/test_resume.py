@@ -95,7 +95,7 @@ def test_a_killed_run_resumes_from_its_newest_checkpoint_onto_the_same_curves(
     starts = [record for record in RunTail(folder.logs).read() if record["event"] == "run_start"]
     assert [record["resumed_from"] for record in starts] == [None, 6]
     joins(curve(folder), uninterrupted)
-    assert [one.step for one in complete_ones(folder.path)] == [6, 12, 18]
+    assert [one.step for one in complete_ones(folder)] == [6, 12, 18]
     assert (folder.adapter / "adapter_model.safetensors").is_file()
 
 
@@ -106,7 +106,7 @@ def test_a_stopped_run_resumes_at_the_step_it_stopped_at(
     wait_for_step(folder, 3)
     subprocess.run([VLMFT, "stop", str(folder.path)], check=True, capture_output=True, timeout=120)
     assert wait_for_end(folder)["status"] == "stopped"
-    (stopped,) = complete_ones(folder.path)
+    (stopped,) = complete_ones(folder)
     resume(folder)
     again = [record["step"] for record in RunTail(folder.logs).read() if record["event"] == "step"]
     assert again == list(range(1, 19)), f"stopped at {stopped.step}"

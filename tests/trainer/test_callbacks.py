@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from transformers import TrainerControl
 
+from vlmft_core.run_folder.layout import RunLayout
 from vlmft_trainer.training.callbacks.heartbeat import Heartbeat
-from vlmft_trainer.training.callbacks.stop_request import StopRequest, StopRequested
+from vlmft_trainer.training.callbacks.stop_request import StopOnRequest, StopRequested
 from vlmft_trainer.training.run_log import RunLog
 
 
 def test_a_stop_file_ends_training_after_this_step_with_a_checkpoint_and_no_eval(tmp_path: Path) -> None:
-    stop = StopRequest(tmp_path)
+    stop = StopOnRequest(RunLayout(tmp_path))
     control = TrainerControl(should_evaluate=True)
     stop.on_step_end(None, None, control)
     assert (control.should_evaluate, control.should_save, control.should_training_stop) == (True, False, False)
@@ -29,7 +30,7 @@ def test_a_stop_file_ends_training_after_this_step_with_a_checkpoint_and_no_eval
 
 
 def test_a_request_stays_once_agreed(tmp_path: Path) -> None:
-    stop = StopRequest(tmp_path)
+    stop = StopOnRequest(RunLayout(tmp_path))
     stop.check()
     (tmp_path / "stop.json").touch()
     assert stop.asked()
@@ -40,7 +41,7 @@ def test_a_request_stays_once_agreed(tmp_path: Path) -> None:
 
 def test_sigterm_is_a_request_while_listening(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with StopRequest(tmp_path) as stop:
+    with StopOnRequest(RunLayout(tmp_path)) as stop:
         assert not stop.asked()
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.asked()

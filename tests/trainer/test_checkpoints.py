@@ -14,6 +14,7 @@ from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Lora
 from vlmft_core.run_folder.checkpoints import MARKER, Checkpoint, intact, kept_steps, read, remove_unusable, seal
 from vlmft_core.run_folder.events import EventWriter
+from vlmft_core.run_folder.layout import RunLayout
 from vlmft_trainer.model.load import Kernels, add_adapter, load_base
 from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.save import Checkpoints, adapter_state, save_adapter, take_best, write_adapter
@@ -27,7 +28,9 @@ def saved(folder: Path, step: int, content: str = "weights") -> Path:
 
 
 def checkpoints(folder: Path, limit: int | None = None, metric: str = "eval_loss") -> Checkpoints:
-    return Checkpoints(folder, limit, metric, RunLog(EventWriter(folder / "events.jsonl")), {"total_steps": 9})
+    return Checkpoints(
+        RunLayout(folder), limit, metric, RunLog(EventWriter(folder / "events.jsonl")), {"total_steps": 9}
+    )
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
@@ -147,7 +150,7 @@ def test_the_adapter_left_behind_loads_with_plain_peft(model: Any, tmp_path: Pat
     from transformers import AutoModelForImageTextToText
 
     fill(model, 0.5)
-    write_adapter(model, tmp_path, "a card")
+    write_adapter(model, RunLayout(tmp_path), "a card")
     assert (tmp_path / "adapter" / "README.md").read_text() == "a card"
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(DEMO_BASE)
@@ -163,8 +166,8 @@ def test_the_best_checkpoints_adapter_is_taken_or_the_newest_if_asked(model: Any
     found = checkpoints(tmp_path)
     for step, loss in ((1, 1.0), (2, 2.0)):
         fill(model, float(step))
-        save_adapter(model, found.path(step))
-        seal(found.path(step), step, loss, None, {})
+        save_adapter(model, found.run.checkpoint(step))
+        seal(found.run.checkpoint(step), step, loss, None, {})
     for load_best, step in ((True, 1), (False, 2)):
         chosen = take_best(model, found, load_best)
         assert chosen is not None
@@ -189,5 +192,5 @@ def test_before_a_resume_what_is_incomplete_or_newer_is_deleted(tmp_path: Path) 
         seal(saved(tmp_path, step), step, 1.0, None, {})
     saved(tmp_path, 15)
     saved(tmp_path, 30)
-    assert remove_unusable(tmp_path, 10) == ["checkpoint-15", "checkpoint-20", "checkpoint-30"]
+    assert remove_unusable(RunLayout(tmp_path), 10) == ["checkpoint-15", "checkpoint-20", "checkpoint-30"]
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-10"]

@@ -13,8 +13,10 @@ from tests.core.health_records import start, with_evals
 from vlmft_core.health import Health
 from vlmft_core.preset import Monitor, Preset
 from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.segments import records
 from vlmft_trainer.training.callbacks.health import HealthEvents
-from vlmft_trainer.training.run_log import RunLog, open_run_log, records, segments
+from vlmft_trainer.training.run_log import RunLog, open_run_log
 
 OVERFITTING = [1.0, 0.9, 0.95, 1.2]
 RECOVERING = [*OVERFITTING, 0.88]
@@ -31,7 +33,7 @@ def write(log: RunLog, found: list[Record]) -> None:
 
 
 def written(folder: Path) -> list[Record]:
-    return [one for segment in segments(folder) for one in records(segment)]
+    return list(records(RunLayout(folder).segments))
 
 
 def told(folder: Path) -> list[tuple[str, str, int]]:
@@ -41,8 +43,8 @@ def told(folder: Path) -> list[tuple[str, str, int]]:
 
 def begin(folder: Path, early_stop: str = "advise", resumed_from: int | None = None) -> tuple[RunLog, HealthEvents]:
     settings = Monitor.model_validate({"early_stop": early_stop})
-    log = open_run_log(folder, Preset(), 0, 1, resumed_from)
-    return log, HealthEvents(log, folder, settings)
+    log = open_run_log(RunLayout(folder), Preset(), 0, 1, resumed_from)
+    return log, HealthEvents(log, RunLayout(folder), settings)
 
 
 def ends(health: HealthEvents, step: int = 40, last: int = 1000) -> bool:
@@ -147,7 +149,7 @@ def test_what_was_found_after_the_step_resumed_from_is_said_to_be_over(tmp_path:
 
 
 def test_other_ranks_judge_nothing_and_follow_rank_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    follower = HealthEvents(RunLog(None), tmp_path, Monitor(early_stop="auto"))
+    follower = HealthEvents(RunLog(None), RunLayout(tmp_path), Monitor(early_stop="auto"))
     assert not ends(follower)
     monkeypatch.setattr("vlmft_trainer.distributed.ranks.any_rank", lambda flag: True)
     assert ends(follower)
@@ -155,6 +157,6 @@ def test_other_ranks_judge_nothing_and_follow_rank_0(tmp_path: Path, monkeypatch
 
 def test_a_log_that_another_rank_would_write_is_left_alone(tmp_path: Path) -> None:
     log = RunLog(None)
-    HealthEvents(log, tmp_path, Monitor())
+    HealthEvents(log, RunLayout(tmp_path), Monitor())
     write(log, start())
     assert list(tmp_path.iterdir()) == []

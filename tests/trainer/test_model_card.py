@@ -11,6 +11,7 @@ import yaml
 from vlmft_core.preset import Preset
 from vlmft_core.run_folder.checkpoints import Checkpoint
 from vlmft_core.run_folder.events import EventWriter
+from vlmft_core.run_folder.layout import RunLayout
 from vlmft_trainer.model.card import BARS, ROWS, Course, adapter_card, merged_card, read_course, sparkline
 
 CHOSEN = Checkpoint(4, 0.5, 0.9, {}, {})
@@ -37,7 +38,7 @@ def card(course: Course, scores: tuple[Any, Any] = (BEFORE, AFTER)) -> str:
 def test_the_course_is_what_the_log_tells_and_a_resume_counts_last(tmp_path: Path) -> None:
     segment(tmp_path, 1, range(1, 5), 4.0)
     segment(tmp_path, 2, range(4, 7), 2.0)
-    course = read_course(tmp_path)
+    course = read_course(RunLayout(tmp_path))
     assert dict(course.losses) == {1: 4.0, 2: 4.0, 3: None, 4: 2.0, 5: 2.0, 6: 2.0}
     assert sorted(course.evals) == [4, 6]
     assert course.versions["torch"] == "2.2"

@@ -39,7 +39,7 @@ def test_the_published_options_override_the_preset(preset: Path) -> None:
     assert job.preset.lora.target_modules == ["q_proj", "v_proj"]
     assert job.preset.model.attention == "flash_attention_2"
     assert job.preset.training.effective_batch == 16
-    assert job.output_dir == preset.parent / "out"
+    assert job.run.path == preset.parent / "out"
     assert job.notes == ()
 
 

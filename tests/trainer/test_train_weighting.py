@@ -15,13 +15,14 @@ from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Lora, Preset
 from vlmft_core.run_folder.events import EventWriter
+from vlmft_core.run_folder.layout import RunLayout
 from vlmft_trainer.data.collate import collate, padder
 from vlmft_trainer.data.packing import packer
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.model.load import Kernels, add_adapter, load_base, prepare_training
 from vlmft_trainer.training.callbacks.eval_events import EvalEvents
 from vlmft_trainer.training.callbacks.step_events import StepEvents
-from vlmft_trainer.training.callbacks.stop_request import StopRequest
+from vlmft_trainer.training.callbacks.stop_request import StopOnRequest
 from vlmft_trainer.training.options import Job
 from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.save import Checkpoints
@@ -42,7 +43,7 @@ def trainer(
     model = add_adapter(load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ())), Lora(r=4, alpha=8, dropout=0), seed=1)
     prepare_training(model, gradient_checkpointing=False, train_vision=False)
     encoder = samples.encoder
-    stop = StopRequest(folder)
+    stop = StopOnRequest(RunLayout(folder))
     values: dict[str, Any] = {
         "output_dir": str(folder),
         "use_cpu": True,
@@ -70,7 +71,7 @@ def trainer(
         eval_dataset=samples,
         data_collator=packer(encoder) if packed else padder(encoder),
         packed=packed,
-        checkpoints=Checkpoints(folder, None, "eval_loss", log, {}),
+        checkpoints=Checkpoints(RunLayout(folder), None, "eval_loss", log, {}),
         stop=stop.asked,
         callbacks=[EvalEvents(log), stop],
     )

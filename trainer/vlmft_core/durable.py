@@ -1,10 +1,14 @@
-"""Files that are there whole or not at all, also after a power cut. Loads no torch."""
+"""Durable files: there whole or not at all, also after a power cut; and the small JSON objects kept in them."""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any, Final
+
+_LARGEST_JSON: Final = 1 << 20
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
@@ -28,6 +32,21 @@ def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def as_json(value: object) -> str:
+    """A file's text that says `value`."""
+    return json.dumps(value, indent=2) + "\n"
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object of at most 1 MiB, or None when the file is missing, torn or something else."""
+    try:
+        with path.open("rb") as file:
+            value = json.loads(file.read(_LARGEST_JSON))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def sync_folder(folder: Path) -> None:

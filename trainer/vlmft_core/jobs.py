@@ -1,4 +1,4 @@
-"""What the console asks of the programs that use a trained model. Loads no torch.
+"""Jobs: what the console asks of the programs that use a trained model.
 
 A program is started as `python -m vlmft_trainer.<program> JOB`, JOB being one of these as JSON. It answers with one
 JSON object a line on standard output: `{"note": text}`, `{"progress": {...}}`, its results, or `{"error": text}` and
@@ -16,6 +16,7 @@ from pydantic import Field
 from vlmft_core.errors import ModelError
 from vlmft_core.preset.schema import Preset
 from vlmft_core.preset.section import Section
+from vlmft_core.run_folder.layout import ADAPTER_WEIGHTS
 
 
 class Weights(Section):
@@ -88,7 +89,7 @@ def fingerprint(adapter: Path) -> str:
         ModelError: it has none.
     """
     try:
-        with (adapter / "adapter_model.safetensors").open("rb") as file:
+        with (adapter / ADAPTER_WEIGHTS).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ModelError(f"{adapter}: no adapter_model.safetensors ({error.strerror})") from error
+        raise ModelError(f"{adapter}: no {ADAPTER_WEIGHTS} ({error.strerror})") from error

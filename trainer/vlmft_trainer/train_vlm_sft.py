@@ -13,13 +13,13 @@ import fcntl
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from vlmft_core.errors import VlmftError
 from vlmft_core.plan.architecture import check_base
 from vlmft_core.run_folder.checkpoints import Checkpoint, newest_intact
 from vlmft_core.run_folder.events import FAILED
+from vlmft_core.run_folder.layout import RunLayout
 from vlmft_trainer.distributed.environment import prepare_process
 from vlmft_trainer.training.options import Job, read_job
 from vlmft_trainer.training.plain_log import Forgiving
@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         job = read_job(arguments, world_size)
         check_base(job.preset.model.base)
         start = find_start(job)
-        lock = hold_lock(job.output_dir)
-        log = open_run_log(job.output_dir, job.preset, rank, world_size, start.step if start else None)
+        lock = hold_lock(job.run)
+        log = open_run_log(job.run, job.preset, rank, world_size, start.step if start else None)
         log.note("loading torch, transformers and deepspeed")
         prepare_process(job.preset.hardware.device)
 
@@ -69,42 +69,43 @@ def find_start(job: Job) -> Checkpoint | None:
         VlmftError: there is no complete checkpoint, or the folder cannot be used.
     """
     if not job.resume:
-        make_folder(job.output_dir)
+        make_folder(job.run)
         return None
-    start = newest_intact(job.output_dir)
+    start = newest_intact(job.run)
     if start is None:
-        raise VlmftError(f"--resume: {job.output_dir} holds no complete checkpoint", "start a new run")
+        raise VlmftError(f"--resume: {job.run.path} holds no complete checkpoint", "start a new run")
     return start
 
 
-def hold_lock(folder: Path) -> int:
+def hold_lock(run: RunLayout) -> int:
     """Share the lock that tells others, for as long as this process lives, that the run has living ranks.
 
     Returns:
         Its descriptor, to be kept open.
     """
-    descriptor = os.open(folder / "ranks.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(run.ranks_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     return descriptor
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(run: RunLayout) -> None:
     """Make the run folder, and refuse one that already holds a training's results.
 
     Raises:
         VlmftError: it does, or it cannot be written to.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        names = sorted(path.name for path in folder.iterdir())
+        run.path.mkdir(parents=True, exist_ok=True)
+        earlier = run.results
     except OSError as error:
-        raise VlmftError(f"--output_dir {folder}: {error.strerror}") from error
-    if taken := [name for name in names if name == "adapter" or name.startswith("checkpoint-")]:
+        raise VlmftError(f"--output_dir {run.path}: {error.strerror}") from error
+    if earlier:
         raise VlmftError(
-            f"--output_dir {folder}: holds {taken[0]} of an earlier training", "choose another folder, or --resume"
+            f"--output_dir {run.path}: holds {earlier[0].name} of an earlier training",
+            "choose another folder, or --resume",
         )
-    if not os.access(folder, os.W_OK):
-        raise VlmftError(f"--output_dir {folder}: cannot be written to")
+    if not os.access(run.path, os.W_OK):
+        raise VlmftError(f"--output_dir {run.path}: cannot be written to")
 
 
 def leave(status: int) -> NoReturn:

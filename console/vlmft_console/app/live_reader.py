@@ -15,11 +15,12 @@ from vlmft_console.history.loading import Progress, ReadAhead, ReadLog, load
 from vlmft_console.history.opened import OpenedLog
 from vlmft_console.history.state import RunState
 from vlmft_console.history.text_tail import TextTail
-from vlmft_console.runs.folder import RunFolder, read_json
-from vlmft_console.runs.headline import Asked
+from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import Status, status_of
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.stop import StopRequest
 
 POLL_SECONDS = 0.5
 """Between two looks at a log that grows, …"""
@@ -58,7 +59,7 @@ class Batch:
     """The last line of the plain log, while its end has not been written."""
     status: Status | None = None
     """The state of the run; None for another program's log."""
-    asked: Asked | None = None
+    asked: StopRequest | None = None
     growing: bool = False
 
 
@@ -171,8 +172,9 @@ class LiveReader:
         if log.folder is not None and (now - self._judged >= STATUS_SECONDS or log.folder.exit_file.exists()):
             assert self.pulse is not None
             self._judged = now
-            status = status_of(log.folder, self.pulse)  # before the read: what came until the end is read below
-            asked = _asked(log.folder)
+            # Before the read: what came until the end is read below.
+            status = status_of(RunFolder(log.folder.path), self.pulse)
+            asked = StopRequest.read(log.folder)
         records = log.reader.read()
         if records:
             self._grown = now
@@ -201,17 +203,9 @@ class LiveReader:
 def plain_log(log: OpenedLog) -> Path | None:
     """What the ranks of a run print, or another program's log where it is text; None where there is none."""
     if log.path.is_dir():
-        return RunFolder(log.path).training_log
+        return RunLayout(log.path).training_log
     try:
         with log.path.open("rb") as file:
             return None if b"\0" in file.read(1024) else log.path
     except OSError:
         return None
-
-
-def _asked(folder: RunFolder) -> Asked | None:
-    request = folder.stop_request()
-    if request is None:
-        return None
-    t = (read_json(folder.stop_file) or {}).get("t")
-    return Asked(request, float(t) if isinstance(t, int | float) else 0.0)

@@ -12,8 +12,8 @@ from types import FrameType
 from vlmft_console.commands.progress import Display
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.status import UNSUPERVISED, Status, status_of
+from vlmft_core.run_folder.stop import StopRequest
 from vlmft_core.run_folder.tail import RunTail
 
 POLL_SECONDS = 0.2
@@ -65,7 +65,7 @@ def follow(folder: RunFolder, state: RunState, display: Display, *, steer: bool)
 
 
 def _ask(folder: RunFolder, display: Display, *, now: bool) -> None:
-    folder.request_stop(StopRequest("Ctrl-C", now=now))
+    StopRequest("Ctrl-C", now=now).write(folder)
     if now:
         display.say("ending all ranks now")
     else:

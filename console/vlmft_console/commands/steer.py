@@ -31,11 +31,11 @@ def stop(
     import orjson
 
     from vlmft_console.errors import shown_once
-    from vlmft_console.runs.ladder import StopRequest
     from vlmft_console.runs.locks import held
     from vlmft_console.runs.registry import find, read_run
     from vlmft_console.runs.steering import stop_run
     from vlmft_console.sanitize import redacted, sanitize
+    from vlmft_core.run_folder.stop import StopRequest
 
     with shown_once():
         folder = find(name)

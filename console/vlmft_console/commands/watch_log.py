@@ -28,6 +28,7 @@ def watch(
     from vlmft_console.commands.check import EXIT_STOP_FOUND
     from vlmft_console.commands.run import display_for, show
     from vlmft_console.errors import shown_once
+    from vlmft_console.runs.folder import RunFolder
 
     display = display_for(json_output)
     try:
@@ -40,7 +41,7 @@ def watch(
     finally:
         display.close()
     if log.folder is not None:
-        show(log.folder, [], json_output, steer=False)
+        show(RunFolder(log.folder.path), [], json_output, steer=False)
     elif any(finding.severity == "stop" for finding in findings):
         raise typer.Exit(EXIT_STOP_FOUND)
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from vlmft_console.history.own_preset import OwnPreset
 from vlmft_console.paths import recorded_runs
-from vlmft_console.runs.folder import RunFolder
 from vlmft_core.errors import VlmftError
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.layout import RunLayout, segment_file
 from vlmft_core.run_folder.tail import RunTail, Tail
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class OpenedLog:
     """The run folder, or the file that is read; of a folder with several logs, the one that was chosen."""
     format: str
     """`vlmft`, or the name of another program's format."""
-    folder: RunFolder | None
+    folder: RunLayout | None
     """The run folder of a run that may be live; None for a recorded run and for a lone file."""
     reader: Reader
     own: OwnPreset | None = None
@@ -79,7 +79,7 @@ class OpenedLog:
         return self.own.monitor if self.own else None
 
 
-def open_log(target: Path | RunFolder) -> OpenedLog:
+def open_log(target: Path | RunLayout) -> OpenedLog:
     """Open a run or a log.
 
     Args:
@@ -89,9 +89,9 @@ def open_log(target: Path | RunFolder) -> OpenedLog:
     Raises:
         VlmftError: there is nothing of that name, or no log in it that can be read.
     """
-    path = target.path if isinstance(target, RunFolder) else target
+    path = target.path if isinstance(target, RunLayout) else target
     try:
-        return _open(path, is_run=isinstance(target, RunFolder))
+        return _open(path, is_run=isinstance(target, RunLayout))
     except OSError as error:  # a folder that is closed to us, a name that is too long
         raise VlmftError(f"{path} cannot be read: {error.strerror}") from None
 
@@ -99,9 +99,10 @@ def open_log(target: Path | RunFolder) -> OpenedLog:
 def _open(path: Path, *, is_run: bool) -> OpenedLog:
     if is_run or _is_run(path):
         return _run(path)
-    if path.is_dir() and _is_run(path.absolute().parent) and path.name == "logs":
-        return _run(path.absolute().parent)
-    if path.is_dir() and _first_segment(path).is_file():
+    above = RunLayout(path.absolute().parent)
+    if path.is_dir() and _is_run(above.path) and path.absolute() == above.logs:
+        return _run(above.path)
+    if path.is_dir() and segment_file(path, 1).is_file():
         return OpenedLog(_name(path), path, OURS, None, RunTail(path), OwnPreset(path))
     if runs := _runs_in(path):
         more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
@@ -135,7 +136,8 @@ class _Foreign:
 
 
 def _is_run(path: Path) -> bool:
-    return (path / "run.json").is_file() or _first_segment(path / "logs").is_file()
+    run = RunLayout(path)
+    return run.run_file.is_file() or run.events_file().is_file()
 
 
 def _runs_in(path: Path) -> list[str]:
@@ -146,17 +148,13 @@ def _runs_in(path: Path) -> list[str]:
     return [str(place) for place in inside if place.is_dir() and _is_run(place)]
 
 
-def _first_segment(logs: Path) -> Path:
-    return logs / "events-0001.jsonl"
-
-
 def _run(path: Path) -> OpenedLog:
-    folder = RunFolder(path.absolute())
-    recorded = not (path / "run.json").is_file() or folder.path.resolve() in {run.resolve() for run in recorded_runs()}
-    own = OwnPreset(_first_segment(folder.logs))
+    folder = RunLayout(path.absolute())
+    recorded = not folder.run_file.is_file() or folder.path.resolve() in {run.resolve() for run in recorded_runs()}
+    own = OwnPreset(folder.events_file())
     return OpenedLog(folder.name, path, OURS, None if recorded else folder, RunTail(folder.logs), own)
 
 
 def _name(path: Path) -> str:
-    """Its last two parts, `logs` left out: every run has one."""
-    return "/".join([part for part in path.absolute().parts if part != "logs"][-2:])
+    """Its last two parts, the folder of logs left out: every run has one."""
+    return "/".join([part for part in path.absolute().parts if part != RunLayout(path).logs.name][-2:])

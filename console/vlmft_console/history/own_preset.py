@@ -9,10 +9,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlmft_console.runs.folder import read_json
+from vlmft_core.durable import read_json
 from vlmft_core.errors import VlmftError
 from vlmft_core.health.thresholds import Settings, Thresholds
 from vlmft_core.run_folder.events import RUN_START
+from vlmft_core.run_folder.layout import RunLayout, segment_file
 from vlmft_core.run_folder.tail import first_record
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _LARGEST = 1 << 20
 
 
 class OwnPreset:
-    """What a run was started with: the `preset.yaml` of its folder, else what the log's first record tells.
+    """What a run was started with: the preset of its folder, else what the log's first record tells.
 
     A preset that cannot be read is no reason not to show a run: it is taken for not known.
 
@@ -32,8 +33,9 @@ class OwnPreset:
 
     def __init__(self, log: Path) -> None:
         folder = log.absolute() if log.is_dir() else log.absolute().parent
-        self._log = log / "events-0001.jsonl" if log.is_dir() else log
-        self._file = (folder.parent if folder.name == "logs" else folder) / "preset.yaml"
+        self._log = segment_file(log, 1) if log.is_dir() else log
+        run = RunLayout(folder.parent)
+        self._run = run if run.logs == folder else RunLayout(folder)
 
     @cached_property
     def preset(self) -> Preset | None:
@@ -43,7 +45,7 @@ class OwnPreset:
         from vlmft_core.preset import Preset, load_preset
 
         try:
-            return load_preset(self._file).preset
+            return load_preset(self._run.preset_file).preset
         except (VlmftError, OSError):
             pass
         try:
@@ -54,7 +56,7 @@ class OwnPreset:
     @cached_property
     def monitor(self) -> Settings | None:
         """What the health rules go by; None where the preset is not known. Quick where that is what they always do."""
-        if self._told is None and not self._file.exists():
+        if self._told is None and not self._run.preset_file.exists():
             return None
         if _says_the_defaults(self._told) and self._file_is_as_told:
             return Thresholds()
@@ -68,13 +70,13 @@ class OwnPreset:
     @property
     def _file_is_as_told(self) -> bool:
         """Whether there is no other preset than the one in the log: no file, or the one that the run began with."""
-        if not self._file.exists():
+        if not self._run.preset_file.exists():
             return True
-        launched = (read_json(self._file.parent / "run.json") or {}).get("preset")
-        if not isinstance(launched, dict) or not self._file.is_file():
+        launched = (read_json(self._run.run_file) or {}).get("preset")
+        if not isinstance(launched, dict) or not self._run.preset_file.is_file():
             return False
         try:
-            with self._file.open("rb") as file:
+            with self._run.preset_file.open("rb") as file:
                 return sha256(file.read(_LARGEST)).hexdigest() == launched.get("sha256")
         except OSError:
             return False

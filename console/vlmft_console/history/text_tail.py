@@ -1,21 +1,21 @@
-"""The end of a plain text log, and what is added to it."""
+"""Text tail: the end of a plain text log, and the lines added to it since the last look."""
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 
-FIRST_BYTES = 1 << 18
-"""Of a log that is longer at the first look, only this much of its end is read."""
+from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder.growing import GrowingFile
+
 LONGEST_LINE = 4000
 """Characters kept of a line."""
 
 
 class TextTail:
-    """Reads the lines added to a text file since the last look; bounded memory, whatever the file holds.
+    """Follows one text file; bounded memory, whatever the file holds.
 
-    A progress bar that redraws itself with carriage returns counts as one line, as it stood last.
+    Where more has come than a chunk of `growing` holds, only the last of it is read. A progress bar that redraws
+    itself with carriage returns counts as one line, as it stood last.
 
     Args:
         path: the log; it may not exist yet.
@@ -25,8 +25,7 @@ class TextTail:
         self.path = path
         self.pending = ""
         """The last line, while its end has not been written."""
-        self._inode = -1
-        self._offset = 0
+        self._file = GrowingFile(path)
         self._partial = b""
 
     def read(self) -> list[str]:
@@ -34,25 +33,16 @@ class TextTail:
 
         A file that cannot be read, or is none, has no lines.
         """
+        expected = self._file.offset
         try:
-            # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
+            data = self._file.chunk(newest=True)
+        except VlmftError:
             return []
-        try:
-            info = os.fstat(descriptor)
-            if not stat.S_ISREG(info.st_mode):
-                return []
-            if info.st_ino != self._inode or info.st_size < self._offset:
-                self._inode, self._offset, self._partial = info.st_ino, 0, b""
-            begin = max(self._offset, info.st_size - FIRST_BYTES)
-            jumped = begin > self._offset
-            data = os.pread(descriptor, info.st_size - begin, begin)
-            self._offset = begin + len(data)
-        finally:
-            os.close(descriptor)
-        if jumped:  # into the middle of a line
-            self._partial, data = b"", data.partition(b"\n")[2]
+        begin = self._file.offset - len(data)
+        if begin != expected:
+            self._partial = b""
+            if begin:  # in the middle of a line
+                data = data.partition(b"\n")[2]
         *lines, self._partial = (self._partial + data).split(b"\n")
         self._partial = self._partial[-LONGEST_LINE * 4 :]
         self.pending = _shown(self._partial)

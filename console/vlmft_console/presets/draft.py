@@ -12,11 +12,12 @@ from pydantic import ValidationError
 
 from vlmft_console.presets.fields import REASONS, Field, fields
 from vlmft_console.presets.values import read, written
-from vlmft_console.runs.folder import read_json
+from vlmft_core.durable import read_json
 from vlmft_core.errors import PresetError
 from vlmft_core.preset import LoadedPreset, Preset, changed, load_preset
 from vlmft_core.preset.explain import by_key
 from vlmft_core.preset.loader import NAME
+from vlmft_core.run_folder.layout import RunLayout
 
 
 def open_preset(name_or_path: str | Path, folders: Sequence[Path]) -> LoadedPreset:
@@ -26,7 +27,7 @@ def open_preset(name_or_path: str | Path, folders: Sequence[Path]) -> LoadedPres
         PresetError: as `load_preset`.
     """
     loaded = load_preset(name_or_path, folders)
-    began = (read_json(loaded.path.with_name("run.json")) or {}).get("preset")
+    began = (read_json(RunLayout(loaded.path.parent).run_file) or {}).get("preset")
     name = began.get("name") if isinstance(began, dict) else None
     return replace(loaded, name=name) if isinstance(name, str) and NAME.fullmatch(name) else loaded
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from vlmft_console.runs.folder import as_json, read_json
-from vlmft_core.durable import write_whole
+from vlmft_core.durable import as_json, read_json, write_whole
 from vlmft_core.preset import LoadedPreset
 
 

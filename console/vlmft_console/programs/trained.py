@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from vlmft_console.errors import MachineError, RunFolderError
 from vlmft_core.errors import ModelError
+from vlmft_core.run_folder.layout import ADAPTER_CONFIG, RunLayout
 
 if TYPE_CHECKING:
     from vlmft_core.preset import Preset
 
-ADAPTER_CONFIG = "adapter_config.json"
 DEFAULT_PRESET = "best"
 """What says how a model of no run is loaded and what it is asked; for the demo's base it is `demo`."""
 
@@ -48,7 +48,7 @@ def find_trained(target: str, preset_name: str | None, overrides: Sequence[str])
     path = Path(target).expanduser()
     if (path / ADAPTER_CONFIG).is_file():
         return _adapter(path.absolute(), preset_name, overrides)
-    if (path / "config.json").is_file() and not (path / "run.json").is_file():
+    if (path / "config.json").is_file() and not RunLayout(path).run_file.is_file():
         return _base(str(path.absolute()), preset_name, overrides)
     return _run_or_base(target, preset_name, overrides)
 
@@ -69,7 +69,7 @@ def _run_or_base(target: str, preset_name: str | None, overrides: Sequence[str])
 
 
 def _adapter(path: Path, preset_name: str | None, overrides: Sequence[str], name: str = "") -> Trained:
-    own = path.parent / "preset.yaml"
+    own = RunLayout(path.parent).preset_file
     if own.is_file() and preset_name is None:
         from vlmft_console.paths import preset_folders
         from vlmft_core.preset import load_preset

@@ -10,6 +10,7 @@ from typing import Any
 from vlmft_console.figures import figure, percent, short
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.presets.table import value_text
+from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import Status, status_of
 from vlmft_core.errors import VlmftError
 from vlmft_core.health import STOP
@@ -90,7 +91,7 @@ def outcomes(runs: Sequence[ReadLog], ended: Sequence[str] | None = None) -> lis
 
 def status_now(run: ReadLog) -> Status | None:
     """The state that a run of this machine is in, told from its folder; None for other logs."""
-    return None if run.log.folder is None else status_of(run.log.folder, run.state)
+    return None if run.log.folder is None else status_of(RunFolder(run.log.folder.path), run.state)
 
 
 def how_ended(run: ReadLog, status: Status | None) -> str:

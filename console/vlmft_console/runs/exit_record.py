@@ -1,4 +1,4 @@
-"""`exit.json`: how a run ended. Written once, whole, and even on a full disk."""
+"""Exit record: how a run ended. Written once, whole, and even on a full disk."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ExitFile:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        self._reserve = folder.path / ".exit.reserve"
+        self._reserve = folder.exit_reserve
         with self._reserve.open("wb") as file:
             file.write(b" " * _RESERVED)
             file.flush()

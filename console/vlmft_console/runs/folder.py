@@ -1,31 +1,28 @@
-"""The run folder: where everything about one run is kept."""
+"""Run folder: the files of a run that its launching side writes."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import platform
 import re
 import shlex
-import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from vlmft_console.errors import RunFolderError
-from vlmft_console.runs.ladder import PATIENCE_SECONDS, StopRequest
 from vlmft_console.runs.processes import Identity, myself
-from vlmft_core.durable import write_whole
+from vlmft_core.durable import as_json, read_json, write_whole
+from vlmft_core.run_folder.layout import RunLayout
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """What a run may be called."""
 
 _VERSIONED = ("vlmft", "torch", "transformers", "peft", "deepspeed", "accelerate", "datasets", "flash-attn")
-_LARGEST_JSON = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -41,58 +38,8 @@ class Command:
         return " ".join([*words, shlex.join(self.argv)])
 
 
-@dataclass(frozen=True)
-class RunFolder:
-    """Paths inside one run folder, and the files that the launching side writes."""
-
-    path: Path
-
-    @property
-    def name(self) -> str:
-        return self.path.name
-
-    @property
-    def preset_file(self) -> Path:
-        return self.path / "preset.yaml"
-
-    @property
-    def logs(self) -> Path:
-        return self.path / "logs"
-
-    @property
-    def adapter(self) -> Path:
-        return self.path / "adapter"
-
-    @property
-    def stop_file(self) -> Path:
-        return self.path / "stop.json"
-
-    @property
-    def exit_file(self) -> Path:
-        return self.path / "exit.json"
-
-    @property
-    def lock(self) -> Path:
-        return self.path / "lock"
-
-    @property
-    def ranks_lock(self) -> Path:
-        return self.path / "ranks.lock"
-
-    def events_file(self, segment: int = 1) -> Path:
-        """The event log of one segment; segments count from 1."""
-        return self.logs / f"events-{segment:04d}.jsonl"
-
-    @property
-    def training_log(self) -> Path | None:
-        """The newest plain log of the ranks; None before there is one."""
-        return max(self.logs.glob("training_*.log"), default=None)
-
-    @property
-    def segments(self) -> int:
-        """How many segments have an event log; 0 for a run that never logged an event."""
-        numbers = [path.stem.removeprefix("events-") for path in self.logs.glob("events-*.jsonl")]
-        return max((int(number) for number in numbers if number.isdigit()), default=0)
+class RunFolder(RunLayout):
+    """A run folder, with the files that the launching side writes."""
 
     @classmethod
     def create(cls, root: Path, name: str) -> RunFolder:
@@ -116,7 +63,7 @@ class RunFolder:
         return folder
 
     def write_run(self, *, preset_name: str, preset_text: str, command: Command) -> str:
-        """Write `preset.yaml` and `run.json`, and return the new run's id (32 hex digits)."""
+        """Write `preset_file` and `run_file`, and return the new run's id (32 hex digits)."""
         run_id = uuid.uuid4().hex
         write_whole(self.preset_file, preset_text)
         record = {
@@ -129,24 +76,24 @@ class RunFolder:
             "versions": {"python": platform.python_version(), **_installed()},
             "hosts": [platform.node()],
         }
-        write_whole(self.path / "run.json", as_json(record))
+        write_whole(self.run_file, as_json(record))
         return run_id
 
     def change_command(self, command: Command) -> None:
-        """Start the run with another command from now on; everything else in `run.json` stays."""
+        """Start the run with another command from now on; everything else in `run_file` stays."""
         record = self.record()
         env = {**command.env, "VLMFT_RUN_ID": str(record.get("run_id", ""))}
-        write_whole(self.path / "run.json", as_json({**record, "argv": list(command.argv), "env": env}))
+        write_whole(self.run_file, as_json({**record, "argv": list(command.argv), "env": env}))
 
     def record(self) -> dict[str, Any]:
-        """What `run.json` says.
+        """What `run_file` says.
 
         Raises:
             RunFolderError: it is missing or broken, so this is no run folder.
         """
-        record = read_json(self.path / "run.json")
+        record = read_json(self.run_file)
         if record is None:
-            raise RunFolderError(f"{self.path} is not a run folder", "its run.json is missing or broken")
+            raise RunFolderError(f"{self.path} is not a run folder", f"its {self.run_file.name} is missing or broken")
         return record
 
     def command(self) -> Command:
@@ -161,22 +108,6 @@ class RunFolder:
             raise RunFolderError(f"{self.path / 'run.json'} names no command")
         return Command(tuple(map(str, argv)), {str(key): str(value) for key, value in env.items()})
 
-    def request_stop(self, request: StopRequest) -> None:
-        """Ask the ranks to save a checkpoint and end at the next step boundary, or the supervisor to end them now."""
-        write_whole(self.stop_file, as_json({**asdict(request), "t": time.time()}))
-
-    def stop_request(self) -> StopRequest | None:
-        """The stop request, if there is one; one that cannot be read still asks for a stop."""
-        if not self.stop_file.exists():
-            return None
-        record = read_json(self.stop_file) or {}
-        patience = record.get("patience")
-        return StopRequest(
-            reason=str(record.get("reason", "")),
-            now=record.get("now") is True,
-            patience=float(patience) if isinstance(patience, int | float) else PATIENCE_SECONDS,
-        )
-
     def write_processes(self, launcher: Identity, ranks: Mapping[int, Identity], segment: int) -> None:
         """Tell others who runs the run, and which segment of the event log this start writes.
 
@@ -189,11 +120,11 @@ class RunFolder:
             "ranks": {str(rank): identity.as_json() for rank, identity in ranks.items()},
         }
         with contextlib.suppress(OSError):
-            write_whole(self.path / "proc.json", as_json(record))
+            write_whole(self.processes_file, as_json(record))
 
     def processes(self) -> dict[str, Identity]:
         """Who ran the run last, by role: `supervisor`, `launcher`, `rank 0`, …; they may be long gone."""
-        record = read_json(self.path / "proc.json") or {}
+        record = read_json(self.processes_file) or {}
         ranks = record.get("ranks")
         roles = {"supervisor": record.get("supervisor"), "launcher": record.get("launcher")}
         roles |= {f"rank {rank}": value for rank, value in ranks.items()} if isinstance(ranks, dict) else {}
@@ -206,8 +137,8 @@ class RunFolder:
         return {int(rank): who for rank, who in named.items() if rank.isdecimal()}
 
     def current_segment(self) -> int | None:
-        """The segment of the latest start, even when its ranks have not begun it yet; None without a `proc.json`."""
-        segment = (read_json(self.path / "proc.json") or {}).get("segment")
+        """The segment of the latest start, even when its ranks have not begun it yet; None where no start is known."""
+        segment = (read_json(self.processes_file) or {}).get("segment")
         return segment if isinstance(segment, int) else None
 
     def owner(self) -> str:
@@ -219,15 +150,7 @@ class RunFolder:
         """Before a new segment: the last one's end is kept under `logs/`, and its stop request is over."""
         self.stop_file.unlink(missing_ok=True)
         if self.exit_file.exists():
-            self.exit_file.replace(self.logs / f"exit-{self.segments:04d}.json")
-
-
-def is_run(path: Path) -> bool:
-    """Whether this is a run folder that may be looked into. Folders of other people, closed to us, are none."""
-    try:
-        return (path / "run.json").is_file()
-    except OSError:
-        return False
+            self.exit_file.replace(self.earlier_exit_file(self.last_segment))
 
 
 def check_name(name: str) -> None:
@@ -241,20 +164,6 @@ def check_name(name: str) -> None:
 def default_name(preset_name: str) -> str:
     """`preset_name` and the UTC time, such as `best-20260102-030405`."""
     return f"{re.sub(r'[^A-Za-z0-9._-]', '-', preset_name)[:40]}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-
-
-def as_json(value: Any) -> str:
-    return json.dumps(value, indent=2) + "\n"
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A small JSON object written by vlmft, or None when it is missing, torn or something else."""
-    try:
-        with path.open("rb") as file:
-            value = json.loads(file.read(_LARGEST_JSON))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _installed() -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vlmft_console.figures import clock
-from vlmft_console.runs.ladder import NOW_SECONDS, TERM_SECONDS, StopRequest
+from vlmft_console.runs.ladder import NOW_SECONDS, TERM_SECONDS
 from vlmft_console.runs.status import STOPPING, Status
 from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.stop import StopRequest
 
 GROWING = "growing"
 """A log of another program to which something was added a moment ago."""
@@ -36,21 +37,13 @@ class Headline:
     adapter: str = ""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A stop request and when it was made (unix time)."""
-
-    request: StopRequest
-    t: float
-
-
 def headline(
     name: str,
     status: Status | None,
     end: Record | None,
     now: float,
     *,
-    asked: Asked | None = None,
+    asked: StopRequest | None = None,
     growing: bool = False,
     adapter: str = "",
 ) -> Headline:
@@ -71,7 +64,7 @@ def headline(
         return Headline(end["status"], name, str(end.get("reason") or "")) if end else Headline(RECORDED, name)
     remark = status.reason
     if status.state == STOPPING and asked is not None:
-        remark = countdown(asked.request, now - asked.t)
+        remark = countdown(asked, now - asked.t)
     return Headline(status.state, name, remark, now if status.live else None, adapter=adapter)
 
 

@@ -1,12 +1,14 @@
-"""The stop ladder: which signal is due, and when. Pure, so that it can be tested without waiting."""
+"""Stop ladder: which signal is due, and when. Pure, so that it can be tested without waiting.
+
+The first rung is the patience of the stop request: the ranks save a checkpoint and end by themselves.
+"""
 
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
 
-PATIENCE_SECONDS = 600.0
-"""First rung: how long the ranks get to reach a step boundary and save a checkpoint."""
+from vlmft_core.run_folder.stop import StopRequest
+
 TERM_SECONDS = 60.0
 """Second rung: from TERM to KILL."""
 NOW_SECONDS = 5.0
@@ -15,21 +17,6 @@ FAILED_TERM_SECONDS = 1.0
 """After a rank died the others can only wait for it: they get this long to end by themselves, …"""
 FAILED_KILL_SECONDS = 2.5
 """… and are killed after this."""
-
-
-@dataclass(frozen=True)
-class StopRequest:
-    """What `stop.json` says.
-
-    Attributes:
-        reason: who or what asked, one line.
-        now: skip the checkpoint.
-        patience: seconds for the first rung.
-    """
-
-    reason: str
-    now: bool = False
-    patience: float = PATIENCE_SECONDS
 
 
 def due(request: StopRequest | None, asked: float | None, failed: float | None) -> signal.Signals | None:

@@ -1,4 +1,4 @@
-"""The two locks of a run folder: `lock`, held by its supervisor, and `ranks.lock`, shared by its living ranks."""
+"""Locks of a run folder: one is held by its supervisor, the other shared by its living ranks."""
 
 from __future__ import annotations
 

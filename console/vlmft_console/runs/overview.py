@@ -12,10 +12,12 @@ from vlmft_console.history.opened import Reader, open_log
 from vlmft_console.history.state import RunState
 from vlmft_console.paths import recorded_runs
 from vlmft_console.runs import registry
-from vlmft_console.runs.folder import RunFolder, is_run, read_json
+from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import UNREADABLE, Status, status_of
+from vlmft_core.durable import read_json
 from vlmft_core.errors import VlmftError
 from vlmft_core.health import STOP, Finding
+from vlmft_core.run_folder.layout import is_run
 
 RECORDED = "recorded"
 """The state of a recorded run whose log does not say how it ended."""
@@ -62,7 +64,7 @@ class _Known:
     status: Status | None = None
     """What the folder alone told then."""
     settled: bool = False
-    """Whether it can change no more without a new stamp: it has an `exit.json`, or is a recorded run."""
+    """Whether it can change no more without a new stamp: it has an exit record, or is a recorded run."""
     overview: Overview | None = None
     reader: Reader | None = None
     """How far the log was read; None for a run that is not read, or has been for good."""
@@ -168,14 +170,14 @@ class RunIndex:
 
 def _unread(folder: RunFolder, recorded: bool, status: Status) -> Overview:
     """A run whose log has not been read."""
-    record = read_json(folder.path / "run.json") or {}
+    record = read_json(folder.run_file) or {}
     preset = record.get("preset")
     name = preset.get("name") if isinstance(preset, dict) else None
     return Overview(folder, status, _created(folder), recorded, preset=str(name or ""))
 
 
 def _created(folder: RunFolder) -> float:
-    for file in (folder.path / "run.json", folder.path):
+    for file in (folder.run_file, folder.path):
         with contextlib.suppress(OSError):  # a recorded run has none; a run may be deleted meanwhile
             return file.stat().st_mtime
     return 0.0

@@ -1,4 +1,4 @@
-"""Processes by identity: a pid alone may long belong to somebody else."""
+"""Processes by their identity: a pid alone may long belong to somebody else."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import os
 import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
+
+from vlmft_core.run_folder.events import boot_id
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -73,12 +74,6 @@ class Seen:
     parent: int
     zombie: bool
     exit_status: int
-
-
-@cache
-def boot_id() -> str:
-    """The kernel's id of this boot."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def look(pid: int) -> Seen | None:

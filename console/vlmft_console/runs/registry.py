@@ -14,9 +14,10 @@ import platformdirs
 from vlmft_console.errors import RunFolderError
 from vlmft_console.history.own_preset import OwnPreset
 from vlmft_console.history.state import RunState
-from vlmft_console.runs.folder import RunFolder, is_run
+from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import Status, status_of
 from vlmft_core.durable import write_whole
+from vlmft_core.run_folder.layout import RunLayout, is_run
 from vlmft_core.run_folder.tail import RunTail
 
 _HERE = Path("outputs")
@@ -60,7 +61,7 @@ def _runs_under(root: Path) -> Iterator[tuple[RunFolder, float]]:
     for path in paths:
         with contextlib.suppress(OSError):
             if is_run(path) and not path.is_symlink():
-                yield RunFolder(path), (path / "run.json").stat().st_mtime
+                yield RunFolder(path), RunLayout(path).run_file.stat().st_mtime
 
 
 def find(name: str) -> RunFolder:
@@ -72,8 +73,8 @@ def find(name: str) -> RunFolder:
     path = Path(name)
     if os.sep in name or is_run(path):
         if not is_run(path):
-            why = "is not a run folder: it has no run.json" if path.exists() else "does not exist"
-            raise RunFolderError(f"{name} {why}")
+            no_run = f"is not a run folder: it has no {RunLayout(path).run_file.name}"
+            raise RunFolderError(f"{name} {no_run if path.exists() else 'does not exist'}")
         return RunFolder(path)
     runs = all_runs()
     matches = [folder for folder in runs if folder.name == name]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vlmft_console.errors import EXIT_FAILED
-from vlmft_console.runs.folder import RunFolder, read_json
+from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.locks import held
-from vlmft_console.runs.processes import boot_id
 from vlmft_console.runs.verdict import CRASHED
-from vlmft_core.run_folder.events import STATUSES
+from vlmft_core.durable import read_json
+from vlmft_core.run_folder.events import STATUSES, boot_id
 
 STARTING = "starting"
 RUNNING = "running"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from vlmft_console.errors import RunBusyError, RunFolderError
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.preflight import check_machine, free_port
 from vlmft_console.runs.registry import read_run
 from vlmft_console.runs.status import UNSUPERVISED
@@ -17,6 +16,7 @@ from vlmft_core.plan.architecture import check_base
 from vlmft_core.preset import load_preset
 from vlmft_core.run_folder.checkpoints import newest_intact
 from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED
+from vlmft_core.run_folder.stop import StopRequest
 
 
 def stop_run(folder: RunFolder, request: StopRequest) -> None:
@@ -28,7 +28,7 @@ def stop_run(folder: RunFolder, request: StopRequest) -> None:
     state = read_run(folder)[1]
     if not state.live:
         raise RunFolderError(f"{folder.name} is not running: it is {state.state}")
-    folder.request_stop(request)
+    request.write(folder)
     if state.state == UNSUPERVISED:
         raise RunFolderError(
             f"{folder.name} has no supervisor that could end its ranks",
@@ -54,7 +54,7 @@ def resume_run(folder: RunFolder) -> tuple[str, str]:
         raise RunBusyError(f"{folder.name} is {state.state}: {folder.owner()}")
     if state.state in (FINISHED, EARLY_STOPPED):
         raise RunFolderError(f"{folder.name} has {state.state.replace('_', ' ')}: nothing is left to do")
-    newest = newest_intact(folder.path)
+    newest = newest_intact(folder)
     if newest is None:
         raise RunFolderError(f"{folder.name} has no complete checkpoint", "start it anew: vlmft run")
     preset = load_preset(folder.preset_file).preset

@@ -20,11 +20,12 @@ from vlmft_console.runs import processes
 from vlmft_console.runs.exit_record import ExitFile
 from vlmft_console.runs.family import AdoptedFamily, Family
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.ladder import StopRequest, due
+from vlmft_console.runs.ladder import due
 from vlmft_console.runs.locks import acquire, held
 from vlmft_console.runs.verdict import judge
 from vlmft_core.run_folder.checkpoints import complete_ones
 from vlmft_core.run_folder.events import RUN_END, Record
+from vlmft_core.run_folder.stop import StopRequest
 from vlmft_core.run_folder.tail import Tail
 
 POLL_SECONDS = 0.2
@@ -85,7 +86,7 @@ class Supervisor:
             self._family.wait(POLL_SECONDS)
         self._read_log()
         living = [identity.pid for identity in self._family.living()]
-        checkpoints = [checkpoint.step for checkpoint in complete_ones(self._folder.path)]
+        checkpoints = [checkpoint.step for checkpoint in complete_ones(self._folder)]
         verdict = judge(
             self._run_end,
             self._family.launcher_status,
@@ -125,9 +126,9 @@ class Supervisor:
 
     def _act(self, now: float) -> None:
         """Send what the ladder says is due: TERM once and to the ranks, KILL to everything and again."""
-        if self._terminated_by is not None and self._folder.stop_request() is None:
-            self._folder.request_stop(StopRequest(f"the supervisor got {self._terminated_by.name}"))
-        request = self._folder.stop_request()
+        if self._terminated_by is not None and StopRequest.read(self._folder) is None:
+            StopRequest(f"the supervisor got {self._terminated_by.name}").write(self._folder)
+        request = StopRequest.read(self._folder)
         if request is not None and (self._request is None or request.now != self._request.now):
             self._request, self._asked_at = request, now
         number = due(
@@ -145,7 +146,7 @@ class Supervisor:
 
 
 def supervise(folder: RunFolder, *, adopt: bool = False) -> int:
-    """Take the run's lock, and run what its `run.json` says or adopt what runs.
+    """Take the run's lock, and run what its `run_file` says or adopt what runs.
 
     Returns:
         The run's exit code, or `EXIT_BUSY` with a line on stderr when the run has an owner, or living ranks that
@@ -173,16 +174,16 @@ def _start(folder: RunFolder) -> Supervisor | None:
     processes.become_subreaper()
     folder.put_away_end()
     command = folder.command()
-    segment = folder.segments + 1
+    segment = folder.last_segment + 1
     exit_file = ExitFile(folder)  # first: a folder that cannot be written shall not have a run
     # A variable RANK of our own (inside a Slurm task, say) would make every process look like a rank.
     inherited = {key: value for key, value in os.environ.items() if key not in _OF_A_RANK}
-    log = folder.logs / f"training_{stamp()}.log"
+    log = folder.new_training_log(stamp())
     return Supervisor(folder, exit_file, Family.start(command.argv, {**inherited, **command.env}, log), segment)
 
 
 def _adopt(folder: RunFolder) -> Supervisor | None:
-    """Take over what `proc.json` names; None, and a line on stderr, when that is not what lives."""
+    """Take over the processes that are known; None, and a line on stderr, when that is not what lives."""
     launcher, ranks, segment = folder.processes().get("launcher"), folder.ranks(), folder.current_segment()
     if launcher is None or segment is None or folder.exit_file.exists():
         print(f"{folder.path} has nothing to adopt", file=sys.stderr)
@@ -190,7 +191,7 @@ def _adopt(folder: RunFolder) -> Supervisor | None:
     family = AdoptedFamily(launcher, ranks)
     family.observe(signalled=False)
     if held(folder.ranks_lock) and not family.living_ranks():
-        print(f"{folder.path} has living ranks that its proc.json does not name", file=sys.stderr)
+        print(f"{folder.path} has living ranks that its {folder.processes_file.name} does not name", file=sys.stderr)
         return None
     return Supervisor(folder, ExitFile(folder), family, segment)
 

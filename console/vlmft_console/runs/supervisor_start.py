@@ -31,7 +31,7 @@ def start_supervisor(folder: RunFolder, *, adopt: bool = False) -> str:
         MachineError: the supervisor or the launcher could not be started.
     """
     scope, warning = outlive_logout(login_name())
-    errors = folder.logs / "supervisor.log"
+    errors = folder.supervisor_log
     with errors.open("ab") as output:
         began = output.tell()
         supervisor = subprocess.Popen(

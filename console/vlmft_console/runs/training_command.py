@@ -9,10 +9,11 @@ from pathlib import Path
 from vlmft_console.errors import MachineError
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_core.preset import Preset
+from vlmft_core.run_folder.layout import RunLayout
 
 
 def training_command(preset: Preset, folder: RunFolder, port: int, *, resume: bool = False) -> Command:
-    """DeepSpeed's launcher with one rank for each GPU, training what `folder/preset.yaml` says.
+    """DeepSpeed's launcher with one rank for each GPU, training what `preset_file` says.
 
     Args:
         preset: the resolved preset; only its `hardware` is looked at.
@@ -23,7 +24,7 @@ def training_command(preset: Preset, folder: RunFolder, port: int, *, resume: bo
     Raises:
         MachineError: `CUDA_VISIBLE_DEVICES` names GPUs in a way that the launcher cannot take.
     """
-    path = folder.path.absolute()
+    run = RunLayout(folder.path.absolute())
     argv = (
         str(Path(sys.executable).with_name("deepspeed")),
         _which_gpus(preset),
@@ -31,8 +32,8 @@ def training_command(preset: Preset, folder: RunFolder, port: int, *, resume: bo
         "--hostfile=/dev/null",  # not a list of hosts that happens to lie where DeepSpeed looks for one
         "--module",
         "vlmft_trainer.train_vlm_sft",
-        f"--sft_config={path / 'preset.yaml'}",
-        f"--output_dir={path}",
+        f"--sft_config={run.preset_file}",
+        f"--output_dir={run.path}",
         *(["--resume"] if resume else []),
     )
     # A folder here called `datasets`, say, must not stand in for a library.

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from vlmft_console.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISTAKE
 from vlmft_console.runs.family import RankEnd
-from vlmft_console.runs.ladder import StopRequest
 from vlmft_console.runs.processes import describe_exit
 from vlmft_core.run_folder.events import EARLY_STOPPED, FAILED, FINISHED, STOPPED, Record
+from vlmft_core.run_folder.stop import StopRequest
 
 CRASHED = "crashed"
 ADOPTED = "adopted after its supervisor was killed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vlmft_core.health.evals import number
 from vlmft_core.health.finding import Advice
 from vlmft_core.health.health_state import HealthState
+from vlmft_core.run_folder.layout import checkpoint_name
 
 Changes = list[tuple[str, object]]
 
@@ -89,7 +90,7 @@ def _best(state: HealthState) -> str:
         return ""
     epoch = "" if best.epoch is None else f", epoch {best.epoch:.1f}"
     if best.step in state.checkpoints:
-        return f"Use checkpoint-{best.step}, the best (eval loss {best.loss:.4g}{epoch})."
+        return f"Use {checkpoint_name(best.step)}, the best (eval loss {best.loss:.4g}{epoch})."
     return f"The best eval was at step {best.step:,} (loss {best.loss:.4g}{epoch})."
 
 

@@ -1,4 +1,4 @@
-"""The files of a checkpoint: complete or absent. Loads no torch.
+"""Checkpoints of a run: complete or absent.
 
 A checkpoint is complete when its `COMPLETE.json` exists; that is written last, and names every file with its size and
 SHA-256 (a safetensors file whose tail was zeroed loads without an error: only the hash tells).
@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vlmft_core.durable import write_whole
+from vlmft_core.durable import read_json, write_whole
+from vlmft_core.run_folder.layout import RunLayout
 
 MARKER = "COMPLETE.json"
 
@@ -32,7 +33,7 @@ class Checkpoint:
     plan: dict[str, Any]
     """The plan that the run followed: a resumed one must follow the same."""
 
-    def goodness(self, metric: str) -> float:
+    def score(self, metric: str) -> float:
         """Higher is better; minus infinity for a checkpoint without a finite figure."""
         value = self.eval_loss if metric == "eval_loss" else self.token_accuracy
         if value is None or not math.isfinite(value):
@@ -49,7 +50,7 @@ def kept_steps(found: Sequence[Checkpoint], limit: int | None, metric: str) -> s
     while there is a finite one."""
     if limit is None or not found:
         return {one.step for one in found}
-    ranked = sorted(found, key=lambda one: (one.goodness(metric), one.step), reverse=True)
+    ranked = sorted(found, key=lambda one: (one.score(metric), one.step), reverse=True)
     newest = max(one.step for one in found)
     return {one.step for one in ranked[:limit]} | {newest}
 
@@ -67,39 +68,34 @@ def seal(
 
 def read(folder: Path) -> Checkpoint | None:
     """What a checkpoint's `COMPLETE.json` says; None if it is not complete."""
+    content = read_json(folder / MARKER) or {}
     try:
-        content = json.loads((folder / MARKER).read_text("utf-8"))
         return Checkpoint(*(content[name] for name in ("step", "eval_loss", "token_accuracy", "files", "plan")))
-    except (OSError, ValueError, KeyError, TypeError):
+    except KeyError:
         return None
 
 
-def complete_ones(folder: Path) -> list[Checkpoint]:
-    """The complete checkpoints in a run folder, oldest first; their files are not looked at."""
-    found = (read(path) for path in folder.glob("checkpoint-*"))
+def complete_ones(run: RunLayout) -> list[Checkpoint]:
+    """A run's complete checkpoints, oldest first; their files are not looked at."""
+    found = map(read, run.checkpoints)
     return sorted((one for one in found if one), key=lambda one: one.step)
 
 
-def newest_intact(folder: Path) -> Checkpoint | None:
-    """The newest complete checkpoint in a run folder whose files are as they were written."""
-    found = reversed(complete_ones(folder))
-    return next((one for one in found if intact(checkpoint_path(folder, one.step), one)), None)
+def newest_intact(run: RunLayout) -> Checkpoint | None:
+    """A run's newest complete checkpoint whose files are as they were written."""
+    found = reversed(complete_ones(run))
+    return next((one for one in found if intact(run.checkpoint(one.step), one)), None)
 
 
-def checkpoint_path(folder: Path, step: int) -> Path:
-    """Where the checkpoint of a step is in a run folder."""
-    return folder / f"checkpoint-{step}"
-
-
-def remove_unusable(folder: Path, newest: int) -> list[str]:
+def remove_unusable(run: RunLayout, newest: int) -> list[str]:
     """Before a resume: delete what was never completed, and what is newer than the step resumed from, or its files
     would mix with those of the steps made anew.
 
     Returns:
         The names of what was deleted.
     """
-    known = {checkpoint_path(folder, one.step).name for one in complete_ones(folder) if one.step <= newest}
-    doomed = [path for path in folder.glob("checkpoint-*") if path.is_dir() and path.name not in known]
+    known = {run.checkpoint(one.step) for one in complete_ones(run) if one.step <= newest}
+    doomed = [path for path in run.checkpoints if path not in known]
     for path in doomed:
         remove(path)
     return sorted(path.name for path in doomed)

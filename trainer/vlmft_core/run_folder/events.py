@@ -1,4 +1,4 @@
-"""The event log: JSON Lines, ASCII, one record a line, written by rank 0 alone.
+"""Event log: JSON Lines, ASCII, one record a line, written by rank 0 alone.
 
 Every record has `v` (version, 1), `seq` (0, 1, … within its file), `t` (unix seconds), `mono` (monotonic seconds) and
 `event`. A number that is not finite is written as null and its field is named in `nonfinite`.
@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -78,6 +79,16 @@ _KINDS: Final = {
     for event, required in {"": {}, **_REQUIRED}.items()
 }
 """The fields to check, by event: integers, numbers and texts; under "" those of every event."""
+
+
+@cache
+def boot_id() -> str:
+    """The kernel's id of this boot of the machine, within which process ids and `mono` mean anything; empty where the
+    kernel does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
 
 
 class EventWriter:

@@ -1,46 +1,48 @@
-"""Follow one event log while it grows, and survive everything that can happen to a file."""
+"""Event log tail: the records added to a log, or to all segments of a run, since the last look."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vlmft_core.errors import VlmftError
-from vlmft_core.run_folder.events import MAX_LINE, Record, parse
-
-_CHUNK = 1 << 18
-_HEAD = 256
+from vlmft_core.run_folder.events import Record, parse
+from vlmft_core.run_folder.growing import GrowingFile, LineSplitter
+from vlmft_core.run_folder.layout import segment_file, segment_files
 
 
 class Tail:
-    """Reads what was added to a log since the last look.
+    """Follows one event log.
 
-    Works on bytes and splits on newline alone. A torn last line is waited for; a line that is no record is skipped
-    and counted; a line over `MAX_LINE` bytes is skipped without being held in memory. A file that was replaced or
-    rewritten is read again from its start, which `restarts` tells.
+    A torn last line is waited for; a line that is no record, or too long for one, is skipped and counted. A file that
+    was replaced or rewritten is read again from its start, which `restarts` tells.
 
     Args:
         path: the log; it may not exist yet.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rejected = 0
-        """Lines skipped because they are no records."""
+        self._file = GrowingFile(path)
+        self._lines = LineSplitter()
+        self._rejected = 0
         self.restarts = 0
         """Times that the file was found to be another one than before."""
-        self._forget()
 
-    def _forget(self) -> None:
-        self._inode = -1
-        self.offset = 0
+    @property
+    def rejected(self) -> int:
+        """Lines skipped because they are no records."""
+        return self._rejected + self._lines.dropped
+
+    @property
+    def offset(self) -> int:
         """Bytes of the file read so far."""
-        self._head = b""
-        self._partial = b""
-        self._skipping = False
+        return self._file.offset
+
+    @property
+    def progress(self) -> float:
+        """Share of the bytes there are that have been read, 0 to 1."""
+        return _share((self,), (self._file.path,))
 
     def read(self) -> list[Record]:
         """Every record completed since the last call; an empty list when there is none, or no file yet.
@@ -58,59 +60,23 @@ class Tail:
         Raises:
             VlmftError: the path names something that is not a regular file, or may not be read.
         """
-        try:
-            # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise VlmftError(f"{self.path} cannot be read: {error.strerror}") from None
-        try:
-            info = os.fstat(descriptor)
-            if not stat.S_ISREG(info.st_mode):
-                raise VlmftError(f"{self.path} is not a regular file")
-            if self._replaced(descriptor, info):
-                self.restarts += 1
-                self._forget()
-            self._inode = info.st_ino
-            while chunk := os.pread(descriptor, _CHUNK, self.offset):
-                if len(self._head) < _HEAD:
-                    self._head += chunk[: _HEAD - len(self._head)]
-                self.offset += len(chunk)
-                if records := self._take(chunk):
-                    yield records
-        finally:
-            os.close(descriptor)
+        while True:
+            chunk = self._file.chunk()
+            if self._file.restarts != self.restarts:
+                self.restarts = self._file.restarts
+                self._rejected, self._lines = self.rejected, LineSplitter()
+            if not chunk:
+                return
+            if records := self._records(self._lines.feed(chunk)):
+                yield records
 
-    @property
-    def progress(self) -> float:
-        """Share of the bytes there are that have been read, 0 to 1."""
-        return _share((self,), (self.path,))
-
-    def _replaced(self, descriptor: int, info: os.stat_result) -> bool:
-        """Whether this is not the file read so far. A new file can have the old inode and any size: compare bytes."""
-        if self._inode < 0:
-            return False
-        if info.st_ino != self._inode or info.st_size < self.offset:
-            return True
-        return os.pread(descriptor, len(self._head), 0) != self._head
-
-    def _take(self, chunk: bytes) -> list[Record]:
+    def _records(self, lines: list[bytes]) -> list[Record]:
         records: list[Record] = []
-        *lines, self._partial = (self._partial + chunk).split(b"\n")
         for line in lines:
-            if self._skipping:
-                self._skipping = False
-                continue
             try:
                 records.append(parse(line))
             except ValueError:
-                self.rejected += bool(line.strip())
-        if len(self._partial) > MAX_LINE:
-            self.rejected += not self._skipping
-            self._skipping = True
-        if self._skipping:
-            self._partial = b""
+                self._rejected += bool(line.strip())
         return records
 
 
@@ -146,7 +112,7 @@ class RunTail:
     @property
     def progress(self) -> float:
         """Share of the bytes there are that have been read, 0 to 1."""
-        return _share(self._tails, self._logs.glob("events-*.jsonl"))
+        return _share(self._tails, segment_files(self._logs))
 
     def read(self) -> list[Record]:
         """Every record completed since the last call.
@@ -160,7 +126,7 @@ class RunTail:
         """The same piece by piece, as `Tail.batches`."""
         if self._tails:
             yield from self._tails[-1].batches()
-        while _is_there(path := self._logs / f"events-{len(self._tails) + 1:04d}.jsonl"):
+        while _is_there(path := segment_file(self._logs, len(self._tails) + 1)):
             self._tails.append(Tail(path))
             yield from self._tails[-1].batches()
 

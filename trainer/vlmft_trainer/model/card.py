@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
@@ -13,7 +12,8 @@ from vlmft_core.metrics import HEADLINE
 from vlmft_core.preset import Preset, dump_preset
 from vlmft_core.run_folder.checkpoints import Checkpoint
 from vlmft_core.run_folder.events import EVAL, RUN_START, STEP, Record
-from vlmft_trainer.training.run_log import records, segments
+from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.segments import records
 
 BARS: Final = "▁▂▃▄▅▆▇█"
 WIDTH: Final = 60
@@ -34,12 +34,12 @@ class Course:
     """Of the libraries, at the last start."""
 
 
-def read_course(output_dir: Path) -> Course:
-    """The course of the run in `output_dir`, as far as it has come."""
+def read_course(run: RunLayout) -> Course:
+    """The course of a run, as far as it has come."""
     losses: dict[int, float | None] = {}
     evals: dict[int, Record] = {}
     versions: dict[str, str | None] = {}
-    for record in (record for segment in segments(output_dir) for record in records(segment)):
+    for record in records(run.segments):
         if record["event"] == RUN_START:
             versions = record["versions"]
         elif record["event"] == STEP:

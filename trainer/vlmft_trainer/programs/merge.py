@@ -18,6 +18,7 @@ from vlmft_core.durable import sync_folder
 from vlmft_core.errors import VlmftError
 from vlmft_core.jobs import MergeJob
 from vlmft_core.plan.architecture import check_base, resolve_base
+from vlmft_core.run_folder.layout import MODEL_CARD
 from vlmft_trainer.model.card import merged_card
 from vlmft_trainer.programs.program import Say, lay_over, run_program
 
@@ -91,7 +92,7 @@ def write(model: Any, base: str, target: Path, card: str) -> None:
             if file.name not in NOT_OF_THE_BASE:
                 shutil.copyfile(file, temporary / file.name)
         model.save_pretrained(temporary, max_shard_size=SHARD)
-        (temporary / "README.md").write_text(card, "utf-8")
+        (temporary / MODEL_CARD).write_text(card, "utf-8")
         for file in temporary.iterdir():
             with file.open("rb") as opened:
                 os.fsync(opened.fileno())

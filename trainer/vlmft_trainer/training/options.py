@@ -13,6 +13,7 @@ from typing import NoReturn
 from vlmft_core.errors import PresetError
 from vlmft_core.plan import with_gpus
 from vlmft_core.preset import Preset, load_sft_config
+from vlmft_core.run_folder.layout import RunLayout
 
 TEXT = {"base_model": "model.base"}
 NUMBERS = {
@@ -30,10 +31,10 @@ class Job:
     """What to train, where it goes, and what there is to say about how it was asked for."""
 
     preset: Preset
-    output_dir: Path
+    run: RunLayout
     notes: tuple[str, ...]
     resume: bool = False
-    """Go on from the newest complete checkpoint in `output_dir`."""
+    """Go on from the newest complete checkpoint in the run folder."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -78,4 +79,4 @@ def read_job(arguments: Sequence[str] | None, world_size: int) -> Job:
     loaded = load_sft_config(options.sft_config, [options.sft_config.parent], overrides, world_size)
     preset, note = with_gpus(loaded.preset, world_size)
     notes = (*loaded.notes, *([note] if note else []))
-    return Job(preset, options.output_dir.expanduser().absolute(), notes, options.resume)
+    return Job(preset, RunLayout(options.output_dir.expanduser().absolute()), notes, options.resume)

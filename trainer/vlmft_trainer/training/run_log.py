@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import sys
 import uuid
-from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, Protocol
 
 from vlmft_core.preset.schema import Preset
-from vlmft_core.run_folder.events import NOTE, RUN_END, RUN_START, EventWriter, Record, parse
+from vlmft_core.run_folder.events import NOTE, RUN_END, RUN_START, EventWriter, Record, boot_id
+from vlmft_core.run_folder.layout import RunLayout
 
 PACKAGES = ("torch", "transformers", "peft", "deepspeed", "accelerate", "datasets")
 
@@ -79,9 +77,7 @@ class RunLog:
             self._writer.close()
 
 
-def open_run_log(
-    output_dir: Path, preset: Preset, rank: int, world_size: int, resumed_from: int | None = None
-) -> RunLog:
+def open_run_log(run: RunLayout, preset: Preset, rank: int, world_size: int, resumed_from: int | None = None) -> RunLog:
     """Begin the next segment of a run's log with `run_start`. Loads no torch: this is the first sign of life.
 
     Raises:
@@ -89,53 +85,21 @@ def open_run_log(
     """
     if rank != 0:
         return RunLog(None)
-    folder = output_dir / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
-    taken = [int(path.stem.removeprefix("events-")) for path in segments(output_dir)]
-    segment = max(taken, default=0) + 1
-    log = RunLog(EventWriter(folder / f"events-{segment:04}.jsonl"))
+    run.logs.mkdir(parents=True, exist_ok=True)
+    segment = run.last_segment + 1
+    log = RunLog(EventWriter(run.events_file(segment)))
     log.write(
         RUN_START,
         run_id=os.environ.get("VLMFT_RUN_ID") or uuid.uuid4().hex,
         segment=segment,
         resumed_from=resumed_from,
         host=socket.gethostname(),
-        boot_id=_boot_id(),
+        boot_id=boot_id() or None,
         world_size=world_size,
         preset=preset.model_dump(mode="json"),
         versions={"python": sys.version.split()[0]} | {name: _version(name) for name in ("vlmft", *PACKAGES)},
     )
     return log
-
-
-def segments(output_dir: Path) -> list[Path]:
-    """The files of a run's event log, in the order of its starts."""
-    return sorted((output_dir / "logs").glob("events-[0-9]*.jsonl"))
-
-
-def records(segment: Path) -> Iterator[Record]:
-    """What is in one of them; lines that are no records are passed over."""
-    for line in segment.read_bytes().split(b"\n"):
-        with contextlib.suppress(ValueError):
-            yield parse(line)
-
-
-def base_scores(output_dir: Path) -> dict[str, Any]:
-    """What the base answered before the first step, as an earlier segment tells it; empty if none does."""
-    for path in segments(output_dir):
-        for line in path.read_bytes().split(b"\n"):
-            if b'"event":"eval","step":0,' in line:
-                with contextlib.suppress(ValueError):
-                    return dict(parse(line).get("tasks") or {})
-    return {}
-
-
-def _boot_id() -> str | None:
-    """Changes with every boot of this machine; None where the kernel does not say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return None
 
 
 def _version(package: str) -> str | None:

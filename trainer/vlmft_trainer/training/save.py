@@ -13,7 +13,6 @@ import torch
 from vlmft_core.durable import sync_folder, write_whole
 from vlmft_core.run_folder.checkpoints import (
     Checkpoint,
-    checkpoint_path,
     complete_ones,
     intact,
     kept_steps,
@@ -22,17 +21,16 @@ from vlmft_core.run_folder.checkpoints import (
     seal,
 )
 from vlmft_core.run_folder.events import CHECKPOINT, NOTE
+from vlmft_core.run_folder.layout import ADAPTER_WEIGHTS, MODEL_CARD, RunLayout
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.training.run_log import RunLog
-
-WEIGHTS = "adapter_model.safetensors"
 
 
 class Checkpoints:
     """The checkpoints of one run folder.
 
     Args:
-        folder: the run folder.
+        run: where they lie.
         limit: how many to keep; None keeps all.
         metric: `eval_loss` or `token_accuracy`.
         log: where `checkpoint` events go.
@@ -42,22 +40,19 @@ class Checkpoints:
 
     def __init__(
         self,
-        folder: Path,
+        run: RunLayout,
         limit: int | None,
         metric: str,
         log: RunLog,
         plan: Mapping[str, Any],
         expected_bytes: int = 0,
     ) -> None:
-        self.folder = folder
+        self.run = run
         self.limit = limit
         self.metric = metric
         self.log = log
         self.plan = plan
         self.expected_bytes = expected_bytes
-
-    def path(self, step: int) -> Path:
-        return checkpoint_path(self.folder, step)
 
     def complete(self, step: int, eval_loss: float | None, token_accuracy: float | None) -> None:
         """Seal `checkpoint-<step>` once every rank has written its part, and drop those beyond the limit.
@@ -66,16 +61,16 @@ class Checkpoints:
         """
         ranks.barrier()
         if ranks.rank() == 0:
-            sealed = seal(self.path(step), step, eval_loss, token_accuracy, self.plan)
+            sealed = seal(self.run.checkpoint(step), step, eval_loss, token_accuracy, self.plan)
             found = {one.step: one for one in self.all()}
             keep = kept_steps(list(found.values()), self.limit, self.metric)
             removed = sorted(found.keys() - keep)
             for old in removed:
-                remove(self.path(old))
+                remove(self.run.checkpoint(old))
             self.log.write(
                 CHECKPOINT,
                 step=step,
-                path=str(self.path(step)),
+                path=str(self.run.checkpoint(step)),
                 eval_loss=eval_loss,
                 bytes=sealed.bytes,
                 kept=sorted(keep),
@@ -85,17 +80,17 @@ class Checkpoints:
 
     def all(self) -> list[Checkpoint]:
         """The complete ones, oldest first."""
-        return complete_ones(self.folder)
+        return complete_ones(self.run)
 
     def best(self) -> Checkpoint | None:
         """The best one with a finite figure whose files are as they were written; the newest of equals."""
-        ranked = sorted(self.all(), key=lambda one: (one.goodness(self.metric), one.step), reverse=True)
-        usable = (one for one in ranked if one.goodness(self.metric) > -math.inf)
-        return next((one for one in usable if intact(self.path(one.step), one)), None)
+        ranked = sorted(self.all(), key=lambda one: (one.score(self.metric), one.step), reverse=True)
+        usable = (one for one in ranked if one.score(self.metric) > -math.inf)
+        return next((one for one in usable if intact(self.run.checkpoint(one.step), one)), None)
 
     def newest(self) -> Checkpoint | None:
         """The newest one whose files are as they were written."""
-        return newest_intact(self.folder)
+        return newest_intact(self.run)
 
     def has_room(self) -> bool:
         """Whether the disk has twice the newest checkpoint's size left; says so in the log if not.
@@ -105,7 +100,7 @@ class Checkpoints:
         full = False
         if ranks.rank() == 0:
             newest = max((one.bytes for one in self.all()), default=self.expected_bytes)
-            free = shutil.disk_usage(self.folder).free
+            free = shutil.disk_usage(self.run.path).free
             full = free < 2 * newest
             if full:
                 self.log.write(
@@ -140,7 +135,7 @@ def save_adapter(model: Any, folder: Path) -> None:
     state = adapter_state(model)
     if ranks.rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+        save_file(state, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
         config = model.peft_config["default"]
         config.inference_mode = True
         config.save_pretrained(folder)
@@ -155,11 +150,7 @@ def load_adapter(model: Any, folder: Path) -> None:
 
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     with deepspeed.zero.GatheredParameters(trained, modifier_rank=0):
-        set_peft_model_state_dict(model, load_file(folder / WEIGHTS))
-
-
-FOLDER = "adapter"
-CARD = "README.md"
+        set_peft_model_state_dict(model, load_file(folder / ADAPTER_WEIGHTS))
 
 
 def take_best(model: Any, checkpoints: Checkpoints, load_best: bool) -> Checkpoint | None:
@@ -175,24 +166,24 @@ def take_best(model: Any, checkpoints: Checkpoints, load_best: bool) -> Checkpoi
         chosen = (checkpoints.best() if load_best else None) or checkpoints.newest()
     chosen = ranks.gather(chosen)[0]
     if chosen:
-        load_adapter(model, checkpoints.path(chosen.step))
+        load_adapter(model, checkpoints.run.checkpoint(chosen.step))
     return chosen
 
 
-def write_adapter(model: Any, output_dir: Path, card: str) -> None:
-    """Write the adapter now in `model` to `output_dir/adapter`, whole or not at all. Every rank calls it."""
-    temporary = output_dir / f".{FOLDER}.tmp"
+def write_adapter(model: Any, run: RunLayout, card: str) -> None:
+    """Write the adapter now in `model` as the run's, whole or not at all. Every rank calls it."""
+    draft = run.adapter_draft
     if ranks.rank() == 0:
-        shutil.rmtree(temporary, ignore_errors=True)
-    save_adapter(model, temporary)
+        shutil.rmtree(draft, ignore_errors=True)
+    save_adapter(model, draft)
     if ranks.rank() == 0:
-        (temporary / CARD).write_text(card, "utf-8")
-        shutil.rmtree(output_dir / FOLDER, ignore_errors=True)  # of the run before it was resumed
-        temporary.replace(output_dir / FOLDER)
-        sync_folder(output_dir)
+        (draft / MODEL_CARD).write_text(card, "utf-8")
+        shutil.rmtree(run.adapter, ignore_errors=True)  # of the run before it was resumed
+        draft.replace(run.adapter)
+        sync_folder(run.path)
     ranks.barrier()
 
 
-def rewrite_card(output_dir: Path, card: str) -> None:
+def rewrite_card(run: RunLayout, card: str) -> None:
     """Replace the adapter's model card, once more is known."""
-    write_whole(output_dir / FOLDER / CARD, card, mode=0o644)
+    write_whole(run.adapter / MODEL_CARD, card, mode=0o644)

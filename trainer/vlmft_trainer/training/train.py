@@ -15,8 +15,10 @@ from vlmft_core.errors import VlmftError
 from vlmft_core.plan import optimizer_steps, warmup_steps
 from vlmft_core.plan.architecture import find_architecture, resolve_base
 from vlmft_core.preset import Preset
-from vlmft_core.run_folder.checkpoints import Checkpoint, checkpoint_path, remove_unusable
+from vlmft_core.run_folder.checkpoints import Checkpoint, remove_unusable
 from vlmft_core.run_folder.events import EARLY_STOPPED, EVAL, FINISHED, PLAN, STOPPED
+from vlmft_core.run_folder.layout import checkpoint_name
+from vlmft_core.run_folder.segments import base_scores
 from vlmft_trainer.data.collate import padder
 from vlmft_trainer.data.packing import packer
 from vlmft_trainer.data.samples import RunData, prepare
@@ -41,9 +43,9 @@ from vlmft_trainer.training.callbacks.eval_events import EvalEvents
 from vlmft_trainer.training.callbacks.health import HealthEvents
 from vlmft_trainer.training.callbacks.heartbeat import Heartbeat
 from vlmft_trainer.training.callbacks.step_events import StepEvents
-from vlmft_trainer.training.callbacks.stop_request import StopRequest, StopRequested
+from vlmft_trainer.training.callbacks.stop_request import StopOnRequest, StopRequested
 from vlmft_trainer.training.options import Job
-from vlmft_trainer.training.run_log import RunLog, base_scores
+from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.save import Checkpoints, rewrite_card, take_best, write_adapter
 from vlmft_trainer.training.throughput import find_mfu
 from vlmft_trainer.training.training_args import training_args
@@ -78,16 +80,16 @@ def train(job: Job, log: RunLog, start: Checkpoint | None) -> Ending:
     """
     if job.preset.hardware.device == "cuda" and not torch.cuda.is_available():
         raise VlmftError("hardware.device is cuda, and this machine has no GPU", "set it to cpu to train without one")
-    stop = StopRequest(job.output_dir)
+    stop = StopOnRequest(job.run)
     heartbeat = Heartbeat(log)
-    health = HealthEvents(log, job.output_dir, job.preset.monitor)
+    health = HealthEvents(log, job.run, job.preset.monitor)
     with process_group(), heartbeat, stop:
         for note in job.notes:
             log.note(note)
         try:
             trainer, base_answers = build(job, log, stop, heartbeat, start)
             trainer.add_callback(health)  # the last: it judges what the others write
-            resumed = str(checkpoint_path(job.output_dir, start.step)) if start else None
+            resumed = str(job.run.checkpoint(start.step)) if start else None
             trainer.train(resume_from_checkpoint=resumed)
         except StopRequested:
             return Ending(STOPPED, "stopped on request before the first step")
@@ -95,7 +97,7 @@ def train(job: Job, log: RunLog, start: Checkpoint | None) -> Ending:
 
 
 def build(
-    job: Job, log: RunLog, stop: StopRequest, heartbeat: Heartbeat, start: Checkpoint | None
+    job: Job, log: RunLog, stop: StopOnRequest, heartbeat: Heartbeat, start: Checkpoint | None
 ) -> tuple[WeightedTrainer, BaseAnswers]:
     """Everything that has to be there for the first step."""
     preset = job.preset
@@ -115,10 +117,10 @@ def build(
     if start:
         check_same_plan(plan, start)
         if ranks.rank() == 0:
-            for name in remove_unusable(job.output_dir, start.step):
+            for name in remove_unusable(job.run, start.step):
                 log.note(f"{name} was not complete or not intact and is deleted")
         log.note(f"resuming from step {start.step}")
-    args = training_args(preset, kernels, job.output_dir, plan["warmup_steps"])
+    args = training_args(preset, kernels, job.run.path, plan["warmup_steps"])
     log.note(f"loading the base model {preset.model.base}")
     model = ranks.together(
         lambda: add_adapter(load_base(base, kernels, preset.model.quantization), preset.lora, preset.training.seed)
@@ -144,7 +146,7 @@ def build(
         eval_dataset=data.eval,
         data_collator=collator,
         checkpoints=Checkpoints(
-            job.output_dir,
+            job.run,
             settings.save_total_limit,
             preset.evaluation.metric_for_best_model,
             log,
@@ -157,7 +159,7 @@ def build(
     )
     base_answers = BaseAnswers(trainer, preset, stop, log)
     if start:
-        base_answers.scores = base_scores(job.output_dir)
+        base_answers.scores = base_scores(job.run)
     trainer.add_callback(StepEvents(trainer, log, find_mfu(architecture, preset.lora, kernels.precision)))
     trainer.add_callback(base_answers)
     log.write(PLAN, **plan, trainable_params=trainable, total_params=total)
@@ -177,7 +179,7 @@ def fuse(model: Any, log: RunLog) -> None:
 
 
 def answers_while_training(
-    preset: Preset, data: RunData, stop: StopRequest
+    preset: Preset, data: RunData, stop: StopOnRequest
 ) -> Callable[[Any], dict[str, Scores] | None] | None:
     """What scores the model's answers at an eval while training; None if the preset wants none."""
     settings = preset.evaluation
@@ -205,7 +207,7 @@ def check_same_plan(plan: dict[str, Any], start: Checkpoint) -> None:
     ]
     if differing:
         raise VlmftError(
-            f"checkpoint-{start.step} was made under another plan: {', '.join(differing)}",
+            f"{checkpoint_name(start.step)} was made under another plan: {', '.join(differing)}",
             "resume with the preset and the data of its start, or start a new run",
         )
 
@@ -245,18 +247,18 @@ def eval_fields(chosen: Checkpoint | None, step: int, epoch: float) -> dict[str,
 
 
 def finish(
-    job: Job, log: RunLog, stop: StopRequest, health: HealthEvents, trainer: WeightedTrainer, before: BaseAnswers
+    job: Job, log: RunLog, stop: StopOnRequest, health: HealthEvents, trainer: WeightedTrainer, before: BaseAnswers
 ) -> Ending:
     """Write the best adapter and measure it."""
     preset, model, step = job.preset, trainer.model, trainer.state.global_step
     chosen = take_best(model, trainer.checkpoints, preset.checkpoints.load_best_model_at_end)
 
     def card(after: dict[str, Scores]) -> str:
-        base, course = resolve_base(preset.model.base), read_course(job.output_dir)
+        base, course = resolve_base(preset.model.base), read_course(job.run)
         return adapter_card(preset, base, chosen, step, (before.scores, after), course)
 
-    write_adapter(model, job.output_dir, card({}) if ranks.rank() == 0 else "")
-    log.say(f"the adapter is in {job.output_dir / 'adapter'}")
+    write_adapter(model, job.run, card({}) if ranks.rank() == 0 else "")
+    log.say(f"the adapter is in {job.run.adapter}")
 
     if preset.evaluation.answers and not stop.asked():
         log.note("the tuned model answers eval questions")
@@ -265,7 +267,7 @@ def finish(
             log.write(EVAL, **eval_fields(chosen, step, trainer.state.epoch), tasks=scores)
             log.say(f"tuned model: {json.dumps(scores)}")
             if ranks.rank() == 0:
-                rewrite_card(job.output_dir, card(scores))
+                rewrite_card(job.run, card(scores))
     best = trainer.checkpoints.best() if ranks.rank() == 0 else None  # rank 0 alone writes it down
     found = (best.step, best.eval_loss) if best else (None, None)
     if stop.agreed:

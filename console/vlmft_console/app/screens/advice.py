@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
 
+from vlmft_core.run_folder.layout import RunLayout
+
 if TYPE_CHECKING:
     from vlmft_console.app.app import VlmftConsole
     from vlmft_console.history.opened import OpenedLog
@@ -38,5 +40,5 @@ def _preset_file(log: OpenedLog) -> Path | None:
     """The preset of a run, or the one that was kept with its log. Other programs' logs have none of ours."""
     if log.own is None:
         return None
-    folders = (log.path, log.path.parent, log.path.parent.parent)
-    return next((folder / "preset.yaml" for folder in folders if (folder / "preset.yaml").is_file()), None)
+    files = (RunLayout(folder).preset_file for folder in (log.path, log.path.parent, log.path.parent.parent))
+    return next((file for file in files if file.is_file()), None)

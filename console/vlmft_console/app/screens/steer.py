@@ -12,12 +12,12 @@ from vlmft_console.app.messages import ActionDone
 from vlmft_core.errors import VlmftError
 
 if TYPE_CHECKING:
-    from vlmft_console.runs.folder import RunFolder
+    from vlmft_core.run_folder.layout import RunLayout
 
 WITH_CHECKPOINT, NOW = "checkpoint", "now"
 
 
-def ask_to_stop(screen: Screen[None], folder: RunFolder) -> None:
+def ask_to_stop(screen: Screen[None], run: RunLayout) -> None:
     """Ask how to stop a live run, and do it. `screen` gets an `ActionDone`."""
 
     def stop(how: str | None) -> None:
@@ -25,19 +25,20 @@ def ask_to_stop(screen: Screen[None], folder: RunFolder) -> None:
             return
 
         def work() -> str:
-            from vlmft_console.runs.ladder import StopRequest
+            from vlmft_console.runs.folder import RunFolder
             from vlmft_console.runs.steering import stop_run
+            from vlmft_core.run_folder.stop import StopRequest
 
-            stop_run(folder, StopRequest("the console", now=how == NOW))
+            stop_run(RunFolder(run.path), StopRequest("the console", now=how == NOW))
             if how == NOW:
-                return f"{folder.name}: ending all ranks now"
-            return f"{folder.name} stops at the next step, with a checkpoint"
+                return f"{run.name}: ending all ranks now"
+            return f"{run.name} stops at the next step, with a checkpoint"
 
         _in_thread(screen, work)
 
     screen.app.push_screen(
         ConfirmScreen(
-            f"Stop {folder.name}?",
+            f"Stop {run.name}?",
             (
                 Answer("s", "stop with a checkpoint, to resume from", WITH_CHECKPOINT),
                 Answer("n", "stop now; steps since the last checkpoint are lost", NOW),
@@ -47,18 +48,19 @@ def ask_to_stop(screen: Screen[None], folder: RunFolder) -> None:
     )
 
 
-def resume(screen: Screen[None], folder: RunFolder) -> None:
+def resume(screen: Screen[None], run: RunLayout) -> None:
     """Resume a run that stopped, or supervise one that lost its supervisor. `screen` gets an `ActionDone`."""
 
     def work() -> str:
+        from vlmft_console.runs.folder import RunFolder
         from vlmft_console.runs.steering import resume_run
 
-        return "\n".join(filter(None, resume_run(folder)))
+        return "\n".join(filter(None, resume_run(RunFolder(run.path))))
 
     _in_thread(screen, work)
 
 
-def ask_to_delete(screen: Screen[None], folder: RunFolder) -> None:
+def ask_to_delete(screen: Screen[None], run: RunLayout) -> None:
     """Ask whether to delete a run that is not live, and do it. `screen` gets an `ActionDone`."""
 
     def delete(answer: str | None) -> None:
@@ -66,17 +68,18 @@ def ask_to_delete(screen: Screen[None], folder: RunFolder) -> None:
             return
 
         def work() -> str:
+            from vlmft_console.runs.folder import RunFolder
             from vlmft_console.runs.steering import delete_run
 
-            return f"deleted {delete_run(folder)}"
+            return f"deleted {delete_run(RunFolder(run.path))}"
 
         _in_thread(screen, work)
 
     screen.app.push_screen(
         ConfirmScreen(
-            f"Delete {folder.name}?",
+            f"Delete {run.name}?",
             [Answer("y", "delete the folder with everything in it", "delete")],
-            str(folder.path.absolute()),
+            str(run.path.absolute()),
             careful=True,
         ),
         delete,

@@ -8,6 +8,7 @@ from vlmft_console.history.importers.detect import NothingYet, open_file
 from vlmft_console.history.importers.event_log import EventLog
 from vlmft_console.history.importers.reader import LogReader
 from vlmft_console.history.importers.richest import open_richest
+from vlmft_core.run_folder.layout import RunLayout
 
 __all__ = ["LogReader", "NothingYet", "detect", "open_foreign"]
 
@@ -30,4 +31,4 @@ def open_foreign(path: Path) -> LogReader:
     """
     if not path.is_dir():
         return open_file(path)
-    return EventLog(path) if (path / "logs" / "events-0001.jsonl").exists() else open_richest(path)
+    return EventLog(path) if RunLayout(path).events_file().exists() else open_richest(path)

@@ -11,7 +11,6 @@ from typing import Final
 from vlmft_console.history.importers.console_text import ConsoleText
 from vlmft_console.history.importers.crc32c import masked
 from vlmft_console.history.importers.event_log import EventLog
-from vlmft_console.history.importers.growing import GrowingFile, open_regular, read_at
 from vlmft_console.history.importers.jsonl import JsonLines, json_object
 from vlmft_console.history.importers.reader import LogReader, StreamReader
 from vlmft_console.history.importers.results import Results, is_results
@@ -21,6 +20,7 @@ from vlmft_console.history.importers.translate import Translator
 from vlmft_console.history.importers.wandb import MAGIC as WANDB
 from vlmft_console.history.importers.wandb import WandbFile
 from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder.growing import GrowingFile, open_regular, read_at
 
 _HEAD: Final = 64 << 10
 _LINES: Final = 100

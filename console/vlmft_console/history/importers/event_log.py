@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vlmft_console.history.importers.reader import label_of
 from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.tail import RunTail, Tail
 
 
@@ -23,7 +24,7 @@ class EventLog:
         self.path = path
         self.label = label_of(path)
         self.entries = 0
-        self._tail = RunTail(path / "logs") if path.is_dir() else Tail(path)
+        self._tail = RunTail(RunLayout(path).logs) if path.is_dir() else Tail(path)
 
     @property
     def rejected(self) -> int:

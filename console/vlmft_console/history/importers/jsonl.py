@@ -8,19 +8,40 @@ from typing import Any
 import orjson
 
 from vlmft_console.history.importers.hf_dict import metrics_in
-from vlmft_console.history.importers.line_parser import LineParser
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.growing import LineSplitter
 
 
-class JsonLines(LineParser):
-    """Two writers of one file, as ms-swift's ranks can be, count as one."""
+class JsonLines:
+    """A `Parser` of one entry a line. Two writers of one file, as ms-swift's ranks can be, count as one."""
 
     def __init__(self, translator: Translator) -> None:
-        super().__init__()
+        self.entries = 0
+        self._rejected = 0
+        self._lines = LineSplitter()
         self._translator = translator
 
-    def line(self, line: bytes) -> list[Record]:
+    @property
+    def rejected(self) -> int:
+        return self._rejected + self._lines.dropped
+
+    def feed(self, data: bytes) -> list[Record]:
+        records: list[Record] = []
+        for line in self._lines.feed(data):
+            if line and not line.isspace():
+                try:
+                    records += self._entry(line)
+                except ValueError:
+                    self._rejected += 1
+                else:
+                    self.entries += 1
+        return records
+
+    def rest(self) -> list[Record]:
+        return []
+
+    def _entry(self, line: bytes) -> list[Record]:
         try:
             return self._translator.take(json_object(line))
         except ValueError:

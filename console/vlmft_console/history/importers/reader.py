@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from vlmft_console.history.importers.growing import GrowingFile
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.growing import GrowingFile
 
 BATCH: Final = 2000
 """`read` stops soon after it has this many records, so that a log of any size is read in bounded memory."""

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from vlmft_console.history.importers.growing import open_regular, read_at
 from vlmft_console.history.importers.parsing import number, whole
 from vlmft_console.history.importers.reader import BATCH, REPLACED, label_of
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.growing import open_regular, read_at
 
 LARGEST: Final = 256 << 20
 """Bytes of a file that is read as one JSON document."""

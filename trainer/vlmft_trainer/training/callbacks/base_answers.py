@@ -11,7 +11,7 @@ from vlmft_core.preset.schema import Preset
 from vlmft_core.run_folder.events import EVAL
 from vlmft_trainer.data.tasks import Scores
 from vlmft_trainer.model.evaluate import answer_tasks
-from vlmft_trainer.training.callbacks.stop_request import StopRequest, StopRequested
+from vlmft_trainer.training.callbacks.stop_request import StopOnRequest, StopRequested
 from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.weighted_trainer import WeightedTrainer
 
@@ -23,7 +23,7 @@ class BaseAnswers(TrainerCallback):  # type: ignore[misc]
     ZeRO-3 needs DeepSpeed's engine, which exists only now.
     """
 
-    def __init__(self, trainer: WeightedTrainer, preset: Preset, stop: StopRequest, log: RunLog) -> None:
+    def __init__(self, trainer: WeightedTrainer, preset: Preset, stop: StopOnRequest, log: RunLog) -> None:
         self._trainer = trainer
         self._preset = preset
         self._stop = stop

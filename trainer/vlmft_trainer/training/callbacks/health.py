@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
@@ -12,8 +11,10 @@ from transformers import TrainerCallback
 from vlmft_core.health import STOP, Finding, Health
 from vlmft_core.preset.schema import Monitor
 from vlmft_core.run_folder.events import HEALTH, Record
+from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.segments import records
 from vlmft_trainer.distributed import ranks
-from vlmft_trainer.training.run_log import RunLog, records, segments
+from vlmft_trainer.training.run_log import RunLog
 
 OK = "ok"
 """Severity of a finding that no longer holds."""
@@ -30,11 +31,11 @@ class HealthEvents(TrainerCallback):  # type: ignore[misc]
 
     Args:
         log: whose records are judged.
-        folder: the run folder.
+        run: whose log that is.
         settings: the preset's `monitor` section.
     """
 
-    def __init__(self, log: RunLog, folder: Path, settings: Monitor) -> None:
+    def __init__(self, log: RunLog, run: RunLayout, settings: Monitor) -> None:
         self._log = log
         self._auto = settings.early_stop == "auto"
         self._health = Health(settings)
@@ -48,11 +49,10 @@ class HealthEvents(TrainerCallback):  # type: ignore[misc]
         self.stopped = False
         """All ranks know that the run ends early."""
         if settings.early_stop != "off" and log.watch(self):
-            *earlier, own = segments(folder)
-            for segment in earlier:
-                for record in records(segment):
-                    self._feed(record, tell=False)
-            self._taken.extend(records(own))
+            *earlier, own = run.segments
+            for record in records(earlier):
+                self._feed(record, tell=False)
+            self._taken.extend(records([own]))
             self.judge()
 
     def take(self, record: Record) -> None:

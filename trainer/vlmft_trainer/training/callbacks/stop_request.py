@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 from typing import Any, Self
 
 from transformers import TrainerCallback
 
+from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.stop import StopRequest
 from vlmft_trainer.distributed import ranks
-
-FILE = "stop.json"
 
 
 class StopRequested(Exception):
     """The run was asked to stop before or after training itself; raised on all ranks alike."""
 
 
-class StopRequest(TrainerCallback):  # type: ignore[misc]
+class StopOnRequest(TrainerCallback):  # type: ignore[misc]
     """Looks for a request at the end of each step, and wherever `asked` is called. SIGTERM is one while it is entered.
 
     Args:
-        folder: the run folder; rank 0 looks for `stop.json` in it.
+        run: whose stop request rank 0 looks for.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / FILE
+    def __init__(self, run: RunLayout) -> None:
+        self._run = run
         self._signalled = False
         self.agreed = False
         """All ranks know of the request."""
@@ -44,7 +43,7 @@ class StopRequest(TrainerCallback):  # type: ignore[misc]
         """Whether any rank has seen a request. Every rank calls it, and gets the same answer: a rank that stopped
         alone would leave the others waiting for it."""
         if not self.agreed:
-            seen = self._signalled or (ranks.rank() == 0 and self._file.exists())
+            seen = self._signalled or (ranks.rank() == 0 and StopRequest.read(self._run) is not None)
             self.agreed = ranks.any_rank(seen)
         return self.agreed
 

@@ -1,4 +1,4 @@
-"""The bytes of a file that may still grow, be cut off or be replaced."""
+"""Growing file: the bytes of a log that may still grow, be cut off or be replaced, and its lines."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder.events import MAX_LINE
 
-CHUNK: Final = 1 << 20
+CHUNK: Final = 1 << 18
 """Bytes of one read."""
 _HEAD: Final = 256
 
@@ -18,19 +19,23 @@ class GrowingFile:
     """Reads a file in chunks, from where the last read ended. Nothing stays open in between.
 
     Args:
-        path: the file.
+        path: the file; it may not exist yet.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.offset = 0
+        """Bytes of the file read, or passed over, so far."""
         self.restarts = 0
         """Times that the file was found to be another one than before; `chunk` then begins at its start again."""
-        self._offset = 0
         self._inode = -1
         self._head = b""
 
-    def chunk(self) -> bytes:
+    def chunk(self, *, newest: bool = False) -> bytes:
         """What follows the last chunk, at most `CHUNK` bytes; empty at the end, or where the file is gone.
+
+        Args:
+            newest: where more than that has come, pass over all but the last of it.
 
         Raises:
             VlmftError: the path names something that is not a regular file, or may not be read.
@@ -41,25 +46,47 @@ class GrowingFile:
             return b""
         try:
             info = os.fstat(descriptor)
-            if self._replaced(descriptor, info):
+            # A new file can have the old inode and any size, so bytes are compared, too.
+            head = read_at(self.path, descriptor, _HEAD, 0)
+            same = info.st_ino == self._inode and info.st_size >= self.offset and head.startswith(self._head)
+            if not same and self._inode >= 0:
                 self.restarts += 1
-                self._offset, self._head = 0, b""
-            self._inode = info.st_ino
-            data = read_at(self.path, descriptor, CHUNK, self._offset)
-            if len(self._head) < _HEAD:
-                self._head += data[: _HEAD - len(self._head)]
-            self._offset += len(data)
+                self.offset = 0
+            self._inode, self._head = info.st_ino, head
+            if newest:
+                self.offset = max(self.offset, info.st_size - CHUNK)
+            data = read_at(self.path, descriptor, CHUNK, self.offset)
+            self.offset += len(data)
             return data
         finally:
             os.close(descriptor)
 
-    def _replaced(self, descriptor: int, info: os.stat_result) -> bool:
-        """As `history.tail`: a new file can have the old inode and any size, so bytes are compared."""
-        if self._inode < 0:
-            return False
-        if info.st_ino != self._inode or info.st_size < self._offset:
-            return True
-        return read_at(self.path, descriptor, len(self._head), 0) != self._head
+
+class LineSplitter:
+    """Complete lines out of chunks that are cut anywhere, in bounded memory. Only a newline ends a line."""
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        """Lines of more than `MAX_LINE` bytes, which nobody gets to see."""
+        self._partial = b""
+        self._dropping = False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that are complete with these bytes, without their ends."""
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        if self._dropping and lines:
+            self._dropping = False
+            del lines[0]
+        if any(len(line) > MAX_LINE for line in lines[:1]) or len(data) > MAX_LINE:
+            kept = [line for line in lines if len(line) <= MAX_LINE]
+            self.dropped += len(lines) - len(kept)
+            lines = kept
+        if len(self._partial) > MAX_LINE:
+            self.dropped += not self._dropping
+            self._dropping = True
+        if self._dropping:
+            self._partial = b""
+        return lines
 
 
 def open_regular(path: Path) -> int:

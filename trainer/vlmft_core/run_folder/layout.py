@@ -1,0 +1,164 @@
+"""Run layout: the name of every file in a run folder. Nothing else in the product spells one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ADAPTER_WEIGHTS: Final = "adapter_model.safetensors"
+"""In an adapter's folder; PEFT chose the name, and the next."""
+ADAPTER_CONFIG: Final = "adapter_config.json"
+MODEL_CARD: Final = "README.md"
+"""In an adapter's folder, and in a merged model's."""
+
+_ADAPTER: Final = "adapter"
+_CHECKPOINT: Final = "checkpoint-"
+_SEGMENT: Final = "events-"
+
+
+@dataclass(frozen=True)
+class RunLayout:
+    """Where everything of one run lies. Nothing of it need be there, unless a property says so."""
+
+    path: Path
+    """The run folder."""
+
+    @property
+    def name(self) -> str:
+        """What the run is called."""
+        return self.path.name
+
+    @property
+    def preset_file(self) -> Path:
+        """The resolved preset, exactly as launched."""
+        return self.path / "preset.yaml"
+
+    @property
+    def run_file(self) -> Path:
+        """Who started what: run id, preset, command, versions. What has one is a run folder."""
+        return self.path / "run.json"
+
+    @property
+    def processes_file(self) -> Path:
+        """Pid, start and boot of the supervisor, the launcher and the ranks."""
+        return self.path / "proc.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the supervisor while it lives."""
+        return self.path / "lock"
+
+    @property
+    def ranks_lock(self) -> Path:
+        """Shared by the ranks while they live."""
+        return self.path / "ranks.lock"
+
+    @property
+    def stop_file(self) -> Path:
+        """The stop request, while there is one."""
+        return self.path / "stop.json"
+
+    @property
+    def exit_file(self) -> Path:
+        """How the run ended."""
+        return self.path / "exit.json"
+
+    @property
+    def exit_reserve(self) -> Path:
+        """Disk space kept for `exit_file`."""
+        return self.path / ".exit.reserve"
+
+    @property
+    def adapter(self) -> Path:
+        """The best adapter, at the end."""
+        return self.path / _ADAPTER
+
+    @property
+    def adapter_draft(self) -> Path:
+        """The same while it is being written."""
+        return self.path / f".{_ADAPTER}.tmp"
+
+    def checkpoint(self, step: int) -> Path:
+        """The folder of a step's checkpoint."""
+        return self.path / checkpoint_name(step)
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """Folders of checkpoints that are there, complete or not."""
+        return [path for path in self.path.glob(f"{_CHECKPOINT}*") if path.is_dir()]
+
+    @property
+    def results(self) -> list[Path]:
+        """What a training has left: adapter and checkpoints that are there, by name.
+
+        Raises:
+            OSError: the folder cannot be looked into.
+        """
+        there = sorted(self.path.iterdir())
+        return [path for path in there if path == self.adapter or path.name.startswith(_CHECKPOINT)]
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs."""
+        return self.path / "logs"
+
+    def events_file(self, segment: int = 1) -> Path:
+        """The event log of one segment; segments count from 1."""
+        return segment_file(self.logs, segment)
+
+    @property
+    def segments(self) -> list[Path]:
+        """The event logs that are there, in the order of the run's starts."""
+        return segment_files(self.logs)
+
+    @property
+    def last_segment(self) -> int:
+        """Number of the latest segment that has an event log; 0 for a run that never logged an event."""
+        return max(map(_segment, self.segments), default=0)
+
+    @property
+    def training_log(self) -> Path | None:
+        """The newest plain log of the ranks; None before there is one."""
+        return max(self.logs.glob("training_*.log"), default=None)
+
+    def new_training_log(self, stamp: str) -> Path:
+        """The plain log of ranks that start now; `stamp` is the UTC time, later ones sorting last."""
+        return self.logs / f"training_{stamp}.log"
+
+    @property
+    def supervisor_log(self) -> Path:
+        """What the supervisor prints, which is nothing unless it fails."""
+        return self.logs / "supervisor.log"
+
+    def earlier_exit_file(self, segment: int) -> Path:
+        """How an earlier segment ended."""
+        return self.logs / f"exit-{segment:04d}.json"
+
+
+def is_run(path: Path) -> bool:
+    """Whether this is a run folder that may be looked into. Folders of other people, closed to us, are none."""
+    try:
+        return RunLayout(path).run_file.is_file()
+    except OSError:
+        return False
+
+
+def checkpoint_name(step: int) -> str:
+    """The name of the folder of a step's checkpoint; transformers chose it."""
+    return f"{_CHECKPOINT}{step}"
+
+
+def segment_file(logs: Path, segment: int) -> Path:
+    """The event log of one segment in a folder of logs, which need not be a run's."""
+    return logs / f"{_SEGMENT}{segment:04d}.jsonl"
+
+
+def segment_files(logs: Path) -> list[Path]:
+    """The event logs in a folder of logs, in the order of the run's starts."""
+    return sorted((path for path in logs.glob(f"{_SEGMENT}*.jsonl") if _segment(path)), key=_segment)
+
+
+def _segment(path: Path) -> int:
+    number = path.stem.removeprefix(_SEGMENT)
+    return int(number) if number.isdecimal() else 0
