@@ -1,8 +1,11 @@
-"""Isolation from the developer's machine: no user presets, caches or settings leak into a test."""
+"""Isolation: nothing of the developer's machine leaks into a test, and nothing of a test into another."""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,17 +14,57 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:  # several workers share the cores: threads that wait for one would burn another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+_HOMES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+_numbers = itertools.count()
+
 
 @pytest.fixture(autouse=True, scope="session")
-def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _own_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        for name in _HOMES:
             patch.setenv(name, str(home / name.lower()))
         patch.setenv("HF_HUB_OFFLINE", "1")
         for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Presets, drafts and remembered runs of this test alone."""
+    home = tmp_path_factory.getbasetemp() / "homes" / str(next(_numbers))
+    for name in _HOMES:
+        monkeypatch.setenv(name, str(home / name.lower()))
+
+
+@pytest.fixture(autouse=True)
+def _no_process_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A run that a test started ends with it, also where the test failed: its processes name their run's folder."""
+    yield
+    folder = request.node.funcargs.get("tmp_path")
+    while folder is not None and (left := _processes_that_name(folder)):
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _processes_that_name(folder: Path) -> list[int]:
+    """Those with an argument that is `folder` or a path in it; one that has ended has no arguments any more."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            arguments = file.read_bytes().replace(b"\0", b"/")
+            if b"%s/" % bytes(folder) in arguments:
+                found.append(int(file.parent.name))
+    return found
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture

@@ -11,11 +11,9 @@ from vlmft_console.app.screens import runs
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def machine(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder in which the console starts. It knows no roots but `outputs` there, and no samples."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "config"))
     monkeypatch.setattr("vlmft_console.runs.overview.recorded_runs", list)
     monkeypatch.setattr(runs, "now", lambda: NOW)
-    return tmp_path
+    return here

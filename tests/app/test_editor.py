@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -40,15 +40,12 @@ CHILD = "extends: parent\nabout: {summary: A short one}\ntraining: {epochs: 2}\n
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with two presets, and no drafts left behind."""
-    (tmp_path / "presets").mkdir()
-    (tmp_path / "presets" / "parent.yaml").write_text(PARENT)
-    (tmp_path / "presets" / "child.yaml").write_text(CHILD)
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path
-    for file in drafts_folder().glob("*"):
-        file.unlink()
+def here(here: Path) -> Path:
+    """A folder with two presets."""
+    (here / "presets").mkdir()
+    (here / "presets" / "parent.yaml").write_text(PARENT)
+    (here / "presets" / "child.yaml").write_text(CHILD)
+    return here
 
 
 @asynccontextmanager

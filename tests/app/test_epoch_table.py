@@ -6,7 +6,7 @@ import pytest
 
 from tests.app.alone import Alone, sample_state
 from tests.app.looking import screen_text, until, until_shown
-from tests.console.records import plan, record, step
+from tests.records import plan, record, step
 from vlmft_console.app.widgets.run.epoch_table import EpochTable
 from vlmft_console.history.epochs import EpochFigures
 from vlmft_console.history.state import RunState

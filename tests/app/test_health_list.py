@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.app.alone import Alone
 from tests.app.looking import screen_text, until, until_shown
-from tests.console.records import record, step
+from tests.records import record, step
 from vlmft_console.app.widgets.run.health_list import HealthList
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline

@@ -39,10 +39,9 @@ hardware: {device: cpu, gpus: 2}
 
 
 @pytest.fixture(autouse=True)
-def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LoadedPreset:
+def loaded(here: Path) -> LoadedPreset:
     """A small preset, in a folder without runs."""
-    (tmp_path / "small.yaml").write_text(DEMO)
-    monkeypatch.chdir(tmp_path)
+    (here / "small.yaml").write_text(DEMO)
     return load_preset("./small.yaml")
 
 

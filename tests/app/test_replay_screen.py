@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 
 from tests.app.looking import screen_text, told, until, until_shown
 from tests.app.sample_run import make_sample, sample_records
+from tests.command_line import vlmft
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens import replay
 from vlmft_console.app.screens.editor import EditorScreen
@@ -140,11 +139,7 @@ def test_the_track_shows_what_passed_and_the_findings() -> None:
 
 
 def test_without_a_terminal_the_command_says_so_in_one_line(tmp_path: Path) -> None:
-    vlmft = Path(sys.executable).with_name("vlmft")
-    done = subprocess.run([vlmft, "replay", str(tmp_path)], capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 2
-    assert done.stderr.startswith("vlmft: ")
-    assert "Traceback" not in done.stderr
+    assert vlmft("replay", str(tmp_path), code=2).stderr.startswith("vlmft: ")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

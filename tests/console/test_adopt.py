@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.console.records import record
+from tests.records import record
 from tests.supervised import LONG, Supervised
 from vlmft_console.cli import app
 from vlmft_console.errors import RunBusyError

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.console.foreign_logs import HF_STDOUT, trainer_state
-from tests.console.records import plan, record, step
+from tests.records import plan, record, step
 from vlmft_console.cli import app
 from vlmft_console.commands import watch_log
 

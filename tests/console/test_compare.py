@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.console.records import plan, record, step
+from tests.records import plan, record, step
 from tests.supervised import LONG, Supervised
 from vlmft_console.cli import app
 from vlmft_console.history.loading import ReadLog, read_log

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from tests.command_line import vlmft
 from vlmft_console.cli import app
 from vlmft_console.commands import data_tables
 from vlmft_console.programs import data_program
@@ -164,14 +163,7 @@ def test_the_real_program_checks_a_file_and_says_what_is_missing(tmp_path: Path)
     said = [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "x"}]
     rows = [{"image": "none.png", "conversations": said}, {"image": "http://x/y.png", "conversations": said}]
     (tmp_path / "mine.json").write_text(json.dumps(rows, indent=0))
-    vlmft = str(Path(sys.executable).with_name("vlmft"))
-    done = subprocess.run(
-        [vlmft, "data", "check", "mine.json", "--base", "demo", "--json"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = vlmft("data", "check", "mine.json", "--base", "demo", "--json", folder=tmp_path)
     assert done.returncode == 2, done.stderr
     found = json.loads(done.stdout)
     assert not found["starts"]

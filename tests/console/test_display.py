@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from tests.console.records import plan, record, step
+from tests.records import plan, record, step
 from vlmft_console.commands.progress import BarDisplay, JsonDisplay, PlainDisplay, event_line
 from vlmft_console.history.state import RunState
 

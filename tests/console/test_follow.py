@@ -6,16 +6,14 @@ import os
 import pty
 import select
 import signal
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import VLMFT
 from tests.supervised import LONG, Supervised
 from vlmft_core.run_folder.stop import StopRequest
-
-VLMFT = str(Path(sys.executable).with_name("vlmft"))
 
 
 def attached(folder: Path, number: signal.Signals) -> tuple[int, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.console.records import record
+from tests.records import record
 from vlmft_console.runs.headline import countdown, headline
 from vlmft_console.runs.status import RUNNING, STOPPING, Status
 from vlmft_core.run_folder.stop import StopRequest

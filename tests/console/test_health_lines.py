@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.console.records import evaluated, plan, record, run_start, step
+from tests.records import evaluated, plan, record, run_start, step
 from vlmft_console.commands.progress import event_line
 from vlmft_console.history.state import RunState
 from vlmft_console.report.summary import summarise, summary_lines

@@ -27,10 +27,9 @@ BEST = load_preset("best", preset_folders()).preset
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    return tmp_path
+def _no_hub(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder to work in, and a cache of the hub without models."""
+    monkeypatch.setenv("HF_HOME", str(here / "hf"))
 
 
 def found(launch: Launch, level: str) -> list[str]:

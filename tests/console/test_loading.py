@@ -10,9 +10,9 @@ import pytest
 
 from tests.app.sample_run import make_sample
 from tests.console.foreign_logs import DEEPSPEED, HF_STDOUT, LLAMAFACTORY, MSSWIFT, TENSORBOARD, WANDB, trainer_state
-from tests.console.records import run_start, step
 from tests.console.states import content
 from tests.console.test_opened import write_log
+from tests.records import run_start, step
 from vlmft_console.history import loading
 from vlmft_console.history.loading import Progress, ReadAhead, ReadLog, load, read_log
 from vlmft_core.errors import VlmftError

@@ -11,11 +11,11 @@ from typer.testing import CliRunner, Result
 from tests.console.trained_models import Asked, write_adapter, write_run
 from vlmft_console.cli import app
 
+pytestmark = pytest.mark.usefixtures("here")
+
 
 @pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return Asked(("note", "merging"), ("merged", {"folder": "/m", "bytes": 16_600_000_000})).put(monkeypatch)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.console.records import plan, run_start, step
+from tests.records import plan, run_start, step
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import Command, RunFolder

@@ -12,10 +12,7 @@ from vlmft_console.cli import app
 from vlmft_console.paths import preset_folders
 from vlmft_core.preset import dump_preset, load_preset
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def call(*arguments: str) -> Result:

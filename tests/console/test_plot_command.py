@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.console.records import plan, record, step
+from tests.records import plan, record, step
 from vlmft_console.cli import app
 
 

@@ -18,10 +18,8 @@ ANSWERS = [
 
 
 @pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    write_run(tmp_path / "outputs")
+def asked(here: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    write_run(here / "outputs")
     return Asked(*ANSWERS).put(monkeypatch)
 
 

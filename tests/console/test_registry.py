@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from tests.console.records import plan, run_start, step
 from tests.console.test_opened import write_log
+from tests.records import plan, run_start, step
 from vlmft_console.commands.run import show
 from vlmft_console.commands.watch import runs
 from vlmft_console.errors import RunFolderError
@@ -22,9 +22,8 @@ from vlmft_core.preset import Preset, dump_preset
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder, and a memory of roots that is this test's own."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder around the empty one to work in."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path
@@ -37,41 +36,41 @@ def make(root: Path, name: str) -> RunFolder:
     return folder
 
 
-def test_a_run_is_found_by_name_from_any_folder(here: Path) -> None:
-    run = make(here / "elsewhere", "charts")
+def test_a_run_is_found_by_name_from_any_folder(around: Path) -> None:
+    run = make(around / "elsewhere", "charts")
     assert registry.find("charts").path == run.path
     assert registry.find(str(run.path)).path == run.path
     assert [folder.name for folder in registry.all_runs()] == ["charts"]
 
 
-def test_a_run_in_this_folder_goes_before_one_of_the_same_name_elsewhere(here: Path) -> None:
-    make(here / "elsewhere", "charts")
+def test_a_run_in_this_folder_goes_before_one_of_the_same_name_elsewhere(around: Path) -> None:
+    make(around / "elsewhere", "charts")
     make(Path("outputs"), "charts")
     assert registry.find("charts").path == Path("outputs/charts")
 
 
-def test_two_runs_of_one_name_elsewhere_are_told_apart_by_path(here: Path) -> None:
-    make(here / "a", "charts")
-    make(here / "b", "charts")
+def test_two_runs_of_one_name_elsewhere_are_told_apart_by_path(around: Path) -> None:
+    make(around / "a", "charts")
+    make(around / "b", "charts")
     with pytest.raises(RunFolderError, match="several runs are called charts"):
         registry.find("charts")
 
 
-def test_a_misspelt_run_name_is_answered_with_the_nearest(here: Path) -> None:
-    make(here / "a", "charts")
+def test_a_misspelt_run_name_is_answered_with_the_nearest(around: Path) -> None:
+    make(around / "a", "charts")
     with pytest.raises(RunFolderError, match="did you mean charts"):
         registry.find("chart")
 
 
-def test_a_symbolic_link_among_the_runs_is_not_listed(here: Path) -> None:
-    make(here / "a", "charts")
-    (here / "a" / "link").symlink_to(here / "a" / "charts")
+def test_a_symbolic_link_among_the_runs_is_not_listed(around: Path) -> None:
+    make(around / "a", "charts")
+    (around / "a" / "link").symlink_to(around / "a" / "charts")
     assert len(registry.all_runs()) == 1
 
 
-def test_a_resume_that_is_refused_never_deletes_the_run(here: Path) -> None:
+def test_a_resume_that_is_refused_never_deletes_the_run(around: Path) -> None:
     """Even when its logs are gone, so that it looks as if it had never begun."""
-    run = make(here / "a", "charts")
+    run = make(around / "a", "charts")
     (run.path / "checkpoint-250").mkdir()
     (run.path / "exit.json").write_text('{"status": "failed", "reason": "another plan", "exit_code": 2}')
     with pytest.raises(typer.Exit) as ended:
@@ -80,15 +79,15 @@ def test_a_resume_that_is_refused_never_deletes_the_run(here: Path) -> None:
     assert (run.path / "checkpoint-250").is_dir()
 
 
-def test_a_torn_end_of_a_run_is_no_end(here: Path) -> None:
-    run = make(here / "a", "charts")
+def test_a_torn_end_of_a_run_is_no_end(around: Path) -> None:
+    run = make(around / "a", "charts")
     (run.path / "exit.json").write_text('{"status": "fin')
     assert registry.read_run(run)[1].state == "crashed"
 
 
-def test_a_run_folder_that_is_closed_to_us_hides_no_other(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    closed = make(here / "shared", "of-another-person").path
-    make(here / "shared", "charts")
+def test_a_run_folder_that_is_closed_to_us_hides_no_other(around: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = make(around / "shared", "of-another-person").path
+    make(around / "shared", "charts")
     close(closed, monkeypatch)
     assert [folder.name for folder in registry.all_runs()] == ["charts"]
     runs, _ = RunIndex(recorded=list).look()
@@ -98,25 +97,25 @@ def test_a_run_folder_that_is_closed_to_us_hides_no_other(here: Path, monkeypatc
 
 
 def test_a_run_whose_log_cannot_be_read_is_listed_and_hides_no_other(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    around: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make(here / "shared", "broken").events_file().mkdir()
-    make(here / "shared", "charts")
+    make(around / "shared", "broken").events_file().mkdir()
+    make(around / "shared", "charts")
     runs()
     listed = capsys.readouterr().out
     assert "unreadable" in listed
     assert "crashed" in listed
 
 
-def test_no_name_means_no_run_and_not_this_folder(here: Path) -> None:
+def test_no_name_means_no_run_and_not_this_folder(around: Path) -> None:
     with pytest.raises(VlmftError, match="no run is called ''"):
         locate("")
 
 
 def test_a_run_that_is_looked_at_again_is_judged_by_its_own_thresholds(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    around: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = make(here / "shared", "charts")
+    run = make(around / "shared", "charts")
     strict = Preset.model_validate({"monitor": {"grad_caution": 0.01, "grad_stop": 0.02}})
     run.preset_file.write_text(dump_preset(strict))
     write_log(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.console.records import evaluated, plan, record, run_start, step
 from tests.console.states import content
+from tests.records import evaluated, plan, record, run_start, step
 from vlmft_console.history import replay as replay_module
 from vlmft_console.history import tape
 from vlmft_console.history.opened import open_log

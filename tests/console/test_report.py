@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.console.records import plan, record, step
+from tests.records import plan, record, step
 from vlmft_console.cli import app
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m|x|"

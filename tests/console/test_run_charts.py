@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.console.records import plan, record, step
+from tests.records import plan, record, step
 from vlmft_console.charts.draw import draw
 from vlmft_console.charts.overlay import overlay_chart
 from vlmft_console.charts.run_charts import CHARTS

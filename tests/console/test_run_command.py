@@ -9,11 +9,7 @@ from pathlib import Path
 
 import pytest
 
-VLMFT = str(Path(sys.executable).with_name("vlmft"))
-
-
-def vlmft(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([VLMFT, *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+from tests.command_line import vlmft
 
 
 @pytest.mark.parametrize(
@@ -30,7 +26,7 @@ def vlmft(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_written(tmp_path: Path, changes: list[str], message: str) -> None:
-    done = vlmft(tmp_path, "run", "demo", *(f"--set={change}" for change in changes))
+    done = vlmft("run", "demo", *(f"--set={change}" for change in changes), folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
@@ -38,7 +34,7 @@ def test_a_mistake_is_one_line_and_nothing_is_written(tmp_path: Path, changes: l
 
 
 def test_a_bad_run_name_is_refused(tmp_path: Path) -> None:
-    done = vlmft(tmp_path, "run", "demo", "--run-name=../up")
+    done = vlmft("run", "demo", "--run-name=../up", folder=tmp_path)
     assert done.returncode == 2
     assert "'../up' cannot name a run" in done.stderr
     assert not list(tmp_path.iterdir())
@@ -48,14 +44,14 @@ def test_a_taken_run_name_is_refused_and_the_run_left_alone(tmp_path: Path) -> N
     taken = tmp_path / "outputs" / "mine"
     taken.mkdir(parents=True)
     (taken / "precious").touch()
-    done = vlmft(tmp_path, "run", "demo", "--run-name=mine")
+    done = vlmft("run", "demo", "--run-name=mine", folder=tmp_path)
     assert done.returncode == 2
     assert "exists already" in done.stderr
     assert (taken / "precious").exists()
 
 
 def test_a_dry_run_prints_the_exact_command_and_writes_nothing(tmp_path: Path) -> None:
-    done = vlmft(tmp_path, "run", "demo", "--dry-run", "--run-name=x")
+    done = vlmft("run", "demo", "--dry-run", "--run-name=x", folder=tmp_path)
     assert done.returncode == 0
     words = shlex.split(done.stdout)
     assert "DS_ACCELERATOR=cpu" in words
@@ -89,7 +85,7 @@ def test_the_core_loads_no_torch() -> None:
 
 @pytest.mark.train
 def test_data_that_cannot_be_used_is_said_and_the_run_folder_is_gone(tmp_path: Path) -> None:
-    done = vlmft(tmp_path, "run", "demo", "--set", "data.sources=[{task: chartqa, path: ./missing}]")
+    done = vlmft("run", "demo", "--set", "data.sources=[{task: chartqa, path: ./missing}]", folder=tmp_path)
     assert done.returncode == 2
     assert "./missing: no such folder" in done.stderr
     assert not list((tmp_path / "outputs").iterdir())
@@ -107,7 +103,7 @@ def test_broken_images_over_the_limit_stop_the_run_before_it_starts(tmp_path: Pa
     rows = table.to_pylist()
     rows[3]["image"]["bytes"] = b"not an image"
     parquet.write_table(table.from_pylist(rows, table.schema), file)
-    done = vlmft(tmp_path, "run", "demo", "--set", "data.sources=[{task: chartqa, path: ./charts}]")
+    done = vlmft("run", "demo", "--set", "data.sources=[{task: chartqa, path: ./charts}]", folder=tmp_path)
     assert done.returncode == 2
     assert "charts, split train, row 3: cannot identify image file)" in done.stderr
     assert "is over data.max_bad 1.0%" in done.stderr

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.console.records import evaluated, plan, record, run_start, step
 from tests.console.states import content
+from tests.records import evaluated, plan, record, run_start, step
 from vlmft_console.history.state import RunState
 from vlmft_core.run_folder.events import Record
 

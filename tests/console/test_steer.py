@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
+from tests.command_line import vlmft
 from tests.supervised import LONG, Supervised
-
-VLMFT = str(Path(sys.executable).with_name("vlmft"))
-
-
-def vlmft(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([VLMFT, *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_live_run_is_stopped_and_then_deleted(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from tests.console.records import record
+from tests.records import record
 from vlmft_console.runs.family import RankEnd
 from vlmft_console.runs.verdict import judge
 from vlmft_core.run_folder.events import Record

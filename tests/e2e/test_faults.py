@@ -17,6 +17,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.command_line import vlmft
 from tests.supervised import LONG, Supervised, make_run
 from vlmft_console.errors import EXIT_BUSY
 from vlmft_console.runs.processes import rank_of
@@ -167,11 +168,7 @@ def test_attaching_to_a_hundred_thousand_steps_shows_them_all(tmp_path: Path) ->
         log.write(events.STEP, step=step, epoch=step / 1e5, loss=1 / step, lr=1e-4, grad_norm=0.5)
     log.close()
     assert rank_of(rank.pid) == 0
-    attach = subprocess.run(
-        [str(Path(sys.executable).with_name("vlmft")), "status", str(run.folder.path)],
-        capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
-    assert "100,000 of 100000" in attach.stdout
+    assert "100,000 of 100000" in vlmft("status", str(run.folder.path), code=0).stdout
     rank.send(signal.SIGCONT)
     StopRequest("the test is over", now=True).write(run.folder)
     run.wait_for_end()
