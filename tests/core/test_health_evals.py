@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 
 import pytest
 
-from tests.core.health_records import evaluated, judged, only, record, rules, start, step, with_evals
+from tests.core.health_records import PLAN, evaluated, judged, only, record, rules, start, step, with_evals
+from vlmft_core.health.evals import Evals
+from vlmft_core.health.thresholds import Thresholds
 from vlmft_core.preset import Lora, Preset, Training
 
 
@@ -104,6 +107,19 @@ def test_a_log_without_a_preset_gets_the_published_values_and_a_rate_below_its_o
     assert changes["training.learning_rate"] == pytest.approx(highest / 2, rel=0.1)
 
 
+@pytest.mark.parametrize(("evals", "level"), [(3, False), (4, False), (5, True)])
+def test_a_plateau_takes_three_evals_without_improvement(evals: int, level: bool) -> None:
+    losses = [1.2, 1.0, 1.0005, 0.9995, 1.0]
+    assert ("plateau" in rules(judged(with_evals(losses[:evals])))) == level
+
+
+def test_a_planned_rate_of_zero_tells_nothing_and_the_highest_logged_counts() -> None:
+    foreign = [one | {"lr": 1e-5} if one["event"] == "step" else one for one in with_evals([1.0, 1.3])[2:]]
+    planless = record("plan", **(PLAN | {"peak_lr": 0.0}))
+    changes = dict(only(judged([planless, *foreign]), "eval_off_best").advice.changes)
+    assert changes["training.learning_rate"] == 5e-6
+
+
 def test_a_level_eval_loss_while_the_train_loss_falls_is_a_plateau() -> None:
     assert rules(judged(with_evals([1.2, 1.0, 1.0005, 0.9995, 1.0])))["plateau"] == "caution"
     assert "plateau" not in rules(judged(with_evals([1.2, 1.0, 1.0, 1.0, 1.0], train=[1.5, 1, 1, 1, 1])))
@@ -117,6 +133,8 @@ def test_a_level_eval_loss_while_the_train_loss_falls_is_a_plateau() -> None:
         ([2.0, 1.9], [1.8, 1.3], "caution"),
         ([2.0, 1.9], [1.8, 0.8], "caution"),
         ([2.0, 2.04], [1.8, 0.8], "stop"),
+        ([2.0, 2.04], [1.8, 1.34], "caution"),
+        ([2.0, 2.04], [1.8, 1.56], None),
     ],
 )
 def test_a_gap_asks_for_a_stop_only_once_the_eval_loss_left_its_best(
@@ -146,6 +164,49 @@ def test_an_accuracy_below_its_best_is_a_caution_at_two_evals_and_a_stop_at_thre
 def test_an_accuracy_below_its_best_is_only_a_caution_while_the_eval_loss_is_at_its_best() -> None:
     found = judged(accuracies([0.6, 0.59, 0.59, 0.59], [1.2, 1.1, 1.0, 0.9]))
     assert rules(found) == {"accuracy_falling": "caution"}
+
+
+def test_a_token_accuracy_below_its_best_is_told_as_a_tasks_is() -> None:
+    found = with_evals([1.0, 1.05, 1.1, 1.2])
+    evals = [one for one in found if one["event"] == "eval"]
+    for one, value in zip(evals, [0.6, 0.59, 0.58, 0.57], strict=True):
+        one["token_accuracy"] = value
+    told = only(judged(found), "accuracy_falling")
+    assert told.severity == "stop"
+    assert told.message == "token accuracy 57.0% is below its best 60.0% of step 10 for 3 evals in a row"
+
+
+@pytest.mark.parametrize("falling", ["chartqa", "textvqa"])
+def test_of_several_accuracies_the_one_below_its_best_for_longest_is_judged(falling: str) -> None:
+    found = accuracies([0.6, 0.59, 0.58, 0.57], [1.0, 1.05, 1.1, 1.2])
+    evals = [one for one in found if one["event"] == "eval"]
+    for one, better, once_worse in zip(evals, [0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.3, 0.25], strict=True):
+        value = one["tasks"]["chartqa"]["relaxed_accuracy"]  # type: ignore[index]
+        first, second = (value, once_worse) if falling == "chartqa" else (better, value)
+        one["tasks"] = {"chartqa": {"relaxed_accuracy": first}, "textvqa": {"accuracy": second}}
+    told = only(judged(found), "accuracy_falling")
+    assert (told.severity, told.message.split()[0]) == ("stop", falling)
+
+
+def evals_of(losses: Sequence[float]) -> Evals:
+    """What evals with these losses come to."""
+    found = Evals()
+    for index, loss in enumerate(losses, 1):
+        found = found.next(evaluated(10 * index, loss), [], 0, Thresholds())
+    return found
+
+
+def test_a_loss_that_came_back_by_half_tells_how_far_this_run_strays() -> None:
+    assert (evals_of([1.0, 1.5, 1.25]).recovered, evals_of([1.0, 1.5, 1.25]).peak) == (0.5, 0.25)
+    assert (evals_of([1.0, 1.5, 1.26]).recovered, evals_of([1.0, 1.5, 1.26]).peak) == (0.0, 0.5)
+    assert evals_of([1.0, 1.5, 1.25, 1.125]).recovered == 0.5
+
+
+def test_noise_is_measured_from_the_first_rise_on() -> None:
+    assert evals_of([2.0, 1.5, 1.25, 1.25]).bends == ()
+    assert evals_of([2.0, 1.5, 1.25, 1.5]).bends == (0.25,)
+    assert evals_of([2.0, 1.5, 1.25, 1.5, 1.0]).bends == (0.25, 0.375)
+    assert len(evals_of([1.0, 2.0] * 20).bends) == 15
 
 
 def test_the_answers_at_the_end_repeat_the_best_step_and_are_no_new_eval() -> None:
@@ -185,6 +246,21 @@ def test_underfitting_is_both_losses_high_and_flat_over_the_last_third() -> None
     assert "underfit" not in rules(judged(falling))
 
 
+@pytest.mark.parametrize(
+    ("losses", "train"),
+    [
+        ([2.0] * 6, [1.9] * 6),
+        ([6.0] * 6, [6.0] * 6),
+        ([6.2] * 6, [5.9] * 6),
+        ([5.9] * 6, [6.2] * 6),
+        ([7.5] * 6, [7.6, 7.5, 7.4, 7.3, 7.2, 7.1]),
+        ([7.6, 7.5, 7.4, 7.3, 7.2, 7.1], [7.0] * 6),
+    ],
+)
+def test_losses_of_which_one_is_low_or_falls_are_no_underfitting(losses: list[float], train: list[float]) -> None:
+    assert "underfit" not in rules(judged(with_evals(losses, train=train, every=60)))
+
+
 @pytest.mark.parametrize("ill", [{"grad_norm": None, "nonfinite": ["grad_norm"]}, {"grad_norm": 50.0}])
 def test_a_run_whose_gradients_explode_is_not_told_to_train_harder(ill: dict[str, object]) -> None:
     flat = with_evals([7.5] * 6, train=[7.2] * 6, every=60)
@@ -206,4 +282,5 @@ def test_an_eval_that_is_logged_before_its_steps_takes_nothing_away() -> None:
     found = [evaluated(20, 1.0), *(step(number) for number in range(1, 21))]
     assert judged(found)._state.evaluated.step == 20
     late = [*found, evaluated(40, 1.3), *(step(number, loss=1.0) for number in range(21, 41))]
-    assert rules(judged(late)) == {"eval_off_best": "caution"}
+    told = only(judged(late), "eval_off_best")
+    assert (told.severity, told.step, told.epoch) == ("caution", 40, 0.2)  # the eval's own epoch

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.core.health_records import evaluated, judged, only, record, rules, start, step
+from tests.core.health_records import PLAN, evaluated, judged, only, record, rules, start, step
 from vlmft_core.errors import PresetError
+from vlmft_core.health import Health
+from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.preset import Data, Monitor, Preset, load_preset
 from vlmft_core.run_folder.events import Record
 
@@ -48,6 +50,37 @@ def test_the_advice_goes_by_a_rate_that_was_reached_and_not_by_a_wild_one_that_w
 def test_a_median_above_two_is_a_caution() -> None:
     assert rules(judged(steps(100, grad_norm=1.9))) == {}
     assert rules(judged(steps(100, grad_norm=2.1))) == {"grad_high": "caution"}
+
+
+TWELVE = Monitor(window=12)
+
+
+def told_at(high: int, low: int = 20) -> tuple[int, int | None] | None:
+    """Where a run with so many high gradients in a row is cautioned, and where that is over; a window is 12 steps."""
+    log = steps(20) + steps(high, first=21, grad_norm=3.0) + steps(low, first=21 + high)
+    found = [finding for finding in judged(log, TWELVE).findings if finding.rule == "grad_high"]
+    return (found[0].step, found[0].resolved) if found else None
+
+
+def test_high_gradients_begin_above_half_of_a_window_and_go_on_above_a_third() -> None:
+    assert told_at(6) is None
+    # Seven of the twelve are high at step 27, five at 34, four (a third) at 35.
+    assert told_at(7) == (27, 35)
+    assert told_at(7, low=7) == (27, None)
+    assert told_at(12) == (27, 40)
+
+
+def test_a_window_that_is_not_full_is_not_high() -> None:
+    assert judged(steps(11, grad_norm=3.0), TWELVE).findings == []
+    assert only(judged(steps(12, grad_norm=3.0), TWELVE), "grad_high").step == 12
+
+
+def test_the_runs_own_median_is_told_once_there_are_two_and_never_made_of_what_has_risen() -> None:
+    early = only(judged(steps(60) + steps(30, first=61, grad_norm=30.0)), "grad_high")
+    assert "the run's own" not in early.message
+    risen = judged(steps(200) + steps(600, first=201, grad_norm=30.0))
+    assert rules(risen) == {"grad_high": "stop"}
+    assert "the run's own is 0.5" in only(risen, "grad_high").message
 
 
 def test_a_loss_that_is_not_finite_asks_for_a_stop() -> None:
@@ -92,8 +125,29 @@ def test_a_loss_of_exactly_zero_while_the_rate_stands_still_asks_for_a_stop() ->
     found = only(judged(zero), "non_finite")
     assert (found.severity, found.step) == ("stop", 2)
     assert "exactly 0" in found.message
-    learned = [step(number, loss=0.0, grad_norm=1e-6) for number in (1, 2)]
+    learned = [step(number, loss=0.0, grad_norm=1e-6, lr=1e-5) for number in (1, 2)]
     assert judged(learned).findings == []
+
+
+def test_a_step_that_was_not_skipped_ends_the_start_also_where_its_gradient_is_not_told() -> None:
+    quiet = steps(5, grad_norm=None)
+    skipped = [step(5 + count, skipped_steps=count) for count in (1, 2, 3)]
+    assert rules(judged([*quiet, *skipped])) == {"non_finite": "stop"}
+
+
+@pytest.mark.parametrize(
+    "ill",
+    [
+        [step(61, loss=None, nonfinite=["loss"])],
+        [step(60 + count, skipped_steps=count) for count in (1, 2, 3)],
+    ],
+)
+def test_a_resume_forgets_what_was_not_finite_after_the_step_it_goes_back_to(ill: list[Record]) -> None:
+    broken = start() + steps(60) + ill
+    assert rules(judged(broken)) == {"non_finite": "stop"}
+    resumed = [*broken, *start(resumed_from=50), *steps(5, first=51)]
+    assert rules(judged(resumed)) == {}
+    assert rules(judged([*resumed, step(56, skipped_steps=1)])) == {"non_finite": "caution"}
 
 
 def test_an_eval_loss_that_is_not_finite_asks_for_a_stop_and_missing_ones_do_not() -> None:
@@ -115,6 +169,23 @@ def test_a_rate_within_a_percent_of_the_peak_is_on_the_plan() -> None:
         assert rules(judged(start() + off)) == expected
 
 
+@pytest.mark.parametrize(
+    ("total", "warmup", "frozen"),
+    [(100_000, 6_000, 2_000), (100_000, 6_000, 53_000), (100_000, 50_000, 75_000), (100_000, 50_000, 20_000)],
+)
+def test_in_a_long_plan_a_rate_that_stands_still_is_told_at_the_first_step_off_it(
+    total: int, warmup: int, frozen: int
+) -> None:
+    plan = RatePlan(total, warmup, 1.0, "cosine")
+    log = [record("plan", **(PLAN | plan._asdict()))]
+    rates = {number: planned_rate(plan, number) for number in range(frozen, frozen + 3_000)}
+    log += [step(number, lr=rate if number < frozen + 50 else rates[frozen + 49]) for number, rate in rates.items()]
+    off = next(number for number, rate in rates.items() if abs(rates[frozen + 49] - rate) > 0.01 and number > frozen)
+    assert off > frozen + 100
+    found = only(judged(log), "lr_off_schedule")
+    assert (found.step, found.severity) == (off, "caution")
+
+
 def test_without_a_plan_no_rate_is_off_it() -> None:
     assert judged(steps(50, lr=1.0)).findings == []
 
@@ -126,6 +197,19 @@ def test_a_train_loss_above_six_after_the_first_epoch_is_told() -> None:
     assert advice.changes == (("training.learning_rate", 5e-5),)
     assert "8,257,536 trainable parameters" in advice.text
     assert rules(judged(start() + steps(220, loss=7.0) + steps(60, first=221, loss=5.0))) == {}
+
+
+def test_the_losses_of_the_first_epoch_do_not_count_where_a_later_step_tells_none() -> None:
+    log = start() + steps(199, loss=7.0) + steps(5, first=201, loss=None) + steps(1, first=206, loss=5.0)
+    assert judged(log).findings == []
+
+
+def test_the_first_epoch_ends_by_the_logs_own_epoch_or_else_by_the_plan() -> None:
+    foreign = [step(number, loss=7.0, epoch=number / 40) for number in range(1, 60)]
+    assert only(judged(foreign), "loss_high").step == 40
+    without = [step(number, loss=7.0, epoch=None) for number in range(1, 230)]
+    assert rules(judged(without)) == {}
+    assert only(judged(start() + without), "loss_high").step == 201
 
 
 def test_waiting_for_data_is_told_with_more_workers_as_advice() -> None:
@@ -161,6 +245,22 @@ def test_a_silence_of_a_minute_is_a_stop_that_the_next_step_ends() -> None:
     assert (found.severity, "no heartbeat for 65 s" in found.message) == ("stop", True)
     assert rules(judged([*silent, step(21, mono=91.0)])) == {}
     assert judged([*steps(20), *start(resumed_from=20), step(21, mono=900.0)]).findings == []
+
+
+def test_a_silence_is_found_where_heartbeats_were_read_many_at_once() -> None:
+    log = start() + [one for number in range(1, 31) for one in (step(number), beat(number + 0.1))]
+    health = Health()
+    health.feed_all(log)
+    health.feed(beat(100.0))
+    assert "no heartbeat for 70 s" in only(health, "stalled").message
+
+
+def test_after_another_clock_the_pace_is_learned_anew() -> None:
+    rebooted = [*steps(20, mono=None), *(step(20 + number, mono=1000.0 + number) for number in range(1, 21)), beat(5.0)]
+    assert judged([*rebooted, step(41, mono=6.0), beat(30.0)]).findings == []
+    known = [*rebooted, *(step(40 + number, mono=5.0 + number) for number in (1, 2, 3)), beat(30.0)]
+    assert judged(known).findings == []  # two steps' times are not enough, and the one over the reboot is none
+    assert "stalled" in rules(judged([*known[:-1], step(44, mono=9.0), beat(31.0)]))
 
 
 def test_thresholds_are_the_presets() -> None:

@@ -103,9 +103,54 @@ def test_time_is_the_published_table_scaled_or_a_measured_speed() -> None:
     assert make_plan(preset(), samples=50_000, gpus=4).hours == pytest.approx((30, 40))
     assert make_plan(preset("ultimate"), samples=25_000).hours == pytest.approx((18, 24))
     assert "A100 3 h, V100 4 h on 8 GPUs" in make_plan(preset()).hours_source
+    assert "doubled for rank 32 on all seven modules" in make_plan(preset("ultimate")).hours_source
     measured = make_plan(preset(), samples=50_000, samples_per_s=82)
     assert measured.hours == pytest.approx((1.016, 1.016), rel=0.001)
     assert measured.hours_source == "measured: 82 samples/s in earlier runs"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "hours", "table"),
+    [
+        (1, (144, 192), "A100 24 h, V100 32 h on 1 GPU)"),
+        (2, (72, 96), "A100 12 h, V100 16 h on 2 GPUs)"),
+        (4, (30, 40), "A100 5 h, V100 6.67 h on 4 GPUs)"),
+        (16, (9, 12), "A100 1.5 h, V100 2 h on 16 GPUs)"),
+    ],
+)
+def test_on_other_gpus_the_published_time_is_shared_evenly(gpus: int, hours: tuple[float, float], table: str) -> None:
+    plan = make_plan(preset(), samples=50_000, gpus=gpus)
+    assert plan.hours == pytest.approx(hours)
+    assert table in plan.hours_source
+    assert (f"scaled to 50,000 samples x 6 epochs, to {gpus} GPU" in plan.hours_source) == (gpus != 4)
+
+
+@pytest.mark.parametrize(("size", "factor"), [("3B", 0.45279), ("32B", 4.03435), ("72B", 8.85309)])
+def test_on_another_base_the_published_time_is_scaled_by_parameters(size: str, factor: float) -> None:
+    plan = make_plan(preset("best", f"model.base=Qwen/Qwen2.5-VL-{size}-Instruct"), samples=50_000)
+    assert plan.hours == pytest.approx((18 * factor, 24 * factor), rel=1e-4)
+    assert plan.hours_source.endswith("by parameters from the 7B")
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["lora.r=32"],
+        ["lora.target_modules=[q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]"],
+        ["lora.r=32", "lora.target_modules=[q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj]"],
+    ],
+)
+def test_only_a_high_rank_on_all_seven_modules_takes_twice_the_time(overrides: list[str]) -> None:
+    assert make_plan(preset("best", *overrides), samples=50_000).hours == pytest.approx((18, 24))
+    pattern = "lora.target_pattern=.*q_proj"
+    assert make_plan(preset("ultimate", pattern), samples=50_000).hours == pytest.approx((18, 24))
+
+
+@pytest.mark.parametrize("override", ["hardware.device=cpu", "model.base=someone/model"])
+def test_where_the_published_table_says_nothing_the_time_is_unknown(override: str) -> None:
+    plan = make_plan(preset("best", override), samples=50_000)
+    assert plan.hours is None
+    assert plan.hours_source.startswith("unknown: the published recipe's table")
 
 
 def test_memory_grows_with_what_needs_memory() -> None:
@@ -133,9 +178,20 @@ def test_other_gpus_keep_the_effective_batch(gpus: int, micro: int, accumulation
     assert ("micro-batch from 4" in note) == (micro != 4)
 
 
+def test_a_micro_batch_never_grows_with_other_gpus() -> None:
+    odd = preset("best", "training.effective_batch=120", "hardware.gpus=6")
+    fitted, _ = with_gpus(odd, 24)  # five samples each: no micro-batch of five, as more memory is needed for it
+    assert (fitted.training.micro_batch, fitted.accumulation) == (1, 5)
+
+
 def test_gpus_that_cannot_share_the_batch_are_refused_with_a_way_out() -> None:
     with pytest.raises(PresetError, match=r"set training\.effective_batch to 126 or 132"):
         with_gpus(preset(), 6)
+    with pytest.raises(PresetError, match=r"set training\.effective_batch to 200\)"):
+        with_gpus(preset(), 200)
+    for none in (0, -1):
+        with pytest.raises(PresetError, match=f"hardware.gpus: must be at least 1, not {none}"):
+            with_gpus(preset(), none)
     assert with_gpus(preset(), 8) == (preset(), "")
     assert with_gpus(preset("best", "training.effective_batch=96"), 6)[0].accumulation == 4
 
@@ -143,6 +199,8 @@ def test_gpus_that_cannot_share_the_batch_are_refused_with_a_way_out() -> None:
 def test_steps_and_warm_up_count_as_the_training_loop_does() -> None:
     assert optimizer_steps(1, 128, 1) == (1, 1)
     assert optimizer_steps(129, 128, 1.5) == (2, 3)
+    assert optimizer_steps(300, 128, 1.5) == (3, 5)  # half a step is one
+    assert optimizer_steps(300, 128, 0.1) == (3, 1)
     assert warmup_steps(100, 0.061) == 7
     assert warmup_steps(10, 0) == 0
     with pytest.raises(ValueError, match="no training samples"):

@@ -14,6 +14,7 @@ the sum of the squared lengths, S supervised tokens, P patches and P2 the sum of
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 
 from vlmft_core.plan.architecture import Architecture
@@ -21,6 +22,7 @@ from vlmft_core.preset.schema import Lora
 
 PEAKS = {
     "B200": 2250e12,
+    "H200 NVL": 835e12,
     "H200": 989e12,
     "GH200": 989e12,
     "H100 PCIE": 756e12,
@@ -41,8 +43,8 @@ PEAKS = {
     "V100": 125e12,
     "T4": 65e12,
 }
-"""Operations a second of tensor cores in bf16 (V100, T4: fp16) without sparsity, from NVIDIA's data sheets, by a part
-of the GPU's name; the first that fits counts."""
+"""Operations a second of tensor cores in bf16 (V100, T4: fp16) without sparsity, from NVIDIA's data sheets, by words of
+the GPU's name; the first that fits counts."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def training_flops(base: Architecture, lora: Lora, work: Work) -> float:
 def peak_flops(gpu: str) -> float | None:
     """Highest operations a second of a GPU, by the name that its driver gives; None for one that is not known."""
     name = gpu.upper()
-    return next((peak for part, peak in PEAKS.items() if part in name), None)
+    return next((peak for words, peak in PEAKS.items() if re.search(rf"\b{words}\b", name)), None)
 
 
 def _text_attention(base: Architecture, work: Work) -> float:

@@ -32,6 +32,7 @@ def estimate_hours(
     if base not in KNOWN.values() or base is None:
         return None, "unknown: the published recipe's table is for Qwen2.5-VL-7B"
     gpus = preset.hardware.gpus
+    count = f"{gpus} GPU{'s' * (gpus != 1)}"
     fast, slow = RECIPE_HOURS["8x A100"], RECIPE_HOURS["8x V100"]
     epochs = preset.training.epochs
     scaled = [f"to {samples:,} samples x {epochs:g} " + ("epoch" if epochs == 1 else "epochs")]
@@ -39,7 +40,7 @@ def estimate_hours(
         fast, slow = RECIPE_HOURS["4x A100"], RECIPE_HOURS["4x A100"] * slow / fast
     elif gpus != 8:
         fast, slow = fast * 8 / gpus, slow * 8 / gpus
-        scaled.append(f"to {gpus} GPUs")
+        scaled.append(f"to {count}")
     factor = passes / RECIPE_SAMPLES
     if base != KNOWN["Qwen2.5-VL-7B"]:
         factor *= base.total_parameters / KNOWN["Qwen2.5-VL-7B"].total_parameters
@@ -47,5 +48,5 @@ def estimate_hours(
     if preset.lora.r >= 32 and preset.lora.target_pattern is None and set(preset.lora.target_modules) >= ALL_LINEAR:
         factor *= 2
         scaled.append("doubled for rank 32 on all seven modules")
-    table = f"an epoch of 50,000 samples: A100 {fast:.3g} h, V100 {slow:.3g} h on {gpus} GPUs"
+    table = f"an epoch of 50,000 samples: A100 {fast:.3g} h, V100 {slow:.3g} h on {count}"
     return (fast * factor, slow * factor), f"the published recipe's table ({table}), scaled {', '.join(scaled)}"

@@ -1,0 +1,100 @@
+"""Counted operations, worked out by hand for a base of a few weights, and the peaks of GPUs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from vlmft_core.plan.architecture import Architecture
+from vlmft_core.plan.flops import PEAKS, Work, forward_flops, peak_flops, training_flops
+from vlmft_core.preset import Lora
+
+TINY = Architecture(
+    hidden=8,
+    layers=2,
+    heads=2,
+    kv_heads=1,
+    intermediate=16,
+    vocab=32,
+    vision_depth=3,
+    vision_hidden=4,
+    vision_intermediate=6,
+    vision_full_blocks=1,
+    vision_window=2,
+    patch_inputs=5,
+    merge=4,
+)
+WORK = Work(tokens=10, token_squares=60, supervised=3, patches=8, patch_squares=40)
+
+
+def test_a_forward_counts_every_matrix_once() -> None:
+    linears = 2 * (64 + 32 + 32 + 64 + 3 * 128)  # q, k, v, o and the MLP, in two layers
+    tower = 3 * (48 + 16 + 3 * 24) + 20 + (256 + 128) // 4  # blocks, patches, and the merger once for four patches
+    assert forward_flops(TINY, WORK) == {
+        "text": 2 * 10 * linears + 2 * 60 * 2 * 8,
+        "head": 2 * 3 * 32 * 8,
+        "vision": 2 * 8 * tower + 4 * 4 * (40 * 1 + 8 * 2 * 2),
+    }
+
+
+def test_a_tower_with_fewer_blocks_than_see_the_whole_image_has_no_windows() -> None:
+    shallow = replace(TINY, vision_depth=1, vision_full_blocks=4)
+    tower = (48 + 16 + 3 * 24) + 20 + 96
+    assert forward_flops(shallow, WORK)["vision"] == 2 * 8 * tower + 4 * 4 * 40
+
+
+def test_a_training_adds_the_backward_of_what_is_trained_through() -> None:
+    forward = forward_flops(TINY, WORK)
+    attention = 2 * 60 * 2 * 8
+    through = 2 * (forward["text"] + forward["head"]) + attention
+    frozen = training_flops(TINY, Lora(r=1, alpha=1, target_modules=["q_proj"]), WORK)
+    assert frozen == through + 6 * 10 * (2 * 16) + forward["vision"]
+    both = training_flops(TINY, Lora(r=1, alpha=1, target_modules=["gate_proj"], vision_tower=True), WORK)
+    scores = 4 * 4 * (40 * 1 + 8 * 2 * 2)
+    assert both == through + 6 * 10 * (2 * 24) + 2 * forward["vision"] + scores + 6 * 8 * (3 * 10)
+
+
+def test_work_adds_up_by_field() -> None:
+    assert Work(1, 2, 3, 4, 5) + Work(10, 20, 30, 40, 50) == Work(11, 22, 33, 44, 55)
+
+
+DRIVER_NAMES = {
+    "NVIDIA B200": 2250e12,
+    "NVIDIA H200": 989e12,
+    "NVIDIA H200 NVL": 835e12,
+    "NVIDIA GH200 480GB": 989e12,
+    "NVIDIA H100 PCIe": 756e12,
+    "NVIDIA H100 NVL": 835e12,
+    "NVIDIA H100 80GB HBM3": 989e12,
+    "NVIDIA H800": 989e12,
+    "NVIDIA A100-SXM4-80GB": 312e12,
+    "NVIDIA A100 80GB PCIe": 312e12,
+    "NVIDIA A800-SXM4-80GB": 312e12,
+    "NVIDIA A40": 149.7e12,
+    "NVIDIA RTX A6000": 154.8e12,
+    "NVIDIA A10G": 70e12,
+    "NVIDIA A10": 125e12,
+    "NVIDIA L40S": 362e12,
+    "NVIDIA L40": 181e12,
+    "NVIDIA L4": 121e12,
+    "NVIDIA GeForce RTX 4090": 165.2e12,
+    "NVIDIA GeForce RTX 3090 Ti": 71e12,
+    "Tesla V100-SXM2-32GB": 125e12,
+    "Tesla T4": 65e12,
+    "NVIDIA RTX A4000": None,
+    "NVIDIA RTX A1000 Laptop GPU": None,
+    "NVIDIA T400 4GB": None,
+    "Some other GPU": None,
+}
+
+
+@pytest.mark.parametrize("name", DRIVER_NAMES)
+def test_a_gpus_peak_is_found_by_the_name_its_driver_gives(name: str) -> None:
+    assert peak_flops(name) == DRIVER_NAMES[name]
+
+
+def test_every_row_of_peaks_is_tried() -> None:
+    known = {peak for peak in DRIVER_NAMES.values() if peak}
+    assert len(PEAKS) == len([name for name in DRIVER_NAMES if DRIVER_NAMES[name]]) - 1  # two kinds of A100
+    assert set(PEAKS.values()) == known
