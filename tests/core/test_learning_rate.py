@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.console.records import plan
+from tests.records import plan
 from vlmft_core.learning_rate import RatePlan, planned_rate, rate_plan
 
 
