@@ -8,8 +8,8 @@ import pytest
 
 from vlmft_console.charts.derived import Formula, Rescaled, RunningMedian
 from vlmft_console.charts.draw import draw
-from vlmft_console.charts.numbers import log_ticks, ticks, x_label
 from vlmft_console.charts.spec import ChartSpec, Curve, ReferenceLine
+from vlmft_console.charts.ticks import log_ticks, ticks, x_label
 from vlmft_console.charts.view import View, cross_moved, crossed, held_still, panned, window, zoomed
 from vlmft_console.charts.y_range import fit
 from vlmft_console.history.series import Series, Smoothed

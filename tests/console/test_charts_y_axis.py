@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from vlmft_console.charts.draw import draw
 from vlmft_console.charts.spec import ChartSpec, Curve
+from vlmft_console.charts.ticks import ticks
 from vlmft_console.charts.view import View
-from vlmft_console.charts.y_axis import labelled_axis
+from vlmft_console.charts.y_axis import GUTTER, labelled_axis
 from vlmft_console.history.series import Series
 
 
@@ -100,3 +101,19 @@ def test_a_log_axis_never_repeats_a_label(low: float, high: float) -> None:
     for rows in range(3, 60):
         labels = [label for _, label in labelled_axis(low, high, rows, True).labels]
         assert len(labels) == len(set(labels)) >= 2
+
+
+@pytest.mark.parametrize(("low", "high"), [(9.06e8, 9.96e8), (9.35e-5, 1.03e-4), (9.9e-5, 1.2e-4), (1e9, 1.1e9)])
+def test_labels_around_a_power_of_ten_differ_and_are_short_enough_to_be_shown(low: float, high: float) -> None:
+    for rows in range(3, 60):
+        labels = [label for _, label in labelled_axis(low, high, rows, False).labels]
+        assert len(labels) == len(set(labels)) >= 2
+        assert all(len(label) < GUTTER for label in labels)
+    found = [label for _, label in ticks(low, high, 60)]
+    assert len(found) == len(set(found)) > 20
+
+
+def test_labels_that_fit_are_preferred_to_finer_ones_that_would_be_left_out() -> None:
+    assert [label for _, label in labelled_axis(9.35e-5, 1.06e-4, 14, False).labels] == [
+        "9.4e-5", "9.6e-5", "9.8e-5", "1e-4", "1.02e-4", "1.04e-4", "1.06e-4",
+    ]  # fmt: skip

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from vlmft_console.charts.canvas import Canvas
 from vlmft_console.charts.curves import put_point
 from vlmft_console.charts.grid import Grid
-from vlmft_console.charts.numbers import ticks, x_label
 from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.styles import Look, shown
+from vlmft_console.charts.ticks import ticks, x_label
 from vlmft_console.charts.trace import Trace
 from vlmft_console.figures import figure
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vlmft_console.charts.numbers import finite
 from vlmft_console.charts.raster import DOTS_ACROSS, DOTS_DOWN, Dots
 from vlmft_console.charts.spec import Point
+from vlmft_console.charts.ticks import finite
 from vlmft_console.charts.view import Window
 from vlmft_console.charts.y_axis import YAxis
 

@@ -11,14 +11,14 @@ from vlmft_console.charts.canvas import Canvas
 from vlmft_console.charts.curves import draw_curves
 from vlmft_console.charts.grid import Grid
 from vlmft_console.charts.legend import draw_title
-from vlmft_console.charts.numbers import x_label
 from vlmft_console.charts.raster import DOTS_ACROSS
 from vlmft_console.charts.references import draw_references
 from vlmft_console.charts.spec import ChartSpec, Kind
 from vlmft_console.charts.styles import Look
+from vlmft_console.charts.ticks import x_label
 from vlmft_console.charts.trace import Trace, trace
 from vlmft_console.charts.view import View, window
-from vlmft_console.charts.y_axis import labelled_axis, unlabelled_axis
+from vlmft_console.charts.y_axis import GUTTER, labelled_axis, unlabelled_axis
 from vlmft_console.charts.y_range import needed
 from vlmft_console.figures import figure
 
@@ -37,8 +37,6 @@ class Box(NamedTuple):
         return self.columns * DOTS_ACROSS
 
 
-GUTTER = 8
-"""Columns left of the curves, the same for every chart: charts above each other then line up."""
 _LEAST_WIDTH, _LEAST_HEIGHT, _RULED_HEIGHT = 24, 5, 8
 _MAIN: tuple[Kind, ...] = ("smooth", "line", "raw", "points", "planned")
 """Kinds of curves, the one that a small chart shows first."""

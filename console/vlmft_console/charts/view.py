@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from vlmft_console.charts.numbers import finite
 from vlmft_console.charts.spec import ChartSpec
+from vlmft_console.charts.ticks import finite
 
 _SIZES = (1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
 _JUMP = 8

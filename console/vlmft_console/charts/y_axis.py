@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from vlmft_console.charts.numbers import log_label, tick_label
+from vlmft_console.charts.ticks import log_label, tick_label
 from vlmft_console.charts.y_range import YRange
 
 _STEPS = (1.0, 2.0, 5.0, 2.5, 4.0)
@@ -25,6 +25,10 @@ _FACTORS = ((2, (1.0, 3.0)), (12, (1.0, 2.0, 5.0)), (40, (1.0, 1.5, 2.0, 3.0, 5.
 """Up to so many rows for a power of ten, these multiples of it have labels, where the powers alone are too few."""
 _FINEST = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 _EPSILON = 1e-9
+_HIGHER = 1.5
+"""A row may be so many times as high as it had to be, for labels that can be shown."""
+GUTTER = 8
+"""Columns left of the curves, the same for every chart: charts above each other then line up."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +48,27 @@ class YAxis:
 def labelled_axis(low: float, high: float, rows: int, log: bool) -> YAxis:
     """The axis that shows `low` to `high` (logarithms on a logarithmic axis) on `rows` rows, with two labels or more.
 
-    What is left over is blank at the top: a new highest value then seldom moves what is there.
+    What is left over is blank at the top: a new highest value then seldom moves what is there. Labels that are too long
+    to be shown are taken only where the next steps' are, too.
     """
+    too_long: YAxis | None = None
+    highest = math.inf
     for pitch, apart in _log_pitches(low, high, rows) if log else _pitches(low, high, rows):
         first = math.floor(low / pitch + 0.5 + _EPSILON)
         last = math.floor(high / pitch + 0.5 + _EPSILON)
+        if pitch > highest:
+            break
         if last - first >= rows:
             continue
         span = YRange((first - 0.5) * pitch, (first - 0.5 + rows) * pitch, log)
         labels = (_log_labels if log else _labels)(first, pitch, apart, rows)
         if len(labels) >= (2 if rows < (10 if log else 7) else 3):
-            return YAxis(span, labels)
-    return unlabelled_axis(low, high, rows, log)
+            found = YAxis(span, labels)
+            if all(len(label) < GUTTER for _, label in labels):
+                return found
+            if too_long is None:
+                too_long, highest = found, _HIGHER * pitch
+    return too_long or unlabelled_axis(low, high, rows, log)
 
 
 def unlabelled_axis(low: float, high: float, rows: int, log: bool) -> YAxis:

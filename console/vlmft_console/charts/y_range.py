@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vlmft_console.charts.numbers import finite, has_exponent, log_ticks, nice_step, ticks
 from vlmft_console.charts.spec import ChartSpec, Curve, Point
+from vlmft_console.charts.ticks import finite, has_exponent, log_ticks, nice_step, ticks
 
 _TAIL = 0.01
 """Share of the values at either end that a range may leave out."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from vlmft_console.charts.numbers import ticks, x_label
 from vlmft_console.charts.spec import ChartSpec, Curve, Point
+from vlmft_console.charts.ticks import ticks, x_label
 from vlmft_console.charts.view import View, window
 from vlmft_console.charts.y_range import YRange, fit
 from vlmft_console.figures import figure

@@ -7,6 +7,7 @@ import math
 from vlmft_console.figures import exponent
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_EPSILON = 1e-9
 _LARGEST = 1e300
 """Values beyond it are drawn as it: differences of two such must stay finite."""
 
@@ -42,7 +43,7 @@ def tick_label(value: float, step: float, largest: float) -> str:
     if abs(value) < step / 1e6:
         return "0"
     if has_exponent(largest) or step < 1e-6 * largest:
-        return exponent(value, 3)
+        return exponent(value, 1 + _decimals(step / 10.0 ** math.floor(math.log10(abs(value)) + _EPSILON)))
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if largest >= 10 * size or (size == 1e6 and largest >= size):
             scaled = value / size
