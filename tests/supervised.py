@@ -12,7 +12,7 @@ from typing import Any
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.processes import Identity
 from vlmft_console.runs.registry import read_run
-from vlmft_console.runs.status import Status
+from vlmft_console.runs.status import RunStatus
 from vlmft_console.runs.supervisor_start import start_supervisor
 
 STANDIN = Path(__file__).with_name("standin.py")
@@ -43,7 +43,7 @@ class Supervised:
         runner = self.who("launcher").pid
         return int(Path(f"/proc/{runner}/task/{runner}/children").read_text().split()[0])
 
-    def status(self) -> Status:
+    def status(self) -> RunStatus:
         return read_run(self.folder)[1]
 
     def wait(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:

@@ -18,5 +18,5 @@ def content(state: RunState) -> dict[str, Any]:
             value = (list(value), list(value.superseded), value.low, value.high)
         shown[each.name] = value
     shown["health"] = state.findings
-    shown["speed"] = state.steps_per_second
+    shown["speed"] = state.pulse.steps_per_second
     return shown

@@ -6,7 +6,7 @@ import pytest
 
 from tests.records import record
 from vlmft_console.runs.headline import countdown, headline
-from vlmft_console.runs.status import RUNNING, STOPPING, Status
+from vlmft_console.runs.status import RUNNING, STOPPING, RunStatus
 from vlmft_core.run_folder.stop import StopRequest
 
 
@@ -28,10 +28,10 @@ def test_a_stop_at_once_saves_nothing() -> None:
 
 
 def test_the_clock_of_a_live_run_runs_and_that_of_an_ended_one_stands() -> None:
-    assert headline("run", Status(RUNNING), None, 50.0).now == 50.0
-    ended = headline("run", Status("failed", "rank 3 died"), None, 50.0)
+    assert headline("run", RunStatus(RUNNING), None, 50.0).now == 50.0
+    ended = headline("run", RunStatus("failed", "rank 3 died"), None, 50.0)
     assert (ended.now, ended.remark) == (None, "rank 3 died")
-    stopping = headline("run", Status(STOPPING), None, 50.0, asked=StopRequest("x", t=40.0))
+    stopping = headline("run", RunStatus(STOPPING), None, 50.0, asked=StopRequest("x", t=40.0))
     assert stopping.remark == "saving a checkpoint; ended without one in 9:50"
 
 

@@ -9,7 +9,7 @@ from vlmft_console.commands.progress import event_line
 from vlmft_console.history.state import RunState
 from vlmft_console.report.summary import summarise, summary_lines
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.status import Status
+from vlmft_console.runs.status import RunStatus
 
 FOUND = {"rule": "eval_off_best", "step": 20, "message": "eval loss 1.2 is 33.3 % above its best 0.9 at step 10"}
 
@@ -36,7 +36,7 @@ def test_the_summary_lists_what_still_holds_with_its_advice(tmp_path: Path) -> N
         found.append(evaluated(10 * index + 10, loss))
     for one in found:
         state.apply(one)
-    figures = summarise(state, RunFolder(tmp_path), Status("finished", ""))
+    figures = summarise(state, RunFolder(tmp_path), RunStatus("finished", ""))
     assert [(entry["rule"], entry["severity"]) for entry in figures["findings"]] == [("eval_off_best", "caution")]
     lines = summary_lines(figures, 60.0)
     at = next(index for index, line in enumerate(lines) if "health" in line)

@@ -27,7 +27,7 @@ def test_a_log_without_steps_promises_nothing() -> None:
 
 def test_time_left_follows_the_speed_of_the_last_steps() -> None:
     state = reduced(plan(total=100), *(step(number) for number in range(1, 41)))
-    assert state.steps_per_second == pytest.approx(1.0)
+    assert state.pulse.steps_per_second == pytest.approx(1.0)
     assert state.eta_seconds == pytest.approx(60.0)
 
 
@@ -108,7 +108,7 @@ def test_a_resumed_segment_supersedes_steps_and_evals_that_it_repeats() -> None:
 def test_between_a_resume_and_its_first_step_the_run_stands_where_it_resumed() -> None:
     state = reduced(plan(), *(step(number) for number in range(1, 11)), run_start(2, resumed_from=6))
     assert state.step == 6
-    assert state.steps_per_second is None
+    assert state.pulse.steps_per_second is None
 
 
 def test_the_time_left_after_a_resume_counts_neither_the_pause_nor_the_steps_repeated() -> None:
@@ -128,7 +128,7 @@ def test_steps_that_go_back_without_a_start_supersede_as_a_resume_does() -> None
 def test_an_imported_log_without_times_is_shown() -> None:
     state = reduced(*({**step(number), "t": None, "mono": None} for number in range(1, 5)))
     assert state.step == 4
-    assert state.last_seen is None
+    assert state.pulse.last_seen is None
     assert state.eta_seconds is None
 
 

@@ -14,7 +14,7 @@ from tests.supervised import LONG, Supervised
 from vlmft_console.errors import RunBusyError
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.processes import Identity
-from vlmft_console.runs.status import Status
+from vlmft_console.runs.status import RunStatus
 from vlmft_console.runs.supervisor_start import start_supervisor
 from vlmft_core.run_folder.stop import StopRequest
 
@@ -22,7 +22,7 @@ from vlmft_core.run_folder.stop import StopRequest
 def test_a_run_that_finishes_is_finished(tmp_path: Path) -> None:
     run = Supervised(tmp_path, 2)
     assert run.wait_for_end()["status"] == "finished"
-    assert run.status() == Status("finished", "", 0)
+    assert run.status() == RunStatus("finished", "", 0)
 
 
 def test_a_stop_is_asked_for_and_granted_at_a_step_boundary(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from textual.message import Message
 from vlmft_console.charts import raster
 from vlmft_console.history.loading import Progress, ReadAhead, ReadLog, load
 from vlmft_console.history.opened import OpenedLog
+from vlmft_console.history.pulse import Pulse
 from vlmft_console.history.state import RunState
 from vlmft_console.history.text_tail import TextTail
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.status import Status, status_of
+from vlmft_console.runs.status import RunStatus, status_of
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.layout import RunLayout
@@ -32,22 +33,6 @@ STATUS_SECONDS = 1.0
 """How often the state of a run is worked out anew."""
 
 
-@dataclass(frozen=True)
-class Pulse:
-    """What the state of a run is told from, as the screen has it: the thread never looks into a `RunState` itself."""
-
-    segment: int
-    step: int
-    last_step: Record | None
-    last_seen: float | None
-    heartbeat: Record | None
-    steps_per_second: float | None
-
-    @classmethod
-    def of(cls, run: RunState) -> Pulse:
-        return cls(run.segment, run.step, run.last_step, run.last_seen, run.heartbeat, run.steps_per_second)
-
-
 @dataclass
 class Batch:
     """What is new since the last look."""
@@ -57,7 +42,7 @@ class Batch:
     """Lines added to the plain log."""
     pending: str = ""
     """The last line of the plain log, while its end has not been written."""
-    status: Status | None = None
+    status: RunStatus | None = None
     """The state of the run; None for another program's log."""
     asked: StopRequest | None = None
     growing: bool = False
@@ -116,8 +101,7 @@ class LiveReader:
         self._grown = -GROWING_SECONDS
         self._judged = -STATUS_SECONDS
         self._opened = False
-        self.pulse: Pulse | None = None
-        """Set by the screen after each batch."""
+        self._pulse = Pulse()
         self.wants_lines = False
         """Whether the plain log is looked at; it is not read otherwise."""
 
@@ -139,7 +123,7 @@ class LiveReader:
     def _run(self) -> None:
         try:
             read = self._read()
-            self.pulse = Pulse.of(read.state)
+            self._pulse = read.state.pulse
             self._look(read.log)
         except (VlmftError, OSError) as error:
             self._post(Unreadable(str(error)))
@@ -170,12 +154,12 @@ class LiveReader:
         now = time.monotonic()
         status, asked = self._batch.status, self._batch.asked
         if log.folder is not None and (now - self._judged >= STATUS_SECONDS or log.folder.exit_file.exists()):
-            assert self.pulse is not None
             self._judged = now
             # Before the read: what came until the end is read below.
-            status = status_of(RunFolder(log.folder.path), self.pulse)
+            status = status_of(RunFolder(log.folder.path), self._pulse)
             asked = StopRequest.read(log.folder)
         records = log.reader.read()
+        self._pulse = self._pulse.after(records)
         if records:
             self._grown = now
         lines, pending = self._plain_lines(log)

@@ -12,7 +12,7 @@ from types import FrameType
 from vlmft_console.commands.progress import Display
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.status import UNSUPERVISED, Status, status_of
+from vlmft_console.runs.status import UNSUPERVISED, RunStatus, status_of
 from vlmft_core.run_folder.stop import StopRequest
 from vlmft_core.run_folder.tail import RunTail
 
@@ -21,7 +21,7 @@ STATUS_SECONDS = 1.0
 """How often the state is worked out anew; events are shown at once."""
 
 
-def follow(folder: RunFolder, state: RunState, display: Display, *, steer: bool) -> Status | None:
+def follow(folder: RunFolder, state: RunState, display: Display, *, steer: bool) -> RunStatus | None:
     """Show the run until it has ended.
 
     Args:
@@ -42,7 +42,8 @@ def follow(folder: RunFolder, state: RunState, display: Display, *, steer: bool)
             status = None
             if time.monotonic() - looked >= STATUS_SECONDS or folder.exit_file.exists():
                 looked = time.monotonic()
-                status = status_of(folder, state)  # before the read: what the run wrote until its end is read below
+                # Before the read: what the run wrote until its end is read below.
+                status = status_of(folder, state.pulse)
             for new in tail.batches():
                 state.apply_all(new)
                 display.tell(new)

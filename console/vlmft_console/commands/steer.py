@@ -33,6 +33,7 @@ def stop(
     from vlmft_console.errors import shown_once
     from vlmft_console.runs.locks import held
     from vlmft_console.runs.registry import find, read_run
+    from vlmft_console.runs.status import status_of
     from vlmft_console.runs.steering import stop_run
     from vlmft_console.sanitize import redacted, sanitize
     from vlmft_core.run_folder.stop import StopRequest
@@ -55,10 +56,10 @@ def stop(
         return
     if counting:
         typer.echo()
-    run, state = read_run(folder)
     if json_output:
-        typer.echo(orjson.dumps(redacted(overview(folder, run, state))).decode())
+        typer.echo(orjson.dumps(redacted(overview(folder, *read_run(folder)))).decode())
         return
+    state = status_of(folder)
     typer.echo(sanitize(f"{folder.name} {state.state}" + (f": {state.reason}" if state.reason else "")))
 
 

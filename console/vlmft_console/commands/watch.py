@@ -12,7 +12,7 @@ from vlmft_console.figures import clock, short
 if TYPE_CHECKING:
     from vlmft_console.history.state import RunState
     from vlmft_console.runs.folder import RunFolder
-    from vlmft_console.runs.status import Status
+    from vlmft_console.runs.status import RunStatus
 
 Run = Annotated[str, typer.Argument(help="A run's name, or its folder.", autocompletion=run_names)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
@@ -54,13 +54,13 @@ def _at_a_glance(folder: RunFolder) -> dict[str, Any]:
     """The figures of a run; one that cannot be read hides no other."""
     from vlmft_console.history.state import RunState
     from vlmft_console.runs.registry import read_run
-    from vlmft_console.runs.status import UNREADABLE, Status
+    from vlmft_console.runs.status import UNREADABLE, RunStatus
     from vlmft_core.errors import VlmftError
 
     try:
         return overview(folder, *read_run(folder))
     except VlmftError as error:
-        return overview(folder, RunState(), Status(UNREADABLE, str(error)))
+        return overview(folder, RunState(), RunStatus(UNREADABLE, str(error)))
 
 
 def status(name: Run, json_output: Json = False) -> None:
@@ -122,7 +122,6 @@ def logs(
     from collections import deque
 
     from vlmft_console.errors import shown_once
-    from vlmft_console.history.state import RunState
     from vlmft_console.runs.registry import find
     from vlmft_console.runs.status import status_of
     from vlmft_console.sanitize import sanitize
@@ -139,7 +138,7 @@ def logs(
         try:
             while follow:
                 # Before the read: what came until the end is then printed. Whether a run lives, no event need tell.
-                live = status_of(folder, RunState()).live
+                live = status_of(folder).live
                 while line := file.readline():
                     typer.echo(sanitize(line), nl=False)
                 if not live:
@@ -149,7 +148,7 @@ def logs(
             return
 
 
-def overview(folder: RunFolder, run: RunState, status: Status) -> dict[str, Any]:
+def overview(folder: RunFolder, run: RunState, status: RunStatus) -> dict[str, Any]:
     """The figures of one run, JSON-able; null or empty where there are none yet."""
     best = run.best_eval
     return {

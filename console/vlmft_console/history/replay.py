@@ -8,9 +8,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from vlmft_console.history.clock import Clock
+from vlmft_console.history.pulse import resumed_from
 from vlmft_console.history.series import Series
 from vlmft_console.history.snapshot import Snapshot
-from vlmft_console.history.state import RunState, resumed_from
+from vlmft_console.history.state import RunState
 from vlmft_console.history.tape import BLOCK, Tape
 from vlmft_core.errors import VlmftError
 from vlmft_core.health import Finding

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
+from vlmft_console.history.pulse import Pulse, resumed_from
 from vlmft_console.history.run_series import RunSeries, some_have
 from vlmft_core.health import Finding, Health
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
-
-_WINDOW = 200
-"""Steps that the speed is taken from."""
 
 
 @dataclass
@@ -33,10 +30,8 @@ class RunState(RunSeries):
     """The latest `plan`."""
     segments: list[tuple[int, int]] = field(default_factory=list)
     """Number and first step of every segment, in order."""
-    last_step: Record | None = None
-    """The latest `step` of this segment; None until its first one."""
-    step: int = 0
-    """Optimizer steps done."""
+    pulse: Pulse = field(default_factory=Pulse)
+    """The signs of life."""
     evals: list[Record] = field(default_factory=list)
     """Every `eval`, in order."""
     superseded_evals: set[int] = field(default_factory=set)
@@ -51,10 +46,6 @@ class RunState(RunSeries):
     """Steps with a value that was not finite."""
     skipped_steps: int | None = None
     """Steps that DeepSpeed has skipped so far."""
-    last_seen: float | None = None
-    """Unix time of the latest event that has one."""
-    heartbeat: Record | None = None
-    """The latest `heartbeat`."""
     end: Record | None = None
     """`run_end`, once the run has said how it ended."""
     newer_version: int | None = None
@@ -67,7 +58,6 @@ class RunState(RunSeries):
     """For each of the `findings`, which record raised it, counted from 0."""
     _earlier_seconds: float = 0.0
     _last_mono: float | None = None
-    _times: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_WINDOW))
 
     def __post_init__(self, monitor: Settings | None) -> None:
         super().__post_init__()
@@ -94,11 +84,12 @@ class RunState(RunSeries):
                 self._steps(steps)
                 self._clock(records[:index])
                 self._start(record)
-                steps, last = [], self.step
+                steps, last = [], min(last, resumed_from(record))
             else:
                 self._other(event, record)
         self._steps(steps)
         self._clock(records)
+        self.pulse = self.pulse.after(records)
         self._judge(records)
         newer = (record["v"] for record in reversed(records) if record["v"] > events.VERSION)
         self.newer_version = next(newer, self.newer_version)
@@ -111,8 +102,7 @@ class RunState(RunSeries):
 
     def _start(self, record: Record) -> None:
         self._earlier_seconds = self.seconds
-        self.start, self.end, self.last_step = record, None, None
-        self._times.clear()  # the pause between two segments is no step
+        self.start, self.end = record, None
         resumed = resumed_from(record)
         self._rewind(resumed)
         self.segments.append((record["segment"], resumed + 1))
@@ -122,18 +112,11 @@ class RunState(RunSeries):
         if not records:
             return
         self.add_steps(records)
-        self.last_step, self.step = records[-1], records[-1]["step"]
         if some_have(records, "nonfinite"):
             self.nonfinite_steps += sum(bool(record.get("nonfinite")) for record in records)
         if some_have(records, "skipped_steps"):
             skipped = (record.get("skipped_steps") for record in reversed(records))
             self.skipped_steps = next((count for count in skipped if isinstance(count, int)), self.skipped_steps)
-        for record in records[-_WINDOW:]:
-            mono = record.get("mono")
-            if isinstance(mono, float):
-                if self._times and mono < self._times[-1][1]:
-                    self._times.clear()  # another boot: this clock began anew
-                self._times.append((record["step"], mono))
 
     def _other(self, event: str, record: Record) -> None:
         if event == events.PLAN:
@@ -148,20 +131,16 @@ class RunState(RunSeries):
             self.gpus = tuple(gpu for gpu in gpus if isinstance(gpu, dict)) if isinstance(gpus, list) else ()
         elif event == events.NOTE:
             self.notes.append(record["message"])
-        elif event == events.HEARTBEAT:
-            self.heartbeat = record
         elif event == events.RUN_END:
             self.end = record
 
     def _clock(self, records: Sequence[Record]) -> None:
-        self.last_seen = next((r["t"] for r in reversed(records) if r["t"] is not None), self.last_seen)
         if records:
             mono = records[-1].get("mono")
             self._last_mono = float(mono) if isinstance(mono, int | float) else None
 
     def _rewind(self, step: int) -> None:
         """All that was told of later steps is superseded."""
-        self.step = min(self.step, step)
         self.rewind(step)
         self.superseded_evals.update(index for index, record in enumerate(self.evals) if record["step"] > step)
 
@@ -176,9 +155,14 @@ class RunState(RunSeries):
         return [record for index, record in enumerate(self.evals) if index not in self.superseded_evals]
 
     @property
-    def segment(self) -> int:
-        """Number of the latest segment; 0 before the first."""
-        return self.segments[-1][0] if self.segments else 0
+    def step(self) -> int:
+        """Optimizer steps done."""
+        return self.pulse.step
+
+    @property
+    def last_step(self) -> Record | None:
+        """The latest `step` of this segment; None until its first one."""
+        return self.pulse.last_step
 
     @property
     def seconds(self) -> float:
@@ -193,17 +177,9 @@ class RunState(RunSeries):
         return int(self.plan["total_steps"]) if self.plan else None
 
     @property
-    def steps_per_second(self) -> float | None:
-        """Over the last steps, evals and checkpoints between them included."""
-        if len(self._times) < 2:
-            return None
-        (first, began), (last, ended) = self._times[0], self._times[-1]
-        return (last - first) / (ended - began) if ended > began and last > first else None
-
-    @property
     def eta_seconds(self) -> float | None:
         """Time until the last step at the present speed."""
-        speed, total = self.steps_per_second, self.total_steps
+        speed, total = self.pulse.steps_per_second, self.total_steps
         if speed is None or total is None:
             return None
         return max(0, total - self.step) / speed
@@ -230,12 +206,6 @@ class RunState(RunSeries):
         count = max(1, len(self.train_loss) // 10)
         finite = self.train_loss.values(0, count) if first else self.train_loss.values(-count)
         return sum(finite) / len(finite) if finite else None
-
-
-def resumed_from(start: Record) -> int:
-    """The step after which the segment of a `run_start` goes on; 0 for one that begins anew."""
-    step = start.get("resumed_from")
-    return step if isinstance(step, int) else 0
 
 
 def tasks_of(record: Record) -> Mapping[str, Any]:

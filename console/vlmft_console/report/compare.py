@@ -11,7 +11,7 @@ from vlmft_console.figures import figure, percent, short
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.presets.table import value_text
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.status import Status, status_of
+from vlmft_console.runs.status import RunStatus, status_of
 from vlmft_core.errors import VlmftError
 from vlmft_core.health import STOP
 from vlmft_core.metrics import HEADLINE
@@ -89,12 +89,12 @@ def outcomes(runs: Sequence[ReadLog], ended: Sequence[str] | None = None) -> lis
     return [row for row in rows if any(text not in ("-", "") for text in row.texts)]
 
 
-def status_now(run: ReadLog) -> Status | None:
+def status_now(run: ReadLog) -> RunStatus | None:
     """The state that a run of this machine is in, told from its folder; None for other logs."""
-    return None if run.log.folder is None else status_of(RunFolder(run.log.folder.path), run.state)
+    return None if run.log.folder is None else status_of(RunFolder(run.log.folder.path), run.state.pulse)
 
 
-def how_ended(run: ReadLog, status: Status | None) -> str:
+def how_ended(run: ReadLog, status: RunStatus | None) -> str:
     """`finished`, `early stopped`, …; of a run that goes on, the state it is in, such as `running`."""
     end = run.state.end
     known = str(end["status"]) if end else status.state if status else "-"

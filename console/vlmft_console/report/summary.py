@@ -8,13 +8,13 @@ from typing import Any
 from vlmft_console.figures import short
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.status import Status
+from vlmft_console.runs.status import RunStatus
 from vlmft_console.sanitize import sanitize
 from vlmft_core.learning_rate import planned_rate, rate_plan
 from vlmft_core.metrics import HEADLINE
 
 
-def summarise(state: RunState, folder: RunFolder, status: Status) -> dict[str, Any]:
+def summarise(state: RunState, folder: RunFolder, status: RunStatus) -> dict[str, Any]:
     """The figures of a run's end, JSON-able; null where the run did not come to it."""
     best = state.best_eval
     return {

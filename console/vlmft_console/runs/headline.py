@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vlmft_console.figures import clock
 from vlmft_console.runs.ladder import NOW_SECONDS, TERM_SECONDS
-from vlmft_console.runs.status import STOPPING, Status
+from vlmft_console.runs.status import STOPPING, RunStatus
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.stop import StopRequest
 
@@ -39,7 +39,7 @@ class Headline:
 
 def headline(
     name: str,
-    status: Status | None,
+    status: RunStatus | None,
     end: Record | None,
     now: float,
     *,

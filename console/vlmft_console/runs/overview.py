@@ -13,7 +13,7 @@ from vlmft_console.history.state import RunState
 from vlmft_console.paths import recorded_runs
 from vlmft_console.runs import registry
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.status import UNREADABLE, Status, status_of
+from vlmft_console.runs.status import UNREADABLE, RunStatus, status_of
 from vlmft_core.durable import read_json
 from vlmft_core.errors import VlmftError
 from vlmft_core.health import STOP, Finding
@@ -28,7 +28,7 @@ class Overview:
     """One run at one moment. A figure that is not known, or not read yet, is None."""
 
     folder: RunFolder
-    status: Status
+    status: RunStatus
     created: float
     """Unix time."""
     recorded: bool = False
@@ -61,7 +61,7 @@ class _Known:
 
     stamp: int = -1
     """Modification time of the folder at the last look: it changes when the run ends or is started again."""
-    status: Status | None = None
+    status: RunStatus | None = None
     """What the folder alone told then."""
     settled: bool = False
     """Whether it can change no more without a new stamp: it has an exit record, or is a recorded run."""
@@ -141,7 +141,7 @@ class RunIndex:
         if known.settled and not changed:
             return
         known.stamp, known.settled = stamp, recorded or ended
-        status = Status(RECORDED) if recorded else status_of(folder, RunState())
+        status = RunStatus(RECORDED) if recorded else status_of(folder)
         if changed or status != known.status or known.overview is None:
             known.status = status
             known.overview = _unread(folder, recorded, status)
@@ -160,15 +160,15 @@ class RunIndex:
                 known.run.apply_all(records)
             status = known.overview.status
             if not known.overview.recorded:
-                status = status_of(known.overview.folder, known.run)
+                status = status_of(known.overview.folder, known.run.pulse)
         except VlmftError as error:
-            status = Status(UNREADABLE, str(error))
+            status = RunStatus(UNREADABLE, str(error))
         known.overview = _figures(known.overview, known.run, status)
         if not status.live:
             known.reader, known.run = None, RunState()  # it will not change: the figures are enough
 
 
-def _unread(folder: RunFolder, recorded: bool, status: Status) -> Overview:
+def _unread(folder: RunFolder, recorded: bool, status: RunStatus) -> Overview:
     """A run whose log has not been read."""
     record = read_json(folder.run_file) or {}
     preset = record.get("preset")
@@ -183,10 +183,10 @@ def _created(folder: RunFolder) -> float:
     return 0.0
 
 
-def _figures(before: Overview, run: RunState, status: Status) -> Overview:
+def _figures(before: Overview, run: RunState, status: RunStatus) -> Overview:
     """What the events so far add up to."""
     if before.recorded and run.end is not None:
-        status = Status(str(run.end["status"]), str(run.end.get("reason") or ""))
+        status = RunStatus(str(run.end["status"]), str(run.end.get("reason") or ""))
     best, evals = run.best_eval, run.current_evals
     return replace(
         before,

@@ -15,7 +15,7 @@ from vlmft_console.errors import RunFolderError
 from vlmft_console.history.own_preset import OwnPreset
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.status import Status, status_of
+from vlmft_console.runs.status import RunStatus, status_of
 from vlmft_core.durable import write_whole
 from vlmft_core.run_folder.layout import RunLayout, is_run
 from vlmft_core.run_folder.tail import RunTail
@@ -91,7 +91,7 @@ def find(name: str) -> RunFolder:
     )
 
 
-def read_run(folder: RunFolder) -> tuple[RunState, Status]:
+def read_run(folder: RunFolder) -> tuple[RunState, RunStatus]:
     """The run's events so far, reduced, and the state it is in.
 
     Raises:
@@ -101,7 +101,7 @@ def read_run(folder: RunFolder) -> tuple[RunState, Status]:
         run = RunState(OwnPreset(folder.events_file()).monitor)
         for records in RunTail(folder.logs).batches():
             run.apply_all(records)
-        return run, status_of(folder, run)
+        return run, status_of(folder, run.pulse)
     except OSError as error:
         raise RunFolderError(f"{folder.path} cannot be read: {error.strerror}") from None
 

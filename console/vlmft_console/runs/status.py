@@ -1,13 +1,12 @@
-"""What state a run is in, told from its folder alone and without disturbing it."""
+"""Run status: what state a run is in, told from its folder and its pulse without disturbing it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from vlmft_console.errors import EXIT_FAILED
+from vlmft_console.history.pulse import Pulse
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.locks import held
 from vlmft_console.runs.verdict import CRASHED
@@ -30,14 +29,12 @@ STEP_FACTOR = 5.0
 """A step that takes this many times the usual one is a stall, however the heart beats."""
 STEP_FLOOR_SECONDS = 30.0
 """No step is a stall before this: the first ones after a pause may be slow."""
-
-
 UNREADABLE = "unreadable"
 """The state of a run whose log is there and cannot be read."""
 
 
 @dataclass(frozen=True)
-class Status:
+class RunStatus:
     """`state` is one of the states above or of `STATUSES`; `reason` is empty or one line."""
 
     state: str
@@ -50,38 +47,22 @@ class Status:
         return self.state in LIVE
 
 
-class Pulse(Protocol):
-    """What of a run's events tells whether it lives: a `RunState`, or a picture of one for another thread."""
-
-    @property
-    def segment(self) -> int: ...
-    @property
-    def step(self) -> int: ...
-    @property
-    def last_step(self) -> Mapping[str, Any] | None: ...
-    @property
-    def last_seen(self) -> float | None: ...
-    @property
-    def heartbeat(self) -> Mapping[str, Any] | None: ...
-    @property
-    def steps_per_second(self) -> float | None: ...
-
-
-def status_of(folder: RunFolder, run: Pulse) -> Status:
+def status_of(folder: RunFolder, pulse: Pulse | None = None) -> RunStatus:
     """The state of the run.
 
     Args:
         folder: the run folder.
-        run: its events so far, reduced.
+        pulse: of its events so far. Without it a run that may be starting or stalled counts as running, which is told
+            at once, however long the log.
     """
     if not folder.path.exists():
-        return Status(UNREADABLE, "its folder is gone: deleted, or moved")
+        return RunStatus(UNREADABLE, "its folder is gone: deleted, or moved")
     supervised = held(folder.lock)  # before the look at its end: a supervisor writes that while it holds the lock
     ended = read_json(folder.exit_file)
     if ended is not None:
         state = str(ended.get("status"))
         code = ended.get("exit_code")
-        return Status(
+        return RunStatus(
             state if state in (*STATUSES, CRASHED) else CRASHED,
             str(ended.get("reason") or ""),
             code if isinstance(code, int) else EXIT_FAILED,
@@ -89,42 +70,48 @@ def status_of(folder: RunFolder, run: Pulse) -> Status:
     if not supervised:
         return _without_supervisor(folder)
     if folder.stop_file.exists():
-        return Status(STOPPING)
-    resuming = run.segment < (folder.current_segment() or 0)  # the log still speaks of the segment before
-    if resuming or run.last_step is None:
-        return Status(STARTING) if resuming or not _silent(run) else Status(STALLED, "no event for a minute")
-    if _silent(run):
-        return Status(STALLED, "no event for a minute, not even a heartbeat")
-    waited, usual = _in_this_step(run), 1 / run.steps_per_second if run.steps_per_second else None
-    if usual is not None and waited > max(STEP_FLOOR_SECONDS, STEP_FACTOR * usual):
-        return Status(STALLED, f"a step has taken {waited:.0f} s so far, where one takes {usual:.1f} s")
-    return Status(RUNNING)
+        return RunStatus(STOPPING)
+    return RunStatus(RUNNING) if pulse is None else _by_pulse(pulse, folder.current_segment() or 0)
 
 
-def _without_supervisor(folder: RunFolder) -> Status:
+def _by_pulse(pulse: Pulse, segment: int) -> RunStatus:
+    """The state of a supervised run whose latest start writes `segment`."""
+    resuming = pulse.segment < segment  # the log still speaks of the segment before
+    if resuming or pulse.last_step is None:
+        stalled = _silent(pulse) and not resuming
+        return RunStatus(STALLED, "no event for a minute") if stalled else RunStatus(STARTING)
+    if _silent(pulse):
+        return RunStatus(STALLED, "no event for a minute, not even a heartbeat")
+    waited, speed = _in_this_step(pulse), pulse.steps_per_second
+    if speed and waited > max(STEP_FLOOR_SECONDS, STEP_FACTOR / speed):
+        return RunStatus(STALLED, f"a step has taken {waited:.0f} s so far, where one takes {1 / speed:.1f} s")
+    return RunStatus(RUNNING)
+
+
+def _without_supervisor(folder: RunFolder) -> RunStatus:
     if held(folder.ranks_lock):
-        return Status(
+        return RunStatus(
             UNSUPERVISED, f"its supervisor is gone but ranks live: {folder.owner()}; vlmft resume gives it one"
         )
     known = folder.processes()
     if any(identity.boot_id != boot_id() for identity in known.values()):
-        return Status(LOST, "the machine was restarted")
+        return RunStatus(LOST, "the machine was restarted")
     if alive := [role for role, identity in known.items() if identity.alive]:
-        return Status(UNSUPERVISED, f"its supervisor is gone but {', '.join(alive)} live")
-    return Status(CRASHED, "its supervisor is gone and nothing of it is alive")
+        return RunStatus(UNSUPERVISED, f"its supervisor is gone but {', '.join(alive)} live")
+    return RunStatus(CRASHED, "its supervisor is gone and nothing of it is alive")
 
 
-def _silent(run: Pulse) -> bool:
-    return run.last_seen is not None and time.time() - run.last_seen > SILENT_SECONDS
+def _silent(pulse: Pulse) -> bool:
+    return pulse.last_seen is not None and time.time() - pulse.last_seen > SILENT_SECONDS
 
 
-def _in_this_step(run: Pulse) -> float:
+def _in_this_step(pulse: Pulse) -> float:
     """Seconds that the current step has taken so far; 0 between steps, where an eval or a save may take long.
 
     Both times are the log's own: no clock of ours is needed.
     """
-    beat = run.heartbeat
-    if run.last_step is None or beat is None or beat.get("phase") != "step" or beat["step"] != run.step:
+    beat, last = pulse.heartbeat, pulse.last_step
+    if last is None or beat is None or beat.get("phase") != "step" or beat["step"] != pulse.step:
         return 0.0
-    began, now = run.last_step["t"], beat["t"]
+    began, now = last["t"], beat["t"]
     return max(0.0, now - began) if now is not None and began is not None else 0.0

@@ -1,4 +1,6 @@
-"""Stop, resume and delete a run: what the command line and the app both do."""
+"""Steering: to stop, resume and delete a run, as the command line and the app both do.
+
+Only the run's locks and its exit record are looked at, so that a log of any length costs nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +10,7 @@ from pathlib import Path
 from vlmft_console.errors import RunBusyError, RunFolderError
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.preflight import check_machine, free_port
-from vlmft_console.runs.registry import read_run
-from vlmft_console.runs.status import UNSUPERVISED
+from vlmft_console.runs.status import UNSUPERVISED, status_of
 from vlmft_console.runs.supervisor_start import start_supervisor
 from vlmft_console.runs.training_command import training_command
 from vlmft_core.plan.architecture import check_base
@@ -25,7 +26,7 @@ def stop_run(folder: RunFolder, request: StopRequest) -> None:
     Raises:
         RunFolderError: the run is not live; or it is asked, but has no supervisor that could make its ranks obey.
     """
-    state = read_run(folder)[1]
+    state = status_of(folder)
     if not state.live:
         raise RunFolderError(f"{folder.name} is not running: it is {state.state}")
     request.write(folder)
@@ -46,7 +47,7 @@ def resume_run(folder: RunFolder) -> tuple[str, str]:
     Raises:
         VlmftError: the run is live, has finished, has no complete checkpoint, or this machine lacks what it needs.
     """
-    state = read_run(folder)[1]
+    state = status_of(folder)
     if state.state == UNSUPERVISED:
         warning = start_supervisor(folder, adopt=True)
         return f"{folder.name} has a supervisor again", warning
@@ -69,7 +70,7 @@ def check_deletable(folder: RunFolder) -> None:
     """Raises:
     RunFolderError: the run is live, or its folder is a symbolic link.
     """
-    state = read_run(folder)[1]
+    state = status_of(folder)
     if state.live:
         raise RunFolderError(f"{folder.name} is {state.state}", "stop it first: vlmft stop " + folder.name)
     if folder.path.is_symlink():

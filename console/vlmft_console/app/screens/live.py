@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
-from vlmft_console.app.live_reader import Batch, LiveReader, Loading, Opened, Pulse, Unreadable
+from vlmft_console.app.live_reader import Batch, LiveReader, Loading, Opened, Unreadable
 from vlmft_console.app.messages import ActionDone
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.notice import Notice
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vlmft_console.app.app import VlmftConsole
     from vlmft_console.history.loading import ReadAhead
     from vlmft_console.history.opened import OpenedLog
-    from vlmft_console.runs.status import Status
+    from vlmft_console.runs.status import RunStatus
 
 now = time.time
 
@@ -98,7 +98,6 @@ class LiveScreen(Screen[None]):
         self._log, state = message.log, message.state
         self._batch = batch = self._reader.take()  # what came, and was looked at, since that state was made
         state.apply_all(batch.records)
-        self._reader.pulse = Pulse.of(state)
         self._rung = {finding.number for finding in state.health.active if finding.severity == STOP}
         self._view.log_pane.add(batch.lines, batch.pending)
         self._view.show(state, self._headline(state.end))
@@ -113,7 +112,6 @@ class LiveScreen(Screen[None]):
             return
         self._batch = batch = self._reader.take()
         state.apply_all(batch.records)
-        self._reader.pulse = Pulse.of(state)
         self._view.log_pane.add(batch.lines, batch.pending)
         if batch.records:
             self._view.show(state, self._headline(state.end))
@@ -172,7 +170,7 @@ class LiveScreen(Screen[None]):
                 self._rung.add(finding.number)
                 self._notify(f"{self._log.name}: {finding.rule}", finding.message)
 
-    def _ring_at_the_end(self, before: Status | None, after: Status | None) -> None:
+    def _ring_at_the_end(self, before: RunStatus | None, after: RunStatus | None) -> None:
         assert self._log is not None
         if before is not None and after is not None and before.live and not after.live:
             self._notify(f"{self._log.name} {after.state.replace('_', ' ')}", after.reason)

@@ -163,7 +163,7 @@ class ReplayScreen(Screen[None]):
         if log is None or replay is None:
             return
         state = replay.state
-        self._view.show(state, _headline(log.name, state.end, state.last_seen))
+        self._view.show(state, _headline(log.name, state.end, state.pulse.last_seen))
         place = Place(replay.now, replay.seconds, state.step, self._marks)
         self.query_one(Transport).show(place, playing=self._playing, speed=self._speed)
 

@@ -67,8 +67,8 @@ class ProgressLine(Vertical):
         state, headline = self._shown
         waited = 0.0
         resuming = headline.word == STARTING and state.step  # the latest event may be from before the pause
-        if now is not None and state.last_seen is not None and not resuming:
-            waited = max(0.0, now - state.last_seen)
+        if now is not None and state.pulse.last_seen is not None and not resuming:
+            waited = max(0.0, now - state.pulse.last_seen)
         eta = state.eta_seconds
         live = headline.now is not None and now is not None
         self._field("left").show(f"ETA {clock(max(0.0, eta - waited))}" if live and eta is not None else "")
