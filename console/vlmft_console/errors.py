@@ -1,4 +1,4 @@
-"""Exit codes, and the one place where errors are shown."""
+"""Errors of the console, and the one place where errors are shown."""
 
 from __future__ import annotations
 
@@ -7,16 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vlmft_console.sanitize import sanitize
-from vlmft_core.errors import VlmftError
-
-EXIT_FAILED = 1
-"""The run failed or crashed."""
-EXIT_MISTAKE = 2
-"""Something in the preset, the options, the data or the model has to be mended; nothing was started."""
-EXIT_BUSY = 75
-"""The run folder has an owner already, or living ranks (EX_TEMPFAIL)."""
-EXIT_INTERRUPTED = 130
-"""The run was stopped on request, with a checkpoint (128 + SIGINT, as shells count)."""
+from vlmft_core.errors import EXIT_BUSY, EXIT_MISTAKE, VlmftError
 
 
 class RunFolderError(VlmftError):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from vlmft_core.run_folder.layout import RunLayout
+
+OUTPUTS: Final = Path("outputs")
+"""Where run folders are made unless something else is said."""
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parents[1]

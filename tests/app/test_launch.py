@@ -25,7 +25,7 @@ from vlmft_console.app.widgets.run.run_list import RunList
 from vlmft_console.runs import launch as launching
 from vlmft_console.runs import training_command as run_launch
 from vlmft_console.runs.folder import Command, RunFolder
-from vlmft_console.runs.launch import Check, Launch
+from vlmft_console.runs.launching import Check, Launch
 from vlmft_core.preset import LoadedPreset, load_preset
 
 DEMO = """\

@@ -17,7 +17,7 @@ from vlmft_console.paths import preset_folders
 from vlmft_console.runs import preflight
 from vlmft_console.runs import training_command as run_launch
 from vlmft_console.runs.folder import Command, RunFolder
-from vlmft_console.runs.launch import Check, Launch, checks, prepare, renewed, start
+from vlmft_console.runs.launching import Check, Launch, checks, prepare, renewed, start
 from vlmft_console.runs.registry import find
 from vlmft_core.errors import VlmftError
 from vlmft_core.preset import Preset, load_preset

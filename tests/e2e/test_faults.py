@@ -19,8 +19,8 @@ from pathlib import Path
 
 from tests.command_line import vlmft
 from tests.supervised import LONG, Supervised, make_run
-from vlmft_console.errors import EXIT_BUSY
 from vlmft_console.runs.processes import rank_of
+from vlmft_core.errors import EXIT_BUSY
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import EventWriter, parse
 from vlmft_core.run_folder.stop import StopRequest

@@ -1,4 +1,15 @@
-"""Errors that are the user's to mend: one line that says what, where and how."""
+"""Errors that are the user's to mend, one line that says what, where and how; and the exit codes of every program."""
+
+from typing import Final
+
+EXIT_FAILED: Final = 1
+"""The run failed or crashed."""
+EXIT_MISTAKE: Final = 2
+"""Something in the preset, the options, the data or the model has to be mended; nothing was started."""
+EXIT_BUSY: Final = 75
+"""The run folder has an owner already, or living ranks (EX_TEMPFAIL)."""
+EXIT_INTERRUPTED: Final = 130
+"""The run was stopped on request, with a checkpoint (128 + SIGINT, as shells count)."""
 
 
 class VlmftError(Exception):

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from vlmft_core.errors import VlmftError
+from vlmft_core.errors import EXIT_MISTAKE, VlmftError
 from vlmft_core.plan.architecture import check_base
 from vlmft_core.run_folder.checkpoints import Checkpoint, newest_intact
 from vlmft_core.run_folder.events import FAILED
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.end(FAILED, str(error))
         if rank == 0:
             print(f"error: {error}", file=sys.stderr, flush=True)
-        return 2 if rank == 0 else 0
+        return EXIT_MISTAKE if rank == 0 else 0
     except BaseException as error:
         log.end(FAILED, f"{type(error).__name__}: {error}")
         raise

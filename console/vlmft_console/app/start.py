@@ -17,9 +17,8 @@ def main() -> None:
     import os
 
     from vlmft_console.app.terminal import GiveBack, refusal
-    from vlmft_console.errors import EXIT_MISTAKE
     from vlmft_console.sanitize import sanitize
-    from vlmft_core.errors import VlmftError
+    from vlmft_core.errors import EXIT_MISTAKE, VlmftError
 
     options = _options()
     try:

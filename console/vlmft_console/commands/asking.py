@@ -23,9 +23,10 @@ def answers(program: str, job: Weights, processes: int = 1, log: Path | None = N
 
     Exits with status 2 for a user's mistake, 1 when it broke, 130 when it was interrupted, each with one line.
     """
-    from vlmft_console.errors import EXIT_FAILED, EXIT_INTERRUPTED, shown_once
+    from vlmft_console.errors import shown_once
     from vlmft_console.programs.ask import Broken, ask
     from vlmft_console.sanitize import sanitize
+    from vlmft_core.errors import EXIT_FAILED, EXIT_INTERRUPTED
 
     status = Status()
     try:

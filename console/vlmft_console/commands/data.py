@@ -65,7 +65,8 @@ def check(
     Exit status: 0, or 2 when a training would not start on it.
     """
     from vlmft_console.commands.data_tables import print_report, show_progress
-    from vlmft_console.errors import EXIT_MISTAKE, shown_once
+    from vlmft_console.errors import shown_once
+    from vlmft_core.errors import EXIT_MISTAKE
 
     report: dict[str, Any] = {}
     with shown_once():

@@ -10,6 +10,7 @@ import typer
 
 from vlmft_console.commands.completion import preset_names, run_names
 from vlmft_console.figures import percent
+from vlmft_console.paths import OUTPUTS
 
 if TYPE_CHECKING:
     from vlmft_console.programs.trained import Trained
@@ -125,7 +126,7 @@ def eval_job(trained: Trained, task: str | None, split: str | None, limit: int |
         if trained.is_run and trained.folder and trained.adapter:
             output = trained.folder / EVALS / f"{trained.adapter.name}-{name}"
         else:
-            output = Path("outputs") / EVALS / f"{trained.name}-{name}"
+            output = OUTPUTS / EVALS / f"{trained.name}-{name}"
     return job.model_copy(update={"folder": str(output.absolute())})
 
 

@@ -121,10 +121,9 @@ def validate(
     """Check presets and say every mistake. Exit status: 0 when all can be used, else 2."""
     import sys
 
-    from vlmft_console.errors import EXIT_MISTAKE
     from vlmft_console.paths import preset_folders
     from vlmft_console.sanitize import sanitize
-    from vlmft_core.errors import VlmftError
+    from vlmft_core.errors import EXIT_MISTAKE, VlmftError
     from vlmft_core.plan import make_plan
     from vlmft_core.preset import load_preset
 

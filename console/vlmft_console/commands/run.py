@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vlmft_console.commands.completion import preset_names
+from vlmft_console.paths import OUTPUTS
 
 if TYPE_CHECKING:
     from vlmft_console.commands.progress import Display
@@ -26,7 +27,7 @@ def run(
     run_name: Annotated[
         str | None, typer.Option("--run-name", help="The run folder's name. [default: PRESET-UTC time]")
     ] = None,
-    output_root: Annotated[Path, typer.Option("--output-root", help="Where run folders are made.")] = Path("outputs"),
+    output_root: Annotated[Path, typer.Option("--output-root", help="Where run folders are made.")] = OUTPUTS,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the exact command and start nothing.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the run has started.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print every event, then a summary, as JSON.")] = False,
@@ -40,7 +41,7 @@ def run(
     """
     from vlmft_console.errors import shown_once
     from vlmft_console.paths import preset_folders
-    from vlmft_console.runs.launch import prepare, start
+    from vlmft_console.runs.launching import prepare, start
     from vlmft_core.preset import load_preset
 
     with shown_once():
@@ -73,11 +74,12 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool,
     import orjson
 
     from vlmft_console.commands.follow import follow
-    from vlmft_console.errors import EXIT_INTERRUPTED, EXIT_MISTAKE, RunFolderError, shown_once
+    from vlmft_console.errors import RunFolderError, shown_once
     from vlmft_console.history.own_preset import OwnPreset
     from vlmft_console.history.state import RunState
     from vlmft_console.report.summary import summarise, summary_lines
     from vlmft_console.sanitize import redacted
+    from vlmft_core.errors import EXIT_INTERRUPTED, EXIT_MISTAKE
 
     with shown_once():
         state = RunState(OwnPreset(folder.events_file()).monitor)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from vlmft_console.history.own_preset import OwnPreset
-from vlmft_console.paths import recorded_runs
+from vlmft_console.paths import OUTPUTS, recorded_runs
 from vlmft_core.errors import VlmftError
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder.events import Record
@@ -144,7 +144,7 @@ def _runs_in(path: Path) -> list[str]:
     """Runs of ours directly in a folder, or in its `outputs`."""
     if not path.is_dir():
         return []
-    inside = (place for folder in (path, path / "outputs") if folder.is_dir() for place in sorted(folder.iterdir()))
+    inside = (place for folder in (path, path / OUTPUTS) if folder.is_dir() for place in sorted(folder.iterdir()))
     return [str(place) for place in inside if place.is_dir() and _is_run(place)]
 
 

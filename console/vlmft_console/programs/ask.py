@@ -11,8 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import orjson
 
-from vlmft_console.errors import EXIT_INTERRUPTED
-from vlmft_core.errors import VlmftError
+from vlmft_core.errors import EXIT_INTERRUPTED, VlmftError
 
 if TYPE_CHECKING:
     from vlmft_core.jobs import Weights

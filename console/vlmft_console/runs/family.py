@@ -1,4 +1,4 @@
-"""All processes of one start of a run: the launcher, the ranks, and whatever else they started."""
+"""Process family: all processes of one start of a run, the launcher, the ranks, and whatever else they started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a run beside its figures: its state in a word, a reason or a count-down."""
+"""Headline: what is said of a run beside its figures, its state in a word with a reason or a count-down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a logout does to processes left behind, and how a run gets out of its way.
+"""Logout: what it does to processes left behind, and how a run gets out of its way.
 
 A session of its own does not leave the login's control group, which systemd-logind may kill as a whole.
 """

@@ -1,4 +1,4 @@
-"""Every run at a glance, kept up to date with little work: what the list of runs shows."""
+"""Overview of all runs, each at a glance, kept up to date with little work: what the list of runs shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be known to be wrong before anything starts."""
+"""Preflight: what can be known to be wrong with this machine before anything starts."""
 
 from __future__ import annotations
 
@@ -60,9 +60,12 @@ def count_gpus() -> int:
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
-def free_port() -> int:
-    """A TCP port that nothing listened on a moment ago."""
+def free_port(wanted: int = 0) -> int:
+    """A TCP port that nothing listened on a moment ago: `wanted`, or where that is taken any other."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""Which runs there are on this machine, and which one a name means."""
+"""Registry of runs: which there are on this machine, and which one a name means."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ import platformdirs
 from vlmft_console.errors import RunFolderError
 from vlmft_console.history.own_preset import OwnPreset
 from vlmft_console.history.state import RunState
+from vlmft_console.paths import OUTPUTS
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus, status_of
 from vlmft_core.durable import write_whole
 from vlmft_core.run_folder.layout import RunLayout, is_run
 from vlmft_core.run_folder.tail import RunTail
-
-_HERE = Path("outputs")
-"""Where `vlmft run` makes run folders unless told otherwise."""
 
 
 def remember(root: Path) -> None:
@@ -34,7 +32,7 @@ def remember(root: Path) -> None:
 
 def roots() -> list[Path]:
     """Folders that may hold runs: `outputs` here, then every remembered one that is still there."""
-    found = [_HERE]
+    found = [OUTPUTS]
     memory = _memory()
     if memory.is_dir():
         found += sorted(Path(entry.read_text()) for entry in memory.iterdir() if not entry.name.startswith("."))
@@ -78,7 +76,7 @@ def find(name: str) -> RunFolder:
         return RunFolder(path)
     runs = all_runs()
     matches = [folder for folder in runs if folder.name == name]
-    here = [folder for folder in matches if folder.path.parent == _HERE]
+    here = [folder for folder in matches if folder.path.parent == OUTPUTS]
     if len(matches) == 1 or len(here) == 1:
         return (here or matches)[0]
     if matches:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from vlmft_console.errors import EXIT_FAILED
 from vlmft_console.history.pulse import Pulse
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.locks import held
 from vlmft_console.runs.verdict import CRASHED
 from vlmft_core.durable import read_json
+from vlmft_core.errors import EXIT_FAILED
 from vlmft_core.run_folder.events import STATUSES, boot_id
 
 STARTING = "starting"

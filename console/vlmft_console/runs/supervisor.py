@@ -1,4 +1,4 @@
-"""The supervisor, one a run: starts the launcher, watches every process, carries out a stop, says how it ended.
+"""Supervisor, one a run: starts the launcher, watches every process, carries out a stop, says how it ended.
 
 Started as `python -m vlmft_console.runs.supervisor FOLDER` in a session of its own with files for its output, so that
 whoever started it may die, hang up or be started again. With `--adopt` it starts nothing, but takes over a run whose
@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from vlmft_console.errors import EXIT_BUSY
 from vlmft_console.figures import stamp
 from vlmft_console.runs import processes
 from vlmft_console.runs.exit_record import ExitFile
@@ -23,6 +22,7 @@ from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.ladder import due
 from vlmft_console.runs.locks import acquire, held
 from vlmft_console.runs.verdict import judge
+from vlmft_core.errors import EXIT_BUSY
 from vlmft_core.run_folder.checkpoints import complete_ones
 from vlmft_core.run_folder.events import RUN_END, Record
 from vlmft_core.run_folder.stop import StopRequest

@@ -6,9 +6,10 @@ import subprocess
 import sys
 import time
 
-from vlmft_console.errors import EXIT_BUSY, MachineError, RunBusyError
+from vlmft_console.errors import MachineError, RunBusyError
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.logout import login_name, outlive_logout
+from vlmft_core.errors import EXIT_BUSY
 
 _START_SECONDS = 30.0
 

@@ -1,4 +1,4 @@
-"""What a person names on the command line: a run's name, a run folder, or any log."""
+"""Targets: what a person names on the command line: a run's name, a run folder, or any log."""
 
 from __future__ import annotations
 

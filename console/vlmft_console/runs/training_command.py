@@ -1,4 +1,4 @@
-"""From a preset to the command that trains it. Nothing is started or written here."""
+"""Training command: what a preset is trained with. Nothing is started or written here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run ended. No single witness is believed: DeepSpeed's runner exits 0 even when its launcher was killed."""
+"""Verdict: how a run ended. No single witness is believed: DeepSpeed exits 0 even when its launcher was killed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from vlmft_console.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISTAKE
 from vlmft_console.runs.family import RankEnd
 from vlmft_console.runs.processes import describe_exit
+from vlmft_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISTAKE
 from vlmft_core.run_folder.events import EARLY_STOPPED, FAILED, FINISHED, STOPPED, Record
 from vlmft_core.run_folder.stop import StopRequest
 

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 from pydantic import ValidationError
 
-from vlmft_core.errors import DataError, VlmftError
+from vlmft_core.errors import EXIT_MISTAKE, DataError, VlmftError
 from vlmft_core.plan.architecture import resolve_base
 from vlmft_core.preset.data_schema import Data, Source
 from vlmft_trainer.data.conversation import BadRow
@@ -59,7 +59,7 @@ def main(asked: TextIO, answers: TextIO) -> int:
             say("report", check(data, encoder, say))
     except VlmftError as error:
         say("error", str(error))
-        return 2
+        return EXIT_MISTAKE
     return 0
 
 

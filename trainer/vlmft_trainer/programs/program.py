@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from vlmft_core.errors import ModelError, VlmftError, first_line
+from vlmft_core.errors import EXIT_INTERRUPTED, EXIT_MISTAKE, ModelError, VlmftError, first_line
 from vlmft_core.jobs import Weights
 from vlmft_trainer.distributed.environment import prepare_process
 
@@ -19,9 +19,6 @@ Say = Callable[[str, Any], None]
 """Answers the console: a name and a value that JSON knows. Only rank 0 is heard."""
 
 J = TypeVar("J", bound=Weights)
-
-EXIT_MISTAKE = 2
-EXIT_INTERRUPTED = 130
 
 
 def run_program(kind: type[J], work: Callable[[J, Say], None], arguments: list[str]) -> int:

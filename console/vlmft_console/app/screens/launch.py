@@ -19,8 +19,9 @@ from vlmft_console.app.widgets.base.check_list import CheckList
 from vlmft_console.app.widgets.base.choice import Choice
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal, one_line
+from vlmft_console.paths import OUTPUTS
 from vlmft_console.runs.folder import RunFolder, check_name, default_name
-from vlmft_console.runs.launch import OUTPUTS, Check, Launch, checks, prepare, renewed, start
+from vlmft_console.runs.launching import Check, Launch, checks, prepare, renewed, start
 from vlmft_core.errors import PresetError, VlmftError
 from vlmft_core.preset import LoadedPreset, Preset
 from vlmft_core.preset.schema import Monitor

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.app.widgets.base.literal import one_line
-from vlmft_console.runs.launch import Check
+from vlmft_console.runs.launching import Check
 
 _SIGNS = {"ok": ("ok  ", "good"), "caution": ("!   ", "caution"), "stop": ("stop", "stop")}
 _SIGN_CELLS = 5

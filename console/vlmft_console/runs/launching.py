@@ -1,14 +1,14 @@
-"""From a preset to a started run: what `vlmft run` and the launch screen do, step by step."""
+"""Launching: from a preset to a started run, as `vlmft run` and the launch screen do it, step by step."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import socket
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from vlmft_console.paths import OUTPUTS
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_core.errors import VlmftError
 from vlmft_core.filesize import filesize
@@ -16,9 +16,6 @@ from vlmft_core.filesize import filesize
 if TYPE_CHECKING:
     from vlmft_core.plan import Plan
     from vlmft_core.preset import Preset
-
-OUTPUTS = Path("outputs")
-"""Where run folders are made unless something else is said."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +84,10 @@ def renewed(launch: Launch) -> Launch:
     from vlmft_console.runs.preflight import free_port
     from vlmft_console.runs.training_command import training_command
 
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", launch.port))
-        except OSError:
-            port = free_port()
-            return replace(launch, port=port, command=training_command(launch.preset, launch.folder, port))
-    return launch
+    port = free_port(launch.port)
+    if port == launch.port:
+        return launch
+    return replace(launch, port=port, command=training_command(launch.preset, launch.folder, port))
 
 
 def start(launch: Launch) -> tuple[RunFolder, str]:
