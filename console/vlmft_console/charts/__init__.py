@@ -1,1 +1,1 @@
-"""Charts as rows of styled characters. Nothing here imports Textual: the app and `vlmft plot` draw the same."""
+"""Charts: rows of styled characters. Nothing here imports Textual: the app and `vlmft plot` draw the same."""

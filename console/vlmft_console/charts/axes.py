@@ -1,4 +1,4 @@
-"""What stands around the curves and on them: axes, marks, off-scale markers, the crosshair."""
+"""Axes and what else stands around the curves: marks, off-scale markers, the crosshair."""
 
 from __future__ import annotations
 

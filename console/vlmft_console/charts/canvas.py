@@ -1,4 +1,4 @@
-"""The part of a chart that curves are drawn on: where a point falls, in dots and in characters."""
+"""Canvas: the part of a chart that curves are drawn on, where a point falls in dots and in characters."""
 
 from __future__ import annotations
 

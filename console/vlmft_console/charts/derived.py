@@ -1,4 +1,4 @@
-"""Curves that are no log's own series: a formula, a running median, and a series over something else than steps."""
+"""Derived curves, no log's own series: a formula, a running median, a series over something else than steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw a chart: a description, a view and a size in; a grid of styled characters out."""
+"""Drawing: a chart's description, a view and a size in; a grid of styled characters out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rectangle of styled characters, each one column wide."""
+"""Grid: a rectangle of styled characters, each one column wide."""
 
 from __future__ import annotations
 

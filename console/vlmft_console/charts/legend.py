@@ -1,4 +1,4 @@
-"""The first row of a chart: its title, and what its curves, marks and lines are; or what the crosshair reads."""
+"""Legend and title, the first row of a chart: what its curves, marks and lines are, or what the crosshair reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Curves as characters, drawn by plotext. Everything that knows plotext is here."""
+"""Raster: curves as characters, drawn by plotext. Everything that knows plotext is here."""
 
 from __future__ import annotations
 

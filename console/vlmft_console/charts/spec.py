@@ -1,4 +1,4 @@
-"""What a chart shows, apart from how large and which part of it: curves, reference lines and marks."""
+"""Chart description: curves, reference lines and marks, apart from how large and which part of it is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The styles a chart uses, by name, and how a plain terminal shows them. The app has its own, by theme."""
+"""Chart styles by name, and how a plain terminal shows them. The app has its own, by theme."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is drawn of a curve: its points within the window, and where its line comes in and goes out."""
+"""Trace: what is drawn of a curve, its points within the window and where its line comes in and goes out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which part of a chart is seen: the whole, or a window that follows the latest point or stays where it is."""
+"""View: which part of a chart is seen, the whole or a window that follows the latest point or stays where it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The axis of y laid on rows of characters: every label stands in the middle of a row, at equal distances.
+"""Y axis, laid on rows of characters: every label stands in the middle of a row, at equal distances.
 
 A terminal has few rows. Were the ends of the range chosen freely, labels that are 5 apart would be two rows from each
 other here and three there, and a value could stand in the row of a label that it is far from. So it is the height of a

@@ -1,4 +1,4 @@
-"""The range of y: robust against a few wild values, steady while data come in, linear or logarithmic."""
+"""Y range: robust against a few wild values, steady while data come in, linear or logarithmic."""
 
 from __future__ import annotations
 

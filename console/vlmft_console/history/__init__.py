@@ -1,1 +1,1 @@
-"""Reading event logs and reducing them to the state of a run. Nothing here imports Textual."""
+"""History: event logs read and reduced to the state of a run. Nothing here imports Textual."""

@@ -1,4 +1,4 @@
-"""When each record of a log came, as a clock to play it by. It never goes back, and skips pauses between segments."""
+"""Log clock: when each record of a log came, to play it by. It never goes back, and skips pauses between segments."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ class Clock:
         self._steps = self._timed = 0
         self._mono: float | None = None
         self._unix: float | None = None
-        self.began: float | None = None
-        """Unix time of the first record that has one."""
 
     def add(self, record: Record) -> None:
         """Take in the next record."""
@@ -43,8 +41,6 @@ class Clock:
         self._times.append((self._times[-1] if self._times else 0.0) + passed)
         self._even.append(float(self._steps))
         self._mono, self._unix = mono, unix if unix is not None else self._unix
-        if self.began is None:
-            self.began = unix
 
     @property
     def kind(self) -> Literal["log", "even"]:

@@ -1,4 +1,4 @@
-"""Points in order of steps, and what can be asked about them at the cost of a column and not of every point."""
+"""Column: points in order of steps, asked about at the cost of a column of a chart and not of every point."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class EpochFigures:
                 continue
             steps = state.epochs[first][0], state.epochs[stop - 1][0]
             done = stop < len(state.epochs) or state.epochs[stop - 1][1] == epoch
-            key = (epoch, first, stop, state.train_loss.superseded.version)
+            key = (epoch, first, stop, state.train_loss.superseded.pieces)
             train, grad = self._kept[key] = kept.get(key) or _over(state, *steps)
             record = evals.get(epoch, {})
             lr = state.lr.nearest(steps[1])

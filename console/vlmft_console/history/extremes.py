@@ -1,4 +1,4 @@
-"""The lowest and highest value of any stretch of a growing column, without looking at every value again."""
+"""Extremes: the lowest and highest value of any stretch of a growing column, without looking at every value again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A log read to its end: the state of its run. With word on how far the reading is, or in a process of its own."""
+"""Loading: a log read to its end, with word on how far the reading is, or in a process of its own."""
 
 from __future__ import annotations
 

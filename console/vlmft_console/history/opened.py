@@ -1,4 +1,4 @@
-"""Opening whatever can be watched or replayed: a run, a recorded run, an event log, another program's log."""
+"""Opened log: a run, a recorded run, an event log or another program's log, ready to be read."""
 
 from __future__ import annotations
 

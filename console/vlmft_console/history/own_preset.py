@@ -1,4 +1,4 @@
-"""The preset of the run that a log belongs to. Loaded when it is asked for: pydantic takes longer than a whole log."""
+"""Own preset: that of the run that a log belongs to, loaded when asked for: pydantic takes longer than a whole log."""
 
 from __future__ import annotations
 

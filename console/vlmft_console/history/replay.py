@@ -1,4 +1,4 @@
-"""Go to any moment of a log, and let it pass again at any speed."""
+"""Replay: any moment of a log, gone to or let pass again at any speed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ from vlmft_core.health import Finding
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
+
+_STEP = re.compile(r"\d{1,12}")
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d*)?) ?%")
+_TIME = re.compile(r"(?:(\d{1,5}):)?(\d{1,5}):(\d\d)")
 
 
 class Replay:
@@ -86,27 +90,44 @@ class Replay:
     def all_findings(self) -> list[tuple[float, Finding]]:
         """Every finding as it is at the end of the log, with the second at which it is raised."""
         raised = zip(self._whole.raised_at, self._whole.findings, strict=True)
-        return [(self.time_of(number), finding) for number, finding in raised]
-
-    def time_of(self, record: int) -> float:
-        """Seconds from the first record to record `record`, counted from 0."""
-        return self.clock.of(record)
+        return [(self.clock.of(number), finding) for number, finding in raised]
 
     def seek(self, position: int) -> None:
         """Go to a position; one outside of the log means its start or its end."""
         self._move(min(max(position, 0), self.length))
-        self._now = self.time_of(self.position - 1) if self.position else 0.0
+        self._now = self.clock.of(self.position - 1) if self.position else 0.0
 
-    def at_step(self, step: int) -> None:
+    def seek_step(self, step: int) -> None:
         """Go to just after a step, the one nearest to `step` that no resumed segment has superseded."""
         nearest = self._steps.nearest(step)
         if nearest is not None and nearest[1] is not None:
             self.seek(int(nearest[1]) + 1)
 
-    def at_time(self, seconds: float) -> None:
+    def seek_time(self, seconds: float) -> None:
         """Go to a moment, in seconds since the first record."""
         self._now = min(max(seconds, 0.0), self.seconds)
         self._move(self.clock.count(self._now))
+
+    def seek_text(self, text: str) -> None:
+        """Go to what a person typed.
+
+        Args:
+            text: a step (`1250` or `1,250`), a share of the time (`40%`), or a time since the start (`12:05`,
+                `1:20:00`).
+
+        Raises:
+            VlmftError: the text is none of these; the position is as before.
+        """
+        text = text.strip()
+        if _STEP.fullmatch(number := re.sub(r"[,_ ]", "", text)):
+            self.seek_step(int(number))
+        elif share := _SHARE.fullmatch(text):
+            self.seek_time(self.seconds * float(share[1]) / 100)
+        elif time := _TIME.fullmatch(text):
+            hours, minutes, seconds = (int(part or 0) for part in time.groups())
+            self.seek_time(3600.0 * hours + 60.0 * minutes + seconds)
+        else:
+            raise VlmftError(f"{text!r} is no moment", "a step (1250), a share (40%) or a time (1:20:00)")
 
     def advance(self, seconds: float, speed: float = 1.0) -> bool:
         """Let `seconds` pass at `speed` times the speed of the log.
@@ -114,7 +135,7 @@ class Replay:
         Returns:
             Whether there is more to come.
         """
-        self.at_time(self._now + seconds * speed)
+        self.seek_time(self._now + seconds * speed)
         return self.position < self.length
 
     def next_finding(self) -> Finding | None:
@@ -155,30 +176,3 @@ class Replay:
         while self.position < position:
             block, start = divmod(self.position, BLOCK)
             self.state.apply_all(self._tape.block(block)[start : start + position - self.position])
-
-
-_STEP = re.compile(r"\d{1,12}")
-_SHARE = re.compile(r"(\d{1,3}(?:\.\d*)?) ?%")
-_TIME = re.compile(r"(?:(\d{1,5}):)?(\d{1,5}):(\d\d)")
-
-
-def go_to(replay: Replay, text: str) -> None:
-    """Move a replay.
-
-    Args:
-        replay: is moved.
-        text: a step (`1250` or `1,250`), a share of the time (`40%`), or a time since the start (`12:05`, `1:20:00`).
-
-    Raises:
-        VlmftError: the text is none of these; the replay has not moved.
-    """
-    text = text.strip()
-    if _STEP.fullmatch(number := re.sub(r"[,_ ]", "", text)):
-        replay.at_step(int(number))
-    elif share := _SHARE.fullmatch(text):
-        replay.at_time(replay.seconds * float(share[1]) / 100)
-    elif time := _TIME.fullmatch(text):
-        hours, minutes, seconds = (int(part or 0) for part in time.groups())
-        replay.at_time(3600.0 * hours + 60.0 * minutes + seconds)
-    else:
-        raise VlmftError(f"{text!r} is no moment", "a step (1250), a share (40%) or a time (1:20:00)")

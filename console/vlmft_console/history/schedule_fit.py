@@ -1,4 +1,4 @@
-"""Which learning rate schedule a run followed, told from the rates it logged."""
+"""Schedule fit: which learning rate schedule a run followed, told from the rates it logged."""
 
 from __future__ import annotations
 

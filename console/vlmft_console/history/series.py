@@ -1,4 +1,4 @@
-"""One curve of a run: values over steps, kept so that drawing costs by the column and not by the point."""
+"""Series: one curve of a run, kept so that drawing costs by the column and not by the point."""
 
 from __future__ import annotations
 
@@ -72,11 +72,6 @@ class Series(Column):
             self._superseded = Superseded()
         return self._superseded
 
-    @property
-    def version(self) -> int:
-        """Another one whenever the content has changed."""
-        return self._length + (self._superseded.version if self._superseded else 0)
-
     def mark(self) -> Mark:
         """What `as_of` needs to make this series as it is now, from a later one."""
         return self._length, self._superseded.pieces if self._superseded else 0
@@ -146,10 +141,6 @@ class Superseded(Series):
         """How many rewinds there were."""
         return len(self._starts)
 
-    @property
-    def version(self) -> int:
-        return self._length + len(self._starts)
-
     def add(self, cut: int, x: array[float], y: array[float]) -> None:
         """Take over the points of a series that stood from index `cut` on."""
         self._starts.append(len(self._x))
@@ -193,7 +184,6 @@ class Smoothed(Series):
         self._source = source
         self._weight = weight
         self._mean = 0.0
-        self._changes = 0
 
     @property
     def weight(self) -> float:
@@ -205,7 +195,6 @@ class Smoothed(Series):
             return
         self._unshare()
         self._weight = weight
-        self._changes += 1
         self._superseded = self._averaged(self._source.superseded) if self._source.superseded else None
         self._cut(0)
         source, start = self._source, 0
@@ -215,10 +204,6 @@ class Smoothed(Series):
             if gap < len(source):
                 self.append(source._x[gap], None)
             start = gap + 1
-
-    @property
-    def version(self) -> int:
-        return super().version + self._changes
 
     def append(self, x: float, y: float | None) -> None:
         if x < self._last:

@@ -1,4 +1,4 @@
-"""What a run's state was at some moment, kept small: curves and lists only ever grow, so their length is enough."""
+"""Snapshot: a run's state at some moment, kept small: curves and lists only ever grow, so their length is enough."""
 
 from __future__ import annotations
 

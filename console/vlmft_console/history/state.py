@@ -1,4 +1,4 @@
-"""The state of a run: what its events so far add up to. Live, finished and recorded runs are reduced alike."""
+"""Run state: what the events of a run so far add up to. Live, finished and recorded runs are reduced alike."""
 
 from __future__ import annotations
 

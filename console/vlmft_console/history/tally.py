@@ -1,17 +1,18 @@
-"""What a whole log amounts to, counted piece by piece; a log of any length takes 16 bytes a logged step."""
+"""Tally: what a whole log amounts to, counted piece by piece; a log of any length takes 16 bytes a logged step."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import lt
+from operator import itemgetter, lt
 from typing import Final
 
 from vlmft_console.history.schedule_fit import Schedule, recognise
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
 
+NEWER: Final = "a newer vlmft wrote this log (version {}): what is new in it is not told"
 _NOTES: Final = 10
 _COMPARED: Final = 4000
 """Learning rates that are compared with a schedule."""
@@ -55,7 +56,7 @@ class Tally:
     best_eval: Record | None = None
     """The eval with the lowest loss; one at step 0, the base's, only where there is no other."""
     notes: list[str] = field(default_factory=list)
-    """The first few notes, each once."""
+    """The first few notes, each once; before them that the log is of a newer version than this program understands."""
     end: Record | None = None
     """The latest `run_end`, unless the run was resumed after it."""
     _steps: array[float] = field(default_factory=lambda: array("d"))
@@ -66,6 +67,9 @@ class Tally:
         steps = [record for record in records if record["event"] == events.STEP]
         if steps:
             self._steps_taken(steps)
+        version = max(map(itemgetter("v"), records), default=0)
+        if version > events.VERSION and (newer := NEWER.format(version)) not in self.notes:
+            self.notes.insert(0, newer)
         if len(steps) < len(records):
             for record in records:
                 if record["event"] != events.STEP:

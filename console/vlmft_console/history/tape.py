@@ -1,4 +1,4 @@
-"""All records of a log in a tenth of the memory that they take as objects, in blocks that can be had one by one."""
+"""Tape: all records of a log in a tenth of the memory that they take as objects, in blocks had one by one."""
 
 from __future__ import annotations
 

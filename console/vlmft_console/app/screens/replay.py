@@ -26,7 +26,7 @@ from vlmft_console.app.widgets.run.run_view import RunView
 from vlmft_console.app.widgets.run.transport import SPEEDS, Place, Transport
 from vlmft_console.history.loading import LOADING_SECONDS, Progress
 from vlmft_console.history.opened import OpenedLog, open_log
-from vlmft_console.history.replay import Replay, go_to
+from vlmft_console.history.replay import Replay
 from vlmft_console.runs.headline import Headline
 from vlmft_console.runs.status import RUNNING
 from vlmft_core.errors import VlmftError
@@ -231,7 +231,7 @@ class ReplayScreen(Screen[None]):
     def action_share(self, share: float) -> None:
         """Part of the whole time on, or back."""
         if self._replay is not None:
-            self._replay.at_time(self._replay.now + share * self._replay.seconds)
+            self._replay.seek_time(self._replay.now + share * self._replay.seconds)
             self._show()
 
     def action_to_end(self, end: bool) -> None:
@@ -251,7 +251,7 @@ class ReplayScreen(Screen[None]):
     def _asked(self, event: Input.Submitted) -> None:
         if self._replay is not None and event.value.strip():
             try:
-                go_to(self._replay, event.value)
+                self._replay.seek_text(event.value)
             except VlmftError as error:
                 self._shell.tell(str(error), problem=True)
                 return
@@ -261,7 +261,7 @@ class ReplayScreen(Screen[None]):
     @on(Transport.Sought)
     def _sought(self, message: Transport.Sought) -> None:
         if self._replay is not None:
-            self._replay.at_time(message.share * self._replay.seconds)
+            self._replay.seek_time(message.share * self._replay.seconds)
             self._show()
 
     def _leave_box(self) -> None:

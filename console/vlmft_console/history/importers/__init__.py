@@ -1,4 +1,4 @@
-"""Logs of other programs, read as records of our own event log. Formats are told by content, never by name."""
+"""Importers: logs of other programs as records of our own event log. Formats are told by content, never by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training programs print: the Hugging Face trainer's dicts among progress bars, and DeepSpeed's lines.
+"""Console text: what training programs print, the Hugging Face trainer's dicts among progress bars, DeepSpeed's lines.
 
 Such a log may have bars glued to a dict with a carriage return, prefixes of hosts and workers, dicts wrapped by a
 terminal or torn by another rank. Nothing is taken from the bars: with buffered output the dicts come in bunches, long

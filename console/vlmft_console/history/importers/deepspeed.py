@@ -1,4 +1,4 @@
-"""What DeepSpeed and DeepSpeed-Chat print: the learning rate every few steps, skipped steps, perplexities.
+"""DeepSpeed lines, and DeepSpeed-Chat's: the learning rate every few steps, skipped steps, perplexities.
 
     [Rank 0] step=10, skipped=6, lr=[9.65e-06, 9.65e-06], mom=[(0.9, 0.95), (0.9, 0.95)]
     OVERFLOW! Rank 0 Skipping step. Attempted loss scale: 65536, reducing to 32768

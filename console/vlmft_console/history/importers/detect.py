@@ -1,4 +1,4 @@
-"""Tells what a file is, by its content."""
+"""Format detection: what a file is, by its content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our own event logs, offered like the others: one file, or all segments of a run folder."""
+"""Event logs, our own, offered like the others: one file, or all segments of a run folder."""
 
 from __future__ import annotations
 

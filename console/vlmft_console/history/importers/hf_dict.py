@@ -1,4 +1,4 @@
-"""The dicts that the Hugging Face trainer prints: `{'loss': 0.3, 'grad_norm': nan, 'epoch': 0.5}`.
+"""Hugging Face dicts, as its trainer prints them: `{'loss': 0.3, 'grad_norm': nan, 'epoch': 0.5}`.
 
 They are matched and never evaluated: nothing nested, nothing longer than `LONGEST`, in one pass over the text.
 """

@@ -1,4 +1,4 @@
-"""Numbers, steps and durations as the logs of other programs spell them."""
+"""Parsing: numbers, steps and durations as the logs of other programs spell them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every importer offers, and the following of logs that grow at their end."""
+"""Log reader: what every importer offers, and the one that follows a log that grows at its end."""
 
 from __future__ import annotations
 

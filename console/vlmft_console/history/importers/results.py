@@ -1,4 +1,4 @@
-"""Hugging Face's `all_results.json`, `train_results.json` and `eval_results.json`: how a run ended, in one object."""
+"""Results, Hugging Face's `all_results.json` and its like: how a run ended, in one object."""
 
 from __future__ import annotations
 

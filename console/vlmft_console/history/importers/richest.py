@@ -1,4 +1,4 @@
-"""A folder with logs of other programs: which of them tells most."""
+"""Richest log: of a folder with logs of other programs, the one that tells most."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hugging Face's `trainer_state.json`: the whole history in one file, written anew at every save."""
+"""Trainer state, Hugging Face's `trainer_state.json`: the whole history in one file, written anew at every save."""
 
 from __future__ import annotations
 

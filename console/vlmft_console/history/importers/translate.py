@@ -1,4 +1,4 @@
-"""Turns the metrics of other programs into records of our event log."""
+"""Translator: the metrics of other programs made records of our event log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights & Biases' offline files, `run-….wandb`: a LevelDB log of `wandb_internal.Record` messages.
+"""Weights & Biases offline files, `run-….wandb`: a LevelDB log of `wandb_internal.Record` messages.
 
 The file is a header of 7 bytes and blocks of 32 KiB. In a block stand fragments: CRC-32 of what follows the length (the
 ordinary one, unmasked), length, kind (whole, first, middle, last), message. Less than 7 bytes at a block's end are

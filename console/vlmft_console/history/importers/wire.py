@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers: fields by number, without the schema's library.
+"""Wire format of protocol buffers: fields by number, without the schema's library.
 
 Source: https://protobuf.dev/programming-guides/encoding/
 """
