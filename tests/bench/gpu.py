@@ -59,8 +59,9 @@ def measure(way: Way, size: str, count: int, micro: int) -> dict[str, Any]:
     from vlmft_trainer.data.collate import collate
     from vlmft_trainer.data.order import MicroBatches
     from vlmft_trainer.data.packing import pack
+    from vlmft_trainer.model.adapter import add_adapter
     from vlmft_trainer.model.attention import use_packed_attention, varlen_problem
-    from vlmft_trainer.model.load import add_adapter, prepare_training
+    from vlmft_trainer.model.load import prepare_training
     from vlmft_trainer.model.loss import answer_loss
     from vlmft_trainer.training.throughput import work
 

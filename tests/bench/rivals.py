@@ -29,12 +29,13 @@ from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.encode import IGNORED, Encoded
 from vlmft_trainer.data.order import MicroBatches
 from vlmft_trainer.data.packing import pack
+from vlmft_trainer.model.adapter import add_adapter
 from vlmft_trainer.model.attention import use_packed_attention
 from vlmft_trainer.model.fused import fused_problem, use_fused_kernels
-from vlmft_trainer.model.load import add_adapter, prepare_training
+from vlmft_trainer.model.load import prepare_training
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest
+from vlmft_trainer.training.checkpoint_manager import CheckpointManager
 from vlmft_trainer.training.run_log import RunLog
-from vlmft_trainer.training.save import Checkpoints
 from vlmft_trainer.training.weighted_trainer import WeightedTrainer
 
 EFFECTIVE_BATCH = 8
@@ -212,7 +213,7 @@ def vlmft(
         args=arguments(TrainingArguments, micro),
         train_dataset=data,
         data_collator=partial(join, image_id=charts_like.IMAGE, merge=2),
-        checkpoints=Checkpoints(RunLayout(folder), None, "eval_loss", log, {}),
+        checkpoints=CheckpointManager(RunLayout(folder), None, "eval_loss", log, {}),
         stop=StopOnRequest(RunLayout(folder)).asked,
         packed=packed,
         callbacks=[clock],

@@ -14,15 +14,16 @@ from torch.utils.data import Dataset
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Preset
 from vlmft_core.run_folder.layout import RunLayout
-from vlmft_trainer.data.collate import padder
+from vlmft_trainer.data.collate import pad_collator
 from vlmft_trainer.data.encode import Encoded
-from vlmft_trainer.data.packing import packer
+from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.distributed.process_group import process_group
-from vlmft_trainer.model.load import Kernels, add_adapter, load_base, load_encoder, prepare_training
+from vlmft_trainer.model.adapter import add_adapter
+from vlmft_trainer.model.load import Kernels, load_base, load_encoder, prepare_training
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest
+from vlmft_trainer.training.checkpoint_manager import CheckpointManager
 from vlmft_trainer.training.run_log import RunLog
-from vlmft_trainer.training.save import Checkpoints
 from vlmft_trainer.training.training_args import training_args
 from vlmft_trainer.training.weighted_trainer import WeightedTrainer
 
@@ -68,8 +69,8 @@ def main() -> None:
             model=model,
             args=args,
             train_dataset=Mixed(encoder),
-            data_collator=packer(encoder) if packed else padder(encoder),
-            checkpoints=Checkpoints(RunLayout(folder), None, "eval_loss", RunLog(None), {}),
+            data_collator=pack_collator(encoder) if packed else pad_collator(encoder),
+            checkpoints=CheckpointManager(RunLayout(folder), None, "eval_loss", RunLog(None), {}),
             stop=StopOnRequest(RunLayout(folder)).asked,
             packed=packed,
         )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlmft_trainer.data.encode import IGNORED
-from vlmft_trainer.data.order import MUTE, MicroBatches, WithMuted
+from vlmft_trainer.data.order import MASKED, MaskableSamples, MicroBatches
 from vlmft_trainer.data.samples import Samples
 
 CHART_LENGTHS = [random.Random(number).randint(650, 1050) for number in range(1000)]
@@ -100,10 +100,10 @@ def test_padded_micro_batches_bring_samples_of_like_length_together() -> None:
 
 def test_a_rank_that_is_left_without_a_sample_computes_on_one_without_loss(samples: Samples) -> None:
     found = ranks([5, 6, 7], 4, effective_batch=8, micro_batch=2, packed=True)
-    (muted,) = [one for mine in found for one in mine if one[0] < 0]
-    assert muted == [MUTE - 0]
-    dataset = WithMuted(samples)
-    assert dataset[muted[0]].input_ids == samples[0].input_ids
-    assert set(dataset[muted[0]].labels) == {IGNORED}
+    (masked,) = [one for mine in found for one in mine if one[0] < 0]
+    assert masked == [MASKED - 0]
+    dataset = MaskableSamples(samples)
+    assert dataset[masked[0]].input_ids == samples[0].input_ids
+    assert set(dataset[masked[0]].labels) == {IGNORED}
     assert dataset[0].labels == samples[0].labels
     assert len(dataset) == len(samples)

@@ -15,9 +15,10 @@ from vlmft_core.preset import Lora
 from vlmft_core.run_folder.checkpoints import MARKER, Checkpoint, intact, kept_steps, read, remove_unusable, seal
 from vlmft_core.run_folder.events import EventWriter
 from vlmft_core.run_folder.layout import RunLayout
-from vlmft_trainer.model.load import Kernels, add_adapter, load_base
+from vlmft_trainer.model.adapter import adapter_state, add_adapter, save_adapter
+from vlmft_trainer.model.load import Kernels, load_base
+from vlmft_trainer.training.checkpoint_manager import CheckpointManager, take_best, write_adapter
 from vlmft_trainer.training.run_log import RunLog
-from vlmft_trainer.training.save import Checkpoints, adapter_state, save_adapter, take_best, write_adapter
 
 
 def saved(folder: Path, step: int, content: str = "weights") -> Path:
@@ -27,8 +28,8 @@ def saved(folder: Path, step: int, content: str = "weights") -> Path:
     return path
 
 
-def checkpoints(folder: Path, limit: int | None = None, metric: str = "eval_loss") -> Checkpoints:
-    return Checkpoints(
+def checkpoints(folder: Path, limit: int | None = None, metric: str = "eval_loss") -> CheckpointManager:
+    return CheckpointManager(
         RunLayout(folder), limit, metric, RunLog(EventWriter(folder / "events.jsonl")), {"total_steps": 9}
     )
 

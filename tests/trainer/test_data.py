@@ -14,11 +14,10 @@ from PIL import Image
 
 from vlmft_core.errors import DataError
 from vlmft_core.preset import Data, Source
-from vlmft_trainer.data import check
-from vlmft_trainer.data.check import report
-from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Question, one_question
+from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Conversation, one_question
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.pictures import image_size
+from vlmft_trainer.data.sample_check import Bad, report
 from vlmft_trainer.data.samples import Samples, evenly, prepare
 from vlmft_trainer.data.sources import open_split
 from vlmft_trainer.data.tasks import TASKS
@@ -58,7 +57,7 @@ def chartqa(tmp_path: Path) -> Callable[[list[dict[str, Any]]], Source]:
 def test_chartqa_is_asked_as_lmms_eval_asks() -> None:
     question = TASKS["chartqa"].read({"image": "x", "query": "How many?", "label": ["14"], "human_or_machine": 1})
     turns = one_question("How many?\nAnswer the question with a single word.", "14")
-    assert question == Question(turns, ("14",), "augmented", ("x",))
+    assert question == Conversation(turns, ("14",), "augmented", ("x",))
 
 
 def test_textvqa_is_trained_on_the_commonest_answer_and_ties_go_to_the_first() -> None:
@@ -70,7 +69,7 @@ def test_textvqa_is_trained_on_the_commonest_answer_and_ties_go_to_the_first() -
 
 
 def test_chartqa_is_scored_overall_and_by_origin() -> None:
-    questions = [Question((), ("10",), group) for group in ("human", "human", "augmented")]
+    questions = [Conversation((), ("10",), group) for group in ("human", "human", "augmented")]
     scores = TASKS["chartqa"].score(questions, ["10", "no", "10.4"])
     assert scores == {"relaxed_accuracy": pytest.approx(2 / 3), "augmented": 1.0, "human": 0.5, "n": 3}
 
@@ -132,7 +131,7 @@ def test_too_many_unusable_samples_stop_the_run_before_it_starts(
 
 
 def test_a_report_names_only_the_first_few() -> None:
-    bad = [check.Bad(NO_IMAGE, f"row {number}") for number in range(5)]
+    bad = [Bad(NO_IMAGE, f"row {number}") for number in range(5)]
     assert report("eval", bad, 100) == "5 of 100 eval samples cannot be used: 5 no image (row 0; row 1; row 2; …)"
 
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from vlmft_trainer.data.conversation import BadRow, Question, Slot, Turn
+from vlmft_trainer.data.conversation import BadRow, Conversation, Slot, Turn
 from vlmft_trainer.data.tasks import TASKS
 
 IMAGE = Slot.IMAGE
 
 
-def llava(*turns: tuple[str, str], **columns: Any) -> Question:
+def llava(*turns: tuple[str, str], **columns: Any) -> Conversation:
     said = [{"from": who, "value": text} for who, text in turns]
     return TASKS["llava"].read({"conversations": said, **columns})
 
 
-def messages(*turns: tuple[str, Any], **columns: Any) -> Question:
+def messages(*turns: tuple[str, Any], **columns: Any) -> Conversation:
     said = [{"role": role, "content": content} for role, content in turns]
     return TASKS["messages"].read({"messages": said, **columns})
 
@@ -125,5 +125,5 @@ def test_a_wrong_message_is_named(content: Any, reason: str) -> None:
 
 
 def test_free_answers_are_scored_by_exact_match_after_normalisation() -> None:
-    questions = [Question((), (gold,)) for gold in ("Two cats", "red", "no")]
+    questions = [Conversation((), (gold,)) for gold in ("Two cats", "red", "no")]
     assert TASKS["llava"].score(questions, ["2 cats.", "blue", "No"]) == {"accuracy": pytest.approx(2 / 3), "n": 3}

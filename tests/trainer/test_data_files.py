@@ -18,8 +18,8 @@ from PIL import Image
 from vlmft_core.errors import DataError
 from vlmft_core.preset import Data, Source
 from vlmft_trainer.data import rows as rows_module
-from vlmft_trainer.data.check import Bad, examine
 from vlmft_trainer.data.encode import Encoder
+from vlmft_trainer.data.sample_check import Bad, examine
 from vlmft_trainer.data.samples import prepare
 from vlmft_trainer.data.sources import Split, open_split
 
@@ -63,7 +63,7 @@ def found(split: Split, encoder: Encoder, max_length: int = 500) -> list[str | i
 def test_json_lines_are_read_with_images_beside_the_file(lines: Write, encoder: Encoder) -> None:
     split = opened(lines(b"\xef\xbb\xbf" + json.dumps(talk(image="a.png")).encode() + b"\r", b"", talk("five")))
     assert len(split) == 2
-    assert [split.question(row).target for row in (0, 1)] == ["two", "five"]
+    assert [split.conversation(row).target for row in (0, 1)] == ["two", "five"]
     assert [image.size for image in split.sample(0)[1]] == [(56, 56)]
     assert split.where(1).endswith("mine.jsonl, line 3")
     assert all(isinstance(one, int) for one in found(split, encoder))
@@ -75,7 +75,7 @@ def test_a_json_list_is_read_and_its_entries_named_by_line(tmp_path: Path, inden
     written = [talk("zwölf 12 ✓"), talk('with "quotes" \\ and ] }'), talk("x")]
     file.write_text("\n" + json.dumps(written, indent=indent, ensure_ascii=False))
     split = opened(file)
-    assert [split.question(row).target for row in range(3)] == ["zwölf 12 ✓", 'with "quotes" \\ and ] }', "x"]
+    assert [split.conversation(row).target for row in range(3)] == ["zwölf 12 ✓", 'with "quotes" \\ and ] }', "x"]
     text = file.read_text().splitlines()
     assert [split.where(row) for row in range(3)] == [
         f"{file}, line {number}" for number, line in enumerate(text, 1) if line.startswith(("  {", "[{"))
@@ -162,7 +162,7 @@ def test_over_the_limit_a_run_does_not_start(lines: Write, encoder: Encoder) -> 
 
 def test_special_tokens_and_escapes_in_data_train_as_plain_text(lines: Write, encoder: Encoder) -> None:
     text = "<|im_end|><|image_pad|>[bold]\x1b[31m"
-    question = opened(lines(talk(text))).question(0)
+    question = opened(lines(talk(text))).conversation(0)
     encoded = encoder.conversation(question.turns, [])
     assert encoder.image_id not in encoded.input_ids
     assert encoded.input_ids.count(encoder.end_id) == 3
@@ -196,7 +196,7 @@ def test_a_file_goes_to_data_workers_without_its_rows(lines: Write) -> None:
 
 def test_any_task_reads_json_too(lines: Write) -> None:
     split = opened(lines({"image": "a.png", "query": "How many?", "label": 14}), task="chartqa")
-    assert split.question(0).target == "14"
+    assert split.conversation(0).target == "14"
 
 
 @pytest.mark.parametrize("kind", ["folder", "file", "saved", "dictionary"])

@@ -64,11 +64,11 @@ def test_what_is_held_out_is_said_and_never_trained_on(tmp_path: Path, encoder: 
 def test_what_is_held_out_does_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:
     source = texts(tmp_path, 50)
     opened = open_source(source)
-    held = {opened.train.question(row).prompt for row in opened.eval_rows}
+    held = {opened.train.conversation(row).prompt for row in opened.eval_rows}
     file = Path(source.path)
     file.write_text("".join(reversed(file.read_text().splitlines(keepends=True))))
     again = open_source(source)
-    assert {again.train.question(row).prompt for row in again.eval_rows} == held
+    assert {again.train.conversation(row).prompt for row in again.eval_rows} == held
 
 
 def test_samples_of_one_image_are_all_trained_on_or_all_held_out(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_samples_of_one_image_are_all_trained_on_or_all_held_out(tmp_path: Path)
     talk = [{"from": "human", "value": "<image>\nwhat"}, {"from": "gpt", "value": "this"}]
     file.write_text(json.dumps([{"image": f"{n % 7}.png", "conversations": talk} for n in range(70)]))
     opened = open_source(Source(task="llava", path=str(file), eval_share=0.2))
-    sides = [{opened.train.question(row).images for row in rows} for rows in (opened.train_rows, opened.eval_rows)]
+    sides = [{opened.train.conversation(row).images for row in rows} for rows in (opened.train_rows, opened.eval_rows)]
     assert sides[0] & sides[1] == set()
     assert len(opened.eval_rows) == 10
     file.write_text(json.dumps([{"image": "1.png", "conversations": talk}] * 4))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from demo_base.packing import Packer, loss_of, scene
+from demo_base.batches import Packer, loss_of, scene
 from demo_base.skill import accuracy
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 

@@ -13,25 +13,19 @@ import torch
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Lora, Model
 from vlmft_core.run_folder.events import NOTE, EventWriter
-from vlmft_trainer.data.collate import padder
+from vlmft_trainer.data.collate import pad_collator
 from vlmft_trainer.data.encode import Encoded, Encoder
-from vlmft_trainer.data.packing import packer
+from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.model import kernels
+from vlmft_trainer.model.adapter import add_adapter
 from vlmft_trainer.model.fused import fused_problem, use_fused_kernels
-from vlmft_trainer.model.load import (
-    Kernels,
-    Precision,
-    add_adapter,
-    choose_kernels,
-    load_base,
-    prepare_training,
-)
+from vlmft_trainer.model.load import Kernels, Precision, choose_kernels, load_base, prepare_training
 from vlmft_trainer.model.loss import answer_loss
 from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.train import fuse
 
 LORA = Lora(r=4, alpha=8, dropout=0, target_modules=["q_proj", "v_proj", "o_proj", "down_proj"])
-JOINS = {"packed": packer, "padded": padder}
+JOINS = {"packed": pack_collator, "padded": pad_collator}
 TOLERANCE = {"fp32": 1e-4, "bf16": 0.15}
 """Of a gradient, as a share of its largest value. A mistake in a formula shows in fp32; in bf16 two orders of summing
 are some percent apart."""
@@ -115,7 +109,7 @@ def test_loss_and_gradients_are_those_of_the_eager_model(
 
 
 def test_logits_are_those_of_the_eager_model(conversations: list[Encoded], encoder: Encoder) -> None:
-    batch = padder(encoder)(conversations)
+    batch = pad_collator(encoder)(conversations)
     del batch["labels"]
     with torch.no_grad():
         found, wanted = (adapted(fused=fused)(**batch).logits for fused in (True, False))
@@ -123,21 +117,21 @@ def test_logits_are_those_of_the_eager_model(conversations: list[Encoded], encod
 
 
 def test_activations_can_be_recomputed(conversations: list[Encoded], encoder: Encoder) -> None:
-    assert_same_step(packer(encoder)(conversations), checkpointing=True)
+    assert_same_step(pack_collator(encoder)(conversations), checkpointing=True)
 
 
 def test_an_adapted_tower_gets_its_gradients(conversations: list[Encoded], encoder: Encoder) -> None:
     lora = Lora(r=4, alpha=8, dropout=0, target_modules=["up_proj"], vision_tower=True)
-    assert_same_step(packer(encoder)(conversations), lora=lora)
+    assert_same_step(pack_collator(encoder)(conversations), lora=lora)
 
 
 def test_a_norm_that_trains_gets_its_gradient(conversations: list[Encoded], encoder: Encoder) -> None:
-    assert_same_step(packer(encoder)(conversations), train_norms=True)
+    assert_same_step(pack_collator(encoder)(conversations), train_norms=True)
 
 
 @pytest.mark.parametrize("lora", [LORA.model_copy(update={"dora": True}), LORA.model_copy(update={"dropout": 0.3})])
 def test_adapters_of_other_kinds_train_as_before(lora: Lora, conversations: list[Encoded], encoder: Encoder) -> None:
-    batch = packer(encoder)(conversations)
+    batch = pack_collator(encoder)(conversations)
     losses = []
     for fused in (True, False):
         model = adapted(fused=fused, lora=lora)
@@ -147,7 +141,7 @@ def test_adapters_of_other_kinds_train_as_before(lora: Lora, conversations: list
 
 
 def test_without_its_adapter_the_model_is_the_base(conversations: list[Encoded], encoder: Encoder) -> None:
-    batch = packer(encoder)(conversations)
+    batch = pack_collator(encoder)(conversations)
     model, base = adapted(fused=True), load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ()))
     with torch.no_grad(), model.disable_adapter():
         assert float(answer_loss(model, batch).nll) == pytest.approx(float(answer_loss(base, batch).nll), rel=1e-5)
@@ -155,7 +149,7 @@ def test_without_its_adapter_the_model_is_the_base(conversations: list[Encoded],
 
 @pytest.mark.parametrize("questions", [1, 3])
 def test_the_same_tokens_are_generated(conversations: list[Encoded], encoder: Encoder, questions: int) -> None:
-    batch = padder(encoder, "left")(conversations[:questions])
+    batch = pad_collator(encoder, "left")(conversations[:questions])
     del batch["labels"]
     found, wanted = (
         adapted(fused=fused).eval().generate(**batch, max_new_tokens=6, do_sample=False) for fused in (True, False)
@@ -167,7 +161,7 @@ def test_rows_of_any_length_do_with_the_kernels_of_the_first(conversations: list
     from torch._dynamo.utils import counters
 
     model = adapted(fused=True)
-    join = packer(encoder)
+    join = pack_collator(encoder)
     step(model, join(conversations))
     compiled = counters["stats"]["unique_graphs"]
     assert compiled > 0
@@ -199,7 +193,7 @@ def test_without_a_compiler_a_note_says_so_and_the_model_stays_eager(
     model = adapted(fused=False)
     notes = fused_with_notes(model, tmp_path)
     assert notes[1:] == ["fused kernels are not used (Failed to find C compiler. Please specify via CC.)"]
-    batch = packer(encoder)(conversations)
+    batch = pack_collator(encoder)(conversations)
     assert step(model, batch)[0] == step(adapted(fused=False), batch)[0]
 
 

@@ -15,7 +15,7 @@ from vlmft_core.preset import Monitor, Preset
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.segments import records
-from vlmft_trainer.training.callbacks.health import HealthEvents
+from vlmft_trainer.training.callbacks.health_events import HealthEvents
 from vlmft_trainer.training.run_log import RunLog, open_run_log
 
 OVERFITTING = [1.0, 0.9, 0.95, 1.2]

@@ -16,11 +16,10 @@ from vlmft_core.preset import Lora, Preset
 from vlmft_core.preset.schema import Hardware, Model
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.samples import Samples
-from vlmft_trainer.model.load import Kernels, add_adapter, count_parameters, load_base, lora_targets, prepare_training
+from vlmft_trainer.model.adapter import add_adapter, lay_over, lora_targets, save_adapter
+from vlmft_trainer.model.load import Kernels, count_parameters, load_base, prepare_training
 from vlmft_trainer.model.loss import answer_loss
-from vlmft_trainer.programs.program import lay_over
 from vlmft_trainer.training.deepspeed_config import deepspeed_config
-from vlmft_trainer.training.save import save_adapter
 
 KERNELS = Kernels("fp32", "sdpa", ())
 PATTERN = r".*layers\.[23]\.self_attn\.[qv]_proj"

@@ -17,9 +17,9 @@ from vlmft_core.plan.architecture import DEMO_BASE, check_base
 from vlmft_core.preset import Source
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.samples import Samples
-from vlmft_trainer.model.load import Kernels, add_adapter, load_base, load_encoder
+from vlmft_trainer.model.adapter import add_adapter, save_adapter
+from vlmft_trainer.model.load import Kernels, load_base, load_encoder
 from vlmft_trainer.programs.merge import merge
-from vlmft_trainer.training.save import save_adapter
 
 
 def logits(model: Any, samples: Samples) -> torch.Tensor:

@@ -12,15 +12,14 @@ from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Lora, Model
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.samples import Samples
+from vlmft_trainer.model.adapter import add_adapter, lora_targets
 from vlmft_trainer.model.load import (
     Kernels,
-    add_adapter,
     assert_positions,
     choose_kernels,
     count_parameters,
     load_base,
     load_encoder,
-    lora_targets,
     prepare_training,
 )
 from vlmft_trainer.model.loss import answer_loss

@@ -12,12 +12,13 @@ from PIL import Image
 
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Lora
-from vlmft_trainer.data.collate import padder
+from vlmft_trainer.data.collate import pad_collator
 from vlmft_trainer.data.encode import IGNORED, Encoded, Encoder
-from vlmft_trainer.data.packing import packer
+from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.data.positions import positions
-from vlmft_trainer.model.attention import isolated, use_packed_attention
-from vlmft_trainer.model.load import Kernels, add_adapter, load_base, prepare_training
+from vlmft_trainer.model.adapter import add_adapter
+from vlmft_trainer.model.attention import use_packed_attention, varlen_attention
+from vlmft_trainer.model.load import Kernels, load_base, prepare_training
 from vlmft_trainer.model.loss import answer_loss
 from vlmft_trainer.training.throughput import sample_count, work
 
@@ -55,12 +56,12 @@ def test_packed_logits_are_those_of_each_sample_alone(
     packing = stock("sdpa" if attention == "vlmft" else attention)
     if attention == "vlmft":
         use_packed_attention(packing)
-    row = packer(encoder)(conversations)
+    row = pack_collator(encoder)(conversations)
     with torch.no_grad():
         together = packing(**{name: value for name, value in row.items() if name != "labels"}, use_cache=False).logits
         start = 0
         for sample in conversations:
-            batch = padder(encoder)([sample])
+            batch = pad_collator(encoder)([sample])
             del batch["labels"]
             expected = alone(**batch).logits[0, : sample.length]
             torch.testing.assert_close(together[0, start : start + sample.length], expected, atol=1e-4, rtol=0)
@@ -70,7 +71,7 @@ def test_packed_logits_are_those_of_each_sample_alone(
 def test_padded_batches_and_generation_are_as_with_sdpa(conversations: list[Encoded], encoder: Encoder) -> None:
     ours, theirs = stock("sdpa"), stock("sdpa")
     use_packed_attention(ours)
-    batch = padder(encoder, "left")(conversations)
+    batch = pad_collator(encoder, "left")(conversations)
     del batch["labels"]
     with torch.no_grad():
         torch.testing.assert_close(ours(**batch).logits, theirs(**batch).logits, atol=1e-4, rtol=0)
@@ -81,7 +82,7 @@ def test_padded_batches_and_generation_are_as_with_sdpa(conversations: list[Enco
 def test_a_packed_row_without_its_borders_is_refused(conversations: list[Encoded], encoder: Encoder) -> None:
     model = stock("sdpa")
     use_packed_attention(model)
-    row = packer(encoder)(conversations)
+    row = pack_collator(encoder)(conversations)
     leaking = {name: value for name, value in row.items() if name.partition("_")[0] not in ("labels", "cu", "max")}
     with pytest.raises(RuntimeError, match="needs cu_seq_lens_q"):
         model(**leaking, use_cache=False)
@@ -94,7 +95,7 @@ def test_packed_and_padded_gradients_agree(
 ) -> None:
     lora = Lora(r=4, alpha=8, dropout=0, target_modules=["q_proj", "up_proj"], vision_tower=tower)
     gradients, losses = [], []
-    for join in (padder(encoder), packer(encoder)):
+    for join in (pad_collator(encoder), pack_collator(encoder)):
         model = add_adapter(load_base(str(DEMO_BASE), KERNELS), lora, seed=3)
         prepare_training(model, gradient_checkpointing=checkpointing, train_vision=tower)
         model.train()
@@ -131,7 +132,7 @@ def test_image_tokens_without_a_fitting_grid_are_refused(grids: torch.Tensor | N
 def test_no_sample_is_asked_what_the_next_one_begins_with(encoder: Encoder) -> None:
     one = encoder.sample("a", "1", None)
     supervised = Encoded(one.input_ids, list(one.input_ids), None, None)
-    labels = packer(encoder)([supervised, supervised])["labels"][0]
+    labels = pack_collator(encoder)([supervised, supervised])["labels"][0]
     assert labels[0] == labels[one.length] == IGNORED
     assert (labels != IGNORED).sum() == 2 * (one.length - 1)
 
@@ -141,7 +142,7 @@ def test_a_row_of_text_alone_gets_an_image_that_changes_nothing(encoder: Encoder
     model = load_base(str(DEMO_BASE), KERNELS)
     with torch.no_grad():
         plain = stock("sdpa")(input_ids=torch.tensor([sample.input_ids]), labels=torch.tensor([sample.labels])).loss
-        row = packer(encoder)([sample])
+        row = pack_collator(encoder)([sample])
         assert row["pixel_values"].shape == (4, 1176)
         loss = answer_loss(model, row)
     assert float(loss.nll) == pytest.approx(float(plain) * work(row).supervised, rel=1e-5)
@@ -150,7 +151,7 @@ def test_a_row_of_text_alone_gets_an_image_that_changes_nothing(encoder: Encoder
 def test_a_row_without_loss_gives_zero_gradients(conversations: list[Encoded], encoder: Encoder) -> None:
     model = add_adapter(load_base(str(DEMO_BASE), KERNELS), Lora(r=4, alpha=8), seed=0)
     prepare_training(model, gradient_checkpointing=False, train_vision=False)
-    row = packer(encoder)(conversations[:1])
+    row = pack_collator(encoder)(conversations[:1])
     row["labels"][:] = IGNORED
     loss = answer_loss(model, row).nll
     assert float(loss.detach()) == 0
@@ -161,14 +162,14 @@ def test_a_row_without_loss_gives_zero_gradients(conversations: list[Encoded], e
 def test_packed_and_padded_batches_count_the_same_samples_and_work(
     conversations: list[Encoded], encoder: Encoder
 ) -> None:
-    batches = [join(conversations) for join in (padder(encoder), packer(encoder))]
+    batches = [join(conversations) for join in (pad_collator(encoder), pack_collator(encoder))]
     assert [sample_count(batch) for batch in batches] == [4, 4]
     assert work(batches[0]) == work(batches[1])
     assert work(batches[1]).tokens == sum(sample.length for sample in conversations)
-    muted = [
+    masked = [
         Encoded(one.input_ids, [IGNORED] * one.length, one.pixel_values, one.image_grid_thw) for one in conversations
     ]
-    assert sample_count(packer(encoder)([*muted[:2], *conversations[2:]])) == 2
+    assert sample_count(pack_collator(encoder)([*masked[:2], *conversations[2:]])) == 2
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -177,9 +178,9 @@ def test_pieces_attend_to_themselves_alone_whatever_their_lengths(lengths: list[
     made = torch.Generator().manual_seed(0)
     query = torch.randn(1, 4, sum(lengths), 8, generator=made)
     key, value = (torch.randn(1, 2, sum(lengths), 8, generator=made) for _ in range(2))
-    borders = torch.tensor([0, *lengths]).cumsum(0).int()
-    found = isolated(query, key, value, borders, max(lengths), causal=causal, scale=None)
-    for start, end in pairwise(borders.tolist()):
+    cu_seqlens = torch.tensor([0, *lengths]).cumsum(0).int()
+    found = varlen_attention(query, key, value, cu_seqlens, max(lengths), causal=causal, scale=None)
+    for start, end in pairwise(cu_seqlens.tolist()):
         pieces = [tensor[:, :, start:end] for tensor in (query, key, value)]
         wanted = torch.nn.functional.scaled_dot_product_attention(*pieces, is_causal=causal, enable_gqa=True)
         torch.testing.assert_close(found[:, start:end], wanted.transpose(1, 2))

@@ -62,9 +62,9 @@ def test_a_task_words_the_question_as_its_data_set_does(sources: list[Source], p
     from vlmft_trainer.data.sources import Split
 
     source = next(source for source in sources if source.task == task)
-    trained_on = open_split(source, source.train_split).question(0)
+    trained_on = open_split(source, source.train_split).conversation(0)
     asked = trained_on.prompt.partition("\n")[0]
-    here = Split(task, AskedRows(task, [Ask(question=asked, image=str(picture))])).question(0)
+    here = Split(task, AskedRows(task, [Ask(question=asked, image=str(picture))])).conversation(0)
     assert here.turns[:-1] == trained_on.turns[:-1]
 
 

@@ -12,7 +12,7 @@ from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, read_architecture
 from vlmft_core.plan.flops import Work, forward_flops, training_flops
 from vlmft_core.plan.memory import gpu_bytes, needs_checkpointing
 from vlmft_core.preset import Lora, Model, Preset
-from vlmft_trainer.data.packing import packer
+from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.model.load import Kernels, choose_kernels, load_base, recomputes
 from vlmft_trainer.model.loss import answer_loss, supervised_tokens
@@ -31,7 +31,7 @@ def test_the_output_layer_runs_on_supervised_positions_only(samples: Samples) ->
     model = load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ()))
     seen = []
     model.lm_head.register_forward_hook(lambda _, inputs, __: seen.append(tuple(inputs[0].shape)))
-    batch = packer(samples.encoder)([samples[0], samples[1], samples[12]])
+    batch = pack_collator(samples.encoder)([samples[0], samples[1], samples[12]])
     answer_loss(model, batch)
     assert seen == [(supervised_tokens(batch), model.config.text_config.hidden_size)]
     assert supervised_tokens(batch) < batch["input_ids"].numel() / 3
@@ -41,7 +41,7 @@ def test_counted_operations_are_those_that_torch_counts(samples: Samples) -> Non
     from torch.utils.flop_counter import FlopCounterMode
 
     model = load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ()))
-    batch = packer(samples.encoder)([samples[0], samples[12]])
+    batch = pack_collator(samples.encoder)([samples[0], samples[12]])
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         answer_loss(model, batch)
     counted = counter.get_flop_counts()["Global"]
@@ -79,7 +79,8 @@ def test_activations_are_recomputed_only_where_memory_asks_for_it() -> None:
 
 def test_the_estimate_covers_what_autograd_keeps() -> None:
     from tests.bench import charts_like
-    from vlmft_trainer.model.load import add_adapter, prepare_training
+    from vlmft_trainer.model.adapter import add_adapter
+    from vlmft_trainer.model.load import prepare_training
 
     base = charts_like.SMALL
     model = add_adapter(charts_like.build("small", dtype=torch.bfloat16), Lora(r=8, alpha=16), seed=0)

@@ -16,16 +16,17 @@ from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Lora, Preset
 from vlmft_core.run_folder.events import EventWriter
 from vlmft_core.run_folder.layout import RunLayout
-from vlmft_trainer.data.collate import collate, padder
-from vlmft_trainer.data.packing import packer
+from vlmft_trainer.data.collate import collate, pad_collator
+from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.data.samples import Samples
-from vlmft_trainer.model.load import Kernels, add_adapter, load_base, prepare_training
+from vlmft_trainer.model.adapter import add_adapter
+from vlmft_trainer.model.load import Kernels, load_base, prepare_training
 from vlmft_trainer.training.callbacks.eval_events import EvalEvents
 from vlmft_trainer.training.callbacks.step_events import StepEvents
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest
+from vlmft_trainer.training.checkpoint_manager import CheckpointManager
 from vlmft_trainer.training.options import Job
 from vlmft_trainer.training.run_log import RunLog
-from vlmft_trainer.training.save import Checkpoints
 from vlmft_trainer.training.train import train
 from vlmft_trainer.training.training_args import look_ahead
 from vlmft_trainer.training.weighted_trainer import WeightedTrainer
@@ -69,9 +70,9 @@ def trainer(
         args=TrainingArguments(**values | arguments),
         train_dataset=samples,
         eval_dataset=samples,
-        data_collator=packer(encoder) if packed else padder(encoder),
+        data_collator=pack_collator(encoder) if packed else pad_collator(encoder),
         packed=packed,
-        checkpoints=Checkpoints(RunLayout(folder), None, "eval_loss", log, {}),
+        checkpoints=CheckpointManager(RunLayout(folder), None, "eval_loss", log, {}),
         stop=stop.asked,
         callbacks=[EvalEvents(log), stop],
     )

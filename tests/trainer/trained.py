@@ -9,8 +9,8 @@ import torch
 
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Data, Evaluation, Hardware, Lora, Model, Preset, Source
-from vlmft_trainer.model.load import Kernels, add_adapter, load_base
-from vlmft_trainer.training.save import save_adapter
+from vlmft_trainer.model.adapter import add_adapter, save_adapter
+from vlmft_trainer.model.load import Kernels, load_base
 
 KERNELS = Kernels("fp32", "sdpa", ())
 LORA = Lora(r=4, alpha=64, dropout=0)

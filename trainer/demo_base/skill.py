@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from demo_base.packing import Scene
+from demo_base.batches import Scene
 
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.encode import Encoder

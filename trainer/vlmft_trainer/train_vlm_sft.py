@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         from vlmft_trainer.training.train import train  # ten seconds: the log must have begun by then
 
-        ending = train(job, log, start)
-        log.end(ending.status, ending.reason, ending.best_step, ending.best_eval_loss)
+        outcome = train(job, log, start)
+        log.end(outcome.status, outcome.reason, outcome.best_step, outcome.best_eval_loss)
     except VlmftError as error:
         log.end(FAILED, str(error))
         if rank == 0:

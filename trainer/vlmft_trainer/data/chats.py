@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any, Final
 
 from vlmft_core.metrics import ACCURACY, normalise
-from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, ImageRef, Part, Question, Role, Slot, Turn
+from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation, ImageRef, Part, Role, Slot, Turn
 from vlmft_trainer.data.pictures import image_refs
 
 MARK: Final = "<image>"
@@ -22,7 +22,7 @@ _ROLES: Final[Mapping[str, Role]] = {
 }
 
 
-def read_llava(row: Mapping[str, Any]) -> Question:
+def read_llava(row: Mapping[str, Any]) -> Conversation:
     """`conversations`: turns with `from` and `value`; images in `image` or `images`, marked `<image>` in the text.
 
     Raises:
@@ -35,10 +35,10 @@ def read_llava(row: Mapping[str, Any]) -> Question:
             (_role(turn, "from"), _string(turn, "value")) for turn in _turns(row, "conversations", "value")
         )
     ]
-    return _question(turns, images)
+    return _conversation(turns, images)
 
 
-def read_messages(row: Mapping[str, Any]) -> Question:
+def read_messages(row: Mapping[str, Any]) -> Conversation:
     """`messages`: turns with `role` and `content`, a text or a list of parts.
 
     A part is `{"type": "text", "text": …}`, or an image: `{"type": "image", "image": PATH}` or
@@ -63,14 +63,14 @@ def read_messages(row: Mapping[str, Any]) -> Question:
         turns.append(Turn(role, parts))
     if listed and inline:
         raise BadRow(WRONG_SCHEMA, "images both in the messages and beside them")
-    return _question(turns, listed or inline)
+    return _conversation(turns, listed or inline)
 
 
-def score_exactly(questions: Sequence[Question], predictions: Sequence[str]) -> dict[str, float | int]:
+def score_exactly(conversations: Sequence[Conversation], predictions: Sequence[str]) -> dict[str, float | int]:
     """The share of answers that equal the reference after TextVQA's normalisation, as `accuracy`, and `n`."""
     right = [
-        float(any(normalise(prediction) == normalise(gold) for gold in question.references))
-        for question, prediction in zip(questions, predictions, strict=True)
+        float(any(normalise(prediction) == normalise(gold) for gold in conversation.references))
+        for conversation, prediction in zip(conversations, predictions, strict=True)
     ]
     return {ACCURACY: fmean(right), "n": len(right)}
 
@@ -132,7 +132,7 @@ def _marked(text: str) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _question(turns: list[Turn], images: Sequence[ImageRef]) -> Question:
+def _conversation(turns: list[Turn], images: Sequence[ImageRef]) -> Conversation:
     """A conversation, once its turns and images fit together."""
     asked = turns[1:] if turns and turns[0].role == "system" else turns
     for number, turn in enumerate(asked):
@@ -150,7 +150,7 @@ def _question(turns: list[Turn], images: Sequence[ImageRef]) -> Question:
     elif places != len(images):
         raise BadRow(WRONG_SCHEMA, f"{places} places for images, but {len(images)} images")
     turns = [Turn(turn.role, (turn.text.strip(),)) if turn.role == "assistant" else turn for turn in turns]
-    return Question(tuple(turns), (turns[-1].text,), images=tuple(images))
+    return Conversation(tuple(turns), (turns[-1].text,), images=tuple(images))
 
 
 def _kind(value: Any) -> str:

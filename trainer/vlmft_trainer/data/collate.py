@@ -14,7 +14,9 @@ PATCH_NUMBERS = 3 * 2 * 14 * 14
 """Numbers in one patch: channels x frames x rows x columns of pixels."""
 
 
-def padder(encoder: Encoder, side: Literal["left", "right"] = "right") -> Callable[[Sequence[Encoded]], dict[str, Any]]:
+def pad_collator(
+    encoder: Encoder, side: Literal["left", "right"] = "right"
+) -> Callable[[Sequence[Encoded]], dict[str, Any]]:
     """`collate` for one base model."""
     merge = encoder.image_processor.merge_size
     return partial(collate, pad_id=encoder.pad_id, image_id=encoder.image_id, merge=merge, side=side)

@@ -59,7 +59,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Question:
+class Conversation:
     """One conversation. It ends with an assistant's turn: the answer that can be asked for and scored.
 
     Attributes:

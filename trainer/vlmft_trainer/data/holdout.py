@@ -48,11 +48,11 @@ def hold_out(split: Split, share: float) -> tuple[list[int], list[int]]:
 def _group(split: Split, row: int) -> bytes:
     """What a sample has in common with those that must stay on its side: its images, else what is asked."""
     try:
-        question = split.question(row)
+        conversation = split.conversation(row)
     except BadRow:
         return hashlib.blake2b(split.where(row).encode(errors="replace"), digest_size=8).digest()
     # Image references are paths or whole files: either tells images apart.
-    about = question.images or tuple(turn.text for turn in question.turns if turn.role == "user")
+    about = conversation.images or tuple(turn.text for turn in conversation.turns if turn.role == "user")
     mix = hashlib.blake2b(digest_size=8)
     for part in about:
         mix.update(hashlib.blake2b(part.encode(errors="replace") if isinstance(part, str) else part).digest())

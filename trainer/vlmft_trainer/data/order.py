@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from vlmft_trainer.data.encode import IGNORED, Encoded
 
-MUTE = -1
+MASKED = -1
 """Index -1 - n is sample n without loss: what a rank computes on when a last, smaller batch leaves it nothing."""
 
 
@@ -71,7 +71,7 @@ class MicroBatches(Sampler[list[int]]):
             for first in range(0, len(shares), self.world):
                 mine = shares[first + self.rank]
                 # As many micro-batches for each rank: with weights or gradients shared, all must come to each.
-                yield mine or [MUTE - min(batch, key=self.lengths.__getitem__)]
+                yield mine or [MASKED - min(batch, key=self.lengths.__getitem__)]
 
     def _rounds(self, samples: int) -> int:
         """Micro-batches for each rank in an effective batch of this size."""
@@ -99,8 +99,8 @@ def _slices(items: Sequence[int], count: int) -> Iterator[Sequence[int]]:
         yield items[len(items) * part // count : len(items) * (part + 1) // count]
 
 
-class WithMuted(Dataset[Encoded]):
-    """Samples of which some are asked for without loss (see `MUTE`)."""
+class MaskableSamples(Dataset[Encoded]):
+    """Samples of which some are asked for without loss (see `MASKED`)."""
 
     def __init__(self, samples: Any) -> None:
         self.samples = samples
@@ -111,7 +111,7 @@ class WithMuted(Dataset[Encoded]):
     def __getitem__(self, index: int) -> Encoded:
         if index >= 0:
             return self.samples[index]  # type: ignore[no-any-return]
-        sample: Encoded = self.samples[MUTE - index]
+        sample: Encoded = self.samples[MASKED - index]
         return replace(sample, labels=[IGNORED] * sample.length)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from vlmft_trainer.data.check import bad
 from vlmft_trainer.data.conversation import BadRow
 from vlmft_trainer.data.encode import IGNORED, Encoded, Encoder
+from vlmft_trainer.data.sample_check import bad
 from vlmft_trainer.data.sources import Split
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ def preview(split: Split, row: int, encoder: Encoder, columns: int, rows: int) -
         rows: highest picture, in pixels.
     """
     try:
-        question, images = split.sample(row)
+        conversation, images = split.sample(row)
         if not all(image.width and image.height for image in images):
             raise BadRow("empty image")
-        encoded = encoder.conversation(question.turns, images)
+        encoded = encoder.conversation(conversation.turns, images)
     except BadRow as error:
         return {"where": split.where(row), "bad": bad(split, row, error).reason, "detail": error.detail}
     except ValueError as error:  # the image processor's, for an image of a shape that the model does not take

@@ -12,10 +12,10 @@ from torch.utils.data import Dataset
 
 from vlmft_core.errors import DataError
 from vlmft_core.preset.data_schema import Data, Source
-from vlmft_trainer.data.check import Bad, examine, report
-from vlmft_trainer.data.conversation import Question
+from vlmft_trainer.data.conversation import Conversation
 from vlmft_trainer.data.encode import Encoded, Encoder
 from vlmft_trainer.data.holdout import hold_out
+from vlmft_trainer.data.sample_check import Bad, examine, report
 from vlmft_trainer.data.sources import Split, eval_split, open_split
 from vlmft_trainer.distributed import ranks
 
@@ -55,12 +55,12 @@ class Samples(Dataset[Encoded]):
     def task_name(self, index: int) -> str:
         return self.splits[self.places[index][0]].task_name
 
-    def question(self, index: int) -> Question:
+    def conversation(self, index: int) -> Conversation:
         """A conversation, without looking at its images."""
         split, row = self.places[index]
-        return self.splits[split].question(row)
+        return self.splits[split].conversation(row)
 
-    def sample(self, index: int) -> tuple[Question, list[Image]]:
+    def sample(self, index: int) -> tuple[Conversation, list[Image]]:
         """A conversation and its images, or those of the next sample whose images can be decoded."""
         for further in range(len(self)):
             split, row = self.places[(index + further) % len(self)]
@@ -71,8 +71,8 @@ class Samples(Dataset[Encoded]):
         raise DataError("no image of the data set can be decoded")
 
     def __getitem__(self, index: int) -> Encoded:
-        question, images = self.sample(index)
-        return self.encoder.conversation(question.turns, images)
+        conversation, images = self.sample(index)
+        return self.encoder.conversation(conversation.turns, images)
 
     def pick(self, task_name: str, limit: int) -> Samples:
         """At most `limit` samples of one task, evenly spaced, always the same ones."""
@@ -90,8 +90,8 @@ class Prompts(Dataset[Encoded]):
         return len(self.samples)
 
     def __getitem__(self, index: int) -> Encoded:
-        question, images = self.samples.sample(index)
-        return self.samples.encoder.beginning(question.turns, images)
+        conversation, images = self.samples.sample(index)
+        return self.samples.encoder.beginning(conversation.turns, images)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def spread(count: int, wanted: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Opened:
+class SourceSplits:
     """One source, ready to be picked from."""
 
     train: Split
@@ -124,7 +124,7 @@ class Opened:
     notes: tuple[str, ...] = ()
 
 
-def open_source(source: Source) -> Opened:
+def open_source(source: Source) -> SourceSplits:
     """Open what a source is trained and evaluated on. Every rank calls it, all for the same source.
 
     Raises:
@@ -135,12 +135,12 @@ def open_source(source: Source) -> Opened:
         name = eval_split(source)
         return open_split(source, source.train_split), None if name is None else open_split(source, name)
 
-    train, other = ranks.first_alone(opened)
+    train, other = ranks.rank0_first(opened)
     if other is not None:
-        return Opened(train, list(range(len(train))), other, list(range(len(other))))
+        return SourceSplits(train, list(range(len(train))), other, list(range(len(other))))
     rows, held = ranks.together(lambda: hold_out(train, source.eval_share))
     note = f"{source.path} has no eval split: {len(held):,} of its {len(train):,} samples are held out"
-    return Opened(train, rows, train, held, (note,))
+    return SourceSplits(train, rows, train, held, (note,))
 
 
 def prepare(data: Data, encoder: Encoder) -> RunData:
@@ -181,7 +181,7 @@ def prepare_eval(data: Data, encoder: Encoder) -> tuple[Samples, list[str]]:
             notes += opened.notes
             parts.append((opened.eval, opened.eval_rows))
         else:
-            split = ranks.first_alone(partial(open_split, source, name))
+            split = ranks.rank0_first(partial(open_split, source, name))
             parts.append((split, list(range(len(split)))))
     return _eval_samples(parts, data, encoder, notes), notes
 

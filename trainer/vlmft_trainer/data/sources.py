@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vlmft_core.errors import DataError, first_line
 from vlmft_core.plan.row_count import JSON, json_file
 from vlmft_core.preset.data_schema import EVAL_SPLITS, Source
-from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Question
+from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation
 from vlmft_trainer.data.pictures import decode, read_image
 from vlmft_trainer.data.rows import Rows, TableRows, open_json
 from vlmft_trainer.data.tasks import TASKS
@@ -45,7 +45,7 @@ class Split:
         """How a message names a row (0 is the first)."""
         return self.rows.where(row)
 
-    def question(self, row: int) -> Question:
+    def conversation(self, row: int) -> Conversation:
         """A row's conversation, without looking at its images.
 
         Raises:
@@ -56,22 +56,22 @@ class Split:
             raise BadRow(WRONG_SCHEMA, f"no {', '.join(missing)}; there is {', '.join(map(str, values))[:200]}")
         return task.read(values)
 
-    def contents(self, question: Question) -> list[bytes]:
+    def contents(self, conversation: Conversation) -> list[bytes]:
         """The image files of a row's conversation.
 
         Raises:
             BadRow: one is missing.
         """
-        return [read_image(ref, self.images) for ref in question.images]
+        return [read_image(ref, self.images) for ref in conversation.images]
 
-    def sample(self, row: int) -> tuple[Question, list[Image]]:
+    def sample(self, row: int) -> tuple[Conversation, list[Image]]:
         """A row's conversation and its decoded images.
 
         Raises:
             BadRow: it cannot be used.
         """
-        question = self.question(row)
-        return question, [decode(content) for content in self.contents(question)]
+        conversation = self.conversation(row)
+        return conversation, [decode(content) for content in self.contents(conversation)]
 
 
 def find(source: Source) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from vlmft_trainer.data.check import bad, measure
-from vlmft_trainer.data.conversation import BadRow, Question
+from vlmft_trainer.data.conversation import BadRow, Conversation
 from vlmft_trainer.data.encode import Encoder
+from vlmft_trainer.data.sample_check import bad, measure
 from vlmft_trainer.data.sources import Split
 
 NAMED: Final = 10
@@ -67,9 +67,9 @@ class Survey:
         """
         for done, row in enumerate(self.rows, start=1):
             try:
-                question = self.split.question(row)
-                contents = self.split.contents(question)
-                size = measure(question, contents, encoder, max_length)
+                conversation = self.split.conversation(row)
+                contents = self.split.contents(conversation)
+                size = measure(conversation, contents, encoder, max_length)
             except BadRow as error:
                 found = bad(self.split, row, error)
                 self.bad.setdefault(found.reason, Findings()).add(found.where)
@@ -77,7 +77,7 @@ class Survey:
                 self.lengths.append(size.length)
                 self.image_tokens.append(size.image)
                 self.supervised.append(size.supervised)
-                self._remember(row, question, [_digest(content) for content in contents])
+                self._remember(row, conversation, [_digest(content) for content in contents])
             progress(done)
 
     @property
@@ -110,13 +110,13 @@ class Survey:
             "lengths": histogram(self.lengths),
         }
 
-    def _remember(self, row: int, question: Question, images: list[bytes]) -> None:
+    def _remember(self, row: int, conversation: Conversation, images: list[bytes]) -> None:
         self.text_only += not images
         self.many_images += len(images) > 1
-        self.many_turns += len(question.answers) > 1
+        self.many_turns += len(conversation.answers) > 1
         self.images.update(images)
-        asked = _digest(*images, *(turn.text.encode() for turn in question.turns if turn.role == "user"))
-        whole = _digest(asked, *(answer.encode() for answer in question.answers))
+        asked = _digest(*images, *(turn.text.encode() for turn in conversation.turns if turn.role == "user"))
+        whole = _digest(asked, *(answer.encode() for answer in conversation.answers))
         self.asked.setdefault(asked, row)
         first = self._samples.setdefault(whole, row)
         if first != row:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from vlmft_core.metrics import ACCURACY, RELAXED_ACCURACY, relaxed_match, textvqa_accuracy
 from vlmft_trainer.data.chats import read_llava, read_messages, score_exactly
-from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, ImageRef, Question, one_question
+from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, Conversation, ImageRef, one_question
 from vlmft_trainer.data.pictures import image_refs
 
 Scores = dict[str, float | int]
@@ -23,20 +23,20 @@ class Task:
     Attributes:
         columns: what a row must have.
         read: a row as a conversation, worded as lmms-eval words it; raises `BadRow`.
-        score: (questions, predictions) as shares of one, and `n`, how many there were.
+        score: (conversations, predictions) as shares of one, and `n`, how many there were.
     """
 
     columns: tuple[str, ...]
-    read: Callable[[Mapping[str, Any]], Question]
-    score: Callable[[Sequence[Question], Sequence[str]], Scores]
+    read: Callable[[Mapping[str, Any]], Conversation]
+    score: Callable[[Sequence[Conversation], Sequence[str]], Scores]
 
 
-def _read_chartqa(row: Mapping[str, Any]) -> Question:
+def _read_chartqa(row: Mapping[str, Any]) -> Conversation:
     answers = _answers(row, "label")
     origin = row.get("human_or_machine")
     group = "" if origin is None else "human" if origin in (0, "human") else "augmented"
     prompt = f"{_text(row, 'query')}\nAnswer the question with a single word."
-    return Question(one_question(prompt, answers[0] if answers else ""), answers, group, _image(row))
+    return Conversation(one_question(prompt, answers[0] if answers else ""), answers, group, _image(row))
 
 
 def _text(row: Mapping[str, Any], column: str) -> str:
@@ -65,31 +65,31 @@ def _image(row: Mapping[str, Any]) -> tuple[ImageRef]:
     raise BadRow(WRONG_SCHEMA, "more than one image")
 
 
-def _score_chartqa(questions: Sequence[Question], predictions: Sequence[str]) -> Scores:
+def _score_chartqa(conversations: Sequence[Conversation], predictions: Sequence[str]) -> Scores:
     right = [
-        float(any(relaxed_match(prediction, gold) for gold in question.references))
-        for question, prediction in zip(questions, predictions, strict=True)
+        float(any(relaxed_match(prediction, gold) for gold in conversation.references))
+        for conversation, prediction in zip(conversations, predictions, strict=True)
     ]
     scores: Scores = {RELAXED_ACCURACY: fmean(right)}
-    for group in sorted({question.group for question in questions} - {""}):
+    for group in sorted({conversation.group for conversation in conversations} - {""}):
         scores[group] = fmean(
-            value for question, value in zip(questions, right, strict=True) if question.group == group
+            value for conversation, value in zip(conversations, right, strict=True) if conversation.group == group
         )
     return scores | {"n": len(right)}
 
 
-def _read_textvqa(row: Mapping[str, Any]) -> Question:
+def _read_textvqa(row: Mapping[str, Any]) -> Conversation:
     answers = _answers(row, "answers")
     # Counter keeps the order of first appearance among equals, so a tie goes to the first answer given.
     given = Counter(answer for answer in answers if answer).most_common(1)
     prompt = f"{_text(row, 'question')}\nAnswer the question using a single word or phrase."
-    return Question(one_question(prompt, given[0][0] if given else ""), answers, images=_image(row))
+    return Conversation(one_question(prompt, given[0][0] if given else ""), answers, images=_image(row))
 
 
-def _score_textvqa(questions: Sequence[Question], predictions: Sequence[str]) -> Scores:
+def _score_textvqa(conversations: Sequence[Conversation], predictions: Sequence[str]) -> Scores:
     points = [
-        textvqa_accuracy(prediction, question.references)
-        for question, prediction in zip(questions, predictions, strict=True)
+        textvqa_accuracy(prediction, conversation.references)
+        for conversation, prediction in zip(conversations, predictions, strict=True)
     ]
     return {ACCURACY: fmean(points), "n": len(points)}
 

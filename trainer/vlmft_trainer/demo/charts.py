@@ -57,7 +57,7 @@ class Style:
 
 
 @dataclass(frozen=True)
-class Chart:
+class BarChart:
     """A vertical bar chart: one letter, one colour and one height (1 to `LEVELS`) a bar, none of them twice."""
 
     letters: tuple[str, ...]
@@ -73,13 +73,13 @@ class Sign:
     colour: str
 
 
-def random_chart(rng: random.Random) -> Chart:
+def random_chart(rng: random.Random) -> BarChart:
     """A chart of three to five bars."""
     bars = rng.randint(3, 5)
     letters = sorted(rng.sample(LETTERS, bars))
     colours = rng.sample(list(COLOURS), bars)
     levels = rng.sample(range(1, LEVELS + 1), bars)
-    return Chart(tuple(letters), tuple(colours), tuple(levels))
+    return BarChart(tuple(letters), tuple(colours), tuple(levels))
 
 
 def random_sign(rng: random.Random) -> Sign:
@@ -87,7 +87,7 @@ def random_sign(rng: random.Random) -> Sign:
     return Sign(rng.choice(WORDS), rng.choice(list(COLOURS)))
 
 
-def draw_chart(chart: Chart, style: Style, rng: random.Random) -> Image.Image:
+def draw_chart(chart: BarChart, style: Style, rng: random.Random) -> Image.Image:
     """The chart in `style`; `rng` decides colour jitter and bar widths."""
     image = Image.new("RGB", (SIZE, SIZE), style.paper)
     pen = ImageDraw.Draw(image)

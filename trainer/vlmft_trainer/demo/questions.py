@@ -15,7 +15,7 @@ from PIL import Image
 
 from vlmft_trainer.demo.charts import (
     LEVELS,
-    Chart,
+    BarChart,
     Sign,
     Style,
     draw_chart,
@@ -83,7 +83,7 @@ def house_sign(rng: random.Random) -> tuple[Image.Image, Question]:
     return draw_sign(sign, HOUSE_STYLE, rng), question
 
 
-def _base_chart_question(chart: Chart, rng: random.Random) -> Question:
+def _base_chart_question(chart: BarChart, rng: random.Random) -> Question:
     bar = rng.randrange(len(chart.letters))
     letter, colour = chart.letters[bar], chart.colours[bar]
     value = str(chart.levels[bar] * BASE_AXIS_TOP // LEVELS)
@@ -126,7 +126,7 @@ def _base_sign_question(sign: Sign, rng: random.Random) -> Question:
     return _choose(kinds, rng)
 
 
-def _house_chart_question(chart: Chart, rng: random.Random) -> Question:
+def _house_chart_question(chart: BarChart, rng: random.Random) -> Question:
     bar = rng.randrange(len(chart.letters))
     letter, colour = chart.letters[bar], chart.colours[bar]
     value = str(chart.levels[bar] * HOUSE_AXIS_TOP // LEVELS)
@@ -151,7 +151,7 @@ def _house_sign_question(sign: Sign, rng: random.Random) -> Question:
     return _choose(kinds, rng)
 
 
-def _extremes(chart: Chart) -> tuple[int, int]:
+def _extremes(chart: BarChart) -> tuple[int, int]:
     """Where the highest and the lowest bar are."""
     return chart.levels.index(max(chart.levels)), chart.levels.index(min(chart.levels))
 

@@ -45,7 +45,7 @@ def gather(value: T) -> list[T]:
     return values  # type: ignore[return-value]
 
 
-def total(values: Sequence[float]) -> list[float]:
+def all_reduce_sum(values: Sequence[float]) -> list[float]:
     """The sum over all ranks of each number, in double precision."""
     sums = torch.tensor(values, dtype=torch.float64, device=device())
     if dist.is_initialized():
@@ -53,7 +53,7 @@ def total(values: Sequence[float]) -> list[float]:
     return sums.tolist()
 
 
-def highest(values: Sequence[float]) -> list[float]:
+def all_reduce_max(values: Sequence[float]) -> list[float]:
     """The largest over all ranks of each number."""
     tops = torch.tensor(values, dtype=torch.float64, device=device())
     if dist.is_initialized():
@@ -63,7 +63,7 @@ def highest(values: Sequence[float]) -> list[float]:
 
 def any_rank(flag: bool) -> bool:
     """Whether it is so on at least one rank: the same answer everywhere."""
-    return highest([float(flag)])[0] > 0
+    return all_reduce_max([float(flag)])[0] > 0
 
 
 def together(work: Callable[[], T]) -> T:
@@ -83,7 +83,7 @@ def together(work: Callable[[], T]) -> T:
     return result  # type: ignore[return-value]
 
 
-def first_alone(work: Callable[[], T]) -> T:
+def rank0_first(work: Callable[[], T]) -> T:
     """Run `work` on rank 0, then on the others, who find what it downloaded or generated already there.
 
     Raises:

@@ -1,7 +1,7 @@
 """Attention for samples laid end to end in one row: each sees itself alone, and no score is computed to be masked out.
 
 transformers' own way, a block-diagonal mask over the whole row, costs the square of the row's length. Here the row is
-cut at the samples' borders: by PyTorch's variable-length kernel on a GPU that has it, else by one call of
+cut where the samples begin: by PyTorch's variable-length kernel on a GPU that has it, else by one call of
 `scaled_dot_product_attention` for all pieces of one length. The vision tower's windows go the same way; transformers
 would make a call for each of them.
 """
@@ -56,15 +56,15 @@ def text_attention(
     Args:
         position_ids: each token's place in its sample, where transformers knows it.
         cu_seq_lens_q: int32 `[samples + 1]`: where the samples of a packed row begin, and its length.
-        max_length_q: the longest sample.
+        max_length_q: tokens of the longest sample.
 
     Raises:
-        RuntimeError: a packed row without its borders: its samples would see each other.
+        RuntimeError: a packed row without `cu_seq_lens_q`: its samples would see each other.
     """
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     if cu_seq_lens_q is not None:
-        return isolated(query, key, value, cu_seq_lens_q, max_length_q, causal=True, scale=scaling), None
+        return varlen_attention(query, key, value, cu_seq_lens_q, max_length_q, causal=True, scale=scaling), None
     if attention_mask is None and position_ids is not None and bool((position_ids.diff() < 0).any()):
         raise RuntimeError("a packed row needs cu_seq_lens_q")
     output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
@@ -84,15 +84,15 @@ def vision_attention(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention within each image or window: `[1, heads, patches, width]` in, `[1, patches, heads, width]` out."""
-    return isolated(query, key, value, cu_seq_lens_q, max_length_q, causal=False, scale=scaling), None
+    return varlen_attention(query, key, value, cu_seq_lens_q, max_length_q, causal=False, scale=scaling), None
 
 
-def isolated(
+def varlen_attention(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    borders: torch.Tensor,
-    longest: int,
+    cu_seqlens: torch.Tensor,
+    max_seqlen: int,
     *,
     causal: bool,
     scale: float | None,
@@ -101,23 +101,23 @@ def isolated(
 
     Args:
         query: `[1, heads, length, width]`; key and value the same, or with fewer heads.
-        borders: int32 `[pieces + 1]`, from 0 to the length.
-        longest: length of the longest piece.
+        cu_seqlens: int32 `[pieces + 1]`: where the pieces begin, and the row's length.
+        max_seqlen: length of the longest piece.
 
     Returns:
         `[1, length, heads, width]`, contiguous.
     """
     if query.is_cuda and query.dtype != torch.float32 and varlen_problem() == "":
-        return _by_kernel(query, key, value, borders, longest, causal=causal, scale=scale)
-    return _by_length(query, key, value, borders, causal=causal, scale=scale)
+        return _by_kernel(query, key, value, cu_seqlens, max_seqlen, causal=causal, scale=scale)
+    return _by_length(query, key, value, cu_seqlens, causal=causal, scale=scale)
 
 
 def _by_kernel(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    borders: torch.Tensor,
-    longest: int,
+    cu_seqlens: torch.Tensor,
+    max_seqlen: int,
     *,
     causal: bool,
     scale: float | None,
@@ -128,10 +128,10 @@ def _by_kernel(
         q,
         k,
         v,
-        borders,
-        borders,
-        longest,
-        longest,
+        cu_seqlens,
+        cu_seqlens,
+        max_seqlen,
+        max_seqlen,
         scale=scale,
         window_size=(-1, 0 if causal else -1),
         enable_gqa=query.shape[1] != key.shape[1],
@@ -143,13 +143,13 @@ def _by_length(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    borders: torch.Tensor,
+    cu_seqlens: torch.Tensor,
     *,
     causal: bool,
     scale: float | None,
 ) -> torch.Tensor:
     """One call for all pieces of one length."""
-    starts = borders.tolist()
+    starts = cu_seqlens.tolist()
     pieces: dict[int, list[int]] = {}
     for start, end in pairwise(starts):
         pieces.setdefault(end - start, []).append(start)
@@ -186,7 +186,7 @@ def _mask(
     allow_is_causal_skip: bool = True,
     **kwargs: Any,
 ) -> Any:
-    """The mask of a padded batch; none for a packed row, whose borders keep its samples apart.
+    """The mask of a padded batch; none for a packed row, whose `cu_seq_lens_q` keeps its samples apart.
 
     A packed row is the one whole sequence without padding that transformers does not allow to go without a mask.
     """
@@ -229,18 +229,18 @@ def varlen_problem() -> str:
 @torch.enable_grad()  # it may first be asked for in the middle of an eval
 def _try_out(width: int, *, causal: bool) -> str:
     """What is wrong with the kernel for heads of one width: those of the language model and of the tower."""
-    borders = torch.tensor([0, 5, 16], dtype=torch.int32, device="cuda")
+    cu_seqlens = torch.tensor([0, 5, 16], dtype=torch.int32, device="cuda")
     made = torch.Generator("cuda").manual_seed(0)
     query, key, value = (
         torch.randn(1, heads, 16, width, device="cuda", generator=made).bfloat16().requires_grad_()
         for heads in (4, 2, 2)
     )
     try:
-        output = _by_kernel(query, key, value, borders, 11, causal=causal, scale=None)
+        output = _by_kernel(query, key, value, cu_seqlens, 11, causal=causal, scale=None)
         gradients = torch.autograd.grad(output.float().sum(), [query, key, value])
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
         return first_line(error)
-    expected = _by_length(query, key, value, borders, causal=causal, scale=None)
+    expected = _by_length(query, key, value, cu_seqlens, causal=causal, scale=None)
     wanted = torch.autograd.grad(expected.float().sum(), [query, key, value])
     pairs = zip((output, *gradients), (expected, *wanted), strict=True)
     if not all(torch.allclose(one, other, atol=3e-2, rtol=3e-2) for one, other in pairs):

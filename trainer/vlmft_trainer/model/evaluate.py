@@ -17,9 +17,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from vlmft_core.preset.schema import Evaluation
-from vlmft_trainer.data.collate import padder
+from vlmft_trainer.data.collate import pad_collator
 from vlmft_trainer.data.encode import Encoded, Encoder
-from vlmft_trainer.data.packing import packer
+from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.data.samples import Prompts, Samples
 from vlmft_trainer.data.tasks import TASKS, Scores
 from vlmft_trainer.distributed import ranks
@@ -59,7 +59,7 @@ def mean_loss(
         None if it was stopped.
     """
     encoder = samples.encoder
-    join = packer(encoder) if packed else padder(encoder)
+    join = pack_collator(encoder) if packed else pad_collator(encoder)
     start = time.monotonic()
     nll = correct = tokens = 0.0
     with _evaluating(model):
@@ -71,7 +71,7 @@ def mean_loss(
                 nll += float(loss.nll)
                 correct += float(loss.correct)
                 tokens += supervised_tokens(batch)
-    nll, correct, tokens = ranks.total([nll, correct, tokens])
+    nll, correct, tokens = ranks.all_reduce_sum([nll, correct, tokens])
     return EvalResult(nll / tokens, correct / tokens, len(samples), time.monotonic() - start)
 
 
@@ -89,7 +89,7 @@ def answer_questions(
         None if it was stopped.
     """
     encoder = samples.encoder
-    join = padder(encoder, "left")
+    join = pad_collator(encoder, "left")
     config = _greedy(encoder, max_new_tokens)
     mine: dict[int, str] = {}
     with _evaluating(model):
@@ -109,8 +109,8 @@ def answer_questions(
 
 def score(task_name: str, samples: Samples, answers: list[str]) -> Scores:
     """Answers to the questions of `samples`, all of one task, scored by its metric; shares of one, and `n`."""
-    questions = [samples.question(index) for index in range(len(samples))]
-    return TASKS[task_name].score(questions, answers)
+    conversations = [samples.conversation(index) for index in range(len(samples))]
+    return TASKS[task_name].score(conversations, answers)
 
 
 def task_names(samples: Samples) -> list[str]:

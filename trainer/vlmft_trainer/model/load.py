@@ -10,9 +10,8 @@ import torch
 
 from vlmft_core.errors import ModelError, first_line
 from vlmft_core.plan.architecture import Architecture
-from vlmft_core.plan.lora_layers import VISION, adapted_names
 from vlmft_core.plan.memory import needs_checkpointing
-from vlmft_core.preset.schema import Lora, Model, Preset
+from vlmft_core.preset.schema import Model, Preset
 from vlmft_trainer.model.attention import use_packed_attention, varlen_problem
 
 MODEL_TYPE = "qwen2_5_vl"
@@ -153,42 +152,6 @@ def _four_bits(kernels: Kernels) -> dict[str, Any]:
         llm_int8_skip_modules=["visual", "lm_head"],  # the option's name is older than 4 bits
     )
     return {"quantization_config": config, "device_map": {"": torch.cuda.current_device()}}
-
-
-def lora_targets(model: Any, lora: Lora) -> list[str]:
-    """Full names of the linear layers that get an adapter.
-
-    gate_proj, up_proj and down_proj exist in the language model and in the vision tower, so names alone would match
-    both; the tower's are taken only when the preset asks for them.
-
-    Raises:
-        ModelError: a name, or the pattern, matches no layer.
-    """
-    linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
-    candidates = [name for name in linear if ".language_model." in name or (lora.vision_tower and VISION in name)]
-    adapted = adapted_names(candidates, lora)
-    return [name for name in candidates if name in adapted]
-
-
-def add_adapter(model: Any, lora: Lora, seed: int) -> Any:
-    """The base wrapped by PEFT, with a fresh adapter whose initial weights follow from `seed`.
-
-    Raises:
-        ModelError: `lora.target_modules` or `lora.target_pattern` matches no layer.
-    """
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=lora_targets(model, lora),
-        bias="none",
-        use_rslora=lora.rslora,
-        use_dora=lora.dora,
-    )
-    torch.manual_seed(seed)
-    return get_peft_model(model, config)
 
 
 def prepare_training(model: Any, *, gradient_checkpointing: bool, train_vision: bool) -> None:

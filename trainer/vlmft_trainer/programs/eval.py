@@ -130,17 +130,17 @@ def append(file: Path, samples: Samples, answers: list[str], first: int) -> None
 
     lines = []
     for index, prediction in enumerate(answers):
-        question, name = samples.question(index), samples.task_name(index)
+        conversation, name = samples.conversation(index), samples.task_name(index)
         split, row = samples.places[index]
         record = {
             "index": first + index,
             "where": samples.splits[split].where(row),
-            "question": question.prompt,
-            "gold": list(question.references),
+            "question": conversation.prompt,
+            "gold": list(conversation.references),
             "prediction": prediction,
-            "right": TASKS[name].score([question], [prediction])[HEADLINE[name]],
+            "right": TASKS[name].score([conversation], [prediction])[HEADLINE[name]],
         }
-        lines.append(json.dumps(record | ({"group": question.group} if question.group else {})) + "\n")
+        lines.append(json.dumps(record | ({"group": conversation.group} if conversation.group else {})) + "\n")
     with file.open("a", encoding="ascii") as opened:
         opened.write("".join(lines))
 

@@ -19,8 +19,9 @@ from vlmft_core.errors import VlmftError
 from vlmft_core.jobs import MergeJob
 from vlmft_core.plan.architecture import check_base, resolve_base
 from vlmft_core.run_folder.layout import MODEL_CARD
+from vlmft_trainer.model.adapter import lay_over
 from vlmft_trainer.model.card import merged_card
-from vlmft_trainer.programs.program import Say, lay_over, run_program
+from vlmft_trainer.programs.program import Say, run_program
 
 SHARD = "4GB"
 BYTES_PER_PARAMETER = 2

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from vlmft_core.errors import EXIT_INTERRUPTED, EXIT_MISTAKE, ModelError, VlmftError, first_line
+from vlmft_core.errors import EXIT_INTERRUPTED, EXIT_MISTAKE, VlmftError
 from vlmft_core.jobs import Weights
 from vlmft_trainer.distributed.environment import prepare_process
 
@@ -76,6 +76,7 @@ def load(weights: Weights, say: Say) -> tuple[Any, Any]:
 
     from vlmft_core.plan.architecture import check_base, resolve_base
     from vlmft_trainer.distributed import ranks
+    from vlmft_trainer.model.adapter import lay_over
     from vlmft_trainer.model.load import choose_kernels, load_base, load_encoder
 
     preset = weights.preset
@@ -87,25 +88,7 @@ def load(weights: Weights, say: Say) -> tuple[Any, Any]:
     for note in kernels.notes:
         say("note", note)
     say("note", f"loading {preset.model.base}")
-    encoder = ranks.first_alone(lambda: load_encoder(base, preset.data.max_pixels))
+    encoder = ranks.rank0_first(lambda: load_encoder(base, preset.data.max_pixels))
     quantization = preset.model.quantization
     model = ranks.together(lambda: lay_over(load_base(base, kernels, quantization), weights.adapter))
     return (model if quantization != "none" else model.to(ranks.device())).eval(), encoder
-
-
-def lay_over(model: Any, adapter: str | None) -> Any:
-    """The base with an adapter on it, in the base's number format, as in training; the base itself for None.
-
-    Raises:
-        ModelError: the adapter cannot be loaded, or is for another base.
-    """
-    if adapter is None:
-        return model
-    from peft import PeftModel
-    from safetensors import SafetensorError
-
-    try:
-        return PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
-        # What peft, json and safetensors raise for files that are missing, broken or for another model.
-        raise ModelError(f"adapter {adapter}: {first_line(error)}") from error

@@ -75,7 +75,7 @@ class StepMeter:
             The effective batch's: the sum over all ranks.
         """
         mine = sum((work(batch) for batch in micro_batches), Work())
-        samples, *sums = ranks.total([sum(sample_count(batch) for batch in micro_batches), *astuple(mine)])
+        samples, *sums = ranks.all_reduce_sum([sum(sample_count(batch) for batch in micro_batches), *astuple(mine)])
         step = Work(*(int(value) for value in sums))
         self._samples += int(samples)
         self._work += step
@@ -97,8 +97,8 @@ class StepMeter:
             replaced: how many samples this rank has replaced so far.
         """
         steps, world = max(self._steps, 1), ranks.world_size()
-        loss, data, gone = ranks.total([float(self._loss), self._data_seconds, replaced])
-        (memory,) = ranks.highest([_memory_gib()])
+        loss, data, gone = ranks.all_reduce_sum([float(self._loss), self._data_seconds, replaced])
+        (memory,) = ranks.all_reduce_max([_memory_gib()])
         figures = StepFigures(
             steps=steps,
             seconds=max(self._seconds, 1e-9),
@@ -115,8 +115,8 @@ class StepMeter:
 
 def work(batch: Mapping[str, Any]) -> Work:
     """What there is to compute for a batch, as `collate` or `pack` makes it."""
-    borders = batch.get("cu_seq_lens_q")
-    lengths = batch["attention_mask"].sum(1) if borders is None else borders.diff().long()
+    cu_seqlens = batch.get("cu_seq_lens_q")
+    lengths = batch["attention_mask"].sum(1) if cu_seqlens is None else cu_seqlens.diff().long()
     patches = batch["image_grid_thw"].prod(1)
     return Work(
         tokens=int(lengths.sum()),

@@ -19,17 +19,17 @@ from vlmft_core.run_folder.checkpoints import Checkpoint, remove_unusable
 from vlmft_core.run_folder.events import EARLY_STOPPED, EVAL, FINISHED, PLAN, STOPPED
 from vlmft_core.run_folder.layout import checkpoint_name
 from vlmft_core.run_folder.segments import base_scores
-from vlmft_trainer.data.collate import padder
-from vlmft_trainer.data.packing import packer
+from vlmft_trainer.data.collate import pad_collator
+from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.data.samples import RunData, prepare
 from vlmft_trainer.data.tasks import Scores
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.distributed.process_group import process_group
+from vlmft_trainer.model.adapter import add_adapter
 from vlmft_trainer.model.card import adapter_card, read_course
 from vlmft_trainer.model.evaluate import answer_tasks
 from vlmft_trainer.model.fused import fused_problem, use_fused_kernels
 from vlmft_trainer.model.load import (
-    add_adapter,
     assert_positions,
     choose_kernels,
     count_parameters,
@@ -40,21 +40,21 @@ from vlmft_trainer.model.load import (
 )
 from vlmft_trainer.training.callbacks.base_answers import BaseAnswers
 from vlmft_trainer.training.callbacks.eval_events import EvalEvents
-from vlmft_trainer.training.callbacks.health import HealthEvents
+from vlmft_trainer.training.callbacks.health_events import HealthEvents
 from vlmft_trainer.training.callbacks.heartbeat import Heartbeat
 from vlmft_trainer.training.callbacks.step_events import StepEvents
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest, StopRequested
+from vlmft_trainer.training.checkpoint_manager import CheckpointManager, rewrite_card, take_best, write_adapter
 from vlmft_trainer.training.options import Job
 from vlmft_trainer.training.run_log import RunLog
-from vlmft_trainer.training.save import Checkpoints, rewrite_card, take_best, write_adapter
 from vlmft_trainer.training.throughput import find_mfu
 from vlmft_trainer.training.training_args import training_args
 from vlmft_trainer.training.weighted_trainer import WeightedTrainer
 
 
 @dataclass(frozen=True)
-class Ending:
-    """What `run_end` says."""
+class RunOutcome:
+    """How a run ended, as `run_end` says it."""
 
     status: str
     reason: str = ""
@@ -69,7 +69,7 @@ PLANNED = ("total_steps", "steps_per_epoch", "warmup_steps", "scheduler", "peak_
 """What a resumed run must have in common with the checkpoint's, or its learning rate would jump."""
 
 
-def train(job: Job, log: RunLog, start: Checkpoint | None) -> Ending:
+def train(job: Job, log: RunLog, start: Checkpoint | None) -> RunOutcome:
     """Train, and leave the adapter.
 
     Args:
@@ -92,7 +92,7 @@ def train(job: Job, log: RunLog, start: Checkpoint | None) -> Ending:
             resumed = str(job.run.checkpoint(start.step)) if start else None
             trainer.train(resume_from_checkpoint=resumed)
         except StopRequested:
-            return Ending(STOPPED, "stopped on request before the first step")
+            return RunOutcome(STOPPED, "stopped on request before the first step")
         return finish(job, log, stop, health, trainer, base_answers)
 
 
@@ -106,7 +106,7 @@ def build(
         log.note(note)
 
     base = resolve_base(preset.model.base)
-    encoder = ranks.first_alone(lambda: load_encoder(base, preset.data.max_pixels))
+    encoder = ranks.rank0_first(lambda: load_encoder(base, preset.data.max_pixels))
     log.note("checking the data")
     data = prepare(preset.data, encoder)
     for note in data.notes:
@@ -133,7 +133,7 @@ def build(
     if preset.training.gradient_checkpointing == "auto":
         log.note(f"activations are {'recomputed: memory is short' if checkpointing else 'kept: memory suffices'}")
     prepare_training(model, gradient_checkpointing=checkpointing, train_vision=preset.lora.vision_tower)
-    collator = packer(encoder) if preset.training.packing else padder(encoder)
+    collator = pack_collator(encoder) if preset.training.packing else pad_collator(encoder)
     # Not a sample of the data: the first ones may have no image.
     assert_positions(model, collator([encoder.sample("?", "!", Image.new("RGB", (112, 84)))]))
     stop.check()
@@ -145,7 +145,7 @@ def build(
         train_dataset=data.train,
         eval_dataset=data.eval,
         data_collator=collator,
-        checkpoints=Checkpoints(
+        checkpoints=CheckpointManager(
             job.run,
             settings.save_total_limit,
             preset.evaluation.metric_for_best_model,
@@ -248,7 +248,7 @@ def eval_fields(chosen: Checkpoint | None, step: int, epoch: float) -> dict[str,
 
 def finish(
     job: Job, log: RunLog, stop: StopOnRequest, health: HealthEvents, trainer: WeightedTrainer, before: BaseAnswers
-) -> Ending:
+) -> RunOutcome:
     """Write the best adapter and measure it."""
     preset, model, step = job.preset, trainer.model, trainer.state.global_step
     chosen = take_best(model, trainer.checkpoints, preset.checkpoints.load_best_model_at_end)
@@ -271,7 +271,7 @@ def finish(
     best = trainer.checkpoints.best() if ranks.rank() == 0 else None  # rank 0 alone writes it down
     found = (best.step, best.eval_loss) if best else (None, None)
     if stop.agreed:
-        return Ending(STOPPED, f"stopped on request at step {step}", *found)
+        return RunOutcome(STOPPED, f"stopped on request at step {step}", *found)
     if health.stopped:
-        return Ending(EARLY_STOPPED, f"stopped at step {step} by {health.reason}", *found)
-    return Ending(FINISHED, "", *found)
+        return RunOutcome(EARLY_STOPPED, f"stopped at step {step} by {health.reason}", *found)
+    return RunOutcome(FINISHED, "", *found)

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from transformers import Trainer
 
-from vlmft_trainer.data.order import MicroBatches, MicroBatchLoader, WithMuted
+from vlmft_trainer.data.order import MaskableSamples, MicroBatches, MicroBatchLoader
 from vlmft_trainer.distributed import ranks
+from vlmft_trainer.model.adapter import save_adapter
 from vlmft_trainer.model.evaluate import EvalResult, Stop, mean_loss
 from vlmft_trainer.model.loss import answer_loss
-from vlmft_trainer.training.save import Checkpoints, save_adapter
+from vlmft_trainer.training.checkpoint_manager import CheckpointManager
 from vlmft_trainer.training.throughput import StepMeter
 
 Batch = dict[str, Any]
@@ -35,7 +36,7 @@ class WeightedTrainer(Trainer):  # type: ignore[misc]
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, checkpoints: Checkpoints, stop: Stop, packed: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, checkpoints: CheckpointManager, stop: Stop, packed: bool = False, **kwargs: Any) -> None:
         self.control: Any
         super().__init__(**kwargs)
         self.packed = packed
@@ -58,7 +59,7 @@ class WeightedTrainer(Trainer):  # type: ignore[misc]
             world=world,
         )
         return MicroBatchLoader(
-            WithMuted(samples),
+            MaskableSamples(samples),
             batch_sampler=order,
             collate_fn=self.data_collator,
             num_workers=args.dataloader_num_workers,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from vlmft_trainer.data.conversation import NARROW_IMAGE, NO_ANSWER, TOO_LONG, BadRow, Question
+from vlmft_trainer.data.conversation import NARROW_IMAGE, NO_ANSWER, TOO_LONG, BadRow, Conversation
 from vlmft_trainer.data.encode import IGNORED, Encoder
 from vlmft_trainer.data.pictures import image_size
 from vlmft_trainer.data.sources import Split
@@ -42,13 +42,13 @@ def examine(split: Split, row: int, encoder: Encoder, max_length: int) -> int | 
         max_length: longest usable sample in tokens, image tokens included.
     """
     try:
-        question = split.question(row)
-        return measure(question, split.contents(question), encoder, max_length).length
+        conversation = split.conversation(row)
+        return measure(conversation, split.contents(conversation), encoder, max_length).length
     except BadRow as error:
         return bad(split, row, error)
 
 
-def measure(question: Question, contents: Sequence[bytes], encoder: Encoder, max_length: int) -> Size:
+def measure(conversation: Conversation, contents: Sequence[bytes], encoder: Encoder, max_length: int) -> Size:
     """A conversation's size in tokens.
 
     Args:
@@ -58,7 +58,7 @@ def measure(question: Question, contents: Sequence[bytes], encoder: Encoder, max
     Raises:
         BadRow: it cannot be trained on.
     """
-    if not all(answer.strip() for answer in question.answers):
+    if not all(answer.strip() for answer in conversation.answers):
         raise BadRow(NO_ANSWER)
     sizes = [image_size(content) for content in contents]
     try:
@@ -67,7 +67,7 @@ def measure(question: Question, contents: Sequence[bytes], encoder: Encoder, max
         raise BadRow(NARROW_IMAGE) from error
     if sum(image_tokens) > max_length:
         raise BadRow(TOO_LONG, f"{sum(image_tokens)} image tokens")
-    ids, labels = encoder.ids(question.turns, image_tokens)
+    ids, labels = encoder.ids(conversation.turns, image_tokens)
     if len(ids) > max_length:
         raise BadRow(TOO_LONG, f"{len(ids)} tokens")
     return Size(len(ids), sum(image_tokens), len(labels) - labels.count(IGNORED))

@@ -1,14 +1,11 @@
-"""Checkpoints while a run goes on: completed by all ranks together, the best ones kept; and the adapter's weights."""
+"""Checkpoint manager: completed by all ranks together, the best ones kept, and the best adapter written at the end."""
 
 from __future__ import annotations
 
 import math
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-import torch
 
 from vlmft_core.durable import sync_folder, write_whole
 from vlmft_core.run_folder.checkpoints import (
@@ -21,12 +18,13 @@ from vlmft_core.run_folder.checkpoints import (
     seal,
 )
 from vlmft_core.run_folder.events import CHECKPOINT, NOTE
-from vlmft_core.run_folder.layout import ADAPTER_WEIGHTS, MODEL_CARD, RunLayout
+from vlmft_core.run_folder.layout import MODEL_CARD, RunLayout
 from vlmft_trainer.distributed import ranks
+from vlmft_trainer.model.adapter import load_adapter, save_adapter
 from vlmft_trainer.training.run_log import RunLog
 
 
-class Checkpoints:
+class CheckpointManager:
     """The checkpoints of one run folder.
 
     Args:
@@ -111,49 +109,7 @@ class Checkpoints:
         return not ranks.any_rank(full)
 
 
-def adapter_state(model: Any) -> dict[str, torch.Tensor]:
-    """The adapter's weights on the CPU, under PEFT's file names; complete on every rank, under ZeRO-3 too.
-
-    Every rank calls it.
-    """
-    import deepspeed
-    from peft import get_peft_model_state_dict
-
-    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-    with deepspeed.zero.GatheredParameters(list(trained.values())):
-        weights = {name: weight.detach().cpu().clone() for name, weight in trained.items()}
-    state: dict[str, torch.Tensor] = get_peft_model_state_dict(model, state_dict=weights, save_embedding_layers=False)
-    if not state or any(weight.numel() == 0 for weight in state.values()):
-        raise RuntimeError("the adapter to save is empty")
-    return state
-
-
-def save_adapter(model: Any, folder: Path) -> None:
-    """Write the adapter as PEFT reads it. Every rank calls it; rank 0 writes."""
-    from safetensors.torch import save_file
-
-    state = adapter_state(model)
-    if ranks.rank() == 0:
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(state, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
-        config = model.peft_config["default"]
-        config.inference_mode = True
-        config.save_pretrained(folder)
-        config.inference_mode = False
-
-
-def load_adapter(model: Any, folder: Path) -> None:
-    """Put a saved adapter's weights into `model`, under ZeRO-3 too. Every rank calls it."""
-    import deepspeed
-    from peft import set_peft_model_state_dict
-    from safetensors.torch import load_file
-
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
-    with deepspeed.zero.GatheredParameters(trained, modifier_rank=0):
-        set_peft_model_state_dict(model, load_file(folder / ADAPTER_WEIGHTS))
-
-
-def take_best(model: Any, checkpoints: Checkpoints, load_best: bool) -> Checkpoint | None:
+def take_best(model: Any, checkpoints: CheckpointManager, load_best: bool) -> Checkpoint | None:
     """Put the best checkpoint's adapter into `model`; the newest's if there was no eval, or if the best is not wanted.
 
     Every rank calls it.
