@@ -6,15 +6,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.color import Color
+from textual.screen import Screen
 
 from tests.app.looking import until, until_shown
 from tests.app.run_folders import ended_run
 from vlmft_console.app import start
 from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app.dialogs.help import HelpScreen
 from vlmft_console.app.screens.live import LiveScreen
+from vlmft_console.app.screens.presets import PresetsScreen
+from vlmft_console.app.screens.replay import ReplayScreen
 from vlmft_console.app.screens.runs import RunsScreen
 from vlmft_console.app.themes import DARK, LIGHT
+from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_list import RunList
 
 
@@ -56,11 +62,35 @@ async def test_q_leaves_from_the_first_screen_and_goes_back_from_others(machine:
     assert app.return_code == 0
 
 
+@pytest.mark.parametrize(("key", "opened"), [("n", PresetsScreen), ("enter", LiveScreen), ("p", ReplayScreen)])
+async def test_a_key_on_anothers_heels_goes_to_the_screen_that_the_first_one_opens(
+    machine: Path, key: str, opened: type[Screen[None]]
+) -> None:
+    ended_run(machine / "outputs", "best-1")
+    app = VlmftConsole()
+    async with app.run_test() as pilot:
+        await until_shown(pilot, "best-1")
+        for each in (key, "question_mark"):
+            app.post_message(events.Key(each, None))
+        await until(pilot, lambda: len(app.screen_stack) == 3)
+        assert [type(screen) for screen in app.screen_stack] == [RunsScreen, opened, HelpScreen]
+
+
+async def test_an_answer_on_the_heels_of_its_question_is_taken(machine: Path) -> None:
+    run = ended_run(machine / "outputs", "best-1")
+    app = VlmftConsole()
+    async with app.run_test() as pilot:
+        await until_shown(pilot, "best-1")
+        for key in ("d", "y"):
+            app.post_message(events.Key(key, None))
+        await until(pilot, lambda: not run.path.exists())
+
+
 async def test_messages_show_foreign_text_as_it_is(machine: Path) -> None:
     app = VlmftConsole()
     async with app.run_test(size=(120, 24), notifications=True) as pilot:
         await until_shown(pilot, "enter open")
-        app.tell("[/foo] [@click=app.quit]x \x1b]0;y\x07")
+        tell(app, "[/foo] [@click=app.quit]x \x1b]0;y\x07")
         await until_shown(pilot, "[/foo] [@click=app.quit]x \\x1b]0;y\\x07")
         assert app.is_running
 

@@ -13,7 +13,6 @@ import pytest
 from tests.app.looking import screen_text, told, until, until_shown
 from tests.app.sample_run import BEGAN, make_sample, sample_records
 from tests.supervised import LONG, Supervised
-from vlmft_console.app import terminal
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens import live
 from vlmft_core.run_folder.stop import StopRequest
@@ -36,7 +35,7 @@ def standin(tmp_path: Path) -> Iterator[Supervised]:
 def signs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Titles of the notifications so far."""
     titles: list[str] = []
-    monkeypatch.setattr(terminal, "notify_terminal", lambda app, title, body: titles.append(title))
+    monkeypatch.setattr(VlmftConsole, "on_alert", lambda app, alert: titles.append(alert.title))
     return titles
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from vlmft_console.app import terminal
 from vlmft_console.app.app import VlmftConsole
-from vlmft_console.app.terminal import NOTIFY_STYLES, RESET, notification, notify_terminal
+from vlmft_console.app.messages import Alert
+from vlmft_console.app.terminal import NOTIFY_STYLES, RESET, notification
 
 HOSTILE = "x\x1b]0;title\x07;[/b]\n\x9d\u202e"
 
@@ -31,7 +32,7 @@ async def test_a_notification_goes_past_the_screen_in_the_style_chosen(monkeypat
     monkeypatch.setattr(VlmftConsole, "write_escape", lambda app, text: written.append(text))
     app = VlmftConsole(notify="osc9")
     async with app.run_test():
-        notify_terminal(app, "best-1", "stop: eval loss rises")
+        app.post_message(Alert("best-1", "stop: eval loss rises"))
     assert written == ["\x1b]9;best-1: stop: eval loss rises\x1b\\"]
 
 
@@ -39,7 +40,7 @@ async def test_without_a_terminal_nothing_is_written(capfd: pytest.CaptureFixtur
     app = VlmftConsole()
     app.write_escape("\a")  # before it runs
     async with app.run_test():
-        notify_terminal(app, "best-1", "finished")
+        app.post_message(Alert("best-1", "finished"))
     assert "\a" not in "".join(capfd.readouterr())
 
 

@@ -14,11 +14,12 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
+from vlmft_console.app import messages
 from vlmft_console.app.key_order import KeyOrder
 from vlmft_console.app.screens.runs import RunsScreen
 from vlmft_console.app.themes import DARK, LIGHT
+from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.charts.styles import speaks_unicode
-from vlmft_console.sanitize import sanitize
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -68,7 +69,7 @@ class VlmftConsole(KeyOrder):
     ) -> None:
         super().__init__()
         self.animation_level = "none"
-        self.notify_style = notify
+        self._notify_style = notify
         self._plain = not speaks_unicode()
         self.in_other_program = False
         """Whether another program has the terminal now, such as an editor."""
@@ -85,26 +86,88 @@ class VlmftConsole(KeyOrder):
 
     def on_mount(self) -> None:
         if self._target is not None:
-            self.open_replay(self._target) if self._replays else self.open_run(self._target, self._ahead)
+            self._open_replay(self._target) if self._replays else self._open_run(self._target, self._ahead)
 
-    def open_run(self, target: Path, ahead: ReadAhead | None = None) -> None:
-        """Show a run folder or a log: live where it grows, as it ended where it does not."""
+    @property
+    def _runs(self) -> RunsScreen:
+        """The first screen."""
+        first = self.screen_stack[0]
+        assert isinstance(first, RunsScreen)
+        return first
+
+    def on_open_run(self, message: messages.OpenRun) -> None:
+        self._open_run(message.target)
+
+    def _open_run(self, target: Path, ahead: ReadAhead | None = None) -> None:
         from vlmft_console.app.screens.live import LiveScreen
 
         self.push_screen(LiveScreen(target, ahead))
-        first = self.screen_stack[0]
-        if isinstance(first, RunsScreen) and target.is_dir():
-            first.select(target)
+        if target.is_dir():
+            self._runs.select(target)  # whoever comes back from it finds the cursor on it
 
-    def open_replay(self, target: Path) -> None:
-        """Play a run folder or a log from its start."""
+    def on_open_replay(self, message: messages.OpenReplay) -> None:
+        self._open_replay(message.target)
+
+    def _open_replay(self, target: Path) -> None:
         from vlmft_console.app.screens.replay import ReplayScreen
 
         self.push_screen(ReplayScreen(target))
 
-    def tell(self, text: str, *, problem: bool = False) -> None:
-        """Show a message for a few seconds; `text` may hold names and reasons from anywhere."""
-        self.notify(sanitize(text), severity="error" if problem else "information", markup=False)
+    def on_open_comparison(self, message: messages.OpenComparison) -> None:
+        from vlmft_console.app.screens.compare import CompareScreen
+
+        self.push_screen(CompareScreen(message.targets))
+
+    def on_open_presets(self) -> None:
+        from vlmft_console.app.screens.presets import PresetsScreen
+
+        self.push_screen(PresetsScreen())
+
+    def on_open_editor(self, message: messages.OpenEditor) -> None:
+        from vlmft_console.app.screens.editor import EditorScreen
+
+        self.push_screen(EditorScreen(message.preset, message.changes))
+
+    def on_open_launch(self, message: messages.OpenLaunch) -> None:
+        from vlmft_console.app.screens.launch import LaunchScreen
+
+        self.push_screen(LaunchScreen(message.preset))
+
+    async def on_run_started(self, message: messages.RunStarted) -> None:
+        """Back to the first screen, or as far as nothing unsaved is lost; then to the run."""
+        run = message.run
+        tell(self, f"{run.name} runs in {run.path}")
+        if message.warning:
+            tell(self, message.warning, problem=True)
+        while len(self.screen_stack) > 1 and not getattr(self.screen, "unsaved", False):
+            await self.pop_screen()
+        self._runs.select(run.path)
+        if message.watch:
+            self._open_run(run.path)
+
+    def on_stop_run(self, message: messages.StopRun) -> None:
+        from vlmft_console.app.run_actions import ask_to_stop
+
+        ask_to_stop(self, message.run)
+
+    def on_resume_run(self, message: messages.ResumeRun) -> None:
+        from vlmft_console.app.run_actions import resume
+
+        resume(self, message.run)
+
+    def on_delete_run(self, message: messages.DeleteRun) -> None:
+        from vlmft_console.app.run_actions import ask_to_delete
+
+        ask_to_delete(self, message.run)
+
+    def on_action_done(self, message: messages.ActionDone) -> None:
+        tell(self, message.text, problem=message.problem)
+        self._runs.look_now()
+
+    def on_alert(self, message: messages.Alert) -> None:
+        from vlmft_console.app.terminal import notification
+
+        self.write_escape(notification(self._notify_style, message.title, message.body))
 
     def action_help(self) -> None:
         """Show the keys of the active screen."""

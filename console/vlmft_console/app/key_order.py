@@ -1,4 +1,4 @@
-"""Keys are handled one after another, each where the one before it has led.
+"""Key order: keys are handled one after another, each where the one before it has led.
 
 Textual sends a key to whatever has the focus when the key comes. Over a slow link several keys come in one packet, and
 all of them would go to the same place: of `/demo` the `/` would open the filter, and the `d` delete a run.
@@ -11,6 +11,7 @@ from collections import deque
 from textual import events
 from textual.app import App
 from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.timer import Timer
 
 PATIENCE_SECONDS = 0.5
@@ -18,7 +19,18 @@ PATIENCE_SECONDS = 0.5
 
 
 class KeyDone(Message):
-    """Follows a key on its way up to the app: when this arrives, the key has been handled."""
+    """Follows a key on its way up to the app, twice: first to where the app runs the key's action, and then behind
+    what that has asked for. When it arrives again, the key has been handled.
+
+    Args:
+        target: what had the key.
+        again: whether this is the second time.
+    """
+
+    def __init__(self, target: MessagePump, *, again: bool = False) -> None:
+        super().__init__()
+        self.target = target
+        self.again = again
 
 
 class KeyOrder(App[None]):
@@ -42,13 +54,14 @@ class KeyOrder(App[None]):
 
     async def on_key_done(self, message: KeyDone) -> None:
         message.stop()
-        await self._next_key()
+        if message.again or not message.target.post_message(KeyDone(message.target, again=True)):
+            await self._next_key()
 
     async def _send(self, key: events.Key) -> None:
         target = self.focused or self.screen
         self._key_under_way = True
         await super().on_event(key)
-        self._key_under_way = target.post_message(KeyDone())
+        self._key_under_way = target.post_message(KeyDone(target))
 
     async def _next_key(self) -> None:
         if self._patience is not None:

@@ -1,4 +1,4 @@
-"""Reads one log, and the state of its run, in a thread of its own, and posts a message when something is new."""
+"""Live reader: follows one log, and the state of its run, in a thread of its own, and posts what is new."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 from textual.message import Message
 
+from vlmft_console.app.messages import Loading, Unreadable
 from vlmft_console.charts import raster
-from vlmft_console.history.loading import Progress, ReadAhead, ReadLog, load
+from vlmft_console.history.loading import ReadAhead, ReadLog, load
 from vlmft_console.history.opened import OpenedLog
 from vlmft_console.history.pulse import Pulse
 from vlmft_console.history.state import RunState
@@ -49,17 +50,7 @@ class Batch:
 
 
 @dataclass
-class Loading(Message):
-    """The log is being read."""
-
-    progress: Progress
-
-    def can_replace(self, message: Message) -> bool:
-        return isinstance(message, Loading)
-
-
-@dataclass
-class Opened(Message):
+class LogOpened(Message):
     """The log was read to its end. From now on `state` belongs to who gets this."""
 
     log: OpenedLog
@@ -72,13 +63,6 @@ class News(Message):
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, News)
-
-
-@dataclass
-class Unreadable(Message):
-    """The log cannot be read, or not any more."""
-
-    reason: str
 
 
 class LiveReader:
@@ -129,7 +113,7 @@ class LiveReader:
             self._post(Unreadable(str(error)))
             return
         self._opened = True
-        self._post(Opened(read.log, read.state))
+        self._post(LogOpened(read.log, read.state))
         while not self._stop.wait(self._pause()):
             try:
                 self._look(read.log)

@@ -1,30 +1,89 @@
-"""What background work tells the screens. Each message says what is now; a newer one replaces one not handled yet."""
+"""Messages: what screens ask of the app, and what readers of a log tell the screens.
+
+Those to the app go there straight (`self.app.post_message`), so that a screen is open before the next key is handled.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from vlmft_console.presets.table import Listed
-    from vlmft_console.runs.overview import Overview
+    from vlmft_console.history.loading import Progress
+    from vlmft_core.preset import LoadedPreset
+    from vlmft_core.run_folder.layout import RunLayout
 
 
 @dataclass
-class RunsSeen(Message):
-    """The list of runs as it is now."""
+class OpenRun(Message):
+    """Show a run folder or a log: live where it grows, as it ended where it does not."""
 
-    runs: list[Overview]
+    target: Path
 
-    def can_replace(self, message: Message) -> bool:
-        return isinstance(message, RunsSeen)
+
+@dataclass
+class OpenReplay(Message):
+    """Play a run folder or a log from its start."""
+
+    target: Path
+
+
+@dataclass
+class OpenComparison(Message):
+    """Lay runs or logs over each other, two to eight."""
+
+    targets: Sequence[Path]
+
+
+class OpenPresets(Message):
+    """Show the presets."""
+
+
+@dataclass
+class OpenEditor(Message):
+    """Change a preset."""
+
+    preset: str
+    """A preset's name, or the path of a YAML file."""
+    changes: Mapping[str, object] = field(default_factory=dict)
+    """Values by dotted key to begin with."""
+
+
+@dataclass
+class OpenLaunch(Message):
+    """Ask how a run of this preset shall be started."""
+
+    preset: LoadedPreset
+
+
+@dataclass
+class StopRun(Message):
+    """Ask how to stop a live run, and do it."""
+
+    run: RunLayout
+
+
+@dataclass
+class ResumeRun(Message):
+    """Resume a run that stopped, or supervise one that lost its supervisor."""
+
+    run: RunLayout
+
+
+@dataclass
+class DeleteRun(Message):
+    """Ask whether to delete a run that is not live, and do it."""
+
+    run: RunLayout
 
 
 @dataclass
 class ActionDone(Message):
-    """Something asked for was done, or could not be."""
+    """Something asked for was done to a run, or could not be."""
 
     text: str
     """One line or more, for the person who asked."""
@@ -32,7 +91,38 @@ class ActionDone(Message):
 
 
 @dataclass
-class PresetsRead(Message):
-    """The presets that can be named, as they are now."""
+class RunStarted(Message):
+    """A run has been started from the launch screen."""
 
-    presets: list[Listed]
+    run: RunLayout
+    warning: str
+    """What may go wrong later; empty when nothing is known."""
+    watch: bool
+    """Whether to show the run now."""
+
+
+@dataclass
+class Alert(Message):
+    """Draw attention to the terminal, as `--notify` says: for a stop finding, and at the end of a run."""
+
+    title: str
+    """A few words; may hold a run's name."""
+    body: str
+    """One sentence."""
+
+
+@dataclass
+class Loading(Message):
+    """A log is being read."""
+
+    progress: Progress
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, Loading)
+
+
+@dataclass
+class Unreadable(Message):
+    """A log cannot be read, or not any more."""
+
+    reason: str

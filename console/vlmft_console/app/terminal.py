@@ -11,10 +11,7 @@ from collections.abc import Mapping
 from io import TextIOWrapper
 from threading import Thread
 from types import FrameType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from vlmft_console.app.app import VlmftConsole
+from typing import Any, Protocol
 
 NOTIFY_STYLES = ("bell", "osc9", "osc777", "none")
 """How to draw attention from outside the screen: the bell, or a desktop notification in one of two dialects."""
@@ -48,6 +45,16 @@ def refusal(environ: Mapping[str, str]) -> str:
     return ""
 
 
+class Leaving(Protocol):
+    """An app that can be asked to leave."""
+
+    in_other_program: bool
+    """Whether another program has the terminal now, such as an editor."""
+
+    def leave_soon(self, status: int) -> bool:
+        """Ask the app to end with this exit status; safe in a signal handler. False where no app runs yet."""
+
+
 class GiveBack:
     """Gives the terminal back when a signal ends the app, also when the app hangs or its output is stalled.
 
@@ -58,7 +65,7 @@ class GiveBack:
         app: the app that is about to run.
     """
 
-    def __init__(self, app: VlmftConsole) -> None:
+    def __init__(self, app: Leaving) -> None:
         self._app = app
         self._status = 0
         self._attributes: list[Any] = []
@@ -98,17 +105,6 @@ class GiveBack:
 def _write_reset() -> None:
     with contextlib.suppress(OSError):
         os.write(2, RESET.encode())
-
-
-def notify_terminal(app: VlmftConsole, title: str, body: str) -> None:
-    """Draw attention to the terminal, as `--notify` says: for a stop finding, and at the end of a run.
-
-    Args:
-        app: the running app.
-        title: a few words; may hold a run's name.
-        body: one sentence.
-    """
-    app.write_escape(notification(app.notify_style, title, body))
 
 
 def notification(style: str, title: str, body: str) -> str:

@@ -37,6 +37,11 @@ class OwnPreset:
         run = RunLayout(folder.parent)
         self._run = run if run.logs == folder else RunLayout(folder)
 
+    @property
+    def file(self) -> Path | None:
+        """The file that it stands in; None where only the log tells it."""
+        return self._run.preset_file if self._run.preset_file.is_file() else None
+
     @cached_property
     def preset(self) -> Preset | None:
         """The whole preset; None where it is not known."""

@@ -1,4 +1,4 @@
-"""Runs laid over each other: their curves, what they came to, how their presets differ, which was better."""
+"""Compare screen: runs laid over each other, what they came to, how their presets differ, which was better."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
+from vlmft_console.app.messages import Unreadable
 from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
@@ -63,12 +64,6 @@ class CompareScreen(Screen[None]):
         records: dict[int, list[Record]]
         ended: list[str]
 
-    @dataclass
-    class Unreadable(Message):
-        """One of them cannot be."""
-
-        why: str
-
     def __init__(self, targets: Sequence[Path]) -> None:
         super().__init__()
         self._targets = list(targets)
@@ -115,7 +110,7 @@ class CompareScreen(Screen[None]):
             self.post_message(self.Compared(runs, ended))
             self._follow({number for number, status in enumerate(statuses) if status and status.live}, runs)
         except VlmftError as error:
-            self.post_message(self.Unreadable(str(error)))
+            self.post_message(Unreadable(str(error)))
 
     def _follow(self, live: set[int], runs: list[ReadLog]) -> None:
         """In the worker's thread: read on in the logs of live runs until none is live or nobody looks any more.
@@ -138,10 +133,10 @@ class CompareScreen(Screen[None]):
             ended = [how_ended(run, status) for run, status in zip(runs, statuses, strict=True)]
             self.post_message(self.Grew(records, ended))
 
-    @on(Unreadable)
-    def _give_up(self, message: Unreadable) -> None:
+    def on_unreadable(self, message: Unreadable) -> None:
+        """One of them cannot be read."""
         self.query_one("#title", Static).update("vlmft  compare")
-        self.query_one("#better", Static).update(literal(message.why))
+        self.query_one("#better", Static).update(literal(message.reason))
 
     @on(Compared)
     def _show_all(self, message: Compared) -> None:

@@ -1,10 +1,10 @@
-"""Changing a preset: a form over every field, with the plan and the learning rate it comes to beside it."""
+"""Editor screen: a form over every field of a preset, with the plan and the learning rate it comes to beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,11 +14,13 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
-from vlmft_console.app.screens.restore import offer_kept
+from vlmft_console.app.dialogs.restore import offer_kept
+from vlmft_console.app.messages import OpenLaunch
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal, one_line
+from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.base.typed import TypedLine
 from vlmft_console.app.widgets.preset.field_form import FieldForm
 from vlmft_console.app.widgets.preset.field_help import FieldHelp
@@ -34,9 +36,6 @@ from vlmft_console.presets.fields import REASONS, find
 from vlmft_console.presets.values import as_block, as_line
 from vlmft_core.errors import VlmftError
 from vlmft_core.preset import LoadedPreset
-
-if TYPE_CHECKING:
-    from vlmft_console.app.app import VlmftConsole
 
 
 class EditorScreen(Screen[None]):
@@ -112,10 +111,6 @@ class EditorScreen(Screen[None]):
     @property
     def _form(self) -> FieldForm:
         return self.query_one(FieldForm)
-
-    @property
-    def _vlmft(self) -> VlmftConsole:
-        return cast("VlmftConsole", self.app)
 
     @property
     def unsaved(self) -> bool:
@@ -235,16 +230,14 @@ class EditorScreen(Screen[None]):
     def action_launch(self) -> None:
         self._finish_typing()
         if self.draft.preset is None:
-            self._vlmft.tell(self.draft.first_error, problem=True)
+            tell(self, self.draft.first_error, problem=True)
             if wrong := next((path for path in self.draft.errors if path in fields()), ""):
                 self._form.list.go_to(wrong)
             return
-        from vlmft_console.app.screens.launch import LaunchScreen
-
-        self.app.push_screen(LaunchScreen(replace(self.draft.base, preset=self.draft.preset)))
+        self.app.post_message(OpenLaunch(replace(self.draft.base, preset=self.draft.preset)))
 
     def action_outside(self) -> None:
-        from vlmft_console.app.screens.outside_editor import edit_outside
+        from vlmft_console.app.outside_editor import edit_outside
 
         self._finish_typing()
         self.query_one(Keeping).keep()
@@ -287,7 +280,7 @@ class EditorScreen(Screen[None]):
             self.query_one(Keeping).forget()
             self.draft.saved(loaded)
             self.query_one(Keeping).follow(self.draft)
-            self._vlmft.tell(f"saved {loaded.path}")
+            tell(self, f"saved {loaded.path}")
             self._changed()
             if leave:
                 self._leave()
@@ -295,7 +288,7 @@ class EditorScreen(Screen[None]):
         try:
             folder = own_presets()
         except OSError as error:
-            self._vlmft.tell(f"there is no place for presets of your own: {error}", problem=True)
+            tell(self, f"there is no place for presets of your own: {error}", problem=True)
             return
         self.app.push_screen(SaveAsScreen(self.draft, folder, preset_folders()), saved)
 

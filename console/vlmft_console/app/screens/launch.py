@@ -1,10 +1,10 @@
-"""Starting a run: where, on what, under which name, and what is known to be wrong before it starts."""
+"""Launch screen: starting a run. Where, on what, under which name, and what is known to be wrong before it starts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, cast, get_args
+from typing import ClassVar, Literal, cast, get_args
 
 from textual import work
 from textual.app import ComposeResult
@@ -15,19 +15,17 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input, Label, Static
 
+from vlmft_console.app.messages import RunStarted
 from vlmft_console.app.widgets.base.check_list import CheckList
 from vlmft_console.app.widgets.base.choice import Choice
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal, one_line
 from vlmft_console.paths import OUTPUTS
-from vlmft_console.runs.folder import RunFolder, check_name, default_name
+from vlmft_console.runs.folder import check_name, default_name
 from vlmft_console.runs.launching import Check, Launch, checks, prepare, renewed, start
 from vlmft_core.errors import PresetError, VlmftError
 from vlmft_core.preset import LoadedPreset, Preset
 from vlmft_core.preset.schema import Monitor
-
-if TYPE_CHECKING:
-    from vlmft_console.app.app import VlmftConsole
 
 WAIT_SECONDS = 0.15
 """How long nothing may change before everything is checked."""
@@ -54,15 +52,6 @@ class Checked(Message):
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, Checked)
-
-
-@dataclass
-class Started(Message):
-    """The run has started."""
-
-    folder: RunFolder
-    warning: str
-    watch: bool
 
 
 @dataclass
@@ -165,14 +154,6 @@ class LaunchScreen(Screen[None]):
         self.query_one(CheckList).show(message.checks)
         self.query_one("#command", Static).update(literal(str(message.launch.command) if message.launch else ""))
 
-    def on_started(self, message: Started) -> None:
-        """Back to the first screen, or as far as nothing unsaved is lost; then to the run."""
-        app = cast("VlmftConsole", self.app)
-        app.tell(f"{message.folder.name} runs in {message.folder.path}")
-        if message.warning:
-            app.tell(message.warning, problem=True)
-        app.call_later(_go_on, app, message)  # a screen cannot wait for its own end
-
     def on_failed(self, message: Failed) -> None:
         self._starting = False
         self._say(message.problem, problem=True)
@@ -235,21 +216,9 @@ class LaunchScreen(Screen[None]):
         try:
             launch = renewed(launch) if launch else _prepared(self._loaded, wanted)
             folder, warning = start(launch)
-            self.post_message(Started(folder, warning, watch))
+            self.app.post_message(RunStarted(folder, warning, watch))
         except (VlmftError, OSError) as error:
             self.post_message(Failed(str(error)))
-
-
-async def _go_on(app: VlmftConsole, started: Started) -> None:
-    while len(app.screen_stack) > 1 and not getattr(app.screen, "unsaved", False):
-        await app.pop_screen()
-    from vlmft_console.app.screens.runs import RunsScreen
-
-    for screen in app.screen_stack:
-        if isinstance(screen, RunsScreen):  # whoever comes back from the run finds the cursor on it
-            screen.select(started.folder.path)
-    if started.watch:
-        app.open_run(started.folder.path)
 
 
 def _policies() -> tuple[str, ...]:

@@ -1,22 +1,20 @@
-"""One run, or any log, while it grows: charts, health, epochs, log; and the keys that steer it."""
+"""Live screen: one run, or any log, while it grows: charts, health, epochs, log; and the keys that steer it."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.reactive import Reactive
-from textual.screen import Screen
 from textual.timer import Timer
-from textual.widget import Widget
 
-from vlmft_console.app.live_reader import Batch, LiveReader, Loading, Opened, Unreadable
-from vlmft_console.app.messages import ActionDone
+from vlmft_console.app.live_reader import Batch, LiveReader, LogOpened
+from vlmft_console.app.messages import Alert, OpenReplay, ResumeRun, StopRun
+from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.widgets.base.key_bar import KeyBar
-from vlmft_console.app.widgets.base.notice import Notice
+from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_view import RunView
 from vlmft_console.runs.headline import Headline, headline
 from vlmft_console.runs.status import UNSUPERVISED
@@ -24,15 +22,13 @@ from vlmft_core.health import STOP
 from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED, Record
 
 if TYPE_CHECKING:
-    from vlmft_console.app.app import VlmftConsole
     from vlmft_console.history.loading import ReadAhead
-    from vlmft_console.history.opened import OpenedLog
     from vlmft_console.runs.status import RunStatus
 
 now = time.time
 
 
-class LiveScreen(Screen[None]):
+class LiveScreen(LogScreen):
     """Shows a run as it is and goes on. Leaving it leaves the run alone.
 
     Args:
@@ -40,8 +36,6 @@ class LiveScreen(Screen[None]):
         ahead: reads it already.
     """
 
-    focused: Reactive[Widget | None] = Reactive(None, repaint=False)  # repainting all of it takes 20 KB
-    CSS_PATH = "live.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "stop", "stop", tooltip="Stop the run, with or without a checkpoint"),
         Binding("r", "resume", "resume", tooltip="Go on from the newest checkpoint, or supervise the run again"),
@@ -51,10 +45,8 @@ class LiveScreen(Screen[None]):
     ]
 
     def __init__(self, target: Path, ahead: ReadAhead | None = None) -> None:
-        super().__init__()
-        self._target = target
+        super().__init__(target)
         self._reader = LiveReader(target, self.post_message, ahead)
-        self._log: OpenedLog | None = None
         self._batch = Batch()
         self._rung: set[int] = set()
         self._idle: tuple[str, ...] = ()
@@ -81,19 +73,7 @@ class LiveScreen(Screen[None]):
             return () if status.state == UNSUPERVISED else ("resume",)
         return ("stop", "resume") if status.state in (FINISHED, EARLY_STOPPED) else ("stop",)
 
-    @property
-    def _view(self) -> RunView:
-        return self.query_one(RunView)
-
-    @property
-    def _shell(self) -> VlmftConsole:
-        return cast("VlmftConsole", self.app)
-
-    def on_loading(self, message: Loading) -> None:
-        """Say how far the reading is."""
-        self._view.say(str(message.progress))
-
-    def on_opened(self, message: Opened) -> None:
+    def on_log_opened(self, message: LogOpened) -> None:
         """Everything that the log held until now is in `message.state`."""
         self._log, state = message.log, message.state
         self._batch = batch = self._reader.take()  # what came, and was looked at, since that state was made
@@ -121,18 +101,8 @@ class LiveScreen(Screen[None]):
         self._ring_at_the_end(before, batch.status)
         self._wind()
 
-    def on_unreadable(self, message: Unreadable) -> None:
-        """There is nothing to show, or nothing more."""
-        if self._log is None:
-            self.mount(Notice(message.reason))
-        else:
-            self._shell.tell(message.reason, problem=True)
-
     def on_run_view_log_wanted(self, message: RunView.LogWanted) -> None:
         self._reader.wants_lines = message.wanted
-
-    def on_action_done(self, message: ActionDone) -> None:
-        self._shell.tell(message.text, problem=message.problem)
 
     def _headline(self, end: Record | None) -> Headline:
         assert self._log is not None
@@ -168,55 +138,36 @@ class LiveScreen(Screen[None]):
         for finding in state.health.active:
             if finding.severity == STOP and finding.number not in self._rung:
                 self._rung.add(finding.number)
-                self._notify(f"{self._log.name}: {finding.rule}", finding.message)
+                self.app.post_message(Alert(f"{self._log.name}: {finding.rule}", finding.message))
 
     def _ring_at_the_end(self, before: RunStatus | None, after: RunStatus | None) -> None:
         assert self._log is not None
         if before is not None and after is not None and before.live and not after.live:
-            self._notify(f"{self._log.name} {after.state.replace('_', ' ')}", after.reason)
-
-    def _notify(self, title: str, body: str) -> None:
-        from vlmft_console.app.terminal import notify_terminal
-
-        notify_terminal(self._shell, title, body)
+            self.app.post_message(Alert(f"{self._log.name} {after.state.replace('_', ' ')}", after.reason))
 
     def action_back(self) -> None:
-        """Show all panels again; then leave."""
-        if self._view.is_full:
-            self._view.leave_full()
-            return
-        if self._batch.status is not None and self._batch.status.live and self._log is not None:
-            self._shell.tell(f"{self._log.name} goes on; `vlmft attach {self._log.name}` shows it again")
-        self.app.pop_screen()
+        """Show all panels again; then leave, and say that the run goes on."""
+        live = self._batch.status is not None and self._batch.status.live
+        if live and self._log is not None and not self._view.is_full:
+            tell(self, f"{self._log.name} goes on; `vlmft attach {self._log.name}` shows it again")
+        super().action_back()
 
     def action_stop(self) -> None:
         """Ask how to stop the run, and do it."""
         if self._log is None or self._log.folder is None:
-            self._shell.tell("This is a log, not a run of this machine: there is nothing to stop.")
+            tell(self, "This is a log, not a run of this machine: there is nothing to stop.")
         elif self._batch.status is None or not self._batch.status.live:
-            self._shell.tell(f"{self._log.name} is not running")
+            tell(self, f"{self._log.name} is not running")
         else:
-            from vlmft_console.app.screens.steer import ask_to_stop
-
-            ask_to_stop(self, self._log.folder)
+            self.app.post_message(StopRun(self._log.folder))
 
     def action_resume(self) -> None:
         """Go on with a run that stopped."""
         if self._log is None or self._log.folder is None:
-            self._shell.tell("This is a log, not a run of this machine: there is nothing to resume.")
-            return
-        from vlmft_console.app.screens.steer import resume
-
-        resume(self, self._log.folder)
-
-    def action_advice(self) -> None:
-        """Open the preset that the selected finding advises, as a child of the run's own, in the editor."""
-        from vlmft_console.app.screens.advice import follow_advice
-
-        follow_advice(self, self._log, self._view.health.selected)
+            tell(self, "This is a log, not a run of this machine: there is nothing to resume.")
+        else:
+            self.app.post_message(ResumeRun(self._log.folder))
 
     def action_replay(self) -> None:
         """Play the log from its start."""
-        from vlmft_console.app.screens.replay import ReplayScreen
-
-        self.app.push_screen(ReplayScreen(self._target))
+        self.app.post_message(OpenReplay(self._target))

@@ -1,30 +1,39 @@
-"""Presets: what each promises, why each value is what it is, and how they compare."""
+"""Presets screen: what each promises, why each value is what it is, and how they compare."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from vlmft_console.app.messages import PresetsRead
+from vlmft_console.app.messages import OpenEditor, OpenLaunch
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
+from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.preset.preset_compare import PresetCompare
 from vlmft_console.app.widgets.preset.preset_detail import PresetDetail
 from vlmft_console.app.widgets.preset.preset_list import PresetList
 from vlmft_core.errors import VlmftError
 
 if TYPE_CHECKING:
-    from vlmft_console.app.app import VlmftConsole
     from vlmft_console.presets.table import Listed
     from vlmft_core.preset import LoadedPreset
+
+
+@dataclass
+class PresetsRead(Message):
+    """The presets that can be named, as they are now."""
+
+    presets: list[Listed]
 
 
 class PresetsScreen(Screen[None]):
@@ -61,10 +70,6 @@ class PresetsScreen(Screen[None]):
     @property
     def _list(self) -> PresetList:
         return self.query_one(PresetList)
-
-    @property
-    def _vlmft(self) -> VlmftConsole:
-        return cast("VlmftConsole", self.app)
 
     @work(thread=True, exclusive=True)
     def _read(self) -> None:
@@ -103,22 +108,18 @@ class PresetsScreen(Screen[None]):
     def _usable(self) -> Listed | None:
         preset = self._current()
         if preset is not None and preset.loaded is None:
-            self._vlmft.tell(preset.error, problem=True)
+            tell(self, preset.error, problem=True)
             return None
         return preset
 
     def action_launch(self) -> None:
         preset = self._usable()
         if preset is not None and preset.loaded is not None:
-            from vlmft_console.app.screens.launch import LaunchScreen
-
-            self.app.push_screen(LaunchScreen(preset.loaded))
+            self.app.post_message(OpenLaunch(preset.loaded))
 
     def action_edit(self) -> None:
         if preset := self._usable():
-            from vlmft_console.app.screens.editor import EditorScreen
-
-            self.app.push_screen(EditorScreen(str(preset.path)))
+            self.app.post_message(OpenEditor(str(preset.path)))
 
     def action_copy(self) -> None:
         preset = self._usable()
@@ -132,7 +133,6 @@ class PresetsScreen(Screen[None]):
         preset = self._current()
         if not name or preset is None or preset.loaded is None:
             return
-        from vlmft_console.app.screens.editor import EditorScreen
         from vlmft_console.paths import own_presets, preset_folders
         from vlmft_console.presets.draft import Draft
         from vlmft_console.presets.save import save_as
@@ -140,9 +140,9 @@ class PresetsScreen(Screen[None]):
         try:
             copy = save_as(Draft(preset.loaded), name, own_presets(), preset_folders())
         except VlmftError as error:
-            self._vlmft.tell(str(error), problem=True)
+            tell(self, str(error), problem=True)
             return
-        self.app.push_screen(EditorScreen(str(copy.path)))
+        self.app.post_message(OpenEditor(str(copy.path)))
 
     def action_table(self) -> None:
         """Change between the list and the table."""
@@ -171,11 +171,11 @@ class PresetsScreen(Screen[None]):
         """Put the list's cursor on a preset."""
         self._list.move_to(self._list.keys.index(name))
 
-    async def action_back(self) -> None:
+    def action_back(self) -> None:
         if self.has_class("-table"):
             self.action_table()
         else:
-            await self._vlmft.action_back()
+            self.dismiss()
 
     def _title(self, text: str) -> None:
         self.query_one("#title", Static).update(literal(f"vlmft  {text}"))

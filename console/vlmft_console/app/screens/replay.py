@@ -1,4 +1,4 @@
-"""A log played again: the screen as it was at any moment."""
+"""Replay screen: a log played again, the screen as it was at any moment."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.reactive import Reactive
-from textual.screen import Screen
 from textual.timer import Timer
-from textual.widget import Widget
 from textual.widgets import Input
 from textual.worker import get_current_worker
 
-from vlmft_console.app.live_reader import Loading, Unreadable
+from vlmft_console.app.messages import Loading, Unreadable
+from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.widgets.base.key_bar import KeyBar
-from vlmft_console.app.widgets.base.notice import Notice
+from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_view import RunView
 from vlmft_console.app.widgets.run.transport import SPEEDS, Place, Transport
 from vlmft_console.history.loading import LOADING_SECONDS, Progress
@@ -32,9 +30,6 @@ from vlmft_console.runs.status import RUNNING
 from vlmft_core.errors import VlmftError
 from vlmft_core.health import Finding
 from vlmft_core.run_folder.events import Record
-
-if TYPE_CHECKING:
-    from vlmft_console.app.app import VlmftConsole
 
 FRAME_SECONDS = 0.25
 """Between two pictures while it plays."""
@@ -52,14 +47,13 @@ class Ready(Message):
     replay: Replay
 
 
-class ReplayScreen(Screen[None]):
+class ReplayScreen(LogScreen):
     """Plays a log. It begins at the start, paused.
 
     Args:
         target: a run folder or a log.
     """
 
-    focused: Reactive[Widget | None] = Reactive(None, repaint=False)  # repainting all of it takes 20 KB
     CSS_PATH = "replay.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "play", "play", tooltip="Play, or hold"),
@@ -81,9 +75,7 @@ class ReplayScreen(Screen[None]):
     ]
 
     def __init__(self, target: Path) -> None:
-        super().__init__()
-        self._target = target
-        self._log: OpenedLog | None = None
+        super().__init__(target)
         self._replay: Replay | None = None
         self._marks: list[tuple[float, str]] = []
         self._speed = 1
@@ -101,14 +93,6 @@ class ReplayScreen(Screen[None]):
         self.query_one("#place", Input).cursor_blink = False
         self._player = self.set_interval(FRAME_SECONDS, self._frame, pause=True)
         self._read()
-
-    @property
-    def _view(self) -> RunView:
-        return self.query_one(RunView)
-
-    @property
-    def _shell(self) -> VlmftConsole:
-        return cast("VlmftConsole", self.app)
 
     @work(thread=True, exclusive=True, group="read")
     def _read(self) -> None:
@@ -132,14 +116,6 @@ class ReplayScreen(Screen[None]):
             self.post_message(Unreadable(str(error)))
             return
         self.post_message(Ready(log, replay))
-
-    def on_loading(self, message: Loading) -> None:
-        """Say how far the reading is."""
-        self._view.say(str(message.progress))
-
-    def on_unreadable(self, message: Unreadable) -> None:
-        """There is nothing to play."""
-        self.mount(Notice(message.reason))
 
     def on_ready(self, message: Ready) -> None:
         """The log can be played."""
@@ -208,18 +184,16 @@ class ReplayScreen(Screen[None]):
 
     def _moved(self, found: Finding | Record | None, what: str, direction: int) -> None:
         if found is None:
-            self._shell.tell(f"There is no {what} {'after' if direction > 0 else 'before'} this moment.")
+            tell(self, f"There is no {what} {'after' if direction > 0 else 'before'} this moment.")
         else:
             self._hold()
             self._show()
 
     def action_advice(self) -> None:
         """Open the preset that the selected finding advises, as a child of the run's own, in the editor."""
-        from vlmft_console.app.screens.advice import follow_advice
-
         self._hold()
         self._show()
-        follow_advice(self, self._log, self._view.health.selected)
+        super().action_advice()
 
     def action_record(self, distance: int) -> None:
         """One event on, or back."""
@@ -253,7 +227,7 @@ class ReplayScreen(Screen[None]):
             try:
                 self._replay.seek_text(event.value)
             except VlmftError as error:
-                self._shell.tell(str(error), problem=True)
+                tell(self, str(error), problem=True)
                 return
         self._leave_box()
         self._show()
@@ -272,10 +246,8 @@ class ReplayScreen(Screen[None]):
         """Close what is open, the innermost first."""
         if self.query_one("#place", Input).display:
             self._leave_box()
-        elif self._view.is_full:
-            self._view.leave_full()
         else:
-            self.app.pop_screen()
+            super().action_back()
 
 
 def _headline(name: str, end: Record | None, last_seen: float | None) -> Headline:

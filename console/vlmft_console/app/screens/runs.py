@@ -1,27 +1,37 @@
-"""The start screen: every run on this machine, live ones first."""
+"""Runs screen, the first one: every run on this machine, live ones first."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from vlmft_console.app.messages import ActionDone, RunsSeen
+from vlmft_console.app.messages import (
+    DeleteRun,
+    OpenComparison,
+    OpenPresets,
+    OpenReplay,
+    OpenRun,
+    ResumeRun,
+    StopRun,
+)
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
+from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_list import RunList, health_cell, state_words
 
 if TYPE_CHECKING:
-    from vlmft_console.app.app import VlmftConsole
     from vlmft_console.runs.overview import Overview
 
 LOOK_SECONDS = 2.0
@@ -32,6 +42,16 @@ COMPARED = range(2, 9)
 NEXT = "No runs of your own yet.\nPress n to choose a preset and start one; demo needs no GPU and takes minutes."
 NONE = "No run matches. Esc shows all again."
 now = time.time
+
+
+@dataclass
+class RunsSeen(Message):
+    """The list of runs as it is now."""
+
+    runs: list[Overview]
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, RunsSeen)
 
 
 class RunsScreen(Screen[None]):
@@ -86,6 +106,10 @@ class RunsScreen(Screen[None]):
         if self.is_mounted:  # the app may be opened on a run before there is a list
             self._sought_from = self._list.cursor
             self._go_to_sought()
+
+    def look_now(self) -> None:
+        """Look at the run folders again without waiting."""
+        self._wake.set()
 
     def on_screen_suspend(self) -> None:
         self._paused = True
@@ -146,10 +170,6 @@ class RunsScreen(Screen[None]):
     def on_input_submitted(self) -> None:
         self._list.focus()
 
-    def on_action_done(self, message: ActionDone) -> None:
-        self._wake.set()
-        self._vlmft.tell(message.text, problem=message.problem)
-
     def _show(self) -> None:
         self.set_class(all(run.recorded for run in self._runs), "-new")
         sought = self.query_one("#filter", Input).value.casefold().split()
@@ -187,18 +207,12 @@ class RunsScreen(Screen[None]):
         key = self._list.cursor
         return next((run for run in self._runs if str(run.folder.path) == key), None)
 
-    @property
-    def _vlmft(self) -> VlmftConsole:
-        return cast("VlmftConsole", self.app)
-
     def action_open(self) -> None:
         if run := self._current():
-            self._vlmft.open_run(run.folder.path)
+            self.app.post_message(OpenRun(run.folder.path))
 
     def action_new(self) -> None:
-        from vlmft_console.app.screens.presets import PresetsScreen
-
-        self.app.push_screen(PresetsScreen())
+        self.app.post_message(OpenPresets())
 
     def action_mark(self) -> None:
         key = self._list.cursor
@@ -209,18 +223,14 @@ class RunsScreen(Screen[None]):
 
     def action_compare(self) -> None:
         if len(self._marked) not in COMPARED:
-            self._vlmft.tell("Mark two to eight runs with the space bar, then press c.")
+            tell(self, "Mark two to eight runs with the space bar, then press c.")
             return
-        from vlmft_console.app.screens.compare import CompareScreen
-
         targets = [run.folder.path for run in self._runs if str(run.folder.path) in self._marked]
-        self.app.push_screen(CompareScreen(targets))
+        self.app.post_message(OpenComparison(targets))
 
     def action_replay(self) -> None:
         if run := self._current():
-            from vlmft_console.app.screens.replay import ReplayScreen
-
-            self.app.push_screen(ReplayScreen(run.folder.path))
+            self.app.post_message(OpenReplay(run.folder.path))
 
     def action_filter(self) -> None:
         self.add_class("-filtering")
@@ -238,29 +248,23 @@ class RunsScreen(Screen[None]):
         run = self._current()
         if run is None:
             return
-        if not run.status.live:
-            self._vlmft.tell(f"{run.folder.name} is not running: it is {run.status.state}")
-            return
-        from vlmft_console.app.screens.steer import ask_to_stop
-
-        ask_to_stop(self, run.folder)
+        if run.status.live:
+            self.app.post_message(StopRun(run.folder))
+        else:
+            tell(self, f"{run.folder.name} is not running: it is {run.status.state}")
 
     def action_resume(self) -> None:
         if run := self._current():
-            from vlmft_console.app.screens.steer import resume
-
-            resume(self, run.folder)
+            self.app.post_message(ResumeRun(run.folder))
 
     def action_delete(self) -> None:
         run = self._current()
         if run is None:
             return
         if run.recorded:
-            self._vlmft.tell(f"{run.folder.name} is a sample that comes with vlmft; it stays")
-            return
-        from vlmft_console.app.screens.steer import ask_to_delete
-
-        ask_to_delete(self, run.folder)
+            tell(self, f"{run.folder.name} is a sample that comes with vlmft; it stays")
+        else:
+            self.app.post_message(DeleteRun(run.folder))
 
 
 def _described(run: Overview) -> str:

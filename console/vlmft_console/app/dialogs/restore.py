@@ -1,4 +1,4 @@
-"""Unsaved changes of an earlier session: offering them when their preset is opened again."""
+"""Unsaved changes of an earlier session: offered when their preset is opened again."""
 
 from __future__ import annotations
 

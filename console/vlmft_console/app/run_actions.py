@@ -1,42 +1,39 @@
-"""Steering a run from a screen: the question first, then the work in a thread, then a message."""
+"""Run actions: stop, resume and delete. The question first, then the work in a thread, then an `ActionDone`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from textual.screen import Screen
+from textual.app import App
 
 from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
 from vlmft_console.app.messages import ActionDone
+from vlmft_console.runs.folder import RunFolder
 from vlmft_core.errors import VlmftError
-
-if TYPE_CHECKING:
-    from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.stop import StopRequest
 
 WITH_CHECKPOINT, NOW = "checkpoint", "now"
 
 
-def ask_to_stop(screen: Screen[None], run: RunLayout) -> None:
-    """Ask how to stop a live run, and do it. `screen` gets an `ActionDone`."""
+def ask_to_stop(app: App[None], run: RunLayout) -> None:
+    """Ask how to stop a live run, and do it."""
 
     def stop(how: str | None) -> None:
         if not how:
             return
 
         def work() -> str:
-            from vlmft_console.runs.folder import RunFolder
             from vlmft_console.runs.steering import stop_run
-            from vlmft_core.run_folder.stop import StopRequest
 
             stop_run(RunFolder(run.path), StopRequest("the console", now=how == NOW))
             if how == NOW:
                 return f"{run.name}: ending all ranks now"
             return f"{run.name} stops at the next step, with a checkpoint"
 
-        _in_thread(screen, work)
+        _in_thread(app, work)
 
-    screen.app.push_screen(
+    app.push_screen(
         ConfirmScreen(
             f"Stop {run.name}?",
             (
@@ -48,34 +45,32 @@ def ask_to_stop(screen: Screen[None], run: RunLayout) -> None:
     )
 
 
-def resume(screen: Screen[None], run: RunLayout) -> None:
-    """Resume a run that stopped, or supervise one that lost its supervisor. `screen` gets an `ActionDone`."""
+def resume(app: App[None], run: RunLayout) -> None:
+    """Resume a run that stopped, or supervise one that lost its supervisor."""
 
     def work() -> str:
-        from vlmft_console.runs.folder import RunFolder
         from vlmft_console.runs.steering import resume_run
 
         return "\n".join(filter(None, resume_run(RunFolder(run.path))))
 
-    _in_thread(screen, work)
+    _in_thread(app, work)
 
 
-def ask_to_delete(screen: Screen[None], run: RunLayout) -> None:
-    """Ask whether to delete a run that is not live, and do it. `screen` gets an `ActionDone`."""
+def ask_to_delete(app: App[None], run: RunLayout) -> None:
+    """Ask whether to delete a run that is not live, and do it."""
 
     def delete(answer: str | None) -> None:
         if not answer:
             return
 
         def work() -> str:
-            from vlmft_console.runs.folder import RunFolder
             from vlmft_console.runs.steering import delete_run
 
             return f"deleted {delete_run(RunFolder(run.path))}"
 
-        _in_thread(screen, work)
+        _in_thread(app, work)
 
-    screen.app.push_screen(
+    app.push_screen(
         ConfirmScreen(
             f"Delete {run.name}?",
             [Answer("y", "delete the folder with everything in it", "delete")],
@@ -86,11 +81,11 @@ def ask_to_delete(screen: Screen[None], run: RunLayout) -> None:
     )
 
 
-def _in_thread(screen: Screen[None], work: Callable[[], str]) -> None:
+def _in_thread(app: App[None], work: Callable[[], str]) -> None:
     def run() -> None:
         try:
-            screen.post_message(ActionDone(work()))
+            app.post_message(ActionDone(work()))
         except VlmftError as error:
-            screen.post_message(ActionDone(str(error), problem=True))
+            app.post_message(ActionDone(str(error), problem=True))
 
-    screen.run_worker(run, thread=True, group="steer")
+    app.run_worker(run, thread=True, group="actions")

@@ -1,4 +1,4 @@
-"""Lending the terminal to the person's own editor, with the draft as a file."""
+"""Outside editor: the terminal is lent to the person's own, with the draft as a file."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
-from textual.app import SuspendNotSupported
+from textual.app import App, SuspendNotSupported
 from textual.screen import Screen
 
 from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
+from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.presets import Draft
 from vlmft_console.presets.keep import drafts_folder
 from vlmft_console.presets.outside import editor_command, from_file, to_file
 from vlmft_core.durable import write_whole
 from vlmft_core.errors import PresetError, VlmftError
 from vlmft_core.preset.strict_yaml import read_text
-
-if TYPE_CHECKING:
-    from vlmft_console.app.app import VlmftConsole
 
 
 def edit_outside(screen: Screen[None], draft: Draft, changed: Callable[[], None]) -> None:
@@ -38,18 +35,17 @@ def edit_outside(screen: Screen[None], draft: Draft, changed: Callable[[], None]
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_whole(file, to_file(draft))
     except OSError as error:
-        cast("VlmftConsole", screen.app).tell(f"{file} cannot be written: {error.strerror}", problem=True)
+        tell(screen, f"{file} cannot be written: {error.strerror}", problem=True)
         return
     _edit(screen, draft, changed, file)
 
 
 def _edit(screen: Screen[None], draft: Draft, changed: Callable[[], None], file: Path) -> None:
-    console = cast("VlmftConsole", screen.app)
     try:
-        _run_editor(console, file)
+        _run_editor(screen.app, file)
         from_file(draft, read_text(file))
     except _EditorError as error:
-        console.tell(f"{error}; the file is kept: {file}", problem=True)
+        tell(screen, f"{error}; the file is kept: {file}", problem=True)
     except PresetError as error:
         _ask_again(screen, draft, changed, file, str(error))
     else:
@@ -61,13 +57,13 @@ class _EditorError(VlmftError):
     """The editor did not do its work, so its file is not read."""
 
 
-def _run_editor(console: VlmftConsole, file: Path) -> None:
+def _run_editor(app: App[object], file: Path) -> None:
     """Raises:
     _EditorError: the editor cannot be started, or says that it failed.
     """
     try:
         command = editor_command()
-        with console.suspend():
+        with app.suspend():
             status = subprocess.call([*command, str(file)])
     except PresetError as error:
         raise _EditorError(str(error)) from None
@@ -86,7 +82,7 @@ def _ask_again(screen: Screen[None], draft: Draft, changed: Callable[[], None], 
         elif answer == "drop":
             file.unlink(missing_ok=True)
         else:
-            cast("VlmftConsole", screen.app).tell(f"the file is kept: {file}")
+            tell(screen, f"the file is kept: {file}")
 
     screen.app.push_screen(
         ConfirmScreen(

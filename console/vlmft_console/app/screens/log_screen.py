@@ -1,0 +1,67 @@
+"""Log screen: what the live view of a log and its replay have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.reactive import Reactive
+from textual.screen import Screen
+from textual.widget import Widget
+
+from vlmft_console.app.messages import Loading, OpenEditor, Unreadable
+from vlmft_console.app.widgets.base.notice import Notice
+from vlmft_console.app.widgets.base.tell import tell
+from vlmft_console.app.widgets.run.run_view import RunView
+
+if TYPE_CHECKING:
+    from vlmft_console.history.opened import OpenedLog
+
+
+class LogScreen(Screen[None]):
+    """Shows one run or log in a `RunView`, which the screen composes and feeds.
+
+    Args:
+        target: a run folder or a log.
+    """
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)  # repainting all of it takes 20 KB
+
+    def __init__(self, target: Path) -> None:
+        super().__init__()
+        self._target = target
+        self._log: OpenedLog | None = None
+
+    @property
+    def _view(self) -> RunView:
+        return self.query_one(RunView)
+
+    def on_loading(self, message: Loading) -> None:
+        """Say how far the reading is."""
+        self._view.say(str(message.progress))
+
+    def on_unreadable(self, message: Unreadable) -> None:
+        """There is nothing to show, or nothing more."""
+        if self._log is None:
+            self.mount(Notice(message.reason))
+        else:
+            tell(self, message.reason, problem=True)
+
+    def action_advice(self) -> None:
+        """Open the preset that the selected finding advises, as a child of the run's own, in the editor."""
+        finding = self._view.health.selected
+        if self._log is None or finding is None:
+            tell(self, "There is no finding to act on.")
+        elif not finding.advice.changes:
+            tell(self, f"{finding.rule}: {finding.advice.text}")
+        elif (preset := self._log.own and self._log.own.file) is None:
+            tell(self, "No preset of ours stands beside this log, so there is none to change.")
+        else:
+            self.app.post_message(OpenEditor(str(preset), dict(finding.advice.changes)))
+
+    def action_back(self) -> None:
+        """Show all panels again; then leave."""
+        if self._view.is_full:
+            self._view.leave_full()
+        else:
+            self.dismiss()
