@@ -52,7 +52,7 @@ class EditorScreen(Screen[None]):
         Binding("ctrl+l,f5", "launch", "launch", key_display="^l", tooltip="Start a run with these values"),
         Binding("ctrl+z,u", "undo", "undo", key_display="^z", tooltip="One step back"),
         Binding("ctrl+y,U", "redo", "redo", show=False, tooltip="One step forth again"),
-        Binding("ctrl+f", "search", "find", key_display="^f", tooltip="Go to a field by its name"),
+        Binding("ctrl+f", "search", "find", key_display="^f", priority=True, tooltip="Go to a field by its name"),
         Binding("slash", "search", "find", key_display="/", tooltip="Go to a field by its name"),
         Binding("1", "view('form')", "form", tooltip="The form"),
         Binding("2", "view('plan')", "plan", tooltip="What the preset comes to"),
