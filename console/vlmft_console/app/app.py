@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
@@ -239,13 +239,14 @@ class VlmftConsole(KeyOrder):
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Send what changed with fewer bytes than Textual would."""
-        from textual._compositor import ChopsUpdate, LayoutUpdate
+        with suppress(ImportError):  # of a Textual without such updates
+            from textual._compositor import ChopsUpdate, LayoutUpdate
 
-        from vlmft_console.app.frame import frame
+            from vlmft_console.app.frame import Frame
 
-        if isinstance(renderable, ChopsUpdate | LayoutUpdate):
-            # Textual takes the characters of any such update
-            renderable = cast("RenderableType", frame(renderable, plain=self._plain))
+            if isinstance(renderable, ChopsUpdate | LayoutUpdate):
+                # Textual takes the characters of any such update
+                renderable = cast("RenderableType", Frame(renderable, plain=self._plain))
         super()._display(screen, renderable)
 
     def write_escape(self, text: str) -> None:

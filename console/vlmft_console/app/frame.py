@@ -1,18 +1,21 @@
-"""What a changed screen sends to the terminal. Over a slow link the bytes decide how smooth it is.
+"""Frame: what a changed screen sends to the terminal. Over a slow link the bytes decide how smooth it is.
 
 Textual sends a changed line from its widget's left edge, and every style in full. Here a line is sent from the first
-cell that changed, and of a style what differs from the one before.
+cell that changed, and of a style what differs from the one before. That takes a look into Textual's updates; where they
+are of another shape, Textual's own way of sending them is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 
 from rich.color import ColorSystem
 from rich.console import Console
+from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.geometry import Region
 from textual.strip import Strip
 
 _RESET = "\x1b[0m"
@@ -34,35 +37,45 @@ class Frame(CompositorUpdate):
     """A change of the screen, or all of it.
 
     Args:
-        pieces: column, row and content of what to draw.
+        update: the same as Textual has it.
         plain: whether signs beyond ASCII are replaced.
     """
 
-    def __init__(self, pieces: Iterable[tuple[int, int, Strip]], *, plain: bool) -> None:
-        self._pieces = pieces
+    def __init__(self, update: LayoutUpdate | ChopsUpdate, *, plain: bool = False) -> None:
+        self._update = update
         self._plain = plain
 
     def render_segments(self, console: Console) -> str:
         """The characters to send."""
-        pen = _Pen(console._color_system or ColorSystem.TRUECOLOR)
-        sent: list[str] = []
-        cursor = (-1, -1)
-        for x, y, strip in self._pieces:
-            if (x, y) != cursor:
-                sent.append(f"\x1b[{y + 1};{x + 1}H")
-            for text, style, _ in strip:
-                sent += pen.write(text.translate(PLAIN) if self._plain else text, style)
-            cursor = (x + strip.cell_length, y)
-        return "".join(sent) + _RESET if sent else ""
+        sent = _render(self._update, console) if shape_is_known() else self._update.render_segments(console)
+        return sent.translate(PLAIN) if self._plain else sent
 
 
-def frame(update: LayoutUpdate | ChopsUpdate, *, plain: bool = False) -> Frame:
-    """The same change, to be sent with fewer bytes.
+@cache
+def shape_is_known() -> bool:
+    """Whether this Textual's updates can be read: a tiny one of each kind comes out as from Textual itself."""
+    strip, console = Strip([Segment("ab")]), Console(color_system="truecolor")
+    try:
+        whole, changed = LayoutUpdate([[strip]], Region(1, 2, 2, 1)), ChopsUpdate([{0: strip}], [(0, 0, 2)], [[2]])
+        return all(
+            _render(update, console).replace(_RESET, "") == update.render_segments(console)
+            for update in (whole, changed)
+        )
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return False
 
-    Args:
-        plain: whether signs beyond ASCII are replaced.
-    """
-    return Frame(_whole(update) if isinstance(update, LayoutUpdate) else _changed(update), plain=plain)
+
+def _render(update: LayoutUpdate | ChopsUpdate, console: Console) -> str:
+    pen = _Pen(console._color_system or ColorSystem.TRUECOLOR)
+    sent: list[str] = []
+    cursor = (-1, -1)
+    for x, y, strip in _whole(update) if isinstance(update, LayoutUpdate) else _changed(update):
+        if (x, y) != cursor:
+            sent.append(f"\x1b[{y + 1};{x + 1}H")
+        for text, style, _ in strip:
+            sent += pen.write(text, style)
+        cursor = (x + strip.cell_length, y)
+    return "".join(sent) + _RESET if sent else ""
 
 
 def _whole(update: LayoutUpdate) -> Iterator[tuple[int, int, Strip]]:
