@@ -22,8 +22,7 @@ from vlmft_console.app.screens.editor import EditorScreen
 from vlmft_console.app.screens.launch import LaunchScreen, StartLine
 from vlmft_console.app.screens.live import LiveScreen
 from vlmft_console.app.widgets.run.run_list import RunList
-from vlmft_console.runs import launch as launching
-from vlmft_console.runs import training_command as run_launch
+from vlmft_console.runs import launching, training_command
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.launching import Check, Launch
 from vlmft_core.preset import LoadedPreset, load_preset
@@ -52,7 +51,7 @@ def standin(monkeypatch: pytest.MonkeyPatch) -> None:
     def command(preset: object, folder: RunFolder, port: int) -> Command:
         return Command((sys.executable, str(STANDIN), "runner", str(folder.path.absolute()), "1", "--steps=2"), {})
 
-    monkeypatch.setattr(run_launch, "training_command", command)
+    monkeypatch.setattr(training_command, "training_command", command)
 
 
 @asynccontextmanager
@@ -216,7 +215,9 @@ async def test_pressing_the_key_again_and_again_starts_one_run(
 async def test_a_start_that_fails_is_one_line_and_can_be_tried_again(
     loaded: LoadedPreset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_launch, "training_command", lambda preset, folder, port: Command(("/no/such/program",), {}))
+    monkeypatch.setattr(
+        training_command, "training_command", lambda preset, folder, port: Command(("/no/such/program",), {})
+    )
     async with launching_screen(loaded) as (pilot, screen):
         before = screen.query_one("#name", Input).value
         await pilot.press("ctrl+l")
@@ -264,7 +265,7 @@ def test_the_launch_screen_looks_as_it_should(
     monkeypatch.setattr(VlmftConsole, "get_default_screen", lambda app: Screen())
     monkeypatch.setattr(launch_module, "default_name", lambda name: f"{name}-20260102-030405")
     monkeypatch.setattr(launch_module, "checks", lambda launch: found)
-    monkeypatch.setattr(run_launch, "training_command", lambda preset, folder, port: command)
+    monkeypatch.setattr(training_command, "training_command", lambda preset, folder, port: command)
 
     async def open_it(pilot: Pilot[None]) -> None:
         await pilot.app.push_screen(LaunchScreen(loaded))
