@@ -1,4 +1,4 @@
-"""`vlmft-console`: the app. Only what the first paint needs is imported here; every screen comes when it is opened."""
+"""App: `vlmft-console` itself. Only what the first paint needs is imported here; a screen comes when it is opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left of an unexpected error: a file with its traceback, without the values of variables."""
+"""Crash report: what is left of an unexpected error, a file with its traceback without the values of variables."""
 
 from __future__ import annotations
 

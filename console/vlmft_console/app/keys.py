@@ -1,4 +1,4 @@
-"""The keys that work now: one list for the footer, the help screen and the command palette."""
+"""Keys that work now: one list for the footer, the help screen and the command palette."""
 
 from __future__ import annotations
 

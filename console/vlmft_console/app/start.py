@@ -1,4 +1,4 @@
-"""`vlmft-console` from the command line to the app. It imports Textual last: a log is read meanwhile."""
+"""Start of `vlmft-console`: from the command line to the app. Textual comes last: a log is read meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terminal: whether the app can use it, giving it back whatever happens, and signs outside the screen."""
+"""Terminal: whether the app can use it, giving it back whatever happens, and signs outside the screen."""
 
 from __future__ import annotations
 

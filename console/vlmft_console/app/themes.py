@@ -1,4 +1,4 @@
-"""The two themes: dark and light, both with text at high contrast (4.5:1 and more) to its background."""
+"""Themes: dark and light, both with text at high contrast (4.5:1 and more) to its background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A question with a few answers, each on a key."""
+"""Confirm dialog: a question with a few answers, each on a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The help screen: every key of the screen below, from the bindings themselves."""
+"""Help dialog: every key of the screen below, from the bindings themselves."""
 
 from __future__ import annotations
 

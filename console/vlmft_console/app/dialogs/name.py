@@ -1,4 +1,4 @@
-"""A name typed by a person."""
+"""Name dialog: a name typed by a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command palette."""
+"""Command palette: what the keys of the screen below do, by name."""
 
 from __future__ import annotations
 

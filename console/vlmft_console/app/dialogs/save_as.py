@@ -1,4 +1,4 @@
-"""Saving a draft as a preset: its name, and what it is for."""
+"""Save-as dialog: the name that a draft is saved under, and what it is for."""
 
 from __future__ import annotations
 

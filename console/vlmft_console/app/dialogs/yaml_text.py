@@ -1,4 +1,4 @@
-"""A value of several lines, such as the data sources, typed as YAML."""
+"""YAML dialog: a value of several lines, such as the data sources."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One screen a file."""
+"""Screens: one a file."""
