@@ -11,6 +11,7 @@ from vlmft_console.app.widgets.run.health_list import HealthList
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline
 from vlmft_core.health import Advice, Finding
+from vlmft_core.run_folder.events import VERSION
 
 CAUTION = Finding("grad_high", 0, "caution", 100, 0.5, "grad_norm 31", Advice("Lower the rate."), 100)
 STOP = Finding(
@@ -53,6 +54,19 @@ async def test_a_run_that_ended_says_what_its_adapter_can_do_and_where_it_is() -
         panel.show_end(Headline("finished", "run", adapter="outputs/[b]run/adapter"))
         await until_shown(pilot, "chartqa: base 39.0 % -> tuned 83.5 % (+44.5, relaxed accuracy, n=200)")
         await until_shown(pilot, "adapter: outputs/[b]run/adapter")
+
+
+async def test_a_log_that_a_newer_program_wrote_says_so() -> None:
+    panel = HealthList()
+    state = state_with()
+    app = Alone(panel)
+    async with app.run_test(size=(80, 20)) as pilot:
+        panel.show(state)
+        await until_shown(pilot, "no findings so far")
+        assert "newer" not in screen_text(app)
+        state.apply({**step(121), "v": VERSION + 1})
+        panel.show(state)
+        await until_shown(pilot, f"a newer vlmft wrote this log (version {VERSION + 1})")
 
 
 async def test_a_log_without_losses_is_not_called_healthy() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from tests.app.alone import RUNNING, Alone, sample_state
 from tests.app.looking import screen_text, until, until_shown
-from vlmft_console.app.widgets.run.panel_layout import CHARTS, PANELS, size_class, visible
+from tests.console.records import step
+from vlmft_console.app.widgets.run.panel_layout import PANELS, UPPER, size_class, visible
 from vlmft_console.app.widgets.run.progress_line import ProgressLine
 from vlmft_console.app.widgets.run.run_view import RunView
 
@@ -22,7 +23,7 @@ def test_a_terminal_shows_as_many_panels_as_are_readable(width: int, height: int
 def test_the_chosen_panel_is_always_shown() -> None:
     for size in ("tiny", "small", "medium", "large"):
         for panel in PANELS:
-            lower = "health" if panel in CHARTS else panel
+            lower = "health" if panel in UPPER else panel
             assert panel in visible(size, panel, lower, full=False)
             assert visible(size, panel, lower, full=True) == {panel}
 
@@ -70,6 +71,18 @@ async def test_the_fourth_panel_changes_between_throughput_gpus_and_memory() -> 
     assert "5 checkpoints, 240 MB" in memory
     assert "newest at step 2,000" in memory
     assert "Throughput" in await shown(RunView(), 80, 24, "4", "4", "4", "4")
+
+
+async def test_the_share_of_the_gpus_peak_stands_beside_the_speed_where_there_is_room() -> None:
+    state = sample_state()
+    for width, mfu, seen in ((120, 0.3817, True), (80, 0.3817, False), (120, None, False)):
+        state.apply(step(2001, samples_per_s=61.9, mfu=mfu))
+        view = RunView()
+        app = Alone(view)
+        async with app.run_test(size=(width, 24)) as pilot:
+            view.show(state, RUNNING)
+            await until_shown(pilot, "epoch 200.10")
+            assert ("MFU 38.2%  61.9 samples/s" in screen_text(app)) is seen
 
 
 async def test_one_panel_fills_the_screen_and_gives_it_back() -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
+from vlmft_console.app.widgets.base.line_view import Line, Part
 from vlmft_console.app.widgets.base.literal import one_line
 
 
@@ -51,6 +52,23 @@ def fit_columns(columns: Sequence[ColumnSpec], width: int) -> dict[int, tuple[Co
     return sizes
 
 
+def cells_line(cells: Sequence[Cell], columns: Sequence[ColumnSpec], width: int) -> Line:
+    """The cells, one for each column, beside each other, those in columns that fit into `width`."""
+    parts: list[Part] = []
+    for number, (column, room) in fit_columns(columns, width).items():
+        text, role, short = cells[number]
+        if short and cell_len(one_line(text)) > room:
+            text = short
+        parts += [(fitted(text, room, column.right), role), (" ", "")]
+    return tuple(parts)
+
+
+def titles_line(columns: Sequence[ColumnSpec], width: int, role: str) -> Line:
+    """The titles of the columns that fit into `width`, all in the style of `role`."""
+    titles = cells_line([Cell(column.title) for column in columns], columns, width)
+    return (("".join(text for text, _ in titles[:-1]), role),)
+
+
 def fitted(text: str, width: int, right: bool = False) -> str:
     """`text`, made safe, in exactly `width` cells; `…` where something is cut off."""
     text = one_line(text)
@@ -59,3 +77,11 @@ def fitted(text: str, width: int, right: bool = False) -> str:
         return set_cell_size(text, width - 1) + "…" if width > 1 else set_cell_size(text, width)
     padding = " " * (width - length)
     return padding + text if right else text + padding
+
+
+def bar(share: float, width: int) -> str:
+    """`share` (0 to 1, clamped) as a bar of `width` cells, to an eighth of a cell."""
+    eighths = round(max(0.0, min(1.0, share)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    partial = " ▏▎▍▌▋▊▉"[rest] if rest else ""
+    return ("█" * full + partial).ljust(width, "░")

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -24,6 +25,10 @@ class LineView(ScrollView, can_focus=False):
 
     HEAD: ClassVar[int] = 0
     """So many lines stay at the top, whatever is scrolled."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "down", show=False),
+        Binding("k", "scroll_up", "up", show=False),
+    ]
     DEFAULT_CSS = """
     LineView {
         overflow-x: hidden;

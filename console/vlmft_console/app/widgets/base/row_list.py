@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len
 from textual.message import Message
 
-from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec, fit_columns, fitted
+from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec, cells_line, titles_line
 from vlmft_console.app.widgets.base.cursor_list import CursorList
-from vlmft_console.app.widgets.base.line_view import Line, Part
+from vlmft_console.app.widgets.base.line_view import Line
 from vlmft_console.app.widgets.base.literal import one_line
 
 
@@ -57,20 +57,12 @@ class RowList(CursorList):
         self.show_keys([row.key for row in rows])
 
     def head(self) -> Line:
-        columns = fit_columns(self._laid, self.size.width).values()
-        return ((" ".join(fitted(column.title, cells, column.right) for column, cells in columns), "title"),)
+        return titles_line(self._laid, self.size.width, "title")
 
     def row(self, place: int) -> Line:
         row = self._rows[place]
-        parts: list[Part] = []
-        for number, (column, cells) in fit_columns(self._laid, self.size.width).items():
-            text, role, short = row.cells[number]
-            if short and cell_len(one_line(text)) > cells:
-                text = short
-            if number == 0 and row.key in self._marked:
-                text = "✓"
-            parts += [(fitted(text, cells, column.right), role), (" ", "")]
-        return tuple(parts)
+        cells = (Cell("✓", row.cells[0].role), *row.cells[1:]) if row.key in self._marked else row.cells
+        return cells_line(cells, self._laid, self.size.width)
 
     def on_resize(self) -> None:
         self.post_message(self.Scrolled())

@@ -1,17 +1,16 @@
-"""The learning rate that a draft comes to, step by step."""
+"""Learning-rate preview: the rate that a draft comes to, step by step."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from vlmft_console.app.widgets.base.chart import Chart
+from vlmft_console.charts.derived import Formula
 from vlmft_console.charts.spec import ChartSpec, Curve, Mark
-from vlmft_console.history.series import Series
 from vlmft_console.presets.values import written
 from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.plan import Plan
 from vlmft_core.preset import Preset
-
-POINTS = 400
-"""Points of the curve at most; the schedules are smooth but for the end of the warm-up, which is always one."""
 
 
 class LrPreview(Chart):
@@ -27,14 +26,11 @@ def schedule_chart(preset: Preset, plan: Plan) -> ChartSpec:
     total, warmup, peak = plan.total_steps, plan.warmup_steps, preset.training.learning_rate
     if total is None or warmup is None:
         return ChartSpec("learning rate", headline="the number of steps is unknown")
-    planned, series = RatePlan(total, warmup, peak, preset.training.scheduler), Series()
-    steps = {round(1 + (total - 1) * number / POINTS) for number in range(POINTS + 1)}
-    for step in sorted(steps | {min(warmup + 1, total)}):
-        series.append(step, planned_rate(planned, step))
+    rates = RatePlan(total, warmup, peak, preset.training.scheduler)
     end = Mark(warmup, None, "▲", "^", "caution", f"warm-up ends at {warmup:,}") if warmup else None
     return ChartSpec(
         "learning rate",
-        curves=(Curve(preset.training.scheduler, series),),
+        curves=(Curve(preset.training.scheduler, Formula(partial(planned_rate, rates), 1, total)),),
         headline=f"peak {written(peak, plain=False)}",
         marks=(end,) if end else (),
         whole=(1, total),

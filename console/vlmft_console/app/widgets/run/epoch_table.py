@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Final
 
-from textual.binding import Binding, BindingType
-
-from vlmft_console.app.widgets.base.cells import ColumnSpec, fit_columns, fitted
-from vlmft_console.app.widgets.base.line_view import Line, LineView, Part
+from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec, cells_line, titles_line
+from vlmft_console.app.widgets.base.line_view import LineView
 from vlmft_console.figures import filled
 from vlmft_console.history.epochs import EpochFigures, EpochRow
 from vlmft_console.history.state import RunState
@@ -31,10 +29,6 @@ class EpochTable(LineView, can_focus=True):
     """
 
     HEAD = 1
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "down", show=False),
-        Binding("k", "scroll_up", "up", show=False),
-    ]
     DEFAULT_CSS = """
     EpochTable {
         padding: 0 1;
@@ -68,34 +62,24 @@ class EpochTable(LineView, can_focus=True):
         if not self._epochs:
             self.show_lines([(("no epochs so far", "dim"),)])
             return
-        columns = fit_columns(_COLUMNS, self.room)
-        rows: list[Line] = [_line([(column.title, "dim") for column in _COLUMNS], columns)]
-        rows += [_line(self._cells(epoch), columns) for epoch in self._epochs]
+        lines = [cells_line(self._cells(epoch), _COLUMNS, self.room) for epoch in self._epochs]
         follows = self._follows  # what follows may move the view by itself
-        self.show_lines(rows)
+        self.show_lines([titles_line(_COLUMNS, self.room, "dim"), *lines])
         if follows and self.max_scroll_y > self.scroll_offset.y:
             self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
 
-    def _cells(self, row: EpochRow) -> list[Part]:
+    def _cells(self, row: EpochRow) -> list[Cell]:
         gap_role = ""
         if row.gap is not None and row.gap > self._limits[0]:
             gap_role = "stop" if row.gap > self._limits[1] else "caution"
         sign = {"stop": "!!", "caution": "!"}.get(gap_role, "")
         return [
-            (f"{row.epoch}", "strong"),
-            (filled("{:.4f}", row.train_loss), ""),
-            (filled("{:.4f}", row.eval_loss), ""),
-            (sign + filled("{:+.3f}", row.gap), gap_role),
-            (filled("{:.1f}", row.accuracy and 100 * row.accuracy), ""),
-            (filled("{:.2e}", row.lr), ""),
-            (filled("{:.3f}" if (row.grad_norm or 0) < 100 else "{:.2g}", row.grad_norm), ""),
-            ("★ best", "good") if row.best else ("" if row.done else "so far", "dim"),
+            Cell(f"{row.epoch}", "strong"),
+            Cell(filled("{:.4f}", row.train_loss)),
+            Cell(filled("{:.4f}", row.eval_loss)),
+            Cell(sign + filled("{:+.3f}", row.gap), gap_role),
+            Cell(filled("{:.1f}", row.accuracy and 100 * row.accuracy)),
+            Cell(filled("{:.2e}", row.lr)),
+            Cell(filled("{:.3f}" if (row.grad_norm or 0) < 100 else "{:.2g}", row.grad_norm)),
+            Cell("★ best", "good") if row.best else Cell("" if row.done else "so far", "dim"),
         ]
-
-
-def _line(cells: list[Part], columns: dict[int, tuple[ColumnSpec, int]]) -> Line:
-    parts: list[Part] = []
-    for number, (column, width) in columns.items():
-        text, role = cells[number]
-        parts += [(fitted(text, width, column.right), role), (" ", "")]
-    return tuple(parts)

@@ -1,24 +1,35 @@
-"""The GPUs of a run: load, memory, power and temperature."""
+"""GPU table: load, memory, power and temperature of each GPU of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from vlmft_console.app.widgets.base.line_view import Line, LineView
+from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec, bar, cells_line, titles_line
+from vlmft_console.app.widgets.base.line_view import LineView
 from vlmft_console.figures import filled
 from vlmft_console.history.state import RunState
 
+_COLUMNS: Final = (
+    ColumnSpec("GPU", 3, right=True),
+    ColumnSpec("", 6, rank=3),
+    ColumnSpec("load", 5, right=True),
+    ColumnSpec("memory GiB", 12),
+    ColumnSpec("power", 6, rank=2, right=True),
+    ColumnSpec("temp", 9, rank=1),
+)
 _HOT = 85.0
 """Degrees Celsius from which data-centre GPUs begin to slow down."""
 
 
 class GpuTable(LineView, can_focus=True):
-    """One line for each GPU, as the latest `gpu` event tells."""
+    """One line for each GPU, as the latest `gpu` event tells. Columns that do not fit are left out."""
 
+    HEAD = 1
     DEFAULT_CSS = """
     GpuTable {
         padding: 0 1;
+        scrollbar-gutter: stable;
     }
     """
 
@@ -38,39 +49,24 @@ class GpuTable(LineView, can_focus=True):
         if not self._gpus:
             self.show_lines([(("no GPU figures in this log", "dim"),)])
             return
-        wide = self.room >= 46
-        head = "GPU  load         memory GiB     " + ("  power    temp" if wide else "")
-        self.show_lines([((head, "dim"),), *(_row(gpu, wide) for gpu in self._gpus)])
+        lines = [cells_line(_cells(gpu), _COLUMNS, self.room) for gpu in self._gpus]
+        self.show_lines([titles_line(_COLUMNS, self.room, "dim"), *lines])
 
 
-def _row(gpu: Mapping[str, Any], wide: bool) -> Line:
-    util, used, total = (_number(gpu, key) for key in ("util", "mem_gib", "mem_total_gib"))
-    power, temperature = _number(gpu, "power_w"), _number(gpu, "temp_c")
-    index = _number(gpu, "index")
-    memory = f"{filled('{:.1f}', used)} / {filled('{:.0f}', total)}"
-    row: Line = (
-        (f"{filled('{:.0f}', index):>3}  ", "strong"),
-        (bar(util / 100, 6) if util is not None else " " * 6, "primary"),
-        (f" {filled('{:.0f} %', util):>5} ", ""),
-        (f"{memory:<15}", "caution" if used is not None and total and used > 0.95 * total else ""),
+def _cells(gpu: Mapping[str, Any]) -> list[Cell]:
+    index, util, used, total, power, temperature = (
+        _number(gpu, key) for key in ("index", "util", "mem_gib", "mem_total_gib", "power_w", "temp_c")
     )
-    if not wide:
-        return row
+    full = used is not None and total and used > 0.95 * total
     hot = temperature is not None and temperature >= _HOT
-    return (
-        *row,
-        (f"{filled('{:.0f} W', power):>7}", ""),
-        (f"{filled('{:.0f} °C', temperature):>8}", "caution" if hot else ""),
-        (" hot" if hot else "", "caution"),
-    )
-
-
-def bar(share: float, cells: int) -> str:
-    """`share` (0 to 1, clamped) as a bar of `cells` cells, to an eighth of a cell."""
-    eighths = round(max(0.0, min(1.0, share)) * cells * 8)
-    full, rest = divmod(eighths, 8)
-    partial = " ▏▎▍▌▋▊▉"[rest] if rest else ""
-    return ("█" * full + partial).ljust(cells, "░")
+    return [
+        Cell(filled("{:.0f}", index), "strong"),
+        Cell("" if util is None else bar(util / 100, 6), "primary"),
+        Cell(filled("{:.0f} %", util)),
+        Cell(filled("{:.1f}", used) + ("" if total is None else f" / {total:.0f}"), "caution" if full else ""),
+        Cell(filled("{:.0f} W", power)),
+        Cell(filled("{:.0f} °C", temperature) + " hot" * hot, "caution" if hot else ""),
+    ]
 
 
 def _number(gpu: Mapping[str, Any], key: str) -> float | None:

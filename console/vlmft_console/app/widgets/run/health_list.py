@@ -45,6 +45,7 @@ class HealthList(LineView, can_focus=True):
         self._outcome: list[str] = []
         self._adapter = ""
         self._judged = True
+        self._newer: int | None = None
 
     @property
     def selected(self) -> Finding | None:
@@ -58,6 +59,7 @@ class HealthList(LineView, can_focus=True):
         self._judged = bool(state.train_loss or state.eval_loss)
         self._outcome = [f"{task}: {text}" for task, text in score_lines(task_scores(state))] if state.end else []
         self._notes = list(state.notes)[-_NOTES:]
+        self._newer = state.newer_version
         self._redraw()
 
     def show_end(self, headline: Headline) -> None:
@@ -111,6 +113,9 @@ class HealthList(LineView, can_focus=True):
             rows += _wrapped(line, "strong", width, indent="")
         if self._adapter:
             rows += _wrapped(f"adapter: {self._adapter}", "good", width, indent="")
+        if self._newer is not None:
+            text = f"▲ a newer vlmft wrote this log (version {self._newer}): what is new in it is not shown"
+            rows += _wrapped(text, "caution", width, indent="")
         self._tops = []
         told: set[str] = set()
         for finding in self._findings:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from vlmft_console.app.widgets.base.cells import bar
 from vlmft_console.app.widgets.base.line_view import Line, LineView
-from vlmft_console.app.widgets.run.gpu_table import bar
 from vlmft_console.history.state import RunState
 from vlmft_core.filesize import filesize
 

@@ -1,19 +1,22 @@
-"""How far a run is: its state, steps, time left, speed. Two lines of small fields, each redrawn on its own."""
+"""Progress line: a run's state, steps, time left and speed. Two lines of readouts, each redrawn on its own."""
 
 from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
+from vlmft_console.app.widgets.base.cells import bar
 from vlmft_console.app.widgets.base.line_view import LineView
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.base.readout import Readout
-from vlmft_console.app.widgets.run.gpu_table import bar
 from vlmft_console.app.widgets.run.run_list import state_words
 from vlmft_console.figures import clock
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline
 from vlmft_console.runs.status import STARTING
+
+_MFU_FROM = 100
+"""Cells from which on there is room for the share of the GPUs' peak."""
 
 
 class ProgressLine(Vertical):
@@ -27,6 +30,7 @@ class ProgressLine(Vertical):
         Horizontal { height: 1; }
         Readout { margin-right: 2; }
         Readout.-last { margin-right: 0; }
+        &.-narrow #mfu { display: none; }
         #name, Bar { width: 1fr; height: 1; margin-right: 2; overflow: hidden hidden; }
     }
     """
@@ -36,6 +40,7 @@ class ProgressLine(Vertical):
             yield Readout(id="word")
             yield LineView(id="name")
             yield Readout(id="epoch", classes="-wide")
+            yield Readout(id="mfu")
             yield Readout(id="speed", classes="-wide -last")
         with Horizontal():
             yield Readout(id="steps")
@@ -44,6 +49,9 @@ class ProgressLine(Vertical):
             yield Readout(id="left")
             yield Readout(id="elapsed", classes="-wide -last")
 
+    def on_resize(self) -> None:
+        self.set_class(self.size.width < _MFU_FROM, "-narrow")
+
     def on_mount(self) -> None:
         self._shown: tuple[RunState, Headline] | None = None
 
@@ -51,7 +59,7 @@ class ProgressLine(Vertical):
         """Show figures and state; the clock stands at `headline.now`."""
         self._shown = state, headline
         words, role = headline.sign or state_words(headline.word)
-        self._field("word").show(words, role or "strong")
+        self._readout("word").show(words, role or "strong")
         self._title(headline, role)
         self._steps(state)
         self.tick(headline.now)
@@ -71,9 +79,9 @@ class ProgressLine(Vertical):
             waited = max(0.0, now - state.pulse.last_seen)
         eta = state.eta_seconds
         live = headline.now is not None and now is not None
-        self._field("left").show(f"ETA {clock(max(0.0, eta - waited))}" if live and eta is not None else "")
+        self._readout("left").show(f"ETA {clock(max(0.0, eta - waited))}" if live and eta is not None else "")
         elapsed = state.seconds + waited
-        self._field("elapsed").show(f"elapsed {clock(elapsed)}" if elapsed else "")
+        self._readout("elapsed").show(f"elapsed {clock(elapsed)}" if elapsed else "")
 
     def _title(self, headline: Headline, role: str) -> None:
         name, remark = one_line(headline.name), one_line(headline.remark)
@@ -81,18 +89,19 @@ class ProgressLine(Vertical):
 
     def _steps(self, state: RunState) -> None:
         total = state.total_steps
-        self._field("steps").show(f"step {state.step:,}" + (f"/{total:,}" if total else ""))
+        self._readout("steps").show(f"step {state.step:,}" + (f"/{total:,}" if total else ""))
         share = state.step / total if total else None
-        self._field("percent").show("" if share is None else f"{share:.0%}")
+        self._readout("percent").show("" if share is None else f"{share:.0%}")
         self.query_one(Bar).show(share)
         record = state.last_step or {}
-        epoch, speed = record.get("epoch"), record.get("samples_per_s")
+        epoch, speed, mfu = (record.get(key) for key in ("epoch", "samples_per_s", "mfu"))
         epochs = (state.plan or {}).get("epochs")
         of = f"/{epochs:g}" if isinstance(epochs, int | float) else ""
-        self._field("epoch").show(f"epoch {epoch:.2f}{of}" if isinstance(epoch, int | float) else "")
-        self._field("speed").show(f"{speed:.3g} samples/s" if isinstance(speed, int | float) else "")
+        self._readout("epoch").show(f"epoch {epoch:.2f}{of}" if isinstance(epoch, int | float) else "")
+        self._readout("mfu").show(f"MFU {mfu:.1%}" if isinstance(mfu, int | float) else "")
+        self._readout("speed").show(f"{speed:.3g} samples/s" if isinstance(speed, int | float) else "")
 
-    def _field(self, name: str) -> Readout:
+    def _readout(self, name: str) -> Readout:
         return self.query_one(f"#{name}", Readout)
 
 
