@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo console test check bench soak clean
+.PHONY: help install demo console test check bench mutants soak clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ bench: install  ## Measure what has a budget, as ratios within one run
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target .venv/.trl trl==1.16.0
 	$(BIN)/python -m tests.bench.trainer --trl .venv/.trl
 	$(BIN)/python tests/bench/demo.py
+
+mutants: install  ## Change the core's rules and sums one at a time: what no test notices (hours; not part of make test)
+	$(BIN)/python -m tests.bench.mutants
 
 soak: install  ## Make every fault as often as a release asks for (an hour)
 	$(BIN)/pytest --soak --timeout=7200 tests/e2e

@@ -27,6 +27,7 @@ from vlmft_core.metrics import normalise, relaxed_match, textvqa_accuracy
         ("1,000", "1000", False),
         ("0.12", "12%", True),
         ("11.5%", "12%", True),
+        ("11.41%", "0.12", True),
         ("-95", "100", False),
         ("1e2", "100", True),
         (" 100 ", "100", True),

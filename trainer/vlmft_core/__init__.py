@@ -1,1 +1,1 @@
-"""What both halves of vlmft agree on: presets, the plan, the run folder, health. No torch, no Textual."""
+"""Core of vlmft, which both halves agree on: presets, the plan, the run folder, health. No torch, no Textual."""

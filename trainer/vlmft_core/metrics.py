@@ -1,4 +1,4 @@
-"""Task metrics, torch-free: ChartQA relaxed accuracy (Masry et al. 2022) and TextVQA accuracy (Singh et al. 2019).
+"""Task metrics: ChartQA relaxed accuracy (Masry et al. 2022) and TextVQA accuracy (Singh et al. 2019).
 
 Both follow what lmms-eval and EvalAI compute, so figures can be compared with published ones.
 """

@@ -1,4 +1,4 @@
-"""Health rules: what a log says about its training. Pure functions of the events so far. Loads no torch."""
+"""Health of a training: findings and advice, as pure functions of its events so far. Loads no pydantic."""
 
 from vlmft_core.health.finding import CAUTION, STOP, Advice, Finding, Severity
 from vlmft_core.health.judge import Health

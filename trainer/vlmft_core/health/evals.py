@@ -1,4 +1,4 @@
-"""What the evals so far come to, carried from one eval to the next."""
+"""Evals so far, and what they come to: best, rises, noise, accuracies; carried from one eval to the next."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class Point:
     step: int
     epoch: float | None
     loss: float
+    """Eval loss."""
     level: float | None
     """Mean train loss of the logged steps before it, since the eval before it and at most a window."""
     trend: float | None

@@ -1,4 +1,4 @@
-"""What a rule has found: findings and their advice."""
+"""Finding of a health rule, with its advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all rules look at: the plan, the preset, the steps and evals so far. Bounded, however long the log."""
+"""Health state, which all rules look at: plan, preset, steps and evals so far. Bounded, however long the log."""
 
 from __future__ import annotations
 
@@ -103,6 +103,7 @@ class HealthState:
 
     @property
     def first_epoch_over(self) -> bool:
+        """Whether it is, by the log's own epoch, else by the plan; False where neither tells."""
         if self.epoch is not None:
             return self.epoch >= 1
         steps = number(self.plan.get("steps_per_epoch"))

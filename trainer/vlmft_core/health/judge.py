@@ -1,4 +1,4 @@
-"""All rules over one log, fed record by record."""
+"""Health judge: all rules over one log, fed record by record or many at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rule is."""
+"""Health rule: the base class, and the diagnosis that a rule gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records in a row among which nothing turns, as columns: what health rules look through at once."""
+"""Stretch of a log: steps in a row among which nothing turns, as columns that health rules look through at once."""
 
 from __future__ import annotations
 

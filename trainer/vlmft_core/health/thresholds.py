@@ -1,4 +1,4 @@
-"""What the rules go by, apart from the preset: a log that names none is judged without pydantic."""
+"""Thresholds of the health rules, apart from the preset: a log that names none is judged without pydantic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a preset will really do, worked out before anything starts. Loads no torch."""
+"""Plan of a training: what a preset will really do, worked out before anything starts."""
 
 from vlmft_core.plan.make import Plan, make_plan
 from vlmft_core.plan.steps import optimizer_steps, warmup_steps, with_gpus

@@ -1,4 +1,4 @@
-"""What a base model is made of: parameter counts, the layers LoRA can adapt, and whether a local model is whole.
+"""Architecture of a base model: parameter counts, the layers LoRA can adapt, and whether a local model is whole.
 
 The published Qwen2.5-VL sizes are known here, so that a plan needs neither network nor torch. A local folder's
 `config.json` is read.

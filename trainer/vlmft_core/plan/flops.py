@@ -1,4 +1,4 @@
-"""Floating point operations that a training needs, and the share of a GPU's peak that it gets out of it (MFU).
+"""FLOPs, the floating point operations that a training needs, and the peaks of GPUs: together they make its MFU.
 
 A multiplication and an addition are two operations. Counted is what the mathematics asks for: no padding, no
 recomputation of activations, logits at supervised positions only, half of causal attention's square. With T tokens, T2
@@ -52,10 +52,13 @@ class Work:
     """What was computed: sums over samples."""
 
     tokens: int = 0
+    """Of text and images, padding left out."""
     token_squares: int = 0
     """Sum of the squared lengths."""
     supervised: int = 0
+    """Tokens with a label."""
     patches: int = 0
+    """Of images, four to an image token."""
     patch_squares: int = 0
     """Sum of the squared patch counts of images."""
 

@@ -1,4 +1,4 @@
-"""Which layers of a base model get an adapter. Loads no torch."""
+"""LoRA layers: which layers of a base model get an adapter."""
 
 from __future__ import annotations
 

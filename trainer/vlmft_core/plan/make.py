@@ -17,9 +17,11 @@ from vlmft_core.preset.schema import Preset
 RECIPE_EVALS = {250: 8, 500: 4}
 """Evals an epoch that the published recipe promises for a number of eval steps."""
 RECIPE_CHECKPOINT_BYTES = 48_000_000
+"""Bytes of a checkpoint as the published recipe counts it: the adapter alone."""
 PUBLISHED = {"chartqa": 87.3, "textvqa": 84.9}
 """Accuracy in percent that is published for Qwen2.5-VL-7B-Instruct without any fine-tuning."""
 LOG_BYTES_PER_STEP = 2_000
+"""Bytes of event log and plain log for each step, generously."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,17 @@ class Plan:
     accumulation: int
     """Micro-batches for each optimizer step on each GPU."""
     epochs: float
+    """Passes over the training samples."""
     steps_per_epoch: int | None
+    """Optimizer steps, the last with a partial batch."""
     total_steps: int | None
     """Optimizer steps of the whole training."""
     warmup_steps: int | None
+    """Steps over which the learning rate rises to its peak."""
     evals: int | None
     """Evals while training, the one after the last step included."""
     evals_per_epoch: float | None
+    """Evals that an epoch has on average, without the one after the last step."""
     trainable_params: int | None
     """Parameters of the adapter."""
     total_params: int | None

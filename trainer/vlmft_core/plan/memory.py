@@ -1,4 +1,4 @@
-"""How much memory one GPU will need, estimated from sizes alone."""
+"""GPU memory that a training will need, estimated from sizes alone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ TEXT_TOKENS = 128
 ANSWER_TOKENS = 32
 """Tokens of one sample that have a label: only they go through the output layer."""
 PIXELS_PER_TOKEN = 784
+"""Pixels of an image token: 2 x 2 patches of 14 x 14."""
 FIXED_BYTES = 2 << 30
+"""CUDA's context, communication buffers and fragmentation."""
 NF4_BYTES = 0.516
 """Bytes of a weight in 4 bits with its share of the scales: one in 8 bits for each 64 weights, and one in 32 bits for
 each 256 of those."""
 LIVE_PARAMETERS = 1_000_000_000
 """Parameters that DeepSpeed keeps on a GPU at most when they are offloaded."""
-"""CUDA's context, communication buffers and fragmentation."""
-
 MARGIN = 0.85
 """Share of a GPU's memory that an estimate may fill before activations are recomputed."""
 

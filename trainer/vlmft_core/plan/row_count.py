@@ -1,4 +1,4 @@
-"""Where a source's rows are when they are JSON on this machine, and how many. Loads no torch."""
+"""Row count of a source that is JSON on this machine, and the file that its rows are in."""
 
 from __future__ import annotations
 

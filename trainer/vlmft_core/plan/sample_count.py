@@ -1,4 +1,4 @@
-"""How many samples a preset's sources have, as far as that is known before anything is loaded."""
+"""Sample count of a preset's sources, as far as it is known before anything is loaded."""
 
 from __future__ import annotations
 

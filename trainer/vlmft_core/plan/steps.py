@@ -1,4 +1,4 @@
-"""Counting steps, and fitting a preset to other GPUs."""
+"""Optimizer steps of a training, and its preset on another number of GPUs."""
 
 from __future__ import annotations
 

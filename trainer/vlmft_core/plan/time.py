@@ -8,7 +8,6 @@ from vlmft_core.preset.schema import Preset
 RECIPE_SAMPLES = 50_000
 RECIPE_HOURS = {"8x A100": 3.0, "8x V100": 4.0, "4x A100": 5.0}
 """Hours for one epoch of 50,000 samples with the published recipe's best preset."""
-ALL_LINEAR = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
 
 def estimate_hours(
@@ -45,7 +44,8 @@ def estimate_hours(
     if base != KNOWN["Qwen2.5-VL-7B"]:
         factor *= base.total_parameters / KNOWN["Qwen2.5-VL-7B"].total_parameters
         scaled.append("by parameters from the 7B")
-    if preset.lora.r >= 32 and preset.lora.target_pattern is None and set(preset.lora.target_modules) >= ALL_LINEAR:
+    lora = preset.lora
+    if lora.r >= 32 and lora.target_pattern is None and set(lora.target_modules) >= base.text_linears().keys():
         factor *= 2
         scaled.append("doubled for rank 32 on all seven modules")
     table = f"an epoch of 50,000 samples: A100 {fast:.3g} h, V100 {slow:.3g} h on {count}"

@@ -1,4 +1,4 @@
-"""Presets: the schema, strict loading, writing, and the published recipe's JSON. Loads no torch."""
+"""Presets: the schema, strict loading, writing, and the published recipe's JSON."""
 
 from vlmft_core.preset.data_schema import Data, Source
 from vlmft_core.preset.dump import dump_preset

@@ -1,4 +1,4 @@
-"""What a preset may say of its data: every field with its meaning, unit, range and where its default comes from."""
+"""Preset section `data`: every field with its meaning, unit, range and where its default comes from."""
 
 from __future__ import annotations
 

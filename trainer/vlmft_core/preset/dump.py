@@ -1,4 +1,4 @@
-"""Writing a preset as strict YAML that reads back equal."""
+"""Preset as YAML: strict, and read back equal."""
 
 from __future__ import annotations
 

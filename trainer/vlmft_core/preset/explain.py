@@ -1,4 +1,4 @@
-"""From pydantic's errors to lines a person can act on: file, line, key, what is wrong and how to mend it."""
+"""Preset errors, explained: from pydantic's to lines with file, line, key, what is wrong and how to mend it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a preset's name to a checked `Preset`: finding the file, `extends`, overrides."""
+"""Preset loader: from a name to a checked `Preset`, by way of the file, `extends` and overrides."""
 
 from __future__ import annotations
 

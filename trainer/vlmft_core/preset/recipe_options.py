@@ -1,4 +1,4 @@
-"""Names in the published recipe's JSON, which are transformers' older training options, and what they are here."""
+"""Option names of the published recipe's JSON, transformers' older ones, and what they are here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every section of a preset has in common."""
+"""Preset section: what all of them have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules, closely related ones in a file."""
+"""Health rules, closely related ones in a file."""
 
 from vlmft_core.health.rule import Rule
 from vlmft_core.health.rules.accuracy import AccuracyFalling

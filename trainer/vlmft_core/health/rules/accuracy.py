@@ -1,4 +1,4 @@
-"""The rule that looks at accuracies."""
+"""Accuracy rule: `accuracy_falling`."""
 
 from __future__ import annotations
 

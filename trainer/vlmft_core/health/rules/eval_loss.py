@@ -1,4 +1,4 @@
-"""Rules that look at the eval loss: overfitting and its signs."""
+"""Eval loss rules, for overfitting and its signs: `eval_rising`, `eval_off_best`, `gap`, `plateau`."""
 
 from __future__ import annotations
 

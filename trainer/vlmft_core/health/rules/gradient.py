@@ -1,4 +1,4 @@
-"""The rule that looks at gradient norms."""
+"""Gradient norm rule: `grad_high`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules that look at how high the losses are."""
+"""Loss level rules, for losses that stay high: `loss_high`, `underfit`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rule that looks at the learning rate."""
+"""Learning rate rule: `lr_off_schedule`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rule that looks for NaN and infinity, also where a filter hides them."""
+"""Non-finite rule, for NaN and infinity, also where a filter hides them: `non_finite`."""
 
 from __future__ import annotations
 

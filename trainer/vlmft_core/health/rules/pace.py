@@ -1,4 +1,4 @@
-"""Rules that look at time: stalls, and waiting for data. All by the records' own clocks."""
+"""Pace rules, by the records' own clocks: `stalled`, `slow_data`."""
 
 from __future__ import annotations
 
