@@ -6,7 +6,7 @@ import pytest
 
 from tests.app.alone import Alone
 from tests.app.looking import screen_text, until, until_shown
-from tests.console.records import record
+from tests.records import record
 from vlmft_console.app.widgets.run.gpu_table import GpuTable
 from vlmft_console.history.state import RunState
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.app.alone import RUNNING, Alone, sample_state
 from tests.app.looking import screen_text, until, until_shown
-from tests.console.records import step
+from tests.records import step
 from vlmft_console.app.widgets.run.panel_layout import PANELS, UPPER, size_class, visible
 from vlmft_console.app.widgets.run.progress_line import ProgressLine
 from vlmft_console.app.widgets.run.run_view import RunView

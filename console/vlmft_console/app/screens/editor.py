@@ -21,7 +21,7 @@ from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal, one_line
 from vlmft_console.app.widgets.base.tell import tell
-from vlmft_console.app.widgets.base.typed import TypedLine
+from vlmft_console.app.widgets.base.typed_line import TypedLine
 from vlmft_console.app.widgets.preset.field_form import FieldForm
 from vlmft_console.app.widgets.preset.field_help import FieldHelp
 from vlmft_console.app.widgets.preset.field_list import FieldList

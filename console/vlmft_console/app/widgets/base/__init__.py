@@ -1,1 +1,1 @@
-"""Widgets that know nothing of runs or presets."""
+"""Basic widgets: they know nothing of runs or presets."""

@@ -1,4 +1,4 @@
-"""The chart widget: shows a description, sends only what changed, and is steered from the keyboard."""
+"""Chart widget: shows a description, sends only what changed, and is steered from the keyboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was found out before a start, a line or more each."""
+"""Check list: what was found out before a start, a line or more each."""
 
 from __future__ import annotations
 
@@ -27,12 +27,9 @@ class CheckList(LineView, can_focus=True):
     def show(self, checks: Sequence[Check]) -> None:
         """Show these."""
         self._checks = sorted(checks, key=lambda check: ("stop", "caution", "ok").index(check.level))
-        self._draw()
+        self.lay_out()
 
-    def on_resize(self) -> None:
-        self._draw()
-
-    def _draw(self) -> None:
+    def lay_out(self) -> None:
         width = max(10, self.scrollable_content_region.width - _SIGN_CELLS)
         rows: list[Line] = []
         for check in self._checks:

@@ -1,4 +1,4 @@
-"""One of a few values, turned with the arrow keys."""
+"""Choice: one of a few values, turned with the arrow keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Giving a widget the keys at once."""
+"""Focus: gives a widget the keys at once."""
 
 from __future__ import annotations
 

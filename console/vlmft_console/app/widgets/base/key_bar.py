@@ -1,4 +1,4 @@
-"""The last line of a screen: its keys, as many as fit."""
+"""Key bar: the last line of a screen names its keys, as many as fit."""
 
 from __future__ import annotations
 

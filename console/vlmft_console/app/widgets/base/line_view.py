@@ -51,6 +51,12 @@ class LineView(ScrollView, can_focus=False):
         """The lines that were shown last."""
         return self._lines
 
+    def on_resize(self) -> None:
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Make the lines for the room that there is now; subclasses whose lines depend on it do."""
+
     def show_lines(self, lines: Sequence[Line]) -> None:
         """Show `lines` instead of what was shown."""
         self._lines = lines

@@ -1,4 +1,4 @@
-"""The one way to put text that was not written here into a widget."""
+"""Literal text: the one way to put text that was not written here into a widget."""
 
 from __future__ import annotations
 

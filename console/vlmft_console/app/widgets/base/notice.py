@@ -1,4 +1,4 @@
-"""Covers the screen with a few words, where there is nothing to show."""
+"""Notice: covers the screen with a few words, where there is nothing to show."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ class Notice(LineView):
         super().__init__()
         self._text = text
 
-    def on_resize(self) -> None:
+    def lay_out(self) -> None:
         lines = [line for part in self._text.splitlines() for line in textwrap.wrap(one_line(part), max(8, self.room))]
         self.show_lines([((line, ""),) for line in lines])

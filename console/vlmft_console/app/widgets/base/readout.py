@@ -1,4 +1,4 @@
-"""One short text in a place of its own, so that a change of it redraws nothing else."""
+"""Readout: one short text in a place of its own, so that a change of it redraws nothing else."""
 
 from __future__ import annotations
 

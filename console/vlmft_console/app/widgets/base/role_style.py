@@ -1,4 +1,4 @@
-"""Styles of the parts of a widget, by role.
+"""Role styles: how the parts of a widget look, by what they are.
 
 Textual's component classes do the same through the style sheet, which matches every class of every widget against all
 rules whenever a style may have changed: on a screen of charts that took a quarter of the time to open it.

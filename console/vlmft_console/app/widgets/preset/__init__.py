@@ -1,1 +1,1 @@
-"""Widgets that show or change a preset."""
+"""Preset widgets: they show or change a preset."""

@@ -1,4 +1,4 @@
-"""The form: the list of fields, and a line to type into over the one that is being changed."""
+"""Field form: the list of fields, and a line to type into over the one that is being changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from vlmft_console.app.widgets.base.focusing import focus_now
-from vlmft_console.app.widgets.base.typed import TypedLine
+from vlmft_console.app.widgets.base.typed_line import TypedLine
 from vlmft_console.app.widgets.preset.field_list import FieldList
 from vlmft_console.presets import Draft
 

@@ -1,4 +1,4 @@
-"""What the field under the cursor means, may be, and why it is what it is."""
+"""Field help: what the field under the cursor means, may be, and why it is what it is."""
 
 from __future__ import annotations
 

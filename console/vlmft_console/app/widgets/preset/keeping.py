@@ -1,4 +1,4 @@
-"""Writes a draft's unsaved changes down, a moment after each and when the app ends."""
+"""Draft keeping: writes a draft's unsaved changes down, a moment after each and when the app ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the draft comes to: steps, sizes and time, or why there is no plan."""
+"""Plan panel: what the draft comes to, in steps, sizes and time, or why there is no plan."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ class PlanPanel(LineView, can_focus=True):
         """Say whether the plan is that of earlier values, because those of now do not fit."""
         if outdated != self._outdated:
             self._outdated = outdated
-            self._show(self._entries)
-
-    def on_resize(self) -> None:
-        self._show(self._entries)
+            self.lay_out()
 
     def _show(self, entries: list[tuple[str, str, str]]) -> None:
         self._entries = entries
+        self.lay_out()
+
+    def lay_out(self) -> None:
         width = max(10, self.scrollable_content_region.width - _LABEL_CELLS)
         rows: list[Line] = []
-        old = [("!", "plan of the last values that fit", "caution")] if self._outdated and entries else []
-        for label, text, role in [*old, *entries]:
+        old = [("!", "plan of the last values that fit", "caution")] if self._outdated and self._entries else []
+        for label, text, role in [*old, *self._entries]:
             for number, line in enumerate(textwrap.wrap(one_line(text), width) or [""]):
                 rows.append(((f"{'' if number else label:<{_LABEL_CELLS}}", role or "dim"), (line, role)))
         self.show_lines(rows)

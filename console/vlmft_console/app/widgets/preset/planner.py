@@ -1,4 +1,4 @@
-"""Works out the plan of a draft in the background: a moment after the last change, and only the newest counts."""
+"""Planner: plans a draft in the background, a moment after the last change, and only the newest counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every parameter of a preset, with the reason behind it."""
+"""Preset detail: every parameter of a preset, with the reason behind it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a draft changes: here, and the preset it began from against its own parent."""
+"""Preset differences: what a draft changes, and the preset it began from against its own parent."""
 
 from __future__ import annotations
 
@@ -29,12 +29,9 @@ class PresetDiff(LineView, can_focus=True):
     def show(self, draft: Draft) -> None:
         """Show the differences of the draft as it is now."""
         self._draft = draft
-        self._draw()
+        self.lay_out()
 
-    def on_resize(self) -> None:
-        self._draw()
-
-    def _draw(self) -> None:
+    def lay_out(self) -> None:
         draft, width = self._draft, self.room
         if draft is None or not width:
             return

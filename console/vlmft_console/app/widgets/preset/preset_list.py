@@ -1,4 +1,4 @@
-"""The list of presets: name, what it promises, how long it takes."""
+"""Preset list: name, what each promises, how long it takes."""
 
 from __future__ import annotations
 

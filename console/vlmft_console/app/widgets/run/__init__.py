@@ -1,1 +1,1 @@
-"""Widgets that show a run."""
+"""Run widgets: they show a run."""

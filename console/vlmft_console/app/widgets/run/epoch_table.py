@@ -47,16 +47,13 @@ class EpochTable(LineView, can_focus=True):
         """Show the epochs so far; the newest stays in view unless the reader has scrolled up."""
         self._limits = state.health.settings.gap_caution, state.health.settings.gap_stop
         self._epochs = self._figures.rows(state)
-        self._redraw()
+        self.lay_out()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         self._follows = new_value >= self.max_scroll_y
 
-    def on_resize(self) -> None:
-        self._redraw()
-
-    def _redraw(self) -> None:
+    def lay_out(self) -> None:
         if not self.room:
             return  # not laid out yet
         if not self._epochs:

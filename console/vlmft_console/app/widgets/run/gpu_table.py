@@ -40,12 +40,9 @@ class GpuTable(LineView, can_focus=True):
     def show(self, state: RunState) -> None:
         """Show the latest figures."""
         self._gpus = state.gpus
-        self._redraw()
+        self.lay_out()
 
-    def on_resize(self) -> None:
-        self._redraw()
-
-    def _redraw(self) -> None:
+    def lay_out(self) -> None:
         if not self._gpus:
             self.show_lines([(("no GPU figures in this log", "dim"),)])
             return

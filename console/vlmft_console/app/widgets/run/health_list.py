@@ -1,4 +1,4 @@
-"""The health findings of a run: severity as word and glyph, the figures, the advice."""
+"""Health list: the findings of a run with severity as word and glyph, the figures, the advice."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.run.run_list import state_words
 from vlmft_console.history.state import RunState
+from vlmft_console.history.tally import NEWER
 from vlmft_console.report.summary import score_lines, task_scores
 from vlmft_console.runs.headline import Headline
 from vlmft_console.runs.status import STOPPING
@@ -60,7 +61,7 @@ class HealthList(LineView, can_focus=True):
         self._outcome = [f"{task}: {text}" for task, text in score_lines(task_scores(state))] if state.end else []
         self._notes = list(state.notes)[-_NOTES:]
         self._newer = state.newer_version
-        self._redraw()
+        self.lay_out()
 
     def show_end(self, headline: Headline) -> None:
         """Say at the top how the run ended, or why it does not go on, and where its adapter is."""
@@ -68,12 +69,12 @@ class HealthList(LineView, can_focus=True):
         end = (f"{words}: {headline.remark}", role) if headline.remark and headline.word != STOPPING else None
         if (end, headline.adapter) != (self._end, self._adapter):
             self._end, self._adapter = end, headline.adapter
-            self._redraw()
+            self.lay_out()
 
     def select(self, finding: Finding) -> None:
         """Choose `finding` and bring it into view, where the panel is shown."""
         self._selected = finding.number
-        self._redraw()
+        self.lay_out()
         self._reveal()
 
     def action_select(self, distance: int) -> None:
@@ -87,12 +88,9 @@ class HealthList(LineView, can_focus=True):
         else:
             self.scroll_relative(y=distance, animate=False)  # the notes
 
-    def on_resize(self) -> None:
-        self._redraw()
-
     def watch_has_focus(self, has_focus: bool) -> None:
         super().watch_has_focus(has_focus)
-        self._redraw()
+        self.lay_out()
 
     def _reveal(self) -> None:
         if self.selected is None or not self.room:
@@ -104,7 +102,7 @@ class HealthList(LineView, can_focus=True):
         if self._tops[at] < self.scroll_offset.y:
             self.scroll_to(y=self._tops[at], animate=False, immediate=True)
 
-    def _redraw(self) -> None:
+    def lay_out(self) -> None:
         if not self.room:
             return  # not laid out yet
         width = max(16, self.room)
@@ -114,8 +112,7 @@ class HealthList(LineView, can_focus=True):
         if self._adapter:
             rows += _wrapped(f"adapter: {self._adapter}", "good", width, indent="")
         if self._newer is not None:
-            text = f"▲ a newer vlmft wrote this log (version {self._newer}): what is new in it is not shown"
-            rows += _wrapped(text, "caution", width, indent="")
+            rows += _wrapped(f"▲ {NEWER.format(self._newer)}", "caution", width, indent="")
         self._tops = []
         told: set[str] = set()
         for finding in self._findings:

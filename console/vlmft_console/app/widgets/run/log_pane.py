@@ -1,4 +1,4 @@
-"""The end of a plain log, with search."""
+"""Log pane: the end of a plain log, with search."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class LogLines(LineView, can_focus=True):
             del self.lines[:dropped]
             self._found = max(0, self._found - dropped)
             self.refresh()
-        self._fit()
+        self.lay_out()
         self.refresh(Region(0, first - self.scroll_offset.y, self.size.width, len(fresh) + 1))
 
     def find(self, text: str, distance: int) -> tuple[int, int]:
@@ -109,7 +109,7 @@ class LogLines(LineView, can_focus=True):
     def follow(self, wanted: bool) -> None:
         """Keep the newest line in view, or stay where the reader is."""
         self.following = wanted
-        self._fit()
+        self.lay_out()
 
     def action_line(self, distance: int) -> None:
         """Move the view by lines, at once: a move that waits for the next frame would undo a later key."""
@@ -124,14 +124,11 @@ class LogLines(LineView, can_focus=True):
         """Go to the newest line and stay with it, also when there is none yet."""
         self.follow(True)
 
-    def on_resize(self) -> None:
-        self._fit()
-
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         self.following = (self.following and new_value >= old_value) or new_value >= self.max_scroll_y
 
-    def _fit(self) -> None:
+    def lay_out(self) -> None:
         """Below the newest line there is room for half a page, so that not every line moves all others."""
         height = max(1, self.size.height)
         half = max(1, height // 2)

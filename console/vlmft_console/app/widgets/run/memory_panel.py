@@ -1,4 +1,4 @@
-"""What a run takes: memory of each GPU (of each process on a CPU) now and at most, disk space of its checkpoints."""
+"""Memory panel: memory of each GPU (of each process on a CPU) now and at most, and the checkpoints' disk space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the runs compared came to, and how their presets differ: a column for each run."""
+"""Outcome table: what the runs compared came to, and how their presets differ, a column for each run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which panels of a run are shown: by the size of the terminal, and by what was chosen."""
+"""Panel layout: which panels of a run are shown, by the size of the terminal and by what was chosen."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class Bar(LineView):
     def show(self, share: float | None) -> None:
         """Show a share, 0 to 1, or nothing."""
         self._share = share
-        self.show_lines((((bar(share, self.size.width), "primary"),),) if share is not None else ())
+        self.lay_out()
 
-    def on_resize(self) -> None:
-        self.show(self._share)
+    def lay_out(self) -> None:
+        self.show_lines((((bar(self._share, self.size.width), "primary"),),) if self._share is not None else ())

@@ -1,4 +1,4 @@
-"""The list of runs: what each row says."""
+"""Run list: a row for each run, and what it says."""
 
 from __future__ import annotations
 

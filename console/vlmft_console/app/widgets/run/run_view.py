@@ -1,4 +1,4 @@
-"""Everything about one run on one screen: progress, charts, health, epochs and the log."""
+"""Run view: everything about one run on one screen, with progress, charts, health, epochs and the log."""
 
 from __future__ import annotations
 

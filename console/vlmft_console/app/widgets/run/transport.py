@@ -1,4 +1,4 @@
-"""Where a replay stands, how fast it plays, and the findings to come."""
+"""Transport line: where a replay stands, how fast it plays, and the findings to come."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ class Track(LineView):
     def show(self, place: Place) -> None:
         """Show a place."""
         self._place = place
-        self.show_lines([track(place, self.size.width)])
+        self.lay_out()
 
-    def on_resize(self) -> None:
-        self.show(self._place)
+    def lay_out(self) -> None:
+        self.show_lines([track(self._place, self.size.width)])
 
     def on_click(self, event: events.Click) -> None:
         """Go where the click was."""

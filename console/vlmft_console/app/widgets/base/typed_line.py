@@ -1,4 +1,4 @@
-"""A line to type into, laid over the place of a value."""
+"""Typed line: a line to type into, laid over the place of a value."""
 
 from __future__ import annotations
 
