@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from tests.console.foreign_logs import DEEPSPEED, HF5_STDOUT, HF_STDOUT, evals, notes, read_all, steps
-from vlmft_console.history.importers import open_foreign
-from vlmft_console.history.importers.console_text import Needles
+from vlmft_console.history.importers import console_text, open_foreign
+from vlmft_console.history.importers.console_text import ConsoleText, Needles
 from vlmft_console.history.importers.deepspeed import NEEDLES
+from vlmft_console.history.importers.translate import Translator
 
 
 @pytest.fixture
@@ -52,6 +53,46 @@ def test_two_hosts_count_once_in_whatever_order_they_come(log: Path) -> None:
     )
     log.write_text(f"10.0.0.8: {one}\n10.0.0.9: {one}\n10.0.0.9: {two}\n10.0.0.8: {two}\n10.0.0.8: {two}\n")
     assert steps(read_all(log)) == [(1, 1.764), (2, 0.6), (3, 0.6)]
+
+
+def test_three_hosts_that_each_print_a_dict_twice_count_it_twice(log: Path) -> None:
+    one = "{'loss': 1.75, 'epoch': 0.5}"
+    log.write_text("".join(f"10.0.0.{host}: {one}\n" for host in (1, 1, 2, 2, 3, 3)))
+    assert steps(read_all(log)) == [(1, 1.75), (2, 1.75)]
+
+
+def test_of_many_dicts_the_latest_are_remembered_for_a_host_that_prints_late(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console_text, "_REMEMBERED", 4)
+    lines = [f"{{'loss': {number}.5, 'epoch': 0.{number}}}\n" for number in range(1, 10)]
+    log.write_text("".join(f"10.0.0.1: {line}" for line in lines) + "".join(f"10.0.0.2: {line}" for line in lines[-4:]))
+    assert steps(read_all(log)) == [(number, number + 0.5) for number in range(1, 10)]
+
+
+def test_a_dict_that_keeps_coming_is_not_forgotten(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console_text, "_REMEMBERED", 2)
+    log.write_text(
+        "".join(
+            f"10.0.0.{host}: {{'loss': {loss}, 'epoch': 0.5}}\n"
+            for host, loss in ((1, 7.5), (1, 1.5), (1, 7.5), (1, 2.5), (2, 7.5), (2, 7.5))
+        )
+    )
+    assert steps(read_all(log)) == [(1, 7.5), (2, 1.5), (3, 7.5), (4, 2.5)]
+
+
+def test_a_line_of_deepspeeds_at_the_very_start_is_read() -> None:
+    assert Needles(b"skipped=1", 0).next(0) == (0, b"skipped=")
+    parser = ConsoleText(Translator("log"), deepspeed_steps=True)
+    assert notes(parser.feed(b"OVERFLOW! Rank 0 Skipping step.\n")) == [
+        "DeepSpeed skipped steps: the gradients overflowed"
+    ]
+
+
+def test_a_line_without_an_end_is_given_up_and_what_follows_is_read() -> None:
+    parser = ConsoleText(Translator("log"), deepspeed_steps=True)
+    parser.feed(b"step=1, skipped=0, lr=" + b"x" * 4000)
+    assert steps(parser.feed(b"x" * 1000 + b" {'loss': 1.5, 'epoch': 0.5}\n")) == [(1, 1.5)]
 
 
 def test_a_line_torn_by_another_rank_is_rejected_and_the_other_is_read(log: Path) -> None:

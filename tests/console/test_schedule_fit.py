@@ -36,6 +36,15 @@ def test_shape_and_warm_up_are_told_however_often_the_rate_was_logged(shape, war
     assert found.max_deviation == pytest.approx(0, abs=2e-3)
 
 
+@pytest.mark.parametrize("warmup", [0, 120, 145, 155, 333])
+@pytest.mark.parametrize("shape", [linear, cosine, constant])
+def test_a_peak_between_two_points_of_the_log_is_found(shape, warmup: int) -> None:  # type: ignore[no-untyped-def]
+    for every in (37, 50, 100):
+        found = recognise([(step, shape(step, warmup)) for step in range(every, TOTAL + 1, every)])
+        assert (found.kind, found.warmup_steps) == (shape.__name__, warmup)
+        assert found.max_deviation == pytest.approx(0, abs=5e-6)
+
+
 @pytest.mark.parametrize("shape", [linear, cosine])
 def test_rates_rounded_to_four_digits_still_tell_their_shape(shape) -> None:  # type: ignore[no-untyped-def]
     points = [(step, float(f"{shape(step, 120):.3e}")) for step in range(25, TOTAL + 1, 25)]
@@ -52,6 +61,18 @@ def test_a_cosine_that_ends_above_zero_is_a_cosine() -> None:
     found = recognise([(step, cosine(step, 120, floor=0.1 * PEAK)) for step in range(10, TOTAL + 1, 10)])
     assert found.kind == "cosine"
     assert found.max_deviation == pytest.approx(0, abs=1e-4)
+
+
+def test_a_warm_up_that_ends_just_after_the_highest_rate_logged_is_found() -> None:
+    found = recognise([(step, linear(step, 150)) for step in range(37, TOTAL + 1, 37)])
+    assert (found.kind, found.warmup_steps) == ("linear", 150)
+
+
+@pytest.mark.parametrize("floor", [0.01, 0.05, 0.1, 0.2, 0.5])
+def test_a_floor_that_a_run_had_not_reached_yet_is_found(floor: float) -> None:
+    found = recognise([(step, cosine(step, 145, floor * PEAK)) for step in range(50, 1450, 50)])
+    assert (found.kind, found.warmup_steps) == ("cosine", 145)
+    assert found.max_deviation == pytest.approx(0, abs=5e-6)
 
 
 def test_a_run_that_has_not_reached_its_peak_is_warming_up() -> None:

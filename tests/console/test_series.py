@@ -208,6 +208,14 @@ def test_a_curve_can_be_had_as_it_was_at_any_time(changes: list[tuple[int, float
         assert list(smooth.copy_onto(copy, smooth_mark)) == smoothed
 
 
+def test_a_curve_as_it_was_goes_on_without_changing_the_one_it_was_taken_of() -> None:
+    series = series_of([(1.0, 1.0), (2.0, 1.0), (3.0, 1.0), (2.0, 2.0)])
+    copy = series.as_of(series.mark())
+    copy.rewind(1.0)
+    assert list(copy.superseded) == [(2.0, 1.0), (3.0, 1.0), (2.0, 2.0)]
+    assert (list(series), list(series.superseded)) == ([(1.0, 1.0), (2.0, 2.0)], [(2.0, 1.0), (3.0, 1.0)])
+
+
 @patient
 @given(CURVES, st.floats(-20, 320))
 def test_the_nearest_point_is_no_farther_than_any_other(curve: list[tuple[int, float | None]], x: float) -> None:
@@ -247,6 +255,27 @@ def test_smoothing_weighs_values_by_their_age() -> None:
         smooth.append(step, value)
     assert smooth.last == (3, pytest.approx((1.0 * 0.25 + 2.0 * 0.5 + 4.0) / 1.75))
     assert smooth[2] == (2.0, None)
+
+
+def test_a_value_that_is_infinite_is_a_gap_and_leaves_the_average_as_it_is() -> None:
+    smooth = Smoothed(Series(), 0.5)
+    for step, value in enumerate([4.0, math.inf, 4.0, math.nan, 4.0]):
+        smooth.append(step, value)
+    assert [y for _, y in smooth] == [4.0, None, pytest.approx(4.0), None, pytest.approx(4.0)]
+
+
+def test_with_another_weight_what_was_superseded_is_averaged_piece_by_piece() -> None:
+    raw = Series()
+    smooth = Smoothed(raw, 0.9)
+    for step, value in [(1, 8.0), (2, 4.0), (3, 2.0), (2, 1.0), (3, 1.0), (3, 6.0), (2, 5.0)]:
+        raw.append(step, value)
+        smooth.append(step, value)
+    smooth.weight = 0.5
+    for cut, piece in enumerate(([4.0, 2.0], [1.0, 1.0, 6.0])):
+        alone = series_of([(float(step), y) for step, y in enumerate(piece)], lambda: Smoothed(Series(), 0.5))
+        start = 2 * cut
+        assert [y for _, y in smooth.superseded][start : start + len(piece)] == [y for _, y in alone]
+    assert [x for x, _ in smooth.superseded] == [x for x, _ in raw.superseded]
 
 
 def test_smoothing_values_of_any_size_stays_finite() -> None:
