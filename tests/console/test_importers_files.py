@@ -20,7 +20,8 @@ from tests.console.foreign_logs import (
     steps,
     trainer_state,
 )
-from vlmft_console.history.importers import NothingYet, detect, open_foreign
+from vlmft_console.history.importers import NothingYet, open_foreign
+from vlmft_console.history.opened import open_log
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import EventWriter
 
@@ -62,7 +63,7 @@ REFUSED = {
 )
 def test_a_format_is_told_by_content_and_not_by_name(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / "notes.txt").write_bytes(data)
-    assert detect(tmp_path / "notes.txt") == name
+    assert open_foreign(tmp_path / "notes.txt").format == name
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -117,9 +118,9 @@ def test_our_own_event_log_is_read_as_it_is(tmp_path: Path) -> None:
         writer.write("run_start", run_id="x", segment=segment)
         writer.write("step", step=segment, epoch=0.5, loss=2.0, lr=1e-4, grad_norm=0.5)
         writer.close()
-    assert steps(read_all(tmp_path)) == [(1, 2.0), (2, 2.0)]
+    assert steps(open_log(tmp_path).reader.read()) == [(1, 2.0), (2, 2.0)]
     lone = tmp_path / "logs" / "events-0002.jsonl"
-    assert (detect(lone), steps(read_all(lone))) == ("vlmft", [(2, 2.0)])
+    assert (open_foreign(lone).format, steps(read_all(lone))) == ("vlmft", [(2, 2.0)])
 
 
 HOSTILE = {

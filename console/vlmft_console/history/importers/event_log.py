@@ -1,4 +1,4 @@
-"""Event logs, our own, offered like the others: one file, or all segments of a run folder."""
+"""Event log, our own, offered like the others: one file, as it may lie in a folder among logs of other programs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from pathlib import Path
 
 from vlmft_console.history.importers.reader import label_of
 from vlmft_core.run_folder.events import Record
-from vlmft_core.run_folder.layout import RunLayout
-from vlmft_core.run_folder.tail import RunTail, Tail
+from vlmft_core.run_folder.tail import Tail
 
 
 class EventLog:
     """A `LogReader`.
 
     Args:
-        path: an event log, or a run folder.
+        path: an event log.
     """
 
     format = "vlmft"
@@ -24,7 +23,7 @@ class EventLog:
         self.path = path
         self.label = label_of(path)
         self.entries = 0
-        self._tail = RunTail(RunLayout(path).logs) if path.is_dir() else Tail(path)
+        self._tail = Tail(path)
 
     @property
     def rejected(self) -> int:
