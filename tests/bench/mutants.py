@@ -180,10 +180,11 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="try every n-th mutant only")
     arguments = parser.parse_args()
     os.chdir(ROOT)
-    import hypothesis  # noqa: F401  (loaded once, not in every child)
-    import orjson  # noqa: F401
+    import hypothesis  # noqa: F401
     import pydantic  # noqa: F401
-    import yaml  # noqa: F401
+    import pytest
+
+    pytest.main(["--version"])  # so that pytest, its plugins and these two are loaded once, not in every child
 
     for module, tests in JUDGED.items():
         if arguments.wanted and not any(part in module for part in arguments.wanted):

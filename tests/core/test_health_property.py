@@ -145,6 +145,15 @@ def test_a_log_fed_at_once_or_in_pieces_with_copies_between_gives_the_same_findi
     assert all(health.findings == findings for health, findings in left_behind)
 
 
+OVERFITTING = [
+    *(step(number, loss=1.0) for number in range(901, 911)),
+    record("eval", step=910, epoch=9.1, eval_loss=0.1),
+    *(step(number, loss=0.5) for number in range(911, 921)),
+    record("eval", step=920, epoch=9.2, eval_loss=9.0),
+]
+"""Steps and evals after any of those, which end far off the best."""
+
+
 @st.composite
 def long_trainings(draw: st.DrawFn) -> list[Record]:
     """Long stretches of ordinary steps, broken by whatever else there is."""
@@ -195,23 +204,38 @@ def test_the_usual_thresholds_are_the_defaults_of_the_preset() -> None:
     dropout=st.sampled_from([0.0, 0.05, 0.1, 0.5]),
     rank=st.sampled_from([4, 16, 32, 128]),
 )
-def test_advice_makes_a_valid_preset_that_differs(
+def test_advice_makes_a_valid_preset_and_goes_the_way_its_rule_asks_for(
     log: list[Record], rate: float, decay: float, dropout: float, rank: int
 ) -> None:
     preset = Preset(
         training=Training(learning_rate=rate, weight_decay=decay), lora=Lora(r=rank, alpha=2 * rank, dropout=dropout)
     )
-    data = preset.model_dump(mode="json")
+    own = preset.model_dump(mode="json")
     health = Health(SETTINGS)
-    for one in log:
-        health.feed(one | {"preset": data} if one["event"] == "run_start" else one)
+    for one in [*log, *OVERFITTING]:
+        health.feed(one | {"preset": own} if one["event"] == "run_start" else one)
+        rates = [dict(finding.advice.changes).get("training.learning_rate") for finding in health.active]
+        assert len({value > rate for value in rates if isinstance(value, float)}) < 2
     for finding in health.findings:
         changed = preset.model_dump()
         for key, value in finding.advice.changes:
             section, _, name = key.partition(".")
-            assert changed[section][name] != value
+            before = changed[section][name]
+            if key == "lora.target_modules":
+                assert set(before) < set(value)  # type: ignore[call-overload]
+            elif key == "training.learning_rate" and finding.rule not in ("loss_high", "underfit"):
+                assert 0 < value < before  # type: ignore[operator]
+            else:
+                assert value > before  # type: ignore[operator]
             changed[section][name] = value
         Preset.model_validate(changed)
+    (overfitted,) = (finding for finding in health.active if finding.rule == "eval_off_best")
+    advised = {"training.learning_rate"}
+    if decay < 0.05:
+        advised.add("training.weight_decay")
+    if dropout < 0.1:
+        advised.add("lora.dropout")
+    assert {key for key, _ in overfitted.advice.changes} == advised
 
 
 @settings(max_examples=100, deadline=None)
