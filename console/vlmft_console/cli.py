@@ -1,46 +1,89 @@
-"""The `vlmft` command. Heavy modules are imported inside the commands that need them: help stays instant."""
+"""The `vlmft` command: its commands, each imported when it is called, so that help stays instant."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from vlmft_console.commands import data, presets, steer, watch
-from vlmft_console.commands.check import check
-from vlmft_console.commands.compare import compare
-from vlmft_console.commands.eval import evaluate
-from vlmft_console.commands.merge import merge
-from vlmft_console.commands.plan import plan
-from vlmft_console.commands.plot import plot
-from vlmft_console.commands.predict import predict
-from vlmft_console.commands.replay import replay
-from vlmft_console.commands.report import report
-from vlmft_console.commands.run import run
-from vlmft_console.commands.watch_log import watch as watch_log
+from vlmft_console.errors import shown_once
+
+COMMANDS = {
+    "plan": ("plan:plan", "Show what PRESET will really do, before anything starts."),
+    "run": ("run:run", "Train PRESET, show the progress, end with an adapter."),
+    "eval": ("eval:evaluate", "Let base and adapter answer eval questions, side by side."),
+    "predict": ("predict:predict", "Ask a trained model, or its base, about an image; greedy answers."),
+    "merge": (
+        "merge:merge",
+        "Write the base with the adapter's changes in it: bf16 safetensors that plain transformers loads.",
+    ),
+    "check": ("check:check", "Judge a training log: ours, or another tool's."),
+    "watch": ("watch:watch", "Follow a training log while it grows, and judge it as it goes."),
+    "plot": ("plot:plot", "Print the charts of a log in the terminal: ours, or another tool's."),
+    "replay": (
+        "replay:replay",
+        "Play a run or any training log again: charts and health findings as they were at each moment.",
+    ),
+    "compare": (
+        "compare:compare",
+        "Lay runs over each other: their losses, how their presets differ, what they came to, which was better.",
+    ),
+    "report": (
+        "report:report",
+        "Write a report: charts, findings, epochs, plan, preset and environment in one file, readable anywhere.",
+    ),
+    "runs": ("runs:runs", "List every run on this machine, newest first."),
+    "status": ("runs:status", "Show the state of a run, how far it is and who runs it."),
+    "attach": ("runs:attach", "Show a run as `vlmft run` does."),
+    "logs": ("runs:logs", "Print what the ranks wrote, with control characters made visible."),
+    "stop": ("steer:stop", "Stop a run: a checkpoint at the next step boundary, then the end."),
+    "resume": ("steer:resume", "Go on with a run from its newest complete checkpoint."),
+    "rm": ("steer:rm", "Delete a run with its checkpoints and its adapter."),
+    "presets": ("presets:app", "List, show, compare, check, import and export presets."),
+    "data": ("data:app", "Check a data set, and look at its samples."),
+}
+"""What `vlmft` can do: where it is, as module:name in `vlmft_console.commands`, and its line in the help, which is the
+first sentence of its own help."""
+
+
+class LazyGroup(TyperGroup):
+    """Lists its commands by name and line alone; the one that is called, or completed, is imported then.
+
+    A `VlmftError` that one of them raises is shown as one line for each mistake.
+    """
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # typer's own click, or click: it depends on typer
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name else listed, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        with shown_once():
+            return super().invoke(ctx)
+
+
+def load(name: str) -> Any:
+    """The command as typer runs it."""
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    found = getattr(import_module(f"vlmft_console.commands.{module}"), attribute)
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(name)(found)
+        found = alone
+    return typer.main.get_command(found)
+
 
 app = typer.Typer(
     name="vlmft",
+    cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # its tracebacks print local variables, and with them secrets
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(presets.app, name="presets")
-app.add_typer(data.app, name="data")
-app.command("plan")(plan)
-app.command("run")(run)
-app.command("eval")(evaluate)
-app.command("predict")(predict)
-app.command("merge")(merge)
-app.command("check")(check)
-app.command("watch")(watch_log)
-app.command("plot")(plot)
-app.command("replay")(replay)
-app.command("compare")(compare)
-app.command("report")(report)
-for command in (watch.runs, watch.status, watch.attach, watch.logs, steer.stop, steer.resume, steer.rm):
-    app.command()(command)
+for name, (_, line) in COMMANDS.items():
+    app.command(name, help=line)(lambda: None)
 
 
 def _version(wanted: bool) -> None:

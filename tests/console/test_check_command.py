@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from tests.console.foreign_logs import HF_STDOUT, trainer_state
 from tests.records import plan, record, step
 from vlmft_console.cli import app
-from vlmft_console.commands import watch_log
+from vlmft_console.commands import watch
 
 KEYS = [
     *("format", "records", "train_points", "eval_points", "lr_points", "grad_norm_points", "nonfinite", "rejected"),
@@ -115,7 +115,7 @@ def test_an_eval_of_the_base_is_not_the_best(log: Path) -> None:
 
 
 def test_watch_waits_for_a_log_follows_it_and_judges_it(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_log, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.01)
     waited = threading.Event()
     pieces = [b"starting up\n", HF_STDOUT[:1000], HF_STDOUT]
 

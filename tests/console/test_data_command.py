@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ from typer.testing import CliRunner, Result
 from tests.command_line import vlmft
 from vlmft_console.cli import app
 from vlmft_console.commands import data_tables
-from vlmft_console.programs import data_program
-from vlmft_core.errors import DataError
+from vlmft_core.jobs import InspectJob
 
 
 def call(*arguments: str) -> Result:
@@ -69,25 +68,25 @@ SAMPLE: dict[str, Any] = {
 
 
 @pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
+def program(monkeypatch: pytest.MonkeyPatch) -> list[InspectJob]:
     """Stands in for the trainer's program; collects what it is asked."""
-    requests: list[Mapping[str, Any]] = []
+    jobs: list[InspectJob] = []
 
-    def ask(request: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        requests.append(request)
+    def ask(program: str, job: InspectJob, errors: object, processes: int) -> Iterator[tuple[str, Any]]:
+        jobs.append(job)
         yield "base", {"name": "demo", "note": "base is not here"}
-        if request["mode"] == "show":
+        if job.mode == "show":
             yield "sample", deepcopy(SAMPLE)
             yield "sample", {"where": "mine.json, line 9", "bad": "no image", "detail": "\x1b]0;x.png"}
         else:
-            yield "progress", [1, 100, "mine.json"]
-            yield "report", report(starts="bad" not in str(request["source"]))
+            yield "progress", {"task": "mine.json", "side": "training", "done": 1, "total": 100}
+            yield "report", report(starts="bad" not in str(job.source))
 
-    monkeypatch.setattr(data_program, "ask", ask)
-    return requests
+    monkeypatch.setattr("vlmft_console.commands.asking.ask", ask)
+    return jobs
 
 
-def test_a_check_says_what_was_found_and_takes_nothing_for_markup(program: list[Mapping[str, Any]]) -> None:
+def test_a_check_says_what_was_found_and_takes_nothing_for_markup(program: list[InspectJob]) -> None:
     result = call("check", "mine.json")
     text = " ".join(result.stdout.split())
     assert result.exit_code == 0
@@ -98,26 +97,28 @@ def test_a_check_says_what_was_found_and_takes_nothing_for_markup(program: list[
     assert "40 - 49 ############################## 88" in text
     assert "can be trained on; data.max_bad is 1.0%" in text
     assert "\x1b" not in result.stdout
-    assert program[0]["source"]["path"] == "mine.json"
+    assert program[0].source is not None
+    assert program[0].source["path"] == "mine.json"
+    assert result.stderr == ""
 
 
-def test_data_that_cannot_be_trained_on_gives_exit_2(program: list[Mapping[str, Any]]) -> None:
+def test_data_that_cannot_be_trained_on_gives_exit_2(program: list[InspectJob]) -> None:
     result = call("check", "bad.json", "--json")
     assert result.exit_code == 2
     assert json.loads(result.stdout)["base"]["name"] == "demo"
     assert "would not start" in call("check", "bad.json").stdout
 
 
-def test_the_sources_of_a_preset_are_checked_with_its_limits(program: list[Mapping[str, Any]]) -> None:
+def test_the_sources_of_a_preset_are_checked_with_its_limits(program: list[InspectJob]) -> None:
     assert call("check", "--preset", "demo", "--set", "data.max_length=99").exit_code == 0
     asked = program[0]
-    assert asked["source"] is None
-    assert asked["base"] == "demo"
-    assert asked["data"]["max_length"] == 99
-    assert {source["path"] for source in asked["data"]["sources"]} == {"demo"}
+    assert asked.source is None
+    assert asked.base == "demo"
+    assert asked.data.max_length == 99
+    assert {source.path for source in asked.data.sources} == {"demo"}
 
 
-def test_a_sample_is_shown_with_marks_for_what_is_trained_on(program: list[Mapping[str, Any]]) -> None:
+def test_a_sample_is_shown_with_marks_for_what_is_trained_on(program: list[InspectJob]) -> None:
     result = call("show", "mine.json", "--limit", "1", "--task", "llava")
     assert result.exit_code == 0
     assert "[image 84x56, 6 tokens]" in result.stdout
@@ -125,10 +126,11 @@ def test_a_sample_is_shown_with_marks_for_what_is_trained_on(program: list[Mappi
     assert r"[bold]\x1b[2J" in result.stdout
     assert r"line 9: cannot be used, no image: \x1b]0;x.png" in result.stdout
     assert "\x1b" not in result.stdout
-    assert (program[0]["limit"], program[0]["source"]["task"]) == (1, "llava")
+    assert program[0].source is not None
+    assert (program[0].limit, program[0].source["task"]) == (1, "llava")
 
 
-def test_samples_as_json_have_no_pictures(program: list[Mapping[str, Any]]) -> None:
+def test_samples_as_json_have_no_pictures(program: list[InspectJob]) -> None:
     shown = json.loads(call("show", "mine.json", "--json").stdout)
     assert shown[0]["images"] == [{"width": 84, "height": 56}]
     assert shown[0]["segments"][2]["text"] == "red<|im_end|>"
@@ -154,9 +156,9 @@ def test_without_source_and_preset_there_is_nothing_to_check() -> None:
 def test_a_program_that_breaks_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken.py").write_text("raise SystemExit('out of memory')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(data_program, "PROGRAM", "broken")
-    with pytest.raises(DataError, match="the program that reads the data ended: out of memory"):
-        list(data_program.ask({}))
+    monkeypatch.setattr("vlmft_console.commands.data.INSPECT_DATA", "broken")
+    result = call("check", "mine.json")
+    assert (result.exit_code, result.stderr) == (1, "vlmft: it broke: out of memory\n")
 
 
 def test_the_real_program_checks_a_file_and_says_what_is_missing(tmp_path: Path) -> None:

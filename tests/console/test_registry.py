@@ -10,7 +10,7 @@ import typer
 from tests.console.test_opened import write_log
 from tests.records import plan, run_start, step
 from vlmft_console.commands.run import show
-from vlmft_console.commands.watch import runs
+from vlmft_console.commands.runs import runs
 from vlmft_console.errors import RunFolderError
 from vlmft_console.history.loading import read_log
 from vlmft_console.runs import registry

@@ -53,5 +53,5 @@ class Asked:
             raise self.error
 
     def put(self, patch: pytest.MonkeyPatch) -> Asked:
-        patch.setattr("vlmft_console.programs.ask.ask", self)
+        patch.setattr("vlmft_console.commands.asking.ask", self)
         return self

@@ -56,7 +56,7 @@ def test_a_check_counts_what_is_unusable_twice_and_leaked(folder: Path, encoder:
     assert checked["shared_images"] == 1
     assert held["image_tokens"] == {"min": 6, "median": 6, "p95": 6, "max": 6, "sum": 12}
     assert found["starts"]
-    assert ("progress", [5, 5, f"{folder}, training"]) in said
+    assert ("progress", {"task": str(folder), "side": "training", "done": 5, "total": 5}) in said
 
 
 def test_a_check_says_where_a_training_would_not_start(folder: Path, encoder: Encoder) -> None:
@@ -94,7 +94,7 @@ def test_the_program_answers_in_json_lines_and_a_mistake_is_one_of_them(folder: 
     def asked(**request: Any) -> tuple[int, list[dict[str, Any]]]:
         usual = {"data": {}, "base": "demo", "chosen": False, "split": None, "limit": 2, "columns": 4, "rows": 4}
         said = io.StringIO()
-        code = data_report.main(io.StringIO(json.dumps(usual | request)), said)
+        code = data_report.main(json.dumps(usual | request), said)
         return code, [json.loads(line) for line in said.getvalue().splitlines()]
 
     path = {"path": str(folder), "task": None, "images": "", "train_split": "train", "eval_split": None}

@@ -1,19 +1,20 @@
-"""Jobs: what the console asks of the programs that use a trained model.
+"""Jobs: what the console asks of the trainer's programs.
 
-A program is started as `python -m vlmft_trainer.<program> JOB`, JOB being one of these as JSON. It answers with one
-JSON object a line on standard output: `{"note": text}`, `{"progress": {...}}`, its results, or `{"error": text}` and
-exit code 2. Everything else that is said goes to standard error.
+A program is started as `python -m vlmft_trainer.programs.<program> JOB`, JOB being one of these as JSON. It answers
+with one JSON object a line on standard output: `{"note": text}`, `{"progress": {"task", "side", "done", "total"}}`, its
+results, or `{"error": text}` and exit code 2. Everything else that is said goes to standard error.
 """
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from vlmft_core.errors import ModelError
+from vlmft_core.preset.data_schema import Data
 from vlmft_core.preset.schema import Preset
 from vlmft_core.preset.section import Section
 from vlmft_core.run_folder.layout import ADAPTER_WEIGHTS
@@ -57,6 +58,28 @@ class PredictJob(Weights):
     """Word the questions as this task does; null leaves them as they are."""
     max_new_tokens: Annotated[int, Field(ge=1, le=4096)]
     """Longest answer, in tokens."""
+
+
+class InspectJob(Section):
+    """Read data sources: judge all they hold, or show some samples as the model gets them."""
+
+    mode: Literal["check", "show"]
+    data: Data
+    """Its sources, unless `source` is given, and its limits on a sample."""
+    source: dict[str, Any] | None = None
+    """Instead of the sources: a source whose `task` may be null."""
+    base: str
+    """The base whose tokens are counted."""
+    chosen: bool = False
+    """Whether a person chose the base: it is then loaded wherever it is."""
+    limit: Annotated[int, Field(ge=1)] = 3
+    """Samples shown of each source."""
+    split: str | None = None
+    """The split they are of; null for the training split."""
+    columns: int = 64
+    """Largest width of a picture, in pixels."""
+    rows: int = 32
+    """Largest height of one, in pixels."""
 
 
 class Ask(Section):

@@ -1,54 +1,70 @@
-"""Running one of the programs that use a trained model, with its progress on standard error."""
+"""Asking: a program of the trainer runs, its notes and its progress on standard error."""
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from vlmft_core.jobs import Weights
+from vlmft_console.commands.output import StatusLine, say
+from vlmft_console.errors import RunFolderError
+from vlmft_console.programs.ask import Broken, ask
+from vlmft_core.errors import EXIT_FAILED, EXIT_INTERRUPTED
+from vlmft_core.jobs import InspectJob, Weights
 
 
-def answers(program: str, job: Weights, processes: int = 1, log: Path | None = None) -> Iterator[tuple[str, Any]]:
+def answers(
+    program: str,
+    job: Weights | InspectJob,
+    processes: int = 1,
+    log: Path | None = None,
+    *,
+    counted: str = "questions answered",
+) -> Iterator[tuple[str, Any]]:
     """The program's results, as (name, value); notes and progress are shown.
 
+    On a terminal progress is one line that changes; elsewhere, with `log`, a line for each new thing.
+
     Args:
+        processes: how many share the work.
         log: where else it says goes; a temporary file for None.
+        counted: what progress counts, in words.
 
-    Exits with status 2 for a user's mistake, 1 when it broke, 130 when it was interrupted, each with one line.
+    Raises:
+        VlmftError: a user's mistake.
+        typer.Exit: with status 1 when it broke, 130 when it was interrupted, after one line that says so.
     """
-    from vlmft_console.errors import shown_once
-    from vlmft_console.programs.ask import Broken, ask
-    from vlmft_console.sanitize import sanitize
-    from vlmft_core.errors import EXIT_FAILED, EXIT_INTERRUPTED
-
-    status = Status()
+    progress, last = StatusLine(), ""
     try:
-        with shown_once(), _errors(log) as errors:
+        with _errors(log) as errors:
             for name, value in ask(program, job, errors, processes):
                 if name == "note":
-                    status.say(str(value))
+                    progress.clear()
+                    say(f"note: {value}", err=True)
                 elif name == "progress":
-                    status.progress(value)
+                    what, done, total = f"{value['task']}, {value['side']}", value["done"], value["total"]
+                    text = f"{what}: {done:,} of {total:,} {counted}"
+                    if progress.watched:
+                        progress.show(text)
+                    elif log and (what != last or done == total):
+                        say(text, err=True)
+                    last = what
                 else:
                     yield name, value
     except KeyboardInterrupt:
-        status.clear()
-        typer.echo("interrupted; what was answered is kept" if log else "interrupted", err=True)
+        progress.clear()
+        say("interrupted; what was answered is kept" if log else "interrupted", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except Broken as error:
-        status.clear()
-        where = f" (see {log})" if log else ""
-        typer.echo(sanitize(f"vlmft: it broke: {error}{where}"), err=True)
+        progress.clear()
+        say(f"vlmft: it broke: {error}" + (f" (see {log})" if log else ""), err=True)
         raise typer.Exit(EXIT_FAILED) from None
     finally:
-        status.clear()
+        progress.clear()
 
 
 @contextmanager
@@ -58,8 +74,6 @@ def _errors(log: Path | None) -> Iterator[IO[bytes]]:
     Raises:
         RunFolderError: it cannot be written.
     """
-    from vlmft_console.errors import RunFolderError
-
     if log is None:
         with tempfile.TemporaryFile() as file:
             yield file
@@ -71,40 +85,3 @@ def _errors(log: Path | None) -> Iterator[IO[bytes]]:
         raise RunFolderError(f"{log.parent}: {error.strerror}", "choose another folder with -o") from None
     with opened:
         yield opened
-
-
-class Status:
-    """What goes on, on standard error: on a terminal one line that changes, elsewhere a line for each new thing."""
-
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-        self._shown = 0
-        self._last = ""
-
-    def say(self, text: str) -> None:
-        """A note."""
-        from vlmft_console.sanitize import sanitize
-
-        self.clear()
-        typer.echo(sanitize(f"note: {text}"), err=True)
-
-    def progress(self, value: Any) -> None:
-        """How far it is: `side`, `task`, `done`, `total`."""
-        from vlmft_console.sanitize import sanitize
-
-        name, done, total = f"{value['task']}, {value['side']}", value["done"], value["total"]
-        if self._live:
-            text = sanitize(f"{name}: {done:,} of {total:,} questions answered")
-            sys.stderr.write("\r" + text.ljust(self._shown))
-            sys.stderr.flush()
-            self._shown = len(text)
-        elif name != self._last or done == total:
-            typer.echo(sanitize(f"{name}: {done:,} of {total:,} questions answered"), err=True)
-        self._last = name
-
-    def clear(self) -> None:
-        """Take the changing line away."""
-        if self._shown:
-            sys.stderr.write("\r" + " " * self._shown + "\r")
-            sys.stderr.flush()
-            self._shown = 0

@@ -4,47 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 
-from vlmft_console.commands.completion import run_names
+from vlmft_console.commands.options import Json, Log
+from vlmft_console.commands.output import add_row, new_table, print_json, print_table
 from vlmft_console.figures import short
-
-if TYPE_CHECKING:
-    from vlmft_console.history.opened import OpenedLog
-    from vlmft_console.history.schedule_fit import Schedule
-    from vlmft_console.history.tally import Measured, Tally
-    from vlmft_core.health import Finding
+from vlmft_console.history.opened import OpenedLog, open_log
+from vlmft_console.history.schedule_fit import Schedule
+from vlmft_console.history.tally import Measured, Tally
+from vlmft_console.runs.targets import locate
+from vlmft_core.health import Finding, Health
 
 EXIT_STOP_FOUND: Final = 3
 """The log holds a finding that asks for a stop."""
 
 
 def check(
-    target: Annotated[
-        str,
-        typer.Argument(
-            help="A run's name or folder, a log of any known format, or a folder with logs.", autocompletion=run_names
-        ),
-    ],
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+    target: Log,
+    json_output: Json = False,
 ) -> None:
     """Judge a training log: ours, or another tool's.
 
     Exit status: 0, or 3 when a finding asks for a stop, or 2 when the log cannot be read.
     """
-    from vlmft_console.errors import shown_once
-    from vlmft_console.runs.targets import locate
-
-    with shown_once():
-        judged = judge(locate(target))
+    judged = judge(locate(target))
     if json_output:
-        import orjson
-
-        from vlmft_console.sanitize import redacted
-
-        typer.echo(orjson.dumps(redacted(as_json(judged))).decode())
+        print_json(as_json(judged))
     else:
         _print(judged)
     if judged.stop:
@@ -80,10 +67,6 @@ def judge(path: Path) -> Judgement:
     Raises:
         VlmftError: it cannot be read.
     """
-    from vlmft_console.history.opened import open_log
-    from vlmft_console.history.tally import Tally
-    from vlmft_core.health import Health
-
     log, tally, count = open_log(path), Tally(), 0
     health = Health(log.monitor)
     for records in log.reader.batches():
@@ -131,8 +114,6 @@ def as_json(judged: Judgement) -> dict[str, Any]:
 
 
 def _print(judged: Judgement) -> None:
-    from vlmft_console.commands.tables import add_row, new_table, print_table
-
     log, tally, named = judged.log, judged.tally, judged.named_steps
     table = new_table()
     rejected = f", {log.rejected:,} rejected" if log.rejected else ""

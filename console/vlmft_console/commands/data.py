@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
+from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import preset_names
+from vlmft_console.commands.data_tables import PICTURE_ROWS, picture_columns, print_report, print_sample
+from vlmft_console.commands.options import Json, Overrides
+from vlmft_console.commands.output import print_json, say
+from vlmft_console.paths import preset_folders
+from vlmft_console.programs.ask import INSPECT_DATA
+from vlmft_console.runs.preflight import check_libraries
+from vlmft_core.errors import EXIT_MISTAKE, DataError
+from vlmft_core.jobs import InspectJob
+from vlmft_core.preset import load_preset
 
-if TYPE_CHECKING:
-    from vlmft_core.preset import Preset
-
-app = typer.Typer(name="data", no_args_is_help=True, help="Check a data set, and look at its samples.")
+app = typer.Typer(
+    help="Check a data set, and look at its samples.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
 
 PathOption = Annotated[
     str | None,
@@ -35,14 +46,9 @@ PresetOption = Annotated[
     str | None,
     typer.Option("--preset", help="Preset whose base and limits count.", autocompletion=preset_names),
 ]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one of the preset's values; may be given again."),
-]
 BaseOption = Annotated[
     str | None, typer.Option("--base", help="Base model that tokens are counted for, if not the preset's.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
 
 @app.command()
@@ -53,28 +59,23 @@ def check(
     train_split: TrainOption = "train",
     eval_split: EvalOption = None,
     preset: PresetOption = None,
-    overrides: SetOption = None,
+    overrides: Overrides = None,
     base: BaseOption = None,
-    json_output: JsonOption = False,
+    json_output: Json = False,
 ) -> None:
     """Read a whole data set as training would, and say what it holds.
 
     Samples that cannot be used and why, images, lengths, samples that are there twice, eval questions that are trained
     on. The limits `max_train` and `max_eval` do not count here.
 
-    Exit status: 0, or 2 when a training would not start on it.
+    Exit status: 0, 2 when a training would not start on it, 1 when it broke, 130 interrupted.
     """
-    from vlmft_console.commands.data_tables import print_report, show_progress
-    from vlmft_console.errors import shown_once
-    from vlmft_core.errors import EXIT_MISTAKE
-
     report: dict[str, Any] = {}
-    with shown_once():
-        request = _request("check", _source(source, task, images, train_split, eval_split), preset, overrides, base)
-        for name, value in show_progress(_asked(request)):
-            report |= value if name == "report" else {name: value}
+    job = _job("check", _source(source, task, images, train_split, eval_split), preset, overrides, base)
+    for name, value in answers(INSPECT_DATA, job, counted="read"):
+        report |= value if name == "report" else {name: value}
     if json_output:
-        _print_json(report)
+        print_json(report, indent=True)
     else:
         print_report(report)
     if not report["starts"]:
@@ -90,39 +91,29 @@ def show(
     split: Annotated[str | None, typer.Option("--split", help="Split to show, if not what is trained on.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Samples, evenly spaced.")] = 3,
     preset: PresetOption = None,
-    overrides: SetOption = None,
+    overrides: Overrides = None,
     base: BaseOption = None,
-    json_output: JsonOption = False,
+    json_output: Json = False,
 ) -> None:
     """Print samples as the model gets them: what is between [[ and ]] is trained on.
 
-    Exit status: 0, or 2 when the data cannot be opened.
+    Exit status: 0, 2 when the data cannot be opened, 1 when it broke, 130 interrupted.
     """
-    from vlmft_console.commands.data_tables import PICTURE_ROWS, picture_columns, print_sample
-    from vlmft_console.errors import shown_once
-
-    with shown_once():
-        request = _request("show", _source(source, task, images, train_split, None), preset, overrides, base)
-        request |= {"limit": limit, "split": split, "columns": picture_columns(), "rows": 2 * PICTURE_ROWS}
-        samples = []
-        for name, value in _asked(request):
-            if json_output:
-                samples += [value] if name == "sample" else []
-            elif name == "sample":
-                print_sample(value)
-            elif name == "base" and value["note"]:
-                typer.echo(f"note: {value['note']}", err=True)
+    job = _job("show", _source(source, task, images, train_split, None), preset, overrides, base)
+    shown = {"limit": limit, "split": split, "columns": picture_columns(), "rows": 2 * PICTURE_ROWS}
+    samples = []
+    for name, value in answers(INSPECT_DATA, job.model_copy(update=shown)):
+        if json_output:
+            samples += [value] if name == "sample" else []
+        elif name == "sample":
+            print_sample(value)
+        elif name == "base" and value["note"]:
+            say(f"note: {value['note']}", err=True)
     if json_output:
         for sample in samples:
             for picture in sample.get("images", []):
                 del picture["size"], picture["pixels"]
-        _print_json(samples)
-
-
-def _asked(request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    from vlmft_console.programs.data_program import ask
-
-    return ask(request)
+        print_json(samples, indent=True)
 
 
 def _source(
@@ -140,34 +131,23 @@ def _source(
     }
 
 
-def _request(
-    mode: str, source: dict[str, Any] | None, preset: str | None, overrides: list[str] | None, base: str | None
-) -> dict[str, Any]:
+def _job(
+    mode: Literal["check", "show"],
+    source: dict[str, Any] | None,
+    preset: str | None,
+    overrides: list[str] | None,
+    base: str | None,
+) -> InspectJob:
     """What the program is asked.
 
     Raises:
         PresetError: there is no such preset, or it has a mistake.
         DataError: neither a source nor a preset was named.
+        MachineError: the training libraries are not there.
     """
-    from vlmft_console.paths import preset_folders
-    from vlmft_core.errors import DataError
-    from vlmft_core.preset import load_preset
-
     if source is None and preset is None:
         raise DataError("which data?", "name a SOURCE, or with --preset a preset whose sources are meant")
-    settings: Preset = load_preset(preset or "best", preset_folders(), overrides or []).preset
-    return {
-        "mode": mode,
-        "data": settings.data.model_dump(mode="json"),
-        "source": source,
-        "base": base or settings.model.base,
-        "chosen": base is not None,
-    }
-
-
-def _print_json(value: Any) -> None:
-    import json
-
-    from vlmft_console.sanitize import redacted
-
-    typer.echo(json.dumps(redacted(value), indent=2))
+    settings = load_preset(preset or "best", preset_folders(), overrides or []).preset
+    check_libraries()
+    base_name = base or settings.model.base
+    return InspectJob(mode=mode, data=settings.data, source=source, base=base_name, chosen=base is not None)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from rich.color import Color
@@ -12,7 +10,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from vlmft_console.commands.tables import add_row, new_table, print_table
+from vlmft_console.commands.output import add_row, new_table, print_table
 from vlmft_console.sanitize import sanitize
 
 PICTURE_ROWS: Final = 16
@@ -20,23 +18,6 @@ PICTURE_ROWS: Final = 16
 
 _BAR: Final = 30
 """Characters of a histogram's longest bar."""
-
-
-def show_progress(answers: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Pass on all answers but `progress`, which is shown where somebody watches."""
-    watched = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    try:
-        for name, value in answers:
-            if name != "progress":
-                yield name, value
-            elif watched:
-                done, total, label = value
-                print(
-                    f"\r{done:,} of {total:,} read: {sanitize(label)[:50]}\x1b[K", end="", file=sys.stderr, flush=True
-                )
-    finally:
-        if watched:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def print_report(report: Mapping[str, Any]) -> None:

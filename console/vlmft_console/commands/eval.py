@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import preset_names, run_names
+from vlmft_console.commands.options import Json, Overrides
+from vlmft_console.commands.output import add_row, new_table, print_json, print_table
 from vlmft_console.figures import percent
 from vlmft_console.paths import OUTPUTS
-
-if TYPE_CHECKING:
-    from vlmft_console.programs.trained import Trained
-    from vlmft_core.jobs import EvalJob
-    from vlmft_core.preset import Preset
+from vlmft_console.programs.ask import EVAL
+from vlmft_console.programs.trained import Trained, find_trained, processes_for
+from vlmft_core.errors import DataError
+from vlmft_core.jobs import EvalJob, identity
+from vlmft_core.metrics import HEADLINE
+from vlmft_core.plan.architecture import KNOWN, find_architecture
+from vlmft_core.plan.make import PUBLISHED
+from vlmft_core.preset import Preset
 
 EVALS = "evals"
 """Folder of evals, in a run folder or in `outputs`."""
@@ -45,12 +53,9 @@ def evaluate(
         str | None,
         typer.Option("--preset", help="How a model of no run is asked.", autocompletion=preset_names),
     ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one of the preset's values."),
-    ] = None,
+    overrides: Overrides = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for answers and scores.")] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+    json_output: Json = False,
 ) -> None:
     """Let base and adapter answer eval questions, side by side.
 
@@ -60,15 +65,9 @@ def evaluate(
 
     Exit status: 0, 1 when the eval broke, 2 for a mistake in the options, the model or the data, 130 interrupted.
     """
-    from vlmft_console.commands.asking import answers
-    from vlmft_console.errors import shown_once
-    from vlmft_console.programs.ask import EVAL
-    from vlmft_console.programs.trained import find_trained, processes_for
-
-    with shown_once():
-        trained = find_trained(target, preset, overrides or [])
-        job = eval_job(trained, task, split, limit, output)
-        processes = processes_for(trained.preset, gpus)
+    trained = find_trained(target, preset, overrides or [])
+    job = eval_job(trained, task, split, limit, output)
+    processes = processes_for(trained.preset, gpus)
     folder = Path(job.folder)
     typer.echo(f"answers are kept in {folder}", err=True)
     scores: Mapping[str, Any] = {}
@@ -77,11 +76,7 @@ def evaluate(
             scores = value
     found = figures(trained, job, scores)
     if json_output:
-        import orjson
-
-        from vlmft_console.sanitize import redacted
-
-        typer.echo(orjson.dumps(redacted(found)).decode())
+        print_json(found)
         return
     print_scores(found)
 
@@ -96,12 +91,6 @@ def eval_job(trained: Trained, task: str | None, split: str | None, limit: int |
     Raises:
         VlmftError: the preset has no such task, or the adapter no weights.
     """
-    import hashlib
-    import json
-
-    from vlmft_core.errors import DataError
-    from vlmft_core.jobs import EvalJob, identity
-
     preset = trained.preset
     sources = [source for source in preset.data.sources if task in (None, source.task, source.path)]
     if not sources:
@@ -132,8 +121,6 @@ def eval_job(trained: Trained, task: str | None, split: str | None, limit: int |
 
 def figures(trained: Trained, job: EvalJob, scores: Mapping[str, Any]) -> dict[str, Any]:
     """The scores, as shares of one, with what the preset expects and what is published for the base, in percent."""
-    from vlmft_core.metrics import HEADLINE
-
     published = published_for(job.preset)
     return {
         "model": trained.name,
@@ -156,16 +143,11 @@ def figures(trained: Trained, job: EvalJob, scores: Mapping[str, Any]) -> dict[s
 
 def published_for(preset: Preset) -> Mapping[str, float]:
     """Accuracy in percent that is published for the preset's base, by task."""
-    from vlmft_core.plan.architecture import KNOWN, find_architecture
-    from vlmft_core.plan.make import PUBLISHED
-
     return PUBLISHED if find_architecture(preset.model.base) == KNOWN["Qwen2.5-VL-7B"] else {}
 
 
 def print_scores(found: Mapping[str, Any]) -> None:
     """The figures as a table, one row for each task and each part of it."""
-    from vlmft_console.commands.tables import add_row, new_table, print_table
-
     lines = []
     for task, one in found["tasks"].items():
         for name, base, tuned in rows(one):

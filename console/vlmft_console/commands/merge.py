@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
+from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import run_names
+from vlmft_console.commands.options import Json
+from vlmft_console.commands.output import print_json
+from vlmft_console.errors import RunFolderError
+from vlmft_console.programs.ask import MERGE
+from vlmft_console.programs.trained import find_trained
+from vlmft_console.runs.preflight import check_libraries
+from vlmft_core.filesize import filesize
+from vlmft_core.jobs import MergeJob
 
 
 def merge(
@@ -23,7 +32,7 @@ def merge(
         Path | None,
         typer.Option("--output", "-o", help="The model folder to make. [default: merged, in the run folder]"),
     ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+    json_output: Json = False,
 ) -> None:
     """Write the base with the adapter's changes in it: bf16 safetensors that plain transformers loads.
 
@@ -31,34 +40,22 @@ def merge(
 
     Exit status: 0, 1 when it broke, 2 for a mistake, 130 interrupted.
     """
-    from vlmft_console.commands.asking import answers
-    from vlmft_console.errors import RunFolderError, shown_once
-    from vlmft_console.programs.ask import MERGE
-    from vlmft_console.programs.trained import find_trained
-    from vlmft_console.runs.preflight import check_libraries
-    from vlmft_core.jobs import MergeJob
-
-    with shown_once():
-        check_libraries()
-        # Merging is the CPU's work, in bf16, whatever the training ran on.
-        trained = find_trained(target, None, [])
-        if trained.adapter is None or trained.folder is None:
-            raise RunFolderError(f"{target} is a base model: there is nothing to merge")
-        folder = (output or trained.folder / "merged").absolute()
-        if folder.exists():
-            raise RunFolderError(f"{folder} exists already", "choose another folder with -o")
-        job = MergeJob(preset=trained.preset, adapter=str(trained.adapter), folder=str(folder))
+    check_libraries()
+    # Merging is the CPU's work, in bf16, whatever the training ran on.
+    trained = find_trained(target, None, [])
+    if trained.adapter is None or trained.folder is None:
+        raise RunFolderError(f"{target} is a base model: there is nothing to merge")
+    folder = (output or trained.folder / "merged").absolute()
+    if folder.exists():
+        raise RunFolderError(f"{folder} exists already", "choose another folder with -o")
+    job = MergeJob(preset=trained.preset, adapter=str(trained.adapter), folder=str(folder))
     for name, value in answers(MERGE, job):
         if name == "merged":
             _print(value, json_output)
 
 
 def _print(merged: dict[str, object], json_output: bool) -> None:
-    import orjson
-
-    from vlmft_core.filesize import filesize
-
     if json_output:
-        typer.echo(orjson.dumps(merged).decode())
+        print_json(merged)
         return
     typer.echo(f"merged model: {merged['folder']} ({filesize(int(str(merged['bytes'])))})")

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
-from vlmft_console.commands.completion import run_names
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.console import Console
-
-    from vlmft_console.charts.grid import Grid
-    from vlmft_console.charts.spec import ChartSpec
-    from vlmft_console.charts.view import View
-    from vlmft_console.history.state import RunState
+from vlmft_console.charts.draw import draw
+from vlmft_console.charts.grid import Grid
+from vlmft_console.charts.run_charts import CHARTS, DEFAULT_CHARTS
+from vlmft_console.charts.spec import ChartSpec
+from vlmft_console.charts.styles import STYLES, Look, speaks_unicode
+from vlmft_console.charts.view import View
+from vlmft_console.commands.options import Log
+from vlmft_console.history.loading import read_log
+from vlmft_console.history.state import RunState
+from vlmft_console.runs.targets import locate
+from vlmft_core.errors import VlmftError
 
 _HEIGHT = 16
 _WIDEST = 1000
@@ -24,9 +28,7 @@ _TALLEST = 200
 
 
 def plot(
-    target: Annotated[
-        str, typer.Argument(help="A log of any known format, a run's folder, or its name.", autocompletion=run_names)
-    ],
+    target: Log,
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -45,13 +47,8 @@ def plot(
     last: Annotated[int | None, typer.Option("--to", min=1, help="Last step to show.")] = None,
 ) -> None:
     """Print the charts of a log in the terminal: ours, or another tool's."""
-    from vlmft_console.errors import shown_once
-    from vlmft_console.history.loading import read_log
-    from vlmft_console.runs.targets import locate
-
-    with shown_once():
-        specs = _specs(read_log(locate(target)).state, target, metric)
-        views = [_view(spec, first, last, log) for spec in specs]
+    specs = _specs(read_log(locate(target)).state, target, metric)
+    views = [_view(spec, first, last, log) for spec in specs]
     print_charts(specs, views, width=width, height=height)
 
 
@@ -70,14 +67,6 @@ def print_charts(
         width: columns; the terminal's, or 80, when None.
         height: lines of each.
     """
-    import sys
-
-    from rich.console import Console
-
-    from vlmft_console.charts.draw import draw
-    from vlmft_console.charts.styles import Look, speaks_unicode
-    from vlmft_console.charts.view import View
-
     console = Console(highlight=False, width=width)
     look = Look(speaks_unicode(sys.stdout), color=console.color_system is not None and not console.no_color)
     for index, (spec, view) in enumerate(zip(specs, views or [View()] * len(specs), strict=True)):
@@ -87,9 +76,6 @@ def print_charts(
 
 
 def _specs(state: RunState, target: str, metrics: list[str] | None) -> list[ChartSpec]:
-    from vlmft_console.charts.run_charts import CHARTS, DEFAULT_CHARTS
-    from vlmft_core.errors import VlmftError
-
     for metric in metrics or ():
         if metric not in CHARTS:
             raise VlmftError(f"--metric {metric}: there is no such chart", f"it is one of {', '.join(CHARTS)}")
@@ -102,9 +88,6 @@ def _specs(state: RunState, target: str, metrics: list[str] | None) -> list[Char
 
 
 def _view(spec: ChartSpec, first: int | None, last: int | None, log: bool) -> View:
-    from vlmft_console.charts.view import View
-    from vlmft_core.errors import VlmftError
-
     scale = True if log else None
     if spec.extent is None or (first is None and last is None):
         return View(log=scale)
@@ -116,10 +99,6 @@ def _view(spec: ChartSpec, first: int | None, last: int | None, log: bool) -> Vi
 
 
 def _print(console: Console, grid: Grid) -> None:
-    from rich.text import Text
-
-    from vlmft_console.charts.styles import STYLES
-
     for row in range(grid.height):
         line = Text(no_wrap=True, overflow="crop")
         for text, style in grid.runs(row):

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
+from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import preset_names, run_names
+from vlmft_console.commands.options import Overrides
+from vlmft_console.commands.output import print_json, say
+from vlmft_console.programs.ask import PREDICT
+from vlmft_console.programs.trained import find_trained, processes_for
+from vlmft_core.errors import DataError
+from vlmft_core.jobs import Ask, PredictJob
 
 
 def predict(
@@ -32,51 +39,37 @@ def predict(
         str | None,
         typer.Option("--preset", help="How a model of no run is loaded.", autocompletion=preset_names),
     ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one of the preset's values."),
-    ] = None,
+    overrides: Overrides = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object for each answer.")] = False,
 ) -> None:
     """Ask a trained model, or its base, about an image; greedy answers.
 
     Exit status: 0, 1 when it broke, 2 for a mistake, 130 interrupted.
     """
-    import orjson
-
-    from vlmft_console.commands.asking import answers
-    from vlmft_console.errors import shown_once
-    from vlmft_console.programs.ask import PREDICT
-    from vlmft_console.programs.trained import find_trained, processes_for
-    from vlmft_console.sanitize import sanitize
-    from vlmft_core.errors import DataError
-    from vlmft_core.jobs import Ask, PredictJob
-
-    with shown_once():
-        if question is None and batch is None:
-            raise DataError("nothing is asked", "give a question, or a file with --batch")
-        if question is None and image is not None:
-            raise DataError("--image without a question", "give a question too")
-        if task not in (None, "chartqa", "textvqa"):
-            raise DataError(f"--task {task}: questions are worded for chartqa and textvqa only")
-        trained = find_trained(target, preset, overrides or [])
-        processes_for(trained.preset, 1)
-        job = PredictJob(
-            preset=trained.preset,
-            adapter=str(trained.adapter) if trained.adapter else None,
-            questions=[] if question is None else [Ask(question=question, image=str(image) if image else None)],
-            batch=str(batch) if batch else None,
-            task=task,
-            max_new_tokens=max_new_tokens,
-        )
+    if question is None and batch is None:
+        raise DataError("nothing is asked", "give a question, or a file with --batch")
+    if question is None and image is not None:
+        raise DataError("--image without a question", "give a question too")
+    if task not in (None, "chartqa", "textvqa"):
+        raise DataError(f"--task {task}: questions are worded for chartqa and textvqa only")
+    trained = find_trained(target, preset, overrides or [])
+    processes_for(trained.preset, 1)
+    job = PredictJob(
+        preset=trained.preset,
+        adapter=str(trained.adapter) if trained.adapter else None,
+        questions=[] if question is None else [Ask(question=question, image=str(image) if image else None)],
+        batch=str(batch) if batch else None,
+        task=task,
+        max_new_tokens=max_new_tokens,
+    )
     several = batch is not None
     for name, value in answers(PREDICT, job):
         if name != "answer":
             continue
         if json_output:
-            typer.echo(orjson.dumps(value).decode())
+            print_json(value)
         elif several:
             about = f"{value['image']}: " if value["image"] else ""
-            typer.echo(sanitize(f"{about}{value['question']} -> {value['answer']}"))
+            say(f"{about}{value['question']} -> {value['answer']}")
         else:
-            typer.echo(sanitize(value["answer"]))
+            say(value["answer"])

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
-from vlmft_console.commands.completion import preset_names
-
-if TYPE_CHECKING:
-    from vlmft_core.preset import LoadedPreset
+from vlmft_console.commands.options import Force, Json, PresetName
+from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say, write_file
+from vlmft_console.paths import own_presets, preset_folders
+from vlmft_console.presets.table import (
+    RECIPE_PRESETS,
+    comparison,
+    expected_text,
+    listed_presets,
+    refuse_shipped_name,
+    value_text,
+)
+from vlmft_core.errors import EXIT_MISTAKE, PresetError, VlmftError
+from vlmft_core.plan import make_plan
+from vlmft_core.preset import LoadedPreset, changed, load_preset
+from vlmft_core.preset.dump import dump_yaml
+from vlmft_core.preset.loader import NAME
+from vlmft_core.preset.recipe_json import from_recipe_json, load_sft_config, recipe_arguments, to_recipe_json
 
 app = typer.Typer(
     help="List, show, compare, check, import and export presets.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_completion=False,
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
-Name = Annotated[str, typer.Argument(help="A preset's name, or a YAML file.", autocompletion=preset_names)]
 
 
 @app.command("list")
 def list_presets(json_output: Json = False) -> None:
     """List every preset that can be named, and what it promises."""
-    from vlmft_console.commands.tables import add_row, new_table, print_table
-    from vlmft_console.presets.table import listed_presets
-
     entries: list[dict[str, Any]] = []
     for each in listed_presets():
         entry: dict[str, Any] = {"name": each.name, "path": str(each.path), "own": each.own, "hides": each.hides}
@@ -39,7 +48,7 @@ def list_presets(json_output: Json = False) -> None:
         promise = {"summary": about.summary, "improvement": about.improvement, "time": about.time}
         entries.append({**entry, "extends": each.loaded.extends, **promise})
     if json_output:
-        _print_json(entries)
+        print_json(entries, indent=True)
         return
     own = any(entry["own"] for entry in entries)
     table = new_table("name", *(["whose"] if own else []), "for", "improvement", "time (8 GPUs)")
@@ -54,28 +63,24 @@ def list_presets(json_output: Json = False) -> None:
 
 
 @app.command()
-def show(name: Name, json_output: Json = False) -> None:
+def show(name: PresetName, json_output: Json = False) -> None:
     """Show every value of a preset and the reason for it; `*` marks what differs from the preset it extends."""
-    from vlmft_console.commands.tables import add_row, new_table, print_table
-    from vlmft_console.presets.table import expected_text, value_text
-    from vlmft_core.preset import changed
-
     loaded = _load(name)
     data = loaded.preset.model_dump(mode="json")
     differing = changed(loaded)
     if json_output:
         origins = {key: str(where) for key, where in loaded.origins.items()}
         entry = {"name": loaded.name, "path": str(loaded.path), "extends": loaded.extends}
-        _print_json({**entry, "changed": sorted(differing), "preset": data, "origins": origins})
+        print_json({**entry, "changed": sorted(differing), "preset": data, "origins": origins}, indent=True)
         return
     about, reasons = data.pop("about"), data.pop("reasons")
-    _say(f"{loaded.name}: {about['summary']}")
-    _say(f"  {loaded.path}" + (f", extends {loaded.extends}" if loaded.extends else ""))
+    say(f"{loaded.name}: {about['summary']}")
+    say(f"  {loaded.path}" + (f", extends {loaded.extends}" if loaded.extends else ""))
     for label, text in (("improvement", about["improvement"]), ("time", about["time"])):
         if text:
-            _say(f"  {label}: {text} (estimated)")
+            say(f"  {label}: {text} (estimated)")
     for task, expected in about["expected"].items():
-        _say(f"  {task}: {expected_text(expected)} (estimated)")
+        say(f"  {task}: {expected_text(expected)} (estimated)")
     table = new_table("", "value", "why")
     for section, values in data.items():
         add_row(table, section, "", "", style="bold")
@@ -93,11 +98,6 @@ def compare(
     json_output: Json = False,
 ) -> None:
     """Compare presets side by side."""
-    from rich.console import Console
-
-    from vlmft_console.commands.tables import add_row, new_table, print_table
-    from vlmft_console.presets.table import RECIPE_PRESETS, comparison
-
     presets = [_load(name) for name in names or RECIPE_PRESETS]
     rows = comparison([loaded.preset for loaded in presets])
     if json_output:
@@ -105,7 +105,7 @@ def compare(
             {"name": loaded.name, **{row.label: row.values[place] for row in rows}}
             for place, loaded in enumerate(presets)
         ]
-        _print_json(columns)
+        print_json(columns, indent=True)
         return
     endless = "∞" if Console().encoding.lower().startswith("utf") else "all"
     table = new_table("", *(loaded.name for loaded in presets))
@@ -119,14 +119,6 @@ def validate(
     paths: Annotated[list[str], typer.Argument(help="YAML files, or names of presets.")], json_output: Json = False
 ) -> None:
     """Check presets and say every mistake. Exit status: 0 when all can be used, else 2."""
-    import sys
-
-    from vlmft_console.paths import preset_folders
-    from vlmft_console.sanitize import sanitize
-    from vlmft_core.errors import EXIT_MISTAKE, VlmftError
-    from vlmft_core.plan import make_plan
-    from vlmft_core.preset import load_preset
-
     results: list[dict[str, Any]] = []
     for path in paths:
         errors: list[str] = []
@@ -142,11 +134,11 @@ def validate(
         results.append({"path": path, "ok": not errors, "errors": errors})
         if not json_output:
             for line in errors:
-                print(sanitize(line), file=sys.stderr)
+                say(line, err=True)
             if not errors:
-                _say(f"{path}: ok")
+                say(f"{path}: ok")
     if json_output:
-        _print_json(results)
+        print_json(results, indent=True)
     if not all(result["ok"] for result in results):
         raise typer.Exit(EXIT_MISTAKE)
 
@@ -162,74 +154,40 @@ def import_json(
     force: Force = False,
 ) -> None:
     """Turn the published recipe's JSON into a preset: on standard output, in a file, or among your own presets."""
-    from vlmft_console.commands.files import write_file
-    from vlmft_console.errors import shown_once
-    from vlmft_console.paths import own_presets
-    from vlmft_console.presets.table import refuse_shipped_name
-    from vlmft_core.errors import PresetError
-    from vlmft_core.preset.dump import dump_yaml
-    from vlmft_core.preset.loader import NAME
-    from vlmft_core.preset.recipe_json import from_recipe_json, load_sft_config
-
-    with shown_once():
-        if name is not None and output is not None:
-            raise PresetError("--name and --output are both given", "keep one of them")
-        if name is not None and (not NAME.fullmatch(name) or name in (".", "..")):
-            raise PresetError(f"--name {name!r}: not a name", "use 1 to 64 letters, digits, '.', '_' and '-'")
-        if name is not None:
-            refuse_shipped_name(name, own_presets() / f"{name}.yaml")
-        if file.suffix != ".json":
-            raise PresetError(f"{file}: not a .json file", "YAML presets need no import")
-        config = from_recipe_json(file, gpus)
-        load_sft_config(file, gpus=gpus)  # checks the values
-        about = {"summary": f"Imported from {file.name}"}
-        text = dump_yaml({"about": about, **config.sections})
-        target = own_presets() / f"{name}.yaml" if name else output
-        if target is not None:
-            write_file(target, text, force=force)
+    if name is not None and output is not None:
+        raise PresetError("--name and --output are both given", "keep one of them")
+    if name is not None and (not NAME.fullmatch(name) or name in (".", "..")):
+        raise PresetError(f"--name {name!r}: not a name", "use 1 to 64 letters, digits, '.', '_' and '-'")
+    if name is not None:
+        refuse_shipped_name(name, own_presets() / f"{name}.yaml")
+    if file.suffix != ".json":
+        raise PresetError(f"{file}: not a .json file", "YAML presets need no import")
+    config = from_recipe_json(file, gpus)
+    load_sft_config(file, gpus=gpus)  # checks the values
+    about = {"summary": f"Imported from {file.name}"}
+    text = dump_yaml({"about": about, **config.sections})
+    target = own_presets() / f"{name}.yaml" if name else output
+    if target is not None:
+        write_file(target, text, force=force)
     for note in config.notes:
-        _say(f"note: {note}", err=True)
-    _say(f"written: {target}" if target is not None else text.rstrip())
+        say(f"note: {note}", err=True)
+    say(f"written: {target}" if target is not None else text.rstrip())
 
 
 @app.command()
 def export(
-    name: Name,
+    name: PresetName,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="JSON file to write.")] = None,
     force: Force = False,
 ) -> None:
     """Write a preset as the published recipe's JSON; the options that it cannot hold are printed on standard error."""
-    import shlex
-
-    from vlmft_console.commands.files import write_file
-    from vlmft_console.errors import shown_once
-    from vlmft_core.preset.recipe_json import recipe_arguments, to_recipe_json
-
     loaded = _load(name)
     text = to_recipe_json(loaded.preset)
     if output is not None:
-        with shown_once():
-            write_file(output, text, force=force)
-    _say(f"note: not in the JSON: {shlex.join(recipe_arguments(loaded.preset))}", err=True)
-    _say(f"written: {output}" if output is not None else text.rstrip())
+        write_file(output, text, force=force)
+    say(f"note: not in the JSON: {shlex.join(recipe_arguments(loaded.preset))}", err=True)
+    say(f"written: {output}" if output is not None else text.rstrip())
 
 
 def _load(name: str) -> LoadedPreset:
-    from vlmft_console.errors import shown_once
-    from vlmft_console.paths import preset_folders
-    from vlmft_core.preset import load_preset
-
-    with shown_once():
-        return load_preset(name, preset_folders())
-
-
-def _print_json(value: Any) -> None:
-    import json
-
-    typer.echo(json.dumps(value, indent=2))
-
-
-def _say(text: str, *, err: bool = False) -> None:
-    from vlmft_console.sanitize import sanitize
-
-    typer.echo(sanitize(text), err=err)
+    return load_preset(name, preset_folders())

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from typing import Annotated
 
 import typer
 
-from vlmft_console.commands.watch import Json, Run, overview
+from vlmft_console.commands.options import Detach, Json, Run
+from vlmft_console.commands.output import print_json, say
+from vlmft_console.commands.run import show
+from vlmft_console.commands.runs import overview
+from vlmft_console.runs.locks import held
+from vlmft_console.runs.registry import find, read_run
+from vlmft_console.runs.status import status_of
+from vlmft_console.runs.steering import check_deletable, delete_run, resume_run, stop_run
+from vlmft_core.run_folder.stop import StopRequest
 
 
 def stop(
@@ -25,22 +35,8 @@ def stop(
 
     Exit status: 0 when it has stopped (or goes on stopping, with --no-wait), 2 for a run that is not live.
     """
-    import sys
-    import time
-
-    import orjson
-
-    from vlmft_console.errors import shown_once
-    from vlmft_console.runs.locks import held
-    from vlmft_console.runs.registry import find, read_run
-    from vlmft_console.runs.status import status_of
-    from vlmft_console.runs.steering import stop_run
-    from vlmft_console.sanitize import redacted, sanitize
-    from vlmft_core.run_folder.stop import StopRequest
-
-    with shown_once():
-        folder = find(name)
-        stop_run(folder, StopRequest("vlmft stop", now=now, patience=patience))
+    folder = find(name)
+    stop_run(folder, StopRequest("vlmft stop", now=now, patience=patience))
     if not wait:
         return
     began = time.monotonic()
@@ -57,15 +53,15 @@ def stop(
     if counting:
         typer.echo()
     if json_output:
-        typer.echo(orjson.dumps(redacted(overview(folder, *read_run(folder)))).decode())
+        print_json(overview(folder, *read_run(folder)))
         return
     state = status_of(folder)
-    typer.echo(sanitize(f"{folder.name} {state.state}" + (f": {state.reason}" if state.reason else "")))
+    say(f"{folder.name} {state.state}" + (f": {state.reason}" if state.reason else ""))
 
 
 def resume(
     name: Run,
-    detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the run has started.")] = False,
+    detach: Detach = False,
     json_output: Json = False,
 ) -> None:
     """Go on with a run from its newest complete checkpoint.
@@ -77,14 +73,8 @@ def resume(
 
     Exit status: as `vlmft run`; 75 when the run is live.
     """
-    from vlmft_console.commands.run import show
-    from vlmft_console.errors import shown_once
-    from vlmft_console.runs.registry import find
-    from vlmft_console.runs.steering import resume_run
-
-    with shown_once():
-        folder = find(name)
-        began, warning = resume_run(folder)
+    folder = find(name)
+    began, warning = resume_run(folder)
     if detach:
         typer.echo(began)
         if warning:
@@ -95,14 +85,8 @@ def resume(
 
 def rm(name: Run, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
     """Delete a run with its checkpoints and its adapter. Refuses a run that is live."""
-    from vlmft_console.errors import shown_once
-    from vlmft_console.runs.registry import find
-    from vlmft_console.runs.steering import check_deletable, delete_run
-
-    with shown_once():
-        folder = find(name)
-        check_deletable(folder)
+    folder = find(name)
+    check_deletable(folder)
     if not yes and not typer.confirm(f"delete {folder.path} with everything in it?"):
         raise typer.Exit(1)
-    with shown_once():
-        delete_run(folder)
+    delete_run(folder)

@@ -1,169 +1,85 @@
-"""Commands that look at runs and leave them alone: `runs`, `status`, `attach`, `logs`."""
+"""`vlmft watch`: follow the log of any training, whoever started it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import time
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
-from vlmft_console.commands.completion import run_names
-from vlmft_console.figures import clock, short
+from vlmft_console.commands.check import EXIT_STOP_FOUND
+from vlmft_console.commands.progress import Display
+from vlmft_console.commands.run import display_for, show
+from vlmft_console.history.importers import NothingYet
+from vlmft_console.history.opened import OpenedLog, open_log
+from vlmft_console.history.state import RunState
+from vlmft_console.runs.folder import RunFolder
+from vlmft_core.health import Finding
 
-if TYPE_CHECKING:
-    from vlmft_console.history.state import RunState
-    from vlmft_console.runs.folder import RunFolder
-    from vlmft_console.runs.status import RunStatus
-
-Run = Annotated[str, typer.Argument(help="A run's name, or its folder.", autocompletion=run_names)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
-
-
-def runs(json_output: Json = False) -> None:
-    """List every run on this machine, newest first."""
-    import orjson
-
-    from vlmft_console.commands.tables import add_row, new_table, print_table
-    from vlmft_console.runs.registry import all_runs
-    from vlmft_console.sanitize import redacted
-
-    found = [_at_a_glance(folder) for folder in all_runs()]
-    if json_output:
-        typer.echo(orjson.dumps(redacted(found)).decode())
-        return
-    if not found:
-        typer.echo("no runs yet: `vlmft run demo` makes one")
-        return
-    table = new_table("run", "state", "step", "left", "loss", "best eval")
-    for number, column in enumerate(table.columns):
-        column.no_wrap = number > 0  # a run may go by its whole path
-    names = [figures["run"] for figures in found]
-    for figures in found:
-        add_row(
-            table,
-            figures["run"] if names.count(figures["run"]) == 1 else figures["folder"],
-            figures["state"],
-            f"{figures['step']:,}/{figures['total_steps'] or '?'}",
-            figures["left"],
-            short(figures["loss"]),
-            short(figures["best_eval_loss"]),
-        )
-    print_table(table)
+POLL_SECONDS: Final = 0.5
+PATIENCE_POLLS: Final = 4
+"""Quiet looks after the training has ended before the log is taken to be whole."""
 
 
-def _at_a_glance(folder: RunFolder) -> dict[str, Any]:
-    """The figures of a run; one that cannot be read hides no other."""
-    from vlmft_console.history.state import RunState
-    from vlmft_console.runs.registry import read_run
-    from vlmft_console.runs.status import UNREADABLE, RunStatus
-    from vlmft_core.errors import VlmftError
-
-    try:
-        return overview(folder, *read_run(folder))
-    except VlmftError as error:
-        return overview(folder, RunState(), RunStatus(UNREADABLE, str(error)))
-
-
-def status(name: Run, json_output: Json = False) -> None:
-    """Show the state of a run, how far it is and who runs it."""
-    import orjson
-
-    from vlmft_console.commands.tables import add_row, new_table, print_table
-    from vlmft_console.errors import shown_once
-    from vlmft_console.runs.registry import find, read_run
-    from vlmft_console.sanitize import redacted
-
-    with shown_once():
-        folder = find(name)
-        run, state = read_run(folder)
-    figures = overview(folder, run, state)
-    if json_output:
-        typer.echo(orjson.dumps(redacted(figures)).decode())
-        return
-    table = new_table()
-    for label in ("run", "state", "reason", "folder", "log"):
-        if figures[label]:
-            add_row(table, label, str(figures[label]))
-    add_row(table, "step", f"{figures['step']:,} of {figures['total_steps'] or '?'}")
-    for label, text in (
-        ("left", figures["left"]),
-        ("loss", short(figures["loss"])),
-        ("best eval", short(figures["best_eval_loss"])),
-        ("checkpoints", ", ".join(map(str, figures["checkpoints"]))),
-        ("processes", ", ".join(f"{role} {pid}" for role, pid in figures["processes"].items())),
-    ):
-        if text:
-            add_row(table, label, text)
-    for note in run.notes[-5:]:
-        add_row(table, "note", note)
-    print_table(table)
-
-
-def attach(name: Run, json_output: Json = False) -> None:
-    """Show a run as `vlmft run` does. Ctrl-C stops looking; the run goes on.
-
-    Exit status: that of the run when it ended, else 0.
-    """
-    from vlmft_console.commands.run import show
-    from vlmft_console.errors import shown_once
-    from vlmft_console.runs.registry import find
-
-    with shown_once():
-        folder = find(name)
-    show(folder, [], json_output, steer=False)
-
-
-def logs(
-    name: Run,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
-    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last lines; 0 for all.")] = 0,
+def watch(
+    path: Annotated[Path, typer.Argument(help="A log of any known format, which may not exist yet, or a folder.")],
+    json_output: Annotated[bool, typer.Option("--json", help="Print every event as JSON.")] = False,
 ) -> None:
-    """Print what the ranks wrote, with control characters made visible."""
-    import time
-    from collections import deque
+    """Follow a training log while it grows, and judge it as it goes. Ctrl-C stops looking.
 
-    from vlmft_console.errors import shown_once
-    from vlmft_console.runs.registry import find
-    from vlmft_console.runs.status import status_of
-    from vlmft_console.sanitize import sanitize
-
-    with shown_once():
-        folder = find(name)
-    log = folder.training_log
-    if log is None:
-        typer.echo("no log yet", err=True)
+    Exit status: 0, or 3 when a finding asks for a stop, or 2 when the log cannot be read.
+    """
+    display = display_for(json_output)
+    try:
+        log = _wait_for(path, display)
+        if log.folder is None:
+            findings = _follow(log, display)
+    except KeyboardInterrupt:
         return
-    with log.open(encoding="utf-8", errors="replace", newline="\n") as file:
-        for line in deque(file, maxlen=lines) if lines else file:
-            typer.echo(sanitize(line), nl=False)
+    finally:
+        display.close()
+    if log.folder is not None:
+        show(RunFolder(log.folder.path), [], json_output, steer=False)
+    elif any(finding.severity == "stop" for finding in findings):
+        raise typer.Exit(EXIT_STOP_FOUND)
+
+
+def _wait_for(path: Path, display: Display) -> OpenedLog:
+    """Open the log as soon as it holds a training record."""
+    waiting = False
+    while True:
         try:
-            while follow:
-                # Before the read: what came until the end is then printed. Whether a run lives, no event need tell.
-                live = status_of(folder).live
-                while line := file.readline():
-                    typer.echo(sanitize(line), nl=False)
-                if not live:
-                    break
-                time.sleep(0.5)
-        except KeyboardInterrupt:
-            return
+            return open_log(path)
+        except NothingYet as nothing:
+            if not waiting:
+                display.say(f"{nothing}: waiting for the first one")
+            waiting = True
+            time.sleep(POLL_SECONDS)
 
 
-def overview(folder: RunFolder, run: RunState, status: RunStatus) -> dict[str, Any]:
-    """The figures of one run, JSON-able; null or empty where there are none yet."""
-    best = run.best_eval
-    return {
-        "run": folder.name,
-        "state": status.state,
-        "reason": status.reason,
-        "folder": str(folder.path.absolute()),
-        "log": str(folder.training_log.absolute()) if folder.training_log else None,
-        "step": run.step,
-        "total_steps": run.total_steps,
-        "left": clock(run.eta_seconds) if status.live and run.eta_seconds is not None else "",
-        "eta_seconds": run.eta_seconds if status.live else None,
-        "loss": run.last_step["loss"] if run.last_step else None,
-        "best_eval_loss": best["eval_loss"] if best else None,
-        "best_step": best["step"] if best else None,
-        "checkpoints": run.checkpoints[-1].get("kept", []) if run.checkpoints else [],
-        "processes": {role: who.pid for role, who in folder.processes().items() if who.alive},
-    }
+def _follow(log: OpenedLog, display: Display) -> list[Finding]:
+    """Show what comes until the training has ended; returns the findings that hold then."""
+    state = RunState(log.monitor)
+    display.say(f"{log.path} ({log.format})")
+    shown: dict[int, tuple[str, bool]] = {}
+    quiet = 0
+    while quiet <= PATIENCE_POLLS:
+        quiet = quiet + 1 if state.end else 0
+        for records in log.reader.batches():
+            quiet = 0
+            state.apply_all(records)
+            display.tell(records)
+        for finding in state.findings:
+            if shown.get(finding.number) != (now := (finding.severity, finding.active)):
+                shown[finding.number] = now
+                display.say(_told(finding))
+        display.update(state)
+        time.sleep(POLL_SECONDS)
+    return state.health.active
+
+
+def _told(finding: Finding) -> str:
+    if not finding.active:
+        return f"resolved: {finding.rule}"
+    return f"{finding.severity}: {finding.rule}: {finding.message}. {finding.advice.text}"

@@ -1,4 +1,4 @@
-"""The trainer's programs that use a trained model, asked from here: the console loads nothing heavy."""
+"""Programs: the trainer's, started from here with a job; the console loads nothing heavy itself."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 import orjson
 
 from vlmft_core.errors import EXIT_INTERRUPTED, VlmftError
-
-if TYPE_CHECKING:
-    from vlmft_core.jobs import Weights
+from vlmft_core.jobs import InspectJob, Weights
 
 EVAL: Final = "vlmft_trainer.programs.eval"
 MERGE: Final = "vlmft_trainer.programs.merge"
 PREDICT: Final = "vlmft_trainer.programs.predict"
+INSPECT_DATA: Final = "vlmft_trainer.programs.inspect_data"
 INTERRUPT_S: Final = 10.0
 """How long an interrupted program may take to end by itself, in seconds."""
 
@@ -31,7 +30,7 @@ class Broken(Exception):
     """
 
 
-def ask(program: str, job: Weights, errors: IO[bytes], processes: int = 1) -> Iterator[tuple[str, Any]]:
+def ask(program: str, job: Weights | InspectJob, errors: IO[bytes], processes: int = 1) -> Iterator[tuple[str, Any]]:
     """Start a program with a job, and pass on what it answers, as (name, value); its docstring has them.
 
     Closing the iterator ends the program.
@@ -51,6 +50,8 @@ def ask(program: str, job: Weights, errors: IO[bytes], processes: int = 1) -> It
     argv += ["-m", program, job.model_dump_json()]
     # A folder here called `datasets`, say, must not stand in for a library.
     environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    if program == INSPECT_DATA:  # threads for the few texts of a sample cost more than they save; no GPU is needed
+        environment |= {"TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": ""}
     environment.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
     with subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment

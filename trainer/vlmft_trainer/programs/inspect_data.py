@@ -1,11 +1,9 @@
 """Looks at data sources for the console, which loads nothing heavy itself.
 
-    python -m vlmft_trainer.programs.inspect_data < request.json
+    python -m vlmft_trainer.programs.inspect_data JOB
 
-The request is an object: `mode` (`check` or `show`), `data` (a preset's data section), `source` (instead of its
-sources: a source whose `task` may be null), `base`, `chosen` (whether a person chose the base), and for `show` `limit`,
-`split` (null: the training split), `columns` and `rows` of pictures. The answer is one object a line on standard
-output: `progress` (done, of how many, of what), then `report`, or `sample` once for each, or `error` and exit code 2.
+JOB is an `InspectJob` as JSON. The answer is one object a line on standard output: `base`, `progress`, then `report`,
+or `sample` once for each, or `error` and exit code 2.
 """
 
 from __future__ import annotations
@@ -21,6 +19,7 @@ from typing import Any, TextIO
 from pydantic import ValidationError
 
 from vlmft_core.errors import EXIT_MISTAKE, DataError, VlmftError
+from vlmft_core.jobs import InspectJob
 from vlmft_core.plan.architecture import resolve_base
 from vlmft_core.preset.data_schema import Data, Source
 from vlmft_trainer.data.conversation import BadRow
@@ -37,23 +36,23 @@ PROGRESS_S = 0.2
 """Seconds between two reports of progress."""
 
 
-def main(asked: TextIO, answers: TextIO) -> int:
-    """Answer the request in `asked`.
+def main(job_json: str, answers: TextIO) -> int:
+    """Do the job that the command line holds.
 
     Returns:
         The exit code: 0, or 2 for a user's mistake.
     """
-    request = json.load(asked)
+    job = InspectJob.model_validate_json(job_json)
 
     def say(name: str, value: Any) -> None:
         print(json.dumps({name: value}), file=answers, flush=True)
 
     try:
-        data = with_source(Data.model_validate(request["data"]), request.get("source"))
-        encoder, base, note = find_encoder(request["base"], request["chosen"], data.max_pixels)
+        data = with_source(job.data, job.source)
+        encoder, base, note = find_encoder(job.base, job.chosen, data.max_pixels)
         say("base", {"name": base, "note": note})
-        if request["mode"] == "show":
-            for sample in samples(data, request, encoder):
+        if job.mode == "show":
+            for sample in samples(data, job, encoder):
                 say("sample", sample)
         else:
             say("report", check(data, encoder, say))
@@ -140,7 +139,7 @@ def check(data: Data, encoder: Encoder, say: Say) -> dict[str, Any]:
         training = Survey("training", opened.train, opened.train_rows)
         held = Survey("eval", opened.eval, opened.eval_rows)
         for survey in (training, held):
-            survey.read(encoder, data.max_length, _Progress(say, f"{source.path}, {survey.kind}", len(survey.rows)))
+            survey.read(encoder, data.max_length, _Progress(say, source.path, survey))
             totals[survey.kind][0] += survey.unusable
             totals[survey.kind][1] += len(survey.rows)
         found.append(
@@ -161,33 +160,33 @@ def check(data: Data, encoder: Encoder, say: Say) -> dict[str, Any]:
     }
 
 
-def samples(data: Data, request: dict[str, Any], encoder: Encoder) -> Iterator[dict[str, Any]]:
+def samples(data: Data, job: InspectJob, encoder: Encoder) -> Iterator[dict[str, Any]]:
     """The samples to show, evenly spaced over each source."""
     for source in data.sources:
-        if request["split"]:
-            split = open_split(source, request["split"])
+        if job.split:
+            split = open_split(source, job.split)
             rows = list(range(len(split)))
         else:
             opened = open_source(source)
             split, rows = opened.train, opened.train_rows
-        for index in evenly(len(rows), request["limit"]):
-            yield preview(split, rows[index], encoder, request["columns"], request["rows"])
+        for index in evenly(len(rows), job.limit):
+            yield preview(split, rows[index], encoder, job.columns, job.rows)
 
 
 class _Progress:
     """Says now and then how far one split is read."""
 
-    def __init__(self, say: Say, label: str, total: int) -> None:
+    def __init__(self, say: Say, path: str, survey: Survey) -> None:
         self._say = say
-        self._label = label
-        self._total = total
+        self._of = {"task": path, "side": survey.kind}
+        self._total = len(survey.rows)
         self._said = 0.0
 
     def __call__(self, done: int) -> None:
         now = time.monotonic()
         if now - self._said >= PROGRESS_S or done == self._total:
             self._said = now
-            self._say("progress", [done, self._total, self._label])
+            self._say("progress", {**self._of, "done": done, "total": self._total})
 
 
 def own_output() -> TextIO:
@@ -198,4 +197,4 @@ def own_output() -> TextIO:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.stdin, own_output()))
+    sys.exit(main(sys.argv[1], own_output()))

@@ -165,7 +165,7 @@ class EditorScreen(Screen[None]):
             blamed = next((path for path in fields() if message.problem.startswith(path)), "")
             self._blamed = {blamed: message.problem.removeprefix(f"{blamed}: ")} if blamed else {}
         else:
-            self.query_one(PlanPanel).show(message.plan, cpu=message.preset.hardware.device == "cpu")
+            self.query_one(PlanPanel).show(message.plan, message.preset)
             self.query_one(LrPreview).show_plan(message.preset, message.plan)
         self._form.show(self.draft, self._blamed)
         self._show_help()

@@ -6,8 +6,9 @@ import textwrap
 
 from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.app.widgets.base.literal import one_line
-from vlmft_core.filesize import filesize
+from vlmft_console.presets.plan_text import short_plan_rows
 from vlmft_core.plan import Plan
+from vlmft_core.preset import Preset
 
 _LABEL_CELLS = 9
 
@@ -24,15 +25,10 @@ class PlanPanel(LineView, can_focus=True):
         self._entries: list[tuple[str, str, str]] = []
         self._outdated = False
 
-    def show(self, plan: Plan, *, cpu: bool) -> None:
-        """Show a plan.
-
-        Args:
-            plan: the plan.
-            cpu: whether the ranks run on a CPU.
-        """
+    def show(self, plan: Plan, preset: Preset) -> None:
+        """Show the plan of a preset."""
         notes = [("note", text, "") for text in plan.notes] + [("!", text, "caution") for text in plan.warnings]
-        self._show([*((label, text, "") for label, text in figures(plan, cpu=cpu)), *notes])
+        self._show([*((label, text, "") for label, text in short_plan_rows(plan, preset)), *notes])
 
     def show_problem(self, problem: str) -> None:
         """Say why there is no plan."""
@@ -56,41 +52,3 @@ class PlanPanel(LineView, can_focus=True):
             for number, line in enumerate(textwrap.wrap(one_line(text), width) or [""]):
                 rows.append(((f"{'' if number else label:<{_LABEL_CELLS}}", role or "dim"), (line, role)))
         self.show_lines(rows)
-
-
-def figures(plan: Plan, *, cpu: bool) -> list[tuple[str, str]]:
-    """The plan as (label, text), short; a figure that cannot be known is `unknown`."""
-    ranks = ("process" if plan.gpus == 1 else "processes") if cpu else ("GPU" if plan.gpus == 1 else "GPUs")
-    rows = [
-        ("samples", f"{_count(plan.samples)} to train, {_count(plan.eval_samples)} an eval"),
-        (
-            "batch",
-            f"{plan.effective_batch} = {plan.micro_batch} x {plan.accumulation} accumulated x {plan.gpus} {ranks}",
-        ),
-        ("steps", f"{_count(plan.total_steps)}, {_count(plan.steps_per_epoch)} an epoch"),
-        ("warm-up", f"{_count(plan.warmup_steps)} steps"),
-    ]
-    rate = "" if plan.evals_per_epoch is None else f", {plan.evals_per_epoch:.1f} an epoch"
-    rows.append(("evals", f"{_count(plan.evals)}{rate}"))
-    if plan.trainable_params is not None:
-        rows.append(("trains", f"{plan.trainable_params:,} parameters"))
-    kept = "checkpoint" if plan.checkpoints_kept == 1 else "checkpoints"
-    rows.append(("disk", f"{_size(plan.disk_bytes)}, {_count(plan.checkpoints_kept)} {kept} kept"))
-    memory = "unknown" if plan.gpu_memory_bytes is None else f"about {plan.gpu_memory_bytes / 2**30:.1f} GiB a process"
-    return [*rows, ("memory", memory), ("time", _time(plan))]
-
-
-def _time(plan: Plan) -> str:
-    if not plan.hours:
-        return plan.hours_source
-    scale, unit = (60, "min") if max(plan.hours) < 1 else (1, "h")
-    fast, slow = (f"{scale * value:.1f}" for value in plan.hours)
-    return (fast if fast == slow else f"{fast} to {slow}") + f" {unit}; {plan.hours_source}"
-
-
-def _count(value: int | None) -> str:
-    return "unknown" if value is None else f"{value:,}"
-
-
-def _size(value: int | None) -> str:
-    return "unknown" if value is None else filesize(value)

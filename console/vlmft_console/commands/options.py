@@ -1,0 +1,26 @@
+"""Options: those that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vlmft_console.commands.completion import preset_names, run_names
+
+PresetName = Annotated[str, typer.Argument(help="A preset's name, or a YAML file.", autocompletion=preset_names)]
+Run = Annotated[str, typer.Argument(help="A run's name, or its folder.", autocompletion=run_names)]
+Log = Annotated[
+    str,
+    typer.Argument(
+        help="A run's name or folder, a log of any known format, or a folder with logs.", autocompletion=run_names
+    ),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one of the preset's values; may be given again."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Return as soon as the run has started.")]
+Mouse = Annotated[bool, typer.Option(help="Whether the mouse is the console's or the terminal's.")]

@@ -1,0 +1,85 @@
+"""Output: lines, JSON and tables. Text that was not written here is never markup, nor reaches the terminal raw."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from vlmft_console.sanitize import redacted, sanitize
+from vlmft_core.durable import write_whole
+from vlmft_core.errors import VlmftError
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print one line, on standard error with `err`."""
+    typer.echo(sanitize(text), err=err)
+
+
+def print_json(value: Any, *, indent: bool = False) -> None:
+    """Print `value` as JSON in UTF-8, secrets left out; on one line without `indent`."""
+    typer.echo(orjson.dumps(redacted(value), option=orjson.OPT_INDENT_2 if indent else None))
+
+
+def new_table(*headings: str) -> Table:
+    """A table without lines whose first column is never broken; no headings, no heading row."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=bool(headings))
+    for heading in headings:
+        table.add_column(Text(sanitize(heading)), overflow="fold", no_wrap=not table.columns)
+    return table
+
+
+def add_row(table: Table, *cells: str, style: str = "") -> None:
+    """Add a row of text. Long text is folded, never cut."""
+    while len(table.columns) < len(cells):
+        table.add_column(overflow="fold", no_wrap=not table.columns)
+    table.add_row(*(Text(sanitize(cell)) for cell in cells), style=style)
+
+
+def print_table(table: Table) -> None:
+    """Print to standard output, as wide as the terminal; 80 columns where there is none."""
+    Console(highlight=False).print(table)
+
+
+def write_file(path: Path, text: str, *, force: bool) -> None:
+    """Write the whole file that a person asked for, or nothing.
+
+    Raises:
+        VlmftError: the file is there and `force` is not given, or it cannot be written.
+    """
+    if path.exists() and not path.is_file():
+        raise VlmftError(f"{path}: not a regular file", "name another file")
+    if path.exists() and not force:
+        raise VlmftError(f"{path}: exists already", "pass --force to replace it")
+    try:
+        write_whole(path, text, mode=0o644)
+    except OSError as error:
+        raise VlmftError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+class StatusLine:
+    """One line on standard error that changes in place, where somebody watches."""
+
+    def __init__(self) -> None:
+        self.watched = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    def show(self, text: str) -> None:
+        """Replace the line."""
+        width = shutil.get_terminal_size().columns - 1
+        self._write(f"\r{sanitize(text)[:width]}\x1b[K")
+
+    def clear(self) -> None:
+        """Take the line away."""
+        self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        if self.watched:
+            print(text, end="", file=sys.stderr, flush=True)

@@ -1,0 +1,138 @@
+"""Commands that look at runs and leave them alone: `runs`, `status`, `attach`, `logs`."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Annotated, Any
+
+import typer
+
+from vlmft_console.commands.options import Json, Run
+from vlmft_console.commands.output import add_row, new_table, print_json, print_table
+from vlmft_console.commands.run import show
+from vlmft_console.figures import clock, short
+from vlmft_console.history.state import RunState
+from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.registry import all_runs, find, read_run
+from vlmft_console.runs.status import UNREADABLE, RunStatus, status_of
+from vlmft_console.sanitize import sanitize
+from vlmft_core.errors import VlmftError
+
+
+def runs(json_output: Json = False) -> None:
+    """List every run on this machine, newest first."""
+    found = [_at_a_glance(folder) for folder in all_runs()]
+    if json_output:
+        print_json(found)
+        return
+    if not found:
+        typer.echo("no runs yet: `vlmft run demo` makes one")
+        return
+    table = new_table("run", "state", "step", "left", "loss", "best eval")
+    for number, column in enumerate(table.columns):
+        column.no_wrap = number > 0  # a run may go by its whole path
+    names = [figures["run"] for figures in found]
+    for figures in found:
+        add_row(
+            table,
+            figures["run"] if names.count(figures["run"]) == 1 else figures["folder"],
+            figures["state"],
+            f"{figures['step']:,}/{figures['total_steps'] or '?'}",
+            figures["left"],
+            short(figures["loss"]),
+            short(figures["best_eval_loss"]),
+        )
+    print_table(table)
+
+
+def _at_a_glance(folder: RunFolder) -> dict[str, Any]:
+    """The figures of a run; one that cannot be read hides no other."""
+    try:
+        return overview(folder, *read_run(folder))
+    except VlmftError as error:
+        return overview(folder, RunState(), RunStatus(UNREADABLE, str(error)))
+
+
+def status(name: Run, json_output: Json = False) -> None:
+    """Show the state of a run, how far it is and who runs it."""
+    folder = find(name)
+    run, state = read_run(folder)
+    figures = overview(folder, run, state)
+    if json_output:
+        print_json(figures)
+        return
+    table = new_table()
+    for label in ("run", "state", "reason", "folder", "log"):
+        if figures[label]:
+            add_row(table, label, str(figures[label]))
+    add_row(table, "step", f"{figures['step']:,} of {figures['total_steps'] or '?'}")
+    for label, text in (
+        ("left", figures["left"]),
+        ("loss", short(figures["loss"])),
+        ("best eval", short(figures["best_eval_loss"])),
+        ("checkpoints", ", ".join(map(str, figures["checkpoints"]))),
+        ("processes", ", ".join(f"{role} {pid}" for role, pid in figures["processes"].items())),
+    ):
+        if text:
+            add_row(table, label, text)
+    for note in run.notes[-5:]:
+        add_row(table, "note", note)
+    print_table(table)
+
+
+def attach(name: Run, json_output: Json = False) -> None:
+    """Show a run as `vlmft run` does. Ctrl-C stops looking; the run goes on.
+
+    Exit status: that of the run when it ended, else 0.
+    """
+    folder = find(name)
+    show(folder, [], json_output, steer=False)
+
+
+def logs(
+    name: Run,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last lines; 0 for all.")] = 0,
+) -> None:
+    """Print what the ranks wrote, with control characters made visible."""
+    folder = find(name)
+    log = folder.training_log
+    if log is None:
+        typer.echo("no log yet", err=True)
+        return
+    with log.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        for line in deque(file, maxlen=lines) if lines else file:
+            typer.echo(sanitize(line), nl=False)
+        try:
+            while follow:
+                # Before the read: what came until the end is then printed. Whether a run lives, no event need tell.
+                live = status_of(folder).live
+                while line := file.readline():
+                    typer.echo(sanitize(line), nl=False)
+                if not live:
+                    break
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            return
+
+
+def overview(folder: RunFolder, run: RunState, status: RunStatus) -> dict[str, Any]:
+    """The figures of one run, JSON-able; null or empty where there are none yet."""
+    best = run.best_eval
+    return {
+        "run": folder.name,
+        "state": status.state,
+        "reason": status.reason,
+        "folder": str(folder.path.absolute()),
+        "log": str(folder.training_log.absolute()) if folder.training_log else None,
+        "step": run.step,
+        "total_steps": run.total_steps,
+        "left": clock(run.eta_seconds) if status.live and run.eta_seconds is not None else "",
+        "eta_seconds": run.eta_seconds if status.live else None,
+        "loss": run.last_step["loss"] if run.last_step else None,
+        "best_eval_loss": best["eval_loss"] if best else None,
+        "best_step": best["step"] if best else None,
+        "checkpoints": run.checkpoints[-1].get("kept", []) if run.checkpoints else [],
+        "processes": {role: who.pid for role, who in folder.processes().items() if who.alive},
+    }

@@ -1,0 +1,82 @@
+"""Plan as text: what a preset comes to, in full for a page and short for a panel; unknown figures are `unknown`."""
+
+from __future__ import annotations
+
+from vlmft_core.filesize import filesize
+from vlmft_core.plan import Plan
+from vlmft_core.preset import Preset
+
+
+def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
+    """The plan as (label, text), in full."""
+    batch = (
+        f"{plan.effective_batch} = {plan.micro_batch} at once x {plan.accumulation} accumulated x "
+        f"{plan.gpus} {_ranks(preset, 2)}"
+    )
+    steps = evals = parameters = "unknown"
+    if plan.total_steps is not None:
+        steps = (
+            f"{_count(plan.steps_per_epoch)} an epoch, {plan.total_steps:,} in {plan.epochs:g} "
+            f"{'epoch' if plan.epochs == 1 else 'epochs'}, {_count(plan.warmup_steps)} of them warm-up"
+        )
+        every = f"every {preset.evaluation.eval_steps} steps and at the end"
+        evals = f"{_count(plan.evals)}, {every} ({plan.evals_per_epoch:.1f} an epoch)"
+    if plan.trainable_params is not None and plan.total_params:
+        share = 100 * plan.trainable_params / plan.total_params
+        parameters = f"{plan.trainable_params:,} trainable, {plan.total_params:,} in the base ({share:.2f} %)"
+    kept = f"(checkpoints kept: {_count(plan.checkpoints_kept)}; adapter and logs)"
+    return [
+        ("samples", f"{_count(plan.samples)} for training, {_count(plan.eval_samples)} in each eval"),
+        ("effective batch", batch),
+        ("steps", steps),
+        ("evals", evals),
+        ("parameters", parameters),
+        ("adapter", _size(plan.adapter_bytes)),
+        ("checkpoint", _size(plan.checkpoint_bytes)),
+        ("disk", f"{_size(plan.disk_bytes)} {kept}"),
+        ("memory", _memory(plan, "in each process (estimated)")),
+        ("time", _time(plan)),
+    ]
+
+
+def short_plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
+    """The plan as (label, text) for about 30 columns."""
+    batch = f"{plan.effective_batch} = {plan.micro_batch} x {plan.accumulation} accumulated x "
+    rate = "" if plan.evals_per_epoch is None else f", {plan.evals_per_epoch:.1f} an epoch"
+    kept = "checkpoint" if plan.checkpoints_kept == 1 else "checkpoints"
+    return [
+        ("samples", f"{_count(plan.samples)} to train, {_count(plan.eval_samples)} an eval"),
+        ("batch", f"{batch}{plan.gpus} {_ranks(preset, plan.gpus)}"),
+        ("steps", f"{_count(plan.total_steps)}, {_count(plan.steps_per_epoch)} an epoch"),
+        ("warm-up", f"{_count(plan.warmup_steps)} steps"),
+        ("evals", f"{_count(plan.evals)}{rate}"),
+        *([] if plan.trainable_params is None else [("trains", f"{plan.trainable_params:,} parameters")]),
+        ("disk", f"{_size(plan.disk_bytes)}, {_count(plan.checkpoints_kept)} {kept} kept"),
+        ("memory", _memory(plan, "a process")),
+        ("time", _time(plan)),
+    ]
+
+
+def _ranks(preset: Preset, count: int) -> str:
+    one, several = ("process", "processes") if preset.hardware.device == "cpu" else ("GPU", "GPUs")
+    return one if count == 1 else several
+
+
+def _memory(plan: Plan, of: str) -> str:
+    return "unknown" if plan.gpu_memory_bytes is None else f"about {plan.gpu_memory_bytes / 2**30:.1f} GiB {of}"
+
+
+def _time(plan: Plan) -> str:
+    if not plan.hours:
+        return plan.hours_source
+    scale, unit = (60, "min") if max(plan.hours) < 1 else (1, "h")
+    fast, slow = (f"{scale * value:.1f}" for value in plan.hours)
+    return (fast if fast == slow else f"{fast} to {slow}") + f" {unit}: {plan.hours_source}"
+
+
+def _count(value: int | None) -> str:
+    return "unknown" if value is None else f"{value:,}"
+
+
+def _size(value: int | None) -> str:
+    return "unknown" if value is None else filesize(value)

@@ -1,0 +1,45 @@
+"""The `vlmft` command as a whole: its commands are listed without being imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from vlmft_console.cli import COMMANDS, app, load
+
+
+def test_help_lists_every_command_and_imports_none() -> None:
+    code = (
+        "import sys\nfrom vlmft_console.cli import app\n"
+        "try: app(['--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in sys.modules if name.startswith('vlmft_console.commands.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    listed = [line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines() if line.startswith("  ")]
+    assert [name for name in listed if name in COMMANDS] == list(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_commands_line_is_the_first_sentence_of_its_own_help(name: str) -> None:
+    own = load(name).get_short_help_str(1000)
+    assert COMMANDS[name][1] == own
+    shown = CliRunner().invoke(app, [name, "--help"], terminal_width=200)
+    assert shown.exit_code == 0
+    assert f"Usage: vlmft {name} " in shown.stdout
+    assert own in shown.stdout
+
+
+def test_a_command_that_is_none_is_answered_with_those_near_it() -> None:
+    result = CliRunner().invoke(app, ["plann"])
+    assert result.exit_code == 2
+    assert "No such command 'plann'. Did you mean 'plan'" in result.stderr
+
+
+def test_a_group_without_a_command_shows_its_help() -> None:
+    result = CliRunner().invoke(app, ["presets"])
+    assert "validate" in result.output
+    assert "--install-completion" not in result.output
