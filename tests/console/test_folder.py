@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ def test_a_name_that_could_escape_its_folder_is_refused(name: str) -> None:
 
 
 def test_the_default_name_is_always_a_valid_one() -> None:
-    check_name(default_name("best"))
-    check_name(default_name("my preset [x]" * 20))
+    for preset, begin in (("best", "best-"), ("my preset [x]" * 20, "my-preset--x-my-preset--x-my-preset--x-m-")):
+        name = default_name(preset)
+        check_name(name)
+        assert re.fullmatch(re.escape(begin) + r"\d{8}-\d{6}", name)
 
 
 def test_a_new_run_folder_is_private_and_says_what_it_is(tmp_path: Path) -> None:

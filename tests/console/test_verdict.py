@@ -83,3 +83,17 @@ def test_a_run_ended_at_once_on_request_is_stopped_and_says_what_is_left(checkpo
     verdict = judge(None, exited(247), ends, request=request, checkpoint=checkpoint)
     assert (verdict.status, verdict.exit_code) == ("stopped", 130)
     assert verdict.reason == f"ended at once by Ctrl-C; {kept}"
+
+
+def test_a_program_that_refused_without_a_word_in_the_log_is_named() -> None:
+    verdict = judge(None, exited(2))
+    assert (verdict.status, verdict.exit_code) == ("failed", 2)
+    assert verdict.reason == "the training program refused to start; its log says why"
+
+
+def test_an_adopted_run_never_blames_the_launcher_of_which_nothing_is_known() -> None:
+    verdict = judge(None, None, [RankEnd(0, 0, signal.SIGKILL, False)], adopted=True)
+    assert verdict.reason == (
+        "adopted after its supervisor was killed; rank 0 was killed by SIGKILL; the event log has no run_end"
+    )
+    assert "the launcher could not be ended" in judge(None, None, [RankEnd(0, 0, signal.SIGKILL, False)]).reason

@@ -105,6 +105,17 @@ def test_a_truncated_or_replaced_log_is_read_again(log: Path) -> None:
     assert [record["seq"] for record in tail.read()] == [7, 8, 9]
 
 
+def test_a_log_emptied_in_the_middle_of_a_line_is_read_again(log: Path) -> None:
+    append(log, note(0) + b'{"v": 1, "se')
+    tail = Tail(log)
+    assert len(tail.read()) == 1
+    log.write_bytes(b"")
+    assert tail.read() == []
+    append(log, note(7))
+    assert [record["seq"] for record in tail.read()] == [7]
+    assert (tail.rejected, tail.restarts) == (0, 1)
+
+
 def test_a_fifo_or_a_folder_is_refused_without_hanging(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path / "fifo", tmp_path):

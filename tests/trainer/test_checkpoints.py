@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,42 @@ def test_damage_after_sealing_is_noticed(tmp_path: Path, damage: str) -> None:
     else:
         file.write_text("weigh\0\0" if damage == "zeroed" else "weights!")
     assert not intact(path, sealed)
+
+
+def test_one_damaged_file_of_several_spoils_a_checkpoint(tmp_path: Path) -> None:
+    path = saved(tmp_path, 5)
+    for name in ("a.txt", "z.txt"):
+        (path / name).write_text("whole")
+    sealed = seal(path, 5, 1.5, None, {})
+    assert list(sealed.files) == ["a.txt", "state/optimizer.pt", "z.txt"]
+    for name in sealed.files:
+        content = (path / name).read_bytes()
+        (path / name).write_bytes(b"\0" * len(content))
+        assert not intact(path, sealed)
+        (path / name).write_bytes(content)
+        assert intact(path, sealed)
+
+
+def test_every_file_is_on_the_disk_before_the_marker_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, synced = saved(tmp_path, 5), list[tuple[str, bool]]()
+    (path / "adapter.bin").write_text("weights")
+
+    def fsync(descriptor: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, (path / MARKER).exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    seal(path, 5, 1.5, None, {})
+    assert ("adapter.bin", False) in synced
+    assert ("optimizer.pt", False) in synced
+    assert synced[-1] == (path.name, True)
+
+
+def test_the_marker_says_its_version_and_anyone_may_read_it(tmp_path: Path) -> None:
+    path = saved(tmp_path, 5)
+    seal(path, 5, 1.5, 0.5, {"total_steps": 9})
+    content = json.loads((path / MARKER).read_text())
+    assert (content["v"], content["step"], content["plan"]) == (1, 5, {"total_steps": 9})
+    assert (path / MARKER).stat().st_mode & 0o777 == 0o644
 
 
 def test_a_damaged_checkpoint_is_neither_the_best_nor_the_newest(tmp_path: Path) -> None:

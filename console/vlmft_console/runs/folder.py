@@ -105,7 +105,7 @@ class RunFolder(RunLayout):
         record = self.record()
         argv, env = record.get("argv"), record.get("env")
         if not isinstance(argv, list) or not argv or not isinstance(env, dict):
-            raise RunFolderError(f"{self.path / 'run.json'} names no command")
+            raise RunFolderError(f"{self.run_file} names no command")
         return Command(tuple(map(str, argv)), {str(key): str(value) for key, value in env.items()})
 
     def write_processes(self, launcher: Identity, ranks: Mapping[int, Identity], segment: int) -> None:
