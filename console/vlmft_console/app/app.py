@@ -86,7 +86,10 @@ class VlmftConsole(KeyOrder):
 
     def on_mount(self) -> None:
         if self._target is not None:
-            self._open_replay(self._target) if self._replays else self._open_run(self._target, self._ahead)
+            if self._replays:
+                self.on_open_replay(messages.OpenReplay(self._target))
+            else:
+                self.on_open_run(messages.OpenRun(self._target, self._ahead))
 
     @property
     def _runs(self) -> RunsScreen:
@@ -96,22 +99,16 @@ class VlmftConsole(KeyOrder):
         return first
 
     def on_open_run(self, message: messages.OpenRun) -> None:
-        self._open_run(message.target)
-
-    def _open_run(self, target: Path, ahead: ReadAhead | None = None) -> None:
         from vlmft_console.app.screens.live import LiveScreen
 
-        self.push_screen(LiveScreen(target, ahead))
-        if target.is_dir():
-            self._runs.select(target)  # whoever comes back from it finds the cursor on it
+        self.push_screen(LiveScreen(message.target, message.ahead))
+        if message.target.is_dir():
+            self._runs.select(message.target)  # whoever comes back from it finds the cursor on it
 
     def on_open_replay(self, message: messages.OpenReplay) -> None:
-        self._open_replay(message.target)
-
-    def _open_replay(self, target: Path) -> None:
         from vlmft_console.app.screens.replay import ReplayScreen
 
-        self.push_screen(ReplayScreen(target))
+        self.push_screen(ReplayScreen(message.target))
 
     def on_open_comparison(self, message: messages.OpenComparison) -> None:
         from vlmft_console.app.screens.compare import CompareScreen
@@ -141,24 +138,15 @@ class VlmftConsole(KeyOrder):
             tell(self, message.warning, problem=True)
         while len(self.screen_stack) > 1 and not getattr(self.screen, "unsaved", False):
             await self.pop_screen()
-        self._runs.select(run.path)
         if message.watch:
-            self._open_run(run.path)
+            self.on_open_run(messages.OpenRun(run.path))
+        else:
+            self._runs.select(run.path)
 
-    def on_stop_run(self, message: messages.StopRun) -> None:
-        from vlmft_console.app.run_actions import ask_to_stop
+    def on_run_action(self, message: messages.RunAction) -> None:
+        from vlmft_console.app.run_actions import ACTIONS
 
-        ask_to_stop(self, message.run)
-
-    def on_resume_run(self, message: messages.ResumeRun) -> None:
-        from vlmft_console.app.run_actions import resume
-
-        resume(self, message.run)
-
-    def on_delete_run(self, message: messages.DeleteRun) -> None:
-        from vlmft_console.app.run_actions import ask_to_delete
-
-        ask_to_delete(self, message.run)
+        ACTIONS[message.action](self, message.run)
 
     def on_action_done(self, message: messages.ActionDone) -> None:
         tell(self, message.text, problem=message.problem)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from vlmft_console.history.loading import Progress
+    from vlmft_console.history.loading import Progress, ReadAhead
     from vlmft_core.preset import LoadedPreset
     from vlmft_core.run_folder.layout import RunLayout
 
@@ -23,6 +23,8 @@ class OpenRun(Message):
     """Show a run folder or a log: live where it grows, as it ended where it does not."""
 
     target: Path
+    ahead: ReadAhead | None = None
+    """What reads it already."""
 
 
 @dataclass
@@ -61,29 +63,16 @@ class OpenLaunch(Message):
 
 
 @dataclass
-class StopRun(Message):
-    """Ask how to stop a live run, and do it."""
+class RunAction(Message):
+    """Do something to a run; where that loses anything, ask first."""
 
     run: RunLayout
-
-
-@dataclass
-class ResumeRun(Message):
-    """Resume a run that stopped, or supervise one that lost its supervisor."""
-
-    run: RunLayout
-
-
-@dataclass
-class DeleteRun(Message):
-    """Ask whether to delete a run that is not live, and do it."""
-
-    run: RunLayout
+    action: Literal["stop", "resume", "delete"]
 
 
 @dataclass
 class ActionDone(Message):
-    """Something asked for was done to a run, or could not be."""
+    """A run action was done, or could not be."""
 
     text: str
     """One line or more, for the person who asked."""

@@ -16,7 +16,7 @@ from vlmft_core.run_folder.stop import StopRequest
 WITH_CHECKPOINT, NOW = "checkpoint", "now"
 
 
-def ask_to_stop(app: App[None], run: RunLayout) -> None:
+def _stop(app: App[None], run: RunLayout) -> None:
     """Ask how to stop a live run, and do it."""
 
     def stop(how: str | None) -> None:
@@ -45,7 +45,7 @@ def ask_to_stop(app: App[None], run: RunLayout) -> None:
     )
 
 
-def resume(app: App[None], run: RunLayout) -> None:
+def _resume(app: App[None], run: RunLayout) -> None:
     """Resume a run that stopped, or supervise one that lost its supervisor."""
 
     def work() -> str:
@@ -56,7 +56,7 @@ def resume(app: App[None], run: RunLayout) -> None:
     _in_thread(app, work)
 
 
-def ask_to_delete(app: App[None], run: RunLayout) -> None:
+def _delete(app: App[None], run: RunLayout) -> None:
     """Ask whether to delete a run that is not live, and do it."""
 
     def delete(answer: str | None) -> None:
@@ -89,3 +89,7 @@ def _in_thread(app: App[None], work: Callable[[], str]) -> None:
             app.post_message(ActionDone(str(error), problem=True))
 
     app.run_worker(run, thread=True, group="actions")
+
+
+ACTIONS = {"stop": _stop, "resume": _resume, "delete": _delete}
+"""What `RunAction.action` names."""

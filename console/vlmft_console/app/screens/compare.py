@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -13,10 +12,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Static
 
 from vlmft_console.app.messages import Unreadable
+from vlmft_console.app.screens.watching_screen import WatchingScreen
 from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
@@ -33,7 +32,7 @@ FOLLOW_SECONDS = 3.0
 _UNITS: tuple[Unit, ...] = ("step", "epoch", "hours")
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(WatchingScreen):
     """Two to eight runs; each has a number, its own in the charts and the table.
 
     Args:
@@ -72,8 +71,6 @@ class CompareScreen(Screen[None]):
         self._unit: Unit = "step"
         self._first = 0
         self._smoothing = 3  # 0.9, what the curves start with
-        self._wake = Event()
-        self._paused = self._left = False
 
     def compose(self) -> ComposeResult:
         yield Static("vlmft  compare: reading …", id="title", markup=False)
@@ -86,17 +83,6 @@ class CompareScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._read()
-
-    def on_unmount(self) -> None:
-        self._left = True  # said before the wake-up: the worker is cancelled only after this
-        self._wake.set()
-
-    def on_screen_suspend(self) -> None:
-        self._paused = True
-
-    def on_screen_resume(self) -> None:
-        self._paused = False
-        self._wake.set()
 
     @work(thread=True, exclusive=True)
     def _read(self) -> None:
@@ -120,8 +106,7 @@ class CompareScreen(Screen[None]):
         from vlmft_console.report.compare import how_ended, status_now
 
         while live:
-            self._wake.wait(None if self._paused else FOLLOW_SECONDS)
-            self._wake.clear()
+            self._wait(FOLLOW_SECONDS)
             if self._left:
                 return
             if self._paused:

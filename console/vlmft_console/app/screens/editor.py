@@ -25,6 +25,7 @@ from vlmft_console.app.widgets.base.typed_line import TypedLine
 from vlmft_console.app.widgets.preset.field_form import FieldForm
 from vlmft_console.app.widgets.preset.field_help import FieldHelp
 from vlmft_console.app.widgets.preset.field_list import FieldList
+from vlmft_console.app.widgets.preset.field_search import FieldSearch
 from vlmft_console.app.widgets.preset.keeping import Keeping
 from vlmft_console.app.widgets.preset.lr_preview import LrPreview
 from vlmft_console.app.widgets.preset.plan_panel import PlanPanel
@@ -32,7 +33,7 @@ from vlmft_console.app.widgets.preset.planner import Planned, Planner
 from vlmft_console.app.widgets.preset.preset_diff import PresetDiff
 from vlmft_console.paths import own_presets, preset_folders
 from vlmft_console.presets import Draft, fields, open_preset
-from vlmft_console.presets.fields import REASONS, find
+from vlmft_console.presets.fields import REASONS
 from vlmft_console.presets.values import as_block, as_line
 from vlmft_core.errors import VlmftError
 from vlmft_core.preset import LoadedPreset
@@ -69,7 +70,6 @@ class EditorScreen(Screen[None]):
         self._changes = changes or {}
         self._draft: Draft | None = None
         self._blamed: dict[str, str] = {}
-        self._found_from = ""
 
     def compose(self) -> ComposeResult:
         yield Static("", id="title", markup=False)
@@ -79,7 +79,7 @@ class EditorScreen(Screen[None]):
                 yield PlanPanel()
                 yield LrPreview()
                 yield PresetDiff()
-        yield TypedLine(id="search")
+        yield FieldSearch()
         yield FieldHelp()
         yield KeyBar()
         yield Planner()
@@ -128,6 +128,7 @@ class EditorScreen(Screen[None]):
         self._changed()
 
     def on_field_form_settled(self) -> None:
+        """What was set last is one step for `undo`."""
         self.draft.settle()
         self._changed()
 
@@ -145,8 +146,7 @@ class EditorScreen(Screen[None]):
 
         def take(text: str | None) -> None:
             self.draft.set(path, before if text is None else as_line(text))
-            self.draft.settle()
-            self._changed()
+            self.on_field_form_settled()
 
         self.app.push_screen(YamlScreen(path, as_block(before), lambda text: self.draft.set(path, text)), take)
 
@@ -154,8 +154,7 @@ class EditorScreen(Screen[None]):
         choices, now = fields()[message.path].choices, self.draft.text(message.path)
         place = choices.index(now) + message.by if now in choices else 0
         self.draft.set(message.path, choices[place % len(choices)])
-        self.draft.settle()
-        self._changed()
+        self.on_field_form_settled()
 
     def on_planned(self, message: Planned) -> None:
         """The plan of the newest draft."""
@@ -200,29 +199,7 @@ class EditorScreen(Screen[None]):
     def action_search(self) -> None:
         self._finish_typing()
         self.action_view("form")
-        self._found_from = self._form.list.cursor
-        self.add_class("-searching")
-        line = self.query_one("#search", TypedLine)
-        line.value = ""
-        focus_now(line)
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self._find(0)
-
-    def on_typed_line_left(self, event: TypedLine.Left) -> None:
-        if event.by:
-            self._find(event.by)
-            return
-        if not event.keep:
-            self._form.list.go_to(self._found_from)
-        self.remove_class("-searching")
-        focus_now(self._form.list)
-
-    def _find(self, by: int) -> None:
-        """Go to the first field that is meant, or to the next (`by` 1) or the one before."""
-        found, now = find(self.query_one("#search", TypedLine).value), self._form.list.cursor
-        if found:
-            self._form.list.go_to(found[(found.index(now) + by) % len(found) if by and now in found else 0])
+        self.query_one(FieldSearch).begin(self._form.list)
 
     def action_save(self) -> None:
         self._save(leave=False)

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
 from vlmft_console.app.live_reader import Batch, LiveReader, LogOpened
-from vlmft_console.app.messages import Alert, OpenReplay, ResumeRun, StopRun
+from vlmft_console.app.messages import Alert, OpenReplay, RunAction
 from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.tell import tell
@@ -159,14 +159,14 @@ class LiveScreen(LogScreen):
         elif self._batch.status is None or not self._batch.status.live:
             tell(self, f"{self._log.name} is not running")
         else:
-            self.app.post_message(StopRun(self._log.folder))
+            self.app.post_message(RunAction(self._log.folder, "stop"))
 
     def action_resume(self) -> None:
         """Go on with a run that stopped."""
         if self._log is None or self._log.folder is None:
             tell(self, "This is a log, not a run of this machine: there is nothing to resume.")
         else:
-            self.app.post_message(ResumeRun(self._log.folder))
+            self.app.post_message(RunAction(self._log.folder, "resume"))
 
     def action_replay(self) -> None:
         """Play the log from its start."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -13,18 +12,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from vlmft_console.app.messages import (
-    DeleteRun,
-    OpenComparison,
-    OpenPresets,
-    OpenReplay,
-    OpenRun,
-    ResumeRun,
-    StopRun,
-)
+from vlmft_console.app.messages import OpenComparison, OpenPresets, OpenReplay, OpenRun, RunAction
+from vlmft_console.app.screens.watching_screen import WatchingScreen
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
@@ -54,7 +45,7 @@ class RunsSeen(Message):
         return isinstance(message, RunsSeen)
 
 
-class RunsScreen(Screen[None]):
+class RunsScreen(WatchingScreen):
     """Lists runs; opens, steers, compares and deletes them."""
 
     AUTO_FOCUS = "RunList"
@@ -80,8 +71,6 @@ class RunsScreen(Screen[None]):
         self._wanted: frozenset[Path] = frozenset()
         self._sought: Path | None = None
         self._sought_from = ""
-        self._wake = Event()
-        self._paused = self._left = False
 
     def compose(self) -> ComposeResult:
         yield Static("vlmft", id="title", markup=False)
@@ -96,27 +85,12 @@ class RunsScreen(Screen[None]):
         self.query_one("#filter", Input).cursor_blink = False
         self.call_after_refresh(self._watch)  # its imports wait for the first paint
 
-    def on_unmount(self) -> None:
-        self._left = True  # said before the wake-up: the worker is cancelled only after this
-        self._wake.set()
-
     def select(self, folder: Path) -> None:
         """Put the cursor on this run, as soon as it is seen; until then the person may put it elsewhere."""
         self._sought = folder.resolve()
         if self.is_mounted:  # the app may be opened on a run before there is a list
             self._sought_from = self._list.cursor
             self._go_to_sought()
-
-    def look_now(self) -> None:
-        """Look at the run folders again without waiting."""
-        self._wake.set()
-
-    def on_screen_suspend(self) -> None:
-        self._paused = True
-
-    def on_screen_resume(self) -> None:
-        self._paused = False
-        self._wake.set()
 
     @property
     def _list(self) -> RunList:
@@ -126,8 +100,7 @@ class RunsScreen(Screen[None]):
     def _watch(self) -> None:
         """Look at the run folders again and again, and say what changed."""
         while self._paused and not self._left:  # the app was opened on a run: nobody looks at the list yet
-            self._wake.wait()
-            self._wake.clear()
+            self._wait(LOOK_SECONDS)
         from vlmft_console.runs.overview import RunIndex
 
         index = RunIndex()
@@ -139,8 +112,7 @@ class RunsScreen(Screen[None]):
                 shown = (runs, minute)
                 self.post_message(RunsSeen(runs))
             if not more or runs == []:
-                self._wake.wait(None if self._paused else LOOK_SECONDS)
-                self._wake.clear()
+                self._wait(LOOK_SECONDS)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "clear" or bool(self._marked) or self.has_class("-filtering")
@@ -156,7 +128,7 @@ class RunsScreen(Screen[None]):
             wanted |= {run.folder.path for run in self._runs}
         if not wanted <= self._wanted:
             self._wanted = wanted
-            self._wake.set()
+            self.look_now()
 
     def on_cursor_list_moved(self) -> None:
         self._show_about()
@@ -249,13 +221,13 @@ class RunsScreen(Screen[None]):
         if run is None:
             return
         if run.status.live:
-            self.app.post_message(StopRun(run.folder))
+            self.app.post_message(RunAction(run.folder, "stop"))
         else:
             tell(self, f"{run.folder.name} is not running: it is {run.status.state}")
 
     def action_resume(self) -> None:
         if run := self._current():
-            self.app.post_message(ResumeRun(run.folder))
+            self.app.post_message(RunAction(run.folder, "resume"))
 
     def action_delete(self) -> None:
         run = self._current()
@@ -264,7 +236,7 @@ class RunsScreen(Screen[None]):
         if run.recorded:
             tell(self, f"{run.folder.name} is a sample that comes with vlmft; it stays")
         else:
-            self.app.post_message(DeleteRun(run.folder))
+            self.app.post_message(RunAction(run.folder, "delete"))
 
 
 def _described(run: Overview) -> str:

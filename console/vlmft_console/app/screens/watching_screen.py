@@ -1,0 +1,36 @@
+"""Watching screen: one that a thread keeps up to date while somebody looks."""
+
+from __future__ import annotations
+
+from threading import Event
+
+from textual.screen import Screen
+
+
+class WatchingScreen(Screen[None]):
+    """Its thread looks until `_left`, and waits between two looks as `_wait` has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wake = Event()
+        self._paused = self._left = False
+
+    def on_unmount(self) -> None:
+        self._left = True  # said before the wake-up: a worker is cancelled only after this
+        self._wake.set()
+
+    def on_screen_suspend(self) -> None:
+        self._paused = True
+
+    def on_screen_resume(self) -> None:
+        self._paused = False
+        self._wake.set()
+
+    def _wait(self, seconds: float) -> None:
+        """In the thread: until the next look is due; while nobody looks, until somebody does."""
+        self._wake.wait(None if self._paused else seconds)
+        self._wake.clear()
+
+    def look_now(self) -> None:
+        """Look without waiting."""
+        self._wake.set()
