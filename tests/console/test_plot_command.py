@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from tests.records import plan, record, step
+from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.cli import app
 
 
@@ -40,6 +42,13 @@ def test_one_metric_at_the_size_that_was_asked_for(log: Path) -> None:
     assert code == 0
     assert len(output.splitlines()) == 9
     assert output.startswith(" Loss 0.04000")
+
+
+def test_the_help_names_every_chart() -> None:
+    code, output = plot("--help")
+    assert code == 0
+    for key in CHARTS:
+        assert re.search(rf"\b{key}\b", output)
 
 
 def test_a_part_of_the_run_on_a_log_axis(log: Path) -> None:

@@ -200,7 +200,7 @@ def test_a_curve_can_be_had_as_it_was_at_any_time(changes: list[tuple[int, float
         else:
             series.append(*change)
             smooth.append(*change)
-        moments.append((series.mark(), list(series), list(series.superseded), smooth.mark(), list(smooth)))
+        moments.append((series.moment(), list(series), list(series.superseded), smooth.moment(), list(smooth)))
     for mark, points, superseded, smooth_mark, smoothed in moments:
         copy = series.as_of(mark)
         assert (list(copy), list(copy.superseded)) == (points, superseded)
@@ -210,7 +210,7 @@ def test_a_curve_can_be_had_as_it_was_at_any_time(changes: list[tuple[int, float
 
 def test_a_curve_as_it_was_goes_on_without_changing_the_one_it_was_taken_of() -> None:
     series = series_of([(1.0, 1.0), (2.0, 1.0), (3.0, 1.0), (2.0, 2.0)])
-    copy = series.as_of(series.mark())
+    copy = series.as_of(series.moment())
     copy.rewind(1.0)
     assert list(copy.superseded) == [(2.0, 1.0), (3.0, 1.0), (2.0, 2.0)]
     assert (list(series), list(series.superseded)) == ([(1.0, 1.0), (2.0, 2.0)], [(2.0, 1.0), (3.0, 1.0)])
@@ -316,7 +316,7 @@ def test_after_a_resume_smoothing_goes_on_from_the_step_it_resumed_at() -> None:
 
 def test_a_curve_as_it_was_can_grow_beyond_the_one_it_was_taken_of() -> None:
     series = series_of(noise(50))
-    copy = series.as_of(series.mark())
+    copy = series.as_of(series.moment())
     copy.append(50, 7.0)
     copy.extend(array("d", [51.0, 52.0]), array("d", [8.0, 9.0]))
     assert list(copy) == [*noise(50), (50.0, 7.0), (51.0, 8.0), (52.0, 9.0)]

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vlmft_console.charts.raster import DOTS_ACROSS, DOTS_DOWN, Dots
-from vlmft_console.charts.spec import Point
 from vlmft_console.charts.ticks import finite
 from vlmft_console.charts.view import Window
 from vlmft_console.charts.y_axis import YAxis
+from vlmft_console.history.column import Point
 
 _BEYOND = 6
 """Dots outside the grid to which off-scale points are moved: a line to 1e300 would have as many dots."""

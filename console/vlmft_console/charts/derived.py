@@ -6,7 +6,8 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
-from vlmft_console.charts.spec import Point, Points
+from vlmft_console.charts.spec import Points
+from vlmft_console.history.column import Point
 
 
 class Formula:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Point = tuple[float, float | None]
-"""x and y; y is None in a gap, where the value was not finite."""
+from vlmft_console.history.column import Point
 
 Kind = Literal["raw", "smooth", "line", "points", "planned", "old"]
 """How a curve is drawn: `raw` dim, `smooth` and `line` bright, `points` joined by a line, `planned` dashed, `old` as

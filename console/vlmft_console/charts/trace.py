@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vlmft_console.charts.spec import Curve, Point, Points
+from vlmft_console.charts.spec import Curve, Points
 from vlmft_console.charts.view import Window
 from vlmft_console.charts.y_range import scaled
+from vlmft_console.history.column import Point
 
 _LOOKS = 80
 """Doublings from a column to more than any log is long."""

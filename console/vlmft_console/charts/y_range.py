@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vlmft_console.charts.spec import ChartSpec, Curve, Point
+from vlmft_console.charts.spec import ChartSpec, Curve
 from vlmft_console.charts.ticks import finite, has_exponent, log_ticks, nice_step, ticks
+from vlmft_console.history.column import Point
 
 _TAIL = 0.01
 """Share of the values at either end that a range may leave out."""

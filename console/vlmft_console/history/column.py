@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from vlmft_console.history.extremes import Extremes
 
 Point = tuple[float, float | None]
-"""Step and value; None where the value was not finite."""
+"""x, mostly a step, and y; y is None in a gap, where the value was not finite."""
 
 _SAMPLE = 1024
 """Values that quantiles are taken from, evenly spaced over the range."""

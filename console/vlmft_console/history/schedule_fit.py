@@ -20,7 +20,7 @@ _EXACT: Final = 1e-12
 _SIMPLER: Final = 1.5
 """A straight line is believed until the cosine fits this much better: rounded rates fit both."""
 
-Curve = Callable[[float], float]
+Course = Callable[[float], float]
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,14 @@ def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return [points[index] for index in sorted(chosen)]
 
 
-def _climb(rising: list[tuple[float, float]], top: tuple[float, float]) -> Curve:
+def _climb(rising: list[tuple[float, float]], top: tuple[float, float]) -> Course:
     """The line through the rising points; from zero where there is one alone, and none where there is none."""
     if not rising:
         return lambda _: top[1]
     return _line(rising if len(rising) > 1 else [(0.0, 0.0), rising[0]] if rising[0][0] > 0 else [rising[0], top])
 
 
-def _fall(points: list[tuple[float, float]], peak: float) -> tuple[str, Curve]:
+def _fall(points: list[tuple[float, float]], peak: float) -> tuple[str, Course]:
     if peak - min(rate for _, rate in points) <= _LEVEL * peak:
         return "constant", lambda _: peak
     line = _line(points)
@@ -93,7 +93,7 @@ def _fall(points: list[tuple[float, float]], peak: float) -> tuple[str, Curve]:
     return ("linear", line) if straight <= _SIMPLER * _deviation(points, cosine, peak) else ("cosine", cosine)
 
 
-def _line(points: Sequence[tuple[float, float]], weights: Sequence[float] | None = None) -> Curve:
+def _line(points: Sequence[tuple[float, float]], weights: Sequence[float] | None = None) -> Course:
     """The straight line of least squares."""
     weights = weights or [1.0] * len(points)
     total = math.fsum(weights) or 1.0
@@ -105,7 +105,7 @@ def _line(points: Sequence[tuple[float, float]], weights: Sequence[float] | None
     return lambda x: mean_y + slope * (x - mean_x)
 
 
-def _cosine(points: list[tuple[float, float]], peak: float) -> Curve:
+def _cosine(points: list[tuple[float, float]], peak: float) -> Course:
     """The half cosine that comes closest: the best of a few floors, then the best peak for it."""
     lowest = min(rate for _, rate in points)
 
@@ -128,7 +128,7 @@ def _cosine(points: list[tuple[float, float]], peak: float) -> Curve:
     return _half_cosine(points, min(seen, key=lambda top: seen[top]), floor)
 
 
-def _half_cosine(points: list[tuple[float, float]], peak: float, floor: float) -> Curve:
+def _half_cosine(points: list[tuple[float, float]], peak: float, floor: float) -> Course:
     """floor + (peak - floor) * (1 + cos(pi * phase)) / 2, its phase a line over the steps, fitted to these points."""
     height = peak - floor
     if height <= 0:
@@ -141,7 +141,7 @@ def _half_cosine(points: list[tuple[float, float]], peak: float, floor: float) -
     return lambda step: floor + height * (1 + math.cos(math.pi * max(0.0, min(1.0, phase(step))))) / 2
 
 
-def _crossing(climb: Curve, fall: Curve, low: float, high: float) -> float:
+def _crossing(climb: Course, fall: Course, low: float, high: float) -> float:
     """Where the warm-up meets what follows, between two steps. Bisection."""
     if climb(high) <= fall(high):
         return high
@@ -154,5 +154,5 @@ def _crossing(climb: Curve, fall: Curve, low: float, high: float) -> float:
     return high
 
 
-def _deviation(points: Sequence[tuple[float, float]], curve: Curve, peak: float) -> float:
+def _deviation(points: Sequence[tuple[float, float]], curve: Course, peak: float) -> float:
     return max(abs(rate - curve(step)) for step, rate in points) / peak

@@ -13,7 +13,7 @@ from vlmft_console.history.extremes import Extremes
 
 __all__ = ["Point", "Series", "Smoothed", "Superseded"]
 
-Mark = tuple[int, int]
+Moment = tuple[int, int]
 """How long a series was and how often it had been rewound."""
 
 _HIGHEST = sys.float_info.max
@@ -72,22 +72,22 @@ class Series(Column):
             self._superseded = Superseded()
         return self._superseded
 
-    def mark(self) -> Mark:
+    def moment(self) -> Moment:
         """What `as_of` needs to make this series as it is now, from a later one."""
         return self._length, self._superseded.pieces if self._superseded else 0
 
-    def as_of(self, mark: Mark) -> Series:
-        """A series as this one was when it gave `mark`.
+    def as_of(self, moment: Moment) -> Series:
+        """A series as this one was when it gave `moment`.
 
         It may be fed, but only what came here next: it shares the memory where it can.
         """
         copy = Series()
-        copy._take(self, mark)
+        copy._take(self, moment)
         return copy
 
-    def _take(self, later: Series, mark: Mark) -> None:
-        """Become what `later` was at `mark`. Rewinds since then are undone, the latest first, in memory of its own."""
-        length, pieces = mark
+    def _take(self, later: Series, moment: Moment) -> None:
+        """Become what `later` was at `moment`. Rewinds since then are undone, the latest first, in own memory."""
+        length, pieces = moment
         self._x, self._y, self._gaps, self._extremes = later._x, later._y, later._gaps, later._extremes
         self._superseded = later._superseded
         self._length, self._shared = len(later._x), True
@@ -248,8 +248,8 @@ class Smoothed(Series):
         places = (index for index in range(length - 1, -1, -1) if not math.isnan(self._y[index]))
         self._mean = next((self._y[index] for index in places), 0.0)
 
-    def copy_onto(self, source: Series, mark: Mark) -> Smoothed:
+    def copy_onto(self, source: Series, moment: Moment) -> Smoothed:
         """As `as_of`, for a copy of the source."""
         copy = Smoothed(source, self._weight)
-        copy._take(self, mark)
+        copy._take(self, moment)
         return copy

@@ -41,7 +41,7 @@ class Snapshot:
 
 def _kept(value: Any) -> Any:
     if isinstance(value, Series):
-        return value.mark()
+        return value.moment()
     return len(value) if isinstance(value, list) else _own(value)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from vlmft_console.charts.spec import ChartSpec, Curve, Point
+from vlmft_console.charts.spec import ChartSpec, Curve
 from vlmft_console.charts.ticks import ticks, x_label
 from vlmft_console.charts.view import View, window
 from vlmft_console.charts.y_range import YRange, fit
 from vlmft_console.figures import figure
+from vlmft_console.history.column import Point
 from vlmft_console.sanitize import sanitize
 
 WIDTH, HEIGHT = 720, 260
