@@ -119,6 +119,8 @@ def test_an_unknown_event_is_kept_for_a_newer_reader() -> None:
             b'{"v":1,"seq":0,"t":1,"event":"eval","step":1,"epoch":1,"eval_loss":"1.5"}',
             "eval_loss is not a number",
         ),
+        (b'{"v":1,"seq":0,"t":1,"event":"gpu","gpus":null}', "gpus is not a list of objects"),
+        (b'{"v":1,"seq":0,"t":1,"event":"gpu","gpus":[{"index":0},3]}', "gpus is not a list of objects"),
     ],
 )
 def test_a_record_with_a_wrong_type_is_refused_with_its_reason(line: bytes, reason: str) -> None:

@@ -213,7 +213,7 @@ def test_step_events_cover_all_steps_since_the_last_one(samples: Samples, tmp_pa
     for step in steps:
         assert 0 < step["data_s"] < step["step_s"]
         assert step["samples_per_s"] == pytest.approx(BATCH / step["step_s"])
-        assert 0 < step["supervised_tokens_per_s"] < step["tokens_per_s"]
+        assert step["tokens_per_s"] > 0
         assert step["mfu"] is None  # this machine's peak is not known
 
 

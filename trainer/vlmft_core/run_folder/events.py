@@ -64,6 +64,7 @@ _REQUIRED: Final[dict[str, dict[str, str]]] = {
     STEP: {"step": "integer", "epoch": "number", "loss": "number", "lr": "number", "grad_norm": "number"},
     EVAL: {"step": "integer", "epoch": "number", "eval_loss": "number"},
     CHECKPOINT: {"step": "integer", "path": "text"},
+    GPU: {"gpus": "objects"},
     HEALTH: {"rule": "text", "severity": "text", "step": "integer", "message": "text"},
     HEARTBEAT: {"step": "integer"},
     NOTE: {"message": "text"},
@@ -74,11 +75,11 @@ _ALWAYS: Final = {"v": "integer", "seq": "integer", "t": "number"}
 _KINDS: Final = {
     event: tuple(
         tuple(key for key, kind in {**_ALWAYS, **required}.items() if kind == wanted)
-        for wanted in ("integer", "number", "text")
+        for wanted in ("integer", "number", "text", "objects")
     )
     for event, required in {"": {}, **_REQUIRED}.items()
 }
-"""The fields to check, by event: integers, numbers and texts; under "" those of every event."""
+"""The fields to check, by event: integers, numbers, texts and lists of objects; under "" those of every event."""
 
 
 @cache
@@ -199,7 +200,7 @@ def parse(line: bytes) -> Record:
         raise ValueError("no event name")
     if event == STEP and _is_plain_step(record):
         return record
-    integers, numbers, texts = _KINDS.get(event, _KINDS[""])
+    integers, numbers, texts, lists = _KINDS.get(event, _KINDS[""])
     for key in integers:
         value = record.get(key)
         # bool is an int to Python, but `"step": true` is a mistake; beyond 2**53 nobody trains
@@ -212,6 +213,10 @@ def parse(line: bytes) -> Record:
     for key in texts:
         if not isinstance(record.get(key), str):
             raise ValueError(f"{key} is not a text")
+    for key in lists:
+        value = record.get(key)
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            raise ValueError(f"{key} is not a list of objects")
     return record
 
 

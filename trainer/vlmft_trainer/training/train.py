@@ -40,6 +40,7 @@ from vlmft_trainer.model.load import (
 )
 from vlmft_trainer.training.callbacks.base_answers import BaseAnswers
 from vlmft_trainer.training.callbacks.eval_events import EvalEvents
+from vlmft_trainer.training.callbacks.gpu_events import GpuEvents
 from vlmft_trainer.training.callbacks.health_events import HealthEvents
 from vlmft_trainer.training.callbacks.heartbeat import Heartbeat
 from vlmft_trainer.training.callbacks.step_events import StepEvents
@@ -83,7 +84,7 @@ def train(job: Job, log: RunLog, start: Checkpoint | None) -> RunOutcome:
     stop = StopOnRequest(job.run)
     heartbeat = Heartbeat(log)
     health = HealthEvents(log, job.run, job.preset.monitor)
-    with process_group(), heartbeat, stop:
+    with process_group(), heartbeat, GpuEvents(log), stop:
         for note in job.notes:
             log.note(note)
         try:

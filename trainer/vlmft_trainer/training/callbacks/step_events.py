@@ -52,7 +52,6 @@ class StepEvents(TrainerCallback):  # type: ignore[misc]
             samples_per_s=figures.samples / figures.seconds,
             tokens_per_s=figures.work.tokens / figures.seconds,
             supervised_tokens=figures.work.supervised,
-            supervised_tokens_per_s=figures.work.supervised / figures.seconds,
             mfu=self._mfu(figures.work, figures.seconds) if self._mfu else None,
             skipped_steps=getattr(self._trainer.model_wrapped, "skipped_steps", 0),
             mem_gib=figures.memory_gib,
