@@ -63,10 +63,9 @@ def cells_line(cells: Sequence[Cell], columns: Sequence[ColumnSpec], width: int)
     return tuple(parts)
 
 
-def titles_line(columns: Sequence[ColumnSpec], width: int, role: str) -> Line:
-    """The titles of the columns that fit into `width`, all in the style of `role`."""
-    titles = cells_line([Cell(column.title) for column in columns], columns, width)
-    return (("".join(text for text, _ in titles[:-1]), role),)
+def titles_line(columns: Sequence[ColumnSpec], width: int) -> Line:
+    """The titles of the columns that fit into `width`."""
+    return cells_line([Cell(column.title, "dim") for column in columns], columns, width)
 
 
 def fitted(text: str, width: int, right: bool = False) -> str:

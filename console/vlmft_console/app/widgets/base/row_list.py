@@ -57,7 +57,8 @@ class RowList(CursorList):
         self.show_keys([row.key for row in rows])
 
     def head(self) -> Line:
-        return titles_line(self._laid, self.size.width, "title")
+        titles = titles_line(self._laid, self.size.width)[:-1]
+        return (("".join(text for text, _ in titles), "title"),)
 
     def row(self, place: int) -> Line:
         row = self._rows[place]

@@ -61,7 +61,7 @@ class EpochTable(LineView, can_focus=True):
             return
         lines = [cells_line(self._cells(epoch), _COLUMNS, self.room) for epoch in self._epochs]
         follows = self._follows  # what follows may move the view by itself
-        self.show_lines([titles_line(_COLUMNS, self.room, "dim"), *lines])
+        self.show_lines([titles_line(_COLUMNS, self.room), *lines])
         if follows and self.max_scroll_y > self.scroll_offset.y:
             self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
 

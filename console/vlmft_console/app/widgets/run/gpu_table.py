@@ -47,7 +47,7 @@ class GpuTable(LineView, can_focus=True):
             self.show_lines([(("no GPU figures in this log", "dim"),)])
             return
         lines = [cells_line(_cells(gpu), _COLUMNS, self.room) for gpu in self._gpus]
-        self.show_lines([titles_line(_COLUMNS, self.room, "dim"), *lines])
+        self.show_lines([titles_line(_COLUMNS, self.room), *lines])
 
 
 def _cells(gpu: Mapping[str, Any]) -> list[Cell]:
