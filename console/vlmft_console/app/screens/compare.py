@@ -20,11 +20,11 @@ from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
 from vlmft_console.app.widgets.run.outcome_table import OutcomeTable
+from vlmft_console.history.loading import ReadLog, read_log
 from vlmft_core.errors import VlmftError
 
 if TYPE_CHECKING:
     from vlmft_console.charts.spec import Unit
-    from vlmft_console.history.loading import ReadLog
     from vlmft_core.run_folder.events import Record
 
 FOLLOW_SECONDS = 3.0
@@ -70,7 +70,7 @@ class CompareScreen(WatchingScreen):
         self._ended: list[str] = []
         self._unit: Unit = "step"
         self._first = 0
-        self._smoothing = 3  # 0.9, what the curves start with
+        self._smoothing = 0.9  # what the curves start with
 
     def compose(self) -> ComposeResult:
         yield Static("vlmft  compare: reading …", id="title", markup=False)
@@ -86,7 +86,6 @@ class CompareScreen(WatchingScreen):
 
     @work(thread=True, exclusive=True)
     def _read(self) -> None:
-        from vlmft_console.history.loading import read_log
         from vlmft_console.report.compare import how_ended, status_now
 
         try:
@@ -169,11 +168,9 @@ class CompareScreen(WatchingScreen):
 
     @on(Chart.SmoothingRequested)
     def _smooth(self, message: Chart.SmoothingRequested) -> None:
-        from vlmft_console.app.widgets.run.run_view import SMOOTHING
-
-        self._smoothing = max(0, min(len(SMOOTHING) - 1, self._smoothing + message.change))
+        self._smoothing = message.applied_to(self._smoothing)
         for run in self._runs:
-            run.state.smooth_loss.weight = SMOOTHING[self._smoothing]
+            run.state.smooth_loss.weight = self._smoothing
         self._show_charts()
 
     @on(Chart.FullScreenRequested)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -21,6 +21,8 @@ from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.styles import Look, speaks_unicode
 from vlmft_console.charts.view import View, cross_moved, crossed, held_still, panned, window, zoomed
 
+SMOOTHING: Final = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
+"""Weights of the past in a smoothed curve, from rough to smooth."""
 _ZOOM = 0.5
 _PAN = 0.25
 _ROLES = {
@@ -86,6 +88,10 @@ class Chart(Widget, can_focus=True):
         chart: Chart
         change: int
         """1 for smoother, -1 for rougher."""
+
+        def applied_to(self, weight: float) -> float:
+            """The weight that comes after this one, or before it; the first and the last stay."""
+            return SMOOTHING[max(0, min(len(SMOOTHING) - 1, SMOOTHING.index(weight) + self.change))]
 
         @property
         def control(self) -> Chart:

@@ -25,8 +25,6 @@ from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline
 
-SMOOTHING: Final = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
-"""Weights of the past in the smoothed train loss, from rough to smooth."""
 CHART_SECONDS: Final = 2.0
 """Charts of a live run are drawn anew this often at most: a step moves them by a fraction of a column."""
 _TITLES: Final = {"gpus": "GPUs", "health": "Health", "epochs": "Epochs", "log": "Log"}
@@ -207,8 +205,7 @@ class RunView(Vertical):
     def on_chart_smoothing_requested(self, message: Chart.SmoothingRequested) -> None:
         """Smooth the train loss more or less."""
         message.stop()
-        at = max(0, min(len(SMOOTHING) - 1, SMOOTHING.index(self._smoothing) + message.change))
-        self._smoothing = SMOOTHING[at]
+        self._smoothing = message.applied_to(self._smoothing)
         if self._state is not None:
             self._state.smooth_loss.weight = self._smoothing
             self._update("loss")
