@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 from vlmft_console.figures import clock
 from vlmft_console.runs.ladder import NOW_SECONDS, TERM_SECONDS
-from vlmft_console.runs.status import STOPPING, RunStatus
+from vlmft_console.runs.status import RECORDED, STOPPING, RunStatus
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.stop import StopRequest
 
 GROWING = "growing"
 """A log of another program to which something was added a moment ago."""
-RECORDED = "recorded"
-"""One to which nothing was."""
 
 
 @dataclass(frozen=True)

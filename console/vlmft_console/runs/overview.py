@@ -13,14 +13,11 @@ from vlmft_console.history.state import RunState
 from vlmft_console.paths import recorded_runs
 from vlmft_console.runs import registry
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.status import UNREADABLE, RunStatus, status_of
+from vlmft_console.runs.status import RECORDED, UNREADABLE, RunStatus, status_of
 from vlmft_core.durable import read_json
 from vlmft_core.errors import VlmftError
 from vlmft_core.health import STOP, Finding
 from vlmft_core.run_folder.layout import is_run
-
-RECORDED = "recorded"
-"""The state of a recorded run whose log does not say how it ended."""
 
 
 @dataclass(frozen=True)

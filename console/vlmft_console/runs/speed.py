@@ -9,7 +9,7 @@ from vlmft_console.runs.registry import all_runs
 from vlmft_core.errors import VlmftError
 from vlmft_core.preset import Preset, load_preset
 from vlmft_core.run_folder import events
-from vlmft_core.run_folder.tail import RunTail
+from vlmft_core.run_folder.segments import records
 
 NEWEST_RUNS = 50
 """Earlier runs looked at."""
@@ -24,10 +24,10 @@ def measured_speed(preset: Preset) -> tuple[float | None, str]:
         try:
             if _work(load_preset(folder.preset_file).preset) != _work(preset):
                 continue
-            records = RunTail(folder.logs).read()
+            told = (record for record in records(folder.segments) if record["event"] == events.STEP)
+            speeds = [record.get("samples_per_s") for record in told]
         except (VlmftError, OSError):  # a run that cannot be read has nothing to say here
             continue
-        speeds = [record.get("samples_per_s") for record in records if record["event"] == events.STEP]
         measured = [speed for speed in speeds if isinstance(speed, int | float) and speed > 0]
         if measured:
             return median(measured), f"run {folder.name}"

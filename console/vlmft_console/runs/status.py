@@ -29,6 +29,8 @@ STEP_FACTOR = 5.0
 """A step that takes this many times the usual one is a stall, however the heart beats."""
 STEP_FLOOR_SECONDS = 30.0
 """No step is a stall before this: the first ones after a pause may be slow."""
+RECORDED = "recorded"
+"""The state of a recorded run, or of a log alone, that does not say how it ended."""
 UNREADABLE = "unreadable"
 """The state of a run whose log is there and cannot be read."""
 
