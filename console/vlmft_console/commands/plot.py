@@ -22,6 +22,7 @@ from vlmft_console.history.state import RunState
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
 
+_METRICS = ", ".join(f"{chart.key} ({chart.about[0].lower()}{chart.about[1:]})" for chart in CHARTS.values())
 _HEIGHT = 16
 _WIDEST = 1000
 _TALLEST = 200
@@ -34,7 +35,7 @@ def plot(
         typer.Option(
             "-m",
             "--metric",
-            help="loss, eval_loss, lr, grad_norm, throughput or memory; may be given more than once. All, if not.",
+            help=f"{_METRICS}. May be given more than once. All, if not.",
         ),
     ] = None,
     width: Annotated[
