@@ -1,4 +1,4 @@
-"""The `vlmft` command: its commands, each imported when it is called, so that help stays instant."""
+"""`vlmft`: its commands, each imported when it is called, so that help stays instant."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from vlmft_console.errors import shown_once
+from vlmft_console.errors import RunBusyError
+from vlmft_console.sanitize import sanitize
+from vlmft_core.errors import EXIT_BUSY, EXIT_MISTAKE, VlmftError
 
 COMMANDS = {
     "plan": ("plan:plan", "Show what PRESET will really do, before anything starts."),
@@ -51,7 +53,8 @@ first sentence of its own help."""
 class LazyGroup(TyperGroup):
     """Lists its commands by name and line alone; the one that is called, or completed, is imported then.
 
-    A `VlmftError` that one of them raises is shown as one line for each mistake.
+    A `VlmftError` that one of them raises is shown here, on standard error, a line for each mistake; so is a file that
+    the system refuses, such as one in another person's folder.
     """
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # typer's own click, or click: it depends on typer
@@ -59,8 +62,13 @@ class LazyGroup(TyperGroup):
         return name, load(name) if name else listed, rest
 
     def invoke(self, ctx: Any) -> Any:
-        with shown_once():
+        try:
             return super().invoke(ctx)
+        except (VlmftError, PermissionError) as error:
+            text = f"{error.filename}: {error.strerror}" if isinstance(error, PermissionError) else str(error)
+            for line in sanitize(text).splitlines():
+                typer.echo(f"vlmft: {line}", err=True)
+            raise typer.Exit(EXIT_BUSY if isinstance(error, RunBusyError) else EXIT_MISTAKE) from None
 
 
 def load(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Where vlmft looks for things on this machine."""
+"""Paths: where vlmft looks for things on this machine."""
 
 from __future__ import annotations
 

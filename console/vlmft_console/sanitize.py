@@ -1,4 +1,4 @@
-"""The one gate for text that was not written here: names, log lines, messages."""
+"""Sanitizing: the one gate for text that was not written here: names, log lines, messages."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ from tests.records import plan, record, step
 from vlmft_console.cli import app
 from vlmft_console.commands import watch
 
+RECORDED = Path(__file__).resolve().parents[2] / "logs"
+
 KEYS = [
     *("format", "records", "train_points", "eval_points", "lr_points", "grad_norm_points", "nonfinite", "rejected"),
     *("first_loss", "last_loss", "best_eval", "last_eval_loss", "schedule", "findings"),
@@ -131,6 +133,20 @@ def test_watch_waits_for_a_log_follows_it_and_judges_it(log: Path, monkeypatch: 
     assert "eval at step 2: loss 2.125" in result.stdout
     assert "step 3/?  loss 2" in result.stdout
     assert result.exit_code in (0, 3)
+
+
+def test_watch_says_each_finding_of_our_own_log_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.0)
+    recorded = (RECORDED / "overfitting" / "logs" / "events-0001.jsonl").read_text().splitlines(keepends=True)
+    told = next(json.loads(line) for line in recorded if '"health"' in line)
+    of_another_version = json.dumps(told | {"rule": "solar_flare", "message": "hot", "advice": ""}) + "\n"
+    log = tmp_path / "events-0001.jsonl"
+    log.write_text("".join([*recorded[:-1], of_another_version, recorded[-1]]))
+    lines = call("watch", log).stdout.splitlines()
+    assert len([line for line in lines if "eval_rising" in line]) == 1
+    assert [line for line in lines if line.startswith("health:")] == ["health: caution: solar_flare: hot"]
+    events = [json.loads(line) for line in call("watch", log, "--json").stdout.splitlines()]
+    assert len(events) == len(recorded) + 1
 
 
 def test_watch_refuses_what_never_will_be_a_log(log: Path) -> None:

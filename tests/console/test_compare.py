@@ -65,10 +65,28 @@ def test_a_difference_on_few_questions_is_called_chance(tmp_path: Path) -> None:
     assert "may be chance: it takes 19.6 points" in better(runs).text
 
 
+def test_several_tasks_count_alike_in_the_mean_and_in_its_error(tmp_path: Path) -> None:
+    first = {"chartqa": {"relaxed_accuracy": 0.8, "n": 100}, "textvqa": {"accuracy": 0.4, "n": 50}}
+    second = {"chartqa": {"relaxed_accuracy": 0.5, "n": 100}, "textvqa": {"accuracy": 0.5, "n": 50}}
+    runs = read(write_run(tmp_path, "a", eval_loss=0.5, **first), write_run(tmp_path, "b", eval_loss=0.5, **second))
+    judged = better(runs)
+    assert judged.values == pytest.approx((0.6, 0.5))
+    assert judged.text.startswith("a is better by 10.0 points of accuracy on chartqa and textvqa (60.0 against 50.0 %")
+    # sqrt(0.8 * 0.2 / 100 + 0.4 * 0.6 / 50 + 0.5 * 0.5 / 100 + 0.5 * 0.5 / 50) / 2 = 0.0589; 1.96 times that
+    assert "it takes 11.6 points to be sure" in judged.text
+
+
 def test_a_verdict_between_other_data_says_so(tmp_path: Path) -> None:
     other = "data: {max_eval: 7}"
     runs = read(write_run(tmp_path, "a", eval_loss=0.5), write_run(tmp_path, "b", eval_loss=0.4, preset=other))
     assert "only if all were evaluated on the same data" in better(runs).text
+
+
+def test_runs_without_presets_are_not_taken_to_be_evaluated_on_the_same_data(tmp_path: Path) -> None:
+    folders = [write_run(tmp_path, name, eval_loss=loss) for name, loss in (("a", 0.5), ("b", 0.4))]
+    for folder in folders:
+        (folder / "preset.yaml").unlink()
+    assert "only if all were evaluated on the same data" in better(read(*folders)).text
 
 
 def test_without_a_common_measure_nothing_is_called_better(tmp_path: Path) -> None:
@@ -93,6 +111,25 @@ def test_the_best_figure_of_each_row_is_known(tmp_path: Path) -> None:
     assert (rows["best eval loss"].texts, rows["best eval loss"].best) == (("0.5000", "0.4000"), 1)
     assert rows["train loss, last tenth"].best is None
     assert rows["samples/s, median"].texts == ("20.00", "20.00")
+
+
+def test_the_outcome_has_a_row_for_every_task_that_a_tuned_model_answered(tmp_path: Path) -> None:
+    tasks = {"chartqa": {"relaxed_accuracy": 0.625, "n": 8}, "textvqa": {"accuracy": 0.5, "n": 8}}
+    runs = read(write_run(tmp_path, "a", eval_loss=0.5), write_run(tmp_path, "b", eval_loss=0.5, **tasks))
+    rows = {row.label: row for row in outcomes(runs)}
+    assert rows["chartqa, tuned %"].texts == ("-", "62.50")
+    assert rows["textvqa, tuned %"].texts == ("-", "50.00")
+
+
+def test_the_findings_that_hold_are_counted_by_severity(tmp_path: Path) -> None:
+    stopped = write_run(tmp_path, "a", eval_loss=0.5)
+    events = stopped / "logs" / "events-0001.jsonl"
+    lost = [step(n, None, nonfinite=["loss"]) for n in (4, 5, 6)]
+    whole = events.read_text().splitlines()[:-1] + [json.dumps(each) for each in lost]
+    events.write_text("".join(f"{line}\n" for line in whole))
+    runs = read(stopped, write_run(tmp_path, "b", eval_loss=0.5))
+    rows = {row.label: row.texts for row in outcomes(runs)}
+    assert rows["findings"] == ("1 stop, 1 caution", "1 caution")
 
 
 def test_a_small_rate_is_written_as_people_write_it(tmp_path: Path) -> None:

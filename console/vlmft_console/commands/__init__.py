@@ -1,1 +1,1 @@
-"""The commands of `vlmft`, one a module. Each imports only typer and the standard library until it is called."""
+"""Commands of `vlmft`; `vlmft_console.cli` imports each when it is called."""

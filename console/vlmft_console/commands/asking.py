@@ -1,4 +1,4 @@
-"""Asking: a program of the trainer runs, its notes and its progress on standard error."""
+"""Answers of one of the trainer's programs; its notes and its progress go to standard error."""
 
 from __future__ import annotations
 

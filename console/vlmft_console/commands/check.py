@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import typer
 
-from vlmft_console.commands.options import Json, Log
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table
+from vlmft_console.commands.parameters import Json, Log
 from vlmft_console.figures import short
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.schedule_fit import Schedule
 from vlmft_console.history.tally import Measured, Tally
+from vlmft_console.report.summary import finding_dict
 from vlmft_console.runs.targets import locate
 from vlmft_core.health import Finding, Health
 
@@ -99,17 +100,7 @@ def as_json(judged: Judgement) -> dict[str, Any]:
             "warmup_steps": schedule.warmup_steps if named else None,
             "max_deviation": schedule.max_deviation,
         },
-        "findings": [
-            {
-                "rule": finding.rule,
-                "severity": finding.severity,
-                "step": finding.step if named else None,
-                "epoch": finding.epoch,
-                "message": finding.message,
-                "advice": finding.advice.text,
-            }
-            for finding in judged.findings
-        ],
+        "findings": [finding_dict(finding) | ({} if named else {"step": None}) for finding in judged.findings],
     }
 
 

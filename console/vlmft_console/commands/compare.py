@@ -11,12 +11,14 @@ import typer
 from vlmft_console.charts.overlay import overlay_chart
 from vlmft_console.charts.spec import Unit
 from vlmft_console.commands.completion import run_names
-from vlmft_console.commands.options import Json
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
+from vlmft_console.commands.parameters import Json
 from vlmft_console.commands.plot import print_charts
 from vlmft_console.history.loading import ReadLog, read_log
-from vlmft_console.report.compare import Row, better, check_count, outcomes, preset_differences
+from vlmft_console.report import COMPARED
+from vlmft_console.report.compare import OutcomeRow, better, outcomes, preset_differences
 from vlmft_console.runs.targets import locate
+from vlmft_core.errors import VlmftError
 
 
 class By(StrEnum):
@@ -39,7 +41,9 @@ def compare(
     json_output: Json = False,
 ) -> None:
     """Lay runs over each other: their losses, how their presets differ, what they came to, which was better."""
-    check_count(len(targets))
+    if (count := len(targets)) not in COMPARED:
+        runs_word = "run" if count == 1 else "runs"
+        raise VlmftError(f"{count} {runs_word} to compare", f"name {COMPARED[0]} to {COMPARED[-1]}")
     runs = [read_log(locate(target)) for target in targets]
     differences, results, judged = preset_differences(runs), outcomes(runs), better(runs)
     if json_output:
@@ -65,7 +69,7 @@ def compare(
     say(judged.text)
 
 
-def _as_json(rows: Sequence[Row]) -> dict[str, Any]:
+def _as_json(rows: Sequence[OutcomeRow]) -> dict[str, Any]:
     return {row.label: list(row.texts) for row in rows}
 
 
@@ -74,7 +78,7 @@ def _print_charts(runs: Sequence[ReadLog], by: By) -> None:
     print_charts([overlay_chart(named, metric, _UNITS[by]) for metric in ("loss", "eval_loss")])
 
 
-def _print_rows(runs: Sequence[ReadLog], rows: Sequence[Row]) -> None:
+def _print_rows(runs: Sequence[ReadLog], rows: Sequence[OutcomeRow]) -> None:
     table = new_table("", *(f"{number} {run.name}" for number, run in enumerate(runs, 1)))
     for row in rows:
         texts = (f"{text} *" if index == row.best else text for index, text in enumerate(row.texts))

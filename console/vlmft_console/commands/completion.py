@@ -1,4 +1,4 @@
-"""What the shell offers at Tab: names of presets and of runs."""
+"""Completion: the names of presets and of runs that the shell offers at Tab."""
 
 from __future__ import annotations
 

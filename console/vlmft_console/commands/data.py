@@ -10,8 +10,8 @@ import typer
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import preset_names
 from vlmft_console.commands.data_tables import PICTURE_ROWS, picture_columns, print_report, print_sample
-from vlmft_console.commands.options import Json, Overrides
 from vlmft_console.commands.output import print_json, say
+from vlmft_console.commands.parameters import Json, Overrides
 from vlmft_console.paths import preset_folders
 from vlmft_console.programs.ask import INSPECT_DATA
 from vlmft_console.runs.preflight import check_libraries

@@ -1,4 +1,4 @@
-"""What `vlmft data` prints: the report of a check, and samples with their pictures."""
+"""Tables of `vlmft data`: the report of a check, and samples with their pictures."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ import typer
 
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import preset_names, run_names
-from vlmft_console.commands.options import Json, Overrides
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table
+from vlmft_console.commands.parameters import Json, Overrides
 from vlmft_console.figures import percent
 from vlmft_console.paths import OUTPUTS
 from vlmft_console.programs.ask import EVAL

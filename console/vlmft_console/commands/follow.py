@@ -1,4 +1,4 @@
-"""Follow a run to its end, as a reader that may come and go, and pass on the wish to stop it."""
+"""Following a run: to its end, as a reader that may come and go, passing on the wish to stop it."""
 
 from __future__ import annotations
 

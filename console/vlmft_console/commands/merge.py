@@ -9,8 +9,8 @@ import typer
 
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import run_names
-from vlmft_console.commands.options import Json
 from vlmft_console.commands.output import print_json
+from vlmft_console.commands.parameters import Json
 from vlmft_console.errors import RunFolderError
 from vlmft_console.programs.ask import MERGE
 from vlmft_console.programs.trained import find_trained

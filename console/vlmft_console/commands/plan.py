@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from vlmft_console.commands.options import Overrides, PresetName
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
+from vlmft_console.commands.parameters import Overrides, PresetName
 from vlmft_console.paths import preset_folders
 from vlmft_console.presets.plan_text import plan_rows
 from vlmft_console.runs.speed import measured_speed

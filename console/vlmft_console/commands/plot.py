@@ -16,7 +16,7 @@ from vlmft_console.charts.run_charts import CHARTS, DEFAULT_CHARTS
 from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.styles import STYLES, Look, speaks_unicode
 from vlmft_console.charts.view import View
-from vlmft_console.commands.options import Log
+from vlmft_console.commands.parameters import Log
 from vlmft_console.history.loading import read_log
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.targets import locate

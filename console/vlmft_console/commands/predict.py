@@ -9,8 +9,8 @@ import typer
 
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import preset_names, run_names
-from vlmft_console.commands.options import Overrides
 from vlmft_console.commands.output import print_json, say
+from vlmft_console.commands.parameters import Overrides
 from vlmft_console.programs.ask import PREDICT
 from vlmft_console.programs.trained import find_trained, processes_for
 from vlmft_core.errors import DataError

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from vlmft_console.commands.options import Force, Json, PresetName
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say, write_file
+from vlmft_console.commands.parameters import Force, Json, PresetName
 from vlmft_console.paths import own_presets, preset_folders
 from vlmft_console.presets.table import (
     RECIPE_PRESETS,

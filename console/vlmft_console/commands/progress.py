@@ -1,4 +1,4 @@
-"""Three ways to show a run while it goes: a progress bar on a terminal, plain lines elsewhere, events as JSON."""
+"""Displays of a run while it goes: a progress bar on a terminal, plain lines elsewhere, events as JSON."""
 
 from __future__ import annotations
 

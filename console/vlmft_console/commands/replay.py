@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from vlmft_console.commands.options import Log, Mouse
+from vlmft_console.commands.parameters import Log, Mouse
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
 

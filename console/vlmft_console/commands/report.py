@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from vlmft_console.commands.options import Force, Log
 from vlmft_console.commands.output import write_file
+from vlmft_console.commands.parameters import Force, Log
 from vlmft_console.history.loading import ReadLog, read_log
-from vlmft_console.report.figures import report_figures
 from vlmft_console.report.html import html
+from vlmft_console.report.run_report import report_figures
 from vlmft_console.report.text import markdown, steps_csv
 from vlmft_console.runs.targets import locate
 from vlmft_console.sanitize import redacted

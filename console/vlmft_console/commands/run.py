@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 
 from vlmft_console.commands.follow import follow
-from vlmft_console.commands.options import Detach, Overrides, PresetName
 from vlmft_console.commands.output import print_json
+from vlmft_console.commands.parameters import Detach, Overrides, PresetName
 from vlmft_console.commands.progress import BarDisplay, Display, JsonDisplay, PlainDisplay
 from vlmft_console.errors import RunFolderError
 from vlmft_console.history.own_preset import OwnPreset

@@ -1,4 +1,4 @@
-"""Commands that look at runs and leave them alone: `runs`, `status`, `attach`, `logs`."""
+"""`vlmft runs`, `status`, `attach`, `logs`: look at runs and leave them alone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from vlmft_console.commands.options import Json, Run
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table
+from vlmft_console.commands.parameters import Json, Run
 from vlmft_console.commands.run import show
 from vlmft_console.figures import clock, short
 from vlmft_console.history.state import RunState

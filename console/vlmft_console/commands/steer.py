@@ -1,4 +1,4 @@
-"""Commands that change what a run does: `stop`, `resume`, `rm`."""
+"""`vlmft stop`, `resume`, `rm`: change what a run does."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from vlmft_console.commands.options import Detach, Json, Run
 from vlmft_console.commands.output import print_json, say
+from vlmft_console.commands.parameters import Detach, Json, Run
 from vlmft_console.commands.run import show
 from vlmft_console.commands.runs import overview
 from vlmft_console.runs.locks import held

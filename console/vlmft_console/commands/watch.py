@@ -16,6 +16,8 @@ from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.health import Finding
+from vlmft_core.health.rules import RULES
+from vlmft_core.run_folder.events import HEALTH, Record
 
 POLL_SECONDS: Final = 0.5
 PATIENCE_POLLS: Final = 4
@@ -34,7 +36,7 @@ def watch(
     try:
         log = _wait_for(path, display)
         if log.folder is None:
-            findings = _follow(log, display)
+            findings = _follow(log, display, whole=json_output)
     except KeyboardInterrupt:
         return
     finally:
@@ -58,8 +60,11 @@ def _wait_for(path: Path, display: Display) -> OpenedLog:
             time.sleep(POLL_SECONDS)
 
 
-def _follow(log: OpenedLog, display: Display) -> list[Finding]:
-    """Show what comes until the training has ended; returns the findings that hold then."""
+def _follow(log: OpenedLog, display: Display, *, whole: bool) -> list[Finding]:
+    """Show what comes until the training has ended; returns the findings that hold then.
+
+    A finding is said as it is judged here; what our own log says of the same rule is shown only with `whole`.
+    """
     state = RunState(log.monitor)
     display.say(f"{log.path} ({log.format})")
     shown: dict[int, tuple[str, bool]] = {}
@@ -69,7 +74,7 @@ def _follow(log: OpenedLog, display: Display) -> list[Finding]:
         for records in log.reader.batches():
             quiet = 0
             state.apply_all(records)
-            display.tell(records)
+            display.tell([record for record in records if whole or not _judged_here(record)])
         for finding in state.findings:
             if shown.get(finding.number) != (now := (finding.severity, finding.active)):
                 shown[finding.number] = now
@@ -77,6 +82,10 @@ def _follow(log: OpenedLog, display: Display) -> list[Finding]:
         display.update(state)
         time.sleep(POLL_SECONDS)
     return state.health.active
+
+
+def _judged_here(record: Record) -> bool:
+    return record["event"] == HEALTH and record["rule"] in {rule.name for rule in RULES}
 
 
 def _told(finding: Finding) -> str:

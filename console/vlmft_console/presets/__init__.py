@@ -1,4 +1,4 @@
-"""Changing a preset: its fields, the draft with its way back, saving, what survives a crash. Knows no screens."""
+"""Presets: listed, compared, and changed: fields, the draft with its way back, saving, what survives a crash."""
 
 from vlmft_console.presets.draft import Difference, Draft, open_preset
 from vlmft_console.presets.fields import Field, fields, sections

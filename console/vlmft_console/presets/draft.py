@@ -1,4 +1,4 @@
-"""A preset being changed: the text of every field, what is wrong with it, and the way back."""
+"""Draft: a preset being changed, the text of every field, what is wrong with it, and the way back."""
 
 from __future__ import annotations
 

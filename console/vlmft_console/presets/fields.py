@@ -1,4 +1,4 @@
-"""Every field of a preset with what a person needs to know to change it, read off the schema."""
+"""Fields: every one of a preset with what a person needs to know to change it, read off the schema."""
 
 from __future__ import annotations
 

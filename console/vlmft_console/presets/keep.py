@@ -1,4 +1,4 @@
-"""Unsaved changes on disk, so that a hangup, a crash or a closed terminal loses none of them."""
+"""Unsaved changes: kept on disk, so that a hangup, a crash or a closed terminal loses none of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A draft as a YAML file for another editor, and back."""
+"""Outside editor: a draft as a YAML file for it, and back."""
 
 from __future__ import annotations
 

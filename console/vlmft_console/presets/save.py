@@ -1,4 +1,4 @@
-"""Saving a draft as a preset of its own: a small YAML file that says only what differs from its parent."""
+"""Saving: a draft becomes a preset of its own, a small YAML file that says only what differs from its parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presets side by side: which there are, and how they differ. What the command line and the app both show."""
+"""Preset table: which presets there are, and how they differ, for the command line and the app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A field's value as one line of text, and back: what a person types and what a preset holds."""
+"""Field values: what a preset holds as one line of text, as a person types it, and back."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The trainer's programs, started from here: the console loads nothing heavy."""
+"""Programs of the trainer, started from here: the console loads nothing heavy."""

@@ -1,4 +1,4 @@
-"""Which model a person means: a run's adapter, an adapter's folder, or a base model."""
+"""Trained model: the one a person means, by a run, an adapter's folder or a base model."""
 
 from __future__ import annotations
 

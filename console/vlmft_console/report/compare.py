@@ -1,4 +1,4 @@
-"""Runs side by side: how their presets differ, what they came to, and which was better by how much."""
+"""Comparison of runs: how their presets differ, what they came to, and which was better by how much."""
 
 from __future__ import annotations
 
@@ -12,19 +12,15 @@ from vlmft_console.history.loading import ReadLog
 from vlmft_console.presets.table import value_text
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus, status_of
-from vlmft_core.errors import VlmftError
 from vlmft_core.health import STOP
 from vlmft_core.metrics import HEADLINE
-
-FEWEST, MOST = 2, 8
-"""How many runs can be compared."""
 
 _SURE = 1.96
 """Standard errors within which a difference of two shares may be chance (95 %)."""
 
 
 @dataclass(frozen=True)
-class Row:
+class OutcomeRow:
     """One line of a table: a label and a text for each run; `best` is the index of the best value, where one is."""
 
     label: str
@@ -46,24 +42,15 @@ class Better:
     """One or two sentences: which, by how much, and whether it may be chance. Holds names of runs: foreign text."""
 
 
-def check_count(count: int) -> None:
-    """Raises:
-    VlmftError: so many runs cannot be compared.
-    """
-    if not FEWEST <= count <= MOST:
-        runs = "run" if count == 1 else "runs"
-        raise VlmftError(f"{count} {runs} to compare", f"name {FEWEST} to {MOST}")
-
-
-def preset_differences(runs: Sequence[ReadLog]) -> list[Row]:
+def preset_differences(runs: Sequence[ReadLog]) -> list[OutcomeRow]:
     """The parameters that are not the same in every run whose preset is known, as `section.key`."""
     presets = [_flat(run) for run in runs]
     known = [preset for preset in presets if preset is not None]
     keys = [key for key in (known[0] if known else {}) if any(preset[key] != known[0][key] for preset in known)]
-    return [Row(key, tuple("-" if each is None else value_text(each[key]) for each in presets)) for key in keys]
+    return [OutcomeRow(key, tuple("-" if each is None else value_text(each[key]) for each in presets)) for key in keys]
 
 
-def outcomes(runs: Sequence[ReadLog], ended: Sequence[str] | None = None) -> list[Row]:
+def outcomes(runs: Sequence[ReadLog], ended: Sequence[str] | None = None) -> list[OutcomeRow]:
     """What each run came to; rows that no run can fill are left out.
 
     Args:
@@ -72,19 +59,19 @@ def outcomes(runs: Sequence[ReadLog], ended: Sequence[str] | None = None) -> lis
     """
     states = [run.state for run in runs]
     rows = [
-        Row("ended", tuple(ended or [how_ended(run, status_now(run)) for run in runs])),
-        Row("steps", tuple(_steps(run) for run in runs)),
+        OutcomeRow("ended", tuple(ended or [how_ended(run, status_now(run)) for run in runs])),
+        OutcomeRow("steps", tuple(_steps(run) for run in runs)),
         _numbers("epochs", [state.epochs.last[1] if state.epochs.last else None for state in states], None),
         _numbers("train loss, last tenth", [state.mean_loss(first=False) for state in states], min),
         _numbers("best eval loss", [_best_loss(run) for run in runs], min),
-        Row("best at step", tuple(f"{s.best_eval['step']:,}" if s.best_eval else "-" for s in states)),
+        OutcomeRow("best at step", tuple(f"{s.best_eval['step']:,}" if s.best_eval else "-" for s in states)),
         _numbers("last eval loss", [_last_eval(run) for run in runs], min),
         *(
             _numbers(f"{task}, tuned %", [_percent(run, task) for run in runs], max)
             for task in dict.fromkeys(task for state in states for task in state.tuned_scores)
         ),
         _numbers("samples/s, median", [_median(run) for run in runs], max),
-        Row("findings", tuple(_findings(run) for run in runs)),
+        OutcomeRow("findings", tuple(_findings(run) for run in runs)),
     ]
     return [row for row in rows if any(text not in ("-", "") for text in row.texts)]
 
@@ -208,11 +195,11 @@ def _findings(run: ReadLog) -> str:
     return ", ".join(f"{count} {word}" for count, word in counts if count) or "none"
 
 
-def _numbers(label: str, values: Sequence[float | None], pick: Callable[[list[float]], float] | None) -> Row:
+def _numbers(label: str, values: Sequence[float | None], pick: Callable[[list[float]], float] | None) -> OutcomeRow:
     """A row of figures; `pick` chooses the best one, where they are not all the same."""
     there = [value for value in values if value is not None]
     best = values.index(pick(there)) if pick and len(set(there)) > 1 else None
-    return Row(label, tuple("-" if value is None else figure(value) for value in values), best)
+    return OutcomeRow(label, tuple("-" if value is None else figure(value) for value in values), best)
 
 
 def _flat(run: ReadLog) -> dict[str, Any] | None:

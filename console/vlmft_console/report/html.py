@@ -1,4 +1,4 @@
-"""A report as one HTML file: charts drawn in, nothing fetched from anywhere, no scripts."""
+"""HTML report: one file, charts drawn in, nothing fetched from anywhere, no scripts."""
 
 from __future__ import annotations
 

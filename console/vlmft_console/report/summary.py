@@ -1,4 +1,4 @@
-"""What a run came to: the figures printed at its end, as text and as JSON."""
+"""Run summary: the figures printed at its end, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus
 from vlmft_console.sanitize import sanitize
+from vlmft_core.health import Finding
 from vlmft_core.learning_rate import planned_rate, rate_plan
 from vlmft_core.metrics import HEADLINE
 
@@ -30,19 +31,21 @@ def summarise(state: RunState, folder: RunFolder, status: RunStatus) -> dict[str
         "nonfinite_steps": state.nonfinite_steps,
         "skipped_steps": state.skipped_steps,
         "tasks": task_scores(state),
-        "findings": [
-            {
-                "rule": finding.rule,
-                "severity": finding.severity,
-                "step": finding.step,
-                "message": finding.message,
-                "advice": finding.advice.text,
-            }
-            for finding in state.findings
-            if finding.active
-        ],
+        "findings": [finding_dict(finding) for finding in state.findings if finding.active],
         "adapter": str(folder.adapter) if folder.adapter.is_dir() else None,
         "folder": str(folder.path),
+    }
+
+
+def finding_dict(finding: Finding) -> dict[str, Any]:
+    """A health finding, JSON-able."""
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "step": finding.step,
+        "epoch": finding.epoch,
+        "message": finding.message,
+        "advice": finding.advice.text,
     }
 
 

@@ -1,4 +1,4 @@
-"""A chart as SVG: the same description that the terminal's charts are drawn from."""
+"""SVG chart: drawn from the same description as the terminal's charts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report as Markdown, and the steps of a run as CSV."""
+"""Text report: a run as Markdown, and its steps as CSV."""
 
 from __future__ import annotations
 

@@ -21,15 +21,13 @@ from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
 from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_list import RunList, health_cell, state_words
+from vlmft_console.report import COMPARED
 
 if TYPE_CHECKING:
     from vlmft_console.runs.overview import Overview
 
 LOOK_SECONDS = 2.0
 """Between two looks at the run folders."""
-COMPARED = range(2, 9)
-"""How many runs can be compared."""
-
 NEXT = "No runs of your own yet.\nPress n to choose a preset and start one; demo needs no GPU and takes minutes."
 NONE = "No run matches. Esc shows all again."
 now = time.time

@@ -27,7 +27,7 @@ class OutcomeTable(ColumnTable):
         super().__init__(id="outcomes")
 
     def show_runs(
-        self, names: Sequence[str], outcomes: Sequence[compare.Row], differences: Sequence[compare.Row]
+        self, names: Sequence[str], outcomes: Sequence[compare.OutcomeRow], differences: Sequence[compare.OutcomeRow]
     ) -> None:
         """Show the tables of the runs called `names`, numbered from 1 as in the charts."""
         rows = [line for row in outcomes for line in _lines(row)]
@@ -37,7 +37,7 @@ class OutcomeTable(ColumnTable):
         self.show_table([f"{number} {name}" for number, name in enumerate(names, 1)], rows)
 
 
-def _lines(row: compare.Row) -> Iterator[TableRow]:
+def _lines(row: compare.OutcomeRow) -> Iterator[TableRow]:
     texts = [f"{text} {BEST}" if index == row.best else text for index, text in enumerate(row.texts)]
     roles = ["good" if index == row.best else "" for index in range(len(texts))]
     wrapped = [textwrap.wrap(one_line(text), _LINE) for text in texts]

@@ -1,4 +1,4 @@
-"""What a report says: every figure of a run in one place, JSON-able."""
+"""Run report: every figure of a run in one place, JSON-able."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from vlmft_console.history.epochs import EpochFigures
 from vlmft_console.history.loading import ReadLog
-from vlmft_console.report.summary import lr_deviation, task_scores
+from vlmft_console.report.summary import finding_dict, lr_deviation, task_scores
 
 
 def report_figures(run: ReadLog) -> dict[str, Any]:
@@ -40,16 +40,7 @@ def report_figures(run: ReadLog) -> dict[str, Any]:
         "skipped_steps": state.skipped_steps,
         "tasks": task_scores(state),
         "findings": [
-            {
-                "rule": finding.rule,
-                "severity": finding.severity,
-                "step": finding.step,
-                "epoch": finding.epoch,
-                "message": finding.message,
-                "advice": finding.advice.text,
-                "changes": dict(finding.advice.changes),
-                "resolved": finding.resolved,
-            }
+            {**finding_dict(finding), "changes": dict(finding.advice.changes), "resolved": finding.resolved}
             for finding in state.findings
         ],
         "epochs": [{**asdict(row), "gap": row.gap} for row in EpochFigures().rows(state)],

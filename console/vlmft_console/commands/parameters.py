@@ -1,4 +1,4 @@
-"""Options: those that several commands have."""
+"""Parameters: arguments and options that several commands have."""
 
 from __future__ import annotations
 
