@@ -15,7 +15,9 @@ from textual.widgets import Input, Static
 
 from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
 from vlmft_console.app.dialogs.restore import offer_kept
+from vlmft_console.app.dialogs.save_as import SaveAsScreen
 from vlmft_console.app.messages import OpenLaunch
+from vlmft_console.app.outside_editor import edit_outside
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
@@ -214,8 +216,6 @@ class EditorScreen(Screen[None]):
         self.app.post_message(OpenLaunch(replace(self.draft.base, preset=self.draft.preset)))
 
     def action_outside(self) -> None:
-        from vlmft_console.app.outside_editor import edit_outside
-
         self._finish_typing()
         self.query_one(Keeping).keep()
         edit_outside(self, self.draft, self._changed)
@@ -246,8 +246,6 @@ class EditorScreen(Screen[None]):
         self.dismiss()
 
     def _save(self, *, leave: bool) -> None:
-        from vlmft_console.app.dialogs.save_as import SaveAsScreen
-
         self._finish_typing()
 
         def saved(loaded: LoadedPreset | None) -> None:

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
+from vlmft_console.app.dialogs.name import NameScreen
 from vlmft_console.app.messages import OpenEditor, OpenLaunch
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.focusing import focus_now
@@ -22,6 +23,7 @@ from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.preset.preset_compare import PresetCompare
 from vlmft_console.app.widgets.preset.preset_detail import PresetDetail
 from vlmft_console.app.widgets.preset.preset_list import PresetList
+from vlmft_console.paths import own_presets, preset_folders
 from vlmft_core.errors import VlmftError
 
 if TYPE_CHECKING:
@@ -125,15 +127,12 @@ class PresetsScreen(Screen[None]):
         preset = self._usable()
         if preset is None:
             return
-        from vlmft_console.app.dialogs.name import NameScreen
-
         self.app.push_screen(NameScreen(f"Name of the preset that builds on {preset.name}"), self._copy)
 
     def _copy(self, name: str | None) -> None:
         preset = self._current()
         if not name or preset is None or preset.loaded is None:
             return
-        from vlmft_console.paths import own_presets, preset_folders
         from vlmft_console.presets.draft import Draft
         from vlmft_console.presets.save import save_as
 
