@@ -31,9 +31,9 @@ class CheckList(LineView, can_focus=True):
 
     def lay_out(self) -> None:
         width = max(10, self.scrollable_content_region.width - _SIGN_CELLS)
-        rows: list[Line] = []
+        lines: list[Line] = []
         for check in self._checks:
             sign, role = _SIGNS[check.level]
             for number, line in enumerate(textwrap.wrap(one_line(check.text), width)):
-                rows.append(((f"{'' if number else sign:<{_SIGN_CELLS}}", role), (line, "")))
-        self.show_lines(rows)
+                lines.append(((f"{'' if number else sign:<{_SIGN_CELLS}}", role), (line, "")))
+        self.show_lines(lines)

@@ -125,14 +125,14 @@ class FieldList(CursorList, inherit_bindings=False):
         if self._place == 1 < self.size.height:
             self.scroll_to(y=0, animate=False)  # the first heading shows with its field
 
+    def row(self, place: int) -> Line:
+        path = self._keys[place]
+        return self._field(fields()[path]) if "." in path else self._heading(path)
+
     def _fold(self) -> None:
         self._folded ^= {self.cursor}
         if self._draft:
             self.show(self._draft, self._blamed)
-
-    def row(self, place: int) -> Line:
-        path = self._keys[place]
-        return self._field(fields()[path]) if "." in path else self._heading(path)
 
     def _heading(self, section: str) -> Line:
         sign = "▸" if section in self._folded else "▾"

@@ -46,9 +46,9 @@ class PlanPanel(LineView, can_focus=True):
 
     def lay_out(self) -> None:
         width = max(10, self.scrollable_content_region.width - _LABEL_CELLS)
-        rows: list[Line] = []
+        lines: list[Line] = []
         old = [("!", "plan of the last values that fit", "caution")] if self._outdated and self._entries else []
         for label, text, role in [*old, *self._entries]:
             for number, line in enumerate(textwrap.wrap(one_line(text), width) or [""]):
-                rows.append(((f"{'' if number else label:<{_LABEL_CELLS}}", role or "dim"), (line, role)))
-        self.show_lines(rows)
+                lines.append(((f"{'' if number else label:<{_LABEL_CELLS}}", role or "dim"), (line, role)))
+        self.show_lines(lines)

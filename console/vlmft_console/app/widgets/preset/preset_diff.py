@@ -36,15 +36,15 @@ class PresetDiff(LineView, can_focus=True):
         if draft is None or not width:
             return
         here, inherited = draft.differences(), draft.inherited()
-        rows: list[Line] = [((f"changed here, {len(here)}", "strong"),)]
+        lines: list[Line] = [((f"changed here, {len(here)}", "strong"),)]
         for each in here:
-            rows += _lines(each, width, "caution", advised=each.path in draft.advised)
+            lines += _lines(each, width, "caution", advised=each.path in draft.advised)
         if draft.base.extends:
             title = one_line(f"{draft.base.name} against {draft.base.extends}, {len(inherited)}")
-            rows.append(((title, "strong"),))
+            lines.append(((title, "strong"),))
             for each in inherited:
-                rows += _lines(each, width, "")
-        self.show_lines(rows)
+                lines += _lines(each, width, "")
+        self.show_lines(lines)
 
 
 def _lines(difference: Difference, width: int, role: str, *, advised: bool = False) -> Iterator[Line]:

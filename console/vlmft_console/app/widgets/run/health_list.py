@@ -106,30 +106,30 @@ class HealthList(LineView, can_focus=True):
         if not self.room:
             return  # not laid out yet
         width = max(16, self.room)
-        rows: list[Line] = _wrapped(*self._end, width, indent="") if self._end else []
+        lines: list[Line] = _wrapped(*self._end, width, indent="") if self._end else []
         for line in self._outcome:
-            rows += _wrapped(line, "strong", width, indent="")
+            lines += _wrapped(line, "strong", width, indent="")
         if self._adapter:
-            rows += _wrapped(f"adapter: {self._adapter}", "good", width, indent="")
+            lines += _wrapped(f"adapter: {self._adapter}", "good", width, indent="")
         if self._newer is not None:
-            rows += _wrapped(f"▲ {NEWER.format(self._newer)}", "caution", width, indent="")
+            lines += _wrapped(f"▲ {NEWER.format(self._newer)}", "caution", width, indent="")
         self._tops = []
         told: set[str] = set()
         for finding in self._findings:
-            self._tops.append(len(rows))
+            self._tops.append(len(lines))
             here = finding is self.selected
-            rows += _head(finding, cursor=here and self.has_focus)
+            lines += _head(finding, cursor=here and self.has_focus)
             if finding.active:
-                rows += _wrapped(finding.message, "", width)
-                rows += _advice(finding.advice, width, selected=here, told=finding.advice.text in told)
+                lines += _wrapped(finding.message, "", width)
+                lines += _advice(finding.advice, width, selected=here, told=finding.advice.text in told)
                 told.add(finding.advice.text)
         if not self._judged:
-            rows.append((("no losses to judge", "dim"),))
+            lines.append((("no losses to judge", "dim"),))
         elif not self._findings:
-            rows.append((("✓ ok", "good"), ("  no findings so far", "")))
+            lines.append((("✓ ok", "good"), ("  no findings so far", "")))
         for note in reversed(self._notes):
-            rows += _wrapped(f"note: {note}", "dim", width, indent="")
-        self.show_lines(rows)
+            lines += _wrapped(f"note: {note}", "dim", width, indent="")
+        self.show_lines(lines)
 
 
 def _urgency(finding: Finding) -> tuple[bool, bool, int]:
@@ -148,12 +148,12 @@ def _head(finding: Finding, *, cursor: bool) -> list[Line]:
 
 def _advice(advice: Advice, width: int, *, selected: bool, told: bool) -> list[Line]:
     """The advice; told once, however many findings share it, and how to follow it for the selected one."""
-    rows: list[Line] = []
+    lines: list[Line] = []
     if advice.text and not told:
-        rows += _wrapped(f"→ {advice.text}", "accent", width)
+        lines += _wrapped(f"→ {advice.text}", "accent", width)
     if advice.changes and selected:
-        rows.append((("    ", ""), ("a", "strong"), (" makes that preset", "dim")))
-    return rows
+        lines.append((("    ", ""), ("a", "strong"), (" makes that preset", "dim")))
+    return lines
 
 
 def _wrapped(text: str, role: str, width: int, indent: str = "  ") -> list[Line]:

@@ -23,15 +23,15 @@ class MemoryPanel(LineView):
         """Show the latest figures."""
         total, owner = _smallest_gpu(state), "process" if _on_cpu(state) else "GPU"
         last, high = state.mem_gib.last, state.mem_gib.high
-        rows: list[Line] = []
+        lines: list[Line] = []
         if last is not None and last[1] is not None:
-            rows.append(_memory_row("now", last[1], total, owner))
+            lines.append(_memory_line("now", last[1], total, owner))
         if high is not None:
-            rows.append(_memory_row("most", high, total, owner))
-        if rows and total is None and owner == "GPU":
-            rows.append((("the log does not tell how much the GPU has", "dim"),))
-        rows += _disk_rows(state)
-        self.show_lines(rows or [(("no memory figures in this log", "dim"),)])
+            lines.append(_memory_line("most", high, total, owner))
+        if lines and total is None and owner == "GPU":
+            lines.append((("the log does not tell how much the GPU has", "dim"),))
+        lines += _disk_lines(state)
+        self.show_lines(lines or [(("no memory figures in this log", "dim"),)])
 
 
 def _smallest_gpu(state: RunState) -> float | None:
@@ -46,7 +46,7 @@ def _on_cpu(state: RunState) -> bool:
     return isinstance(hardware, dict) and hardware.get("device") == "cpu"
 
 
-def _memory_row(label: str, used: float, total: float | None, owner: str) -> Line:
+def _memory_line(label: str, used: float, total: float | None, owner: str) -> Line:
     if total is None:
         return ((f"{label:<5}", "dim"), (f"{used:.2g} GiB a {owner}", ""))
     share = used / total
@@ -59,14 +59,14 @@ def _memory_row(label: str, used: float, total: float | None, owner: str) -> Lin
     )
 
 
-def _disk_rows(state: RunState) -> list[Line]:
+def _disk_lines(state: RunState) -> list[Line]:
     if not state.checkpoints:
         return []
     newest = state.checkpoints[-1]
     kept, size = newest.get("kept"), newest.get("bytes")
-    rows: list[Line] = []
+    lines: list[Line] = []
     if isinstance(kept, list):
         taken = f", {filesize(round(len(kept) * size))}" if isinstance(size, int | float) else ""
-        rows.append((("disk ", "dim"), (f"{len(kept)} checkpoint{'s' * (len(kept) != 1)}{taken}", "")))
-    rows.append((("     ", ""), (f"newest at step {newest['step']:,}", "")))
-    return rows
+        lines.append((("disk ", "dim"), (f"{len(kept)} checkpoint{'s' * (len(kept) != 1)}{taken}", "")))
+    lines.append((("     ", ""), (f"newest at step {newest['step']:,}", "")))
+    return lines
