@@ -6,6 +6,8 @@ EXIT_FAILED: Final = 1
 """The run failed or crashed."""
 EXIT_MISTAKE: Final = 2
 """Something in the preset, the options, the data or the model has to be mended; nothing was started."""
+EXIT_STOP_FOUND: Final = 3
+"""A log holds a health finding that asks for a stop."""
 EXIT_BUSY: Final = 75
 """The run folder has an owner already, or living ranks (EX_TEMPFAIL)."""
 EXIT_INTERRUPTED: Final = 130

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import typer
 
@@ -16,10 +16,8 @@ from vlmft_console.history.schedule_fit import Schedule
 from vlmft_console.history.tally import Measured, Tally
 from vlmft_console.report.summary import finding_dict
 from vlmft_console.runs.targets import locate
-from vlmft_core.health import Finding, Health
-
-EXIT_STOP_FOUND: Final = 3
-"""The log holds a finding that asks for a stop."""
+from vlmft_core.errors import EXIT_STOP_FOUND
+from vlmft_core.health import STOP, Finding, Health
 
 
 def check(
@@ -59,7 +57,7 @@ class Judgement:
     @property
     def stop(self) -> bool:
         """Whether a finding asks for a stop."""
-        return any(finding.severity == "stop" for finding in self.findings)
+        return any(finding.severity == STOP for finding in self.findings)
 
 
 def judge(path: Path) -> Judgement:

@@ -14,6 +14,7 @@ from vlmft_console.commands.output import print_json, say
 from vlmft_console.commands.parameters import Json, Overrides
 from vlmft_console.paths import preset_folders
 from vlmft_console.programs.ask import INSPECT_DATA
+from vlmft_console.programs.trained import DEFAULT_PRESET
 from vlmft_console.runs.preflight import check_libraries
 from vlmft_core.errors import EXIT_MISTAKE, DataError
 from vlmft_core.jobs import InspectJob
@@ -147,7 +148,7 @@ def _job(
     """
     if source is None and preset is None:
         raise DataError("which data?", "name a SOURCE, or with --preset a preset whose sources are meant")
-    settings = load_preset(preset or "best", preset_folders(), overrides or []).preset
+    settings = load_preset(preset or DEFAULT_PRESET, preset_folders(), overrides or []).preset
     check_libraries()
     base_name = base or settings.model.base
     return InspectJob(mode=mode, data=settings.data, source=source, base=base_name, chosen=base is not None)

@@ -23,4 +23,3 @@ Overrides = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Return as soon as the run has started.")]
-Mouse = Annotated[bool, typer.Option(help="Whether the mouse is the console's or the terminal's.")]

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 import typer
 
-from vlmft_console.commands.parameters import Log, Mouse
+from vlmft_console.app.terminal import GiveBack, refusal
+from vlmft_console.commands.parameters import Log
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
 
 
 def replay(
     path: Log,
-    mouse: Mouse = True,
+    mouse: Annotated[bool, typer.Option(help="Whether the mouse is the console's or the terminal's.")] = True,
 ) -> None:
     """Play a run or any training log again: charts and health findings as they were at each moment.
 
     Exit status: 0; 2 when there is no such run or log, or no terminal to show it on.
     """
-    from vlmft_console.app.terminal import GiveBack, refusal
-
     if why := refusal(os.environ):
         raise VlmftError(why)
     target = locate(path)
 
-    from vlmft_console.app.app import VlmftConsole
+    from vlmft_console.app.app import VlmftConsole  # Textual last: a mistake is told at once
 
     app = VlmftConsole(target, replay=True)
     with GiveBack(app):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Annotated
 
 import typer
 
-from vlmft_console.commands.output import print_json, say
+from vlmft_console.commands.output import StatusLine, print_json, say
 from vlmft_console.commands.parameters import Detach, Json, Run
 from vlmft_console.commands.run import show
 from vlmft_console.commands.runs import overview
+from vlmft_console.figures import clock
 from vlmft_console.runs.locks import held
 from vlmft_console.runs.registry import find, read_run
 from vlmft_console.runs.status import status_of
@@ -40,18 +40,17 @@ def stop(
     if not wait:
         return
     began = time.monotonic()
-    counting = sys.stdout.isatty() and not now and not json_output
+    line = StatusLine()
     try:
         while held(folder.lock) and not folder.exit_file.exists():
             left = max(0.0, patience - (time.monotonic() - began))
-            if counting:
-                typer.echo(f"\rwaiting for a checkpoint, {left:.0f} s at most ", nl=False)
+            line.show("ending the ranks" if now else f"waiting for a checkpoint, {clock(left)} at most")
             time.sleep(0.2)
     except KeyboardInterrupt:
-        typer.echo(f"\n{folder.name} goes on stopping")
+        line.clear()
+        say(f"{folder.name} goes on stopping")
         return
-    if counting:
-        typer.echo()
+    line.clear()
     if json_output:
         print_json(overview(folder, *read_run(folder)))
         return

@@ -8,14 +8,14 @@ from typing import Annotated, Final
 
 import typer
 
-from vlmft_console.commands.check import EXIT_STOP_FOUND
 from vlmft_console.commands.progress import Display
 from vlmft_console.commands.run import display_for, show
 from vlmft_console.history.importers import NothingYet
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
-from vlmft_core.health import Finding
+from vlmft_core.errors import EXIT_STOP_FOUND
+from vlmft_core.health import STOP, Finding
 from vlmft_core.health.rules import RULES
 from vlmft_core.run_folder.events import HEALTH, Record
 
@@ -43,7 +43,7 @@ def watch(
         display.close()
     if log.folder is not None:
         show(RunFolder(log.folder.path), [], json_output, steer=False)
-    elif any(finding.severity == "stop" for finding in findings):
+    elif any(finding.severity == STOP for finding in findings):
         raise typer.Exit(EXIT_STOP_FOUND)
 
 

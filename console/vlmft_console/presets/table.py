@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
+from vlmft_console.figures import exponent
 from vlmft_console.paths import preset_folders
 from vlmft_console.presets.values import written
 from vlmft_core.errors import PresetError, VlmftError
@@ -104,11 +105,11 @@ def comparison(presets: Sequence[Preset]) -> list[ComparisonRow]:
     lora = [
         row("LoRA Rank", [p.lora.r for p in presets]),
         row("LoRA Alpha", [p.lora.alpha for p in presets]),
-        row("LoRA Modules", [p.lora.target_modules for p in presets], _words),
+        row("LoRA Modules", [p.lora.target_modules for p in presets], " ".join),
     ]
     return [
         row("Epochs", [p.training.epochs for p in presets], "{:g}".format),
-        row("Learning Rate", [p.training.learning_rate for p in presets], _scientific),
+        row("Learning Rate", [p.training.learning_rate for p in presets], lambda rate: exponent(rate, 7)),
         row("Scheduler", [p.training.scheduler for p in presets]),
         row("Warmup", [p.training.warmup_ratio for p in presets], _percent),
         row("Weight Decay", [p.training.weight_decay for p in presets]),
@@ -141,15 +142,5 @@ def expected_text(expected: tuple[float, float]) -> str:
     return f"{low:g} %" if low == high else f"{low:g} to {high:g} %"
 
 
-def _scientific(value: float) -> str:
-    """4e-05 as people write it: 4e-5."""
-    mantissa, _, exponent = f"{value:e}".partition("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-
-
 def _percent(value: float) -> str:
     return f"{100 * value:g}%"
-
-
-def _words(names: list[str]) -> str:
-    return " ".join(names)

@@ -6,14 +6,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vlmft_console.errors import MachineError, RunFolderError
+from vlmft_console.paths import preset_folders
+from vlmft_console.runs.preflight import check_libraries, count_gpus
+from vlmft_console.runs.registry import find
 from vlmft_core.errors import ModelError
+from vlmft_core.plan.architecture import DEMO_BASE, check_base
+from vlmft_core.preset import Preset, load_preset
 from vlmft_core.run_folder.layout import ADAPTER_CONFIG, RunLayout
-
-if TYPE_CHECKING:
-    from vlmft_core.preset import Preset
 
 DEFAULT_PRESET = "best"
 """What says how a model of no run is loaded and what it is asked; for the demo's base it is `demo`."""
@@ -54,7 +55,6 @@ def find_trained(target: str, preset_name: str | None, overrides: Sequence[str])
 
 
 def _run_or_base(target: str, preset_name: str | None, overrides: Sequence[str]) -> Trained:
-    from vlmft_console.runs.registry import find
 
     try:
         run = find(target)
@@ -71,9 +71,6 @@ def _run_or_base(target: str, preset_name: str | None, overrides: Sequence[str])
 def _adapter(path: Path, preset_name: str | None, overrides: Sequence[str], name: str = "") -> Trained:
     own = RunLayout(path.parent).preset_file
     if own.is_file() and preset_name is None:
-        from vlmft_console.paths import preset_folders
-        from vlmft_core.preset import load_preset
-
         loaded = load_preset(own, preset_folders(), overrides)
         return Trained(name or f"{path.parent.name}/{path.name}", loaded.preset, path, path.parent, True)
     base = _base(_base_of(path), preset_name, overrides)
@@ -96,9 +93,6 @@ def _base_of(adapter: Path) -> str:
 
 
 def _base(base: str, preset_name: str | None, overrides: Sequence[str]) -> Trained:
-    from vlmft_console.paths import preset_folders
-    from vlmft_core.plan.architecture import DEMO_BASE, check_base
-    from vlmft_core.preset import load_preset
 
     if base == str(DEMO_BASE):
         base = "demo"
@@ -115,7 +109,6 @@ def processes_for(preset: Preset, asked: int | None) -> int:
     Raises:
         MachineError: libraries or GPUs are missing.
     """
-    from vlmft_console.runs.preflight import check_libraries, count_gpus
 
     check_libraries()
     if preset.hardware.device == "cpu":
