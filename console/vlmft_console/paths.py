@@ -17,20 +17,23 @@ _CHECKOUT = _PACKAGE.parents[1]
 def preset_folders() -> list[Path]:
     """Folders with presets; the first that has a name wins.
 
-    `presets/` here, then the user's own (`~/.config/vlmft/presets` on Linux), then the shipped ones: the checkout's
-    when running from one, else those in the installed package.
+    `presets/` here, then the user's own (`~/.config/vlmft/presets` on Linux), then the shipped ones.
     """
     import platformdirs
 
-    checkout = _CHECKOUT / "presets"
-    from_checkout = (_CHECKOUT / "pyproject.toml").is_file() and (checkout / "best.yaml").is_file()
-    shipped = checkout if from_checkout else _PACKAGE / "shipped" / "presets"
     user = Path(platformdirs.user_config_dir("vlmft")) / "presets"
     folders: list[Path] = []
-    for folder in (Path("presets"), user, shipped):
+    for folder in (Path("presets"), user, shipped_presets()):
         if folder.resolve() not in [known.resolve() for known in folders]:
             folders.append(folder)
     return folders
+
+
+def shipped_presets() -> Path:
+    """The folder of the presets that come with vlmft: the checkout's when running from one, else the package's."""
+    checkout = _CHECKOUT / "presets"
+    from_checkout = (_CHECKOUT / "pyproject.toml").is_file() and (checkout / "best.yaml").is_file()
+    return checkout if from_checkout else _PACKAGE / "shipped" / "presets"
 
 
 def own_presets() -> Path:

@@ -41,6 +41,13 @@ def test_a_preset_beside_the_work_is_listed_and_wins_over_a_shipped_one(here: Pa
     assert "cannot be used: presets/broken.yaml:1: training.epoch" in " ".join(call("list").stdout.split())
 
 
+def test_in_a_checkout_the_presets_that_come_with_it_hide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    entries = json.loads(call("list", "--json").stdout)
+    assert {entry["name"] for entry in entries} >= {"best", "demo"}
+    assert not [entry["name"] for entry in entries if entry["own"] or entry["hides"]]
+
+
 def test_ones_own_presets_are_marked_and_one_that_hides_a_shipped_one_says_so(here: Path) -> None:
     assert "yours" not in call("list").stdout
     (here / "presets").mkdir()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vlmft_console.figures import exponent
-from vlmft_console.paths import preset_folders
+from vlmft_console.paths import preset_folders, shipped_presets
 from vlmft_console.presets.values import written
 from vlmft_core.errors import PresetError, VlmftError
 from vlmft_core.preset import LoadedPreset, Preset, find_presets, load_preset
@@ -77,7 +77,7 @@ def listed_presets() -> list[Listed]:
 
 def is_shipped(path: Path) -> bool:
     """Whether this file is a preset that comes with vlmft. A checkout's folder may hold a person's own beside those."""
-    return path.stem in SHIPPED and path.parent.resolve() == preset_folders()[-1].resolve()
+    return path.stem in SHIPPED and path.parent.resolve() == shipped_presets().resolve()
 
 
 def refuse_shipped_name(name: str, target: Path) -> None:
