@@ -156,7 +156,7 @@ def test_without_source_and_preset_there_is_nothing_to_check() -> None:
 def test_a_program_that_breaks_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken.py").write_text("raise SystemExit('out of memory')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr("vlmft_console.commands.data.INSPECT_DATA", "broken")
+    monkeypatch.setattr("vlmft_console.programs.ask.PROGRAMS", "broken")
     result = call("check", "mine.json")
     assert (result.exit_code, result.stderr) == (1, "vlmft: it broke: out of memory\n")
 

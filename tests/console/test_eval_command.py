@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -159,17 +158,18 @@ def test_each_end_has_its_line_and_its_exit_status(
 
 
 def program(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> list[tuple[str, Any]]:
-    """What a stand-in program answers to a job."""
+    """What stand-ins for the trainer's programs answer to a job."""
     (folder / "standin_program.py").write_text("import json, os, sys\n" + text)
     monkeypatch.setenv("PYTHONPATH", str(folder))
-    assert sys.executable
+    monkeypatch.setattr("vlmft_console.programs.ask.PROGRAMS", "standin_program")
     with (folder / "errors").open("w+b") as errors:
-        return list(ask("standin_program", MergeJob(preset=Preset(), folder="x"), errors))
+        return list(ask("merge", MergeJob(preset=Preset(), folder="x"), errors))
 
 
 def test_a_program_gets_the_job_and_its_answers_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "job = json.loads(sys.argv[1]); print(json.dumps({'note': job['folder']})); print('noise', file=sys.stderr)"
-    assert program(tmp_path, monkeypatch, text) == [("note", "x")]
+    text = "name, job = sys.argv[1], json.loads(sys.argv[2]); print(json.dumps({name: job['folder']}))\n"
+    text += "print('noise', file=sys.stderr)"
+    assert program(tmp_path, monkeypatch, text) == [("merge", "x")]
 
 
 def test_what_a_program_calls_a_mistake_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from tests.trainer.trained import Said
 from vlmft_core.errors import DataError
+from vlmft_core.jobs import InspectJob
 from vlmft_core.preset import Data, Source
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.preview import preview
 from vlmft_trainer.data.sources import open_split
 from vlmft_trainer.data.survey import figures, histogram
-from vlmft_trainer.programs import inspect_data as data_report
+from vlmft_trainer.programs import inspect_data
 
 
 def entry(question: str, answer: str = "red", image: str | None = "a.png") -> dict[str, Any]:
@@ -44,7 +47,7 @@ def source(folder: Path) -> Source:
 def test_a_check_counts_what_is_unusable_twice_and_leaked(folder: Path, encoder: Encoder) -> None:
     said: list[tuple[str, Any]] = []
     data = Data(sources=[source(folder)], max_train=1, max_bad=0.2)
-    found = data_report.check(data, encoder, lambda name, value: said.append((name, value)))
+    found = inspect_data.check(data, encoder, lambda name, value: said.append((name, value)))
     [checked] = found["sources"]
     training, held = checked["splits"]
     assert (training["samples"], training["usable"], training["text_only"], training["images"]) == (5, 4, 1, 1)
@@ -60,13 +63,13 @@ def test_a_check_counts_what_is_unusable_twice_and_leaked(folder: Path, encoder:
 
 
 def test_a_check_says_where_a_training_would_not_start(folder: Path, encoder: Encoder) -> None:
-    found = data_report.check(Data(sources=[source(folder)], max_bad=0.1), encoder, lambda *_: None)
+    found = inspect_data.check(Data(sources=[source(folder)], max_bad=0.1), encoder, lambda *_: None)
     assert not found["starts"]
 
 
 def test_the_task_is_told_by_the_columns(folder: Path, folders: dict[Any, Path], tmp_path: Path) -> None:
     def told(path: Path) -> str:
-        return data_report.find_task({"path": str(path)})
+        return inspect_data.find_task({"path": str(path)})
 
     assert told(folder) == "llava"
     assert {task: told(path) for task, path in folders.items()} == {"chartqa": "chartqa", "textvqa": "textvqa"}
@@ -90,27 +93,41 @@ def test_a_preview_shows_the_tokens_that_are_trained_on(folder: Path, encoder: E
     assert (gone["bad"], gone["detail"]) == ("no image", "gone.png: no such file")
 
 
-def test_the_program_answers_in_json_lines_and_a_mistake_is_one_of_them(folder: Path) -> None:
-    def asked(**request: Any) -> tuple[int, list[dict[str, Any]]]:
-        usual = {"data": {}, "base": "demo", "chosen": False, "split": None, "limit": 2, "columns": 4, "rows": 4}
-        said = io.StringIO()
-        code = data_report.main(json.dumps(usual | request), said)
-        return code, [json.loads(line) for line in said.getvalue().splitlines()]
-
-    path = {"path": str(folder), "task": None, "images": "", "train_split": "train", "eval_split": None}
-    code, answers = asked(mode="show", source=path)
-    assert code == 0
-    assert answers[0] == {"base": {"name": "demo", "note": ""}}
-    assert [answer["sample"]["where"] for answer in answers[1:]] == [
-        f"{folder}/train.json, line {line}" for line in (2, 28)
+def test_the_program_shows_samples(folder: Path) -> None:
+    asked = {"path": str(folder), "task": None, "images": "", "train_split": "train", "eval_split": None}
+    said = Said()
+    job = InspectJob(mode="show", data=Data(), source=asked, base="demo", limit=2, columns=4, rows=4)
+    inspect_data.inspect_data(job, said)
+    assert said.all[0] == ("base", {"name": "demo", "note": ""})
+    assert [(name, value["where"]) for name, value in said.all[1:]] == [
+        ("sample", f"{folder}/train.json, line {line}") for line in (2, 28)
     ]
-    code, answers = asked(mode="check", source=path | {"path": "/none"})
-    assert code == 2
+
+
+def program(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "vlmft_trainer.programs", *arguments], capture_output=True, text=True, timeout=300
+    )
+
+
+def test_a_mistake_is_an_answer_in_json_and_its_own_exit_code() -> None:
+    asked = {"path": "/none", "task": None, "images": "", "train_split": "train", "eval_split": None}
+    job = InspectJob(mode="check", data=Data(), source=asked, base="demo")
+    done = program("inspect_data", job.model_dump_json())
+    assert done.returncode == 2
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert answers == [{"error": "data source /none: no such folder (check data.sources in the preset)"}]
 
 
+@pytest.mark.parametrize("arguments", [[], ["eval"], ["nonsense", "{}"], ["eval", "{}"], ["merge", "{"]])
+def test_what_is_no_job_is_refused_without_an_answer(arguments: list[str]) -> None:
+    done = program(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("not a job: ")
+
+
 def test_a_base_that_is_not_here_is_replaced_by_the_demos_and_said() -> None:
-    _, base, note = data_report.find_encoder("someone/never-downloaded", False, 1003520)
+    _, base, note = inspect_data.find_encoder("someone/never-downloaded", False, 1003520)
     assert base == "demo"
     assert note.startswith("someone/never-downloaded is not on this machine")
 

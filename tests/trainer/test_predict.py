@@ -13,7 +13,7 @@ from tests.trainer.trained import Said, preset, write_tuned
 from vlmft_core.errors import DataError
 from vlmft_core.jobs import Ask, PredictJob
 from vlmft_core.preset import Source
-from vlmft_trainer.data.sources import open_split
+from vlmft_trainer.data.sources import Split, open_split
 from vlmft_trainer.programs.predict import AskedRows, predict, read_batch
 
 
@@ -59,8 +59,6 @@ def test_an_adapter_changes_the_answers(sources: list[Source], tmp_path: Path) -
 
 @pytest.mark.parametrize("task", ["chartqa", "textvqa"])
 def test_a_task_words_the_question_as_its_data_set_does(sources: list[Source], picture: Path, task: str) -> None:
-    from vlmft_trainer.data.sources import Split
-
     source = next(source for source in sources if source.task == task)
     trained_on = open_split(source, source.train_split).conversation(0)
     asked = trained_on.prompt.partition("\n")[0]
@@ -76,7 +74,7 @@ def test_an_image_that_cannot_be_used_is_said_before_the_model_is_loaded(
 ) -> None:
     (tmp_path / "text.png").write_text("no picture")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("vlmft_trainer.programs.predict.load", lambda *_: pytest.fail("the model was loaded"))
+    monkeypatch.setattr("vlmft_trainer.programs.predict.load_weights", lambda *_: pytest.fail("the model was loaded"))
     with pytest.raises(DataError, match=reason):
         predict(job(sources, [Ask(question="What?", image=image)]), Said())
 

@@ -1,4 +1,4 @@
-"""The demo base before any training: a byte-level tokenizer, an image processor and random weights.
+"""Blank base: a byte-level tokenizer, an image processor and random weights.
 
 All three are what a Qwen2.5-VL folder holds, only smaller, so everything that loads the real model loads this one.
 """

@@ -1,4 +1,4 @@
-"""Pre-train the demo base from nothing: `python -m demo_base.pretrain --out DIR`.
+"""Pre-training of the demo base from nothing: `python -m demo_base.pretrain --out DIR`, from `trainer/`.
 
 Started by `torchrun --nproc-per-node N`, N processes share every step's pictures.
 """

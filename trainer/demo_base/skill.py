@@ -1,4 +1,4 @@
-"""How well a base answers the questions it was pre-trained on."""
+"""Skill of a base: the share of its pre-training questions that it answers exactly."""
 
 from __future__ import annotations
 

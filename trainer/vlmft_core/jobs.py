@@ -1,6 +1,6 @@
 """Jobs: what the console asks of the trainer's programs.
 
-A program is started as `python -m vlmft_trainer.programs.<program> JOB`, JOB being one of these as JSON. It answers
+A program is started as `python -m vlmft_trainer.programs PROGRAM JOB`, JOB being one of these as JSON. It answers
 with one JSON object a line on standard output: `{"note": text}`, `{"progress": {"task", "side", "done", "total"}}`, its
 results, or `{"error": text}` and exit code 2. Everything else that is said goes to standard error.
 """

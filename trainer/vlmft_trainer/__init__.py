@@ -1,4 +1,1 @@
-"""The training half of vlmft: presets, the plan, the event log and the training program.
-
-`preset`, `plan`, `events`, `metrics`, `errors` and `architecture` load no torch; the console imports only those.
-"""
+"""Trainer: the half of vlmft that loads torch. `train_vlm_sft` is the program that DeepSpeed starts."""

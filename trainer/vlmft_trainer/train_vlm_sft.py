@@ -1,4 +1,4 @@
-"""The program that DeepSpeed starts, once a rank: from a preset to an adapter.
+"""Training program, which DeepSpeed starts once a rank: from a preset to an adapter.
 
     deepspeed --num_gpus=8 --module vlmft_trainer.train_vlm_sft --sft_config best.yaml --output_dir outputs/best
 

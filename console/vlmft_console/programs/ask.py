@@ -14,10 +14,11 @@ import orjson
 from vlmft_core.errors import EXIT_INTERRUPTED, VlmftError
 from vlmft_core.jobs import InspectJob, Weights
 
-EVAL: Final = "vlmft_trainer.programs.eval"
-MERGE: Final = "vlmft_trainer.programs.merge"
-PREDICT: Final = "vlmft_trainer.programs.predict"
-INSPECT_DATA: Final = "vlmft_trainer.programs.inspect_data"
+PROGRAMS: Final = "vlmft_trainer.programs"
+EVAL: Final = "eval"
+MERGE: Final = "merge"
+PREDICT: Final = "predict"
+INSPECT_DATA: Final = "inspect_data"
 INTERRUPT_S: Final = 10.0
 """How long an interrupted program may take to end by itself, in seconds."""
 
@@ -47,11 +48,9 @@ def ask(program: str, job: Weights | InspectJob, errors: IO[bytes], processes: i
     argv = [sys.executable]
     if processes > 1:
         argv += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    argv += ["-m", program, job.model_dump_json()]
+    argv += ["-m", PROGRAMS, program, job.model_dump_json()]
     # A folder here called `datasets`, say, must not stand in for a library.
     environment = os.environ | {"PYTHONSAFEPATH": "1"}
-    if program == INSPECT_DATA:  # threads for the few texts of a sample cost more than they save; no GPU is needed
-        environment |= {"TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": ""}
     environment.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
     with subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment

@@ -1,1 +1,1 @@
-"""Samples from data sources, and how they become token ids."""
+"""Data: samples from data sources, and how they become token ids."""

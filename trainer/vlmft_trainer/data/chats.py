@@ -1,4 +1,4 @@
-"""Rows of chat data as conversations: LLaVA's `conversations` and the `messages` of OpenAI and Qwen."""
+"""Chat data: rows as conversations, LLaVA's `conversations` and the `messages` of OpenAI and Qwen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several encoded samples as one padded batch for Qwen2.5-VL."""
+"""Padded batches: several encoded samples for Qwen2.5-VL, padded to the longest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every data set is read into: a conversation with places for images, whose answers are trained on."""
+"""Conversation: what every data set is read into, with places for images; its answers are trained on."""
 
 from __future__ import annotations
 

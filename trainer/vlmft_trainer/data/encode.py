@@ -1,4 +1,4 @@
-"""One conversation as Qwen2.5-VL token ids, with the answers alone supervised.
+"""Encoder: one conversation as Qwen2.5-VL token ids, with the answers alone supervised.
 
 It is put together from token ids, not from a rendered string: text from a data set can then never turn into a special
 token, and an answer is known by its place rather than searched for.
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
+
+import torch
+from PIL.Image import Image
 
 from vlmft_trainer.data.conversation import Turn, one_question
-
-if TYPE_CHECKING:
-    import torch
-    from PIL.Image import Image
 
 IGNORED = -100
 """Label of a position that carries no loss (the index that torch's cross entropy ignores)."""

@@ -1,4 +1,4 @@
-"""Holding out a share of a split for evaluation: always the same samples, and no image on both sides."""
+"""Hold-out: a share of a split for evaluation, always the same samples, and no image on both sides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which samples make up which micro-batch: the same effective batches whatever the ranks, shared out evenly."""
+"""Order of the samples: the same effective batches whatever the ranks, shared out evenly into micro-batches."""
 
 from __future__ import annotations
 

@@ -9,7 +9,9 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from PIL import Image
 
 from vlmft_core.errors import first_line
 from vlmft_trainer.data.conversation import (
@@ -21,9 +23,6 @@ from vlmft_trainer.data.conversation import (
     BadRow,
     ImageRef,
 )
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 LARGEST_FILE: Final = 256 * 2**20
 """Bytes of the largest image file that is read."""
@@ -103,7 +102,7 @@ def image_size(content: bytes) -> tuple[int, int]:
     return size
 
 
-def decode(content: bytes) -> Image:
+def decode(content: bytes) -> Image.Image:
     """An image file's pixels, in RGB.
 
     Raises:
@@ -116,10 +115,8 @@ def decode(content: bytes) -> Image:
         raise BadRow(BROKEN_IMAGE, _said(error)) from error
 
 
-def _open(content: bytes) -> Image:
+def _open(content: bytes) -> Image.Image:
     """Open an image file without decoding it."""
-    from PIL import Image
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # twice as many pixels is the limit

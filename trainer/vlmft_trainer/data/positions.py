@@ -1,4 +1,4 @@
-"""Qwen2.5-VL's three-dimensional positions (M-RoPE) of one sample, worked out beside the training."""
+"""Positions in three dimensions (Qwen2.5-VL's M-RoPE) of one sample, worked out beside the training."""
 
 from __future__ import annotations
 

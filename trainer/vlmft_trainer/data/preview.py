@@ -1,17 +1,16 @@
-"""A sample as it is trained on: its tokens as text, what carries loss, and small pictures of its images."""
+"""Preview of a sample as it is trained on: its tokens as text, what carries loss, and small pictures of its images."""
 
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from PIL.Image import Image
 
 from vlmft_trainer.data.conversation import BadRow
 from vlmft_trainer.data.encode import IGNORED, Encoded, Encoder
 from vlmft_trainer.data.sample_check import bad
 from vlmft_trainer.data.sources import Split
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 TEXT, SUPERVISED, IMAGE = "text", "supervised", "image"
 

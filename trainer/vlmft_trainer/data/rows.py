@@ -16,6 +16,9 @@ import orjson
 from vlmft_core.errors import DataError
 from vlmft_trainer.data.conversation import HUGE_ROW, NOT_JSON, WRONG_SCHEMA, BadRow
 
+TABLES: Final = {".parquet": "parquet", ".arrow": "arrow"}
+"""Files that `datasets` opens, and what it calls their formats."""
+
 LARGEST_ROW: Final = 64 * 2**20
 """Bytes of the largest row of a JSON file that is read."""
 
@@ -38,25 +41,6 @@ class Rows(Protocol):
 
     def where(self, row: int) -> str:
         """How a message names the row."""
-
-
-@dataclass(frozen=True)
-class TableRows:
-    """A `datasets.Dataset`, its images not decoded."""
-
-    path: str
-    split: str
-    table: Any
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def __getitem__(self, row: int) -> Mapping[str, Any]:
-        values: Mapping[str, Any] = self.table[row]
-        return values
-
-    def where(self, row: int) -> str:
-        return f"{self.path}, split {self.split}, row {row}"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Finding unusable samples before training, without decoding every image."""
+"""Sample check: unusable samples are found before training, without decoding every image."""
 
 from __future__ import annotations
 

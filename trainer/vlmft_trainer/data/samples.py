@@ -1,13 +1,13 @@
-"""The samples of a run: picked, checked, and encoded when they are asked for."""
+"""Samples of a run: picked, checked, and encoded when they are asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
+from PIL.Image import Image
 from torch.utils.data import Dataset
 
 from vlmft_core.errors import DataError
@@ -18,9 +18,6 @@ from vlmft_trainer.data.holdout import hold_out
 from vlmft_trainer.data.sample_check import Bad, examine, report
 from vlmft_trainer.data.sources import Split, eval_split, open_split
 from vlmft_trainer.distributed import ranks
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 Place = tuple[int, int]
 """Which split, and which of its rows."""

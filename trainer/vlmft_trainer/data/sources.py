@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from vlmft_core.errors import DataError, first_line
+from PIL.Image import Image
+
+from vlmft_core.errors import DataError
 from vlmft_core.plan.row_count import JSON, json_file
 from vlmft_core.preset.data_schema import EVAL_SPLITS, Source
 from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation
 from vlmft_trainer.data.pictures import decode, read_image
-from vlmft_trainer.data.rows import Rows, TableRows, open_json
+from vlmft_trainer.data.rows import TABLES, Rows, open_json
 from vlmft_trainer.data.tasks import TASKS
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 DEMO: Final = "demo"
 """`path` of a source that is generated on this machine."""
-
-TABLES: Final = {".parquet": "parquet", ".arrow": "arrow"}
-"""Files that `datasets` opens, and what it calls their formats."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ def find(source: Source) -> str:
         DataError: a path that can only be local, and is not there.
     """
     if source.path == DEMO:
-        from vlmft_trainer.demo.dataset import ensure
+        from vlmft_trainer.demo.dataset import ensure  # loads `datasets`, too
 
         return str(ensure("chartqa" if source.task == "chartqa" else "textvqa"))
     path = Path(source.path).expanduser()
@@ -109,7 +105,9 @@ def open_split(source: Source, name: str) -> Split:
         rows = open_json(file)
         images = images or file.parent
     else:
-        rows = _open_table(source, path, name)
+        from vlmft_trainer.data.tables import open_table  # seconds, which JSON files do without
+
+        rows = open_table(source, path, name)
         images = images or (Path(path) if Path(path).is_dir() else Path(path).parent if Path(path).is_file() else None)
     if not len(rows):
         raise DataError(f"data source {source.path}, split {name}: no rows")
@@ -140,77 +138,6 @@ def split_names(source: Source) -> list[str]:
         return ["train"]
     if json_file(folder, source.train_split):  # other JSON files may stand beside tables
         return sorted(file.stem for file in folder.iterdir() if file.suffix in JSON)
-    return _asked_of_datasets(source, "", lambda: list(_all_tables(path)))  # type: ignore[no-any-return]
+    from vlmft_trainer.data.tables import table_names  # seconds, which JSON files do without
 
-
-def _open_table(source: Source, path: str, name: str) -> TableRows:
-    """One split as `datasets` opens it."""
-    import datasets
-
-    def opened() -> TableRows:
-        folder = Path(path)
-        if folder.is_file():
-            if name != "train":
-                raise ValueError(f"a single file has no split {name}: leave eval_split out to hold a share out")
-            if folder.suffix not in TABLES:
-                raise ValueError(f"not a {', '.join((*JSON, *TABLES))} file")
-            table = datasets.load_dataset(TABLES[folder.suffix], data_files=path, split="train")
-        elif _was_saved(folder):
-            tables = _all_tables(path)
-            if name not in tables:
-                raise ValueError(f"no split {name}: there are {', '.join(tables)}")
-            table = tables[name]
-        else:
-            table = datasets.load_dataset(path, split=name)
-        if missing := [column for column in TASKS[source.task].columns if column not in table.column_names]:
-            raise DataError(
-                f"data source {source.path}, split {name}: no column {', '.join(missing)}",
-                f"{source.task} needs {', '.join(TASKS[source.task].columns)};"
-                f" there are {', '.join(table.column_names)}",
-            )
-        return TableRows(source.path, name, _undecoded(table))
-
-    found: TableRows = _asked_of_datasets(source, name, opened)
-    return found
-
-
-def _all_tables(path: str) -> Any:
-    """All splits of a folder or of a data set on the hub, by name."""
-    import datasets
-
-    if not _was_saved(Path(path)):
-        return datasets.load_dataset(path)
-    saved = datasets.load_from_disk(path)
-    return {"train": saved} if isinstance(saved, datasets.Dataset) else saved
-
-
-def _was_saved(folder: Path) -> bool:
-    """Whether `save_to_disk` of `datasets` wrote a folder."""
-    return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
-
-
-def _undecoded(table: Any) -> Any:
-    """The table with its images as files."""
-    import datasets
-
-    raw = datasets.Image(decode=False)
-    for column, feature in table.features.items():
-        if isinstance(feature, datasets.Image) or column == "image":
-            table = table.cast_column(column, raw)
-        elif isinstance(getattr(feature, "feature", None), datasets.Image):
-            table = table.cast_column(column, datasets.List(raw))
-    return table
-
-
-def _asked_of_datasets(source: Source, split: str, ask: Any) -> Any:
-    """What `datasets` answers; its complaints as one line."""
-    import datasets
-
-    datasets.disable_progress_bars()
-    try:
-        return ask()
-    except (OSError, ValueError, TypeError, datasets.exceptions.DatasetsError) as error:
-        # What `datasets` raises for a missing set, split or file, for unreadable files and for a failed cast; what
-        # is wrong with a file stands in the cause.
-        where = f", split {split}" if split else ""
-        raise DataError(f"data source {source.path}{where}: {first_line(error.__cause__ or error)}") from error
+    return table_names(source, path)

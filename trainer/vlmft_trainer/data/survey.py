@@ -1,4 +1,4 @@
-"""A whole split read as the trainer reads it: what is in it, what cannot be used and why, what is there twice."""
+"""Survey of a split, read as the trainer does: what is in it, what cannot be used and why, what is there twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a row of each task asks, what it trains on, and how answers to it are scored."""
+"""Tasks: what a row of each asks, what it trains on, and how answers to it are scored."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The demo: a small Qwen2.5-VL that can read charts, and data to fine-tune it with. Nothing here needs a GPU."""
+"""Demo data: charts, signs and questions about them, to fine-tune the demo's small Qwen2.5-VL with, without a GPU."""

@@ -1,4 +1,4 @@
-"""Small synthetic pictures: bar charts and text signs, drawn with Pillow and its embedded font.
+"""Demo pictures: small bar charts and text signs, drawn with Pillow and its embedded font.
 
 Every picture is `SIZE` by `SIZE` pixels, RGB. What is drawn is decided by a seeded `random.Random` alone, so the
 same seed gives the same pixels.

@@ -1,4 +1,4 @@
-"""The fine-tuning task as folders in the schemas of `HuggingFaceM4/ChartQA` and `lmms-lab/textvqa`.
+"""Demo data sets: the fine-tuning task as folders in the schemas of `HuggingFaceM4/ChartQA` and `lmms-lab/textvqa`.
 
 `python -m vlmft_trainer.demo.dataset OUT` writes `OUT/chartqa` and `OUT/textvqa`; `datasets.load_dataset` opens both
 as it opens the hub's.

@@ -1,4 +1,4 @@
-"""The two task families: what the base is pre-trained on, and the house style it is fine-tuned to.
+"""Demo questions of two families: what the base is pre-trained on, and the house style it is fine-tuned to.
 
 Both ask about the same kinds of picture. The house style differs in what a fine-tuning has to teach: its charts'
 axis ends at 50 instead of 100, so every height means another number; its questions are worded as the base has never

@@ -1,4 +1,4 @@
-"""The ranks' process group, opened the way DeepSpeed wants it."""
+"""Process group of the ranks, opened the way DeepSpeed wants it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 
+import deepspeed
+import deepspeed.ops
 import torch
+import transformers
 
 PATIENCE = timedelta(hours=12)
 """How long ranks wait for each other: as long as rank 0 may take to download the model and the data. The library's 10
@@ -19,8 +22,6 @@ minutes would end a first start on a slow line; a run that really hangs is shown
 @contextmanager
 def process_group() -> Iterator[None]:
     """Joins the ranks that the launcher started; without a launcher, a group of one."""
-    import deepspeed
-
     quieten()
     if "RANK" not in os.environ:
         alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
@@ -36,10 +37,16 @@ def process_group() -> Iterator[None]:
     torch.distributed.destroy_process_group()
 
 
+def launched_ranks() -> AbstractContextManager[None]:
+    """`process_group` where a launcher started several ranks; one process needs none."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return process_group()
+    quieten()
+    return nullcontext()
+
+
 def quieten() -> None:
     """Keep the plain log to what a user can act on: errors of the libraries stay, their remarks to developers go."""
-    import transformers
-
     libraries = r"(torch|transformers|peft|deepspeed|accelerate)\b"
     warnings.filterwarnings("ignore", category=FutureWarning, module=libraries)
     logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
@@ -54,6 +61,4 @@ def without_compiled_ops() -> None:
     DeepSpeed looks kernels up in a module attribute that it fills on first access; filled here, nothing is probed
     for or compiled.
     """
-    import deepspeed.ops
-
     vars(deepspeed.ops)["__compatible_ops__"] = {}

@@ -1,4 +1,4 @@
-"""What all ranks do together. Without a process group (one process, no launcher) each works alone."""
+"""Ranks: what all of them do together. Without a process group (one process, no launcher) each works alone."""
 
 from __future__ import annotations
 

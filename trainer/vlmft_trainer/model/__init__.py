@@ -1,1 +1,1 @@
-"""The model: base and adapter, attention, fused kernels, loss, and the answers it gives."""
+"""Model: base and adapter, attention, fused kernels, loss, and the answers it gives."""

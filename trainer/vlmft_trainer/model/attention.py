@@ -1,4 +1,4 @@
-"""Attention for samples laid end to end in one row: each sees itself alone, and no score is computed to be masked out.
+"""Attention of packed rows: each sample sees itself alone, and no score is computed to be masked out.
 
 transformers' own way, a block-diagonal mask over the whole row, costs the square of the row's length. Here the row is
 cut where the samples begin: by PyTorch's variable-length kernel on a GPU that has it, else by one call of
@@ -15,6 +15,9 @@ from typing import Any
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 
 from vlmft_core.errors import first_line
 
@@ -28,8 +31,6 @@ images and windows begin."""
 
 def use_packed_attention(model: Any) -> None:
     """Let a Qwen2.5-VL take rows of several samples. Padded batches and generation go on working as with SDPA."""
-    from transformers import AttentionInterface, AttentionMaskInterface
-
     AttentionInterface.register(TEXT, text_attention)
     AttentionInterface.register(VISION, vision_attention)
     AttentionMaskInterface.register(TEXT, _mask)
@@ -61,8 +62,6 @@ def text_attention(
     Raises:
         RuntimeError: a packed row without `cu_seq_lens_q`: its samples would see each other.
     """
-    from transformers.integrations.sdpa_attention import sdpa_attention_forward
-
     if cu_seq_lens_q is not None:
         return varlen_attention(query, key, value, cu_seq_lens_q, max_length_q, causal=True, scale=scaling), None
     if attention_mask is None and position_ids is not None and bool((position_ids.diff() < 0).any()):
@@ -190,8 +189,6 @@ def _mask(
 
     A packed row is the one whole sequence without padding that transformers does not allow to go without a mask.
     """
-    from transformers.masking_utils import sdpa_mask
-
     if attention_mask is None and q_length == kv_length and not allow_is_causal_skip:
         return None
     return sdpa_mask(

@@ -1,4 +1,4 @@
-"""Measuring a model: token-weighted loss on eval samples, and generated answers scored by their task's metric.
+"""Evaluation of a model: token-weighted loss on eval samples, and generated answers scored by their task's metric.
 
 Everything here also works on a plain transformers or PEFT model in one process, and gives the same figures: nothing
 depends on batch size or on the number of ranks.
@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
+from transformers import GenerationConfig
 
 from vlmft_core.preset.schema import Evaluation
 from vlmft_trainer.data.collate import pad_collator
@@ -202,8 +203,6 @@ def _evaluating(model: Any) -> Iterator[None]:
 def _greedy(encoder: Encoder, max_new_tokens: int) -> Any:
     """Plain greedy decoding. Every sampling option is stated, because what is not comes from the base model's own
     generation_config.json (Qwen2.5-VL's has a repetition penalty)."""
-    from transformers import GenerationConfig
-
     return GenerationConfig(
         max_new_tokens=max_new_tokens,
         do_sample=False,

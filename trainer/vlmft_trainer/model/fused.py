@@ -13,7 +13,9 @@ from types import FunctionType, MethodType, SimpleNamespace
 from typing import Any
 
 import torch
+from peft.tuners.lora.layer import Linear as Adapted
 from torch.nn.functional import linear, silu
+from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as theirs
 
 from vlmft_core.errors import first_line
 from vlmft_trainer.distributed import ranks
@@ -27,9 +29,6 @@ sees."""
 def use_fused_kernels(model: Any) -> None:
     """Let a Qwen2.5-VL, bare or with an adapter, compute with fused kernels. Modules and weights stay as they are, and
     other models in this process too."""
-    from peft.tuners.lora.layer import Linear as Adapted
-    from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as theirs
-
     rotations = {"apply_rotary_pos_emb": _rotate_text, "apply_rotary_pos_emb_vision": rotate}
     for module in model.modules():
         if isinstance(module, theirs.Qwen2_5_VLRMSNorm):
@@ -133,8 +132,6 @@ def fused_problem(model: Any) -> str:
 
 def _trials(config: Any, dtype: torch.dtype) -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any], Tensors]]:
     """Of each kernel in each of its widths: a name, what is used, transformers' own, and what to give to both."""
-    from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as theirs
-
     device = ranks.device()
     made = torch.Generator(device).manual_seed(0)
 

@@ -1,4 +1,4 @@
-"""Chains of elementwise operations as single kernels: one pass over memory each, instead of five to ten.
+"""Fused kernels: chains of elementwise operations as one kernel each: one pass over memory instead of five to ten.
 
 torch.compile makes them of the formulas here: Triton on a GPU, C++ on a CPU. Gradients are formulas too, so that
 nothing is kept for the backward pass that it can work out again.

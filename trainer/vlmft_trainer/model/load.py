@@ -1,4 +1,4 @@
-"""The base model with its adapter: loading, attention, precision, LoRA on named layers, freezing."""
+"""Base model: its precision and attention kernels on this machine, loading, freezing, recomputation, positions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from importlib.util import find_spec
 from typing import Any, Literal
 
 import torch
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    Qwen2_5_VLForConditionalGeneration,
+)
+from transformers.utils import is_flash_attn_2_available
 
 from vlmft_core.errors import ModelError, first_line
 from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.memory import needs_checkpointing
 from vlmft_core.preset.schema import Model, Preset
+from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.model.attention import use_packed_attention, varlen_problem
 
 MODEL_TYPE = "qwen2_5_vl"
@@ -63,8 +72,6 @@ def choose_kernels(model: Model) -> Kernels:
 
 def _no_flash_attention(precision: Precision) -> str:
     """Why flash attention cannot run here; empty if it can."""
-    from transformers.utils import is_flash_attn_2_available
-
     if not torch.cuda.is_available():
         return "no GPU"
     if torch.cuda.get_device_capability() < (8, 0):
@@ -80,16 +87,12 @@ def _no_flash_attention(precision: Precision) -> str:
     return ""
 
 
-def load_encoder(base: str, max_pixels: int) -> Any:
+def load_encoder(base: str, max_pixels: int) -> Encoder:
     """The base model's `Encoder`, its images limited to `max_pixels` pixels.
 
     Raises:
         ModelError: the tokenizer or the image processor cannot be loaded.
     """
-    from transformers import AutoImageProcessor, AutoTokenizer
-
-    from vlmft_trainer.data.encode import Encoder
-
     try:
         tokenizer = AutoTokenizer.from_pretrained(base)
         # Pillow's resizing everywhere: torchvision's differs slightly, and with it the measured accuracy.
@@ -112,8 +115,6 @@ def load_base(base: str, kernels: Kernels, quantization: Quantization = "none") 
     Raises:
         ModelError: it cannot be loaded, is not a Qwen2.5-VL, or cannot be held in 4 bits here.
     """
-    from transformers import AutoConfig, Qwen2_5_VLForConditionalGeneration
-
     try:
         config = AutoConfig.from_pretrained(base)
         if config.model_type != MODEL_TYPE:
@@ -142,8 +143,6 @@ def _four_bits(kernels: Kernels) -> dict[str, Any]:
         raise ModelError("model.quantization nf4 needs bitsandbytes", "pip install bitsandbytes")
     if not torch.cuda.is_available():
         raise ModelError("model.quantization nf4 needs a GPU", "set it to none")
-    from transformers import BitsAndBytesConfig
-
     config = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",

@@ -1,4 +1,4 @@
-"""The loss: negative log-likelihood of the answers' tokens, summed, so that whoever adds up can weight by tokens."""
+"""Loss: negative log-likelihood of the answers' tokens, summed, so that whoever adds up can weight by tokens."""
 
 from __future__ import annotations
 

@@ -1,28 +1,28 @@
 """Evaluation after training: base and adapter answer the same questions, scored by the same harness as in training.
 
-    python -m vlmft_trainer.programs.eval JOB
-
 Under `torch.distributed.run` the ranks share the questions. Answers are kept in the job's folder as they come, a line
-each, so that an interrupted eval goes on where it was. JOB is an `EvalJob` as JSON.
+each, so that an interrupted eval goes on where it was.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vlmft_core.durable import write_whole
 from vlmft_core.errors import DataError, VlmftError
 from vlmft_core.jobs import EvalJob, identity
-from vlmft_trainer.programs.program import Say, load, run_program
-
-if TYPE_CHECKING:
-    from vlmft_trainer.data.samples import Samples
+from vlmft_core.metrics import HEADLINE
+from vlmft_trainer.data.samples import Samples, prepare_eval
+from vlmft_trainer.data.tasks import TASKS
+from vlmft_trainer.distributed import ranks
+from vlmft_trainer.model.evaluate import answer_questions, score, task_names
+from vlmft_trainer.programs import Say
+from vlmft_trainer.programs.load_weights import load_weights
 
 RECORD = "eval.json"
 """What the answers in a folder are of."""
@@ -37,8 +37,6 @@ def evaluate(job: EvalJob, say: Say) -> None:
     Raises:
         VlmftError: model or data cannot be used, or the folder holds the answers of another eval.
     """
-    from vlmft_trainer.distributed import ranks
-
     with ExitStack() as claimed:
         if ranks.rank() == 0:
             ranks.together(lambda: claimed.enter_context(claim(Path(job.folder), identity(job))))
@@ -56,10 +54,7 @@ def answer_and_score(job: EvalJob, say: Say) -> dict[str, dict[str, Any]]:
     Raises:
         VlmftError: model or data cannot be used.
     """
-    from vlmft_trainer.data.samples import prepare_eval
-    from vlmft_trainer.model.evaluate import score, task_names
-
-    model, encoder = load(job, say)
+    model, encoder = load_weights(job, say)
     samples, notes = prepare_eval(job.preset.data, encoder)
     for note in notes:
         say("note", note)
@@ -82,10 +77,6 @@ def answer(model: Any, samples: Samples, job: EvalJob, file: Path, label: dict[s
     Args:
         label: says whose answers they are: `side` is `base` or `tuned`.
     """
-    from vlmft_trainer.data.samples import Samples
-    from vlmft_trainer.distributed import ranks
-    from vlmft_trainer.model.evaluate import answer_questions
-
     settings = job.preset.evaluation
     answers: list[str] = ranks.gather(kept(file) if ranks.rank() == 0 else [])[0][: len(samples)]
     chunk = CHUNK * settings.micro_batch * ranks.world_size()
@@ -125,9 +116,6 @@ def kept(file: Path) -> list[str]:
 def append(file: Path, samples: Samples, answers: list[str], first: int) -> None:
     """Add answers to a file, one line each: `index`, `where` (of the row), `question`, `gold`, `prediction`, `right` (0
     to 1) and, where the data has parts, `group`."""
-    from vlmft_core.metrics import HEADLINE
-    from vlmft_trainer.data.tasks import TASKS
-
     lines = []
     for index, prediction in enumerate(answers):
         conversation, name = samples.conversation(index), samples.task_name(index)
@@ -170,7 +158,3 @@ def claim(folder: Path, record: dict[str, Any]) -> Iterator[None]:
         elif json.loads(known.read_text("utf-8")) != record:
             raise VlmftError(f"{folder} holds the answers of another eval", "choose another folder with -o")
         yield
-
-
-if __name__ == "__main__":
-    sys.exit(run_program(EvalJob, evaluate, sys.argv[1:]))

@@ -1,24 +1,19 @@
-"""Looks at data sources for the console, which loads nothing heavy itself.
+"""Data inspection: sources read as the trainer reads them, without a model.
 
-    python -m vlmft_trainer.programs.inspect_data JOB
-
-JOB is an `InspectJob` as JSON. The answer is one object a line on standard output: `base`, `progress`, then `report`,
-or `sample` once for each, or `error` and exit code 2.
+Says `base`, `progress`, then `report`, or `sample` once for each.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from huggingface_hub import try_to_load_from_cache
 from pydantic import ValidationError
 
-from vlmft_core.errors import EXIT_MISTAKE, DataError, VlmftError
+from vlmft_core.errors import DataError
 from vlmft_core.jobs import InspectJob
 from vlmft_core.plan.architecture import resolve_base
 from vlmft_core.preset.data_schema import Data, Source
@@ -29,37 +24,27 @@ from vlmft_trainer.data.samples import evenly, open_source
 from vlmft_trainer.data.sources import find, open_split
 from vlmft_trainer.data.survey import Survey
 from vlmft_trainer.data.tasks import TASKS
-
-Say = Callable[[str, Any], None]
+from vlmft_trainer.model.load import load_encoder
+from vlmft_trainer.programs import Say
 
 PROGRESS_S = 0.2
 """Seconds between two reports of progress."""
 
 
-def main(job_json: str, answers: TextIO) -> int:
-    """Do the job that the command line holds.
+def inspect_data(job: InspectJob, say: Say) -> None:
+    """Judge all of the data, or show samples of it.
 
-    Returns:
-        The exit code: 0, or 2 for a user's mistake.
+    Raises:
+        VlmftError: the data or the base's tokenizer cannot be read.
     """
-    job = InspectJob.model_validate_json(job_json)
-
-    def say(name: str, value: Any) -> None:
-        print(json.dumps({name: value}), file=answers, flush=True)
-
-    try:
-        data = with_source(job.data, job.source)
-        encoder, base, note = find_encoder(job.base, job.chosen, data.max_pixels)
-        say("base", {"name": base, "note": note})
-        if job.mode == "show":
-            for sample in samples(data, job, encoder):
-                say("sample", sample)
-        else:
-            say("report", check(data, encoder, say))
-    except VlmftError as error:
-        say("error", str(error))
-        return EXIT_MISTAKE
-    return 0
+    data = with_source(job.data, job.source)
+    encoder, base, note = find_encoder(job.base, job.chosen, data.max_pixels)
+    say("base", {"name": base, "note": note})
+    if job.mode == "show":
+        for sample in samples(data, job, encoder):
+            say("sample", sample)
+    else:
+        say("report", check(data, encoder, say))
 
 
 def find_encoder(base: str, chosen: bool, max_pixels: int) -> tuple[Encoder, str, str]:
@@ -72,10 +57,6 @@ def find_encoder(base: str, chosen: bool, max_pixels: int) -> tuple[Encoder, str
     Raises:
         ModelError: it cannot be loaded.
     """
-    from huggingface_hub import try_to_load_from_cache
-
-    from vlmft_trainer.model.load import load_encoder
-
     place, note = resolve_base(base), ""
     if not chosen and not Path(place).is_dir() and not isinstance(try_to_load_from_cache(place, "vocab.json"), str):
         note = f"{base} is not on this machine: text is counted with the demo's tokenizer, which needs more tokens"
@@ -187,14 +168,3 @@ class _Progress:
         if now - self._said >= PROGRESS_S or done == self._total:
             self._said = now
             self._say("progress", {**self._of, "done": done, "total": self._total})
-
-
-def own_output() -> TextIO:
-    """Standard output, which from now on nothing else reaches: what libraries print is no answer."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return answers
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], own_output()))

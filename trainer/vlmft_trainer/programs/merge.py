@@ -1,8 +1,6 @@
-"""The base model with an adapter's changes in its weights: a folder that plain `transformers` loads.
+"""Merged model: the base with an adapter's changes in its weights: a folder that plain `transformers` loads.
 
-    python -m vlmft_trainer.programs.merge JOB
-
-JOB is a `MergeJob` as JSON. The folder is there whole or not at all. Weights are bf16 safetensors; tokenizer, image
+The folder is there whole or not at all. Weights are bf16 safetensors; tokenizer, image
 processor and chat template are the base's own files. Needs the base's size twice: in memory and on the disk.
 """
 
@@ -10,9 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
+
+from huggingface_hub import snapshot_download
 
 from vlmft_core.durable import sync_folder
 from vlmft_core.errors import VlmftError
@@ -21,7 +20,8 @@ from vlmft_core.plan.architecture import check_base, resolve_base
 from vlmft_core.run_folder.layout import MODEL_CARD
 from vlmft_trainer.model.adapter import lay_over
 from vlmft_trainer.model.card import merged_card
-from vlmft_trainer.programs.program import Say, run_program
+from vlmft_trainer.model.load import Kernels, load_base
+from vlmft_trainer.programs import Say
 
 SHARD = "4GB"
 BYTES_PER_PARAMETER = 2
@@ -38,8 +38,6 @@ def merge(job: MergeJob, say: Say) -> None:
     Raises:
         VlmftError: base or adapter cannot be loaded, the folder is taken, or the disk is too full.
     """
-    from vlmft_trainer.model.load import Kernels, load_base
-
     target = Path(job.folder)
     if target.exists():
         raise VlmftError(f"{target} exists already", "choose another folder with -o")
@@ -109,10 +107,4 @@ def _folder(base: str) -> Path:
     """Where the base's files are: its folder, or its place in the hub's cache."""
     if Path(base).is_dir():
         return Path(base)
-    from huggingface_hub import snapshot_download
-
     return Path(snapshot_download(base, allow_patterns=list(OF_THE_BASE)))
-
-
-if __name__ == "__main__":
-    sys.exit(run_program(MergeJob, merge, sys.argv[1:]))

@@ -1,14 +1,11 @@
-"""Answers to questions about images, from the base or with an adapter.
+"""Predictions: answers to questions about images, from the base or with an adapter.
 
-    python -m vlmft_trainer.programs.predict JOB
-
-JOB is a `PredictJob` as JSON. Says `answer` (`index`, `image`, `question`, `answer`) for each question, in their order.
+Says `answer` (`index`, `image`, `question`, `answer`) for each question, in their order.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +15,11 @@ from pydantic import ValidationError
 
 from vlmft_core.errors import DataError, first_line
 from vlmft_core.jobs import Ask, PredictJob
-from vlmft_trainer.programs.program import Say, load, run_program
+from vlmft_trainer.data.samples import Samples
+from vlmft_trainer.data.sources import Split
+from vlmft_trainer.model.evaluate import answer_questions
+from vlmft_trainer.programs import Say
+from vlmft_trainer.programs.load_weights import load_weights
 
 QUESTION_COLUMNS = {"chartqa": "query", "textvqa": "question"}
 """Where a row of each task that words its questions has the question."""
@@ -52,15 +53,11 @@ def predict(job: PredictJob, say: Say) -> None:
     Raises:
         VlmftError: the model cannot be loaded, or a question or its image cannot be read.
     """
-    from vlmft_trainer.data.samples import Samples
-    from vlmft_trainer.data.sources import Split
-    from vlmft_trainer.model.evaluate import answer_questions
-
     asked = [*job.questions, *(read_batch(Path(job.batch)) if job.batch else [])]
     task = job.task if job.task in QUESTION_COLUMNS else "messages"
     split = Split(task, AskedRows(task, asked))
     check_images(split)
-    model, encoder = load(job, say)
+    model, encoder = load_weights(job, say)
     size = job.preset.evaluation.micro_batch
     for start in range(0, len(asked), size):
         rows = range(start, min(start + size, len(asked)))
@@ -71,7 +68,7 @@ def predict(job: PredictJob, say: Say) -> None:
             say("answer", {"index": row, "image": one.image, "question": one.question, "answer": answer})
 
 
-def check_images(split: Any) -> None:
+def check_images(split: Split) -> None:
     """Refuse a question whose image is missing or broken before the model is loaded.
 
     Raises:
@@ -109,7 +106,3 @@ def read_batch(file: Path) -> list[Ask]:
     if not asked:
         raise DataError(f"{file}: no questions")
     return asked
-
-
-if __name__ == "__main__":
-    sys.exit(run_program(PredictJob, predict, sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""DeepSpeed's configuration, built from the preset alone."""
+"""DeepSpeed configuration, built from the preset alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training program's command line: the published recipe's options, laid over a preset. Loads no torch."""
+"""Options of the training program's command line: the published recipe's options, laid over a preset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plain log: standard output and standard error, which the launching side sends to a file."""
+"""Plain log: standard output and standard error, which the launching side sends to a file."""
 
 from __future__ import annotations
 

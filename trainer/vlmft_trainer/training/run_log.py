@@ -1,4 +1,4 @@
-"""A run's event log as the training program opens it: one segment a start, written by rank 0."""
+"""Run log: a run's event log as the training program opens it, one segment a start, written by rank 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened since the last `step` event, over all ranks."""
+"""Throughput: what was done since the last `step` event, over all ranks, and how near to the GPUs' peak (MFU)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training from the first to the last step, read top to bottom. Every rank runs it; rank 0 writes and speaks."""
+"""Training from the first to the last step, read top to bottom. Every rank runs it; rank 0 writes and speaks."""
 
 from __future__ import annotations
 

@@ -1,9 +1,12 @@
-"""transformers' TrainingArguments, built from the preset."""
+"""Training arguments of transformers, built from the preset."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+
+import torch
+from transformers import TrainingArguments
 
 from vlmft_core.preset import Preset
 from vlmft_trainer.model.load import Kernels
@@ -14,9 +17,6 @@ SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with
 
 def training_args(preset: Preset, kernels: Kernels, output_dir: Path, warmup_steps: int) -> Any:
     """The arguments. Creating them under ZeRO-3 makes `from_pretrained` load the model sharded, so they come first."""
-    import torch
-    from transformers import TrainingArguments
-
     on_gpu = torch.cuda.is_available()
     training, evaluation = preset.training, preset.evaluation
     return TrainingArguments(

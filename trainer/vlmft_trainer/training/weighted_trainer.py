@@ -1,4 +1,4 @@
-"""transformers' Trainer with this project's loss weighting, eval and checkpoints."""
+"""Weighted trainer: transformers' Trainer with this project's loss weighting, eval and checkpoints."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What happens beside training, one callback a file."""
+"""Callbacks: what happens beside training, one a file."""

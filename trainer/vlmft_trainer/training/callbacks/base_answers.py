@@ -1,4 +1,4 @@
-"""The base model's answers, measured before the first step."""
+"""Base answers: the base model's, measured before the first step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judging the run while it goes: `health` events, and the early end of a run that a rule asks for."""
+"""`health` events: the run is judged while it goes, and ended early where a rule asks for that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sign of life every ten seconds, from a thread: it goes on while a long step, eval or save runs."""
+"""Heartbeat: a sign of life every ten seconds, from a thread: it goes on while a long step, eval or save runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stopping on request: a file in the run folder, or SIGTERM. All ranks stop at the same step."""
+"""Stop on request: a file in the run folder, or SIGTERM. All ranks stop at the same step."""
 
 from __future__ import annotations
 
