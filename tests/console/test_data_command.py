@@ -165,6 +165,7 @@ def test_the_real_program_checks_a_file_and_says_what_is_missing(tmp_path: Path)
     said = [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "x"}]
     rows = [{"image": "none.png", "conversations": said}, {"image": "http://x/y.png", "conversations": said}]
     (tmp_path / "mine.json").write_text(json.dumps(rows, indent=0))
+    (tmp_path / "transformers.py").write_text("raise SystemExit('not the library')\n")
     done = vlmft("data", "check", "mine.json", "--base", "demo", "--json", folder=tmp_path)
     assert done.returncode == 2, done.stderr
     found = json.loads(done.stdout)

@@ -157,6 +157,19 @@ def test_each_end_has_its_line_and_its_exit_status(
     assert "Traceback" not in done.output
 
 
+def test_progress_is_a_line_for_each_side_and_its_end_where_nobody_watches(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = [("base", 1), ("base", 2), ("base", 3), ("tuned", 1), ("tuned", 3)]
+    steps = [("progress", {"task": "chartqa", "side": side, "done": done, "total": 3}) for side, done in told]
+    Asked(*steps, ("note", "done"), ("scores", SCORES)).put(monkeypatch)
+    write_run(here / "outputs")
+    assert evaluate("mine").stderr.splitlines()[1:] == [
+        *(f"chartqa, {side}: {done} of 3 questions answered" for side in ("base", "tuned") for done in (1, 3)),
+        "note: done",
+    ]
+
+
 def program(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> list[tuple[str, Any]]:
     """What stand-ins for the trainer's programs answer to a job."""
     (folder / "standin_program.py").write_text("import json, os, sys\n" + text)
