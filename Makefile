@@ -33,6 +33,17 @@ check: install  ## Lint, types and import rules
 test: check  ## Every check and every test
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile --durations=15
 
+orders: install  ## The tests without real trainings in three random orders
+	for seed in 1 2 3; do $(BIN)/pytest -p randomly --randomly-seed=$$seed -m "not train" --ignore=tests/e2e || exit 1; done
+
+# The snapshots are pictures of one version alone.
+textual: install  ## The tests of the app with the oldest and the newest Textual that is allowed
+	range=$$(sed -n 's/^ *"textual\(.*\)",.*/\1/p' pyproject.toml); oldest=$${range%%,*}; \
+	for version in "==$${oldest#>=}" "$$range"; do \
+		rm -rf .venv/.textual && $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target .venv/.textual "textual$$version" && \
+		PYTHONPATH=$(CURDIR)/.venv/.textual $(BIN)/pytest -m "not snapshot" tests/app || exit 1; \
+	done
+
 bench: install  ## Measure what has a budget, as ratios within one run
 	$(BIN)/python tests/bench/startup.py
 	$(BIN)/python -m tests.bench.attach

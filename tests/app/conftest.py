@@ -17,3 +17,9 @@ def machine(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("vlmft_console.runs.overview.recorded_runs", list)
     monkeypatch.setattr(runs, "now", lambda: NOW)
     return here
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "snap_compare" in getattr(item, "fixturenames", ()):
+            item.add_marker("snapshot")
