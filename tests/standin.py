@@ -4,7 +4,7 @@
 
 The runner exits 0 when its launcher is killed. The launcher looks at its ranks now and then and, once one failed, ends
 the others one after another. The ranks look for `stop.json` at step boundaries and save for a while before they end;
-deaf ones neither look nor listen. Rank 0 writes a real event log.
+deaf ones neither look nor listen. A file `enough` makes their present step the last. Rank 0 writes a real event log.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ def rank(args: argparse.Namespace) -> int:
             log.write("step", step=step, epoch=step / args.steps, loss=1 / step, lr=1e-4, grad_norm=0.5)
         if not args.deaf and (told or (args.folder / "stop.json").exists()):
             status = "stopped"
+            break
+        if (args.folder / "enough").exists():
             break
     time.sleep(args.save_s)
     if log:

@@ -46,6 +46,10 @@ class Supervised:
     def status(self) -> RunStatus:
         return read_run(self.folder)[1]
 
+    def finish(self) -> None:
+        """Make the ranks' present step the last one that is planned."""
+        (self.folder.path / "enough").touch()
+
     def wait(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while not condition():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,11 @@ def end_ranks(run: Supervised) -> None:
 
 @pytest.mark.parametrize("launchers", [True, False])
 def test_an_adopted_run_finishes(tmp_path: Path, launchers: bool) -> None:
-    run = orphaned(tmp_path, "--steps=100", launchers=launchers)
+    run = orphaned(tmp_path, *LONG, launchers=launchers)
     start_supervisor(run.folder, adopt=True)
     assert run.status().state == "running"
     assert run.who("supervisor").alive
+    run.finish()
     end = run.wait_for_end()
     assert (end["status"], end["exit_code"]) == ("finished", 0)
     assert end["reason"] == "adopted after its supervisor was killed"
@@ -91,18 +93,20 @@ def test_a_rank_that_died_before_the_adoption_is_noticed(tmp_path: Path) -> None
 
 
 def test_a_run_that_has_ended_in_the_meantime_gets_its_verdict(tmp_path: Path) -> None:
-    run = orphaned(tmp_path, "--steps=80")
+    run = orphaned(tmp_path, *LONG)
+    run.finish()
     run.wait(lambda: run.status().state == "crashed")
     start_supervisor(run.folder, adopt=True)
     assert run.wait_for_end()["status"] == "finished"
 
 
 def test_an_adopted_run_can_be_adopted_again(tmp_path: Path) -> None:
-    run = orphaned(tmp_path, "--steps=140")
+    run = orphaned(tmp_path, *LONG)
     start_supervisor(run.folder, adopt=True)
     run.who("supervisor").send(signal.SIGKILL)
     run.wait(lambda: run.status().state == "unsupervised")
     start_supervisor(run.folder, adopt=True)
+    run.finish()
     assert run.wait_for_end()["status"] == "finished"
 
 
@@ -140,17 +144,21 @@ def test_the_last_word_of_an_earlier_start_is_not_believed(tmp_path: Path) -> No
 
 
 def test_resume_adopts_an_unsupervised_run_and_follows_it(tmp_path: Path) -> None:
-    run = orphaned(tmp_path, "--steps=100")
-    result = CliRunner().invoke(app, ["resume", str(run.folder.path)])
+    run = orphaned(tmp_path, *LONG)
+    with ThreadPoolExecutor() as pool:
+        finishing = pool.submit(lambda: (run.wait(lambda: run.who("supervisor").alive), run.finish()))
+        result = CliRunner().invoke(app, ["resume", str(run.folder.path)])
+        finishing.result()
     assert result.exit_code == 0, result.output
     assert "run finished after" in result.output
     assert "adopted after its supervisor was killed" in result.output
 
 
 def test_resume_can_adopt_and_leave(tmp_path: Path) -> None:
-    run = orphaned(tmp_path, "--steps=100")
+    run = orphaned(tmp_path, *LONG)
     result = CliRunner().invoke(app, ["resume", str(run.folder.path), "--detach"])
     assert result.output == "run has a supervisor again\n"
+    run.finish()
     assert run.wait_for_end()["status"] == "finished"
 
 

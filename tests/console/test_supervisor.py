@@ -51,9 +51,10 @@ def test_a_term_to_the_supervisor_is_a_wish_to_stop(tmp_path: Path) -> None:
 
 
 def test_a_hangup_changes_nothing(tmp_path: Path) -> None:
-    run = Supervised(tmp_path, 2, "--steps=40")
+    run = Supervised(tmp_path, 2, *LONG)
     run.wait_for_ranks()
     run.who("supervisor").send(signal.SIGHUP)
+    run.finish()
     assert run.wait_for_end()["status"] == "finished"
 
 
