@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -107,6 +109,13 @@ def test_a_run_folder_is_judged_by_its_own_preset(tmp_path: Path) -> None:
     assert (judged["format"], judged["records"], judged["train_points"], judged["rejected"]) == ("vlmft", 61, 59, 1)
     assert judged["schedule"]["kind"] == "constant"
     assert [finding["rule"] for finding in judged["findings"]] == ["grad_high"]  # 0.5 is above this preset's caution
+
+
+def test_what_reads_a_log_loads_no_pydantic() -> None:
+    for command in ("check", "plot", "replay"):
+        code = f"import sys, vlmft_console.commands.{command}; print('pydantic' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout == "False\n", command
 
 
 def test_an_eval_of_the_base_is_not_the_best(log: Path) -> None:
