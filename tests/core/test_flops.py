@@ -61,6 +61,7 @@ def test_work_adds_up_by_field() -> None:
 
 DRIVER_NAMES = {
     "NVIDIA B200": 2250e12,
+    "NVIDIA GB200": 2500e12,
     "NVIDIA H200": 989e12,
     "NVIDIA H200 NVL": 835e12,
     "NVIDIA GH200 480GB": 989e12,
@@ -81,6 +82,7 @@ DRIVER_NAMES = {
     "NVIDIA GeForce RTX 4090": 165.2e12,
     "NVIDIA GeForce RTX 3090 Ti": 71e12,
     "Tesla V100-SXM2-32GB": 125e12,
+    "Tesla V100S-PCIE-32GB": 130e12,
     "Tesla T4": 65e12,
     "NVIDIA RTX A4000": None,
     "NVIDIA RTX A1000 Laptop GPU": None,

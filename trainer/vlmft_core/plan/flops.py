@@ -22,6 +22,7 @@ from vlmft_core.preset.schema import Lora
 
 PEAKS = {
     "B200": 2250e12,
+    "GB200": 2500e12,
     "H200 NVL": 835e12,
     "H200": 989e12,
     "GH200": 989e12,
@@ -41,6 +42,7 @@ PEAKS = {
     "RTX 4090": 165.2e12,
     "RTX 3090": 71e12,
     "V100": 125e12,
+    "V100S": 130e12,
     "T4": 65e12,
 }
 """Operations a second of tensor cores in bf16 (V100, T4: fp16) without sparsity, from NVIDIA's data sheets, by words of
