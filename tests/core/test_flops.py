@@ -56,6 +56,7 @@ def test_a_training_adds_the_backward_of_what_is_trained_through() -> None:
 
 
 def test_work_adds_up_by_field() -> None:
+    assert Work() == Work(0, 0, 0, 0, 0)
     assert Work(1, 2, 3, 4, 5) + Work(10, 20, 30, 40, 50) == Work(11, 22, 33, 44, 55)
 
 

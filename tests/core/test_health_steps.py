@@ -55,9 +55,9 @@ def test_a_median_above_two_is_a_caution() -> None:
 TWELVE = Monitor(window=12)
 
 
-def told_at(high: int, low: int = 20) -> tuple[int, int | None] | None:
+def told_at(high: int, low: int = 20, before: int = 20) -> tuple[int, int | None] | None:
     """Where a run with so many high gradients in a row is cautioned, and where that is over; a window is 12 steps."""
-    log = steps(20) + steps(high, first=21, grad_norm=3.0) + steps(low, first=21 + high)
+    log = steps(before) + steps(high, first=before + 1, grad_norm=3.0) + steps(low, first=before + high + 1)
     found = [finding for finding in judged(log, TWELVE).findings if finding.rule == "grad_high"]
     return (found[0].step, found[0].resolved) if found else None
 
@@ -68,6 +68,7 @@ def test_high_gradients_begin_above_half_of_a_window_and_go_on_above_a_third() -
     assert told_at(7) == (27, 35)
     assert told_at(7, low=7) == (27, None)
     assert told_at(12) == (27, 40)
+    assert told_at(7, before=27) == (34, 42)  # six at step 40, where the window is sorted whatever moved
 
 
 def test_a_window_that_is_not_full_is_not_high() -> None:

@@ -60,6 +60,10 @@ def test_a_sample_is_never_longer_than_the_longest_allowed() -> None:
 def test_eager_attention_keeps_the_scores_of_every_head() -> None:
     scores = 2 * 2 * (10 + 128) ** 2 * (2 * 2 + 4)
     assert estimated(model={"attention": "eager"}) == estimated() + scores
+    one_at_once: dict[str, Any] = {"micro_batch": 1}
+    exact = estimated(model={"precision": "fp32"}, training=one_at_once)
+    scores = 1 * 2 * (10 + 128) ** 2 * (2 * 4 + 4)
+    assert estimated(model={"attention": "eager", "precision": "fp32"}, training=one_at_once) == exact + scores
 
 
 def test_an_adapted_tower_keeps_the_input_of_each_block_or_all_of_them() -> None:
