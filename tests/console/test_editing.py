@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vlmft_console.paths import preset_folders
+from vlmft_console.paths import preset_folders, shipped_presets
 from vlmft_console.presets import Draft, fields, open_preset, sections
 from vlmft_console.presets.keep import Keeper, drafts_folder
 from vlmft_console.presets.outside import editor_command, from_file, to_file
@@ -217,7 +217,7 @@ def test_a_preset_that_hides_a_shipped_one_already_is_saved_over_itself(tmp_path
 
 
 def test_every_shipped_name_is_a_shipped_preset() -> None:
-    assert all(is_shipped(preset_folders()[-1] / f"{name}.yaml") and loaded(name) for name in SHIPPED)
+    assert all(is_shipped(shipped_presets() / f"{name}.yaml") and loaded(name) for name in SHIPPED)
 
 
 def test_the_preset_of_a_run_becomes_a_child_of_what_the_run_began_from(tmp_path: Path) -> None:
