@@ -25,8 +25,7 @@ class About(Section):
     improvement: str = ""
     """Expected gain over one epoch, as the published recipe estimates it. Not measured."""
     time: str = ""
-    """Expected wall time on 8 GPUs with 50k samples, as the published recipe estimates it. `vlmft plan` computes its
-    own."""
+    """Expected wall time on 8 GPUs with 50k samples, by the published recipe. `vlmft plan` computes its own."""
     expected: dict[str, Annotated[tuple[float, float], Strict(False)]] = {}
     """Expected accuracy by task, as a range in percent (the published recipe's estimate)."""
 
@@ -58,8 +57,7 @@ class Lora(Section):
     alpha: Annotated[int, Field(ge=1, le=4096)] = 32
     """Scale: updates are multiplied by alpha / r. The published recipe keeps it at twice the rank."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    """Dropout on the adapter's input, 0 up to 1 (exclusive). The published recipe raises it to 0.1 against overfitting.
-    """
+    """Dropout on the adapter's input, 0 up to 1 (exclusive). The published recipe has 0.1 against overfitting."""
     target_modules: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)] = [
         "q_proj",
         "v_proj",
@@ -193,8 +191,7 @@ class Monitor(Section):
     flat_change: Fraction = 0.02
     """Fall of a loss over a third of the training, as a share of it, below which it is flat, 0 to 1."""
     plateau_evals: Annotated[int, Field(ge=2, le=100)] = 3
-    """Evals without improvement that make a plateau, 2 to 100. The published recipe has a level eval loss as a
-    caution."""
+    """Evals without improvement that make a plateau, 2 to 100. In the published recipe a caution."""
     plateau_change: Fraction = 0.001
     """Improvement of the best eval loss, as a share of it, that ends a plateau, 0 to 1."""
     gap_caution: Annotated[float, Field(gt=0)] = 0.5
@@ -207,8 +204,7 @@ class Monitor(Section):
     """The same that asks for a stop, unless the eval loss is at its best. The published recipe stops when accuracy
     decreases."""
     grad_caution: Annotated[float, Field(gt=0)] = 2.0
-    """Median gradient norm of a window that is a caution, above 0. The published recipe's figure; 0.1 to 1 is
-    healthy."""
+    """Median gradient norm of a window that is a caution, above 0. The published recipe's; 0.1 to 1 is healthy."""
     grad_stop: Annotated[float, Field(gt=0)] = 10.0
     """Gradient norm that the published recipe calls bad: a caution in one step; as a window's median it asks for a
     stop, if it also is `grad_rise` times the run's own."""
