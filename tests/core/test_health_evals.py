@@ -11,7 +11,7 @@ import pytest
 from tests.core.health_records import PLAN, evaluated, judged, only, record, rules, start, step, with_evals
 from vlmft_core.health.evals import Evals
 from vlmft_core.health.thresholds import Thresholds
-from vlmft_core.preset import Lora, Preset, Training
+from vlmft_core.preset import Lora, Monitor, Preset, Training
 
 
 def test_a_healthy_run_has_no_finding() -> None:
@@ -62,6 +62,17 @@ def test_of_noisy_runs_those_that_overfit_are_told_to_stop_and_the_others_are_no
 @pytest.mark.parametrize(("loss", "severity"), [(1.04, None), (1.06, "caution"), (1.16, "stop")])
 def test_an_eval_far_off_its_best_while_the_train_loss_falls(loss: float, severity: str | None) -> None:
     assert rules(judged(with_evals([1.2, 1.0, loss]))).get("eval_off_best") == severity
+
+
+def test_a_loss_exactly_at_the_limit_is_not_off_its_best() -> None:
+    sixteenth = Monitor(off_best_caution=0.0625)
+    assert rules(judged(with_evals([1.0, 1.0625]), sixteenth)) == {}
+    assert rules(judged(with_evals([1.0, 1.0, 1.0, 1.0625]), sixteenth)) == {"plateau": "caution"}
+
+
+def test_a_level_train_loss_does_not_rise_and_the_advice_is_that_for_overfitting() -> None:
+    found = only(judged(with_evals([1.2, 1.0, 1.3], train=[1.2, 1.0, 1.0])), "eval_off_best")
+    assert (found.severity, found.advice.changes[0]) == ("caution", ("training.weight_decay", 0.02))
 
 
 def test_both_losses_rising_is_no_overfitting_and_the_advice_is_another() -> None:
@@ -135,6 +146,8 @@ def test_a_level_eval_loss_while_the_train_loss_falls_is_a_plateau() -> None:
         ([2.0, 2.04], [1.8, 0.8], "stop"),
         ([2.0, 2.04], [1.8, 1.34], "caution"),
         ([2.0, 2.04], [1.8, 1.56], None),
+        ([2.25, 2.0], [1.8, 1.5], None),
+        ([2.0, 2.25], [1.8, 1.25], "caution"),
     ],
 )
 def test_a_gap_asks_for_a_stop_only_once_the_eval_loss_left_its_best(
