@@ -14,11 +14,11 @@ from vlmft_core.plan.architecture import (
     DEMO_BASE,
     KNOWN,
     Architecture,
-    check_base,
     find_architecture,
     read_architecture,
     resolve_base,
 )
+from vlmft_core.plan.base_files import check_base
 from vlmft_core.preset import Lora
 
 SEVEN = ["q_proj", "v_proj", "k_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -137,7 +137,7 @@ def test_a_base_without_config_weights_or_tokenizer_is_said(tmp_path: Path) -> N
     (tmp_path / "model-1.safetensors").touch()
     assert "lacks model-2.safetensors" in refused()
     (tmp_path / "model-2.safetensors").touch()
-    check_base(str(tmp_path))
+    assert "model-1.safetensors: is empty (0 bytes)" in refused()
 
 
 @pytest.mark.parametrize(

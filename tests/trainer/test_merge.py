@@ -13,7 +13,8 @@ import torch
 from tests.trainer.trained import LORA, Said, preset, write_tuned
 from vlmft_core.errors import VlmftError
 from vlmft_core.jobs import MergeJob
-from vlmft_core.plan.architecture import DEMO_BASE, check_base
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.plan.base_files import check_base
 from vlmft_core.preset import Source
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.samples import Samples

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from vlmft_core.errors import EXIT_MISTAKE, VlmftError
-from vlmft_core.plan.architecture import check_base
+from vlmft_core.plan.base_files import check_base
 from vlmft_core.run_folder.checkpoints import Checkpoint, newest_intact
 from vlmft_core.run_folder.events import FAILED
 from vlmft_core.run_folder.layout import RunLayout

@@ -12,7 +12,8 @@ from vlmft_console.paths import preset_folders
 from vlmft_console.runs.preflight import check_libraries, count_gpus
 from vlmft_console.runs.registry import find
 from vlmft_core.errors import ModelError
-from vlmft_core.plan.architecture import DEMO_BASE, check_base
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.plan.base_files import check_base
 from vlmft_core.preset import Preset, load_preset
 from vlmft_core.run_folder.layout import ADAPTER_CONFIG, RunLayout
 

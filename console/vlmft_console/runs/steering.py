@@ -13,7 +13,7 @@ from vlmft_console.runs.preflight import check_machine, free_port
 from vlmft_console.runs.status import UNSUPERVISED, status_of
 from vlmft_console.runs.supervisor_start import start_supervisor
 from vlmft_console.runs.training_command import training_command
-from vlmft_core.plan.architecture import check_base
+from vlmft_core.plan.base_files import check_base
 from vlmft_core.preset import load_preset
 from vlmft_core.run_folder.checkpoints import newest_intact
 from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED

@@ -1,4 +1,4 @@
-"""Architecture of a base model: parameter counts, the layers LoRA can adapt, and whether a local model is whole.
+"""Architecture of a base model: parameter counts, its tensors, and the layers LoRA can adapt.
 
 The published Qwen2.5-VL sizes are known here, so that a plan needs neither network nor torch. A local folder's
 `config.json` is read.
@@ -16,6 +16,7 @@ from vlmft_core.errors import ModelError
 from vlmft_core.plan.lora_layers import VISION, adapted_names
 from vlmft_core.preset.schema import Lora
 from vlmft_core.preset.strict_yaml import shown
+from vlmft_core.run_folder.layout import ADAPTER_CONFIG
 
 DEMO_BASE = Path(__file__).parents[2] / "vlmft_trainer" / "demo" / "base"
 """The tiny base model that ships with vlmft."""
@@ -114,6 +115,30 @@ class Architecture:
         """Parameters of the whole model."""
         return self.text_parameters + self.vision_parameters
 
+    def tensors(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of all weights by their names in the model; the patch embedding's has its inputs in one number."""
+        h, v, merged = self.hidden, self.vision_hidden, self.vision_hidden * self.merge
+        shapes: dict[str, tuple[int, ...]] = {
+            "model.language_model.embed_tokens.weight": (self.vocab, h),
+            "model.language_model.norm.weight": (h,),
+            "lm_head.weight": (self.vocab, h),
+            "model.visual.patch_embed.proj.weight": (v, self.patch_inputs),
+            "model.visual.merger.ln_q.weight": (v,),
+            "model.visual.merger.mlp.0.bias": (merged,),
+            "model.visual.merger.mlp.2.bias": (h,),
+        }
+        for name, (inputs, outputs) in self.linear_layers(vision_tower=True).items():
+            shapes[f"{name}.weight"] = (outputs, inputs)
+            if ".blocks." in name or name.endswith(("q_proj", "k_proj", "v_proj")):
+                shapes[f"{name}.bias"] = (outputs,)
+        for layer in range(self.layers):
+            for norm in ("input_layernorm", "post_attention_layernorm"):
+                shapes[f"model.language_model.layers.{layer}.{norm}.weight"] = (h,)
+        for block in range(self.vision_depth):
+            for norm in ("norm1", "norm2"):
+                shapes[f"model.visual.blocks.{block}.{norm}.weight"] = (v,)
+        return shapes
+
     def linear_layers(self, *, vision_tower: bool) -> dict[str, tuple[int, int]]:
         """Inputs and outputs of every linear layer that can get an adapter, by its full name in the model.
 
@@ -178,35 +203,13 @@ def resolve_base(base: str) -> str:
     return str(Path(base).expanduser()) if base.startswith("~") else base
 
 
-def check_base(base: str) -> None:
-    """Refuse a local model that cannot be loaded. A hub name is not looked up.
-
-    Raises:
-        ModelError: the folder is missing, is not a Qwen2.5-VL, or lacks weights, tokenizer or image processor.
-    """
-    folder = _local_folder(base)
-    if folder is None:
-        return
-    read_architecture(folder)
-    index = folder / "model.safetensors.index.json"
-    shards = _read_json(index).get("weight_map") if index.is_file() else None
-    weights = sorted(set(shards.values())) if isinstance(shards, dict) else ["model.safetensors"]
-    needed = [*weights, "tokenizer_config.json", "preprocessor_config.json"]
-    missing = [name for name in needed if not (folder / name).is_file()]
-    if missing:
-        raise ModelError(
-            f"model.base: {folder} lacks {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}",
-            "copy the model again; weights must be safetensors",
-        )
-
-
 def find_architecture(base: str) -> Architecture | None:
     """The architecture of `model.base`, or None for a hub model that is not known offline.
 
     Raises:
         ModelError: a local folder is missing or has no usable `config.json`.
     """
-    folder = _local_folder(base)
+    folder = local_folder(base)
     if folder is not None:
         return read_architecture(folder)
     owner, _, name = base.rpartition("/")
@@ -221,8 +224,12 @@ def read_architecture(folder: Path) -> Architecture:
     """
     if not folder.is_dir():
         raise ModelError(f"model.base: {folder} is not a folder", "give a hub name (owner/name) or a model folder")
+    if (folder / ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file():
+        raise ModelError(
+            f"model.base: {folder} is an adapter, not a base model", "lora.start_from trains an adapter further"
+        )
     path = folder / "config.json"
-    config = _read_json(path)
+    config = read_json(path)
     if config.get("model_type") != "qwen2_5_vl":
         raise ModelError(f"{path}: model_type is {shown(config.get('model_type'))}", "vlmft trains qwen2_5_vl models")
     try:
@@ -251,13 +258,18 @@ def read_architecture(folder: Path) -> Architecture:
         raise ModelError(f"{path}: a size is not a number", "copy the model's config.json again") from None
 
 
-def _local_folder(base: str) -> Path | None:
+def local_folder(base: str) -> Path | None:
     """The folder that `model.base` means, or None for a hub name. `a/b` is a hub name unless that folder exists."""
     folder = Path(resolve_base(base))
     return None if _HUB_NAME.fullmatch(base) and base[0] not in "./~" and not folder.is_dir() else folder
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file of a model's folder.
+
+    Raises:
+        ModelError: it cannot be read, or holds no object.
+    """
     try:
         if path.exists() and not path.is_file():
             raise ModelError(f"{path}: not a regular file", "a model folder needs this file")

@@ -7,7 +7,8 @@ from typing import Any
 
 from vlmft_core.errors import DataError
 from vlmft_core.filesize import filesize
-from vlmft_core.plan.architecture import KNOWN, check_base, find_architecture
+from vlmft_core.plan.architecture import KNOWN, find_architecture
+from vlmft_core.plan.base_files import check_base
 from vlmft_core.plan.memory import MARGIN, gpu_bytes, weight_bytes
 from vlmft_core.plan.sample_count import available
 from vlmft_core.plan.steps import optimizer_steps, warmup_steps, with_gpus

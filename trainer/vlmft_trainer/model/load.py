@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoImageProcessor,
@@ -18,7 +20,9 @@ from transformers.utils import is_flash_attn_2_available
 
 from vlmft_core.errors import ModelError, first_line
 from vlmft_core.plan.architecture import Architecture
+from vlmft_core.plan.base_files import check_base
 from vlmft_core.plan.memory import needs_checkpointing
+from vlmft_core.plan.weight_file import first_names
 from vlmft_core.preset.schema import Model, Preset
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.model.attention import use_packed_attention, varlen_problem
@@ -113,24 +117,49 @@ def load_base(base: str, kernels: Kernels, quantization: Quantization = "none") 
         quantization: `nf4` holds the language model's linear layers in 4 bits; the vision tower stays as it is.
 
     Raises:
-        ModelError: it cannot be loaded, is not a Qwen2.5-VL, or cannot be held in 4 bits here.
+        ModelError: it cannot be loaded whole, is not a Qwen2.5-VL, or cannot be held in 4 bits here.
     """
     try:
         config = AutoConfig.from_pretrained(base)
         if config.model_type != MODEL_TYPE:
             raise ModelError(f"base model {base}: its type is {config.model_type}", f"only {MODEL_TYPE} can be trained")
-        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+        model, info = Qwen2_5_VLForConditionalGeneration.from_pretrained(
             base,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # refused below, by name
             dtype=DTYPES[kernels.precision],
             attn_implementation=kernels.attention,
             **(_four_bits(kernels) if quantization == "nf4" else {}),
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"base model {base}: {first_line(error)}") from error
+    refuse_losses(base, info)
+    check_base(base)  # of a hub's model the files are there only now; under ZeRO-3 transformers reports half
     if kernels.attention == "sdpa":
         use_packed_attention(model)
     model.requires_grad_(False)
     return model
+
+
+def refuse_losses(base: str, info: Mapping[str, Any]) -> None:
+    """Refuse a base of which transformers could not use everything, or that lacked something and got random numbers.
+
+    Args:
+        info: what `from_pretrained` says with `output_loading_info`.
+
+    Raises:
+        ModelError: the message has the count and the first names of each kind.
+    """
+    mismatched = [entry[0] for entry in info["mismatched_keys"]]
+    kinds = {
+        "missing": info["missing_keys"],
+        "of another shape": mismatched,
+        "without a place": info["unexpected_keys"],
+    }
+    losses = [f"{len(names)} tensors are {kind}: {first_names(names)}" for kind, names in kinds.items() if names]
+    losses += [first_line(RuntimeError(text)) for text in info["error_msgs"]]
+    if losses:
+        raise ModelError(f"base model {base}: {'; '.join(losses)}", "copy or download the model again")
 
 
 def _four_bits(kernels: Kernels) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from huggingface_hub import snapshot_download
 from vlmft_core.durable import sync_folder
 from vlmft_core.errors import VlmftError
 from vlmft_core.jobs import MergeJob
-from vlmft_core.plan.architecture import check_base, resolve_base
+from vlmft_core.plan.architecture import resolve_base
+from vlmft_core.plan.base_files import check_base
 from vlmft_core.run_folder.layout import MODEL_CARD
 from vlmft_trainer.model.adapter import lay_over
 from vlmft_trainer.model.card import merged_card

@@ -1,0 +1,79 @@
+"""A base that transformers could not load whole is refused, also where nothing was wrong with its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.core.weights import Tensor, copy_base, read_tensors, write_tensors
+from vlmft_core.errors import ModelError
+from vlmft_core.plan.architecture import DEMO_BASE, read_architecture
+from vlmft_core.plan.base_files import current_name
+from vlmft_trainer.model import load
+from vlmft_trainer.model.load import Kernels, load_base
+
+KERNELS = Kernels("fp32", "sdpa", ())
+
+
+def test_the_tensors_known_without_torch_are_those_of_the_model() -> None:
+    model = load_base(str(DEMO_BASE), KERNELS)
+    weights = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    kernel = weights.pop("model.visual.patch_embed.proj.weight")
+    known = read_architecture(DEMO_BASE).tensors()
+    assert known.pop("model.visual.patch_embed.proj.weight") == (
+        kernel[0],
+        kernel[1] * kernel[2] * kernel[3] * kernel[4],
+    )
+    assert known == weights
+
+
+def test_names_are_changed_as_transformers_changes_them() -> None:
+    from transformers.conversion_mapping import get_model_conversion_mapping
+    from transformers.core_model_loading import WeightRenaming, rename_source_key
+
+    model = load_base(str(DEMO_BASE), KERNELS)
+    rules = [rule for rule in get_model_conversion_mapping(model) if isinstance(rule, WeightRenaming)]
+    for name in read_architecture(DEMO_BASE).tensors():
+        inner = name.removeprefix("model.").removeprefix("language_model.")
+        for old in (name, f"model.{inner}", f"model.language_model.model.{inner}", inner):
+            if current_name(old) == name:
+                assert rename_source_key(old, rules, [])[0] == name, old
+    assert current_name("visual.merger.mlp.0.weight") == "model.visual.merger.mlp.0.weight"
+    assert current_name("model.layers.0.mlp.up_proj.weight") == "model.language_model.layers.0.mlp.up_proj.weight"
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A base whose files are not looked at, as a hub's before it is downloaded."""
+    monkeypatch.setattr(load, "check_base", lambda base: None)
+    return copy_base(tmp_path / "b")
+
+
+def test_what_transformers_misses_or_leaves_over_ends_the_loading(base: Path) -> None:
+    file = base / "model.safetensors"
+    tensors = read_tensors(file)
+    lost = {name: tensor for name, tensor in tensors.items() if ".layers.2." not in name}
+    write_tensors(file, lost | {"model.extra.weight": Tensor("F32", [1], b"1234")})
+    with pytest.raises(ModelError) as caught:
+        load_base(str(base), KERNELS)
+    assert "12 tensors are missing: model.language_model.layers.2.input_layernorm.weight, " in str(caught.value)
+    assert "1 tensors are without a place: model.language_model.extra.weight" in str(caught.value)
+
+
+def test_a_tensor_of_another_shape_ends_the_loading(base: Path) -> None:
+    file = base / "model.safetensors"
+    tensors = read_tensors(file)
+    norm = tensors["model.norm.weight"]
+    write_tensors(
+        file, tensors | {"model.norm.weight": norm._replace(shape=[96], data=norm.data[: len(norm.data) // 2])}
+    )
+    with pytest.raises(ModelError, match=r"1 tensors are of another shape: model\.language_model\.norm\.weight"):
+        load_base(str(base), KERNELS)
+
+
+def test_a_file_that_was_cut_short_ends_the_loading(base: Path) -> None:
+    file = base / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ModelError, match="base model"):
+        load_base(str(base), KERNELS)
