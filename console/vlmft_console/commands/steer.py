@@ -16,7 +16,7 @@ from vlmft_console.runs.locks import held
 from vlmft_console.runs.registry import find, read_run
 from vlmft_console.runs.status import status_of
 from vlmft_console.runs.steering import check_deletable, delete_run, resume_run, stop_run
-from vlmft_core.run_folder.stop import StopRequest
+from vlmft_core.run_folder.stop import PATIENCE_SECONDS, StopRequest
 
 
 def stop(
@@ -24,7 +24,7 @@ def stop(
     now: Annotated[bool, typer.Option("--now", help="End the ranks without a checkpoint.")] = False,
     patience: Annotated[
         float, typer.Option("--patience", min=0, metavar="SECONDS", help="How long the ranks get for the checkpoint.")
-    ] = 600.0,
+    ] = PATIENCE_SECONDS,
     wait: Annotated[bool, typer.Option(help="Wait for the end, counting down.")] = True,
     json_output: Json = False,
 ) -> None:
