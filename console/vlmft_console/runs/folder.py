@@ -18,11 +18,10 @@ from vlmft_console.errors import RunFolderError
 from vlmft_console.runs.processes import Identity, myself
 from vlmft_core.durable import as_json, read_json, write_whole
 from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.versions import installed_versions
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """What a run may be called."""
-
-_VERSIONED = ("vlmft", "torch", "transformers", "peft", "deepspeed", "accelerate", "datasets", "flash-attn")
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class RunFolder(RunLayout):
             "preset": {"name": preset_name, "sha256": hashlib.sha256(preset_text.encode()).hexdigest()},
             "argv": list(command.argv),
             "env": {**command.env, "VLMFT_RUN_ID": run_id},
-            "versions": {"python": platform.python_version(), **_installed()},
+            "versions": installed_versions(),
             "hosts": [platform.node()],
         }
         write_whole(self.run_file, as_json(record))
@@ -164,16 +163,3 @@ def check_name(name: str) -> None:
 def default_name(preset_name: str) -> str:
     """`preset_name` and the UTC time, such as `best-20260102-030405`."""
     return f"{re.sub(r'[^A-Za-z0-9._-]', '-', preset_name)[:40]}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-
-
-def _installed() -> dict[str, str]:
-    """Versions of the libraries that matter for a run, by name; those not installed are left out."""
-    from importlib.metadata import PackageNotFoundError, version  # slow to load, and only a launch needs it
-
-    found = {}
-    for name in _VERSIONED:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -17,6 +17,16 @@ _CHECKPOINT: Final = "checkpoint-"
 _SEGMENT: Final = "events-"
 
 
+class _Inside:
+    """A place in every run folder."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, run: RunLayout, owner: type[RunLayout]) -> Path:
+        return run.path / self._name
+
+
 @dataclass(frozen=True)
 class RunLayout:
     """Where everything of one run lies. Nothing of it need be there, unless a property says so."""
@@ -24,60 +34,35 @@ class RunLayout:
     path: Path
     """The run folder."""
 
+    preset_file = _Inside("preset.yaml")
+    """The resolved preset, exactly as launched."""
+    run_file = _Inside("run.json")
+    """Who started what: run id, preset, command, versions. What has one is a run folder."""
+    processes_file = _Inside("proc.json")
+    """Pid, start and boot of the supervisor, the launcher and the ranks."""
+    lock = _Inside("lock")
+    """Held by the supervisor while it lives."""
+    ranks_lock = _Inside("ranks.lock")
+    """Shared by the ranks while they live."""
+    stop_file = _Inside("stop.json")
+    """The stop request, while there is one."""
+    exit_file = _Inside("exit.json")
+    """How the run ended."""
+    exit_reserve = _Inside(".exit.reserve")
+    """Disk space kept for `exit_file`."""
+    adapter = _Inside(_ADAPTER)
+    """The best adapter, at the end."""
+    adapter_draft = _Inside(f".{_ADAPTER}.tmp")
+    """The same while it is being written."""
+    logs = _Inside("logs")
+    """The folder of the logs."""
+    supervisor_log = _Inside("logs/supervisor.log")
+    """What the supervisor prints, which is nothing unless it fails."""
+
     @property
     def name(self) -> str:
         """What the run is called."""
         return self.path.name
-
-    @property
-    def preset_file(self) -> Path:
-        """The resolved preset, exactly as launched."""
-        return self.path / "preset.yaml"
-
-    @property
-    def run_file(self) -> Path:
-        """Who started what: run id, preset, command, versions. What has one is a run folder."""
-        return self.path / "run.json"
-
-    @property
-    def processes_file(self) -> Path:
-        """Pid, start and boot of the supervisor, the launcher and the ranks."""
-        return self.path / "proc.json"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the supervisor while it lives."""
-        return self.path / "lock"
-
-    @property
-    def ranks_lock(self) -> Path:
-        """Shared by the ranks while they live."""
-        return self.path / "ranks.lock"
-
-    @property
-    def stop_file(self) -> Path:
-        """The stop request, while there is one."""
-        return self.path / "stop.json"
-
-    @property
-    def exit_file(self) -> Path:
-        """How the run ended."""
-        return self.path / "exit.json"
-
-    @property
-    def exit_reserve(self) -> Path:
-        """Disk space kept for `exit_file`."""
-        return self.path / ".exit.reserve"
-
-    @property
-    def adapter(self) -> Path:
-        """The best adapter, at the end."""
-        return self.path / _ADAPTER
-
-    @property
-    def adapter_draft(self) -> Path:
-        """The same while it is being written."""
-        return self.path / f".{_ADAPTER}.tmp"
 
     def checkpoint(self, step: int) -> Path:
         """The folder of a step's checkpoint."""
@@ -97,11 +82,6 @@ class RunLayout:
         """
         there = sorted(self.path.iterdir())
         return [path for path in there if path == self.adapter or path.name.startswith(_CHECKPOINT)]
-
-    @property
-    def logs(self) -> Path:
-        """The folder of the logs."""
-        return self.path / "logs"
 
     def events_file(self, segment: int = 1) -> Path:
         """The event log of one segment; segments count from 1."""
@@ -125,11 +105,6 @@ class RunLayout:
     def new_training_log(self, stamp: str) -> Path:
         """The plain log of ranks that start now; `stamp` is the UTC time, later ones sorting last."""
         return self.logs / f"training_{stamp}.log"
-
-    @property
-    def supervisor_log(self) -> Path:
-        """What the supervisor prints, which is nothing unless it fails."""
-        return self.logs / "supervisor.log"
 
     def earlier_exit_file(self, segment: int) -> Path:
         """How an earlier segment ended."""

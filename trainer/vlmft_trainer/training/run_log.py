@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import uuid
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 from vlmft_core.preset.schema import Preset
 from vlmft_core.run_folder.events import NOTE, RUN_END, RUN_START, EventWriter, Record, boot_id
 from vlmft_core.run_folder.layout import RunLayout
-
-PACKAGES = ("torch", "transformers", "peft", "deepspeed", "accelerate", "datasets")
+from vlmft_core.run_folder.versions import installed_versions
 
 
 class Watcher(Protocol):
@@ -97,13 +94,6 @@ def open_run_log(run: RunLayout, preset: Preset, rank: int, world_size: int, res
         boot_id=boot_id() or None,
         world_size=world_size,
         preset=preset.model_dump(mode="json"),
-        versions={"python": sys.version.split()[0]} | {name: _version(name) for name in ("vlmft", *PACKAGES)},
+        versions=installed_versions(),
     )
     return log
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
