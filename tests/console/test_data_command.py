@@ -31,6 +31,8 @@ def split(kind: str, **changes: Any) -> dict[str, Any]:
         "usable": 98,
         "unusable": {"no image": {"count": 12, "places": ["mine.json, line 7: [red]\x1b[31m.png: no such file"]}},
         "duplicates": {"count": 0, "places": []},
+        "unused": ["column [red]id is not used: 98 rows"],
+        "spaced_answers": 5,
         "text_only": 1,
         "several_images": 2,
         "several_answers": 3,
@@ -46,6 +48,7 @@ def report(**changes: Any) -> dict[str, Any]:
     source = {
         "path": "mine.json",
         "task": "llava",
+        "columns": {"image": "photo"},
         "notes": ["mine.json has no eval split"],
         "splits": [split("training"), split("eval", unusable={})],
         "leaks": {"count": 2, "places": ["val.json, line 1 = mine.json, line 3"]},
@@ -56,6 +59,7 @@ def report(**changes: Any) -> dict[str, Any]:
 
 SAMPLE: dict[str, Any] = {
     "where": "mine.json, line 2",
+    "unused": ["column id"],
     "tokens": 41,
     "supervised": 3,
     "segments": [
@@ -93,6 +97,9 @@ def test_a_check_says_what_was_found_and_takes_nothing_for_markup(program: list[
     assert "training 100 samples, 2 cannot be used (2.0%)" in text
     assert r"12 no image mine.json, line 7: [red]\x1b[31m.png: no such file and 11 more" in text
     assert "eval questions that are trained on: 2" in text
+    assert "mine.json (llava, photo as image)" in text
+    assert "column [red]id is not used: 98 rows" in text
+    assert "answers that begin or end with white space, which is kept: 5" in text
     assert "images in both training and eval: 4" in text
     assert "40 - 49 ############################## 88" in text
     assert "can be trained on; data.max_bad is 1.0%" in text
@@ -124,6 +131,7 @@ def test_a_sample_is_shown_with_marks_for_what_is_trained_on(program: list[Inspe
     assert "[image 84x56, 6 tokens]" in result.stdout
     assert "[[red<|im_end|>]]" in result.stdout
     assert r"[bold]\x1b[2J" in result.stdout
+    assert "not used: column id" in result.stdout
     assert r"line 9: cannot be used, no image: \x1b]0;x.png" in result.stdout
     assert "\x1b" not in result.stdout
     assert program[0].source is not None

@@ -34,7 +34,7 @@ def test_llava_turns_keep_their_order_and_the_mark_becomes_the_image() -> None:
     assert question.turns == (
         Turn("system", ("Be brief.",)),
         Turn("user", (IMAGE, "How many?")),
-        Turn("assistant", ("two",)),
+        Turn("assistant", (" two ",)),
         Turn("user", ("Sure?",)),
         Turn("assistant", ("Yes",)),
     )
@@ -80,9 +80,10 @@ def test_parts_without_a_path_take_the_images_beside_the_messages() -> None:
     assert question.turns[0].parts == (IMAGE, "What?")
 
 
-def test_the_mark_is_plain_text_where_no_image_belongs_to_the_row() -> None:
-    question = messages(("user", "What does <image> mean?"), ("assistant", "a tag"))
-    assert question.turns[0].parts == ("What does <image> mean?",)
+def test_a_mark_without_an_image_is_refused_in_either_schema() -> None:
+    for read in (llava, messages):
+        with pytest.raises(BadRow, match="1 places for images, but 0 images"):
+            read(("user", "What does <image> mean?"), ("assistant", "a tag"))
 
 
 @pytest.mark.parametrize(
@@ -127,3 +128,174 @@ def test_a_wrong_message_is_named(content: Any, reason: str) -> None:
 def test_free_answers_are_scored_by_exact_match_after_normalisation() -> None:
     questions = [Conversation((), (gold,)) for gold in ("Two cats", "red", "no")]
     assert TASKS["llava"].score(questions, ["2 cats.", "blue", "No"]) == {"accuracy": pytest.approx(2 / 3), "n": 3}
+
+
+def test_marks_in_text_parts_are_places() -> None:
+    asked = [{"type": "text", "text": "Left: <image> right: <image> which?"}]
+    question = messages(("user", asked), ("assistant", "left"), images=["a.png", "b.png"])
+    assert question.turns[0].parts == ("Left: ", IMAGE, " right: ", IMAGE, " which?")
+    inline = [{"type": "image", "image": "a.png"}, {"type": "text", "text": "<image> which?"}]
+    with pytest.raises(BadRow, match="2 places for images, but 1 images"):
+        messages(("user", inline), ("assistant", "left"))
+
+
+def test_a_system_column_is_the_system_turn() -> None:
+    question = llava(("human", "Hi"), ("gpt", "Ahoy"), system="You are a pirate.")
+    assert question.turns[0] == Turn("system", ("You are a pirate.",))
+    assert question.unused == ()
+    same = llava(("system", "Be brief."), ("human", "Hi"), ("gpt", "Yo"), system="Be brief.")
+    assert [turn.role for turn in same.turns] == ["system", "user", "assistant"]
+    assert llava(("human", "Hi"), ("gpt", "Yo"), system="").turns[0].role == "user"
+    for system, said in (("Be long.", "another system turn"), (3, "system is a int")):
+        with pytest.raises(BadRow, match=said):
+            llava(("system", "Be brief."), ("human", "Hi"), ("gpt", "Yo"), system=system)
+
+
+def flagged(*flags: dict[str, Any]) -> Conversation:
+    turns: list[dict[str, Any]] = []
+    for number, flag in enumerate(flags):
+        turns.append({"role": "user", "content": f"q{number}"})
+        turns.append({"role": "assistant", "content": f"a{number}", **flag})
+    return TASKS["messages"].read({"messages": turns})
+
+
+@pytest.mark.parametrize("off", [{"loss": False}, {"weight": 0}, {"loss": 0, "weight": 0.0}])
+def test_an_answer_without_loss_is_not_trained_on(off: dict[str, Any]) -> None:
+    question = flagged(off, {"loss": True, "weight": 1}, {"loss": None})
+    assert question.answers == ("a1", "a2")
+    assert question.last_only().answers == ("a2",)
+    assert question.unused == ()
+
+
+def test_the_last_answer_with_loss_is_the_one_asked_for() -> None:
+    question = flagged({}, {"loss": False})
+    assert (question.prompt, question.target, question.references) == ("q0", "a0", ("a0",))
+    assert question.unused == ("what follows the last answer with loss",)
+    with pytest.raises(BadRow, match="empty answer: no answer is trained on"):
+        flagged({"loss": False}, {"weight": 0})
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [({"weight": 0.5}, "weight is 0.5"), ({"loss": "no"}, "loss is no"), ({"loss": True, "weight": 0}, "keep one")],
+)
+def test_other_weights_and_contradictions_are_refused(flag: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadRow, match=said):
+        flagged(flag)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"video": "a.mp4"}, "column video: videos cannot be trained on"),
+        ({"audios": ["a.wav"]}, "column audios: sound cannot"),
+        ({"tools": [{"name": "f"}]}, "column tools: tool calls cannot"),
+        ({"messages": [{"role": "user", "content": "<video>What?"}]}, "<video> in a text: videos"),
+        ({"messages": [{"role": "tool", "content": "4"}]}, "role is tool: tool calls"),
+        ({"messages": [{"role": "assistant", "content": "x", "tool_calls": [{}]}]}, "key tool_calls of a turn: tool"),
+        ({"messages": [{"role": "user", "content": "x", "images": ["a.png"]}]}, "key images of a turn"),
+        ({"messages": [{"role": "assistant", "content": "x", "reasoning_content": "hm"}]}, "key reasoning_content"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused_with_what_to_do(row: dict[str, Any], said: str) -> None:
+    ends = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    with pytest.raises(BadRow, match=f"not supported: {said}"):
+        TASKS["messages"].read({"messages": ends, **row})
+
+
+def test_empty_columns_of_that_kind_are_only_named() -> None:
+    assert messages(("user", "q"), ("assistant", "a"), tools=[], videos=None).unused == (
+        "column tools",
+        "column videos",
+    )
+
+
+def test_an_answer_is_kept_as_it_is_written() -> None:
+    assert messages(("user", "complete"), ("assistant", "    return x\n")).answers == ("    return x\n",)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"image": "a.png"},
+        {"images": "a.png"},
+        {"images": '["a.png"]'},
+        {"images": ["a.png"]},
+        {"image": "a.png", "images": ["a.png"]},
+        {"image": {"bytes": None, "path": "a.png"}},
+        {"images": [{"url": "a.png"}]},
+        {"images": [{"file_name": "a.png"}]},
+        {"image": {"bytes": None, "path": None}, "images": ["a.png"]},
+        {"image_path": "a.png"},
+        {"file_name": "a.png", "images": []},
+    ],
+)
+def test_images_are_found_in_their_usual_columns_and_forms(columns: dict[str, Any]) -> None:
+    question = messages(("user", "<image>What?"), ("assistant", "x"), **columns)
+    assert (question.images, question.unused) == (("a.png",), ())
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"photo": "a.png"}, r"column photo seems to hold an image.*columns: \{image: photo\}"),
+        ({"photo": {"bytes": b"png", "path": None}}, "column photo seems to hold an image"),
+        ({"image": "a.png", "images": ["b.png"]}, "images in both `image` and `images`"),
+        ({"image_path": "a.png", "file_name": "b.png"}, "images in both image_path and file_name"),
+        ({"images": [{"width": 3}]}, "an image has width, and no path"),
+        ({"images": [None]}, "an image is empty"),
+        ({"image": {"path": "a.png", "url": "b.png"}}, "an image has both path and url"),
+    ],
+)
+def test_images_are_never_passed_over(columns: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadRow, match=said):
+        messages(("user", "What?"), ("assistant", "x"), **columns)
+
+
+@pytest.mark.parametrize(("person", "model"), [("human", "chatgpt"), ("user", "bing"), ("human", "gpt")])
+def test_sharegpt_variants_are_read(person: str, model: str) -> None:
+    turns = [{"from": person, "value": "q"}, {"from": model, "value": "a"}]
+    for task, column in (("llava", "conversations"), ("messages", "messages")):
+        assert TASKS[task].read({column: turns}).answers == ("a",)
+    assert TASKS["llava"].read({"conversations": [{"role": "user", "content": "q"}, turns[1]]}).answers == ("a",)
+
+
+Q, A = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
+
+
+@pytest.mark.parametrize(
+    ("row", "asked"),
+    [
+        ({"question": "q", "answer": "a"}, "q"),
+        ({"instruction": "q", "input": "", "output": "a"}, "q"),
+        ({"instruction": "q", "input": "more", "output": "a"}, "q\nmore"),
+        ({"query": "q", "response": "a", "history": []}, "q"),
+        ({"prompt": "q", "completion": "a"}, "q"),
+        ({"prompt": [Q], "completion": [A]}, "q"),
+        ({"query": "q", "response": "a", "history": [["q0", "a0"], ["q1", "a1"]]}, "q"),
+    ],
+)
+def test_question_rows_are_read_in_their_usual_shapes(row: dict[str, Any], asked: str) -> None:
+    question = TASKS["qa"].read(row)
+    assert (question.prompt, question.target, question.unused) == (asked, "a", ())
+    assert len(question.answers) == 1 + len(row.get("history") or [])
+
+
+def test_answers_within_a_prompt_are_not_trained_on() -> None:
+    question = TASKS["qa"].read({"prompt": [Q, {"role": "assistant", "content": "first"}, Q], "completion": [A]})
+    assert ([turn.text for turn in question.turns], question.answers) == (["q", "first", "q", "a"], ("a",))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"question": "q", "answer": None}, "answer is missing"),
+        ({"question": "q", "answer": ["a"]}, "answer is a list"),
+        ({"question": "q", "answer": "a", "history": ["q0"]}, "history is not a list of pairs"),
+        ({"prompt": [Q], "completion": [A], "input": "x"}, "prompt is a list of turns"),
+        ({"question": "<image> q", "answer": "a"}, "1 places for images, but 0 images"),
+    ],
+)
+def test_a_wrong_question_row_is_named(row: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadRow, match=said):
+        TASKS["qa"].read(row)

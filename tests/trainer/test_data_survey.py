@@ -69,7 +69,8 @@ def test_a_check_says_where_a_training_would_not_start(folder: Path, encoder: En
 
 def test_the_task_is_told_by_the_columns(folder: Path, folders: dict[Any, Path], tmp_path: Path) -> None:
     def told(path: Path) -> str:
-        return inspect_data.find_task({"path": str(path)})
+        task: str = inspect_data.find_task({"path": str(path)})["task"]
+        return task
 
     assert told(folder) == "llava"
     assert {task: told(path) for task, path in folders.items()} == {"chartqa": "chartqa", "textvqa": "textvqa"}

@@ -11,7 +11,13 @@ from typing import Final
 
 RELAXED_ACCURACY: Final = "relaxed_accuracy"
 ACCURACY: Final = "accuracy"
-HEADLINE: Final = {"chartqa": RELAXED_ACCURACY, "textvqa": ACCURACY, "llava": ACCURACY, "messages": ACCURACY}
+HEADLINE: Final = {
+    "chartqa": RELAXED_ACCURACY,
+    "textvqa": ACCURACY,
+    "llava": ACCURACY,
+    "messages": ACCURACY,
+    "qa": ACCURACY,
+}
 """The one figure that stands for each task."""
 
 TOLERANCE: Final = 0.05

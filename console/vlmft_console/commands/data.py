@@ -34,7 +34,7 @@ PathOption = Annotated[
     ),
 ]
 TaskOption = Annotated[
-    str | None, typer.Option("--task", help="chartqa, textvqa, llava or messages; told by its columns if left out.")
+    str | None, typer.Option("--task", help="chartqa, textvqa, llava, messages or qa; told by its columns if left out.")
 ]
 ImagesOption = Annotated[
     Path | None, typer.Option("--images", help="Folder that image paths start from, if not the data file's own.")

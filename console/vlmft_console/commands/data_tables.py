@@ -24,7 +24,8 @@ def print_report(report: Mapping[str, Any]) -> None:
     """Print what a check found."""
     for source in report["sources"]:
         table = new_table()
-        add_row(table, "source", f"{source['path']} ({source['task']})")
+        columns = "".join(f", {its} as {ours}" for ours, its in source["columns"].items())
+        add_row(table, "source", f"{source['path']} ({source['task']}{columns})")
         for note in source["notes"]:
             add_row(table, "note", note)
         for split in source["splits"]:
@@ -50,6 +51,10 @@ def _add_split(table: Any, split: Mapping[str, Any]) -> None:
     add_row(table, split["kind"], f"{split['samples']:,} samples, {dropped:,} cannot be used{share}")
     for reason, found in split["unusable"].items():
         _add_places(table, "", f"{found['count']:,} {reason}", found)
+    for line in split["unused"]:
+        add_row(table, "", line)
+    if split["spaced_answers"]:
+        add_row(table, "", f"answers that begin or end with white space, which is kept: {split['spaced_answers']:,}")
     kinds = (("text only", "text_only"), ("several images", "several_images"), ("several answers", "several_answers"))
     said = [f"{split[key]:,} with {name}" if key != "text_only" else f"{split[key]:,} {name}" for name, key in kinds]
     add_row(table, "", f"different images: {split['images']:,}; samples: {', '.join(said)}")
@@ -109,6 +114,8 @@ def print_sample(sample: Mapping[str, Any]) -> None:
         else:
             line.append(sanitize(segment["text"]))
     console.print(line, soft_wrap=True)
+    if sample["unused"]:
+        console.print(Text(sanitize(f"not used: {', '.join(sample['unused'])}")), soft_wrap=True)
     console.print()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -11,16 +12,29 @@ from vlmft_core.preset.section import Fraction, Positive, Section
 EVAL_SPLITS = ("val", "validation", "dev")
 """Splits evaluated on where a source names none, the first that there is."""
 
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "chartqa": ("image", "query", "label", "human_or_machine"),
+    "textvqa": ("image", "question", "answers"),
+    "llava": ("conversations", "system", "image", "images"),
+    "messages": ("messages", "system", "image", "images"),
+    "qa": ("question", "answer", "input", "history", "system", "image", "images"),
+}
+"""What is used of a row of each task, and what `columns` can name."""
+
 
 class Source(Section):
     """One data set."""
 
-    task: Literal["chartqa", "textvqa", "llava", "messages"]
+    task: Literal["chartqa", "textvqa", "llava", "messages", "qa"]
     """Schema and metric: `chartqa` (image, query, label), `textvqa` (image, question, ten answers), `llava`
-    (conversations, image) or `messages` (messages, images). The last two are scored by exact match."""
+    (conversations, image), `messages` (messages, images) or `qa` (question, answer, image). The last three are scored
+    by exact match."""
     path: Annotated[str, Field(min_length=1)]
-    """A data set's name on the hub, a local folder or file, or `demo` for generated data. Files: JSON, JSON lines or
-    Parquet; `demo` has chartqa and textvqa."""
+    """A data set's name on the hub, a local folder or file, or `demo` for generated data. Files: JSON, JSON lines, CSV,
+    TSV, Parquet or Arrow, each also gzipped; `demo` has chartqa and textvqa."""
+    columns: dict[str, str] = {}
+    """Columns that have another name in this data set, as `{ours: its}`: `{question: frage, image: photo}`. What there
+    is to name is listed in docs/data.md."""
     images: str = ""
     """Folder that image paths start from; empty for the data file's own."""
     train_split: str = "train"
@@ -39,6 +53,16 @@ class Source(Section):
     def _demo_has_two_tasks(self) -> Self:
         if self.path == "demo" and self.task not in ("chartqa", "textvqa"):
             raise ValueError(f"data.sources: demo has no {self.task}: only chartqa and textvqa are generated")
+        return self
+
+    @model_validator(mode="after")
+    def _columns_are_the_tasks(self) -> Self:
+        known = COLUMNS[self.task]
+        for ours, its in self.columns.items():
+            if ours not in known:
+                raise ValueError(f"data.sources: columns: {self.task} has no {ours}: there are {', '.join(known)}")
+            if not its or list(self.columns.values()).count(its) > 1:
+                raise ValueError(f"data.sources: columns: {ours} needs a column of its own, not {its!r}")
         return self
 
     @model_serializer(mode="wrap")
@@ -61,6 +85,9 @@ class Data(Section):
         Source(task="textvqa", path="lmms-lab/textvqa", eval_split="validation"),
     ]
     """Data sets; their training splits are joined and shuffled."""
+    train_on: Literal["all", "last"] = "all"
+    """Which answers of a conversation carry loss: `all`, or the `last` one. An answer whose turn says `loss: false` or
+    `weight: 0` never does."""
     max_train: Positive | None = 80000
     """At most this many training samples, picked evenly and reproducibly; null takes all. The published
     recipe's 80000."""

@@ -1,124 +1,165 @@
-"""Chat data: rows as conversations, LLaVA's `conversations` and the `messages` of OpenAI and Qwen."""
+"""Chat data: a row's turns as a conversation, LLaVA's, ShareGPT's `conversations` or OpenAI's `messages`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Any, Final
 
 from vlmft_core.metrics import ACCURACY, normalise
-from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation, ImageRef, Part, Role, Slot, Turn
-from vlmft_trainer.data.pictures import image_refs
+from vlmft_trainer.data.conversation import (
+    NO_ANSWER,
+    UNSUPPORTED,
+    WRONG_SCHEMA,
+    BadRow,
+    Conversation,
+    ImageRef,
+    Part,
+    Role,
+    Slot,
+    Turn,
+)
+from vlmft_trainer.data.image_refs import image_ref, json_list, refuse_hidden_images, row_images
+from vlmft_trainer.data.row_keys import MARKS, PART, ROLES, ROW, TURN, Keys, filled, kind
 
 MARK: Final = "<image>"
 """Where an image stands in a text."""
 
 _ROLES: Final[Mapping[str, Role]] = {
     "system": "system",
+    "developer": "system",
     "human": "user",
     "user": "user",
-    "gpt": "assistant",
-    "assistant": "assistant",
+    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "model"), "assistant"),
 }
 
 
 def read_llava(row: Mapping[str, Any]) -> Conversation:
-    """`conversations`: turns with `from` and `value`; images in `image` or `images`, marked `<image>` in the text.
+    """`conversations`: turns, mostly with `from` and `value`; images in `image` or `images`, marked `<image>`.
 
     Raises:
         BadRow: it is not so.
     """
-    images = _row_images(row)
-    turns = [
-        Turn(role, _marked(text)) if role == "user" else Turn(role, (text,))
-        for role, text in (
-            (_role(turn, "from"), _string(turn, "value")) for turn in _turns(row, "conversations", "value")
-        )
-    ]
-    return _conversation(turns, images)
+    return _read_chat(row, "conversations")
 
 
 def read_messages(row: Mapping[str, Any]) -> Conversation:
-    """`messages`: turns with `role` and `content`, a text or a list of parts.
-
-    A part is `{"type": "text", "text": …}`, or an image: `{"type": "image", "image": PATH}` or
-    `{"type": "image_url", "image_url": {"url": PATH}}`. An image may also stand in the row's `image` or `images`, its
-    place a part without a path, or `<image>` in a text.
+    """`messages`: turns, mostly with `role` and `content`; images in `image` or `images`, or in parts of the content.
 
     Raises:
         BadRow: it is not so.
     """
-    listed = _row_images(row)
-    inline: list[ImageRef] = []
-    turns = []
-    for message in _turns(row, "messages", "content"):
-        role, content = _role(message, "role"), message.get("content")
-        parts: tuple[Part, ...]
-        if isinstance(content, str):
-            parts = _marked(content) if listed and role == "user" else (content,)
-        elif isinstance(content, list | tuple):
-            parts = tuple(_part(part, inline) for part in content)
-        else:
-            raise BadRow(WRONG_SCHEMA, f"a message's content is {_kind(content)}, neither a text nor a list of parts")
-        turns.append(Turn(role, parts))
-    if listed and inline:
-        raise BadRow(WRONG_SCHEMA, "images both in the messages and beside them")
-    return _conversation(turns, listed or inline)
+    return _read_chat(row, "messages")
 
 
-def score_exactly(conversations: Sequence[Conversation], predictions: Sequence[str]) -> dict[str, float | int]:
-    """The share of answers that equal the reference after TextVQA's normalisation, as `accuracy`, and `n`."""
-    right = [
-        float(any(normalise(prediction) == normalise(gold) for gold in conversation.references))
-        for conversation, prediction in zip(conversations, predictions, strict=True)
-    ]
-    return {ACCURACY: fmean(right), "n": len(right)}
+def _read_chat(row: Mapping[str, Any], column: str) -> Conversation:
+    keys = Keys(ROW, row, [])
+    images, inline = row_images(keys), list[ImageRef]()
+    return conversation(keys, turns_of(keys.take(column), column, keys.unused, inline), images, inline)
 
 
-def _turns(row: Mapping[str, Any], column: str, text: str) -> list[Mapping[str, Any]]:
-    """The row's turns, each a mapping."""
-    turns = row.get(column)
+def turns_of(value: Any, column: str, unused: list[str], inline: list[ImageRef]) -> list[Turn]:
+    """The turns in a column: `role` and `content`, or `from` and `value`, whichever are there.
+
+    A content is a text, or a list of parts: `{"type": "text", "text": …}`, `{"type": "image", "image": PATH}` or
+    `{"type": "image_url", "image_url": {"url": PATH}}`. The place of an image that stands beside the turns is a part
+    without a path, or `<image>` in a text. `loss` (true, false) or `weight` (1, 0) says whether an answer carries loss.
+
+    Args:
+        unused: gets the name of each key that is not used.
+        inline: gets the images that parts name.
+
+    Raises:
+        BadRow: it is not so.
+    """
+    turns = (json_list(value) or value) if isinstance(value, str) else value
     if not isinstance(turns, list | tuple) or not turns:
-        raise BadRow(WRONG_SCHEMA, f"{column} is {_kind(turns)}, not a list of turns")
-    for turn in turns:
-        if not isinstance(turn, Mapping):
-            raise BadRow(WRONG_SCHEMA, f"a turn is {_kind(turn)}, not an object with {text}")
-    return list(turns)
+        raise BadRow(WRONG_SCHEMA, f"{column} is {kind(turns)}, not a list of turns")
+    return [_turn(turn, column, unused, inline) for turn in turns]
 
 
-def _role(turn: Mapping[str, Any], key: str) -> Role:
-    said = turn.get(key)
+def holds_turns(value: Any) -> bool:
+    """Whether a column of any name looks like one of turns."""
+    turns = json_list(value) if isinstance(value, str) else value
+    return (
+        isinstance(turns, list | tuple)
+        and bool(turns)
+        and all(isinstance(turn, Mapping) and ("role" in turn or "from" in turn) for turn in turns)
+    )
+
+
+def _turn(turn: Any, column: str, unused: list[str], inline: list[ImageRef]) -> Turn:
+    if not isinstance(turn, Mapping):
+        needed = "from and value" if column == "conversations" else "role and content"
+        raise BadRow(WRONG_SCHEMA, f"a turn is {kind(turn)}, not an object with {needed}")
+    keys = Keys(TURN, turn, unused)
+    who = "from" if "from" in turn and turn.get("role") is None else "role"
+    said = "value" if turn.get("content") is None and ("value" in turn or who == "from") else "content"
+    role, content = _role(keys.take(who), who), keys.take(said)
+    trained = _trained(keys, role)
+    keys.close()
+    if isinstance(content, str):
+        return Turn(role, marked(content), trained)
+    if isinstance(content, list | tuple):
+        return Turn(role, tuple(part for one in content for part in _part(one, unused, inline)), trained)
+    raise BadRow(WRONG_SCHEMA, f"{said} is {kind(content)}, not a text" + " or a list of parts" * (said == "content"))
+
+
+def _role(said: Any, key: str) -> Role:
     if isinstance(said, str) and said in _ROLES:
         return _ROLES[said]
-    raise BadRow(WRONG_SCHEMA, f"{key} is {said if isinstance(said, str) else _kind(said)!s:.40}: no known role")
+    if isinstance(said, str) and said in ROLES:
+        raise BadRow(UNSUPPORTED, f"{key} is {said}: {ROLES[said]}")
+    raise BadRow(WRONG_SCHEMA, f"{key} is {said if isinstance(said, str) else kind(said)!s:.40}: no known role")
 
 
-def _string(turn: Mapping[str, Any], key: str) -> str:
-    said = turn.get(key)
-    if isinstance(said, str):
-        return said
-    raise BadRow(WRONG_SCHEMA, f"{key} is {_kind(said)}, not a text")
+def _trained(keys: Keys, role: Role) -> bool:
+    """Whether a turn carries loss, were it an answer."""
+    said = {key: value for key in ("loss", "weight") if (value := keys.take(key)) is not None}
+    for key, value in said.items():
+        if value not in (0, 1):  # False and True are among them
+            raise BadRow(WRONG_SCHEMA, f"{key} is {value!s:.40}: it can be 0 or 1, true or false")
+        if value and role != "assistant":
+            keys.unused.append(f"{keys.named(key)} of the {role} (only answers carry loss)")
+    if len(set(map(bool, said.values()))) > 1:
+        raise BadRow(WRONG_SCHEMA, f"loss is {said['loss']} and weight is {said['weight']}: keep one")
+    return all(said.values())
 
 
-def _part(part: Any, inline: list[ImageRef]) -> Part:
-    """One part of a message's content; an image that it names goes to `inline`."""
+def _part(part: Any, unused: list[str], inline: list[ImageRef]) -> tuple[Part, ...]:
+    """One part of a content; an image that it names goes to `inline`."""
     if not isinstance(part, Mapping):
-        raise BadRow(WRONG_SCHEMA, f"a part is {_kind(part)}, not an object with a type")
-    kind = part.get("type")
-    if kind == "text":
-        return _string(part, "text")
-    if kind in ("image", "image_url"):
-        inline += image_refs([part.get("image"), part.get("image_url"), part.get("path"), part.get("url")])
-        return Slot.IMAGE
-    raise BadRow(WRONG_SCHEMA, f"a part of type {kind!s:.40}: text, image and image_url can be trained on")
+        raise BadRow(WRONG_SCHEMA, f"a part is {kind(part)}, not an object with a type")
+    keys = Keys(PART, part, unused)
+    what = keys.take("type")
+    if what == "text":
+        text = keys.take("text")
+        if not isinstance(text, str):
+            raise BadRow(WRONG_SCHEMA, f"text is {kind(text)}, not a text")
+        keys.close()
+        return marked(text)
+    if what not in ("image", "image_url"):
+        raise BadRow(WRONG_SCHEMA, f"a part of type {what!s:.40}: text, image and image_url can be trained on")
+    holders = ("bytes", "base64", "image", "image_url", "path", "url")
+    image = {key: value for key in holders if filled(value := keys.take(key))}
+    keys.close()
+    if image:
+        inline.append(image_ref(next(iter(image.values())) if len(image) == 1 else image, unused))
+    return (Slot.IMAGE,)
 
 
-def _row_images(row: Mapping[str, Any]) -> list[ImageRef]:
-    return image_refs(row.get("image")) or image_refs(row.get("images"))
+def marked(text: str) -> tuple[Part, ...]:
+    """A text with its marks as places for images, without the line breaks that set a mark apart.
 
-
-def _marked(text: str) -> tuple[Part, ...]:
-    """A text with its marks as places for images, without the line breaks that set a mark apart."""
+    Raises:
+        BadRow: it has a mark of something else.
+    """
+    if "<" not in text:
+        return (text,)
+    for mark, todo in MARKS.items():
+        if mark in text:
+            raise BadRow(UNSUPPORTED, f"{mark} in a text: {todo}")
     parts: list[Part] = []
     pieces = text.split(MARK)
     for number, piece in enumerate(pieces):
@@ -132,8 +173,23 @@ def _marked(text: str) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _conversation(turns: list[Turn], images: Sequence[ImageRef]) -> Conversation:
-    """A conversation, once its turns and images fit together."""
+def conversation(row: Keys, turns: list[Turn], images: Sequence[ImageRef], inline: Sequence[ImageRef]) -> Conversation:
+    """A row as a conversation, once its turns and images fit together; takes its `system` and closes it.
+
+    Args:
+        images: those beside the turns.
+        inline: those within them.
+
+    Raises:
+        BadRow: they do not.
+    """
+    if images and inline:
+        raise BadRow(WRONG_SCHEMA, "images both in the messages and beside them")
+    turns = [*_system(row.take("system"), turns), *turns]
+    images = images or inline
+    if not images:
+        refuse_hidden_images(row)
+    row.close()
     asked = turns[1:] if turns and turns[0].role == "system" else turns
     for number, turn in enumerate(asked):
         if turn.role != ("user", "assistant")[number % 2]:
@@ -141,20 +197,48 @@ def _conversation(turns: list[Turn], images: Sequence[ImageRef]) -> Conversation
     if not asked or len(asked) % 2:
         raise BadRow(WRONG_SCHEMA, "the last turn is not the assistant's")
     if any(part is Slot.IMAGE for turn in turns if turn.role != "user" for part in turn.parts):
-        raise BadRow(WRONG_SCHEMA, "an image outside a user's turn")
+        raise BadRow(WRONG_SCHEMA, f"an image, or the mark {MARK}, outside a user's turn")
     places = sum(part is Slot.IMAGE for turn in asked for part in turn.parts)
     if images and not places:
         # Images that no text mentions stand before the first question, where the other tasks have theirs.
         first = turns.index(asked[0])
-        turns[first] = Turn("user", (*[Slot.IMAGE] * len(images), *turns[first].parts))
+        turns[first] = replace(asked[0], parts=(*[Slot.IMAGE] * len(images), *asked[0].parts))
     elif places != len(images):
         raise BadRow(WRONG_SCHEMA, f"{places} places for images, but {len(images)} images")
-    turns = [Turn(turn.role, (turn.text.strip(),)) if turn.role == "assistant" else turn for turn in turns]
-    return Conversation(tuple(turns), (turns[-1].text,), images=tuple(images))
+    return _up_to_the_last_trained(turns, images, row.unused)
 
 
-def _kind(value: Any) -> str:
-    """What a value is, in words."""
-    if value is None:
-        return "missing"
-    return "empty" if isinstance(value, list | tuple) and not value else f"a {type(value).__name__}"
+def _system(said: Any, turns: Sequence[Turn]) -> list[Turn]:
+    """The turn that a row's `system` column makes; none where it is empty, or the turns have the same."""
+    if not filled(said):
+        return []
+    if not isinstance(said, str):
+        raise BadRow(WRONG_SCHEMA, f"system is {kind(said)}, not a text")
+    turn = Turn("system", marked(said))
+    if turns and turns[0].role == "system":
+        if turns[0].text != said:
+            raise BadRow(WRONG_SCHEMA, "a `system` column and another system turn: keep one")
+        return []
+    return [turn]
+
+
+def _up_to_the_last_trained(turns: list[Turn], images: Sequence[ImageRef], unused: list[str]) -> Conversation:
+    """A conversation without what follows the last answer that is trained on: nothing is learnt from it, and that
+    answer is the one to ask for."""
+    while turns[-1].role == "assistant" and not turns[-1].trained:
+        if len(turns) < 4:
+            raise BadRow(NO_ANSWER, "no answer is trained on: all say loss false or weight 0")
+        del turns[-2:]
+        unused.append("what follows the last answer with loss")
+    images = images[: sum(part is Slot.IMAGE for turn in turns for part in turn.parts)]
+    turns = [replace(turn, parts=(turn.text,)) if turn.role == "assistant" else turn for turn in turns]
+    return Conversation(tuple(turns), (turns[-1].text,), images=tuple(images), unused=tuple(dict.fromkeys(unused)))
+
+
+def score_exactly(conversations: Sequence[Conversation], predictions: Sequence[str]) -> dict[str, float | int]:
+    """The share of answers that equal the reference after TextVQA's normalisation, as `accuracy`, and `n`."""
+    right = [
+        float(any(normalise(prediction) == normalise(gold) for gold in conversation.references))
+        for conversation, prediction in zip(conversations, predictions, strict=True)
+    ]
+    return {ACCURACY: fmean(right), "n": len(right)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
@@ -18,6 +18,7 @@ TOO_LONG: Final = "longer than data.max_length"
 NOT_JSON: Final = "not JSON"
 HUGE_ROW: Final = "row too large"
 WRONG_SCHEMA: Final = "wrong schema"
+UNSUPPORTED: Final = "not supported"
 
 
 class BadRow(ValueError):
@@ -48,10 +49,15 @@ ImageRef: TypeAlias = bytes | str
 
 @dataclass(frozen=True)
 class Turn:
-    """One message: text, and places for images, in their order."""
+    """One message: text, and places for images, in their order.
+
+    Attributes:
+        trained: whether it carries loss, where it is an answer.
+    """
 
     role: Role
     parts: tuple[Part, ...]
+    trained: bool = True
 
     @property
     def text(self) -> str:
@@ -60,19 +66,21 @@ class Turn:
 
 @dataclass(frozen=True)
 class Conversation:
-    """One conversation. It ends with an assistant's turn: the answer that can be asked for and scored.
+    """One conversation. It ends with an answer that is trained on, and that can be asked for and scored.
 
     Attributes:
         turns: a system turn or none, then user and assistant by turns.
         references: answers to the last question that count as right.
         group: the part of the data set it is counted with (ChartQA: human or augmented); empty for none.
         images: one for each place in the turns, in their order.
+        unused: names of what its row has beside it.
     """
 
     turns: tuple[Turn, ...]
     references: tuple[str, ...]
     group: str = ""
     images: tuple[ImageRef, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def prompt(self) -> str:
@@ -87,7 +95,12 @@ class Conversation:
     @property
     def answers(self) -> tuple[str, ...]:
         """All that is trained on."""
-        return tuple(turn.text for turn in self.turns if turn.role == "assistant")
+        return tuple(turn.text for turn in self.turns if turn.role == "assistant" and turn.trained)
+
+    def last_only(self) -> Conversation:
+        """The same with no loss on answers before the last."""
+        *before, last = self.turns
+        return replace(self, turns=(*(replace(turn, trained=False) for turn in before), last))
 
 
 def one_question(prompt: str, target: str, *, with_image: bool = True) -> tuple[Turn, ...]:

@@ -98,7 +98,7 @@ class Encoder:
         return Encoded(ids, [IGNORED] * len(ids), pixels, grids)
 
     def conversation(self, turns: Sequence[Turn], images: Sequence[Image]) -> Encoded:
-        """The whole conversation; every answer and its end token are supervised."""
+        """The whole conversation; the answers that are trained on are supervised, with their end tokens."""
         pixels, grids, image_tokens = self._pictures(images)
         return Encoded(*self.ids(turns, image_tokens), pixels, grids)
 
@@ -115,7 +115,7 @@ class Encoder:
             pieces += [(self._usual_system, False), (self._newline, False)]
         for turn in turns:
             if turn.role == "assistant":
-                pieces += [(self._answer_start, False), (turn.text, True), ([self.end_id], True)]
+                pieces += [(self._answer_start, False), (turn.text, turn.trained), ([self.end_id], turn.trained)]
             else:
                 pieces += self._message(turn, counts)
             pieces.append((self._newline, False))

@@ -7,9 +7,9 @@ import binascii
 import io
 import re
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from PIL import Image
 
@@ -19,7 +19,6 @@ from vlmft_trainer.data.conversation import (
     HUGE_IMAGE,
     NO_IMAGE,
     REMOTE_IMAGE,
-    WRONG_SCHEMA,
     BadRow,
     ImageRef,
 )
@@ -27,26 +26,10 @@ from vlmft_trainer.data.conversation import (
 LARGEST_FILE: Final = 256 * 2**20
 """Bytes of the largest image file that is read."""
 
+_BASE64 = re.compile(r"(iVBORw0KGgo|/9j/|R0lGOD|UklGR|Qk|SUkqA|TU0AK)[A-Za-z0-9+/=_\-\s]{40,}")
+"""The base64 of a PNG, JPEG, GIF, WebP, BMP or TIFF file. It has no dot, which the names of image files have."""
+_URL_SAFE = str.maketrans("-_", "+/")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
-
-
-def image_refs(value: Any) -> list[ImageRef]:
-    """What a column or a message says of its images: none, one, or a list; each a path, a file's content, or a
-    mapping with `bytes`, `path` or `url`, as `datasets` and the chat formats write them.
-
-    Raises:
-        BadRow: it is something else.
-    """
-    if value is None:
-        return []
-    if isinstance(value, list | tuple):
-        return [ref for item in value for ref in image_refs(item)]
-    if isinstance(value, Mapping):
-        found = next((value[key] for key in ("bytes", "path", "url", "image") if value.get(key)), None)
-        return image_refs(found)
-    if isinstance(value, str | bytes):
-        return [value] if value else []
-    raise BadRow(WRONG_SCHEMA, f"an image is a {type(value).__name__}, not a path")
 
 
 def read_image(ref: ImageRef, folder: Path | None) -> bytes:
@@ -60,11 +43,10 @@ def read_image(ref: ImageRef, folder: Path | None) -> bytes:
     """
     if isinstance(ref, bytes):
         return ref
-    if ref.startswith("data:"):
-        try:
-            return base64.b64decode(ref.partition(",")[2], validate=True)
-        except binascii.Error as error:
-            raise BadRow(BROKEN_IMAGE, f"data URL: {error}") from error
+    if ref[:5].lower() == "data:":
+        return _data_url(ref)
+    if _BASE64.fullmatch(ref):
+        return _base64(ref, "base64")
     if (scheme := _SCHEME.match(ref)) and scheme[1].lower() != "file":
         raise BadRow(REMOTE_IMAGE, f"{ref[:200]}: download it first; only local files are read")
     name = ref[len("file://") :] if scheme else ref
@@ -77,6 +59,24 @@ def read_image(ref: ImageRef, folder: Path | None) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BadRow(NO_IMAGE, f"{name[:200]}: {error.strerror}") from error
+
+
+def _data_url(ref: str) -> bytes:
+    """What a `data:` URL holds, base64 or percent-encoded."""
+    head, comma, body = ref.partition(",")
+    if not comma:
+        raise BadRow(BROKEN_IMAGE, "data URL: no comma, which the content follows")
+    content = unquote_to_bytes(body)
+    return _base64(content.decode("latin-1"), "data URL") if head.lower().endswith(";base64") else content
+
+
+def _base64(text: str, what: str) -> bytes:
+    """Base64 in its usual forms: with line breaks, without padding, with `-_` for `+/`."""
+    plain = "".join(text.split()).rstrip("=").translate(_URL_SAFE)
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadRow(BROKEN_IMAGE, f"{what}: {error}") from error
 
 
 def image_size(content: bytes) -> tuple[int, int]:

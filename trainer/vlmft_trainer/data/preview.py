@@ -33,6 +33,7 @@ def preview(split: Split, row: int, encoder: Encoder, columns: int, rows: int) -
         return {"where": split.where(row), "bad": "unusable", "detail": str(error)}
     return {
         "where": split.where(row),
+        "unused": list(conversation.unused),
         "tokens": encoded.length,
         "supervised": encoded.length - encoded.labels.count(IGNORED),
         "segments": segments(encoded, encoder),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from vlmft_trainer.data.conversation import NARROW_IMAGE, NO_ANSWER, TOO_LONG, B
 from vlmft_trainer.data.encode import IGNORED, Encoder
 from vlmft_trainer.data.pictures import image_size
 from vlmft_trainer.data.sources import Split
+from vlmft_trainer.data.unused import count
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,17 @@ class Size:
     supervised: int
 
 
-def examine(split: Split, row: int, encoder: Encoder, max_length: int) -> int | Bad:
+def examine(split: Split, row: int, encoder: Encoder, max_length: int, unused: Counter[str] | None = None) -> int | Bad:
     """The length of a sample in tokens, or what is wrong with it.
 
     Args:
         max_length: longest usable sample in tokens, image tokens included.
+        unused: counts what the row has beside it.
     """
     try:
         conversation = split.conversation(row)
+        if unused is not None:
+            count(unused, conversation.unused)
         return measure(conversation, split.contents(conversation), encoder, max_length).length
     except BadRow as error:
         return bad(split, row, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +16,10 @@ from vlmft_core.preset.data_schema import Data, Source
 from vlmft_trainer.data.conversation import Conversation
 from vlmft_trainer.data.encode import Encoded, Encoder
 from vlmft_trainer.data.holdout import hold_out
+from vlmft_trainer.data.row_keys import EXPECTED
 from vlmft_trainer.data.sample_check import Bad, examine, report
 from vlmft_trainer.data.sources import Split, eval_split, open_split
+from vlmft_trainer.data.unused import lines
 from vlmft_trainer.distributed import ranks
 
 Place = tuple[int, int]
@@ -121,8 +124,11 @@ class SourceSplits:
     notes: tuple[str, ...] = ()
 
 
-def open_source(source: Source) -> SourceSplits:
+def open_source(source: Source, train_on: str = "all") -> SourceSplits:
     """Open what a source is trained and evaluated on. Every rank calls it, all for the same source.
+
+    Args:
+        train_on: as in the preset.
 
     Raises:
         DataError: it cannot be opened, or nothing can be held out of it.
@@ -130,7 +136,8 @@ def open_source(source: Source) -> SourceSplits:
 
     def opened() -> tuple[Split, Split | None]:
         name = eval_split(source)
-        return open_split(source, source.train_split), None if name is None else open_split(source, name)
+        held = None if name is None else open_split(source, name, train_on)
+        return open_split(source, source.train_split, train_on), held
 
     train, other = ranks.rank0_first(opened)
     if other is not None:
@@ -146,7 +153,7 @@ def prepare(data: Data, encoder: Encoder) -> RunData:
     Raises:
         DataError: a source cannot be opened, or more than `data.max_bad` of the picked samples are unusable.
     """
-    sources = [open_source(source) for source in data.sources]
+    sources = [open_source(source, data.train_on) for source in data.sources]
     notes = [note for opened in sources for note in opened.notes]
 
     train = [
@@ -174,11 +181,11 @@ def prepare_eval(data: Data, encoder: Encoder) -> tuple[Samples, list[str]]:
     for source in data.sources:
         name = ranks.together(partial(eval_split, source))
         if name is None:
-            opened = open_source(source)
+            opened = open_source(source, data.train_on)
             notes += opened.notes
             parts.append((opened.eval, opened.eval_rows))
         else:
-            split = ranks.rank0_first(partial(open_split, source, name))
+            split = ranks.rank0_first(partial(open_split, source, name, data.train_on))
             parts.append((split, list(range(len(split)))))
     return _eval_samples(parts, data, encoder, notes), notes
 
@@ -199,7 +206,8 @@ def _usable(
     Raises:
         DataError: too many cannot be.
     """
-    found = _examine(splits, list(dict.fromkeys(picked)), encoder, data.max_length)
+    found, unused = _examine(splits, list(dict.fromkeys(picked)), encoder, data.max_length)
+    notes += [f"{kind} data: {line}" for line in lines(unused)]
     bad = [one for one in found.values() if isinstance(one, Bad)]
     if bad:
         notes.append(report(kind, bad, len(found)))
@@ -222,11 +230,17 @@ def _mixed(source: Source, there: int) -> list[int]:
 
 def _examine(
     splits: Sequence[Split], picked: Sequence[Place], encoder: Encoder, max_length: int
-) -> dict[Place, int | Bad]:
-    """The length of each of `picked`, or what is wrong with it, in their order; each rank looks at its share."""
+) -> tuple[dict[Place, int | Bad], Counter[str]]:
+    """The length of each of `picked`, or what is wrong with it, in their order, and what nobody expects of what is not
+    used, with its rows; each rank looks at its share."""
+    unused = Counter[str]()
     mine = {
-        (split, row): examine(splits[split], row, encoder, max_length)
+        (split, row): examine(splits[split], row, encoder, max_length, unused)
         for split, row in picked[ranks.rank() :: ranks.world_size()]
     }
-    found = {place: one for share in ranks.gather(mine) for place, one in share.items()}
-    return {place: found[place] for place in picked}
+    shares = ranks.gather((mine, unused))
+    found = {place: one for share, _ in shares for place, one in share.items()}
+    together = sum((share for _, share in shares), Counter[str]())
+    return {place: found[place] for place in picked}, Counter(
+        {name: rows for name, rows in together.items() if name not in EXPECTED}
+    )

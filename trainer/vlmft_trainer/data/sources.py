@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from PIL.Image import Image
 
@@ -13,8 +15,11 @@ from vlmft_core.plan.row_count import JSON, json_file
 from vlmft_core.preset.data_schema import EVAL_SPLITS, Source
 from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation
 from vlmft_trainer.data.pictures import decode, read_image
-from vlmft_trainer.data.rows import TABLES, Rows, open_json
+from vlmft_trainer.data.rows import TABLES, JsonRows, Rows, open_json
 from vlmft_trainer.data.tasks import TASKS
+
+FIRST_ROWS: Final = 20
+"""Rows that are looked at to tell what a data set is."""
 
 DEMO: Final = "demo"
 """`path` of a source that is generated on this machine."""
@@ -28,11 +33,15 @@ class Split:
         task_name: what `TASKS` calls the schema.
         rows: what is in it.
         images: folder that relative image paths start from; None for the working directory.
+        columns: the rows' names for columns of the schema, by the schema's.
+        last_only: whether only the last answer of a conversation is trained on.
     """
 
     task_name: str
     rows: Rows
     images: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    last_only: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -47,10 +56,11 @@ class Split:
         Raises:
             BadRow: it has another schema, or cannot be read.
         """
-        values, task = self.rows[row], TASKS[self.task_name]
-        if missing := [column for column in task.columns if column not in values]:
+        values, task = renamed(self.rows[row], self.columns), TASKS[self.task_name]
+        if missing := task.lacks(values):
             raise BadRow(WRONG_SCHEMA, f"no {', '.join(missing)}; there is {', '.join(map(str, values))[:200]}")
-        return task.read(values)
+        conversation = task.read(values)
+        return conversation.last_only() if self.last_only else conversation
 
     def contents(self, conversation: Conversation) -> list[bytes]:
         """The image files of a row's conversation.
@@ -68,6 +78,14 @@ class Split:
         """
         conversation = self.conversation(row)
         return conversation, [decode(content) for content in self.contents(conversation)]
+
+
+def renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str, Any]:
+    """A row with the schema's names; a column whose name `columns` gives to another is set aside under a longer one."""
+    if not columns:
+        return row
+    ours = {its: our for our, its in columns.items()}
+    return {ours.get(name, f"{name} (of the data)" if name in columns else name): value for name, value in row.items()}
 
 
 def find(source: Source) -> str:
@@ -90,11 +108,25 @@ def find(source: Source) -> str:
     return source.path
 
 
-def open_split(source: Source, name: str) -> Split:
+def open_split(source: Source, name: str, train_on: str = "all") -> Split:
     """Open one split of a source.
+
+    Args:
+        train_on: as in the preset.
 
     Raises:
         DataError: no such data set, no such split, or a column of the task's schema is missing.
+    """
+    rows, images = open_rows(source, name)
+    _check_columns(source, name, rows)
+    return Split(source.task, rows, images, source.columns, train_on == "last")
+
+
+def open_rows(source: Source, name: str) -> tuple[Rows, Path | None]:
+    """The rows of one split, whatever they hold, and the folder that their images' paths start from.
+
+    Raises:
+        DataError: no such data set, or no such split.
     """
     path = find(source)
     images = Path(source.images).expanduser() if source.images else None
@@ -111,7 +143,33 @@ def open_split(source: Source, name: str) -> Split:
         images = images or (Path(path) if Path(path).is_dir() else Path(path).parent if Path(path).is_file() else None)
     if not len(rows):
         raise DataError(f"data source {source.path}, split {name}: no rows")
-    return Split(source.task, rows, images)
+    return rows, images
+
+
+def _check_columns(source: Source, name: str, rows: Rows) -> None:
+    """Refuse a table without what the task needs, and any data without the columns that the source names.
+
+    Raises:
+        DataError: it is so. JSON rows differ: each is judged by itself.
+    """
+    there = dict.fromkeys(column for row in first_rows(rows) for column in row)
+    missing = [its for its in source.columns.values() if its not in there]
+    if not missing and not isinstance(rows, JsonRows):
+        missing = TASKS[source.task].lacks(renamed(there, source.columns))
+    if there and missing:
+        raise DataError(
+            f"data source {source.path}, split {name}: no column {', '.join(missing)}",
+            f"{source.task} needs {TASKS[source.task].needs}; there are {', '.join(there)}",
+        )
+
+
+def first_rows(rows: Rows) -> list[Mapping[str, Any]]:
+    """Those of the first rows that can be read."""
+    found = []
+    for row in range(min(len(rows), FIRST_ROWS)):
+        with suppress(BadRow):
+            found.append(rows[row])
+    return found
 
 
 def eval_split(source: Source) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,6 +13,7 @@ from vlmft_trainer.data.conversation import BadRow, Conversation
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.sample_check import bad, measure
 from vlmft_trainer.data.sources import Split
+from vlmft_trainer.data.unused import count, lines
 
 NAMED: Final = 10
 """Places that are named of each kind of finding; all are counted."""
@@ -51,7 +53,8 @@ class Survey:
         self.rows = rows
         self.bad: dict[str, Findings] = {}
         self.duplicates = Findings()
-        self.text_only = self.many_images = self.many_turns = 0
+        self.unused = Counter[str]()
+        self.text_only = self.spaced = self.many_images = self.many_turns = 0
         self.lengths, self.image_tokens, self.supervised = array("q"), array("q"), array("q")
         self.asked: dict[bytes, int] = {}
         """The first row with each question: images and what is asked about them."""
@@ -68,6 +71,7 @@ class Survey:
         for done, row in enumerate(self.rows, start=1):
             try:
                 conversation = self.split.conversation(row)
+                count(self.unused, conversation.unused)
                 contents = self.split.contents(conversation)
                 size = measure(conversation, contents, encoder, max_length)
             except BadRow as error:
@@ -99,10 +103,12 @@ class Survey:
             "samples": len(self.rows),
             "usable": len(self.lengths),
             "unusable": {reason: found.to_dict() for reason, found in self.bad.items()},
+            "unused": lines(self.unused),
             "duplicates": self.duplicates.to_dict(),
             "text_only": self.text_only,
             "several_images": self.many_images,
             "several_answers": self.many_turns,
+            "spaced_answers": self.spaced,
             "images": len(self.images),
             "tokens": figures(self.lengths),
             "image_tokens": figures(self.image_tokens),
@@ -114,9 +120,10 @@ class Survey:
         self.text_only += not images
         self.many_images += len(images) > 1
         self.many_turns += len(conversation.answers) > 1
+        self.spaced += any(answer != answer.strip() for answer in conversation.answers)
         self.images.update(images)
         asked = _digest(*images, *(turn.text.encode() for turn in conversation.turns if turn.role == "user"))
-        whole = _digest(asked, *(answer.encode() for answer in conversation.answers))
+        whole = _digest(asked, *(turn.text.encode() for turn in conversation.turns if turn.role != "user"))
         self.asked.setdefault(asked, row)
         first = self._samples.setdefault(whole, row)
         if first != row:

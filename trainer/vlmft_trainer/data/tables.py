@@ -13,7 +13,6 @@ from vlmft_core.errors import DataError, first_line
 from vlmft_core.plan.row_count import JSON
 from vlmft_core.preset.data_schema import Source
 from vlmft_trainer.data.rows import TABLES
-from vlmft_trainer.data.tasks import TASKS
 
 T = TypeVar("T")
 
@@ -41,7 +40,7 @@ def open_table(source: Source, path: str, name: str) -> TableRows:
     """One split of a source that lies at `path`.
 
     Raises:
-        DataError: there is none, or it cannot be read, or a column of the task's schema is missing.
+        DataError: there is none, or it cannot be read.
     """
 
     def opened() -> TableRows:
@@ -59,12 +58,6 @@ def open_table(source: Source, path: str, name: str) -> TableRows:
             table = tables[name]
         else:
             table = datasets.load_dataset(path, split=name)
-        if missing := [column for column in TASKS[source.task].columns if column not in table.column_names]:
-            raise DataError(
-                f"data source {source.path}, split {name}: no column {', '.join(missing)}",
-                f"{source.task} needs {', '.join(TASKS[source.task].columns)};"
-                f" there are {', '.join(table.column_names)}",
-            )
         return TableRows(source.path, name, _undecoded(table))
 
     return _ask(source, name, opened)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Final
 
 from vlmft_core.metrics import ACCURACY, RELAXED_ACCURACY, relaxed_match, textvqa_accuracy
-from vlmft_trainer.data.chats import read_llava, read_messages, score_exactly
-from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, Conversation, ImageRef, one_question
-from vlmft_trainer.data.pictures import image_refs
+from vlmft_trainer.data.chats import marked, read_llava, read_messages, score_exactly
+from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, Conversation, Slot, Turn
+from vlmft_trainer.data.image_refs import image_refs, json_list
+from vlmft_trainer.data.question_rows import SHAPES, read_question
+from vlmft_trainer.data.row_keys import ROW, Keys, as_text
 
 Scores = dict[str, float | int]
 
@@ -21,48 +23,68 @@ class Task:
     """One schema and its metric.
 
     Attributes:
-        columns: what a row must have.
+        shapes: the columns that a row must have, in one of these ways.
         read: a row as a conversation, worded as lmms-eval words it; raises `BadRow`.
         score: (conversations, predictions) as shares of one, and `n`, how many there were.
     """
 
-    columns: tuple[str, ...]
+    shapes: tuple[tuple[str, ...], ...]
     read: Callable[[Mapping[str, Any]], Conversation]
     score: Callable[[Sequence[Conversation], Sequence[str]], Scores]
 
+    def lacks(self, columns: Collection[str]) -> list[str]:
+        """What is missing of the shape that comes nearest; nothing where a row with these columns can be read."""
+        return min(([name for name in shape if name not in columns] for shape in self.shapes), key=len)
+
+    @property
+    def needs(self) -> str:
+        """The columns that a row must have, in words."""
+        return " or ".join(", ".join(shape) for shape in self.shapes)
+
+
+_ORIGINS: Final = {
+    None: "",
+    0: "human",
+    "human": "human",
+    1: "augmented",
+    "machine": "augmented",
+    "augmented": "augmented",
+}
+
 
 def _read_chartqa(row: Mapping[str, Any]) -> Conversation:
-    answers = _answers(row, "label")
-    origin = row.get("human_or_machine")
-    group = "" if origin is None else "human" if origin in (0, "human") else "augmented"
-    prompt = f"{_text(row, 'query')}\nAnswer the question with a single word."
-    return Conversation(one_question(prompt, answers[0] if answers else ""), answers, group, _image(row))
+    keys = Keys(ROW, row, [])
+    answers = _answers(keys, "label")
+    origin = keys.take("human_or_machine")
+    if not isinstance(origin, str | int | None) or origin not in _ORIGINS:
+        raise BadRow(WRONG_SCHEMA, f"human_or_machine is {origin!s:.40}: it can be human or machine")
+    group = _ORIGINS[origin]
+    prompt = f"{as_text(keys.take('query'), 'query')}\nAnswer the question with a single word."
+    return _one_question(keys, prompt, answers[0] if answers else "", answers, group)
 
 
-def _text(row: Mapping[str, Any], column: str) -> str:
-    value = row[column]
+def _one_question(keys: Keys, prompt: str, target: str, answers: tuple[str, ...], group: str = "") -> Conversation:
+    """A question about the row's one image, and its answer."""
+    images = image_refs(keys.take("image"), keys.unused)
+    if not images:
+        raise BadRow(NO_IMAGE)
+    if len(images) > 1:
+        raise BadRow(WRONG_SCHEMA, "more than one image")
+    asked = marked(prompt)
+    if (places := asked.count(Slot.IMAGE)) > 1:
+        raise BadRow(WRONG_SCHEMA, f"{places} places for images, but 1 image")
+    keys.close()
+    turns = Turn("user", asked if places else (Slot.IMAGE, *asked)), Turn("assistant", (target,))
+    return Conversation(turns, answers, group, tuple(images), tuple(keys.unused))
+
+
+def _answers(keys: Keys, column: str) -> tuple[str, ...]:
+    """The answers in a column that holds one or a list of them, which may be written as JSON."""
+    value = keys.take(column)
     if isinstance(value, str):
-        return value
-    raise BadRow(WRONG_SCHEMA, f"{column} is not a text")
-
-
-def _answers(row: Mapping[str, Any], column: str) -> tuple[str, ...]:
-    """The answers in a column that holds one or a list of them."""
-    value = row[column]
-    if isinstance(value, Mapping):
-        raise BadRow(WRONG_SCHEMA, f"{column} is neither a text nor a list")
+        value = json_list(value) or value
     listed = value if isinstance(value, list | tuple) else [] if value is None else [value]
-    return tuple(str(answer).strip() for answer in listed)
-
-
-def _image(row: Mapping[str, Any]) -> tuple[ImageRef]:
-    """The one image that a question is about."""
-    match image_refs(row["image"]):
-        case [image]:
-            return (image,)
-        case []:
-            raise BadRow(NO_IMAGE)
-    raise BadRow(WRONG_SCHEMA, "more than one image")
+    return tuple(as_text(answer, column).strip() for answer in listed)
 
 
 def _score_chartqa(conversations: Sequence[Conversation], predictions: Sequence[str]) -> Scores:
@@ -79,11 +101,12 @@ def _score_chartqa(conversations: Sequence[Conversation], predictions: Sequence[
 
 
 def _read_textvqa(row: Mapping[str, Any]) -> Conversation:
-    answers = _answers(row, "answers")
+    keys = Keys(ROW, row, [])
+    answers = _answers(keys, "answers")
     # Counter keeps the order of first appearance among equals, so a tie goes to the first answer given.
     given = Counter(answer for answer in answers if answer).most_common(1)
-    prompt = f"{_text(row, 'question')}\nAnswer the question using a single word or phrase."
-    return Conversation(one_question(prompt, given[0][0] if given else ""), answers, images=_image(row))
+    prompt = f"{as_text(keys.take('question'), 'question')}\nAnswer the question using a single word or phrase."
+    return _one_question(keys, prompt, given[0][0] if given else "", answers)
 
 
 def _score_textvqa(conversations: Sequence[Conversation], predictions: Sequence[str]) -> Scores:
@@ -95,9 +118,10 @@ def _score_textvqa(conversations: Sequence[Conversation], predictions: Sequence[
 
 
 TASKS: Final[Mapping[str, Task]] = {
-    "chartqa": Task(("image", "query", "label"), _read_chartqa, _score_chartqa),
-    "textvqa": Task(("image", "question", "answers"), _read_textvqa, _score_textvqa),
-    "llava": Task(("conversations",), read_llava, score_exactly),
-    "messages": Task(("messages",), read_messages, score_exactly),
+    "chartqa": Task((("image", "query", "label"),), _read_chartqa, _score_chartqa),
+    "textvqa": Task((("image", "question", "answers"),), _read_textvqa, _score_textvqa),
+    "llava": Task((("conversations",),), read_llava, score_exactly),
+    "messages": Task((("messages",),), read_messages, score_exactly),
+    "qa": Task(SHAPES, read_question, score_exactly),
 }
 """By `task` in a preset's `data.sources`."""

@@ -17,11 +17,13 @@ from vlmft_core.errors import DataError
 from vlmft_core.jobs import InspectJob
 from vlmft_core.plan.architecture import resolve_base
 from vlmft_core.preset.data_schema import Data, Source
+from vlmft_trainer.data.chats import holds_turns
 from vlmft_trainer.data.conversation import BadRow
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.preview import preview
+from vlmft_trainer.data.row_keys import CONTENTS
 from vlmft_trainer.data.samples import evenly, open_source
-from vlmft_trainer.data.sources import find, open_split
+from vlmft_trainer.data.sources import first_rows, open_rows, open_split
 from vlmft_trainer.data.survey import Survey
 from vlmft_trainer.data.tasks import TASKS
 from vlmft_trainer.model.load import load_encoder
@@ -73,37 +75,37 @@ def with_source(data: Data, asked: dict[str, Any] | None) -> Data:
     if asked is None:
         return data
     try:
-        task = asked["task"] or find_task(asked)
-        return data.model_copy(update={"sources": [Source.model_validate(asked | {"task": task})]})
+        told = {} if asked["task"] else find_task(asked)
+        return data.model_copy(update={"sources": [Source.model_validate(asked | told)]})
     except ValidationError as error:
         wrong = error.errors()[0]
         raise DataError(f"data source: {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from error
 
 
-def find_task(asked: dict[str, Any]) -> str:
-    """The task whose columns the source has.
+def find_task(asked: dict[str, Any]) -> dict[str, Any]:
+    """The task whose columns the source has, and `columns` where its turns stand in a column of another name.
 
     Raises:
-        DataError: none, or it cannot be opened.
+        DataError: none, or it cannot be opened, or no row can be read.
     """
-    refused = None
-    for task, schema in TASKS.items():
-        source = Source.model_validate(asked | {"task": task})
-        find(source)
+    source = Source.model_validate(asked | {"task": next(iter(TASKS))})
+    rows, _ = open_rows(source, source.train_split)
+    readable = first_rows(rows)
+    for row in readable:
+        for task, schema in TASKS.items():
+            if not schema.lacks(row):
+                return {"task": task}
+        if column := next((name for name, value in row.items() if holds_turns(value)), None):
+            return {"task": "messages", "columns": {"messages": column}}
+    if not readable:
         try:
-            split = open_split(source, source.train_split)
-        except DataError as error:
-            refused = error
-            continue
-        for row in range(min(len(split), 20)):
-            try:
-                if set(schema.columns) <= set(split.rows[row]):
-                    return task
-            except BadRow:
-                continue
-    raise refused or DataError(
-        f"data source {asked['path']}: it has the columns of no task",
-        "; ".join(f"{task}: {', '.join(schema.columns)}" for task, schema in TASKS.items()),
+            rows[0]
+        except BadRow as error:
+            raise DataError(f"data source {rows.where(0)}: {error}") from error
+    refused = [f"{name}: {CONTENTS[name]}" for name in readable[0] if name in CONTENTS]
+    raise DataError(
+        f"data source {asked['path']}: it has the columns of no task: {', '.join(map(str, readable[0]))[:200]}",
+        "; ".join([*refused, *(f"{task}: {schema.needs}" for task, schema in TASKS.items())]),
     )
 
 
@@ -116,7 +118,7 @@ def check(data: Data, encoder: Encoder, say: Say) -> dict[str, Any]:
     found = []
     totals: dict[str, list[int]] = {"training": [0, 0], "eval": [0, 0]}
     for source in data.sources:
-        opened = open_source(source)
+        opened = open_source(source, data.train_on)
         training = Survey("training", opened.train, opened.train_rows)
         held = Survey("eval", opened.eval, opened.eval_rows)
         for survey in (training, held):
@@ -127,6 +129,7 @@ def check(data: Data, encoder: Encoder, say: Say) -> dict[str, Any]:
             {
                 "path": source.path,
                 "task": source.task,
+                "columns": source.columns,
                 "notes": list(opened.notes),
                 "splits": [training.to_dict(), held.to_dict()],
                 "leaks": held.leaks_into(training).to_dict(),
@@ -145,10 +148,10 @@ def samples(data: Data, job: InspectJob, encoder: Encoder) -> Iterator[dict[str,
     """The samples to show, evenly spaced over each source."""
     for source in data.sources:
         if job.split:
-            split = open_split(source, job.split)
+            split = open_split(source, job.split, data.train_on)
             rows = list(range(len(split)))
         else:
-            opened = open_source(source)
+            opened = open_source(source, data.train_on)
             split, rows = opened.train, opened.train_rows
         for index in evenly(len(rows), job.limit):
             yield preview(split, rows[index], encoder, job.columns, job.rows)

@@ -1,0 +1,116 @@
+"""Image references: what a row's columns, parts and mappings say of its images, before any file is looked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, ImageRef
+from vlmft_trainer.data.row_keys import IMAGE, Keys, filled
+
+OTHER_COLUMNS: Final = ("image_path", "image_paths", "image_file", "image_url", "image_urls", "file_name")
+"""Columns that hold images in a row without `image` and `images`, if what they hold looks like it."""
+
+_HOLDERS: Final = ("base64", "path", "url", "image", "file_name", "image_path")
+"""Keys of an image that say where it is. `bytes` goes first: `path` is then only a name."""
+
+_IMAGE_NAME = re.compile(r"\S+\.(png|jpe?g|webp|gif|bmp|tiff?|avif|heic)|data:image/\S+", re.IGNORECASE)
+
+
+def row_images(row: Keys) -> list[ImageRef]:
+    """The images of a row's columns.
+
+    Raises:
+        BadRow: it is not clear which are meant, or one is no image.
+    """
+    single, several = (image_refs(row.take(column), row.unused) for column in ("image", "images"))
+    if single and several and single != several:
+        raise BadRow(WRONG_SCHEMA, "images in both `image` and `images`: keep one")
+    if found := single or several:
+        return found
+    others = [column for column in OTHER_COLUMNS if column in row.left and _looks_like_images(row.values[column])]
+    if len(others) > 1:
+        raise BadRow(WRONG_SCHEMA, f"images in both {' and '.join(others)}: name one in the source's `columns`")
+    return image_refs(row.take(others[0]), row.unused) if others else []
+
+
+def refuse_hidden_images(row: Keys) -> None:
+    """Refuse a row that is read as text alone and has a column that looks like its image.
+
+    Raises:
+        BadRow: it has.
+    """
+    for column in row.left:
+        if _looks_like_images(row.values[column]):
+            raise BadRow(
+                NO_IMAGE,
+                f"column {column:.60} seems to hold an image, and nothing says so: name it `image`, or write"
+                f" `columns: {{image: {column:.60}}}` in the source",
+            )
+
+
+def image_refs(value: Any, unused: list[str]) -> list[ImageRef]:
+    """What a column says of its images: none, one, or a list, which may be written as JSON.
+
+    Args:
+        unused: gets the name of each key of an image that is not used.
+
+    Raises:
+        BadRow: it is something else.
+    """
+    if isinstance(value, str) and value.startswith("["):
+        value = json_list(value) or value
+    if isinstance(value, list | tuple):
+        return [image_ref(item, unused) for item in value]
+    return [image_ref(value, unused)] if _there(value) else []
+
+
+def image_ref(value: Any, unused: list[str]) -> ImageRef:
+    """One image: a path, a file's content, or a mapping with either, as `datasets` and the chat formats write them.
+
+    Raises:
+        BadRow: it is none of these.
+    """
+    if isinstance(value, str | bytes) and value:
+        return value
+    if not _there(value):
+        raise BadRow(NO_IMAGE, "an image is empty")
+    if not isinstance(value, Mapping):
+        raise BadRow(WRONG_SCHEMA, f"an image is a {type(value).__name__}, not a path")
+    keys = Keys(IMAGE, value, unused)
+    content, places = keys.take("bytes"), {key: keys.take(key) for key in _HOLDERS}
+    keys.close()
+    said = {key: where for key, where in places.items() if filled(where)}
+    if filled(content):
+        return image_ref(content, unused)
+    if len(said) > 1:
+        raise BadRow(WRONG_SCHEMA, f"an image has both {' and '.join(said)}: keep one")
+    if not said:
+        raise BadRow(NO_IMAGE, f"an image has {', '.join(map(str, value))[:100]}, and no path, url or bytes")
+    return image_ref(next(iter(said.values())), unused)
+
+
+def json_list(text: str) -> list[Any] | None:
+    """A list that is written as JSON, as tables of texts have it; None where it is none."""
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, list) else None
+
+
+def _there(value: Any) -> bool:
+    """Whether there is an image at all; tables fill in mappings of nulls."""
+    return filled(value) and not (isinstance(value, Mapping) and not any(map(filled, value.values())))
+
+
+def _looks_like_images(value: Any) -> bool:
+    """Whether a column that nobody has named holds images."""
+    if isinstance(value, list | tuple):
+        return bool(value) and all(map(_looks_like_images, value))
+    if isinstance(value, Mapping):
+        return isinstance(value.get("bytes"), bytes) or any(map(_looks_like_images, map(value.get, _HOLDERS)))
+    return isinstance(value, bytes) or (isinstance(value, str) and _IMAGE_NAME.fullmatch(value) is not None)

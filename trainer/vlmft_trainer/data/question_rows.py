@@ -1,0 +1,67 @@
+"""Question rows: a question and its answer in columns, as Alpaca, ms-swift (`query`) and TRL (`prompt`) name them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from vlmft_trainer.data.chats import conversation, marked, turns_of
+from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation, ImageRef, Turn
+from vlmft_trainer.data.image_refs import json_list, row_images
+from vlmft_trainer.data.row_keys import ROW, Keys, as_text, filled
+
+SHAPES: Final = (("question", "answer"), ("instruction", "output"), ("query", "response"), ("prompt", "completion"))
+"""Columns of question and answer; the first pair that a row has is meant."""
+
+
+def read_question(row: Mapping[str, Any]) -> Conversation:
+    """A row of `SHAPES`, with `input` (more of the question), `history` (earlier questions and answers), `system` and
+    images where there are any. Question and answer may also be lists of turns: of the first, no answer is trained on.
+
+    Raises:
+        BadRow: it is not so.
+    """
+    keys = Keys(ROW, row, [])
+    images, inline = row_images(keys), list[ImageRef]()
+    asking, answering = next(shape for shape in SHAPES if all(column in row for column in shape))
+    asked, answer = keys.take(asking), keys.take(answering)
+    more, history = keys.take("input"), keys.take("history")
+    if _is_list(asked) and _is_list(answer):
+        before = turns_of(asked, asking, keys.unused, inline)
+        turns = [*(replace(turn, trained=False) for turn in before)]
+        turns += turns_of(answer, answering, keys.unused, inline)
+        if filled(more) or filled(history):
+            raise BadRow(
+                WRONG_SCHEMA, f"{asking} is a list of turns, and there is {'input' if more else 'history'} too"
+            )
+    else:
+        question = as_text(asked, asking) + (f"\n{as_text(more, 'input')}" if filled(more) else "")
+        turns = [
+            *_history(history),
+            Turn("user", marked(question)),
+            Turn("assistant", marked(as_text(answer, answering))),
+        ]
+    return conversation(keys, turns, images, inline)
+
+
+def _history(value: Any) -> list[Turn]:
+    """Earlier questions and answers, from a list of pairs."""
+    pairs = (json_list(value) or value) if isinstance(value, str) else value
+    if not filled(pairs):
+        return []
+    if not isinstance(pairs, list | tuple) or not all(
+        isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs
+    ):
+        raise BadRow(WRONG_SCHEMA, "history is not a list of pairs, a question and its answer each")
+    turns = []
+    for asked, answer in pairs:
+        turns.append(Turn("user", marked(as_text(asked, "history"))))
+        turns.append(Turn("assistant", marked(as_text(answer, "history"))))
+    return turns
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple) or (
+        isinstance(value, str) and value.startswith("[") and bool(json_list(value))
+    )
