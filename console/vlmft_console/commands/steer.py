@@ -42,7 +42,7 @@ def stop(
     began = time.monotonic()
     line = StatusLine()
     try:
-        while held(folder.lock) and not folder.exit_file.exists():
+        while held(folder.lock):  # its supervisor ends a moment after it has said how the run ended
             left = max(0.0, patience - (time.monotonic() - began))
             line.show("ending the ranks" if now else f"waiting for a checkpoint, {clock(left)} at most")
             time.sleep(0.2)
