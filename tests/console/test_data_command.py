@@ -37,11 +37,22 @@ def split(kind: str, **changes: Any) -> dict[str, Any]:
         "several_images": 2,
         "several_answers": 3,
         "images": 90,
+        "altered_images": {
+            "scaled_down": 12,
+            "scaled_up": 1,
+            "rotated": 0,
+            "on_white": 3,
+            "from_16_bit": 0,
+            "first_frame": 0,
+        },
         "tokens": figures,
         "image_tokens": figures,
         "supervised_tokens": None,
         "lengths": [[30, 39, 10], [40, 49, 88]],
     } | changes
+
+
+LIMITS = {"max_length": 4096, "max_pixels": 1003520, "min_pixels": 3136}
 
 
 def report(**changes: Any) -> dict[str, Any]:
@@ -54,7 +65,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "leaks": {"count": 2, "places": ["val.json, line 1 = mine.json, line 3"]},
         "shared_images": 4,
     }
-    return {"sources": [source], "max_length": 4096, "max_bad": 0.01, "starts": True} | changes
+    return {"sources": [source], "max_bad": 0.01, "starts": True} | LIMITS | changes
 
 
 SAMPLE: dict[str, Any] = {
@@ -101,6 +112,8 @@ def test_a_check_says_what_was_found_and_takes_nothing_for_markup(program: list[
     assert "column [red]id is not used: 98 rows" in text
     assert "answers that begin or end with white space, which is kept: 5" in text
     assert "images in both training and eval: 4" in text
+    assert "12 scaled down to at most 1,003,520 pixels, 1 scaled up to at least 3,136 pixels, 3 flattened on" in text
+    assert "rotated" not in text
     assert "40 - 49 ############################## 88" in text
     assert "can be trained on; data.max_bad is 1.0%" in text
     assert "\x1b" not in result.stdout

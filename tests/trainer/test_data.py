@@ -16,7 +16,7 @@ from vlmft_core.errors import DataError
 from vlmft_core.preset import Data, Source
 from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Conversation, one_question
 from vlmft_trainer.data.encode import Encoder
-from vlmft_trainer.data.pictures import image_size
+from vlmft_trainer.data.pictures import read_header
 from vlmft_trainer.data.sample_check import Bad, report
 from vlmft_trainer.data.samples import Samples, evenly, prepare
 from vlmft_trainer.data.sources import open_split
@@ -138,9 +138,9 @@ def test_a_report_names_only_the_first_few() -> None:
 def test_a_picture_cut_short_is_found_without_decoding_whole_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     jpeg = picture("JPEG", (640, 480))
     with pytest.raises(BadRow, match="broken image"):
-        image_size(jpeg[: len(jpeg) // 2])
+        read_header(jpeg[: len(jpeg) // 2])
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
-    assert image_size(jpeg) == (640, 480)
+    assert read_header(jpeg).size == (640, 480)
 
 
 @pytest.mark.parametrize(

@@ -41,13 +41,13 @@ def test_special_tokens_spelled_in_a_question_stay_plain_text(encoder: Encoder) 
 @pytest.mark.parametrize("size", [(84, 56), (20, 20), (1000, 700), (30, 500)])
 def test_the_length_is_known_without_the_image(encoder: Encoder, size: tuple[int, int]) -> None:
     encoded = encoder.sample("How many?", "12", Image.new("RGB", size))
-    ids, labels = encoder.ids(one_question("How many?", "12"), [encoder.image_tokens(*size)])
+    ids, labels = encoder.ids(one_question("How many?", "12"), [encoder.fit(*size).tokens])
     assert (ids, labels) == (encoded.input_ids, encoded.labels)
 
 
 def test_too_narrow_an_image_is_an_error(encoder: Encoder) -> None:
     with pytest.raises(ValueError, match="aspect ratio"):
-        encoder.image_tokens(1, 300)
+        encoder.fit(1, 300)
 
 
 TALK = (

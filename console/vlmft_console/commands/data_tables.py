@@ -16,6 +16,16 @@ from vlmft_console.sanitize import sanitize
 PICTURE_ROWS: Final = 16
 """Lines of the terminal that a picture takes, at most."""
 
+_ALTERED: Final = {
+    "scaled_down": "scaled down to at most {max_pixels:,} pixels",
+    "scaled_up": "scaled up to at least {min_pixels:,} pixels",
+    "rotated": "rotated as EXIF says",
+    "on_white": "flattened on white",
+    "from_16_bit": "scaled from 16 bit",
+    "first_frame": "first frame of an animation",
+}
+"""What is done with images, as the trainer's report counts it."""
+
 _BAR: Final = 30
 """Characters of a histogram's longest bar."""
 
@@ -29,7 +39,7 @@ def print_report(report: Mapping[str, Any]) -> None:
         for note in source["notes"]:
             add_row(table, "note", note)
         for split in source["splits"]:
-            _add_split(table, split)
+            _add_split(table, split, report)
         leaks, shared = source["leaks"], source["shared_images"]
         _add_places(table, "leakage", f"eval questions that are trained on: {leaks['count']:,}", leaks)
         if shared:
@@ -44,8 +54,8 @@ def print_report(report: Mapping[str, Any]) -> None:
     print_table(table)
 
 
-def _add_split(table: Any, split: Mapping[str, Any]) -> None:
-    """One split's rows."""
+def _add_split(table: Any, split: Mapping[str, Any], report: Mapping[str, Any]) -> None:
+    """One split's rows; `report` knows the limits."""
     dropped = split["samples"] - split["usable"]
     share = f" ({dropped / split['samples']:.1%})" if split["samples"] else ""
     add_row(table, split["kind"], f"{split['samples']:,} samples, {dropped:,} cannot be used{share}")
@@ -58,6 +68,10 @@ def _add_split(table: Any, split: Mapping[str, Any]) -> None:
     kinds = (("text only", "text_only"), ("several images", "several_images"), ("several answers", "several_answers"))
     said = [f"{split[key]:,} with {name}" if key != "text_only" else f"{split[key]:,} {name}" for name, key in kinds]
     add_row(table, "", f"different images: {split['images']:,}; samples: {', '.join(said)}")
+    if altered := [
+        f"{count:,} {_ALTERED[what].format_map(report)}" for what, count in split["altered_images"].items() if count
+    ]:
+        add_row(table, "", f"of these images: {', '.join(altered)}")
     _add_places(table, "", f"duplicates: {split['duplicates']['count']:,}", split["duplicates"])
     for name, key in (
         ("tokens", "tokens"),

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import torch
 from PIL.Image import Image
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
 from vlmft_trainer.data.conversation import Turn, one_question
 
@@ -43,6 +44,24 @@ class Encoded:
         return len(self.input_ids)
 
 
+@dataclass(frozen=True)
+class Fit:
+    """How an image is resized for the model.
+
+    Attributes:
+        width: pixels, a multiple of 28 (the processor's patches times its merging).
+        height: the same.
+        tokens: what it takes.
+        limited: -1 where the limit of pixels makes it smaller, 1 where the least number of pixels makes it larger, 0
+            where its sides are only rounded.
+    """
+
+    width: int
+    height: int
+    tokens: int
+    limited: int = 0
+
+
 _Piece: TypeAlias = tuple[str | list[int], bool]
 """Text or token ids, and whether they are supervised."""
 
@@ -61,6 +80,7 @@ class Encoder:
         self.image_id = self._special("<|image_pad|>")
         self.end_id = self._special("<|im_end|>")
         self.pad_id: int = self.end_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        self._factor = int(image_processor.patch_size) * int(image_processor.merge_size)
         self._start = self._special("<|im_start|>")
         [self._newline, answer_start] = self._texts(["\n", "assistant\n"])
         self._vision_start = self._special("<|vision_start|>")
@@ -121,14 +141,18 @@ class Encoder:
             pieces.append((self._newline, False))
         return self._joined(pieces[:-1])
 
-    def image_tokens(self, width: int, height: int) -> int:
-        """Tokens of an image of this size in pixels, found without looking at the image.
+    def fit(self, width: int, height: int) -> Fit:
+        """How the image processor resizes an image of this size in pixels, found without looking at the image.
 
         Raises:
             ValueError: the model takes no image of this shape (one side over 200 times the other).
         """
-        patches: int = self.image_processor.get_number_of_image_patches(height, width)
-        return patches // int(self.image_processor.merge_size) ** 2
+        factor = self._factor
+        least, most = self.image_processor.size["shortest_edge"], self.image_processor.size["longest_edge"]
+        high, wide = smart_resize(height, width, factor, least, most)
+        rounded = round(height / factor) * round(width / factor) * factor**2
+        limited = (rounded < least) - (rounded > most)
+        return Fit(wide, high, high * wide // factor**2, limited)
 
     def _message(self, turn: Turn, counts: Iterator[int]) -> list[_Piece]:
         """A turn that is not an answer, from its start to its end; takes its images' tokens from `counts`."""

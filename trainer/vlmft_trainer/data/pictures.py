@@ -1,4 +1,4 @@
-"""Image files of a data set: where they are, whether they are sound, and their pixels."""
+"""Image files of a data set: where they are, whether they are whole, what their headers say."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import binascii
 import io
 import re
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from PIL import Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from vlmft_core.errors import first_line
 from vlmft_trainer.data.conversation import (
@@ -22,14 +23,38 @@ from vlmft_trainer.data.conversation import (
     BadRow,
     ImageRef,
 )
+from vlmft_trainer.data.pixels import as_rgb
 
 LARGEST_FILE: Final = 256 * 2**20
 """Bytes of the largest image file that is read."""
 
-_BASE64 = re.compile(r"(iVBORw0KGgo|/9j/|R0lGOD|UklGR|Qk|SUkqA|TU0AK)[A-Za-z0-9+/=_\-\s]{40,}")
-"""The base64 of a PNG, JPEG, GIF, WebP, BMP or TIFF file. It has no dot, which the names of image files have."""
-_URL_SAFE = str.maketrans("-_", "+/")
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF", "ICO", "QOI", "PCX", "SGI")
+"""What is opened, in Pillow's words (MPO counts as JPEG). Pillow knows more: some of them start other programs, as EPS
+does, or are documents; none of those is ever opened."""
+
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]+=*\s*")
+_SHOWN = 200
+"""Letters of a name that a message shows."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image file says of itself before it is decoded.
+
+    Attributes:
+        size: width and height in pixels, once it is turned.
+        turned: whether it is stored turned or mirrored, and says so (EXIF orientation).
+        transparent: whether it can have transparent pixels.
+        deep: whether a channel has more than 8 bits.
+        animated: whether further frames or pages follow the first.
+    """
+
+    size: tuple[int, int]
+    turned: bool
+    transparent: bool
+    deep: bool
+    animated: bool
 
 
 def read_image(ref: ImageRef, folder: Path | None) -> bytes:
@@ -45,86 +70,225 @@ def read_image(ref: ImageRef, folder: Path | None) -> bytes:
         return ref
     if ref[:5].lower() == "data:":
         return _data_url(ref)
-    if _BASE64.fullmatch(ref):
-        return _base64(ref, "base64")
     if (scheme := _SCHEME.match(ref)) and scheme[1].lower() != "file":
-        raise BadRow(REMOTE_IMAGE, f"{ref[:200]}: download it first; only local files are read")
+        raise BadRow(REMOTE_IMAGE, f"{_shown(ref)}: download it first; only local files are read")
+    if (content := _bare_base64(ref)) is not None:
+        return content
     name = ref[len("file://") :] if scheme else ref
+    if "\0" in name:
+        raise BadRow(NO_IMAGE, f"{_shown(name)}: no file's name")
     try:
         path = Path(name) if folder is None else folder / name
         if not path.is_file():  # a folder, a FIFO or a device is no image either
-            raise BadRow(NO_IMAGE, f"{name[:200]}: no such file")
+            raise BadRow(NO_IMAGE, f"{_shown(name)}: no such file")
         if path.stat().st_size > LARGEST_FILE:
-            raise BadRow(HUGE_IMAGE, f"{name[:200]}: over {LARGEST_FILE >> 20} MiB")
+            raise BadRow(HUGE_IMAGE, f"{_shown(name)}: over {LARGEST_FILE >> 20} MiB")
         return path.read_bytes()
     except OSError as error:
-        raise BadRow(NO_IMAGE, f"{name[:200]}: {error.strerror}") from error
+        raise BadRow(NO_IMAGE, f"{_shown(name)}: {error.strerror}") from error
 
 
-def _data_url(ref: str) -> bytes:
-    """What a `data:` URL holds, base64 or percent-encoded."""
-    head, comma, body = ref.partition(",")
-    if not comma:
-        raise BadRow(BROKEN_IMAGE, "data URL: no comma, which the content follows")
-    content = unquote_to_bytes(body)
-    return _base64(content.decode("latin-1"), "data URL") if head.lower().endswith(";base64") else content
+def _data_url(url: str) -> bytes:
+    """What a `data:` URL holds: base64, or bytes, which may be written with `%`.
 
-
-def _base64(text: str, what: str) -> bytes:
-    """Base64 in its usual forms: with line breaks, without padding, with `-_` for `+/`."""
-    plain = "".join(text.split()).rstrip("=").translate(_URL_SAFE)
+    Raises:
+        BadRow: it is neither.
+    """
+    head, _, text = url.partition(",")
+    content = unquote_to_bytes(text)
     try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadRow(BROKEN_IMAGE, f"{what}: {error}") from error
+        if head.rstrip().lower().endswith(";base64"):
+            return _from_base64(content.decode("latin-1"))
+        _open(content)
+    except BadRow:
+        raise BadRow(BROKEN_IMAGE, f"{_shown(head)}: base64 needs data:image/…;base64, before it") from None
+    except ValueError as error:
+        raise BadRow(BROKEN_IMAGE, f"data URL: {error}") from error
+    return content
 
 
-def image_size(content: bytes) -> tuple[int, int]:
-    """Width and height in pixels of an image file, which is checked without decoding it where that can be.
+def _from_base64(text: str) -> bytes:
+    """Base64 with either alphabet, with or without line breaks and padding.
 
-    PNG carries checksums, which `verify` compares. JPEG has none: one that lacks its end marker was cut short, or is
-    merely odd, so only such a file is decoded to find out.
+    Raises:
+        ValueError: it is none.
+    """
+    plain = "".join(text.split()).translate({ord("-"): "+", ord("_"): "/"}).rstrip("=")
+    return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+
+
+def _bare_base64(name: str) -> bytes | None:
+    """An image that stands as base64 where a path is expected; None for a path.
+
+    Raises:
+        BadRow: it can only be base64, and is no image.
+    """
+    if len(name) < 64 or not _BASE64.fullmatch(name):  # a path's name has a dot before its ending
+        return None
+    try:
+        content = _from_base64(name)
+        _open(content)
+    except (BadRow, binascii.Error):
+        if max(map(len, name.split("/"))) < 256:  # what a file's name can be
+            return None
+        raise BadRow(NO_IMAGE, "neither a path nor an image as base64, which needs data:image/…;base64,") from None
+    return content
+
+
+def _shown(name: str) -> str:
+    """As much of a name as a message shows."""
+    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}… ({len(name):,} letters)"
+
+
+def read_header(content: bytes) -> Header:
+    """Look at an image file without decoding it, where that is enough to know that it is whole.
+
+    PNG carries checksums, which are compared. JPEG and JPEG 2000 have an end mark, TIFF says where its pixels are. A
+    file that lacks these was cut short, or is merely odd: it is decoded to find out, as are all other formats.
 
     Raises:
         BadRow: it is broken, or would take too much memory.
     """
     image = _open(content)
-    size = image.size
     try:
-        if image.format == "JPEG":
-            if b"\xff\xd9" not in content[-65536:]:
-                image.load()
-        else:
-            image.verify()
-    except (OSError, ValueError, SyntaxError) as error:
-        # Pillow raises SyntaxError for a broken PNG chunk; the others are its documented errors.
+        late = image.format == "PNG" and _verified(image, content)
+        orientation = _orientation(_loaded(content) if late else image)
+        width, height = image.size
+        if orientation > 4 and not (image.format == "TIFF" and _tiff(image, ExifTags.Base.Orientation)):
+            width, height = height, width  # Pillow itself turns the size of a TIFF
+        header = Header(
+            (width, height),
+            orientation > 1,
+            image.has_transparency_data,
+            _is_deep(image, content),
+            image.format != "MPO" and bool(getattr(image, "is_animated", False)),  # MPO: other views of the same
+        )
+        if image.format != "PNG" and not _ends_well(image, content):
+            image.load()
+    except _BROKEN as error:
         raise BadRow(BROKEN_IMAGE, _said(error)) from error
-    return size
+    return header
 
 
 def decode(content: bytes) -> Image.Image:
-    """An image file's pixels, in RGB.
+    """An image file's pixels: the first frame, turned as it is to be seen, in RGB on a white ground.
 
     Raises:
-        BadRow: as `image_size`.
+        BadRow: as `read_header`.
     """
-    image = _open(content)
     try:
-        return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError) as error:
+        image = _loaded(content)
+        _scale_transparency(image, content)
+        turn = _TURNS.get(_orientation(image))
+        pixels = as_rgb(image)
+        return pixels if turn is None else pixels.transpose(turn)
+    except _BROKEN as error:
         raise BadRow(BROKEN_IMAGE, _said(error)) from error
+
+
+_BROKEN = (OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError, KeyError)
+"""What Pillow raises for broken files: the first two by its documentation, SyntaxError for a PNG chunk, the others
+where a broken header leads it astray."""
+
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How to turn pixels, by EXIF orientation."""
 
 
 def _open(content: bytes) -> Image.Image:
     """Open an image file without decoding it."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # twice as many pixels is the limit
-            return Image.open(io.BytesIO(content))
+            warnings.simplefilter("ignore")  # twice as many pixels is the limit; the rest says what the error says
+            return Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise BadRow(HUGE_IMAGE, f"over {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from error
-    except (OSError, ValueError, SyntaxError) as error:
+    except UnidentifiedImageError as error:
+        raise BadRow(BROKEN_IMAGE, _unknown(content)) from error
+    except _BROKEN as error:
         raise BadRow(BROKEN_IMAGE, _said(error)) from error
+
+
+def _unknown(content: bytes) -> str:
+    """Why a file is not opened."""
+    if not content:
+        return "an empty file"
+    Image.init()
+    for name, (_, accepts) in Image.OPEN.items():
+        if name not in FORMATS and accepts and accepts(content[:16]) is True:
+            return f"{name} files are not opened: convert it to PNG"
+    return f"no image in a format that is read ({', '.join(FORMATS)})"
+
+
+def _loaded(content: bytes) -> Image.Image:
+    image = _open(content)
+    image.load()
+    return image
+
+
+def _verified(image: Any, content: bytes) -> bool:
+    """Compare a PNG's checksums. Whether a chunk behind its pixels may hold EXIF data or XMP: Pillow sees such a chunk
+    only once the pixels are decoded."""
+    image.fp.seek(image.tile[0].offset - 8)
+    behind = set(image.png.verify())
+    return bool(behind & {b"eXIf", b"iTXt", b"zTXt"}) or (b"tEXt" in behind and b"Raw profile type exif" in content)
+
+
+def _orientation(image: Image.Image) -> int:
+    """How an image is stored, from 1 (as it is to be seen) to 8, as EXIF numbers it; read only where it may stand."""
+    told = image.info.keys() & {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}
+    if not told and image.format != "TIFF":
+        return 1
+    try:
+        # A PNG's own getexif decodes the pixels, in case a chunk follows them.
+        found = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+    except _BROKEN:  # what it would say is lost, the pixels are not
+        return 1
+    return found if found in _TURNS else 1
+
+
+def _tiff(image: Image.Image, tag: int) -> Any:
+    return image.tag_v2.get(tag)  # type: ignore[attr-defined]
+
+
+def _is_deep(image: Image.Image, content: bytes) -> bool:
+    """Whether a channel has more than 8 bits."""
+    if image.format == "PNG":
+        return content[24] > 8  # bit depth, in the header that is always first
+    if image.format == "TIFF":
+        return max(_tiff(image, ExifTags.Base.BitsPerSample) or (1,)) > 8
+    return image.mode[0] in "IF"
+
+
+def _scale_transparency(image: Image.Image, content: bytes) -> None:
+    """The transparent colour of a PNG as its pixels are decoded: Pillow scales those to 8 bits, but not the colour."""
+    colour = image.info.get("transparency")
+    if image.format == "PNG" and image.mode == "L" and isinstance(colour, int):
+        image.info["transparency"] = colour * 255 // (2 ** content[24] - 1)
+    elif image.format == "PNG" and image.mode == "RGB" and content[24] == 16 and colour is not None:
+        image.info["transparency"] = tuple(channel >> 8 for channel in colour)
+
+
+def _ends_well(image: Image.Image, content: bytes) -> bool:
+    """Whether a file that says where it ends, or where its pixels are, holds them all."""
+    if image.format in ("JPEG", "MPO", "JPEG2000"):
+        return content[-64:].rstrip(b"\0").endswith(b"\xff\xd9")
+    if image.format == "TIFF":
+        for offsets, counts in (
+            (ExifTags.Base.StripOffsets, ExifTags.Base.StripByteCounts),
+            (ExifTags.Base.TileOffsets, ExifTags.Base.TileByteCounts),
+        ):
+            starts, sizes = _tiff(image, offsets), _tiff(image, counts)
+            if starts and sizes and len(starts) == len(sizes):
+                return all(start + size <= len(content) for start, size in zip(starts, sizes, strict=True))
+    return False
 
 
 def _said(error: Exception) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from vlmft_trainer.data.conversation import NARROW_IMAGE, NO_ANSWER, TOO_LONG, BadRow, Conversation
-from vlmft_trainer.data.encode import IGNORED, Encoder
-from vlmft_trainer.data.pictures import image_size
+from vlmft_trainer.data.encode import IGNORED, Encoder, Fit
+from vlmft_trainer.data.pictures import Header, read_header
 from vlmft_trainer.data.sources import Split
 from vlmft_trainer.data.unused import count
 
@@ -29,11 +29,15 @@ class Size:
         length: all of them.
         image: those that stand for images.
         supervised: those that carry loss.
+        headers: of its image files.
+        fits: how they are resized.
     """
 
     length: int
     image: int
     supervised: int
+    headers: tuple[Header, ...]
+    fits: tuple[Fit, ...]
 
 
 def examine(split: Split, row: int, encoder: Encoder, max_length: int, unused: Counter[str] | None = None) -> int | Bad:
@@ -64,17 +68,18 @@ def measure(conversation: Conversation, contents: Sequence[bytes], encoder: Enco
     """
     if not all(answer.strip() for answer in conversation.answers):
         raise BadRow(NO_ANSWER)
-    sizes = [image_size(content) for content in contents]
+    headers = tuple(map(read_header, contents))
     try:
-        image_tokens = [encoder.image_tokens(*size) for size in sizes]
+        fits = tuple(encoder.fit(*header.size) for header in headers)
     except ValueError as error:
         raise BadRow(NARROW_IMAGE) from error
+    image_tokens = [fit.tokens for fit in fits]
     if sum(image_tokens) > max_length:
         raise BadRow(TOO_LONG, f"{sum(image_tokens)} image tokens")
     ids, labels = encoder.ids(conversation.turns, image_tokens)
     if len(ids) > max_length:
         raise BadRow(TOO_LONG, f"{len(ids)} tokens")
-    return Size(len(ids), sum(image_tokens), len(labels) - labels.count(IGNORED))
+    return Size(len(ids), sum(image_tokens), len(labels) - labels.count(IGNORED), headers, fits)
 
 
 def bad(split: Split, row: int, error: BadRow) -> Bad:

@@ -11,12 +11,16 @@ from typing import Any, Final
 
 from vlmft_trainer.data.conversation import BadRow, Conversation
 from vlmft_trainer.data.encode import Encoder
-from vlmft_trainer.data.sample_check import bad, measure
+from vlmft_trainer.data.sample_check import Size, bad, measure
 from vlmft_trainer.data.sources import Split
 from vlmft_trainer.data.unused import count, lines
 
 NAMED: Final = 10
 """Places that are named of each kind of finding; all are counted."""
+
+ALTERED: Final = ("scaled_down", "scaled_up", "rotated", "on_white", "from_16_bit", "first_frame")
+"""What is done with images, as a report counts it: scaled to `data.max_pixels` or the least number of pixels, turned or
+mirrored as EXIF says, laid on white, scaled to 8 bits, only the first frame taken."""
 
 BARS: Final = 10
 """Bars of a histogram, at most."""
@@ -59,6 +63,8 @@ class Survey:
         self.asked: dict[bytes, int] = {}
         """The first row with each question: images and what is asked about them."""
         self.images: set[bytes] = set()
+        self.altered = Counter[str]()
+        """How many different images are not trained on as they lie in their files, by what is done with them."""
         self._samples: dict[bytes, int] = {}
 
     def read(self, encoder: Encoder, max_length: int, progress: Callable[[int], None]) -> None:
@@ -81,7 +87,9 @@ class Survey:
                 self.lengths.append(size.length)
                 self.image_tokens.append(size.image)
                 self.supervised.append(size.supervised)
-                self._remember(row, conversation, [_digest(content) for content in contents])
+                digests = [_digest(content) for content in contents]
+                self._count_altered(digests, size)
+                self._remember(row, conversation, digests)
             progress(done)
 
     @property
@@ -110,11 +118,21 @@ class Survey:
             "several_answers": self.many_turns,
             "spaced_answers": self.spaced,
             "images": len(self.images),
+            "altered_images": {what: self.altered[what] for what in ALTERED},
             "tokens": figures(self.lengths),
             "image_tokens": figures(self.image_tokens),
             "supervised_tokens": figures(self.supervised),
             "lengths": histogram(self.lengths),
         }
+
+    def _count_altered(self, images: list[bytes], size: Size) -> None:
+        for image, header, fit in zip(images, size.headers, size.fits, strict=True):
+            if image not in self.images:
+                done = (
+                    *(fit.limited < 0, fit.limited > 0, header.turned),
+                    *(header.transparent, header.deep, header.animated),
+                )
+                self.altered.update(what for what, so in zip(ALTERED, done, strict=True) if so)
 
     def _remember(self, row: int, conversation: Conversation, images: list[bytes]) -> None:
         self.text_only += not images

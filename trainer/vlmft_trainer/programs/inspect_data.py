@@ -139,6 +139,8 @@ def check(data: Data, encoder: Encoder, say: Say) -> dict[str, Any]:
     return {
         "sources": found,
         "max_length": data.max_length,
+        "max_pixels": encoder.image_processor.size["longest_edge"],
+        "min_pixels": encoder.image_processor.size["shortest_edge"],
         "max_bad": data.max_bad,
         "starts": all(bad < there and bad <= data.max_bad * there for bad, there in totals.values()),
     }
