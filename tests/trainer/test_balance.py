@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlmft_trainer.data.encode import IGNORED
-from vlmft_trainer.data.order import MASKED, MaskableSamples, MicroBatches
+from vlmft_trainer.data.order import MASKED, MaskableSamples, MicroBatches, MicroBatchLoader
 from vlmft_trainer.data.samples import Samples
 
 CHART_LENGTHS = [random.Random(number).randint(650, 1050) for number in range(1000)]
@@ -107,3 +107,26 @@ def test_a_rank_that_is_left_without_a_sample_computes_on_one_without_loss(sampl
     assert set(dataset[masked[0]].labels) == {IGNORED}
     assert dataset[0].labels == samples[0].labels
     assert len(dataset) == len(samples)
+
+
+def test_the_heaviest_micro_batches_of_packed_rows_run_first_and_at_one_time() -> None:
+    found = ranks(CHART_LENGTHS[:128], 4, effective_batch=128, micro_batch=4, packed=True)
+    at_one_time = [[sum(CHART_LENGTHS[index] for index in one) for one in micro] for micro in zip(*found, strict=True)]
+    flat = [tokens for micro in at_one_time for tokens in micro]
+    assert len(flat) == 32
+    assert flat == sorted(flat, reverse=True)
+    assert flat[0] > flat[-1]
+
+
+def test_the_loader_gives_each_epoch_the_order_that_is_its_own() -> None:
+    def batches(epoch: int) -> list[list[int]]:
+        order = MicroBatches(CHART_LENGTHS[:64], effective_batch=8, micro_batch=2, packed=True, seed=3)
+        order.set_epoch(epoch)
+        return list(order)
+
+    order = MicroBatches(CHART_LENGTHS[:64], effective_batch=8, micro_batch=2, packed=True, seed=3)
+    loader: MicroBatchLoader = MicroBatchLoader(list(range(64)), batch_sampler=order, collate_fn=list)  # type: ignore[arg-type]
+    for epoch in (0, 1, 5, 0):  # as transformers' Trainer does at the start of each
+        loader.set_epoch(epoch)
+        assert list(loader) == batches(epoch)
+    assert batches(0) != batches(1) != batches(5)

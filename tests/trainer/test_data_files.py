@@ -18,8 +18,8 @@ from PIL import Image
 from vlmft_core.errors import DataError
 from vlmft_core.preset import Data, Source
 from vlmft_trainer.data import rows as rows_module
-from vlmft_trainer.data.encode import Encoder
-from vlmft_trainer.data.sample_check import Bad, examine
+from vlmft_trainer.data.encode import IGNORED, Encoder
+from vlmft_trainer.data.sample_check import Bad, examine, measure
 from vlmft_trainer.data.samples import prepare
 from vlmft_trainer.data.sources import Split, open_split
 
@@ -232,3 +232,27 @@ def test_a_missing_file_a_wrong_kind_and_a_missing_split_are_one_line(lines: Wri
     datasets.Dataset.from_list([{"a": 1}]).to_parquet(tmp_path / "t.parquet")
     with pytest.raises(DataError, match=r"no column conversations.*there are"):
         opened(tmp_path / "t.parquet", task="llava")
+
+
+@pytest.mark.parametrize("answers", [("two", " "), ("", "two"), ("\n", "")])
+def test_a_conversation_with_one_empty_answer_cannot_be_trained_on(
+    lines: Write, encoder: Encoder, answers: tuple[str, str]
+) -> None:
+    said = [message for answer in answers for message in talk(answer)["messages"]]
+    file = lines({"messages": said}, talk())
+    assert found(opened(file), encoder)[0] == f"{file}, line 1: empty answer"
+
+
+def test_a_samples_size_counts_all_tokens_those_of_its_images_and_those_that_carry_loss(
+    lines: Write, encoder: Encoder
+) -> None:
+    said = [*talk("two")["messages"], *talk("fourteen")["messages"]]
+    split = opened(lines({"messages": said, "images": ["a.png"]}))
+    conversation, pictures = split.sample(0)
+    size = measure(conversation, split.contents(conversation), encoder, 500)
+    encoded = encoder.conversation(conversation.turns, pictures)
+    assert size.length == encoded.length
+    assert size.image == encoded.input_ids.count(encoder.image_id) == 4
+    trained = [token for token, label in zip(encoded.input_ids, encoded.labels, strict=True) if label != IGNORED]
+    assert encoder.tokenizer.decode(trained) == "two<|im_end|>fourteen<|im_end|>"
+    assert size.supervised == len(trained)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -184,3 +184,25 @@ def test_pieces_attend_to_themselves_alone_whatever_their_lengths(lengths: list[
         pieces = [tensor[:, :, start:end] for tensor in (query, key, value)]
         wanted = torch.nn.functional.scaled_dot_product_attention(*pieces, is_causal=causal, enable_gqa=True)
         torch.testing.assert_close(found[:, start:end], wanted.transpose(1, 2))
+
+
+def test_a_row_tells_the_kernels_where_its_samples_begin_and_how_long_the_longest_is(
+    conversations: list[Encoded], encoder: Encoder
+) -> None:
+    """A variable-length kernel reads nothing else: it has neither a mask nor positions."""
+    lengths = [sample.length for sample in conversations]
+    assert max(lengths) not in (lengths[0], lengths[-1])
+    row = pack_collator(encoder)(conversations)
+    for side in ("q", "k"):
+        assert row[f"cu_seq_lens_{side}"].tolist() == [0, *accumulate(lengths)]
+        assert row[f"cu_seq_lens_{side}"].dtype == torch.int32
+        assert row[f"max_length_{side}"] == max(lengths)
+
+
+def test_the_image_of_a_row_of_text_alone_is_a_sample_to_the_kernels(encoder: Encoder) -> None:
+    sample = encoder.sample("only text here", "yes", None)
+    row = pack_collator(encoder)([sample])
+    assert row["cu_seq_lens_q"].tolist() == row["cu_seq_lens_k"].tolist() == [0, sample.length, sample.length + 1]
+    assert row["max_length_q"] == row["max_length_k"] == sample.length
+    alone = [Encoded([encoder.image_id], [IGNORED], torch.zeros(4, 1176), torch.tensor([[1, 2, 2]]))]
+    assert pack_collator(encoder)(alone)["max_length_q"] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from vlmft_core.preset import Lora, Preset
 from vlmft_core.run_folder.events import EventWriter
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_trainer.data.collate import collate, pad_collator
+from vlmft_trainer.data.encode import Encoded
 from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.model.adapter import add_adapter
@@ -215,6 +217,23 @@ def test_step_events_cover_all_steps_since_the_last_one(samples: Samples, tmp_pa
         assert step["samples_per_s"] == pytest.approx(BATCH / step["step_s"])
         assert step["tokens_per_s"] > 0
         assert step["mfu"] is None  # this machine's peak is not known
+
+
+def test_each_epoch_of_a_training_has_an_order_of_its_own(samples: Samples, tmp_path: Path) -> None:
+    one, seen = trainer(samples, tmp_path, micro=8, eval_strategy="no"), list[tuple[int, ...]]()
+    join = one.data_collator
+
+    def spied(batch: list[Encoded]) -> dict[str, Any]:
+        seen.extend(tuple(sample.input_ids) for sample in batch)
+        return join(batch)  # type: ignore[no-any-return]
+
+    one.data_collator = spied
+    one.train()
+    first, second = seen[: len(samples)], seen[len(samples) :]
+    assert (
+        Counter(first) == Counter(second) == Counter(tuple(samples[index].input_ids) for index in range(len(samples)))
+    )
+    assert first != second
 
 
 def test_evals_come_as_planned_and_after_the_last_step(samples: Samples, tmp_path: Path) -> None:
