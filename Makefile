@@ -31,7 +31,7 @@ check: install  ## Lint, types and import rules
 	$(BIN)/lint-imports --no-logo
 
 test: check  ## Every check and every test
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile --durations=15
+	$(BIN)/pytest --numprocesses=2 --dist=loadgroup --durations=15
 
 orders: install  ## The tests without real trainings in three random orders
 	for seed in 1 2 3; do $(BIN)/pytest -p randomly --randomly-seed=$$seed -m "not train" --ignore=tests/e2e || exit 1; done

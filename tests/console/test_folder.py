@@ -16,11 +16,11 @@ def test_a_name_that_could_escape_its_folder_is_refused(name: str) -> None:
         check_name(name)
 
 
-def test_the_default_name_is_always_a_valid_one() -> None:
-    for preset, begin in (("best", "best-"), ("my preset [x]" * 20, "my-preset--x-my-preset--x-my-preset--x-m-")):
-        name = default_name(preset)
-        check_name(name)
-        assert re.fullmatch(re.escape(begin) + r"\d{8}-\d{6}", name)
+@pytest.mark.parametrize(("preset", "begins"), [("best", "best"), ("my preset [x]" * 20, "my-preset--x-" * 3 + "m")])
+def test_the_default_name_is_the_presets_and_the_time_and_always_a_valid_one(preset: str, begins: str) -> None:
+    name = default_name(preset)
+    assert re.fullmatch(rf"{begins}-\d{{8}}-\d{{6}}", name)
+    check_name(name)
 
 
 def test_a_new_run_folder_is_private_and_says_what_it_is(tmp_path: Path) -> None:

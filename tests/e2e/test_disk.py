@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_resume import VLMFT, curve, joins, resume, start, wait_for_end, wait_for_step
+from tests.command_line import vlmft
+from tests.e2e.small_run import curve, joins, resume, start, wait_for_end, wait_for_step
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.run_folder.checkpoints import complete_ones, newest_intact
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.tail import RunTail
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.apart]
 
 
 @pytest.fixture
@@ -104,8 +105,10 @@ def test_kills_in_the_middle_of_saves_never_cost_more_than_that_save(tmp_path: P
         assert before is not None
         assert before.step >= killed_at - 1
         segments = len(_starts(folder))
-        subprocess.run([VLMFT, "resume", "--detach", str(folder.path)], check=True, capture_output=True)
+        vlmft("resume", "--detach", str(folder.path), code=0)
+        deadline = time.monotonic() + 180
         while len(starts := _starts(folder)) == segments:
+            assert time.monotonic() < deadline
             time.sleep(0.05)
         assert starts[-1]["resumed_from"] == before.step
     if not folder.exit_file.exists():

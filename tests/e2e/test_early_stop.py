@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_training import Run, launch
+from tests.e2e.launching import Run, launch
 from vlmft_core.run_folder.checkpoints import intact, read
 from vlmft_trainer.demo.dataset import write
 

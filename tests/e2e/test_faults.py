@@ -17,6 +17,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from tests.command_line import vlmft
 from tests.supervised import LONG, Supervised, make_run
 from vlmft_console.runs.processes import rank_of
@@ -24,6 +26,8 @@ from vlmft_core.errors import EXIT_BUSY
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import EventWriter, parse
 from vlmft_core.run_folder.stop import StopRequest
+
+pytestmark = pytest.mark.apart
 
 CONSOLE = Path(__file__).parents[1] / "standin_console.py"
 STEPS = ("--steps=30", "--step-s=0.05")

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tests.e2e.launching import ROOT, launch
 from vlmft_core.preset import dump_preset, load_preset
 
 pytestmark = pytest.mark.train
 
-ROOT = Path(__file__).parents[2]
 
 PRESET = """
 extends: demo
@@ -31,7 +27,7 @@ hardware: {{zero_stage: 3}}
 
 
 @pytest.fixture
-def preset(tmp_path: Path) -> Path:
+def preset(tmp_path: Path) -> str:
     for name, colour in (("a", "red"), ("b", "blue")):
         Image.new("RGB", (84, 56), colour).save(tmp_path / f"{name}.png")
     text = [{"from": "human", "value": ""}, {"from": "gpt", "value": "hello"}]
@@ -47,35 +43,15 @@ def preset(tmp_path: Path) -> Path:
             file.write(json.dumps({"messages": turns}) + "\n")
     path = tmp_path / "preset.yaml"
     path.write_text(PRESET.format(folder=tmp_path))
-    path.write_text(dump_preset(load_preset(path, [ROOT / "presets"]).preset))
-    return path
+    return dump_preset(load_preset(path, [ROOT / "presets"]).preset)
 
 
-def test_a_mixture_of_chat_data_trains_on_two_ranks_under_zero_3(preset: Path, tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    line = [str(Path(sys.executable).with_name("deepspeed")), "--num_accelerators=2", f"--master_port={port}"]
-    line += [
-        "--module",
-        "vlmft_trainer.train_vlm_sft",
-        "--sft_config",
-        str(preset),
-        "--output_dir",
-        str(tmp_path / "run"),
-    ]
-    environment = os.environ | {
-        "DS_ACCELERATOR": "cpu",
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "trainer"), str(ROOT / "console")]),
-    }
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=400, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    records = [json.loads(said) for said in (tmp_path / "run/logs/events-0001.jsonl").read_text().splitlines()]
-    notes = [record["message"] for record in records if record["event"] == "note"]
+def test_a_mixture_of_chat_data_trains_on_two_ranks_under_zero_3(preset: str, tmp_path: Path) -> None:
+    run = launch(tmp_path / "run", preset, 2)
+    assert run.code == 0, run.errors[-2000:]
+    notes = [record["message"] for record in run.events("note")]
     assert any(note.endswith("talks.json has no eval split: 1 of its 21 samples are held out") for note in notes)
-    plan = next(record for record in records if record["event"] == "plan")
-    assert plan["train_samples"] == 20 + 10
-    evals = [record for record in records if record["event"] == "eval"]
-    assert set(evals[-1]["tasks"]) == {"llava", "messages"}
-    assert (records[-1]["event"], records[-1]["status"]) == ("run_end", "finished")
+    assert run.events("plan")[0]["train_samples"] == 20 + 10
+    assert set(run.events("eval")[-1]["tasks"]) == {"llava", "messages"}
+    end = run.events()[-1]
+    assert (end["event"], end["status"]) == ("run_end", "finished")

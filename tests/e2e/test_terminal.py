@@ -16,6 +16,8 @@ import pytest
 from tests.app.run_folders import ended_run
 from tests.in_terminal import CONSOLE, terminal
 
+pytestmark = pytest.mark.apart
+
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 READY = b"resume"
 """In the footer of the list of runs."""

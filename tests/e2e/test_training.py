@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.e2e.launching import Run, launch, training
 from vlmft_core.learning_rate import planned_rate, rate_plan
 from vlmft_core.plan.architecture import DEMO_BASE
-from vlmft_core.run_folder import events
 from vlmft_core.run_folder.checkpoints import intact, read
 from vlmft_trainer.demo.dataset import write
 
 pytestmark = pytest.mark.train
 
-ROOT = Path(__file__).parents[2]
 STEPS = 6
 LAYOUTS = [(2, 2), (2, 1), (3, 2), (3, 1)]
 """ZeRO stage and number of ranks."""
@@ -44,21 +38,6 @@ hardware: {{device: cpu, gpus: {ranks}, zero_stage: {zero}}}
 """
 
 
-@dataclass(frozen=True)
-class Run:
-    """A training that has ended."""
-
-    folder: Path
-    code: int
-    output: str
-    errors: str
-
-    def events(self, kind: str | None = None) -> list[dict[str, Any]]:
-        lines = (self.folder / "logs" / "events-0001.jsonl").read_bytes().splitlines()
-        records = [events.parse(line) for line in lines]
-        return [record for record in records if kind in (None, record["event"])]
-
-
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with small data in the hub's schemas, and one for the runs."""
@@ -66,32 +45,6 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write("chartqa", root / "chartqa", samples=48, seed=5)
     write("textvqa", root / "textvqa", samples=48, seed=5)
     return root
-
-
-def command(folder: Path, preset: str, ranks: int) -> tuple[list[str], dict[str, str]]:
-    """The launcher's command line and environment."""
-    folder.with_suffix(".yaml").write_text(preset)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    launcher = Path(sys.executable).with_name("deepspeed")
-    line = [str(launcher), f"--num_accelerators={ranks}", f"--master_port={port}"]
-    line += ["--module", "vlmft_trainer.train_vlm_sft"]
-    line += [f"--sft_config={folder.with_suffix('.yaml')}", f"--output_dir={folder}"]
-    environment = os.environ | {
-        "DS_ACCELERATOR": "cpu",
-        "OMP_NUM_THREADS": "1",
-        "HF_DATASETS_CACHE": str(folder.parent / "cache"),
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "trainer"), str(ROOT / "console")]),
-        "VLMFT_RUN_ID": "the-run",
-    }
-    return line, environment
-
-
-def launch(folder: Path, preset: str, ranks: int) -> Run:
-    line, environment = command(folder, preset, ranks)
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    return Run(folder, done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +154,7 @@ def test_plain_peft_reproduces_the_recorded_accuracy(trained: Callable[[int, int
 def test_a_stop_request_ends_all_ranks_with_a_checkpoint_and_an_adapter(workplace: Path) -> None:
     folder = workplace / "stopped"
     preset = PRESET.format(data=workplace, epochs=500, ranks=2, zero=2).replace("eval_steps: 4", "eval_steps: 1000")
-    line, environment = command(folder, preset, 2)
+    line, environment = training(folder, preset, 2)
     with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
         assert child.stdout is not None
         for said in child.stdout:

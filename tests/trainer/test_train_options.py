@@ -8,10 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from vlmft_core.errors import PresetError
+from tests.trainer import trained
+from vlmft_core.errors import PresetError, VlmftError
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.preset import Source, Training
+from vlmft_core.run_folder.checkpoints import Checkpoint
+from vlmft_core.run_folder.layout import RunLayout
+from vlmft_trainer.data.samples import prepare
 from vlmft_trainer.distributed.environment import prepare_process
+from vlmft_trainer.model.load import load_encoder
 from vlmft_trainer.train_vlm_sft import main
-from vlmft_trainer.training.options import read_job
+from vlmft_trainer.training.callbacks.heartbeat import Heartbeat
+from vlmft_trainer.training.callbacks.stop_request import StopOnRequest
+from vlmft_trainer.training.options import Job, read_job
+from vlmft_trainer.training.run_log import RunLog
+from vlmft_trainer.training.train import build, steps_plan
 
 PRESET = "model: {base: demo}\ntraining: {effective_batch: 16, micro_batch: 4}\nhardware: {device: cpu, gpus: 2}\n"
 
@@ -120,3 +131,15 @@ def test_ranks_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
     prepare_process("cpu")
     assert (os.environ["CUDA_VISIBLE_DEVICES"], os.environ["DS_ACCELERATOR"]) == ("", "cpu")
+
+
+def test_a_run_is_not_resumed_under_another_plan(sources: list[Source], tmp_path: Path) -> None:
+    begun, longer = (
+        trained.preset(sources).model_copy(update={"training": Training(epochs=epochs, effective_batch=32)})
+        for epochs in (6, 12)
+    )
+    data = prepare(begun.data, load_encoder(str(DEMO_BASE), begun.data.max_pixels))
+    start = Checkpoint(2, None, None, {}, steps_plan(begun, data))
+    run, log = RunLayout(tmp_path), RunLog(None)
+    with pytest.raises(VlmftError, match="checkpoint-2 was made under another plan: total_steps 18 -> 36, warmup_step"):
+        build(Job(longer, run, ()), log, StopOnRequest(run), Heartbeat(log), start)
