@@ -1,7 +1,10 @@
-"""Event records for tests, with what every record has filled in."""
+"""Event records for tests, with what every record has filled in, and logs of them."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from vlmft_core.run_folder.events import Record
@@ -39,3 +42,10 @@ def run_start(segment: int = 1, resumed_from: int | None = None) -> Record:
 
 def evaluated(number: int, loss: float | None, **fields: Any) -> Record:
     return record("eval", **{"step": number, "epoch": number / 10, "eval_loss": loss, **fields})
+
+
+def write_log(path: Path, records: Iterable[Record]) -> Path:
+    """Write an event log, and the folder that it is in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(one) + "\n" for one in records))
+    return path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import App, ComposeResult
 from textual.widget import Widget
 
-from tests.app.sample_run import BEGAN, sample_records
+from tests.sample_run import BEGAN, sample_records
 from vlmft_console.app.themes import DARK
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.run_folders import NOW
+from tests.run_folders import NOW
 from vlmft_console.app.screens import runs
 
 

@@ -11,7 +11,7 @@ from textual.color import Color
 from textual.screen import Screen
 
 from tests.app.looking import until, until_shown
-from tests.app.run_folders import ended_run
+from tests.run_folders import ended_run
 from vlmft_console.app import start
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.dialogs.help import HelpScreen

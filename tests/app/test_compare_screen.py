@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.app.looking import screen_text, until, until_shown
-from tests.app.run_folders import ended_run
+from tests.run_folders import ended_run
 from tests.supervised import LONG, Supervised
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens.compare import CompareScreen

@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from tests.app.looking import screen_text, until, until_shown
-from tests.app.run_folders import ended_run
+from tests.run_folders import ended_run
 from tests.supervised import STANDIN
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens import launch as launch_module

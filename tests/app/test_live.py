@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.app.looking import screen_text, told, until, until_shown
-from tests.app.sample_run import BEGAN, make_sample, sample_records
+from tests.records import write_log
+from tests.sample_run import BEGAN, make_sample, sample_records
 from tests.supervised import LONG, Supervised
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens import live
@@ -172,7 +173,7 @@ async def test_a_file_that_is_no_log_is_refused_with_the_reason(tmp_path: Path) 
 
 async def test_a_log_without_a_preset_has_none_to_change(tmp_path: Path) -> None:
     log = tmp_path / "events.jsonl"
-    log.write_text("".join(json.dumps(record) + "\n" for record in sample_records()))
+    write_log(log, sample_records())
     app = VlmftConsole(log)
     async with app.run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "■ STOP")
@@ -205,7 +206,7 @@ async def test_a_resumed_run_shows_what_it_replaced_and_where_it_went_on(tmp_pat
     again = [record for record in sample_records(1200) if record.get("step", 0) > 600 or record["event"] == "plan"]
     start = {"v": 1, "seq": 0, "t": BEGAN, "mono": 1.0, "event": "run_start", "run_id": "0", "segment": 2}
     records = [{**start, "resumed_from": 600}, *again]
-    folder.events_file(2).write_text("".join(json.dumps(record) + "\n" for record in records))
+    write_log(folder.events_file(2), records)
     app = VlmftConsole(folder.path)
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "1,200/2,400")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.app.looking import screen_text, told, until, until_shown
-from tests.app.sample_run import make_sample, sample_records
 from tests.command_line import vlmft
+from tests.sample_run import make_sample, sample_records
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens import replay
 from vlmft_console.app.screens.editor import EditorScreen

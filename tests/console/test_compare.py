@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.records import plan, record, step
+from tests.records import plan, record, step, write_log
 from tests.supervised import LONG, Supervised
 from vlmft_console.cli import app
 from vlmft_console.history.loading import ReadLog, read_log
@@ -26,7 +26,7 @@ def write_run(root: Path, name: str, *, eval_loss: float, preset: str = "{}", **
     records += [step(n, 1 / n, samples_per_s=10.0 * n) for n in (1, 2, 3)]
     records += [record("eval", step=3, epoch=1.0, eval_loss=eval_loss, tasks=tasks)]
     records += [record("run_end", status="finished")]
-    (folder / "logs" / "events-0001.jsonl").write_text("".join(json.dumps(item) + "\n" for item in records))
+    write_log(folder / "logs" / "events-0001.jsonl", records)
     return folder
 
 
@@ -91,7 +91,7 @@ def test_runs_without_presets_are_not_taken_to_be_evaluated_on_the_same_data(tmp
 
 def test_without_a_common_measure_nothing_is_called_better(tmp_path: Path) -> None:
     lone = tmp_path / "events-0001.jsonl"
-    lone.write_text("".join(json.dumps(item) + "\n" for item in [record("run_start", run_id="r", segment=1), step(1)]))
+    write_log(lone, [record("run_start", run_id="r", segment=1), step(1)])
     judged = better(read(write_run(tmp_path, "a", eval_loss=0.5), lone))
     assert judged.winner is None
     assert "open" in judged.text

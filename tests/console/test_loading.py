@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.sample_run import make_sample
 from tests.console.foreign_logs import DEEPSPEED, HF_STDOUT, LLAMAFACTORY, MSSWIFT, TENSORBOARD, WANDB, trainer_state
 from tests.console.states import content
-from tests.console.test_opened import write_log
-from tests.records import run_start, step
+from tests.records import run_start, step, write_log
+from tests.sample_run import make_sample
 from vlmft_console.history import loading
 from vlmft_console.history.loading import Progress, ReadAhead, ReadLog, load, read_log
 from vlmft_core.errors import VlmftError
@@ -66,7 +65,7 @@ def test_how_far_the_reading_is_comes_from_the_other_process_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loading, "LOADING_SECONDS", 0.0)
-    log = write_log(tmp_path / "a.jsonl", run_start(), *(step(number) for number in range(1, 9)))
+    log = write_log(tmp_path / "a.jsonl", [run_start(), *(step(number) for number in range(1, 9))])
     for results in (load(log), ReadAhead(log).results()):
         first, last = results
         assert isinstance(first, Progress)
@@ -84,7 +83,7 @@ def test_what_cannot_be_read_is_told_in_the_same_words(tmp_path: Path) -> None:
 
 
 def test_a_log_is_read_here_when_the_other_process_was_killed(tmp_path: Path) -> None:
-    reading = ReadAhead(write_log(tmp_path / "a.jsonl", run_start(), step(1)))
+    reading = ReadAhead(write_log(tmp_path / "a.jsonl", [run_start(), step(1)]))
     os.kill(reading._child, signal.SIGKILL)
     *_, last = reading.results()
     assert isinstance(last, ReadLog)

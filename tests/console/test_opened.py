@@ -8,30 +8,23 @@ from typing import Any
 
 import pytest
 
-from tests.records import plan, run_start, step
+from tests.records import plan, run_start, step, write_log
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_core.errors import VlmftError
 from vlmft_core.health.thresholds import Thresholds
 from vlmft_core.preset import Preset, dump_preset, load_preset
-from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.layout import RunLayout
 
 DEMO = Path(__file__).parents[2] / "presets" / "demo.yaml"
 
 
-def write_log(path: Path, *records: Record) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
-    return path
-
-
 def make_run(root: Path, preset_text: str) -> RunFolder:
     folder = RunFolder.create(root, "my-run")
     folder.write_run(preset_name="demo", preset_text=preset_text, command=Command(("true",), {}))
-    write_log(folder.events_file(1), run_start(1), plan(), step(1), step(2))
-    write_log(folder.events_file(2), run_start(2, resumed_from=1), step(2), step(3))
+    write_log(folder.events_file(1), [run_start(1), plan(), step(1), step(2)])
+    write_log(folder.events_file(2), [run_start(2, resumed_from=1), step(2), step(3)])
     return folder
 
 
@@ -59,7 +52,7 @@ def test_a_run_is_opened_by_its_folder_in_every_way_of_naming_it(tmp_path: Path,
 
 
 def test_a_recorded_run_is_no_run_that_could_be_steered(tmp_path: Path) -> None:
-    write_log(tmp_path / "healthy" / "logs" / "events-0001.jsonl", run_start(), step(1))
+    write_log(tmp_path / "healthy" / "logs" / "events-0001.jsonl", [run_start(), step(1)])
     log = open_log(tmp_path / "healthy")
     assert (log.name, log.folder, read(log).step) == ("healthy", None, 1)
 
@@ -74,14 +67,14 @@ def test_the_event_log_of_one_segment_is_opened_alone(tmp_path: Path, preset: Pr
 
 def test_a_lone_event_log_brings_the_preset_of_its_first_record(tmp_path: Path, preset: Preset) -> None:
     told = {**run_start(), "preset": preset.model_dump(mode="json")}
-    log = open_log(write_log(tmp_path / "copied.jsonl", told, step(1)))
+    log = open_log(write_log(tmp_path / "copied.jsonl", [told, step(1)]))
     assert log.preset == preset
 
 
 def test_the_health_rules_go_by_a_preset_that_was_changed_after_the_launch(tmp_path: Path, preset: Preset) -> None:
     usual = load_preset(DEMO).preset
     folder = make_run(tmp_path, dump_preset(usual))
-    write_log(folder.events_file(1), {**run_start(), "preset": usual.model_dump(mode="json")}, step(1))
+    write_log(folder.events_file(1), [{**run_start(), "preset": usual.model_dump(mode="json")}, step(1)])
     assert open_log(folder).monitor == Thresholds()
     folder.preset_file.write_text(dump_preset(preset))
     assert open_log(folder).monitor == preset.monitor
@@ -90,7 +83,7 @@ def test_the_health_rules_go_by_a_preset_that_was_changed_after_the_launch(tmp_p
 def test_a_run_with_the_usual_thresholds_is_shown_without_loading_what_checks_presets(tmp_path: Path) -> None:
     usual = load_preset(DEMO).preset
     folder = make_run(tmp_path, dump_preset(usual))
-    write_log(folder.events_file(1), {**run_start(), "preset": usual.model_dump(mode="json")}, step(1))
+    write_log(folder.events_file(1), [{**run_start(), "preset": usual.model_dump(mode="json")}, step(1)])
     program = (
         "import sys; from pathlib import Path; from vlmft_console.history.opened import open_log;"
         "from vlmft_console.history.state import RunState;"
@@ -113,7 +106,7 @@ def test_a_preset_that_lies_about_in_the_folder_above_is_not_taken_for_the_runs_
     tmp_path: Path, preset: Preset
 ) -> None:
     (tmp_path / "preset.yaml").write_text(dump_preset(preset))
-    assert open_log(write_log(tmp_path / "other" / "copied.jsonl", run_start(), step(1))).preset is None
+    assert open_log(write_log(tmp_path / "other" / "copied.jsonl", [run_start(), step(1)])).preset is None
 
 
 @pytest.mark.parametrize("told", ["nonsense", {"training": 3}, None])
@@ -122,7 +115,7 @@ def test_a_preset_that_cannot_be_read_is_no_reason_not_to_show_the_run(tmp_path:
     log = open_log(folder)
     assert log.preset is None
     assert read(log).step == 3
-    lone = open_log(write_log(tmp_path / "lone.jsonl", {**run_start(), "preset": told}, step(1)))
+    lone = open_log(write_log(tmp_path / "lone.jsonl", [{**run_start(), "preset": told}, step(1)]))
     assert lone.preset is None
     assert read(lone).step == 1
 
@@ -132,7 +125,7 @@ def test_a_run_that_has_not_logged_yet_is_opened_and_waited_for(tmp_path: Path) 
     folder.write_run(preset_name="demo", preset_text="{}\n", command=Command(("true",), {}))
     log = open_log(folder.path)
     assert log.reader.read() == []
-    write_log(folder.events_file(1), run_start(), step(1))
+    write_log(folder.events_file(1), [run_start(), step(1)])
     assert len(log.reader.read()) == 2
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.run_folders import ended_run
+from tests.run_folders import ended_run
 from tests.supervised import LONG, Supervised
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.overview import Overview, RunIndex

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.records import step, write_log
 from vlmft_console.cli import app
 from vlmft_console.paths import preset_folders
 from vlmft_core.preset import dump_preset, load_preset
@@ -48,10 +49,8 @@ def test_the_time_is_measured_where_an_earlier_run_computed_the_same(tmp_path: P
     preset = load_preset("best", preset_folders()).preset
     (folder / "preset.yaml").write_text(dump_preset(preset))
     (folder / "run.json").write_text("{}")
-    steps = [{"v": 1, "seq": n, "t": 1.0, "mono": 1.0, "event": "step", "step": n + 1} for n in range(3)]
-    for record, speed in zip(steps, (50, 100, 60), strict=True):
-        record["samples_per_s"] = speed
-    (folder / "logs" / "events-0001.jsonl").write_text("".join(json.dumps(record) + "\n" for record in steps))
+    steps = [step(number, samples_per_s=speed) for number, speed in ((1, 50), (2, 100), (3, 60))]
+    write_log(folder / "logs" / "events-0001.jsonl", steps)
 
     plan = json.loads(call("best", "--samples", "60000", "--json").stdout)
     assert plan["hours_source"] == "measured: 60 samples/s in run first"

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from tests.records import plan, record, step
+from tests.records import plan, record, step, write_log
 from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.cli import app
 
@@ -17,9 +16,7 @@ def log(tmp_path: Path) -> Path:
     start = record("run_start", run_id="r", segment=1, resumed_from=None, host="h", boot_id="b", world_size=1)
     records = [{**start, "preset": {}, "versions": {}}, plan(200)]
     records += [step(n, None if n == 50 else 4 / n, nonfinite=["loss"] if n == 50 else []) for n in range(1, 101)]
-    path = tmp_path / "events-0001.jsonl"
-    path.write_text("".join(json.dumps(item) + "\n" for item in records))
-    return path
+    return write_log(tmp_path / "events-0001.jsonl", records)
 
 
 def plot(*args: str | Path, env: dict[str, str] | None = None) -> tuple[int, str]:

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from tests.console.test_opened import write_log
-from tests.records import plan, run_start, step
+from tests.records import plan, run_start, step, write_log
 from vlmft_console.commands.run import show
 from vlmft_console.commands.runs import runs
 from vlmft_console.errors import RunFolderError
@@ -119,7 +118,7 @@ def test_a_run_that_is_looked_at_again_is_judged_by_its_own_thresholds(
     strict = Preset.model_validate({"monitor": {"grad_caution": 0.01, "grad_stop": 0.02}})
     run.preset_file.write_text(dump_preset(strict))
     write_log(
-        run.events_file(), {**run_start(1), "preset": strict.model_dump(mode="json")}, plan(), step(1, grad_norm=0.05)
+        run.events_file(), [{**run_start(1), "preset": strict.model_dump(mode="json")}, plan(), step(1, grad_norm=0.05)]
     )
     with pytest.raises(typer.Exit):
         show(run, [], json_output=False, steer=False)

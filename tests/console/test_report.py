@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.records import plan, record, step
+from tests.records import plan, record, step, write_log
 from vlmft_console.cli import app
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m|x|"
@@ -33,7 +33,7 @@ def run(tmp_path: Path) -> Path:
     second = [again, *(step(n, 2 / n, epoch=n / 10) for n in range(41, 81)), record("run_end", status="finished")]
     for number, records in ((1, first), (2, second)):
         log = folder / "logs" / f"events-{number:04d}.jsonl"
-        log.write_text("".join(json.dumps(item) + "\n" for item in records))
+        write_log(log, records)
     return folder
 
 

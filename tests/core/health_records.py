@@ -1,10 +1,11 @@
-"""Records for the tests of the health rules."""
+"""Records for the tests of the health rules: a healthy run of their own plan."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tests.records import record
 from vlmft_core.health import Finding, Health
 from vlmft_core.learning_rate import planned_rate, rate_plan
 from vlmft_core.preset import Monitor, Preset
@@ -19,10 +20,6 @@ PLAN: dict[str, Any] = {
     "scheduler": "cosine",
     "trainable_params": 8_257_536,
 }
-
-
-def record(event: str, **fields: Any) -> Record:
-    return {"v": 1, "seq": 0, "t": 0.0, "event": event, **fields}
 
 
 def start(resumed_from: int | None = None, preset: Preset | None = None) -> list[Record]:

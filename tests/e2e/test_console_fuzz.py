@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from tests.app.run_folders import ended_run
 from tests.hostile import MARK, Hostile, foreign_controls
 from tests.in_terminal import Terminal, terminal
+from tests.run_folders import ended_run
 
 BURST = 1000
 """Lines added at once: what the log pane takes in at one look."""

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.run_folders import ended_run
 from tests.in_terminal import CONSOLE, terminal
+from tests.run_folders import ended_run
 
 pytestmark = pytest.mark.apart
 

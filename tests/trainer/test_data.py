@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import datasets
 import pytest
 from PIL import Image
 
+from tests.trainer.pictures import picture
 from vlmft_core.errors import DataError
 from vlmft_core.preset import Data, Source
 from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Conversation, one_question
@@ -21,12 +21,6 @@ from vlmft_trainer.data.sample_check import Bad, report
 from vlmft_trainer.data.samples import Samples, evenly, prepare
 from vlmft_trainer.data.sources import open_split
 from vlmft_trainer.data.tasks import TASKS
-
-
-def picture(kind: str = "PNG", size: tuple[int, int] = (56, 56)) -> bytes:
-    file = io.BytesIO()
-    Image.radial_gradient("L").convert("RGB").resize(size).save(file, kind)
-    return file.getvalue()
 
 
 def row(image: bytes | None = None, label: list[str] | None = None, query: str = "How many?") -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import os
 import pickle
@@ -15,6 +14,7 @@ import datasets
 import pytest
 from PIL import Image
 
+from tests.trainer.pictures import picture
 from vlmft_core.errors import DataError
 from vlmft_core.preset import Data, Source
 from vlmft_trainer.data import rows as rows_module
@@ -24,12 +24,6 @@ from vlmft_trainer.data.samples import prepare
 from vlmft_trainer.data.sources import Split, open_split
 
 Write = Callable[..., Path]
-
-
-def picture(kind: str = "PNG", size: tuple[int, int] = (56, 56)) -> bytes:
-    file = io.BytesIO()
-    Image.radial_gradient("L").convert("RGB").resize(size).save(file, kind)
-    return file.getvalue()
 
 
 def talk(answer: str = "two", **columns: Any) -> dict[str, Any]:

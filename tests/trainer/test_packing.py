@@ -5,11 +5,10 @@ from __future__ import annotations
 from itertools import accumulate, pairwise
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
+from tests.trainer.pictures import noise
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Lora
 from vlmft_trainer.data.collate import pad_collator
@@ -25,19 +24,14 @@ from vlmft_trainer.training.throughput import sample_count, work
 KERNELS = Kernels("fp32", "sdpa", ())
 
 
-def picture(width: int, height: int) -> Image.Image:
-    noise = np.random.default_rng(width * height).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(noise)
-
-
 @pytest.fixture
 def conversations(encoder: Encoder) -> list[Encoded]:
     """Images of several shapes, small and with many windows, and one conversation of text alone between them."""
     return [
-        encoder.sample("what is it", "12", picture(180, 90)),
+        encoder.sample("what is it", "12", noise(180, 90)),
         encoder.sample("only text here", "a long answer", None),
-        encoder.sample("another?", "7 7 7", picture(300, 240)),
-        encoder.sample("z", "q", picture(56, 200)),
+        encoder.sample("another?", "7 7 7", noise(300, 240)),
+        encoder.sample("z", "q", noise(56, 200)),
     ]
 
 

@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests import records
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.run_folder.events import Record
@@ -32,7 +33,7 @@ def sample_records(steps: int = 2000, total: int = 2400, *, rising: bool = True)
         nonlocal seq
         seq += 1
         spent = at * STEP_SECONDS
-        return {"v": 1, "seq": seq - 1, "t": BEGAN + spent, "mono": 100.0 + spent, "event": event, **fields}
+        return records.record(event, seq - 1, t=BEGAN + spent, mono=100.0 + spent, **fields)
 
     epoch_steps = total // 6
     yield record("run_start", 0, run_id="0" * 32, segment=1, host="node1", boot_id="x", world_size=8)
@@ -114,8 +115,7 @@ def make_sample(root: Path, name: str = "best-sample", *, ended: str = "stopped"
     """The same as a run folder of a run that has ended."""
     folder = RunFolder.create(root, name)
     folder.write_run(preset_name="best", preset_text="{}\n", command=Command(("true",), {}))
-    records = [json.dumps(record, separators=(",", ":")) for record in sample_records(**options)]  # type: ignore[arg-type]
-    folder.events_file().write_text("\n".join(records) + "\n")
+    records.write_log(folder.events_file(), sample_records(**options))  # type: ignore[arg-type]
     (folder.logs / "training_20260102T000000Z.log").write_text(sample_log_lines())
     folder.exit_file.write_text(json.dumps({"status": ended, "reason": "asked to", "exit_code": 0}))
     return folder
