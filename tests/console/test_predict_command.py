@@ -12,8 +12,8 @@ from tests.console.trained_models import Asked, write_run
 from vlmft_console.cli import app
 
 ANSWERS = [
-    ("answer", {"index": 0, "image": "a.png", "question": "How many?", "answer": "12\x1b[31m"}),
-    ("answer", {"index": 1, "image": None, "question": "Hello?", "answer": "no"}),
+    ("answer", {"index": 0, "images": ["a.png"], "question": "How many?", "answer": "12\x1b[31m"}),
+    ("answer", {"index": 1, "images": [], "question": "Hello?", "answer": "no"}),
 ]
 
 
@@ -34,7 +34,7 @@ def test_one_question_is_answered_with_the_answer_alone(asked: Asked) -> None:
     assert done.stdout.startswith("12")
     assert "\x1b" not in done.stdout
     (one,) = asked.job.questions
-    assert (one.question, one.image) == ("How many?", "a.png")
+    assert (one.question, one.images) == ("How many?", ["a.png"])
     assert (asked.job.task, asked.job.max_new_tokens) == ("chartqa", 9)
 
 
@@ -46,11 +46,24 @@ def test_a_batch_is_answered_a_line_each(asked: Asked) -> None:
     assert as_json[1] == ANSWERS[1][1]
 
 
+def test_a_question_has_as_many_pictures_as_are_given(asked: Asked) -> None:
+    asked.answers = (ANSWERS[0],)
+    assert (
+        predict("mine", "Which?", "--image=a.png", "-i", "data:image/png;base64,AA", "-i", "http://x/y").exit_code == 0
+    )
+    assert asked.job.questions[0].images == ["a.png", "data:image/png;base64,AA", "http://x/y"]
+    done = CliRunner().invoke(app, ["predict", "mine", "-"], input="Which one?\n")
+    assert (done.exit_code, asked.job.questions[0].question) == (0, "Which one?")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["mine"], "nothing is asked"),
         (["mine", "--image=a.png", "--batch=b.jsonl"], "--image without a question"),
+        (["mine", "What?", "--image=-", "--batch=-"], "- is given more than once"),
+        (["mine", "What?", "--image="], "--image without a file"),
+        (["mine", "-"], "nothing is asked"),
         (["mine", "What?", "--task=llava"], "for chartqa and textvqa only"),
         (["nobody", "What?"], "no run is called"),
     ],

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import vlmft
-from tests.e2e.small_run import Curve, curve, joins, resume, start, wait_for_end, wait_for_step
+from tests.e2e.small_run import (
+    SMALL,
+    Curve,
+    curve,
+    joins,
+    resume,
+    settings,
+    start,
+    wait_for_end,
+    wait_for_step,
+)
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.run_folder.checkpoints import complete_ones
 from vlmft_core.run_folder.tail import RunTail
@@ -51,3 +62,33 @@ def test_a_stopped_run_resumes_at_the_step_it_stopped_at(tmp_path: Path, uninter
     assert again == list(range(1, 19)), f"stopped at {stopped.step}"
     joins(curve(folder), uninterrupted)
     assert vlmft("resume", str(folder.path), code=2).stderr == "vlmft: stopped has finished: nothing is left to do\n"
+
+
+def test_a_run_is_resumed_on_its_own_data_and_number_of_processes_or_told_why_not(tmp_path: Path) -> None:
+    data, preset = tmp_path / "mine.jsonl", tmp_path / "mine.yaml"
+
+    def write(answer: str) -> None:
+        rows = [{"instruction": f"say {number}", "output": answer} for number in range(100)]
+        data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def refused() -> str:
+        said = vlmft("resume", str(folder.path), code=2).stderr
+        assert said.count("\n") == 1, said
+        return said
+
+    write("one")
+    preset.write_text(f"extends: demo\ndata:\n  sources:\n    - {{task: qa, path: {data}}}\n")
+    where = [f"--output-root={tmp_path}", "--run-name=own"]
+    vlmft("run", str(preset), *settings(SMALL), *where, "--detach", code=0)
+    folder = RunFolder(tmp_path / "own")
+    wait_for_step(folder, 2)
+    vlmft("stop", str(folder.path), code=0)
+    end, said = folder.exit_file.read_text(), folder.preset_file.read_text()
+    folder.preset_file.write_text(said.replace("gpus: 2", "gpus: 1"))
+    assert "was made on 2 GPUs or processes and cannot be resumed on 1" in refused()
+    assert folder.exit_file.read_text() == end
+    folder.preset_file.write_text(said)
+    write("two")
+    assert "was made with other data: rows, or names or sizes of images, of the training and eval samples" in refused()
+    done = vlmft("resume", str(folder.path), "--data-changed", code=0)
+    assert "going on with them was asked for" in done.stdout

@@ -51,7 +51,7 @@ def opened(path: Path, task: str = "messages", **options: Any) -> Split:
 def found(split: Split, encoder: Encoder, max_length: int = 500) -> list[str | int]:
     """What is wrong with each row, or its length."""
     all_found = [examine(split, row, encoder, max_length) for row in range(len(split))]
-    return [f"{one.where}: {one.reason}" if isinstance(one, Bad) else one for one in all_found]
+    return [f"{one.where}: {one.reason}" if isinstance(one, Bad) else one.length for one in all_found]
 
 
 def test_json_lines_are_read_with_images_beside_the_file(lines: Write, encoder: Encoder) -> None:

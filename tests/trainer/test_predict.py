@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ from tests.trainer.trained import Said, preset, write_tuned
 from vlmft_core.errors import DataError
 from vlmft_core.jobs import Ask, PredictJob
 from vlmft_core.preset import Source
+from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.data.sources import Split, open_split
-from vlmft_trainer.programs.predict import AskedRows, predict, read_batch
+from vlmft_trainer.programs.predict import AskedRows, _input, predict, read_batch
 
 
 @pytest.fixture
@@ -33,11 +36,12 @@ def test_questions_with_and_without_an_image_are_answered_in_their_order(
     batch = tmp_path / "batch.jsonl"
     batch.write_text('{"image": "red.png", "question": "Which colour?", "id": 7}\n\n{"question": "Hello?"}\n')
     said = Said()
-    predict(job(sources, [Ask(question="Which colour?", image=str(picture))], batch=str(batch)), said)
+    predict(job(sources, [Ask(question="Which colour?", images=[str(picture)])], batch=str(batch)), said)
     answers = [value for name, value in said.all if name == "answer"]
     assert [one["index"] for one in answers] == [0, 1, 2]
     assert [one["question"] for one in answers] == ["Which colour?", "Which colour?", "Hello?"]
-    assert [one["image"] for one in answers] == [str(picture), str(picture), None]
+    assert [one["images"] for one in answers] == [[str(picture)], ["red.png"], []]
+    assert [one.get("id") for one in answers] == [None, 7, None]
     assert answers[0]["answer"] == answers[1]["answer"] != ""
 
 
@@ -48,7 +52,7 @@ def test_an_adapter_changes_the_answers(sources: list[Source], tmp_path: Path) -
     for row in range(4):
         question, (image,) = charts.sample(row)
         image.save(tmp_path / f"{row}.png")
-        asked.append(Ask(question=question.prompt.partition("\n")[0], image=str(tmp_path / f"{row}.png")))
+        asked.append(Ask(question=question.prompt.partition("\n")[0], images=[str(tmp_path / f"{row}.png")]))
     answers = []
     for adapter in (None, str(tmp_path / "adapter")):
         said = Said()
@@ -62,7 +66,7 @@ def test_a_task_words_the_question_as_its_data_set_does(sources: list[Source], p
     source = next(source for source in sources if source.task == task)
     trained_on = open_split(source, source.train_split).conversation(0)
     asked = trained_on.prompt.partition("\n")[0]
-    here = Split(task, AskedRows(task, [Ask(question=asked, image=str(picture))])).conversation(0)
+    here = Split(task, AskedRows(task, [Ask(question=asked, images=[str(picture)])], [""])).conversation(0)
     assert here.turns[:-1] == trained_on.turns[:-1]
 
 
@@ -76,20 +80,90 @@ def test_an_image_that_cannot_be_used_is_said_before_the_model_is_loaded(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("vlmft_trainer.programs.predict.load_weights", lambda *_: pytest.fail("the model was loaded"))
     with pytest.raises(DataError, match=reason):
-        predict(job(sources, [Ask(question="What?", image=image)]), Said())
+        predict(job(sources, [Ask(question="What?", images=[image])]), Said())
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"image": "a.png"}', '{"question": 3}', '{"question": "a", "image": 1}'])
+def test_a_question_about_several_images_gets_all_of_them(
+    sources: list[Source], picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("RGB", (120, 90), (0, 0, 200)).save(tmp_path / "blue.png")
+    url = "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
+    batch = tmp_path / "batch.jsonl"
+    lines = [{"images": ["red.png", "blue.png"], "question": "Which?"}, {"image": url, "question": "Which?"}]
+    batch.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    seen: list[list[tuple[int, ...]]] = []
+
+    def answered(model: Any, samples: Samples, **_: Any) -> list[str]:
+        for index in range(len(samples)):
+            seen.append([image.getpixel((0, 0)) for image in samples.sample(index)[1]])
+        return ["x"] * len(samples)
+
+    monkeypatch.setattr("vlmft_trainer.programs.predict.load_weights", lambda *_: (None, None))
+    monkeypatch.setattr("vlmft_trainer.programs.predict.answer_questions", answered)
+    asked = Ask(question="Which?", images=[str(tmp_path / "blue.png"), str(picture)])
+    said = Said()
+    predict(job(sources, [asked], batch=str(batch)), said)
+    red, blue = (200, 0, 0), (0, 0, 200)
+    assert seen == [[blue, red], [red, blue], [red]]
+    assert len(said.last("answer")["images"][0]) <= 201
+
+
+def test_questions_and_pictures_come_on_standard_input(
+    sources: list[Source], picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[bytes, dict[str, Any]]] = [
+        (b'{"question": "Hello?", "id": "a"}', {"batch": "-", "questions": []}),
+        (picture.read_bytes(), {"questions": [Ask(question="Hello?", images=["-"])]}),
+    ]
+    for content, changes in given:
+        _input.cache_clear()
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        said = Said()
+        asked = job(sources, **changes)
+        assert asked.reads_input
+        predict(asked, said)
+        assert said.last("answer")["question"] == "Hello?"
+    _input.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ({"question": "a", "img": "a.png"}, "unknown key img"),
+        ({"question": "a", "image": "a.png", "images": ["b.png"]}, "both `image` and `images`"),
+        ({"question": "a", "image": "-"}, "cannot come on standard input"),
+    ],
+)
+def test_what_a_line_of_a_batch_holds_and_is_not_used_is_refused(
+    tmp_path: Path, line: dict[str, Any], reason: str
+) -> None:
+    file = tmp_path / "batch.jsonl"
+    file.write_text(json.dumps(line))
+    with pytest.raises(DataError, match=rf"{file}:1: .*{reason}"):
+        read_batch(str(file))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        '{"image": "a.png"}',
+        '{"question": 3}',
+        '{"question": "a", "image": 1}',
+        '{"question": "", "images": 3}',
+    ],
+)
 def test_a_broken_line_of_a_batch_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "batch.jsonl"
     file.write_text(json.dumps({"question": "fine"}) + "\n" + line + "\n")
     with pytest.raises(DataError, match=rf"{file}:2: not a question"):
-        read_batch(file)
+        read_batch(str(file))
 
 
 def test_an_empty_or_missing_batch_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("\n")
     with pytest.raises(DataError, match="no questions"):
-        read_batch(tmp_path / "empty.jsonl")
+        read_batch(str(tmp_path / "empty.jsonl"))
     with pytest.raises(DataError, match="No such file"):
-        read_batch(tmp_path / "none.jsonl")
+        read_batch(str(tmp_path / "none.jsonl"))

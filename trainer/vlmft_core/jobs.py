@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,9 @@ from vlmft_core.preset.data_schema import Data
 from vlmft_core.preset.schema import Preset
 from vlmft_core.preset.section import Section
 from vlmft_core.run_folder.layout import ADAPTER_WEIGHTS
+
+STANDARD_INPUT: Final = "-"
+"""In the place of a file's name: what comes on the program's standard input."""
 
 
 class Weights(Section):
@@ -53,11 +56,17 @@ class PredictJob(Weights):
     questions: list[Ask]
     """Answered in this order."""
     batch: str | None = None
-    """A JSONL file with more of them, `image` (a path from the file's folder, or null) and `question` in each line."""
+    """A JSONL file with more of them, or `-` for standard input: in each line `question`, `image` or `images` (paths
+    from the file's folder, or `data:` URLs), and `id`."""
     task: str | None = None
     """Word the questions as this task does; null leaves them as they are."""
     max_new_tokens: Annotated[int, Field(ge=1, le=4096)]
     """Longest answer, in tokens."""
+
+    @property
+    def reads_input(self) -> bool:
+        """Whether the questions, or a picture, come on standard input."""
+        return self.batch == STANDARD_INPUT or any(STANDARD_INPUT in one.images for one in self.questions)
 
 
 class InspectJob(Section):
@@ -86,8 +95,10 @@ class Ask(Section):
     """One question."""
 
     question: str
-    image: str | None = None
-    """A picture's path; null for a question without one."""
+    images: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+    """Pictures: paths, `data:` URLs, or `-` for one that comes on standard input."""
+    id: str | int | None = None
+    """Given back with the answer."""
 
 
 def identity(job: EvalJob) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from vlmft_core.errors import EXIT_MISTAKE, VlmftError
 from vlmft_core.plan.base_files import check_base
-from vlmft_core.run_folder.checkpoints import Checkpoint, newest_intact
+from vlmft_core.run_folder.checkpoints import Checkpoint, check_ranks, newest_intact
 from vlmft_core.run_folder.events import FAILED
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_trainer.distributed.environment import prepare_process
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         job = read_job(arguments, world_size)
         check_base(job.preset.model.base)
-        start = find_start(job)
+        start = find_start(job, world_size)
         lock = hold_lock(job.run)
         log = open_run_log(job.run, job.preset, rank, world_size, start.step if start else None)
         log.note("loading torch, transformers and deepspeed")
@@ -62,11 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def find_start(job: Job) -> Checkpoint | None:
+def find_start(job: Job, world_size: int) -> Checkpoint | None:
     """The checkpoint to resume from; for a new run none, and a folder for it.
 
     Raises:
-        VlmftError: there is no complete checkpoint, or the folder cannot be used.
+        VlmftError: there is no complete checkpoint, or one of another number of ranks, or the folder cannot be used.
     """
     if not job.resume:
         make_folder(job.run)
@@ -74,6 +74,7 @@ def find_start(job: Job) -> Checkpoint | None:
     start = newest_intact(job.run)
     if start is None:
         raise VlmftError(f"--resume: {job.run.path} holds no complete checkpoint", "start a new run")
+    check_ranks(start, world_size)
     return start
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import sys
 from typing import Annotated
 
 import typer
@@ -14,7 +14,7 @@ from vlmft_console.commands.parameters import Overrides
 from vlmft_console.programs.ask import PREDICT
 from vlmft_console.programs.trained import find_trained, processes_for
 from vlmft_core.errors import DataError
-from vlmft_core.jobs import Ask, PredictJob
+from vlmft_core.jobs import STANDARD_INPUT, Ask, PredictJob
 
 
 def predict(
@@ -26,10 +26,23 @@ def predict(
             autocompletion=run_names,
         ),
     ],
-    question: Annotated[str | None, typer.Argument(help="What to ask.")] = None,
-    image: Annotated[Path | None, typer.Option("--image", "-i", help="The picture it is about.")] = None,
+    question: Annotated[str | None, typer.Argument(help="What to ask; - reads it from standard input.")] = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--image",
+            "-i",
+            metavar="FILE",
+            help="A picture it is about; may be given again. A data: URL, or - for standard input, will do too.",
+        ),
+    ] = None,
     batch: Annotated[
-        Path | None, typer.Option("--batch", help='A JSONL file of {"image": path, "question": text}.')
+        str | None,
+        typer.Option(
+            "--batch",
+            metavar="FILE",
+            help='A JSONL file of {"image": path, "question": text}, or with "images": [paths]; - for standard input.',
+        ),
     ] = None,
     task: Annotated[
         str | None, typer.Option("--task", help="Word the question as chartqa or textvqa does in training.")
@@ -42,13 +55,19 @@ def predict(
     overrides: Overrides = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object for each answer.")] = False,
 ) -> None:
-    """Ask a trained model, or its base, about an image; greedy answers.
+    """Ask a trained model, or its base, about images; greedy answers.
 
     Exit status: 0, 1 when it broke, 2 for a mistake, 130 interrupted.
     """
+    if [question, batch, *(images or [])].count(STANDARD_INPUT) > 1:
+        raise DataError("- is given more than once", "standard input can be read only once")
+    if question == STANDARD_INPUT:
+        question = sys.stdin.read().strip() or None
     if question is None and batch is None:
         raise DataError("nothing is asked", "give a question, or a file with --batch")
-    if question is None and image is not None:
+    if "" in (images or []):
+        raise DataError("--image without a file", "give its name")
+    if question is None and images:
         raise DataError("--image without a question", "give a question too")
     if task not in (None, "chartqa", "textvqa"):
         raise DataError(f"--task {task}: questions are worded for chartqa and textvqa only")
@@ -57,8 +76,8 @@ def predict(
     job = PredictJob(
         preset=trained.preset,
         adapter=str(trained.adapter) if trained.adapter else None,
-        questions=[] if question is None else [Ask(question=question, image=str(image) if image else None)],
-        batch=str(batch) if batch else None,
+        questions=[] if question is None else [Ask(question=question, images=images or [])],
+        batch=batch,
         task=task,
         max_new_tokens=max_new_tokens,
     )
@@ -69,7 +88,7 @@ def predict(
         if json_output:
             print_json(value)
         elif several:
-            about = f"{value['image']}: " if value["image"] else ""
-            say(f"{about}{value['question']} -> {value['answer']}")
+            about = ", ".join(value["images"])
+            say(f"{about + ': ' if about else ''}{value['question']} -> {value['answer']}")
         else:
             say(value["answer"])

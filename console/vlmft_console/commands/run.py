@@ -83,8 +83,9 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool,
     if status is None:
         typer.echo(f"{folder.name} goes on; come back with: vlmft attach {folder.name}", err=json_output)
         return
-    if fresh and status.exit_code == EXIT_MISTAKE and state.plan is None:
-        shutil.rmtree(folder.path)  # it was made a moment ago, for a run that never began
+    if steer and status.exit_code == EXIT_MISTAKE and not state.planned:
+        if fresh:
+            shutil.rmtree(folder.path)  # it was made a moment ago, for a run that never began
         raise RunFolderError(status.reason)
     figures = summarise(state, folder, status)
     if json_output:

@@ -60,12 +60,15 @@ def stop(
 
 def resume(
     name: Run,
+    data_changed: Annotated[
+        bool, typer.Option("--data-changed", help="Go on although the data is not what the run began with.")
+    ] = False,
     detach: Detach = False,
     json_output: Json = False,
 ) -> None:
     """Go on with a run from its newest complete checkpoint.
 
-    The plan must be the one of its start: with other data or another preset the learning rate would jump.
+    The data, the number of GPUs and what decides the learning rate must be those of its start.
 
     A run that is unsupervised, because its supervisor was killed while its ranks live, is not started anew: it gets a
     supervisor again and is followed.
@@ -73,7 +76,7 @@ def resume(
     Exit status: as `vlmft run`; 75 when the run is live.
     """
     folder = find(name)
-    began, warning = resume_run(folder)
+    began, warning = resume_run(folder, data_changed=data_changed)
     if detach:
         typer.echo(began)
         if warning:

@@ -145,6 +145,11 @@ class RunState(RunSeries):
         self.superseded_evals.update(index for index, record in enumerate(self.evals) if record["step"] > step)
 
     @property
+    def planned(self) -> bool:
+        """Whether the latest start came as far as its plan: what it needs was then there."""
+        return self.plan is not None and (self.start is None or self.plan["t"] >= self.start["t"])
+
+    @property
     def findings(self) -> list[Finding]:
         """All that the health rules have found, resolved findings too, in the order raised."""
         return self.health.findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import IO, Any, Final
 import orjson
 
 from vlmft_core.errors import EXIT_INTERRUPTED, VlmftError
-from vlmft_core.jobs import InspectJob, Weights
+from vlmft_core.jobs import InspectJob, PredictJob, Weights
 
 PROGRAMS: Final = "vlmft_trainer.programs"
 EVAL: Final = "eval"
@@ -52,9 +53,14 @@ def ask(program: str, job: Weights | InspectJob, errors: IO[bytes], processes: i
     # A folder here called `datasets`, say, must not stand in for a library.
     environment = os.environ | {"PYTHONSAFEPATH": "1"}
     environment.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
-    with subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment
-    ) as run:
+    given = None if isinstance(job, PredictJob) and job.reads_input else subprocess.DEVNULL
+    try:
+        started = subprocess.Popen(argv, stdin=given, stdout=subprocess.PIPE, stderr=errors, env=environment)
+    except OSError as error:
+        if error.errno != errno.E2BIG:
+            raise
+        raise VlmftError("more is asked than a command line holds", "put it into a file: --batch") from None
+    with started as run:
         assert run.stdout is not None
         try:
             for line in run.stdout:

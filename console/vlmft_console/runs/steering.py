@@ -15,7 +15,7 @@ from vlmft_console.runs.supervisor_start import start_supervisor
 from vlmft_console.runs.training_command import training_command
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.preset import load_preset
-from vlmft_core.run_folder.checkpoints import newest_intact
+from vlmft_core.run_folder.checkpoints import check_ranks, newest_intact
 from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED
 from vlmft_core.run_folder.stop import StopRequest
 
@@ -38,14 +38,18 @@ def stop_run(folder: RunFolder, request: StopRequest) -> None:
         )
 
 
-def resume_run(folder: RunFolder) -> tuple[str, str]:
+def resume_run(folder: RunFolder, *, data_changed: bool = False) -> tuple[str, str]:
     """Go on from the newest complete checkpoint, or give an unsupervised run a supervisor again.
+
+    Args:
+        data_changed: go on although the data is not what it began with.
 
     Returns:
         What was done, in one line, and a warning that the run may not outlive the logout, or an empty string.
 
     Raises:
-        VlmftError: the run is live, has finished, has no complete checkpoint, or this machine lacks what it needs.
+        VlmftError: the run is live, has finished, has no complete checkpoint or one of another number of GPUs, or this
+            machine lacks what it needs.
     """
     state = status_of(folder)
     if state.state == UNSUPERVISED:
@@ -59,9 +63,11 @@ def resume_run(folder: RunFolder) -> tuple[str, str]:
     if newest is None:
         raise RunFolderError(f"{folder.name} has no complete checkpoint", "start it anew: vlmft run")
     preset = load_preset(folder.preset_file).preset
+    check_ranks(newest, preset.hardware.gpus)
     check_base(preset.model.base)
     check_machine(preset)
-    folder.change_command(training_command(preset, folder, free_port(), resume=True))
+    command = training_command(preset, folder, free_port(), resume=True, data_changed=data_changed)
+    folder.change_command(command)
     warning = start_supervisor(folder)
     return f"{folder.name} goes on from step {newest.step:,}", warning
 

@@ -12,7 +12,9 @@ from vlmft_core.preset import Preset
 from vlmft_core.run_folder.layout import RunLayout
 
 
-def training_command(preset: Preset, folder: RunFolder, port: int, *, resume: bool = False) -> Command:
+def training_command(
+    preset: Preset, folder: RunFolder, port: int, *, resume: bool = False, data_changed: bool = False
+) -> Command:
     """DeepSpeed's launcher with one rank for each GPU, training what `preset_file` says.
 
     Args:
@@ -20,6 +22,7 @@ def training_command(preset: Preset, folder: RunFolder, port: int, *, resume: bo
         folder: the run folder; its path is passed absolute, as the ranks may start elsewhere.
         port: TCP port for the ranks to find each other.
         resume: go on from the newest complete checkpoint in `folder`.
+        data_changed: and that on other data, too.
 
     Raises:
         MachineError: `CUDA_VISIBLE_DEVICES` names GPUs in a way that the launcher cannot take.
@@ -35,6 +38,7 @@ def training_command(preset: Preset, folder: RunFolder, port: int, *, resume: bo
         f"--sft_config={run.preset_file}",
         f"--output_dir={run.path}",
         *(["--resume"] if resume else []),
+        *(["--data_changed"] if data_changed else []),
     )
     # A folder here called `datasets`, say, must not stand in for a library.
     env = {"PYTHONSAFEPATH": "1"}

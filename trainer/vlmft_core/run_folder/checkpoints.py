@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from vlmft_core.durable import read_json, write_whole
-from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder.layout import RunLayout, checkpoint_name
 
 MARKER = "COMPLETE.json"
+_RANK_STATE = "rng_state"
+"""Begins the name of a file that each rank writes; transformers chose it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class Checkpoint:
         if value is None or not math.isfinite(value):
             return -math.inf
         return -value if metric == "eval_loss" else value
+
+    @property
+    def ranks(self) -> int:
+        """How many ranks wrote it: each left the state of its random numbers."""
+        return sum(name.startswith(_RANK_STATE) for name in self.files)
 
     @property
     def bytes(self) -> int:
@@ -85,6 +93,21 @@ def newest_intact(run: RunLayout) -> Checkpoint | None:
     """A run's newest complete checkpoint whose files are as they were written."""
     found = reversed(complete_ones(run))
     return next((one for one in found if intact(run.checkpoint(one.step), one)), None)
+
+
+def check_ranks(checkpoint: Checkpoint, ranks: int) -> None:
+    """Refuse to go on with another number of ranks: each has a part of the optimizer's state, and only the same number
+    can take the parts up again.
+
+    Raises:
+        VlmftError: there were more or fewer.
+    """
+    if checkpoint.ranks not in (0, ranks):
+        raise VlmftError(
+            f"{checkpoint_name(checkpoint.step)} was made on {checkpoint.ranks} GPUs or processes and cannot be"
+            f" resumed on {ranks}",
+            f"set hardware.gpus to {checkpoint.ranks} in the run's preset, or start a new run",
+        )
 
 
 def remove_unusable(run: RunLayout, newest: int) -> list[str]:

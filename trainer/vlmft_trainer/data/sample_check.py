@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from vlmft_trainer.data.conversation import NARROW_IMAGE, NO_ANSWER, TOO_LONG, BadRow, Conversation
 from vlmft_trainer.data.encode import IGNORED, Encoder, Fit
+from vlmft_trainer.data.fingerprint import sample_digest
 from vlmft_trainer.data.pictures import Header, read_header
 from vlmft_trainer.data.sources import Split
 from vlmft_trainer.data.unused import count
@@ -19,6 +21,18 @@ class Bad:
 
     reason: str
     where: str
+
+
+class Usable(NamedTuple):
+    """One usable sample.
+
+    Attributes:
+        length: its tokens.
+        digest: stands for its content.
+    """
+
+    length: int
+    digest: bytes
 
 
 @dataclass(frozen=True)
@@ -40,8 +54,10 @@ class Size:
     fits: tuple[Fit, ...]
 
 
-def examine(split: Split, row: int, encoder: Encoder, max_length: int, unused: Counter[str] | None = None) -> int | Bad:
-    """The length of a sample in tokens, or what is wrong with it.
+def examine(
+    split: Split, row: int, encoder: Encoder, max_length: int, unused: Counter[str] | None = None
+) -> Usable | Bad:
+    """A sample's length and content, or what is wrong with it.
 
     Args:
         max_length: longest usable sample in tokens, image tokens included.
@@ -51,7 +67,9 @@ def examine(split: Split, row: int, encoder: Encoder, max_length: int, unused: C
         conversation = split.conversation(row)
         if unused is not None:
             count(unused, conversation.unused)
-        return measure(conversation, split.contents(conversation), encoder, max_length).length
+        contents = split.contents(conversation)
+        size = measure(conversation, contents, encoder, max_length)
+        return Usable(size.length, sample_digest(conversation, contents))
     except BadRow as error:
         return bad(split, row, error)
 

@@ -15,9 +15,10 @@ from vlmft_core.errors import DataError
 from vlmft_core.preset.data_schema import Data, Source
 from vlmft_trainer.data.conversation import Conversation
 from vlmft_trainer.data.encode import Encoded, Encoder
+from vlmft_trainer.data.fingerprint import fingerprint
 from vlmft_trainer.data.holdout import hold_out
 from vlmft_trainer.data.row_keys import EXPECTED
-from vlmft_trainer.data.sample_check import Bad, examine, report
+from vlmft_trainer.data.sample_check import Bad, Usable, examine, report
 from vlmft_trainer.data.sources import Split, eval_split, open_split
 from vlmft_trainer.data.unused import lines
 from vlmft_trainer.distributed import ranks
@@ -37,15 +38,22 @@ class Samples(Dataset[Encoded]):
         places: which of their rows.
         encoder: the base model's.
         lengths: tokens of each sample; None where not known, and then all count as equally long.
+        fingerprint: stands for the content of all; empty where not known.
     """
 
     def __init__(
-        self, splits: Sequence[Split], places: Sequence[Place], encoder: Encoder, lengths: Sequence[int] | None = None
+        self,
+        splits: Sequence[Split],
+        places: Sequence[Place],
+        encoder: Encoder,
+        lengths: Sequence[int] | None = None,
+        fingerprint: str = "",
     ) -> None:
         self.splits = list(splits)
         self.places = list(places)
         self.encoder = encoder
         self.lengths = None if lengths is None else list(lengths)
+        self.fingerprint = fingerprint
         self.replaced = torch.zeros(1, dtype=torch.int64)
         self.replaced.share_memory_()  # type: ignore[no-untyped-call]
 
@@ -218,8 +226,11 @@ def _usable(
         raise DataError(
             notes[-1], f"{share:.1%} is over data.max_bad {data.max_bad:.1%}: mend the data or raise the limit"
         )
-    lengths = [(place, one) for place in picked if isinstance(one := found[place], int)]
-    return Samples(splits, [place for place, _ in lengths], encoder, [length for _, length in lengths])
+    usable = [(place, one) for place in picked if isinstance(one := found[place], Usable)]
+    lengths = [one.length for _, one in usable]
+    return Samples(
+        splits, [place for place, _ in usable], encoder, lengths, fingerprint(one.digest for _, one in usable)
+    )
 
 
 def _mixed(source: Source, there: int) -> list[int]:
@@ -230,9 +241,9 @@ def _mixed(source: Source, there: int) -> list[int]:
 
 def _examine(
     splits: Sequence[Split], picked: Sequence[Place], encoder: Encoder, max_length: int
-) -> tuple[dict[Place, int | Bad], Counter[str]]:
-    """The length of each of `picked`, or what is wrong with it, in their order, and what nobody expects of what is not
-    used, with its rows; each rank looks at its share."""
+) -> tuple[dict[Place, Usable | Bad], Counter[str]]:
+    """What `examine` says of each of `picked`, in their order, and what nobody expects of what is not used, with its
+    rows; each rank looks at its share."""
     unused = Counter[str]()
     mine = {
         (split, row): examine(splits[split], row, encoder, max_length, unused)

@@ -1,20 +1,23 @@
 """Predictions: answers to questions about images, from the base or with an adapter.
 
-Says `answer` (`index`, `image`, `question`, `answer`) for each question, in their order.
+Says `answer` (`index`, `images`, `question`, `answer`, and `id` where the question has one) for each question, in
+their order.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from vlmft_core.errors import DataError, first_line
-from vlmft_core.jobs import Ask, PredictJob
+from vlmft_core.jobs import STANDARD_INPUT, Ask, PredictJob
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.data.sources import Split
 from vlmft_trainer.model.evaluate import answer_questions
@@ -24,27 +27,35 @@ from vlmft_trainer.programs.load_weights import load_weights
 QUESTION_COLUMNS = {"chartqa": "query", "textvqa": "question"}
 """Where a row of each task that words its questions has the question."""
 
+SHOWN: Final = 200
+"""Characters of an image's name in an answer; a `data:` URL has more."""
+
 
 @dataclass(frozen=True)
 class AskedRows:
-    """Questions as rows of a data set."""
+    """Questions as rows of a data set.
+
+    Attributes:
+        places: how a message names each.
+    """
 
     task: str
     asked: Sequence[Ask]
+    places: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.asked)
 
     def __getitem__(self, row: int) -> Mapping[str, Any]:
         one = self.asked[row]
+        images = [picture(image) for image in one.images]
         if column := QUESTION_COLUMNS.get(self.task):
-            return {"image": one.image, column: one.question, "label": [], "answers": []}
-        picture = [] if one.image is None else [{"type": "image", "image": one.image}]
-        content = [*picture, {"type": "text", "text": one.question}]
-        return {"messages": [{"role": "user", "content": content}, {"role": "assistant", "content": ""}]}
+            return {"image": images, column: one.question, "label": [], "answers": []}
+        turns = [{"role": "user", "content": one.question}, {"role": "assistant", "content": ""}]
+        return {"messages": turns, "images": images}
 
     def where(self, row: int) -> str:
-        return f"question {row + 1}"
+        return self.places[row]
 
 
 def predict(job: PredictJob, say: Say) -> None:
@@ -53,19 +64,39 @@ def predict(job: PredictJob, say: Say) -> None:
     Raises:
         VlmftError: the model cannot be loaded, or a question or its image cannot be read.
     """
-    asked = [*job.questions, *(read_batch(Path(job.batch)) if job.batch else [])]
     task = job.task if job.task in QUESTION_COLUMNS else "messages"
-    split = Split(task, AskedRows(task, asked))
-    check_images(split)
+    numbered = [f"question {number}" for number in range(1, len(job.questions) + 1)]
+    asked, splits = list(job.questions), [Split(task, AskedRows(task, job.questions, numbered))]
+    if job.batch:
+        further, lines = read_batch(job.batch)
+        asked += further
+        folder = None if job.batch == STANDARD_INPUT else Path(job.batch).parent
+        splits.append(Split(task, AskedRows(task, further, lines), folder))
+    for split in splits:
+        check_images(split)
     model, encoder = load_weights(job, say)
     size = job.preset.evaluation.micro_batch
-    for start in range(0, len(asked), size):
-        rows = range(start, min(start + size, len(asked)))
-        samples = Samples([split], [(0, row) for row in rows], encoder)
+    places = [(number, row) for number, split in enumerate(splits) for row in range(len(split))]
+    for start in range(0, len(places), size):
+        part = places[start : start + size]
+        samples = Samples(splits, part, encoder)
         answers = answer_questions(model, samples, batch_size=size, max_new_tokens=job.max_new_tokens)
-        for row, answer in zip(rows, answers or [], strict=True):
-            one = asked[row]
-            say("answer", {"index": row, "image": one.image, "question": one.question, "answer": answer})
+        for index, answer in enumerate(answers or [], start):
+            one = asked[index]
+            said = {"index": index} | ({} if one.id is None else {"id": one.id})
+            images = [image if len(image) <= SHOWN else f"{image[:SHOWN]}…" for image in one.images]
+            say("answer", {**said, "images": images, "question": one.question, "answer": answer})
+
+
+def picture(image: str) -> str | bytes:
+    """What an image is read from: its name, or the content that comes on standard input."""
+    return _input() if image == STANDARD_INPUT else image
+
+
+@cache
+def _input() -> bytes:
+    """All that comes on standard input."""
+    return sys.stdin.buffer.read()
 
 
 def check_images(split: Split) -> None:
@@ -81,28 +112,45 @@ def check_images(split: Split) -> None:
             raise DataError(f"{split.where(row)}: {first_line(error)}") from error
 
 
-def read_batch(file: Path) -> list[Ask]:
-    """Questions from a JSONL file; other keys of a line are passed over.
+def read_batch(batch: str) -> tuple[list[Ask], list[str]]:
+    """Questions from a JSONL file, or from standard input, and where each stands.
 
     Raises:
         DataError: it cannot be read, or a line is not what it should be.
     """
+    name = "standard input" if batch == STANDARD_INPUT else batch
     try:
-        lines = file.read_bytes().split(b"\n")
+        content = _input() if batch == STANDARD_INPUT else Path(batch).read_bytes()
     except OSError as error:
-        raise DataError(f"{file}: {error.strerror}") from error
-    asked = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line)
-            one = Ask(question=values["question"], image=values.get("image"))
-        except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
-            raise DataError(
-                f"{file}:{number}: not a question", 'each line is {"image": "chart.png", "question": "…"}'
-            ) from None
-        asked.append(one if one.image is None else Ask(question=one.question, image=str(file.parent / one.image)))
+        raise DataError(f"{name}: {error.strerror}") from error
+    asked, places = [], []
+    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        if line.strip():
+            asked.append(read_question(line, f"{name}:{number}"))
+            places.append(f"{name}:{number}")
     if not asked:
-        raise DataError(f"{file}: no questions")
+        raise DataError(f"{name}: no questions")
+    return asked, places
+
+
+def read_question(line: bytes, where: str) -> Ask:
+    """One line of a batch. `image` may hold one image or none, `images` a list.
+
+    Raises:
+        DataError: it is no question, or has a key that would not be used.
+    """
+    known = 'each line is {"image": "chart.png", "question": "…"}, or with "images": ["a.png", "b.png"], or an "id"'
+    try:
+        values = json.loads(line)
+        if unknown := ", ".join(values.keys() - {"question", "image", "images", "id"}):
+            raise DataError(f"{where}: unknown key {unknown}", known)
+        one, several = values.get("image"), values.get("images")
+        if one is not None and several:
+            raise DataError(f"{where}: images in both `image` and `images`", "keep one")
+        images = several if one is None and several is not None else [] if one is None else [one]
+        asked = Ask(question=values["question"], images=images, id=values.get("id"))
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
+        raise DataError(f"{where}: not a question", known) from None
+    if STANDARD_INPUT in asked.images:
+        raise DataError(f"{where}: an image of a batch cannot come on standard input", "name its file")
     return asked

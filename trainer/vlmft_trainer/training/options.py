@@ -35,6 +35,8 @@ class Job:
     notes: tuple[str, ...]
     resume: bool = False
     """Go on from the newest complete checkpoint in the run folder."""
+    data_changed: bool = False
+    """Go on although the data is not what the checkpoint was made with."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,6 +57,7 @@ def _parser() -> _Parser:
     parser.add_argument("--target_modules", help="names of the layers to adapt, separated by commas")
     parser.add_argument("--flash_attn", action="store_true", help="use flash attention where it can run")
     parser.add_argument("--resume", action="store_true", help="go on from the newest complete checkpoint")
+    parser.add_argument("--data_changed", action="store_true", help="with --resume: also on other data")
     parser.add_argument("--local_rank", help=argparse.SUPPRESS)  # the launcher passes it; LOCAL_RANK says the same
     return parser
 
@@ -79,4 +82,7 @@ def read_job(arguments: Sequence[str] | None, world_size: int) -> Job:
     loaded = load_sft_config(options.sft_config, [options.sft_config.parent], overrides, world_size)
     preset, note = with_gpus(loaded.preset, world_size)
     notes = (*loaded.notes, *([note] if note else []))
-    return Job(preset, RunLayout(options.output_dir.expanduser().absolute()), notes, options.resume)
+    if options.data_changed and not options.resume:
+        raise PresetError("--data_changed without --resume", "it lets a run go on with other data")
+    run = RunLayout(options.output_dir.expanduser().absolute())
+    return Job(preset, run, notes, options.resume, options.data_changed)

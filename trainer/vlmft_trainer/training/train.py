@@ -69,6 +69,9 @@ CHECKPOINT_BYTES = 20
 PLANNED = ("total_steps", "steps_per_epoch", "warmup_steps", "scheduler", "peak_lr", "effective_batch")
 """What a resumed run must have in common with the checkpoint's, or its learning rate would jump."""
 
+DATA = {"train_data": "training", "eval_data": "eval"}
+"""The plan's fingerprints of the data, and whose they are; they are kept with each checkpoint, too."""
+
 
 def train(job: Job, log: RunLog, start: Checkpoint | None) -> RunOutcome:
     """Train, and leave the adapter.
@@ -117,6 +120,8 @@ def build(
     plan = steps_plan(preset, data)
     if start:
         check_same_plan(plan, start)
+        for note in compare_data(plan, start, data_changed=job.data_changed):
+            log.note(note)
         if ranks.rank() == 0:
             for name in remove_unusable(job.run, start.step):
                 log.note(f"{name} was not complete or not intact and is deleted")
@@ -151,7 +156,7 @@ def build(
             settings.save_total_limit,
             preset.evaluation.metric_for_best_model,
             log,
-            plan={name: plan[name] for name in PLANNED},
+            plan={name: plan[name] for name in (*PLANNED, *DATA)},
             expected_bytes=CHECKPOINT_BYTES * trainable,
         ),
         stop=stop.asked,
@@ -213,6 +218,29 @@ def check_same_plan(plan: dict[str, Any], start: Checkpoint) -> None:
         )
 
 
+def compare_data(plan: dict[str, Any], start: Checkpoint, *, data_changed: bool) -> list[str]:
+    """Refuse to resume on other data, unless that is wanted.
+
+    Returns:
+        What there is to say about it.
+
+    Raises:
+        VlmftError: the data is not the checkpoint's, and `data_changed` is false.
+    """
+    name = checkpoint_name(start.step)
+    if not DATA.keys() <= start.plan.keys():
+        return [f"{name} does not say what data it was trained on: whether that is still the same is not known"]
+    changed = " and ".join(whose for key, whose in DATA.items() if start.plan[key] != plan[key])
+    if not changed:
+        return []
+    if not data_changed:
+        raise VlmftError(
+            f"{name} was made with other data: rows, or names or sizes of images, of the {changed} samples differ",
+            "put back what it began with, or go on with what there is now: vlmft resume --data-changed",
+        )
+    return [f"the {changed} samples are not those of {name}: going on with them was asked for"]
+
+
 def steps_plan(preset: Preset, data: RunData) -> dict[str, Any]:
     """What is going to happen, as the `plan` event says it."""
     per_epoch, total = optimizer_steps(len(data.train), preset.training.effective_batch, preset.training.epochs)
@@ -226,6 +254,8 @@ def steps_plan(preset: Preset, data: RunData) -> dict[str, Any]:
         "effective_batch": preset.training.effective_batch,
         "train_samples": len(data.train),
         "eval_samples": len(data.eval),
+        "train_data": data.train.fingerprint,
+        "eval_data": data.eval.fingerprint,
         "eval_steps": preset.evaluation.eval_steps,
     }
 

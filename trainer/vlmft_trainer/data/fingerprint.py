@@ -1,0 +1,32 @@
+"""Fingerprint of data: a few bytes that tell whether a resumed run is trained on what it began with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from vlmft_trainer.data.conversation import Conversation
+
+
+def sample_digest(conversation: Conversation, contents: Sequence[bytes]) -> bytes:
+    """Eight bytes that stand for what is said in a sample, and for the names and sizes of its images. Their content is
+    not gone through: that would take longer than the check.
+
+    Args:
+        contents: its image files.
+    """
+    mix = hashlib.blake2b(digest_size=8)
+    mix.update(repr(replace(conversation, images=(), unused=())).encode(errors="replace"))
+    for ref, content in zip(conversation.images, contents, strict=True):
+        name = ref if isinstance(ref, str) else ""
+        mix.update(f"\0{len(name)} {name} {len(content)}".encode(errors="replace"))
+    return mix.digest()
+
+
+def fingerprint(digests: Iterable[bytes]) -> str:
+    """What stands for samples in their order, as 16 hexadecimal digits."""
+    mix = hashlib.blake2b(digest_size=8)
+    for digest in digests:
+        mix.update(digest)
+    return mix.hexdigest()
