@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from demo_base.batches import Packer, loss_of, scene
-from demo_base.skill import accuracy
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
+from demo_base.batches import Packer, loss_of, scene
+from demo_base.skill import accuracy
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.encode import Encoder

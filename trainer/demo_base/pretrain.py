@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from demo_base.batches import Packer, loss_of, scene
-from demo_base.blank import blank_image_processor, blank_model, blank_tokenizer
-from demo_base.skill import accuracy
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import AutoModelForImageTextToText, AutoTokenizer
 
+from demo_base.batches import Packer, loss_of, scene
+from demo_base.blank import blank_image_processor, blank_model, blank_tokenizer
+from demo_base.skill import accuracy
 from vlmft_trainer.data.encode import Encoder
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from demo_base.batches import Scene
 
+from demo_base.batches import Scene
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.demo.questions import CHART_SUFFIX, SIGN_SUFFIX, Question
