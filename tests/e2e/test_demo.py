@@ -7,7 +7,6 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from tests.command_line import VLMFT
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.run_folder.tail import RunTail
 
-VLMFT = str(Path(sys.executable).with_name("vlmft"))
 pytestmark = pytest.mark.train
 
 
@@ -124,7 +123,8 @@ def test_ctrl_c_on_a_terminal_leaves_a_complete_checkpoint_and_an_adapter(tmp_pa
     """Pressed in a real terminal, in the middle of training."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execv(VLMFT, [VLMFT, "run", "demo", "--run-name=demo", f"--output-root={tmp_path}"])
+        without_questions = ["--set=evaluation.answers=0", "--set=data.max_eval=20"]
+        os.execv(VLMFT, [VLMFT, "run", "demo", "--run-name=demo", f"--output-root={tmp_path}", *without_questions])
     folder = RunFolder(tmp_path / "demo")
     screen = b""
     tail, state = RunTail(folder.logs), RunState()
