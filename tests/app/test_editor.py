@@ -184,7 +184,7 @@ async def test_sources_are_edited_as_yaml_on_many_lines() -> None:
         area = pilot.app.screen.query_one(TextArea)
         assert area.text.startswith("- task: chartqa\n  path: demo\n")
         area.text = "- task: chartq\n  path: demo\n"
-        await until_shown(pilot, "did you mean chartqa?")
+        await until_shown(pilot, "(did you mean")
         area.text = "- task: chartqa\n  path: demo\n  train_split: val\n"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: screen.draft.preset)

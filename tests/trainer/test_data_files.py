@@ -217,9 +217,9 @@ def test_tables_in_the_same_schemas_are_read(tmp_path: Path, encoder: Encoder, k
 def test_a_missing_file_a_wrong_kind_and_a_missing_split_are_one_line(lines: Write, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.jsonl: no such file"):
         opened(Path("none.jsonl"))
-    (tmp_path / "mine.csv").write_text("a,b\n")
-    with pytest.raises(DataError, match=r"not a .json, .jsonl, .parquet, .arrow file"):
-        opened(tmp_path / "mine.csv")
+    (tmp_path / "mine.txt").write_text("a,b\n")
+    with pytest.raises(DataError, match=r"not a .json, .jsonl, .ndjson, .csv, .tsv, .parquet, .arrow file"):
+        opened(tmp_path / "mine.txt")
     file = lines(talk())
     with pytest.raises(DataError, match="a single file has no split val"):
         open_split(Source(task="messages", path=str(file)), "val")

@@ -116,7 +116,10 @@ def make_plan(
     there = available(preset.data.sources, "train") if samples is None else samples
     there_eval = available(preset.data.sources, "eval") if eval_samples is None else eval_samples
     if there is not None and there < 1:
-        raise DataError(f"there are {there} training samples", "at least one is needed")
+        raise DataError(
+            f"there are {there} training samples: of a source with one sample and no eval split, it is held out",
+            "at least one is needed beside those that are evaluated on",
+        )
     used = _capped(there, preset.data.max_train)
 
     per_epoch = total = warmup = evals = None

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from vlmft_core.plan.row_count import count_rows, json_file
+from vlmft_core.plan.data_files import row_files
+from vlmft_core.plan.row_count import count_rows
 from vlmft_core.preset.data_schema import EVAL_SPLITS, Source
 
 SPLIT_SIZES = {
@@ -54,7 +55,7 @@ def _known_sizes(source: Source) -> Mapping[str, int]:
         return DEMO_SPLIT_SIZES["chartqa" if source.task == "chartqa" else "textvqa"]
     path, sizes = Path(source.path).expanduser(), dict[str, int]()
     for split in {source.train_split, source.eval_split or source.train_split, *EVAL_SPLITS}:
-        file = _json_file(path, split)
+        file = _row_file(path, split)
         count = count_rows(file) if file else None
         if count is not None:
             sizes[split] = count
@@ -63,8 +64,8 @@ def _known_sizes(source: Source) -> Mapping[str, int]:
     return sizes or SPLIT_SIZES.get(source.path, {})
 
 
-def _json_file(path: Path, split: str) -> Path | None:
+def _row_file(path: Path, split: str) -> Path | None:
     try:
-        return json_file(path, split)
+        return next(iter(row_files(path, split)), None)
     except (OSError, ValueError):  # a name that no path can have, or a folder that is closed to us
         return None

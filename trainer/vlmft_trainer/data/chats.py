@@ -103,7 +103,8 @@ def _turn(turn: Any, column: str, unused: list[str], inline: list[ImageRef]) -> 
         return Turn(role, marked(content), trained)
     if isinstance(content, list | tuple):
         return Turn(role, tuple(part for one in content for part in _part(one, unused, inline)), trained)
-    raise BadRow(WRONG_SCHEMA, f"{said} is {kind(content)}, not a text" + " or a list of parts" * (said == "content"))
+    todo = ": remove such rows, or give it a text" if content is None else ", not a text or a list of parts"
+    raise BadRow(WRONG_SCHEMA, f"{said} is {kind(content)}{todo}")
 
 
 def _role(said: Any, key: str) -> Role:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from typing import Final
 
 from vlmft_core.errors import DataError
 from vlmft_trainer.data.conversation import BadRow
 from vlmft_trainer.data.sources import Split
 from vlmft_trainer.distributed import ranks
+
+_MEND: Final = "add samples, or name a folder with train.jsonl and val.jsonl as the source"
 
 
 def hold_out(split: Split, share: float) -> tuple[list[int], list[int]]:
@@ -27,11 +30,12 @@ def hold_out(split: Split, share: float) -> tuple[list[int], list[int]]:
     mine = {row: _group(split, row) for row in range(ranks.rank(), count, ranks.world_size())}
     groups = {row: group for one in ranks.gather(mine) for row, group in one.items()}
     sizes = Counter(groups.values())
-    if len(sizes) < 2:
+    if count == 1:
         raise DataError(
-            f"{split.where(0)} and all other samples have the same image: none can be held out",
-            "name an eval_split",
+            f"{split.where(0)} is the only sample: held out for evaluation, none is left to train on", _MEND
         )
+    if len(sizes) < 2:
+        raise DataError(f"{split.where(0)} and all other samples have the same image: none can be held out", _MEND)
     wanted = max(1, round(share * count))
     held: set[bytes] = set()
     taken = 0

@@ -14,8 +14,8 @@ from vlmft_trainer.data.row_keys import IMAGE, Keys, filled
 OTHER_COLUMNS: Final = ("image_path", "image_paths", "image_file", "image_url", "image_urls", "file_name")
 """Columns that hold images in a row without `image` and `images`, if what they hold looks like it."""
 
-_HOLDERS: Final = ("base64", "path", "url", "image", "file_name", "image_path")
-"""Keys of an image that say where it is. `bytes` goes first: `path` is then only a name."""
+_HOLDERS: Final = ("bytes", "base64", "path", "url", "image", "file_name", "image_path")
+"""Keys of an image that say where it is."""
 
 _IMAGE_NAME = re.compile(r"\S+\.(png|jpe?g|webp|gif|bmp|tiff?|avif|heic)|data:image/\S+", re.IGNORECASE)
 
@@ -65,7 +65,7 @@ def image_refs(value: Any, unused: list[str]) -> list[ImageRef]:
         value = json_list(value) or value
     if isinstance(value, list | tuple):
         return [image_ref(item, unused) for item in value]
-    return [image_ref(value, unused)] if _there(value) else []
+    return [image_ref(value, unused)] if filled(value) else []
 
 
 def image_ref(value: Any, unused: list[str]) -> ImageRef:
@@ -76,16 +76,15 @@ def image_ref(value: Any, unused: list[str]) -> ImageRef:
     """
     if isinstance(value, str | bytes) and value:
         return value
-    if not _there(value):
+    if not filled(value):
         raise BadRow(NO_IMAGE, "an image is empty")
     if not isinstance(value, Mapping):
         raise BadRow(WRONG_SCHEMA, f"an image is a {type(value).__name__}, not a path")
     keys = Keys(IMAGE, value, unused)
-    content, places = keys.take("bytes"), {key: keys.take(key) for key in _HOLDERS}
+    said = {key: where for key in _HOLDERS if filled(where := keys.take(key))}
     keys.close()
-    said = {key: where for key, where in places.items() if filled(where)}
-    if filled(content):
-        return image_ref(content, unused)
+    if "bytes" in said:  # a path beside them is the file's name
+        said = {key: where for key, where in said.items() if key not in ("path", "file_name")}
     if len(said) > 1:
         raise BadRow(WRONG_SCHEMA, f"an image has both {' and '.join(said)}: keep one")
     if not said:
@@ -102,15 +101,10 @@ def json_list(text: str) -> list[Any] | None:
     return found if isinstance(found, list) else None
 
 
-def _there(value: Any) -> bool:
-    """Whether there is an image at all; tables fill in mappings of nulls."""
-    return filled(value) and not (isinstance(value, Mapping) and not any(map(filled, value.values())))
-
-
 def _looks_like_images(value: Any) -> bool:
     """Whether a column that nobody has named holds images."""
     if isinstance(value, list | tuple):
         return bool(value) and all(map(_looks_like_images, value))
     if isinstance(value, Mapping):
-        return isinstance(value.get("bytes"), bytes) or any(map(_looks_like_images, map(value.get, _HOLDERS)))
+        return any(map(_looks_like_images, map(value.get, _HOLDERS)))
     return isinstance(value, bytes) or (isinstance(value, str) and _IMAGE_NAME.fullmatch(value) is not None)

@@ -60,7 +60,7 @@ class Level:
     Attributes:
         of: follows a key's name in a message.
         refused: keys that mean something to others and cannot be honoured, and what to do about them.
-        known: keys that some of its kind use; where one holds null, as tables fill them in, it is not there.
+        known: keys that some of its kind use: where one is empty, as tables fill them in, it is not there.
     """
 
     of: str
@@ -104,8 +104,10 @@ class Keys:
     def __init__(self, level: Level, values: Mapping[str, Any], unused: list[str]) -> None:
         self.level, self.values, self.unused = level, values, unused
         self.left = dict.fromkeys(values)
-        for key in self.left.keys() & level.refused.keys():
-            if filled(values[key]):
+        if level.refused.keys().isdisjoint(values):
+            return
+        for key in values:
+            if key in level.refused and filled(values[key]):
                 raise BadRow(UNSUPPORTED, f"{self.named(key)}: {level.refused[key]}")
 
     def take(self, key: str) -> Any:
@@ -116,7 +118,7 @@ class Keys:
     def close(self) -> None:
         """Name what nobody took."""
         for key in self.left:
-            if self.values[key] is not None or key not in self.level.known:
+            if key not in self.level.known or filled(self.values[key]):
                 self.unused.append(self.named(key))
 
     def named(self, key: str) -> str:
@@ -124,7 +126,11 @@ class Keys:
 
 
 def filled(value: Any) -> bool:
-    """Whether a value holds anything: not null, nor an empty text, list or object."""
+    """Whether a value holds anything: not null nor empty, nor an object of nothing else, as tables fill them in."""
+    return any(map(_holds, value.values())) if isinstance(value, Mapping) else _holds(value)
+
+
+def _holds(value: Any) -> bool:
     return value is not None and not (isinstance(value, str | bytes | list | tuple | Mapping) and not value)
 
 

@@ -15,9 +15,7 @@ import orjson
 
 from vlmft_core.errors import DataError
 from vlmft_trainer.data.conversation import HUGE_ROW, NOT_JSON, WRONG_SCHEMA, BadRow
-
-TABLES: Final = {".parquet": "parquet", ".arrow": "arrow"}
-"""Files that `datasets` opens, and what it calls their formats."""
+from vlmft_trainer.data.file_faults import not_json, refuse_document, refuse_encoding, repeated_key
 
 LARGEST_ROW: Final = 64 * 2**20
 """Bytes of the largest row of a JSON file that is read."""
@@ -48,12 +46,14 @@ class JsonRows:
     """A JSON file that is a list, or has an object on each line; only the places of its rows are kept.
 
     Attributes:
+        name: the file in messages, which may be packed.
         starts: where each row begins, in bytes.
         ends: where it ends.
         lines: on which line it begins, from 1.
     """
 
     file: Path
+    name: Path
     starts: array[int]
     ends: array[int]
     lines: array[int]
@@ -71,37 +71,46 @@ class JsonRows:
         try:
             values = orjson.loads(content)
         except orjson.JSONDecodeError as error:
-            raise BadRow(NOT_JSON, str(error)) from error
+            raise BadRow(NOT_JSON, not_json(content, error)) from error
         if not isinstance(values, dict):
             raise BadRow(WRONG_SCHEMA, f"a {type(values).__name__}, not an object")
+        if (twice := repeated_key(content, values)) is not None:
+            raise BadRow(WRONG_SCHEMA, f"key {twice:.60} is there twice")
         return values
 
     def where(self, row: int) -> str:
-        return f"{self.file}, line {self.lines[row]}"
+        return f"{self.name}, line {self.lines[row]}"
 
 
-def open_json(path: Path) -> JsonRows:
+def open_json(path: Path, name: Path | None = None) -> JsonRows:
     """Find the rows of a JSON file.
+
+    Args:
+        name: the file in messages, if not the path.
 
     Raises:
         DataError: it cannot be read, or is a list that is broken somewhere.
     """
+    name = name or path
     starts, ends, lines = array("q"), array("q"), array("q")
     try:
         with path.open("rb") as file:
             if not file.seek(0, 2):
-                return JsonRows(path, starts, ends, lines)
+                return JsonRows(path, name, starts, ends, lines)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                refuse_encoding(name, content[:4])
                 begin = len(_BOM) if content[: len(_BOM)] == _BOM else 0
                 first = _BLANK.match(content, begin)
                 whole = first is not None and content[first.end() : first.end() + 1] == b"["
-                for start, end, line in _entries(path, content, begin) if whole else _lines(content, begin):
+                for start, end, line in _entries(name, content, begin) if whole else _lines(content, begin):
                     starts.append(start)
                     ends.append(end)
                     lines.append(line)
+                if not whole and first is not None:
+                    refuse_document(name, content, first.end(), len(starts))
     except OSError as error:
-        raise DataError(f"data source {path}: {error.strerror}") from error
-    return JsonRows(path, starts, ends, lines)
+        raise DataError(f"data source {name}: {error.strerror}") from error
+    return JsonRows(path, name, starts, ends, lines)
 
 
 def _lines(content: mmap.mmap, begin: int) -> Iterator[tuple[int, int, int]]:
@@ -116,7 +125,7 @@ def _lines(content: mmap.mmap, begin: int) -> Iterator[tuple[int, int, int]]:
         begin, line = end + 1, line + 1
 
 
-def _entries(path: Path, content: mmap.mmap, begin: int) -> Iterator[tuple[int, int, int]]:
+def _entries(name: Path, content: mmap.mmap, begin: int) -> Iterator[tuple[int, int, int]]:
     """(start, end, line) of every entry of a list.
 
     Raises:
@@ -133,16 +142,16 @@ def _entries(path: Path, content: mmap.mmap, begin: int) -> Iterator[tuple[int, 
             _, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
             wrong = getattr(error, "msg", None) or str(error)
-            raise DataError(f"data source {path}: the entry on line {line} is not JSON: {wrong}") from error
+            raise DataError(f"data source {name}: the entry on line {line} is not JSON: {wrong}") from error
         yield at, end, line
         at = _skip(text, end)
         if text[at : at + 1] not in ("]", ","):
             line += text.count("\n", counted, at)
-            raise DataError(f"data source {path}: line {line}: neither a comma nor the end of the list")
+            raise DataError(f"data source {name}: line {line}: neither a comma nor the end of the list")
         closed = text[at] == "]"
         at = _skip(text, at + 1)
     if at < len(text) and _skip(text, text.rindex("]") + 1) < len(text):
-        raise DataError(f"data source {path}: something stands behind the list")
+        raise DataError(f"data source {name}: something stands behind the list")
 
 
 def _skip(text: str, at: int) -> int:

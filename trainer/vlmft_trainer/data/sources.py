@@ -11,12 +11,14 @@ from typing import Any, Final
 from PIL.Image import Image
 
 from vlmft_core.errors import DataError
-from vlmft_core.plan.row_count import JSON, json_file
+from vlmft_core.plan.data_files import DELIMITERS, GZIP, ROW_FILES, TABLES, kind, plain_name, row_files
 from vlmft_core.preset.data_schema import EVAL_SPLITS, Source
 from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation
+from vlmft_trainer.data.csv_rows import open_csv
 from vlmft_trainer.data.pictures import decode, read_image
-from vlmft_trainer.data.rows import TABLES, JsonRows, Rows, open_json
+from vlmft_trainer.data.rows import JsonRows, Rows, open_json
 from vlmft_trainer.data.tasks import TASKS
+from vlmft_trainer.data.unpack import unpacked
 
 FIRST_ROWS: Final = 20
 """Rows that are looked at to tell what a data set is."""
@@ -101,10 +103,10 @@ def find(source: Source) -> str:
     path = Path(source.path).expanduser()
     if path.is_dir() or path.is_file():
         return str(path.resolve())
-    suffix = path.suffix in (*JSON, *TABLES)
+    suffix = kind(path) in (*ROW_FILES, *TABLES)
     if source.path.count("/") > 1 or source.path.startswith((".", "~", "/")) or suffix:
-        kind = "file" if suffix else "folder"
-        raise DataError(f"data source {source.path}: no such {kind}", "check data.sources in the preset")
+        missing = "file" if suffix else "folder"
+        raise DataError(f"data source {source.path}: no such {missing}", "check data.sources in the preset")
     return source.path
 
 
@@ -132,18 +134,33 @@ def open_rows(source: Source, name: str) -> tuple[Rows, Path | None]:
     images = Path(source.images).expanduser() if source.images else None
     if images is not None and not images.is_dir():
         raise DataError(f"data source {source.path}: images {source.images}: no such folder")
-    rows: Rows
-    if file := json_file(Path(path), name):
-        rows = open_json(file)
-        images = images or file.parent
+    files = row_files(Path(path), name)
+    if len(files) > 1:
+        raise DataError(f"data source {source.path}: both {' and '.join(file.name for file in files)}: keep one")
+    if files:
+        rows = _open_file(files[0])
+        images = images or files[0].parent
     else:
-        from vlmft_trainer.data.tables import open_table  # seconds, which JSON files do without
+        from vlmft_trainer.data.tables import open_table  # seconds, which files of rows do without
 
-        rows = open_table(source, path, name)
+        packed = Path(path).is_file() and kind(Path(path)) in TABLES and path.lower().endswith(GZIP)
+        rows = open_table(source, str(unpacked(Path(path))) if packed else path, name)
         images = images or (Path(path) if Path(path).is_dir() else Path(path).parent if Path(path).is_file() else None)
     if not len(rows):
         raise DataError(f"data source {source.path}, split {name}: no rows")
     return rows, images
+
+
+def _open_file(file: Path) -> Rows:
+    """The rows of a JSON or CSV file, gzipped or not.
+
+    Raises:
+        DataError: it is broken.
+    """
+    plain = unpacked(file) if file.suffix.lower() == GZIP else file
+    if delimiter := DELIMITERS.get(kind(file)):
+        return open_csv(plain, delimiter, file)
+    return open_json(plain, file)
 
 
 def _check_columns(source: Source, name: str, rows: Rows) -> None:
@@ -154,7 +171,7 @@ def _check_columns(source: Source, name: str, rows: Rows) -> None:
     """
     there = dict.fromkeys(column for row in first_rows(rows) for column in row)
     missing = [its for its in source.columns.values() if its not in there]
-    if not missing and not isinstance(rows, JsonRows):
+    if not missing and there and not isinstance(rows, JsonRows):
         missing = TASKS[source.task].lacks(renamed(there, source.columns))
     if there and missing:
         raise DataError(
@@ -194,8 +211,8 @@ def split_names(source: Source) -> list[str]:
     folder = Path(path)
     if folder.is_file():
         return ["train"]
-    if json_file(folder, source.train_split):  # other JSON files may stand beside tables
-        return sorted(file.stem for file in folder.iterdir() if file.suffix in JSON)
-    from vlmft_trainer.data.tables import table_names  # seconds, which JSON files do without
+    if row_files(folder, source.train_split):  # other files of rows may stand beside tables
+        return sorted({Path(plain_name(file)).stem for file in folder.iterdir() if kind(file) in ROW_FILES})
+    from vlmft_trainer.data.tables import table_names  # seconds, which files of rows do without
 
     return table_names(source, path)

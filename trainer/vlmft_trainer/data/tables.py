@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,26 +10,33 @@ from typing import Any, TypeVar
 import datasets
 
 from vlmft_core.errors import DataError, first_line
-from vlmft_core.plan.row_count import JSON
+from vlmft_core.plan.data_files import ROW_FILES, TABLES
 from vlmft_core.preset.data_schema import Source
-from vlmft_trainer.data.rows import TABLES
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class TableRows:
-    """A `datasets.Dataset`, its images not decoded."""
+    """A `datasets.Dataset`, its images not decoded, its classes by their names.
+
+    Attributes:
+        classes: the names of the classes in columns of numbers that stand for classes.
+    """
 
     path: str
     split: str
     table: Any
+    classes: Mapping[str, Sequence[str]]
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, row: int) -> Mapping[str, Any]:
-        values: Mapping[str, Any] = self.table[row]
+        values: dict[str, Any] = self.table[row]
+        for column, names in self.classes.items():
+            number = values[column]
+            values[column] = names[number] if isinstance(number, int) and number >= 0 else None
         return values
 
     def where(self, row: int) -> str:
@@ -48,9 +55,9 @@ def open_table(source: Source, path: str, name: str) -> TableRows:
         if folder.is_file():
             if name != "train":
                 raise ValueError(f"a single file has no split {name}: leave eval_split out to hold a share out")
-            if folder.suffix not in TABLES:
-                raise ValueError(f"not a {', '.join((*JSON, *TABLES))} file")
-            table = datasets.load_dataset(TABLES[folder.suffix], data_files=path, split="train")
+            if folder.suffix.lower() not in TABLES:
+                raise ValueError(f"not a {', '.join((*ROW_FILES, *TABLES))} file, nor one of these gzipped")
+            table = datasets.load_dataset(TABLES[folder.suffix.lower()], data_files=path, split="train")
         elif _was_saved(folder):
             tables = _tables(path)
             if name not in tables:
@@ -58,7 +65,9 @@ def open_table(source: Source, path: str, name: str) -> TableRows:
             table = tables[name]
         else:
             table = datasets.load_dataset(path, split=name)
-        return TableRows(source.path, name, _undecoded(table))
+        features = table.features.items()
+        classes = {column: feature.names for column, feature in features if isinstance(feature, datasets.ClassLabel)}
+        return TableRows(source.path, name, _undecoded(table), classes)
 
     return _ask(source, name, opened)
 
@@ -86,14 +95,31 @@ def _was_saved(folder: Path) -> bool:
 
 
 def _undecoded(table: Any) -> Any:
-    """The table with its images as files."""
-    raw = datasets.Image(decode=False)
+    """The table with its images as files.
+
+    Raises:
+        ValueError: a column holds sound, video or another kind of file.
+    """
     for column, feature in table.features.items():
-        if isinstance(feature, datasets.Image) or column == "image":
+        raw = _raw(feature, column)
+        if raw != feature:
             table = table.cast_column(column, raw)
-        elif isinstance(getattr(feature, "feature", None), datasets.Image):
-            table = table.cast_column(column, datasets.List(raw))
     return table
+
+
+def _raw(feature: Any, column: str) -> Any:
+    """A feature with all images in it as files."""
+    if isinstance(feature, datasets.Image):
+        return datasets.Image(decode=False)
+    if hasattr(feature, "decode"):
+        raise ValueError(f"column {column} holds {type(feature).__name__} files, which cannot be trained on: remove it")
+    if isinstance(feature, dict):
+        return {key: _raw(inner, column) for key, inner in feature.items()}
+    if isinstance(feature, datasets.List):
+        return datasets.List(_raw(feature.feature, column), length=feature.length)
+    if isinstance(feature, datasets.LargeList):
+        return datasets.LargeList(_raw(feature.feature, column))
+    return feature
 
 
 def _ask(source: Source, split: str, ask: Callable[[], T]) -> T:

@@ -32,6 +32,8 @@ from vlmft_trainer.programs import Say
 PROGRESS_S = 0.2
 """Seconds between two reports of progress."""
 
+_OTHER_NAMES = "columns of other names: columns: {question: ITS} in a preset's source"
+
 
 def inspect_data(job: InspectJob, say: Say) -> None:
     """Judge all of the data, or show samples of it.
@@ -105,7 +107,7 @@ def find_task(asked: dict[str, Any]) -> dict[str, Any]:
     refused = [f"{name}: {CONTENTS[name]}" for name in readable[0] if name in CONTENTS]
     raise DataError(
         f"data source {asked['path']}: it has the columns of no task: {', '.join(map(str, readable[0]))[:200]}",
-        "; ".join([*refused, *(f"{task}: {schema.needs}" for task, schema in TASKS.items())]),
+        "; ".join([*refused, *(f"{task}: {schema.needs}" for task, schema in TASKS.items()), _OTHER_NAMES]),
     )
 
 
