@@ -230,9 +230,8 @@ def test_images_within_the_turns_of_a_table_are_files(tmp_path: Path) -> None:
 
 
 def test_a_table_of_sound_is_refused(tmp_path: Path) -> None:
-    features = datasets.Features({"question": datasets.Value("string"), "clip": datasets.Audio(decode=False)})
-    rows = [{"question": "q", "clip": {"bytes": b"x", "path": None}}]
-    datasets.Dataset.from_list(rows, features=features).to_parquet(tmp_path / "mine.parquet")
+    table = datasets.Dataset.from_list([{"question": "q", "clip": {"bytes": b"x", "path": None}}])
+    table.cast_column("clip", datasets.Audio(decode=False)).to_parquet(tmp_path / "mine.parquet")
     with pytest.raises(DataError, match="column clip holds Audio files, which cannot be trained on"):
         opened(tmp_path / "mine.parquet")
 

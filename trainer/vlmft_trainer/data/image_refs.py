@@ -81,10 +81,12 @@ def image_ref(value: Any, unused: list[str]) -> ImageRef:
     if not isinstance(value, Mapping):
         raise BadRow(WRONG_SCHEMA, f"an image is a {type(value).__name__}, not a path")
     keys = Keys(IMAGE, value, unused)
-    said = {key: where for key in _HOLDERS if filled(where := keys.take(key))}
+    if filled(value.get("bytes")):
+        said = {"bytes": keys.take("bytes")}
+        keys.take("path")  # the file's name
+    else:
+        said = {key: where for key in _HOLDERS if filled(where := keys.take(key))}
     keys.close()
-    if "bytes" in said:  # a path beside them is the file's name
-        said = {key: where for key, where in said.items() if key not in ("path", "file_name")}
     if len(said) > 1:
         raise BadRow(WRONG_SCHEMA, f"an image has both {' and '.join(said)}: keep one")
     if not said:
