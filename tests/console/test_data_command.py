@@ -33,6 +33,8 @@ def split(kind: str, **changes: Any) -> dict[str, Any]:
         "duplicates": {"count": 0, "places": []},
         "unused": ["column [red]id is not used: 98 rows"],
         "spaced_answers": 5,
+        "boxes": 7,
+        "undeclared_boxes": {"count": 1, "places": ["mine.json, line 8"]},
         "text_only": 1,
         "several_images": 2,
         "several_answers": 3,
@@ -78,7 +80,9 @@ SAMPLE: dict[str, Any] = {
         {"kind": "image", "tokens": 6},
         {"kind": "supervised", "tokens": 3, "text": "red<|im_end|>"},
     ],
-    "images": [{"width": 84, "height": 56, "size": [1, 3], "pixels": "ff000000ff000000ff"}],
+    "images": [
+        {"width": 84, "height": 56, "resized": [84, 56], "boxes": [], "size": [1, 3], "pixels": "ff000000ff000000ff"}
+    ],
 }
 
 
@@ -114,6 +118,8 @@ def test_a_check_says_what_was_found_and_takes_nothing_for_markup(program: list[
     assert "images in both training and eval: 4" in text
     assert "12 scaled down to at most 1,003,520 pixels, 1 scaled up to at least 3,136 pixels, 3 flattened on" in text
     assert "rotated" not in text
+    assert "boxes and points, scaled with their images: 7" in text
+    assert "left as they are: 1; see data.sources boxes mine.json, line 8" in text
     assert "40 - 49 ############################## 88" in text
     assert "can be trained on; data.max_bad is 1.0%" in text
     assert "\x1b" not in result.stdout
@@ -153,7 +159,7 @@ def test_a_sample_is_shown_with_marks_for_what_is_trained_on(program: list[Inspe
 
 def test_samples_as_json_have_no_pictures(program: list[InspectJob]) -> None:
     shown = json.loads(call("show", "mine.json", "--json").stdout)
-    assert shown[0]["images"] == [{"width": 84, "height": 56}]
+    assert shown[0]["images"] == [{"width": 84, "height": 56, "resized": [84, 56], "boxes": []}]
     assert shown[0]["segments"][2]["text"] == "red<|im_end|>"
 
 

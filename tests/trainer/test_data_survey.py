@@ -89,7 +89,15 @@ def test_a_preview_shows_the_tokens_that_are_trained_on(folder: Path, encoder: E
         ("supervised", "red<|im_end|>"),
     ]
     assert sum(part["tokens"] for part in shown["segments"]) == shown["tokens"]
-    assert shown["images"] == [{"width": 84, "height": 56, "size": (6, 4), "pixels": "ff0000" * 24}]
+    [image] = shown["images"]
+    assert image == {
+        "width": 84,
+        "height": 56,
+        "resized": [84, 56],
+        "boxes": [],
+        "size": (6, 4),
+        "pixels": "ff0000" * 24,
+    }
     gone = preview(split, 4, encoder, columns=6, rows=6)
     assert (gone["bad"], gone["detail"]) == ("no image", "gone.png: no such file")
 

@@ -39,6 +39,15 @@ TaskOption = Annotated[
 ImagesOption = Annotated[
     Path | None, typer.Option("--images", help="Folder that image paths start from, if not the data file's own.")
 ]
+BoxesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--boxes", help="What boxes in texts count: absolute, relative_1000, relative_1 or resized; none if left out."
+    ),
+]
+BoxStyleOption = Annotated[
+    str | None, typer.Option("--box-style", help="How <bbox> and <ref-object> are filled in: tokens (default) or json.")
+]
 TrainOption = Annotated[str, typer.Option("--train-split", help="Split trained on.")]
 EvalOption = Annotated[
     str | None, typer.Option("--eval-split", help="Split evaluated on; found, or a share held out, if left out.")
@@ -57,6 +66,8 @@ def check(
     source: PathOption = None,
     task: TaskOption = None,
     images: ImagesOption = None,
+    boxes: BoxesOption = None,
+    box_style: BoxStyleOption = None,
     train_split: TrainOption = "train",
     eval_split: EvalOption = None,
     preset: PresetOption = None,
@@ -72,7 +83,9 @@ def check(
     Exit status: 0, 2 when a training would not start on it, 1 when it broke, 130 interrupted.
     """
     report: dict[str, Any] = {}
-    job = _job("check", _source(source, task, images, train_split, eval_split), preset, overrides, base)
+    job = _job(
+        "check", _source(source, task, images, boxes, box_style, train_split, eval_split), preset, overrides, base
+    )
     for name, value in answers(INSPECT_DATA, job, counted="read"):
         report |= value if name == "report" else {name: value}
     if json_output:
@@ -88,6 +101,8 @@ def show(
     source: PathOption = None,
     task: TaskOption = None,
     images: ImagesOption = None,
+    boxes: BoxesOption = None,
+    box_style: BoxStyleOption = None,
     train_split: TrainOption = "train",
     split: Annotated[str | None, typer.Option("--split", help="Split to show, if not what is trained on.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Samples, evenly spaced.")] = 3,
@@ -100,7 +115,7 @@ def show(
 
     Exit status: 0, 2 when the data cannot be opened, 1 when it broke, 130 interrupted.
     """
-    job = _job("show", _source(source, task, images, train_split, None), preset, overrides, base)
+    job = _job("show", _source(source, task, images, boxes, box_style, train_split, None), preset, overrides, base)
     shown = {"limit": limit, "split": split, "columns": picture_columns(), "rows": 2 * PICTURE_ROWS}
     samples = []
     for name, value in answers(INSPECT_DATA, job.model_copy(update=shown)):
@@ -118,15 +133,29 @@ def show(
 
 
 def _source(
-    path: str | None, task: str | None, images: Path | None, train_split: str, eval_split: str | None
+    path: str | None,
+    task: str | None,
+    images: Path | None,
+    boxes: str | None,
+    box_style: str | None,
+    train_split: str,
+    eval_split: str | None,
 ) -> dict[str, Any] | None:
-    """The source as the program wants it; None for the preset's."""
+    """The source as the program wants it; None for the preset's.
+
+    Raises:
+        DataError: there is none, and options say something of it.
+    """
     if path is None:
+        if task or images or boxes or box_style:
+            raise DataError("--task, --images, --boxes and --box-style belong to a SOURCE", "name one")
         return None
     return {
         "path": path,
         "task": task,
         "images": str(images) if images else "",
+        **({"boxes": boxes} if boxes else {}),
+        **({"box_style": box_style} if box_style else {}),
         "train_split": train_split,
         "eval_split": eval_split,
     }

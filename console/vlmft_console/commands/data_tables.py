@@ -72,6 +72,13 @@ def _add_split(table: Any, split: Mapping[str, Any], report: Mapping[str, Any]) 
         f"{count:,} {_ALTERED[what].format_map(report)}" for what, count in split["altered_images"].items() if count
     ]:
         add_row(table, "", f"of these images: {', '.join(altered)}")
+    if split["boxes"]:
+        add_row(table, "", f"boxes and points, scaled with their images: {split['boxes']:,}")
+    undeclared = split["undeclared_boxes"]
+    text = (
+        f"samples with boxes or box tokens in texts, left as they are: {undeclared['count']:,}; see data.sources boxes"
+    )
+    _add_places(table, "", text, undeclared)
     _add_places(table, "", f"duplicates: {split['duplicates']['count']:,}", split["duplicates"])
     for name, key in (
         ("tokens", "tokens"),
@@ -119,7 +126,10 @@ def print_sample(sample: Mapping[str, Any]) -> None:
     for segment in sample["segments"]:
         if segment["kind"] == "image":
             image = next(images)
-            line.append(f"[image {image['width']}x{image['height']}, {segment['tokens']:,} tokens]", style="bold")
+            size = f"{image['width']}x{image['height']}"
+            if image["resized"] != [image["width"], image["height"]]:
+                size += " as {}x{}".format(*image["resized"])
+            line.append(f"[image {size}, {segment['tokens']:,} tokens]", style="bold")
             if draws(console):
                 line.append("\n")
                 line.append_text(half_blocks(image))

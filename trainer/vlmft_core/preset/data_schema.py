@@ -15,9 +15,9 @@ EVAL_SPLITS = ("val", "validation", "dev")
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "chartqa": ("image", "query", "label", "human_or_machine"),
     "textvqa": ("image", "question", "answers"),
-    "llava": ("conversations", "system", "image", "images"),
-    "messages": ("messages", "system", "image", "images"),
-    "qa": ("question", "answer", "input", "history", "system", "image", "images"),
+    "llava": ("conversations", "system", "image", "images", "objects"),
+    "messages": ("messages", "system", "image", "images", "objects"),
+    "qa": ("question", "answer", "input", "history", "system", "image", "images", "objects"),
 }
 """What is used of a row of each task, and what `columns` can name."""
 
@@ -35,6 +35,13 @@ class Source(Section):
     columns: dict[str, str] = {}
     """Columns that have another name in this data set, as `{ours: its}`: `{question: frage, image: photo}`. What there
     is to name is listed in docs/data.md."""
+    boxes: Literal["absolute", "relative_1000", "relative_1", "resized"] | None = None
+    """What boxes and points count, those of JSON in texts (`bbox_2d`, `bbox`, `point_2d`, `point`), between box tokens,
+    and in `objects` without a `bbox_type`: pixels of the picture as it is seen, thousandths or shares of its sides, or
+    pixels of the resized picture. They are scaled with the picture. null: texts stay as they are."""
+    box_style: Literal["tokens", "json"] = "tokens"
+    """How `<bbox>` and `<ref-object>` are filled in: `<|box_start|>(x1,y1),(x2,y2)<|box_end|>` and
+    `<|object_ref_start|>name<|object_ref_end|>`, as ms-swift does, or `[x1, y1, x2, y2]` and the bare name."""
     images: str = ""
     """Folder that image paths start from; empty for the data file's own."""
     train_split: str = "train"
@@ -97,9 +104,17 @@ class Data(Section):
     """Longest sample in tokens, image tokens included. A longer one is left out and counted, never cut."""
     max_pixels: Annotated[int, Field(ge=784)] = 1003520
     """Larger images are scaled down to this many pixels; 784 pixels are one token. 1280 tokens by default."""
+    min_pixels: Annotated[int, Field(ge=784)] | None = None
+    """Smaller images are scaled up to this many pixels; null for the base's own limit (3136)."""
     max_bad: Fraction = 0.01
     """Share of unusable samples (broken image, empty answer, …), 0 to 1, over which training does not start."""
     workers: Annotated[int, Field(ge=0, le=256)] = 0
     """Data loading processes for each GPU. 0 loads in the training process."""
     pin_memory: bool = True
     """Page-locked buffers, for faster copies to the GPU."""
+
+    @model_validator(mode="after")
+    def _least_is_below_most(self) -> Self:
+        if self.min_pixels is not None and self.min_pixels > self.max_pixels:
+            raise ValueError(f"data.min_pixels {self.min_pixels} is over data.max_pixels {self.max_pixels}")
+        return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
@@ -20,11 +21,15 @@ from vlmft_trainer.data.conversation import (
     Slot,
     Turn,
 )
-from vlmft_trainer.data.image_refs import image_ref, json_list, refuse_hidden_images, row_images
+from vlmft_trainer.data.grounding import fill_in, joined
+from vlmft_trainer.data.image_refs import image_ref, json_list, own_size, refuse_hidden_images, row_images, sized
 from vlmft_trainer.data.row_keys import MARKS, PART, ROLES, ROW, TURN, Keys, filled, kind
 
-MARK: Final = "<image>"
+MARK: Final = Slot.IMAGE.value
 """Where an image stands in a text."""
+
+_GROUNDING: Final = {slot.value: slot for slot in (Slot.BOX, Slot.NAME)}
+_GROUNDING_MARK = re.compile(f"({'|'.join(_GROUNDING)})")
 
 _ROLES: Final[Mapping[str, Role]] = {
     "system": "system",
@@ -144,14 +149,17 @@ def _part(part: Any, unused: list[str], inline: list[ImageRef]) -> tuple[Part, .
         raise BadRow(WRONG_SCHEMA, f"a part of type {what!s:.40}: text, image and image_url can be trained on")
     holders = ("bytes", "base64", "image", "image_url", "path", "url")
     image = {key: value for key in holders if filled(value := keys.take(key))}
+    size = own_size(keys)
     keys.close()
     if image:
-        inline.append(image_ref(next(iter(image.values())) if len(image) == 1 else image, unused))
+        inline.append(sized(image_ref(next(iter(image.values())) if len(image) == 1 else image, unused), size))
+    elif size:
+        raise BadRow(WRONG_SCHEMA, f"{next(iter(size))} of a part without its image: put the path into the part")
     return (Slot.IMAGE,)
 
 
 def marked(text: str) -> tuple[Part, ...]:
-    """A text with its marks as places for images, without the line breaks that set a mark apart.
+    """A text with its marks as places: of images, without the line breaks that set these apart, of boxes and of names.
 
     Raises:
         BadRow: it has a mark of something else.
@@ -169,13 +177,12 @@ def marked(text: str) -> tuple[Part, ...]:
             piece = piece.removeprefix("\n")
         if number < len(pieces) - 1:
             piece = piece.removesuffix("\n")
-        if piece:
-            parts.append(piece)
+        parts += [_GROUNDING.get(one, one) for one in _GROUNDING_MARK.split(piece) if one]
     return tuple(parts)
 
 
 def conversation(row: Keys, turns: list[Turn], images: Sequence[ImageRef], inline: Sequence[ImageRef]) -> Conversation:
-    """A row as a conversation, once its turns and images fit together; takes its `system` and closes it.
+    """A row as a conversation, once its turns and images fit together; takes its `system` and `objects` and closes it.
 
     Args:
         images: those beside the turns.
@@ -187,6 +194,7 @@ def conversation(row: Keys, turns: list[Turn], images: Sequence[ImageRef], inlin
     if images and inline:
         raise BadRow(WRONG_SCHEMA, "images both in the messages and beside them")
     turns = [*_system(row.take("system"), turns), *turns]
+    objects = row.take("objects")
     images = images or inline
     if not images:
         refuse_hidden_images(row)
@@ -206,6 +214,7 @@ def conversation(row: Keys, turns: list[Turn], images: Sequence[ImageRef], inlin
         turns[first] = replace(asked[0], parts=(*[Slot.IMAGE] * len(images), *asked[0].parts))
     elif places != len(images):
         raise BadRow(WRONG_SCHEMA, f"{places} places for images, but {len(images)} images")
+    turns = fill_in(turns, objects, len(images), row.unused)
     return _up_to_the_last_trained(turns, images, row.unused)
 
 
@@ -232,7 +241,7 @@ def _up_to_the_last_trained(turns: list[Turn], images: Sequence[ImageRef], unuse
         del turns[-2:]
         unused.append("what follows the last answer with loss")
     images = images[: sum(part is Slot.IMAGE for turn in turns for part in turn.parts)]
-    turns = [replace(turn, parts=(turn.text,)) if turn.role == "assistant" else turn for turn in turns]
+    turns = [replace(turn, parts=joined(turn.parts)) if turn.role == "assistant" else turn for turn in turns]
     return Conversation(tuple(turns), (turns[-1].text,), images=tuple(images), unused=tuple(dict.fromkeys(unused)))
 
 

@@ -20,6 +20,7 @@ NOT_UTF8: Final = "not UTF-8"
 HUGE_ROW: Final = "row too large"
 WRONG_SCHEMA: Final = "wrong schema"
 UNSUPPORTED: Final = "not supported"
+WRONG_BOX: Final = "box outside its image"
 
 
 class BadRow(ValueError):
@@ -37,20 +38,84 @@ class BadRow(ValueError):
 
 
 class Slot(Enum):
-    """What stands in a turn beside text."""
+    """What stands in a turn beside text: the place of an image, a box or a name, or a token that marks one of these."""
 
-    IMAGE = "image"
+    IMAGE = "<image>"
+    BOX = "<bbox>"
+    NAME = "<ref-object>"
+    BOX_START = "<|box_start|>"
+    BOX_END = "<|box_end|>"
+    QUAD_START = "<|quad_start|>"
+    QUAD_END = "<|quad_end|>"
+    NAME_START = "<|object_ref_start|>"
+    NAME_END = "<|object_ref_end|>"
 
 
-Part: TypeAlias = str | Slot
+@dataclass(frozen=True)
+class Name:
+    """The name of an object."""
 
-ImageRef: TypeAlias = bytes | str
-"""An image file's content, or where it is: a path, or a `data:` URL."""
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box, point or polygon in an image.
+
+    Attributes:
+        numbers: x and y by turns.
+        image: the number of its image in the conversation, from 0.
+        unit: what the numbers count, as a source's `boxes`; empty where nobody has said it.
+        pairs: whether it is written as pairs, `(x1,y1),(x2,y2)`, as it is between tokens; else as a list.
+    """
+
+    numbers: tuple[float, ...]
+    image: int = 0
+    unit: str = ""
+    pairs: bool = False
+
+    def __str__(self) -> str:
+        said = [f"{number:g}" if isinstance(number, float) else str(number) for number in self.numbers]
+        if self.pairs:
+            return ",".join(f"({x},{y})" for x, y in zip(said[::2], said[1::2], strict=True))
+        return f"[{', '.join(said)}]"
+
+
+Part: TypeAlias = str | Slot | Box | Name
+
+
+@dataclass(frozen=True)
+class SizedImage:
+    """An image that says to what size it is scaled, as qwen_vl_utils takes it.
+
+    Attributes:
+        file: its content, or where it is.
+        min_pixels: least number of pixels; None for the preset's.
+        max_pixels: greatest number of pixels; None for the preset's.
+        resized: width and height, which are rounded as the model needs it; None to keep the picture's shape.
+    """
+
+    file: bytes | str
+    min_pixels: int | None = None
+    max_pixels: int | None = None
+    resized: tuple[int, int] | None = None
+
+
+ImageRef: TypeAlias = bytes | str | SizedImage
+"""An image file's content, or where it is: a path, or a `data:` URL; with a size of its own or without."""
+
+
+def file_of(ref: ImageRef) -> bytes | str:
+    """An image's content, or where it is."""
+    return ref.file if isinstance(ref, SizedImage) else ref
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One message: text, and places for images, in their order.
+    """One message: text, places for images, and boxes, in their order.
 
     Attributes:
         trained: whether it carries loss, where it is an answer.
@@ -62,7 +127,8 @@ class Turn:
 
     @property
     def text(self) -> str:
-        return "".join(part for part in self.parts if isinstance(part, str))
+        """What is read of it: boxes as they are written, no tokens."""
+        return "".join(str(part) for part in self.parts if not isinstance(part, Slot))
 
 
 @dataclass(frozen=True)
@@ -82,6 +148,11 @@ class Conversation:
     group: str = ""
     images: tuple[ImageRef, ...] = ()
     unused: tuple[str, ...] = ()
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """All boxes, in their order."""
+        return tuple(part for turn in self.turns for part in turn.parts if isinstance(part, Box))
 
     @property
     def prompt(self) -> str:

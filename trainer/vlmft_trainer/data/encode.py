@@ -6,21 +6,26 @@ token, and an answer is known by its place rather than searched for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import torch
 from PIL.Image import Image
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
-from vlmft_trainer.data.conversation import Turn, one_question
+from vlmft_trainer.data.conversation import ImageRef, SizedImage, Slot, Turn, one_question
 
 IGNORED = -100
 """Label of a position that carries no loss (the index that torch's cross entropy ignores)."""
 
 SYSTEM_PROMPT = "You are a helpful assistant."
 """Qwen2.5-VL's own default, used by its chat template when a conversation has no system message."""
+
+
+GROUNDING: Final = tuple(slot for slot in Slot if slot.value.startswith("<|"))
+"""The vocabulary's tokens of boxes and names."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,7 @@ class Fit:
         width: pixels, a multiple of 28 (the processor's patches times its merging).
         height: the same.
         tokens: what it takes.
-        limited: -1 where the limit of pixels makes it smaller, 1 where the least number of pixels makes it larger, 0
-            where its sides are only rounded.
+        limited: -1 where it is made smaller, 1 where it is made larger, 0 where its sides are only rounded.
     """
 
     width: int
@@ -85,15 +89,21 @@ class Encoder:
         [self._newline, answer_start] = self._texts(["\n", "assistant\n"])
         self._vision_start = self._special("<|vision_start|>")
         self._vision_end = self._special("<|vision_end|>")
+        self.missing = frozenset(slot for slot in GROUNDING if self._id(slot.value) is None)
+        """Tokens of boxes and names that the tokenizer lacks: they are spelt as text."""
         self._answer_start = [self._start, *answer_start]
         self._usual_system, _ = self._joined(self._message(Turn("system", (SYSTEM_PROMPT,)), iter(())))
 
     def _special(self, token: str) -> int:
         """The id of a token that must exist in the tokenizer of every Qwen2.5-VL."""
-        found = self.tokenizer.convert_tokens_to_ids(token)
-        if not isinstance(found, int) or found == self.tokenizer.unk_token_id:
+        found = self._id(token)
+        if found is None:
             raise ValueError(f"the tokenizer has no {token}: not a Qwen2.5-VL tokenizer")
         return found
+
+    def _id(self, token: str) -> int | None:
+        found = self.tokenizer.convert_tokens_to_ids(token)
+        return found if isinstance(found, int) and found != self.tokenizer.unk_token_id else None
 
     def _texts(self, texts: list[str]) -> list[list[int]]:
         """Ids of plain texts; a special token's spelling inside them stays plain text."""
@@ -110,16 +120,26 @@ class Encoder:
         """`conversation` of a single question."""
         return self.conversation(*_single(prompt, answer, image))
 
-    def beginning(self, turns: Sequence[Turn], images: Sequence[Image]) -> Encoded:
-        """A conversation up to where the assistant begins its last answer; nothing is supervised."""
-        pixels, grids, image_tokens = self._pictures(images)
+    def beginning(self, turns: Sequence[Turn], images: Sequence[Image], fits: Sequence[Fit] | None = None) -> Encoded:
+        """A conversation up to where the assistant begins its last answer; nothing is supervised.
+
+        Args:
+            fits: how the images are resized; left out, as `fit` says by their sizes alone.
+        """
+        pixels, grids, image_tokens = self._pictures(images, fits)
         ids, _ = self.ids(turns[:-1], image_tokens)
         ids += [*self._newline, *self._answer_start]
         return Encoded(ids, [IGNORED] * len(ids), pixels, grids)
 
-    def conversation(self, turns: Sequence[Turn], images: Sequence[Image]) -> Encoded:
-        """The whole conversation; the answers that are trained on are supervised, with their end tokens."""
-        pixels, grids, image_tokens = self._pictures(images)
+    def conversation(
+        self, turns: Sequence[Turn], images: Sequence[Image], fits: Sequence[Fit] | None = None
+    ) -> Encoded:
+        """The whole conversation; the answers that are trained on are supervised, with their end tokens.
+
+        Args:
+            fits: as `beginning`.
+        """
+        pixels, grids, image_tokens = self._pictures(images, fits)
         return Encoded(*self.ids(turns, image_tokens), pixels, grids)
 
     def ids(self, turns: Sequence[Turn], image_tokens: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -134,38 +154,49 @@ class Encoder:
         if turns[0].role != "system":
             pieces += [(self._usual_system, False), (self._newline, False)]
         for turn in turns:
-            if turn.role == "assistant":
-                pieces += [(self._answer_start, False), (turn.text, turn.trained), ([self.end_id], turn.trained)]
-            else:
-                pieces += self._message(turn, counts)
+            pieces += self._message(turn, counts)
             pieces.append((self._newline, False))
         return self._joined(pieces[:-1])
 
-    def fit(self, width: int, height: int) -> Fit:
-        """How the image processor resizes an image of this size in pixels, found without looking at the image.
+    def fit(self, width: int, height: int, ref: ImageRef = "") -> Fit:
+        """How an image of this size in pixels is resized, found without looking at it: as the image processor does it.
+
+        Args:
+            ref: may ask for a size of its own.
 
         Raises:
             ValueError: the model takes no image of this shape (one side over 200 times the other).
         """
         factor = self._factor
         least, most = self.image_processor.size["shortest_edge"], self.image_processor.size["longest_edge"]
-        high, wide = smart_resize(height, width, factor, least, most)
-        rounded = round(height / factor) * round(width / factor) * factor**2
-        limited = (rounded < least) - (rounded > most)
-        return Fit(wide, high, high * wide // factor**2, limited)
+        wide, high = width, height
+        if isinstance(ref, SizedImage):
+            least, most = _limits(ref, least, most)
+            wide, high = ref.resized or (width, height)
+        high, wide = smart_resize(high, wide, factor, least, most)
+        rounded = max(1, round(height / factor)) * max(1, round(width / factor)) * factor**2
+        area = high * wide
+        return Fit(wide, high, area // factor**2, (area > rounded) - (area < rounded))
 
     def _message(self, turn: Turn, counts: Iterator[int]) -> list[_Piece]:
-        """A turn that is not an answer, from its start to its end; takes its images' tokens from `counts`."""
-        pieces: list[_Piece] = [([self._start], False)]
-        text = f"{turn.role}\n"
+        """A turn from its start to its end; takes its images' tokens from `counts`."""
+        if turn.role == "assistant":
+            pieces: list[_Piece] = [(self._answer_start, False)]
+            text, supervised = "", turn.trained
+        else:
+            pieces = [([self._start], False)]
+            text, supervised = f"{turn.role}\n", False
         for part in turn.parts:
-            if isinstance(part, str):
-                text += part
+            if part is Slot.IMAGE:
+                token = [self._vision_start, *[self.image_id] * next(counts), self._vision_end]
+            elif not isinstance(part, Slot) or part in self.missing:
+                text += part.value if isinstance(part, Slot) else str(part)
                 continue
-            image = [self._vision_start, *[self.image_id] * next(counts), self._vision_end]
-            pieces += [(text, False), (image, False)]
+            else:
+                token = [self._special(part.value)]
+            pieces += [(text, supervised), (token, supervised)]
             text = ""
-        return [*pieces, (text, False), ([self.end_id], False)]
+        return [*pieces, (text, supervised), ([self.end_id], supervised)]
 
     def _joined(self, pieces: Sequence[_Piece]) -> tuple[list[int], list[int]]:
         """Token ids and labels of pieces; one call for all texts, because a call costs more than its work."""
@@ -178,14 +209,27 @@ class Encoder:
             labels += found if supervised else [IGNORED] * len(found)
         return ids, labels
 
-    def _pictures(self, images: Sequence[Image]) -> tuple[Any, Any, list[int]]:
+    def _pictures(self, images: Sequence[Image], fits: Sequence[Fit] | None) -> tuple[Any, Any, list[int]]:
         """Pixels, grids and tokens of images; None, None and none without one."""
         if not images:
             return None, None, []
-        processed = self.image_processor(images=[image.convert("RGB") for image in images], return_tensors="pt")
-        grids = processed["image_grid_thw"]
-        merged = int(self.image_processor.merge_size) ** 2
-        return processed["pixel_values"], grids, [int(grid.prod()) // merged for grid in grids]
+        if fits is None:
+            fits = [self.fit(*image.size) for image in images]
+        resample = self.image_processor.resample
+        resized = [
+            image.convert("RGB").resize((fit.width, fit.height), resample)
+            for image, fit in zip(images, fits, strict=True)
+        ]
+        processed = self.image_processor(images=resized, do_resize=False, return_tensors="pt")
+        return processed["pixel_values"], processed["image_grid_thw"], [fit.tokens for fit in fits]
+
+
+def _limits(own: SizedImage, least: int, most: int) -> tuple[int, int]:
+    """The least and the most pixels of an image with a size of its own, where others have `least` and `most`."""
+    if own.resized:
+        return 1, math.prod(own.resized) * 4  # its sides are only rounded
+    least, most = own.min_pixels or least, own.max_pixels or most
+    return (least, max(least, most)) if own.min_pixels else (min(least, most), most)
 
 
 def _single(prompt: str, answer: str, image: Image | None) -> tuple[tuple[Turn, ...], list[Image]]:

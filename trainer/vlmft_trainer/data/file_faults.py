@@ -11,6 +11,7 @@ import orjson
 
 from vlmft_core.errors import DataError
 from vlmft_trainer.data.chats import holds_turns
+from vlmft_trainer.data.row_keys import ROW
 
 LARGEST_SHOWN: Final = 256 * 2**20
 """Bytes of a file's beginning that are looked at to tell what is wrong with it."""
@@ -129,7 +130,7 @@ def refuse_document(name: Path, content: mmap.mmap, start: int, rows: int) -> No
         return
     line = text.count("\n", 0, start) + 1
     for key, value in document.items():
-        if _holds_rows(value):
+        if key not in ROW.known and _holds_rows(value):  # one row may list its images as objects
             at = text.count("\n", 0, text.find(json.dumps(key), start)) + 1
             raise DataError(
                 f"data source {name}, line {at}: the rows are wrapped in an object, as a list under {json.dumps(key)}",

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from vlmft_trainer.data.conversation import Conversation
+from vlmft_trainer.data.conversation import Conversation, SizedImage, file_of
 
 
 def sample_digest(conversation: Conversation, contents: Sequence[bytes]) -> bytes:
@@ -19,7 +19,9 @@ def sample_digest(conversation: Conversation, contents: Sequence[bytes]) -> byte
     mix = hashlib.blake2b(digest_size=8)
     mix.update(repr(replace(conversation, images=(), unused=())).encode(errors="replace"))
     for ref, content in zip(conversation.images, contents, strict=True):
-        name = ref if isinstance(ref, str) else ""
+        name = file if isinstance(file := file_of(ref), str) else ""
+        if isinstance(ref, SizedImage):
+            name += repr(replace(ref, file=""))
         mix.update(f"\0{len(name)} {name} {len(content)}".encode(errors="replace"))
     return mix.digest()
 

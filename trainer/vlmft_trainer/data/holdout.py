@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Final
 
 from vlmft_core.errors import DataError
-from vlmft_trainer.data.conversation import BadRow
+from vlmft_trainer.data.conversation import BadRow, file_of
 from vlmft_trainer.data.sources import Split
 from vlmft_trainer.distributed import ranks
 
@@ -56,7 +56,9 @@ def _group(split: Split, row: int) -> bytes:
     except BadRow:
         return hashlib.blake2b(split.where(row).encode(errors="replace"), digest_size=8).digest()
     # Image references are paths or whole files: either tells images apart.
-    about = conversation.images or tuple(turn.text for turn in conversation.turns if turn.role == "user")
+    about = tuple(map(file_of, conversation.images)) or tuple(
+        turn.text for turn in conversation.turns if turn.role == "user"
+    )
     mix = hashlib.blake2b(digest_size=8)
     for part in about:
         mix.update(hashlib.blake2b(part.encode(errors="replace") if isinstance(part, str) else part).digest())

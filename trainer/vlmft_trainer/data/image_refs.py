@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
 
-from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, ImageRef
-from vlmft_trainer.data.row_keys import IMAGE, Keys, filled
+from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, ImageRef, SizedImage, file_of
+from vlmft_trainer.data.row_keys import IMAGE, SIZES, Keys, filled
 
 OTHER_COLUMNS: Final = ("image_path", "image_paths", "image_file", "image_url", "image_urls", "file_name")
 """Columns that hold images in a row without `image` and `images`, if what they hold looks like it."""
@@ -86,12 +87,45 @@ def image_ref(value: Any, unused: list[str]) -> ImageRef:
         keys.take("path")  # the file's name
     else:
         said = {key: where for key in _HOLDERS if filled(where := keys.take(key))}
+    size = own_size(keys)
     keys.close()
     if len(said) > 1:
         raise BadRow(WRONG_SCHEMA, f"an image has both {' and '.join(said)}: keep one")
     if not said:
         raise BadRow(NO_IMAGE, f"an image has {', '.join(map(str, value))[:100]}, and no path, url or bytes")
-    return image_ref(next(iter(said.values())), unused)
+    return sized(image_ref(next(iter(said.values())), unused), size)
+
+
+def own_size(keys: Keys) -> dict[str, Any]:
+    """What a part or an image says of the size it is scaled to, as `SizedImage` has it; empty where it says nothing.
+
+    Raises:
+        BadRow: no size can be that.
+    """
+    said = {name: value for name in SIZES if (value := keys.take(name)) is not None}
+    for name, value in said.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value != int(value):
+            raise BadRow(WRONG_SCHEMA, f"{keys.named(name)} is {value!s:.40}, not a number of pixels")
+    size = {name: int(value) for name, value in said.items()}
+    width, height = size.pop("resized_width", None), size.pop("resized_height", None)
+    if (width is None) != (height is None):
+        raise BadRow(WRONG_SCHEMA, "resized_width and resized_height stand together, or neither")
+    if width is not None and size:
+        raise BadRow(WRONG_SCHEMA, f"{next(iter(size))} beside resized_width and resized_height: keep one")
+    if size.get("min_pixels", 0) > size.get("max_pixels", math.inf):
+        raise BadRow(WRONG_SCHEMA, f"min_pixels {size['min_pixels']} is over max_pixels {size['max_pixels']}")
+    return size if width is None else {"resized": (width, height)}
+
+
+def sized(image: ImageRef, size: Mapping[str, Any]) -> ImageRef:
+    """An image with a size of its own, if it has one.
+
+    Raises:
+        BadRow: it has one already.
+    """
+    if size and isinstance(image, SizedImage):
+        raise BadRow(WRONG_SCHEMA, "an image and what holds it both say its size: keep one")
+    return SizedImage(file_of(image), **size) if size else image
 
 
 def json_list(text: str) -> list[Any] | None:

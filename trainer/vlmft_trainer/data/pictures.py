@@ -22,6 +22,7 @@ from vlmft_trainer.data.conversation import (
     REMOTE_IMAGE,
     BadRow,
     ImageRef,
+    file_of,
 )
 from vlmft_trainer.data.pixels import as_rgb
 
@@ -66,6 +67,7 @@ def read_image(ref: ImageRef, folder: Path | None) -> bytes:
     Raises:
         BadRow: there is no such file, or it is on the network: nothing is fetched.
     """
+    ref = file_of(ref)
     if isinstance(ref, bytes):
         return ref
     if ref[:5].lower() == "data:":

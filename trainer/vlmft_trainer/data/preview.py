@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
+from PIL import ImageDraw
 from PIL.Image import Image
 
-from vlmft_trainer.data.conversation import BadRow
-from vlmft_trainer.data.encode import IGNORED, Encoded, Encoder
-from vlmft_trainer.data.sample_check import bad
+from vlmft_trainer.data.conversation import BadRow, Conversation
+from vlmft_trainer.data.encode import IGNORED, Encoded, Encoder, Fit
+from vlmft_trainer.data.fitting import fitted, scaled
+from vlmft_trainer.data.sample_check import bad, spelt_tokens
 from vlmft_trainer.data.sources import Split
+
+BOX_COLOUR: Final = "red"
 
 TEXT, SUPERVISED, IMAGE = "text", "supervised", "image"
 
@@ -26,19 +31,37 @@ def preview(split: Split, row: int, encoder: Encoder, columns: int, rows: int) -
         conversation, images = split.sample(row)
         if not all(image.width and image.height for image in images):
             raise BadRow("empty image")
-        encoded = encoder.conversation(conversation.turns, images)
+        shown, fits = fitted(conversation, [image.size for image in images], encoder)
+        encoded = encoder.conversation(shown.turns, images, fits)
     except BadRow as error:
         return {"where": split.where(row), "bad": bad(split, row, error).reason, "detail": error.detail}
     except ValueError as error:  # the image processor's, for an image of a shape that the model does not take
         return {"where": split.where(row), "bad": "unusable", "detail": str(error)}
     return {
         "where": split.where(row),
-        "unused": list(conversation.unused),
+        "unused": [*conversation.unused, *spelt_tokens(conversation, encoder)],
         "tokens": encoded.length,
         "supervised": encoded.length - encoded.labels.count(IGNORED),
         "segments": segments(encoded, encoder),
-        "images": [{"width": image.width, "height": image.height, **picture(image, columns, rows)} for image in images],
+        "images": [
+            {
+                "width": image.width,
+                "height": image.height,
+                "resized": [fit.width, fit.height],
+                "boxes": boxes,
+                **picture(image, columns, rows, boxes, (fit.width, fit.height)),
+            }
+            for image, fit, boxes in zip(images, fits, _boxes(conversation, images, fits), strict=True)
+        ],
     }
+
+
+def _boxes(conversation: Conversation, images: Sequence[Image], fits: Sequence[Fit]) -> list[list[tuple[int, ...]]]:
+    """The boxes of each image, in pixels of the resized one."""
+    return [
+        [scaled(box, image.size, fit) for box in conversation.boxes if box.image == number]
+        for number, (image, fit) in enumerate(zip(images, fits, strict=True))
+    ]
 
 
 def segments(encoded: Encoded, encoder: Encoder) -> list[dict[str, Any]]:
@@ -56,8 +79,26 @@ def segments(encoded: Encoded, encoder: Encoder) -> list[dict[str, Any]]:
     return found
 
 
-def picture(image: Image, columns: int, rows: int) -> dict[str, Any]:
-    """A small copy: its `size` in pixels and its `pixels`, six hexadecimal digits each, row by row."""
+def picture(
+    image: Image, columns: int, rows: int, boxes: Sequence[Sequence[int]] = (), sides: tuple[int, int] = (1, 1)
+) -> dict[str, Any]:
+    """A small copy with its boxes drawn: `size` in pixels, and `pixels`, six hexadecimal digits each, row by row.
+
+    Args:
+        columns: widest, in pixels.
+        rows: highest, in pixels.
+        boxes: x and y by turns, each.
+        sides: width and height that they are measured in.
+    """
     small = image.copy()
     small.thumbnail((columns, rows))
+    pen = ImageDraw.Draw(small)
+    for box in boxes:
+        places = [round(number * (small.size[axis % 2] - 1) / sides[axis % 2]) for axis, number in enumerate(box)]
+        if len(places) == 4:
+            pen.rectangle(places, outline=BOX_COLOUR)
+        elif len(places) == 2:
+            pen.point(places, fill=BOX_COLOUR)
+        else:
+            pen.polygon(places, outline=BOX_COLOUR)
     return {"size": small.size, "pixels": small.tobytes().hex()}

@@ -15,7 +15,9 @@ _TOOLS = "tool calls cannot be trained on: remove such rows, or write the call a
 _PAIRS = "pairs of answers cannot be trained on: keep the better answer as the only one"
 _THOUGHTS = "thoughts cannot be trained on apart from the answer: put them into its text, or remove them"
 _FLAG = "whether an answer is trained on is said by `loss` (true, false)"
-_PIXELS = "sizes are set by data.max_pixels for all images: scale the image file itself"
+SIZES: Final = ("min_pixels", "max_pixels", "resized_width", "resized_height")
+"""Keys of an image that say to what size it is scaled."""
+
 
 CONTENTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("video", "videos", "video_url", "video_path", "video_paths"), _VIDEO),
@@ -79,12 +81,15 @@ TURN: Final = Level(
 )
 PART: Final = Level(
     " of a part",
-    {**CONTENTS} | dict.fromkeys(("max_pixels", "min_pixels", "resized_height", "resized_width"), _PIXELS),
-    frozenset(("type", "text", "image", "image_url", "path", "url", "bytes", "base64")),
+    CONTENTS,
+    frozenset(("type", "text", "image", "image_url", "path", "url", "bytes", "base64", *SIZES)),
 )
 IMAGE: Final = Level(
-    " of an image", PART.refused, frozenset(("bytes", "base64", "path", "url", "image", "file_name", "image_path"))
+    " of an image",
+    PART.refused,
+    frozenset(("bytes", "base64", "path", "url", "image", "file_name", "image_path", *SIZES)),
 )
+OBJECTS: Final = Level(" of objects", {}, frozenset(("ref", "bbox", "bbox_type", "image_id")))
 
 
 class Keys:

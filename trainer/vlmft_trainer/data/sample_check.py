@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from vlmft_trainer.data.conversation import NARROW_IMAGE, NO_ANSWER, TOO_LONG, BadRow, Conversation
-from vlmft_trainer.data.encode import IGNORED, Encoder, Fit
+from vlmft_trainer.data.conversation import NO_ANSWER, TOO_LONG, BadRow, Conversation, Slot
+from vlmft_trainer.data.encode import GROUNDING, IGNORED, Encoder, Fit
 from vlmft_trainer.data.fingerprint import sample_digest
+from vlmft_trainer.data.fitting import fitted
 from vlmft_trainer.data.pictures import Header, read_header
 from vlmft_trainer.data.sources import Split
 from vlmft_trainer.data.unused import count
@@ -66,7 +67,7 @@ def examine(
     try:
         conversation = split.conversation(row)
         if unused is not None:
-            count(unused, conversation.unused)
+            count(unused, (*conversation.unused, *spelt_tokens(conversation, encoder)))
         contents = split.contents(conversation)
         size = measure(conversation, contents, encoder, max_length)
         return Usable(size.length, sample_digest(conversation, contents))
@@ -87,10 +88,7 @@ def measure(conversation: Conversation, contents: Sequence[bytes], encoder: Enco
     if not all(answer.strip() for answer in conversation.answers):
         raise BadRow(NO_ANSWER)
     headers = tuple(map(read_header, contents))
-    try:
-        fits = tuple(encoder.fit(*header.size) for header in headers)
-    except ValueError as error:
-        raise BadRow(NARROW_IMAGE) from error
+    conversation, fits = fitted(conversation, [header.size for header in headers], encoder)
     image_tokens = [fit.tokens for fit in fits]
     if sum(image_tokens) > max_length:
         raise BadRow(TOO_LONG, f"{sum(image_tokens)} image tokens")
@@ -98,6 +96,18 @@ def measure(conversation: Conversation, contents: Sequence[bytes], encoder: Enco
     if len(ids) > max_length:
         raise BadRow(TOO_LONG, f"{len(ids)} tokens")
     return Size(len(ids), sum(image_tokens), len(labels) - labels.count(IGNORED), headers, fits)
+
+
+def spelt_tokens(conversation: Conversation, encoder: Encoder) -> list[str]:
+    """What to say of a conversation's tokens that the base lacks."""
+    if not encoder.missing:
+        return []
+    there = {part for turn in conversation.turns for part in turn.parts if isinstance(part, Slot)}
+    return [
+        f"token {slot.value} (the base has none: it is spelt as text)"
+        for slot in GROUNDING
+        if slot in there & encoder.missing
+    ]
 
 
 def bad(split: Split, row: int, error: BadRow) -> Bad:

@@ -14,9 +14,11 @@ from torch.utils.data import Dataset
 from vlmft_core.errors import DataError
 from vlmft_core.preset.data_schema import Data, Source
 from vlmft_trainer.data.conversation import Conversation
-from vlmft_trainer.data.encode import Encoded, Encoder
+from vlmft_trainer.data.encode import Encoded, Encoder, Fit
 from vlmft_trainer.data.fingerprint import fingerprint
+from vlmft_trainer.data.fitting import fitted
 from vlmft_trainer.data.holdout import hold_out
+from vlmft_trainer.data.pictures import read_header
 from vlmft_trainer.data.row_keys import EXPECTED
 from vlmft_trainer.data.sample_check import Bad, Usable, examine, report
 from vlmft_trainer.data.sources import Split, eval_split, open_split
@@ -64,9 +66,13 @@ class Samples(Dataset[Encoded]):
         return self.splits[self.places[index][0]].task_name
 
     def conversation(self, index: int) -> Conversation:
-        """A conversation, without looking at its images."""
+        """A conversation, without decoding its images."""
         split, row = self.places[index]
-        return self.splits[split].conversation(row)
+        conversation = self.splits[split].conversation(row)
+        if not conversation.boxes:
+            return conversation
+        headers = map(read_header, self.splits[split].contents(conversation))
+        return fitted(conversation, [header.size for header in headers], self.encoder)[0]
 
     def sample(self, index: int) -> tuple[Conversation, list[Image]]:
         """A conversation and its images, or those of the next sample whose images can be decoded."""
@@ -79,8 +85,14 @@ class Samples(Dataset[Encoded]):
         raise DataError("no image of the data set can be decoded")
 
     def __getitem__(self, index: int) -> Encoded:
+        conversation, images, fits = self.fitted(index)
+        return self.encoder.conversation(conversation.turns, images, fits)
+
+    def fitted(self, index: int) -> tuple[Conversation, list[Image], tuple[Fit, ...]]:
+        """`sample`, its boxes in the pixels of the resized images, and how these are resized."""
         conversation, images = self.sample(index)
-        return self.encoder.conversation(conversation.turns, images)
+        conversation, fits = fitted(conversation, [image.size for image in images], self.encoder)
+        return conversation, images, fits
 
     def pick(self, task_name: str, limit: int) -> Samples:
         """At most `limit` samples of one task, evenly spaced, always the same ones."""
@@ -98,8 +110,8 @@ class Prompts(Dataset[Encoded]):
         return len(self.samples)
 
     def __getitem__(self, index: int) -> Encoded:
-        conversation, images = self.samples.sample(index)
-        return self.samples.encoder.beginning(conversation.turns, images)
+        conversation, images, fits = self.samples.fitted(index)
+        return self.samples.encoder.beginning(conversation.turns, images, fits)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from vlmft_core.plan.data_files import DELIMITERS, GZIP, ROW_FILES, TABLES, kind
 from vlmft_core.preset.data_schema import EVAL_SPLITS, Source
 from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation
 from vlmft_trainer.data.csv_rows import open_csv
+from vlmft_trainer.data.grounding import declared
 from vlmft_trainer.data.pictures import decode, read_image
 from vlmft_trainer.data.rows import JsonRows, Rows, open_json
 from vlmft_trainer.data.tasks import TASKS
@@ -37,6 +38,8 @@ class Split:
         images: folder that relative image paths start from; None for the working directory.
         columns: the rows' names for columns of the schema, by the schema's.
         last_only: whether only the last answer of a conversation is trained on.
+        boxes: what boxes count, as in the preset; None where texts have none.
+        box_style: how `objects` are written, as in the preset.
     """
 
     task_name: str
@@ -44,6 +47,8 @@ class Split:
     images: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     last_only: bool = False
+    boxes: str | None = None
+    box_style: str = "tokens"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -61,7 +66,7 @@ class Split:
         values, task = renamed(self.rows[row], self.columns), TASKS[self.task_name]
         if missing := task.lacks(values):
             raise BadRow(WRONG_SCHEMA, f"no {', '.join(missing)}; there is {', '.join(map(str, values))[:200]}")
-        conversation = task.read(values)
+        conversation = declared(task.read(values), self.boxes, self.box_style)
         return conversation.last_only() if self.last_only else conversation
 
     def contents(self, conversation: Conversation) -> list[bytes]:
@@ -121,7 +126,7 @@ def open_split(source: Source, name: str, train_on: str = "all") -> Split:
     """
     rows, images = open_rows(source, name)
     _check_columns(source, name, rows)
-    return Split(source.task, rows, images, source.columns, train_on == "last")
+    return Split(source.task, rows, images, source.columns, train_on == "last", source.boxes, source.box_style)
 
 
 def open_rows(source: Source, name: str) -> tuple[Rows, Path | None]:

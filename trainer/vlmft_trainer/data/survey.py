@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from vlmft_trainer.data.conversation import BadRow, Conversation
 from vlmft_trainer.data.encode import Encoder
-from vlmft_trainer.data.sample_check import Size, bad, measure
+from vlmft_trainer.data.grounding import undeclared
+from vlmft_trainer.data.sample_check import Size, bad, measure, spelt_tokens
 from vlmft_trainer.data.sources import Split
 from vlmft_trainer.data.unused import count, lines
 
@@ -57,6 +58,8 @@ class Survey:
         self.rows = rows
         self.bad: dict[str, Findings] = {}
         self.duplicates = Findings()
+        self.undeclared_boxes = Findings()
+        self.boxes = 0
         self.unused = Counter[str]()
         self.text_only = self.spaced = self.many_images = self.many_turns = 0
         self.lengths, self.image_tokens, self.supervised = array("q"), array("q"), array("q")
@@ -77,7 +80,7 @@ class Survey:
         for done, row in enumerate(self.rows, start=1):
             try:
                 conversation = self.split.conversation(row)
-                count(self.unused, conversation.unused)
+                count(self.unused, (*conversation.unused, *spelt_tokens(conversation, encoder)))
                 contents = self.split.contents(conversation)
                 size = measure(conversation, contents, encoder, max_length)
             except BadRow as error:
@@ -113,6 +116,8 @@ class Survey:
             "unusable": {reason: found.to_dict() for reason, found in self.bad.items()},
             "unused": lines(self.unused),
             "duplicates": self.duplicates.to_dict(),
+            "boxes": self.boxes,
+            "undeclared_boxes": self.undeclared_boxes.to_dict(),
             "text_only": self.text_only,
             "several_images": self.many_images,
             "several_answers": self.many_turns,
@@ -138,6 +143,9 @@ class Survey:
         self.text_only += not images
         self.many_images += len(images) > 1
         self.many_turns += len(conversation.answers) > 1
+        self.boxes += len(conversation.boxes)
+        if self.split.boxes is None and undeclared(conversation):
+            self.undeclared_boxes.add(self.split.where(row))
         self.spaced += any(answer != answer.strip() for answer in conversation.answers)
         self.images.update(images)
         asked = _digest(*images, *(turn.text.encode() for turn in conversation.turns if turn.role == "user"))

@@ -71,6 +71,8 @@ def _one_question(keys: Keys, prompt: str, target: str, answers: tuple[str, ...]
     if len(images) > 1:
         raise BadRow(WRONG_SCHEMA, "more than one image")
     asked = marked(prompt)
+    if asked.count(Slot.BOX) or asked.count(Slot.NAME):
+        raise BadRow(WRONG_SCHEMA, "<bbox> or <ref-object> in a question: only chats have boxes")
     if (places := asked.count(Slot.IMAGE)) > 1:
         raise BadRow(WRONG_SCHEMA, f"{places} places for images, but 1 image")
     keys.close()

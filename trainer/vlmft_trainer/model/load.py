@@ -91,8 +91,12 @@ def _no_flash_attention(precision: Precision) -> str:
     return ""
 
 
-def load_encoder(base: str, max_pixels: int) -> Encoder:
-    """The base model's `Encoder`, its images limited to `max_pixels` pixels.
+def load_encoder(base: str, max_pixels: int, min_pixels: int | None = None) -> Encoder:
+    """The base model's `Encoder`.
+
+    Args:
+        max_pixels: of an image at most.
+        min_pixels: of an image at least; None for the base's own limit.
 
     Raises:
         ModelError: the tokenizer or the image processor cannot be loaded.
@@ -101,7 +105,7 @@ def load_encoder(base: str, max_pixels: int) -> Encoder:
         tokenizer = AutoTokenizer.from_pretrained(base)
         # Pillow's resizing everywhere: torchvision's differs slightly, and with it the measured accuracy.
         images = AutoImageProcessor.from_pretrained(base, backend="pil")
-        smallest = min(images.size["shortest_edge"], max_pixels)
+        smallest = min(min_pixels or images.size["shortest_edge"], max_pixels)
         images.size = {"shortest_edge": smallest, "longest_edge": max_pixels}
         return Encoder(tokenizer, images)
     except (OSError, ValueError) as error:

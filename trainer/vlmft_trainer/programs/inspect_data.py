@@ -42,7 +42,7 @@ def inspect_data(job: InspectJob, say: Say) -> None:
         VlmftError: the data or the base's tokenizer cannot be read.
     """
     data = with_source(job.data, job.source)
-    encoder, base, note = find_encoder(job.base, job.chosen, data.max_pixels)
+    encoder, base, note = find_encoder(job.base, job.chosen, data.max_pixels, data.min_pixels)
     say("base", {"name": base, "note": note})
     if job.mode == "show":
         for sample in samples(data, job, encoder):
@@ -51,7 +51,7 @@ def inspect_data(job: InspectJob, say: Say) -> None:
         say("report", check(data, encoder, say))
 
 
-def find_encoder(base: str, chosen: bool, max_pixels: int) -> tuple[Encoder, str, str]:
+def find_encoder(base: str, chosen: bool, max_pixels: int, min_pixels: int | None = None) -> tuple[Encoder, str, str]:
     """The encoder that tokens are counted with, its base's name, and what to know about it.
 
     Args:
@@ -65,7 +65,7 @@ def find_encoder(base: str, chosen: bool, max_pixels: int) -> tuple[Encoder, str
     if not chosen and not Path(place).is_dir() and not isinstance(try_to_load_from_cache(place, "vocab.json"), str):
         note = f"{base} is not on this machine: text is counted with the demo's tokenizer, which needs more tokens"
         base, place = "demo", resolve_base("demo")
-    return load_encoder(place, max_pixels), base, note
+    return load_encoder(place, max_pixels, min_pixels), base, note
 
 
 def with_source(data: Data, asked: dict[str, Any] | None) -> Data:

@@ -110,7 +110,7 @@ def build(
         log.note(note)
 
     base = resolve_base(preset.model.base)
-    encoder = ranks.rank0_first(lambda: load_encoder(base, preset.data.max_pixels))
+    encoder = ranks.rank0_first(lambda: load_encoder(base, preset.data.max_pixels, preset.data.min_pixels))
     log.note("checking the data")
     data = prepare(preset.data, encoder)
     for note in data.notes:
