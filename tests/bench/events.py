@@ -35,7 +35,6 @@ def record(step: int) -> dict[str, Any]:
         "samples_per_s": 60 + wave,
         "tokens_per_s": 51234 + wave,
         "supervised_tokens": 512,
-        "supervised_tokens_per_s": 250 + wave,
         "mfu": 0.4 + wave / 100,
         "skipped_steps": 0,
         "mem_gib": 61 + wave,
