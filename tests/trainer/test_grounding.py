@@ -170,7 +170,7 @@ def test_a_box_in_a_turned_picture_is_one_of_the_picture_as_it_is_seen(
             WRONG_SCHEMA,
             "1 times <bbox> in the texts, but 2",
         ),
-        (talk("?", "a", objects={"ref": ["cat"]}), {}, WRONG_SCHEMA, "0 times <ref-object> in the texts, but 1"),
+        (talk("?", "<bbox>", objects={"ref": ["cat"], "bbox": [[1, 2]]}), {}, WRONG_SCHEMA, "0 times <ref-object>"),
         (talk("?", "<bbox>", objects={"bbox": [[1, 2, 3]]}), {}, WRONG_SCHEMA, "3 numbers"),
         (talk("?", "<bbox>", objects={"bbox": [[]]}), {}, WRONG_SCHEMA, "0 numbers"),
         (talk("?", "<bbox>", objects={"bbox": [1, 2]}), {}, WRONG_SCHEMA, "objects.bbox is 1, not a list of numbers"),
@@ -222,7 +222,7 @@ def test_a_check_counts_boxes_and_names_what_is_not_declared(encoder: Encoder, o
         talk("Where?", "<bbox><bbox>", objects=objects),
         talk("Where?", '{"bbox_2d": [1, 2, 3, 4]}'),
         talk("Which?", "<|box_start|>(1,2)<|box_end|>"),
-        talk("What is 'bbox'?", "a word"),
+        talk("What is 'bbox'?", "a word", objects={"bbox": [[1, 2, 3, 4]], "category": [3]}),
     )
     survey = Survey("training", split, range(4))
     survey.read(encoder, 4096, lambda done: None)
@@ -230,8 +230,9 @@ def test_a_check_counts_boxes_and_names_what_is_not_declared(encoder: Encoder, o
     assert found["boxes"] == 2
     assert found["undeclared_boxes"]["count"] == 2
     assert found["undeclared_boxes"]["places"][0].endswith("line 2")
+    assert any("column objects (no text has <bbox>" in line for line in found["unused"])
     assert any("key area of objects" in line for line in found["unused"])
-    assert any("token <|box_start|> (the base has none" in line for line in found["unused"])
+    assert any("token <|box_start|> (this tokenizer has none" in line for line in found["unused"])
 
 
 def test_answers_are_scored_in_pixels_of_the_resized_picture(qwen: Encoder, opened: Open) -> None:
@@ -327,7 +328,8 @@ def test_training_says_which_tokens_the_base_lacks(encoder: Encoder, opened: Ope
     opened(*rows)
     source = Source(task="messages", path=str(tmp_path / "rows.jsonl"), eval_share=0.3)
     assert any(
-        "token <|box_start|> (the base has none" in note for note in prepare(Data(sources=[source]), encoder).notes
+        "token <|box_start|> (this tokenizer has none" in note
+        for note in prepare(Data(sources=[source]), encoder).notes
     )
 
 

@@ -293,8 +293,14 @@ def test_formats_that_start_programs_or_are_documents_are_never_opened(monkeypat
     for look in (read_header, decode):
         with pytest.raises(BadRow, match="EPS files are not opened: convert it to PNG"):
             look(eps)
-        with pytest.raises(BadRow, match="no image in a format that is read"):
+        with pytest.raises(BadRow, match="PDF files are not opened"):
             look(b"%PDF-1.7 and so on")
+        with pytest.raises(BadRow, match="SVG files are not opened"):
+            look(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+        with pytest.raises(BadRow, match="HEIF files are not opened"):
+            look(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+        with pytest.raises(BadRow, match="no image in a format that is read"):
+            look(b"nothing of the kind")
         with pytest.raises(BadRow, match="an empty file"):
             look(b"")
 
@@ -310,6 +316,8 @@ FILES = {
     "GIF": saved(NOISE, "GIF"),
     "TIFF": saved(NOISE, "TIFF"),
     "TIFF with LZW": saved(NOISE, "TIFF", compression="tiff_lzw"),
+    "AVIF": saved(NOISE, "AVIF"),
+    "JPEG 2000": saved(NOISE, "JPEG2000"),
     "BMP": saved(NOISE, "BMP"),
     "PPM": saved(NOISE, "PPM"),
 }

@@ -48,17 +48,19 @@ def fill_in(turns: Sequence[Turn], objects: Any, images: int, unused: list[str])
         BadRow: they do not fit together.
     """
     marks: list[Slot] = [part for turn in turns for part in turn.parts if part in (Slot.BOX, Slot.NAME)]
-    if isinstance(objects, str) and filled(objects):
+    if not marks:
+        if filled(objects):
+            unused.append("column objects (no text has <bbox> or <ref-object>)")
+        return list(turns)
+    if not filled(objects):
+        raise BadRow(WRONG_SCHEMA, f"{marks[0].value} in a text, and no `objects` to fill it in")
+    if isinstance(objects, str):
         try:
             objects = orjson.loads(objects)
         except orjson.JSONDecodeError as error:
             raise BadRow(WRONG_SCHEMA, "objects is a text, and not JSON") from error
-    if not filled(objects) and not marks:
-        return list(turns)
     if not isinstance(objects, Mapping):
-        if filled(objects):
-            raise BadRow(WRONG_SCHEMA, f"objects is {kind(objects)}, not an object with ref and bbox")
-        raise BadRow(WRONG_SCHEMA, f"{marks[0].value} in a text, and no `objects` to fill it in")
+        raise BadRow(WRONG_SCHEMA, f"objects is {kind(objects)}, not an object with ref and bbox")
     keys = Keys(OBJECTS, objects, unused)
     fillings: dict[Slot, list[Any]] = {
         Slot.BOX: _boxes(keys, images),

@@ -7,6 +7,7 @@ import binascii
 import io
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,13 @@ LARGEST_FILE: Final = 256 * 2**20
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF", "ICO", "QOI", "PCX", "SGI")
 """What is opened, in Pillow's words (MPO counts as JPEG). Pillow knows more: some of them start other programs, as EPS
 does, or are documents; none of those is ever opened."""
+
+_OTHERS: Final[dict[str, Callable[[bytes], bool | str]]] = {
+    "PDF": lambda start: start.startswith(b"%PDF"),
+    "SVG": lambda start: start.lstrip().startswith((b"<svg", b"<?xml")),
+    "HEIF": lambda start: start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"),
+}
+"""What else is taken for an image, and how it begins."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]+=*\s*")
@@ -145,8 +153,9 @@ def _shown(name: str) -> str:
 def read_header(content: bytes) -> Header:
     """Look at an image file without decoding it, where that is enough to know that it is whole.
 
-    PNG carries checksums, which are compared. JPEG and JPEG 2000 have an end mark, TIFF says where its pixels are. A
-    file that lacks these was cut short, or is merely odd: it is decoded to find out, as are all other formats.
+    PNG carries checksums, which are compared. JPEG and JPEG 2000 have an end mark, WebP says how long it is, TIFF where
+    its pixels are. A file that does not hold these was cut short, or is merely odd: it is decoded to find out, as are
+    all other formats.
 
     Raises:
         BadRow: it is broken, or would take too much memory.
@@ -223,9 +232,9 @@ def _unknown(content: bytes) -> str:
     if not content:
         return "an empty file"
     Image.init()
-    for name, (_, accepts) in Image.OPEN.items():
-        if name not in FORMATS and accepts and accepts(content[:16]) is True:
-            return f"{name} files are not opened: convert it to PNG"
+    known = {name: accepts for name, (_, accepts) in Image.OPEN.items() if name not in FORMATS and accepts} | _OTHERS
+    if names := [name for name, accepts in known.items() if accepts(content[:16]) is True]:
+        return f"{names[0]} files are not opened: convert it to PNG"
     return f"no image in a format that is read ({', '.join(FORMATS)})"
 
 
@@ -282,6 +291,8 @@ def _ends_well(image: Image.Image, content: bytes) -> bool:
     """Whether a file that says where it ends, or where its pixels are, holds them all."""
     if image.format in ("JPEG", "MPO", "JPEG2000"):
         return content[-64:].rstrip(b"\0").endswith(b"\xff\xd9")
+    if image.format == "WEBP":
+        return len(content) >= 8 + int.from_bytes(content[4:8], "little")  # as its head says
     if image.format == "TIFF":
         for offsets, counts in (
             (ExifTags.Base.StripOffsets, ExifTags.Base.StripByteCounts),

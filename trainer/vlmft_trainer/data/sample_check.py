@@ -99,12 +99,12 @@ def measure(conversation: Conversation, contents: Sequence[bytes], encoder: Enco
 
 
 def spelt_tokens(conversation: Conversation, encoder: Encoder) -> list[str]:
-    """What to say of a conversation's tokens that the base lacks."""
+    """What to say of a conversation's tokens that the tokenizer lacks."""
     if not encoder.missing:
         return []
     there = {part for turn in conversation.turns for part in turn.parts if isinstance(part, Slot)}
     return [
-        f"token {slot.value} (the base has none: it is spelt as text)"
+        f"token {slot.value} (this tokenizer has none: it is spelt as text)"
         for slot in GROUNDING
         if slot in there & encoder.missing
     ]
