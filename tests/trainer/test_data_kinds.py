@@ -19,8 +19,10 @@ from vlmft_core.plan.row_count import count_rows
 from vlmft_core.preset import Data, Preset, Source
 from vlmft_trainer.data import unpack
 from vlmft_trainer.data.conversation import BadRow
-from vlmft_trainer.data.samples import open_source
+from vlmft_trainer.data.encode import IGNORED, Encoder
+from vlmft_trainer.data.samples import open_source, prepare
 from vlmft_trainer.data.sources import Split, open_split, split_names
+from vlmft_trainer.programs import inspect_data
 from vlmft_trainer.programs.inspect_data import find_task
 
 ROWS: list[dict[str, Any]] = [
@@ -160,6 +162,9 @@ def test_turns_in_a_column_of_another_name_are_found(tmp_path: Path) -> None:
         ("a.csv", "größe,answer\nq,a".encode("latin-1"), "line 1: not UTF-8.*Latin-1"),
         ("a.csv", "question,answer\nq,a".encode("utf-16"), "line 1: not UTF-8: it looks like UTF-16"),
         ("a.csv", b"question,answer\n", "no rows"),
+        ("a.json", b'{"0": {"question": "q"}, "1": {"question": "q"}}', "line 1: an object of rows under keys"),
+        ("a.json", b'{"question": ["a", "b"], "answer": ["c", "d"]}', "line 1: an object of columns"),
+        ("a.jsonl", b'{"chosen": [{"role": "user"}], "rejected": "x"}', "chosen: pairs of answers cannot"),
         ("a.jsonl", b'{"prompt": "q", "chosen": "a"}', "columns of no task: prompt, chosen .chosen: pairs of answers"),
     ],
 )
@@ -243,3 +248,24 @@ def test_the_only_sample_cannot_be_held_out(tmp_path: Path) -> None:
     preset = Preset(data=Data(sources=[Source(task="qa", path=str(path))], max_train=None))
     with pytest.raises(DataError, match=r"there are 0 training samples: of a source with one sample .* it is held out"):
         make_plan(preset)
+
+
+@pytest.mark.parametrize("train_on", ["all", "last"])
+def test_a_training_supervises_what_the_check_counts_and_notes_what_is_not_used(
+    tmp_path: Path, encoder: Encoder, train_on: str
+) -> None:
+    said = {"role": "assistant", "content": "  long answer\n"}
+    turns = [{"role": "user", "content": "q"}, said | {"loss": False}, {"role": "user", "content": "q"}, said]
+    turns += [{"role": "user", "content": "q"}, said | {"weight": 1, "name": "Ann"}]
+    rows = [{"id": n, "topic": n, "system": f"s{n}", "messages": turns} for n in range(4)]
+    for split in ("train", "val"):
+        write(tmp_path / f"{split}.jsonl", rows)
+    data = Data.model_validate({"sources": [{"task": "messages", "path": str(tmp_path)}], "train_on": train_on})
+    checked = inspect_data.check(data, encoder, lambda *_: None)["sources"][0]["splits"][0]
+    trained = prepare(data, encoder)
+    assert trained.notes[0] == "training data: column topic, key name of a turn are not used: 4 rows"
+    supervised = [len(one.labels) - one.labels.count(IGNORED) for one in (trained.train[n] for n in range(4))]
+    assert sum(supervised) == checked["supervised_tokens"]["sum"]
+    decoded = encoder.tokenizer.decode([label for label in trained.train[0].labels if label != IGNORED])
+    assert decoded == "  long answer\n<|im_end|>" * (2 if train_on == "all" else 1)
+    assert checked["unused"] == ["column id, column topic, key name of a turn are not used: 4 rows"]

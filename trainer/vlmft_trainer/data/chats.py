@@ -213,7 +213,8 @@ def conversation(row: Keys, turns: list[Turn], images: Sequence[ImageRef], inlin
         first = turns.index(asked[0])
         turns[first] = replace(asked[0], parts=(*[Slot.IMAGE] * len(images), *asked[0].parts))
     elif places != len(images):
-        raise BadRow(WRONG_SCHEMA, f"{places} places for images, but {len(images)} images")
+        todo = f"mark each by {MARK}, or none" if images else f"name them in `images`, or take {MARK} out"
+        raise BadRow(WRONG_SCHEMA, f"{places} places for images, but {len(images)} images: {todo}")
     turns = fill_in(turns, objects, len(images), row.unused)
     return _up_to_the_last_trained(turns, images, row.unused)
 

@@ -136,6 +136,10 @@ def refuse_document(name: Path, content: mmap.mmap, start: int, rows: int) -> No
                 f"data source {name}, line {at}: the rows are wrapped in an object, as a list under {json.dumps(key)}",
                 f"jq {json.dumps('.' + key)} {name} > rows.json takes the list out",
             )
+    if rows_by := _rows_by(document):
+        raise DataError(
+            f"data source {name}, line {line}: an object of {rows_by}, not a list of rows", "write the list"
+        )
     last = line + text.count("\n", start, end)
     if last > line:
         raise DataError(
@@ -150,6 +154,15 @@ def _is_object(line: bytes) -> bool:
     except orjson.JSONDecodeError:
         return False
     return True
+
+
+def _rows_by(document: dict[str, Any]) -> str:
+    """How one object holds several rows, in words; empty where it does not look like that."""
+    values = list(document.values())
+    if len(values) > 1 and all(isinstance(value, dict) for value in values):
+        return "rows under keys"
+    plain = all(isinstance(value, list) and not any(isinstance(one, dict) for one in value) for value in values)
+    return "columns" if plain and len({len(value) for value in values}) == 1 and len(values) > 1 else ""
 
 
 def _holds_rows(value: Any) -> bool:

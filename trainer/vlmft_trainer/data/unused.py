@@ -28,6 +28,7 @@ def lines(unused: Counter[str]) -> list[str]:
         named[rows].append(name)
     found = []
     for rows, names in sorted(named.items(), reverse=True):
+        names.sort(key=lambda name: not name.startswith("column "))
         said = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
         found.append(f"{said} {'is' if len(names) == 1 else 'are'} not used: {rows:,} row{'s' * (rows != 1)}")
     return found

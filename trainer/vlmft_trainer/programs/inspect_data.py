@@ -97,14 +97,14 @@ def find_task(asked: dict[str, Any]) -> dict[str, Any]:
         for task, schema in TASKS.items():
             if not schema.lacks(row):
                 return {"task": task}
-        if column := next((name for name, value in row.items() if holds_turns(value)), None):
+        if column := next((name for name in row if name not in CONTENTS and holds_turns(row[name])), None):
             return {"task": "messages", "columns": {"messages": column}}
     if not readable:
         try:
             rows[0]
         except BadRow as error:
             raise DataError(f"data source {rows.where(0)}: {error}") from error
-    refused = [f"{name}: {CONTENTS[name]}" for name in readable[0] if name in CONTENTS]
+    refused = [f"{name}: {CONTENTS[name]}" for name in readable[0] if name in CONTENTS][:1]
     raise DataError(
         f"data source {asked['path']}: it has the columns of no task: {', '.join(map(str, readable[0]))[:200]}",
         "; ".join([*refused, *(f"{task}: {schema.needs}" for task, schema in TASKS.items()), _OTHER_NAMES]),
