@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.core import weights
+
 PRESET = """
 model: {base: demo}
 data: {sources: [{task: chartqa, path: demo, eval_split: val}, {task: textvqa, path: demo, eval_split: validation}]}
@@ -19,12 +21,9 @@ about: {expected: {chartqa: [65, 70]}}
 """
 
 
-def write_adapter(folder: Path, base: object = "demo") -> Path:
-    """The files of an adapter."""
-    folder.mkdir(parents=True)
-    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base}))
-    (folder / "adapter_model.safetensors").write_bytes(b"weights")
-    return folder
+def write_adapter(folder: Path, base: object = "demo", seed: int = 1) -> Path:
+    """The files of an adapter of the demo's base."""
+    return weights.write_adapter(folder, seed=seed, base_model_name_or_path=base)
 
 
 def write_run(root: Path, name: str = "mine") -> Path:

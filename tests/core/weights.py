@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
+import struct
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.plan.architecture import DEMO_BASE, read_architecture
 
 
 class Tensor(NamedTuple):
@@ -50,4 +52,23 @@ def copy_base(folder: Path, shards: int = 1) -> Path:
             write_tensors(folder / file, {name: tensors[name] for name in own})
             index |= dict.fromkeys(own, file)
         (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
+    return folder
+
+
+def write_adapter(folder: Path, *, prefix: str = "base_model.model.", r: int = 4, seed: int = 1, **config: Any) -> Path:
+    """A LoRA adapter of the demo's base as PEFT writes it, on q_proj, v_proj and o_proj of the language model."""
+    draw = random.Random(seed)
+    settings = {"peft_type": "LORA", "r": r, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj", "o_proj"]}
+    settings |= {"base_model_name_or_path": "demo", "bias": "none"}
+    tensors = {}
+    for name, (inputs, outputs) in read_architecture(DEMO_BASE).linear_layers(vision_tower=False).items():
+        if name.endswith(("q_proj", "v_proj", "o_proj")):
+            for part, shape in (("lora_A", [r, inputs]), ("lora_B", [outputs, r])):
+                numbers = [draw.gauss(0, 0.05) for _ in range(shape[0] * shape[1])]
+                tensors[f"{prefix}{name}.{part}.weight"] = Tensor(
+                    "F32", shape, struct.pack(f"<{len(numbers)}f", *numbers)
+                )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "adapter_config.json").write_text(json.dumps(settings | config))
+    write_tensors(folder / "adapter_model.safetensors", tensors)
     return folder

@@ -184,3 +184,18 @@ def test_a_mistake_found_late_ends_all_ranks_with_one_line_and_exit_2(workplace:
     end = run.events()[-1]
     assert (end["event"], end["status"]) == ("run_end", "failed")
     assert "split dev" in json.dumps(end)
+
+
+@pytest.mark.parametrize("zero", [2, 3])
+def test_a_training_goes_on_from_the_adapter_of_another(
+    trained: Callable[[int, int], Run], workplace: Path, zero: int
+) -> None:
+    first = trained(2, 1)
+    preset = PRESET.format(data=workplace, epochs=1, ranks=1, zero=zero)
+    preset = preset.replace("dropout: 0}", f"dropout: 0, start_from: {first.folder}}}")
+    run = launch(workplace / f"further{zero}", preset, 1)
+    assert run.code == 0, run.output[-3000:] + run.errors[-3000:]
+    assert run.events("eval")[0]["tasks"] == first.events("eval")[0]["tasks"]  # the base's, without the adapter
+    assert run.events("step")[0]["loss"] < 0.9 * first.events("step")[0]["loss"]
+    assert any("training goes on from the adapter" in record["message"] for record in run.events("note"))
+    assert "- begun from the adapter" in (run.folder / "adapter" / "README.md").read_text()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from vlmft_core.preset import Preset
+from vlmft_core.preset import Lora, Preset
 from vlmft_core.run_folder.checkpoints import Checkpoint
 from vlmft_core.run_folder.events import EventWriter
 from vlmft_core.run_folder.layout import RunLayout
@@ -16,6 +16,12 @@ from vlmft_trainer.model.card import BARS, ROWS, Course, adapter_card, merged_ca
 
 CHOSEN = Checkpoint(4, 0.5, 0.9, {}, {})
 BEFORE = {"chartqa": {"relaxed_accuracy": 0.39, "human": 0.5, "n": 200}}
+TRAINED = {
+    "base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.default.weight": (2, 3),
+    "base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_B.default.weight": (3, 2),
+    "base_model.model.model.language_model.layers.1.self_attn.o_proj.lora_A.default.weight": (2, 3),
+    "base_model.model.model.language_model.layers.1.self_attn.o_proj.lora_B.default.weight": (3, 2),
+}
 AFTER = {"chartqa": {"relaxed_accuracy": 0.885, "human": 1.0, "n": 200}}
 
 
@@ -32,7 +38,7 @@ def segment(folder: Path, number: int, steps: range, loss: float) -> None:
 
 
 def card(course: Course, scores: tuple[Any, Any] = (BEFORE, AFTER)) -> str:
-    return adapter_card(Preset(), "Qwen/Qwen2.5-VL-7B-Instruct", CHOSEN, 6, scores, course)
+    return adapter_card(Preset(), "Qwen/Qwen2.5-VL-7B-Instruct", CHOSEN, 6, scores, course, TRAINED)
 
 
 def test_the_course_is_what_the_log_tells_and_a_resume_counts_last(tmp_path: Path) -> None:
@@ -60,6 +66,19 @@ def test_the_card_says_how_to_load_it_what_it_scores_and_from_what_it_came() -> 
     assert yaml.safe_load(text.split("```yaml")[1].split("```")[0])["lora"]["r"] == 16
     assert "No steps were logged." in text
     assert "Not measured." in card(Course(), ({}, {}))
+
+
+def test_the_card_counts_what_learnt_from_the_weights_themselves() -> None:
+    text = card(Course())
+    assert "4 tensors learnt, 24 parameters:" in text
+    assert "- LoRA on 2 layers (o_proj, q_proj) of the language model\n- LoRA on no layer of the vision tower\n" in text
+    assert "whole" not in text
+    tower = {"base_model.model.model.visual.blocks.0.attn.qkv.lora_A.default.weight": (2, 3)}
+    whole = {"base_model.model.model.visual.merger.modules_to_save.default.mlp.0.weight": (3, 3)}
+    preset = Preset(lora=Lora(start_from="outputs/first"))
+    text = adapter_card(preset, "demo", CHOSEN, 6, ({}, {}), Course(), TRAINED | tower | whole)
+    assert "6 tensors learnt, 39 parameters:" in text
+    assert "- LoRA on 1 layers (qkv) of the vision tower\n- trained whole: merger\n- begun from the adapter" in text
 
 
 def test_a_long_training_keeps_the_table_short_and_ends_with_the_last_eval() -> None:
@@ -90,6 +109,7 @@ def test_a_long_curve_is_drawn_by_means_of_neighbours() -> None:
 
 
 def test_a_merged_model_is_loaded_without_peft() -> None:
-    text = merged_card(Preset())
+    text = merged_card(Preset(), TRAINED)
+    assert "- LoRA on 2 layers (o_proj, q_proj) of the language model" in text
     assert "PeftModel" not in text
     assert yaml.safe_load(text.split("---")[1])["library_name"] == "transformers"

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from vlmft_core.errors import EXIT_MISTAKE, VlmftError
+from vlmft_core.plan.adapter_files import starting_adapter
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.run_folder.checkpoints import Checkpoint, check_ranks, newest_intact
 from vlmft_core.run_folder.events import FAILED
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         job = read_job(arguments, world_size)
         check_base(job.preset.model.base)
+        if not job.resume:
+            starting_adapter(job.preset.lora, job.preset.model.base)
         start = find_start(job, world_size)
         lock = hold_lock(job.run)
         log = open_run_log(job.run, job.preset, rank, world_size, start.step if start else None)

@@ -12,6 +12,7 @@ from vlmft_console.paths import preset_folders
 from vlmft_console.runs.preflight import check_libraries, count_gpus
 from vlmft_console.runs.registry import find
 from vlmft_core.errors import ModelError
+from vlmft_core.plan.adapter_files import read_adapter
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.preset import Preset, load_preset
@@ -73,8 +74,11 @@ def _adapter(path: Path, preset_name: str | None, overrides: Sequence[str], name
     own = RunLayout(path.parent).preset_file
     if own.is_file() and preset_name is None:
         loaded = load_preset(own, preset_folders(), overrides)
+        check_base(loaded.preset.model.base)
+        read_adapter(path, loaded.preset.model.base)
         return Trained(name or f"{path.parent.name}/{path.name}", loaded.preset, path, path.parent, True)
     base = _base(_base_of(path), preset_name, overrides)
+    read_adapter(path, base.preset.model.base)
     return Trained(name or path.name, base.preset, path, path, False)
 
 

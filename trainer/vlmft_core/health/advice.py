@@ -66,7 +66,8 @@ def underfitting(state: HealthState) -> Advice:
     if ("lora.r", 32) in changes:
         changes += _first_above(state, "lora", "alpha", 64)
     modules = state.setting("lora", "target_modules")
-    if not isinstance(modules, list) or set(ALL_MODULES) - {one for one in modules if isinstance(one, str)}:
+    named = {one for one in modules if isinstance(one, str)} if isinstance(modules, list) else set()
+    if "all-linear" not in named and set(ALL_MODULES) - named:
         changes.append(("lora.target_modules", ALL_MODULES))
     return _for_next_run(state, "", [*changes, *_first_above(state, "training", "epochs", 8, 10)])
 

@@ -7,13 +7,15 @@ The published Qwen2.5-VL sizes are known here, so that a plan needs neither netw
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vlmft_core.errors import ModelError
-from vlmft_core.plan.lora_layers import VISION, adapted_names
+from vlmft_core.plan.lora_layers import VISION, adapted_names, check_saved, under
 from vlmft_core.preset.schema import Lora
 from vlmft_core.preset.strict_yaml import shown
 from vlmft_core.run_folder.layout import ADAPTER_CONFIG
@@ -161,17 +163,20 @@ class Architecture:
         return text | blocks | merger
 
     def lora_parameters(self, lora: Lora) -> int:
-        """Trainable parameters of an adapter on the language model and, if it is to be adapted, the vision tower.
+        """Trainable parameters of an adapter on the language model and, if it is to be adapted, the vision tower, and
+        of the parts that are trained whole.
 
         LoRA has rank x (inputs + outputs) for each layer it is put on, DoRA one more for each output.
 
         Raises:
-            ModelError: a name, or the pattern, matches no layer.
+            ModelError: a name, or the pattern, matches no layer, or a part cannot be trained whole.
         """
-        return sum(self.lora_parts(lora))
+        check_saved(lora, tied=self.tied)
+        whole = {name: shape for name, shape in self.tensors().items() if under(name, lora.modules_to_save)}
+        return sum(self.lora_parts(lora)) + sum(map(math.prod, whole.values()))
 
     def lora_parts(self, lora: Lora) -> tuple[int, int]:
-        """The same, those on the language model and those on the vision tower.
+        """Parameters of LoRA alone: on the language model, and on the vision tower.
 
         Raises:
             ModelError: as `lora_parameters`.
@@ -204,7 +209,7 @@ def resolve_base(base: str) -> str:
 
 
 def find_architecture(base: str) -> Architecture | None:
-    """The architecture of `model.base`, or None for a hub model that is not known offline.
+    """The architecture of `model.base`, or None for a hub model that is neither known here nor in the hub's cache.
 
     Raises:
         ModelError: a local folder is missing or has no usable `config.json`.
@@ -213,7 +218,9 @@ def find_architecture(base: str) -> Architecture | None:
     if folder is not None:
         return read_architecture(folder)
     owner, _, name = base.rpartition("/")
-    return KNOWN.get(name.removesuffix("-Instruct")) if owner == "Qwen" else None
+    known = KNOWN.get(name.removesuffix("-Instruct")) if owner == "Qwen" else None
+    cached = None if known else cached_snapshot(base)
+    return read_architecture(cached) if cached and (cached / "config.json").is_file() else known
 
 
 def read_architecture(folder: Path) -> Architecture:
@@ -262,6 +269,18 @@ def local_folder(base: str) -> Path | None:
     """The folder that `model.base` means, or None for a hub name. `a/b` is a hub name unless that folder exists."""
     folder = Path(resolve_base(base))
     return None if _HUB_NAME.fullmatch(base) and base[0] not in "./~" and not folder.is_dir() else folder
+
+
+def cached_snapshot(name: str) -> Path | None:
+    """Where the hub's cache on this machine holds a model; None if it does not."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    hub = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    model = hub / f"models--{name.replace('/', '--')}"
+    try:
+        folder = model / "snapshots" / (model / "refs" / "main").read_text("utf-8").strip()
+        return folder if folder.is_dir() else None
+    except (OSError, ValueError):
+        return None
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from vlmft_core.errors import ModelError
-from vlmft_core.plan.architecture import Architecture, local_folder, read_architecture, read_json
+from vlmft_core.plan.architecture import Architecture, cached_snapshot, local_folder, read_architecture, read_json
 from vlmft_core.plan.weight_file import Shapes, check_not_a_stub, first_names, read_shapes
 
 WEIGHTS = "model.safetensors"
@@ -38,7 +37,7 @@ def check_base(base: str) -> None:
     """
     folder = local_folder(base)
     if folder is None:
-        if cached := _cached_snapshot(base):
+        if cached := cached_snapshot(base):
             _check_snapshot(base, cached)
         return
     read_architecture(folder)  # its words for what is no model at all come first
@@ -160,18 +159,6 @@ def _check_snapshot(base: str, folder: Path) -> None:
 def _check_tensors_of(where: str, folder: Path, shapes: Shapes) -> None:
     if "quantization_config" not in read_json(folder / "config.json"):  # it would have tensors for scales
         check_tensors(where, shapes, read_architecture(folder))
-
-
-def _cached_snapshot(name: str) -> Path | None:
-    """Where the hub's cache on this machine holds a model; None if it does not."""
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    hub = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
-    model = hub / f"models--{name.replace('/', '--')}"
-    try:
-        folder = model / "snapshots" / (model / "refs" / "main").read_text("utf-8").strip()
-        return folder if folder.is_dir() else None
-    except (OSError, ValueError):
-        return None
 
 
 def _flat(shape: tuple[int, ...]) -> tuple[int, ...]:

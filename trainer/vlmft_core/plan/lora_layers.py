@@ -12,6 +12,10 @@ from vlmft_core.preset.strict_yaml import shown
 
 VISION = ".visual."
 """Part of the full names of all layers of the vision tower."""
+ALL_LINEAR = "all-linear"
+"""Among `lora.target_modules`: every linear layer."""
+SAVED = {"lm_head": "lm_head", "embed_tokens": "model.language_model.embed_tokens", "merger": "model.visual.merger"}
+"""Full names of what `lora.modules_to_save` can name."""
 _VISION_KINDS = ("qkv", "proj", "0", "2")
 """Last parts of names that only layers of the vision tower have."""
 
@@ -23,9 +27,44 @@ def adapted_names(layers: Iterable[str], lora: Lora) -> set[str]:
         layers: those that may get one: the language model's, and the vision tower's if it is to be adapted.
 
     Raises:
-        ModelError: a name, or the pattern, matches none; the message has the names there are.
+        ModelError: a name, or the pattern, matches none, or no layer of the vision tower where that is to be adapted;
+            the message has the names there are.
     """
-    names = list(layers)
+    names = [name for name in layers if not under(name, lora.modules_to_save)]
+    found = _matching(names, lora)
+    if lora.vision_tower and not any(VISION in name for name in found):
+        asked = "target_modules" if lora.target_pattern is None else "target_pattern"
+        kinds = dict.fromkeys(name.rpartition(".")[2] for name in names if VISION in name)
+        raise ModelError(
+            f"lora.vision_tower: true, but lora.{asked} matches no layer of the vision tower",
+            f"its layers are {', '.join(kinds)}; lora.modules_to_save=[merger] trains its merger whole",
+        )
+    return found
+
+
+def trains_vision(lora: Lora) -> bool:
+    """Whether anything in the vision tower learns, so that it needs a backward."""
+    return lora.vision_tower or "merger" in lora.modules_to_save
+
+
+def check_saved(lora: Lora, *, tied: bool) -> None:
+    """Raises:
+    ModelError: a part that shares its weights with another is to be trained whole.
+    """
+    shared = [name for name in lora.modules_to_save if name != "merger"]
+    if tied and shared:
+        raise ModelError(
+            f"lora.modules_to_save: {shared[0]} cannot be trained whole: in this base lm_head and embed_tokens are one",
+            "train adapters on other layers, or the merger",
+        )
+
+
+def under(name: str, modules: Iterable[str]) -> bool:
+    """Whether a layer or weight, by its full name, belongs to one of the modules, by the ends of their names."""
+    return any(f".{module}." in f".{name}." for module in modules)
+
+
+def _matching(names: list[str], lora: Lora) -> set[str]:
     if lora.target_pattern is not None:
         pattern = re.compile(lora.target_pattern)
         if found := {name for name in names if pattern.fullmatch(name)}:
@@ -36,6 +75,8 @@ def adapted_names(layers: Iterable[str], lora: Lora) -> set[str]:
             f"it must match a whole name, such as {names[0]}",
         )
     kinds = list(dict.fromkeys(name.rpartition(".")[2] for name in names))
+    if ALL_LINEAR in lora.target_modules:
+        return set(names)
     for wanted in lora.target_modules:
         if wanted not in kinds:
             raise _no_such_layer(wanted, kinds, vision_tower=lora.vision_tower)

@@ -7,6 +7,7 @@ from typing import Any
 
 from vlmft_core.errors import DataError
 from vlmft_core.filesize import filesize
+from vlmft_core.plan.adapter_files import starting_adapter
 from vlmft_core.plan.architecture import KNOWN, find_architecture
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.plan.memory import MARGIN, gpu_bytes, weight_bytes
@@ -104,7 +105,8 @@ def make_plan(
 
     Raises:
         PresetError: the effective batch does not fit the GPUs.
-        ModelError: a local base model is missing or incomplete, or a target module matches nothing.
+        ModelError: a base model on this machine is missing or not whole, a target module matches nothing, or the
+            adapter to start from does not fit.
         DataError: there are no training samples.
     """
     note = ""
@@ -113,6 +115,7 @@ def make_plan(
     check_base(preset.model.base)
     base = find_architecture(preset.model.base)
     trainable = base.lora_parameters(preset.lora) if base else None
+    start = starting_adapter(preset.lora, preset.model.base)
     there = available(preset.data.sources, "train") if samples is None else samples
     there_eval = available(preset.data.sources, "eval") if eval_samples is None else eval_samples
     if there is not None and there < 1:
@@ -166,6 +169,8 @@ def make_plan(
         hours_source=source,
     )
     notes = [note] if note else []
+    if start:
+        notes += [f"training goes on from the adapter {start.folder} ({len(start.names)} tensors)", *start.notes]
     if used is None:
         notes.append("the size of the training data is unknown: pass --samples")
     if base and trainable is not None and preset.training.gradient_checkpointing == "auto":

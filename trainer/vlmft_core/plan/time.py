@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vlmft_core.plan.architecture import KNOWN, Architecture
+from vlmft_core.plan.lora_layers import ALL_LINEAR
 from vlmft_core.preset.schema import Preset
 
 RECIPE_SAMPLES = 50_000
@@ -45,7 +46,9 @@ def estimate_hours(
         factor *= base.total_parameters / KNOWN["Qwen2.5-VL-7B"].total_parameters
         scaled.append("by parameters from the 7B")
     lora = preset.lora
-    if lora.r >= 32 and lora.target_pattern is None and set(lora.target_modules) >= base.text_linears().keys():
+    kinds = set(lora.target_modules)
+    every = ALL_LINEAR in kinds or kinds >= base.text_linears().keys()
+    if lora.r >= 32 and lora.target_pattern is None and every:
         factor *= 2
         scaled.append("doubled for rank 32 on all seven modules")
     table = f"an epoch of 50,000 samples: A100 {fast:.3g} h, V100 {slow:.3g} h on {count}"

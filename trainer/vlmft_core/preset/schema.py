@@ -9,7 +9,7 @@ import difflib
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
 from vlmft_core.preset.data_schema import Data
 from vlmft_core.preset.section import Fraction, Positive, Section
@@ -63,17 +63,29 @@ class Lora(Section):
         "v_proj",
         "o_proj",
     ]
-    """Names of the linear layers that get an adapter."""
+    """Names of the linear layers that get an adapter; `all-linear` for all of them (those of the vision tower only with
+    vision_tower)."""
     target_pattern: Annotated[str, Field(min_length=1)] | None = None
     """A regular expression for the full names of linear layers, such as `.*layers\\.2\\d\\..*_proj`; it takes the place
     of target_modules. null goes by target_modules."""
     vision_tower: bool = False
     """Also adapt layers of the vision tower whose names match (gate_proj, up_proj and down_proj exist in both)."""
+    modules_to_save: list[Literal["lm_head", "embed_tokens", "merger"]] = []
+    """Parts of the base that are trained whole and saved with the adapter: the output layer, the embedding, or what
+    joins image patches into tokens. Large: `vlmft plan` counts them."""
+    start_from: Annotated[str, Field(min_length=1)] | None = None
+    """Train an adapter further: its folder, or the folder of a run that has left one. Rank, alpha and layers must be
+    the adapter's own. null begins with a fresh one."""
     rslora: bool = False
     """Rank-stabilised LoRA: updates are multiplied by alpha / sqrt(r), so that a high rank needs no other alpha."""
     dora: bool = False
     """DoRA: each layer also learns the length of its weight's rows. Often better at a low rank; slower steps. Not under
     ZeRO-3."""
+
+    @field_validator("target_modules", mode="before")
+    @classmethod
+    def _one_word_for_all(cls, value: object) -> object:
+        return [value] if value == "all-linear" else value
 
     @model_validator(mode="after")
     def _pattern_can_be_read(self) -> Self:

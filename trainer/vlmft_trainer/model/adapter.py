@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from vlmft_core.errors import ModelError, first_line
-from vlmft_core.plan.lora_layers import VISION, adapted_names
+from vlmft_core.plan.adapter_files import Adapter, read_adapter
+from vlmft_core.plan.base_files import current_name
+from vlmft_core.plan.lora_layers import SAVED, VISION, adapted_names, check_saved
+from vlmft_core.plan.weight_file import first_names
 from vlmft_core.preset.schema import Lora
 from vlmft_core.run_folder.layout import ADAPTER_WEIGHTS
 from vlmft_trainer.distributed import ranks
+
+Note = Callable[[str], object]
+"""Takes one sentence for the person who reads."""
 
 
 def lora_targets(model: Any, lora: Lora) -> list[str]:
@@ -37,13 +46,15 @@ def add_adapter(model: Any, lora: Lora, seed: int) -> Any:
     """The base wrapped by PEFT, with a fresh adapter whose initial weights follow from `seed`.
 
     Raises:
-        ModelError: `lora.target_modules` or `lora.target_pattern` matches no layer.
+        ModelError: `lora.target_modules` or `lora.target_pattern` matches no layer, or a part cannot be trained whole.
     """
+    check_saved(lora, tied=bool(model.config.tie_word_embeddings))
     config = LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=lora_targets(model, lora),
+        modules_to_save=[SAVED[name] for name in lora.modules_to_save] or None,
         bias="none",
         use_rslora=lora.rslora,
         use_dora=lora.dora,
@@ -52,19 +63,98 @@ def add_adapter(model: Any, lora: Lora, seed: int) -> Any:
     return get_peft_model(model, config)
 
 
-def lay_over(model: Any, adapter: str | None) -> Any:
-    """The base with an adapter on it, in the base's number format, as in training; the base itself for None.
+def start_from(model: Any, adapter: Adapter, note: Note) -> None:
+    """Put the weights of an adapter that fits into the fresh one of a model.
 
     Raises:
-        ModelError: the adapter cannot be loaded, or is for another base.
+        ModelError: they do not all land there.
+    """
+    _fill_gathered(model, _tensors(adapter), f"adapter {adapter.folder}", note)
+
+
+def lay_over(model: Any, adapter: str | None, note: Note) -> Any:
+    """The base with an adapter on it, in the base's number format, as in training; the base itself for None.
+
+    Args:
+        note: takes what a person should know of the adapter, PEFT's warnings among it.
+
+    Raises:
+        ModelError: the adapter cannot be loaded whole, or is for another base.
     """
     if adapter is None:
         return model
+    found = read_adapter(Path(adapter), str(model.config.name_or_path))
+    for text in found.notes:
+        note(text)
+    where = f"adapter {adapter}"
     try:
-        return PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
-        # What peft, json and safetensors raise for files that are missing, broken or for another model.
-        raise ModelError(f"adapter {adapter}: {first_line(error)}") from error
+        with _warnings_to(note):
+            config = LoraConfig.from_pretrained(adapter)
+            config.inference_mode = True
+            if found.layers:  # by the names of today, whatever they are called in the file
+                config.target_modules = sorted(found.layers)
+                config.exclude_modules = config.layers_to_transform = config.layers_pattern = None
+                for pattern in ("rank_pattern", "alpha_pattern"):
+                    setattr(
+                        config, pattern, {current_name(name): value for name, value in getattr(config, pattern).items()}
+                    )
+            tuned = PeftModel(model, config, autocast_adapter_dtype=False)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        # What peft and json raise for files that are broken or for another model.
+        raise ModelError(f"{where}: {first_line(error)}") from error
+    _fill(tuned, _tensors(found), where, note)
+    return tuned
+
+
+def _tensors(adapter: Adapter) -> dict[str, torch.Tensor]:
+    """An adapter's weights by the names that PEFT expects in a file now.
+
+    Raises:
+        ModelError: they cannot be read.
+    """
+    try:
+        held = load_file(adapter.folder / ADAPTER_WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"adapter {adapter.folder}: {first_line(error)}") from error
+    return {f"base_model.model.{expected}": held[name] for expected, name in adapter.names.items()}
+
+
+def _fill(model: Any, state: dict[str, torch.Tensor], where: str, note: Note) -> None:
+    """Put weights into a model's adapter, all of them and into all of it.
+
+    Raises:
+        ModelError: some found no place, some places got none, shapes differ, or a number is not finite.
+    """
+    if wild := [name for name, weight in state.items() if not weight.isfinite().all()]:
+        raise ModelError(f"{where}: {len(wild)} tensors hold numbers that are not finite: {first_names(wild)}")
+    try:
+        with _warnings_to(note):
+            result = set_peft_model_state_dict(model, state)
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise ModelError(f"{where}: {' '.join(str(error).split())[:300]}") from error
+    placeless = list(result.unexpected_keys)
+    empty = [name for name in result.missing_keys if ".default" in name]
+    if placeless or empty:
+        raise ModelError(
+            f"{where}: {len(placeless)} of {len(state)} tensors found no place in the model"
+            f" and {len(empty)} of the adapter's places no tensor: {first_names([*placeless, *empty])}",
+            "it was trained on another model, or its files are not complete",
+        )
+    outputs = [weight for name, weight in state.items() if ".lora_B." in name]
+    zero = sum(not weight.any() for weight in outputs)
+    if zero:
+        note(f"{where}: {zero} of its {len(outputs)} lora_B are all 0: there LoRA changes nothing")
+
+
+@contextmanager
+def _warnings_to(note: Note) -> Iterator[None]:
+    """Say what PEFT warns of, instead of leaving it to a log that nobody reads."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        if "peft" in Path(warning.filename).parts and not issubclass(warning.category, FutureWarning):
+            note(f"PEFT: {' '.join(str(warning.message).split())}")
 
 
 def adapter_state(model: Any) -> dict[str, torch.Tensor]:
@@ -81,6 +171,16 @@ def adapter_state(model: Any) -> dict[str, torch.Tensor]:
     return state
 
 
+def trained_shapes(model: Any) -> dict[str, tuple[int, ...]]:
+    """Shapes of the adapter's weights by their names in the model, whether they still learn or not."""
+    marks = (".lora_", ".modules_to_save.")
+    return {
+        name: tuple(getattr(weight, "ds_shape", weight.shape))
+        for name, weight in model.named_parameters()
+        if any(mark in name for mark in marks)
+    }
+
+
 def save_adapter(model: Any, folder: Path) -> None:
     """Write the adapter as PEFT reads it. Every rank calls it; rank 0 writes."""
     state = adapter_state(model)
@@ -93,8 +193,16 @@ def save_adapter(model: Any, folder: Path) -> None:
         config.inference_mode = False
 
 
-def load_adapter(model: Any, folder: Path) -> None:
-    """Put a saved adapter's weights into `model`, under ZeRO-3 too. Every rank calls it."""
+def load_adapter(model: Any, folder: Path, note: Note) -> None:
+    """Put the weights that `save_adapter` wrote into `model`, under ZeRO-3 too. Every rank calls it.
+
+    Raises:
+        ModelError: they do not all land there.
+    """
+    _fill_gathered(model, load_file(folder / ADAPTER_WEIGHTS), f"adapter {folder}", note)
+
+
+def _fill_gathered(model: Any, state: dict[str, torch.Tensor], where: str, note: Note) -> None:
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     with deepspeed.zero.GatheredParameters(trained, modifier_rank=0):
-        set_peft_model_state_dict(model, load_file(folder / ADAPTER_WEIGHTS))
+        _fill(model, state, where, note)

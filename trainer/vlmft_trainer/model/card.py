@@ -9,6 +9,9 @@ from statistics import fmean
 from typing import Any, Final
 
 from vlmft_core.metrics import HEADLINE
+from vlmft_core.plan.adapter_files import expected_name, lora_part
+from vlmft_core.plan.lora_layers import VISION
+from vlmft_core.plan.weight_file import Shapes
 from vlmft_core.preset import Preset, dump_preset
 from vlmft_core.run_folder.checkpoints import Checkpoint
 from vlmft_core.run_folder.events import EVAL, RUN_START, STEP, Record
@@ -56,6 +59,7 @@ def adapter_card(
     step: int,
     scores: tuple[Mapping[str, Any], Mapping[str, Any]],
     course: Course,
+    trained: Shapes,
 ) -> str:
     """The card of an adapter, as Markdown.
 
@@ -64,6 +68,7 @@ def adapter_card(
         chosen: the checkpoint whose adapter this is.
         step: where training ended.
         scores: of the base and of the adapter, by task; empty where not measured.
+        trained: shapes of the weights that learnt, by their names in the model.
     """
     return f"""---
 base_model: {base}
@@ -93,6 +98,8 @@ Its eval loss: {_figure(chosen.eval_loss if chosen else None)}; token accuracy:
 
 {_sources(preset)}
 
+{_trained(trained, preset)}
+
 {_curves(course)}
 
 ## Answers to eval questions
@@ -106,8 +113,8 @@ Its eval loss: {_figure(chosen.eval_loss if chosen else None)}; token accuracy:
 {_preset(preset)}"""
 
 
-def merged_card(preset: Preset) -> str:
-    """The card of a merged model, as Markdown."""
+def merged_card(preset: Preset, trained: Shapes) -> str:
+    """The card of a merged model, as Markdown; `trained` as in `adapter_card`."""
     return f"""---
 base_model: {preset.model.base}
 library_name: transformers
@@ -127,6 +134,8 @@ model = AutoModelForImageTextToText.from_pretrained("path/to/this/folder", dtype
 Images were limited to {preset.data.max_pixels:,} pixels in training; the files here keep the base's own limit.
 
 {_sources(preset)}
+
+{_trained(trained, preset)}
 
 {_preset(preset)}"""
 
@@ -152,6 +161,32 @@ def _sources(preset: Preset) -> str:
         + (f"`{source.eval_split}`" if source.eval_split else "its eval split or a held-out share")
         for source in preset.data.sources
     )
+
+
+def _trained(shapes: Shapes, preset: Preset) -> str:
+    """What learnt, counted from the weights themselves."""
+    layers: dict[str, set[str]] = {}
+    whole = set()
+    for name in shapes:
+        part = lora_part(expected_name(name))
+        if part is None:
+            whole.add(name.partition(".modules_to_save.")[0].rpartition(".")[2])
+        else:
+            layers.setdefault("vision tower" if VISION in part.layer else "language model", set()).add(part.layer)
+    lines = [f"{len(shapes)} tensors learnt, {sum(map(math.prod, shapes.values())):,} parameters:"]
+    lines += [
+        f"- LoRA on {_layers(layers.get(side, set()))} of the {side}" for side in ("language model", "vision tower")
+    ]
+    if whole:
+        lines.append(f"- trained whole: {', '.join(sorted(whole))}")
+    if preset.lora.start_from:
+        lines.append(f"- begun from the adapter `{preset.lora.start_from}`, not from a fresh one")
+    return "\n".join(lines)
+
+
+def _layers(names: set[str]) -> str:
+    kinds = sorted({name.rpartition(".")[2] for name in names})
+    return f"{len(names)} layers ({', '.join(kinds)})" if names else "no layer"
 
 
 def _curves(course: Course) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -34,5 +35,7 @@ def load_weights(weights: Weights, say: Say) -> tuple[Any, Encoder]:
     say("note", f"loading {preset.model.base}")
     encoder = ranks.rank0_first(lambda: load_encoder(base, preset.data.max_pixels, preset.data.min_pixels))
     quantization = preset.model.quantization
-    model = ranks.together(lambda: lay_over(load_base(base, kernels, quantization), weights.adapter))
+    model = ranks.together(
+        lambda: lay_over(load_base(base, kernels, quantization), weights.adapter, partial(say, "note"))
+    )
     return (model if quantization != "none" else model.to(ranks.device())).eval(), encoder

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from vlmft_core.jobs import MergeJob
 from vlmft_core.plan.architecture import resolve_base
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.run_folder.layout import MODEL_CARD
-from vlmft_trainer.model.adapter import lay_over
+from vlmft_trainer.model.adapter import lay_over, trained_shapes
 from vlmft_trainer.model.card import merged_card
 from vlmft_trainer.model.load import Kernels, load_base
 from vlmft_trainer.programs import Say
@@ -45,13 +46,14 @@ def merge(job: MergeJob, say: Say) -> None:
     base = job.preset.model.base
     check_base(base)
     say("note", f"loading {base}")
-    model = lay_over(load_base(resolve_base(base), Kernels("bf16", "sdpa", ())), job.adapter)
+    model = lay_over(load_base(resolve_base(base), Kernels("bf16", "sdpa", ())), job.adapter, partial(say, "note"))
     check_room(target, sum(weight.numel() for weight in model.parameters()) * BYTES_PER_PARAMETER)
     say("note", "merging")
+    trained = trained_shapes(model)
     merged = model.merge_and_unload(safe_merge=True) if job.adapter else model
     say("note", f"writing {target}")
     try:
-        write(merged, resolve_base(base), target, merged_card(job.preset))
+        write(merged, resolve_base(base), target, merged_card(job.preset, trained))
     except OSError as error:
         raise VlmftError(f"{target}: {error.strerror or error}") from error
     size = sum(file.stat().st_size for file in target.iterdir())

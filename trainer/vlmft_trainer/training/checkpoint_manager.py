@@ -122,7 +122,7 @@ def take_best(model: Any, checkpoints: CheckpointManager, load_best: bool) -> Ch
         chosen = (checkpoints.best() if load_best else None) or checkpoints.newest()
     chosen = ranks.gather(chosen)[0]
     if chosen:
-        load_adapter(model, checkpoints.run.checkpoint(chosen.step))
+        load_adapter(model, checkpoints.run.checkpoint(chosen.step), checkpoints.log.note)
     return chosen
 
 

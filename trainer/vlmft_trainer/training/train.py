@@ -12,8 +12,11 @@ import torch
 from PIL import Image
 
 from vlmft_core.errors import VlmftError
+from vlmft_core.jobs import fingerprint
 from vlmft_core.plan import optimizer_steps, warmup_steps
+from vlmft_core.plan.adapter_files import starting_adapter
 from vlmft_core.plan.architecture import find_architecture, resolve_base
+from vlmft_core.plan.lora_layers import trains_vision
 from vlmft_core.preset import Preset
 from vlmft_core.run_folder.checkpoints import Checkpoint, remove_unusable
 from vlmft_core.run_folder.events import EARLY_STOPPED, EVAL, FINISHED, PLAN, STOPPED
@@ -25,7 +28,7 @@ from vlmft_trainer.data.samples import RunData, prepare
 from vlmft_trainer.data.tasks import Scores
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.distributed.process_group import process_group
-from vlmft_trainer.model.adapter import add_adapter
+from vlmft_trainer.model.adapter import add_adapter, start_from, trained_shapes
 from vlmft_trainer.model.card import adapter_card, read_course
 from vlmft_trainer.model.evaluate import answer_tasks
 from vlmft_trainer.model.fused import fused_problem, use_fused_kernels
@@ -131,6 +134,9 @@ def build(
     model = ranks.together(
         lambda: add_adapter(load_base(base, kernels, preset.model.quantization), preset.lora, preset.training.seed)
     )
+    if not start and (earlier := starting_adapter(preset.lora, preset.model.base)):  # a checkpoint has the weights
+        log.note(f"training goes on from the adapter {earlier.folder} (sha256 {fingerprint(earlier.folder)[:12]})")
+        ranks.together(lambda: start_from(model, earlier, log.note))
     if kernels.fused:
         fuse(model, log)
     trainable, total = count_parameters(model)
@@ -138,7 +144,7 @@ def build(
     checkpointing = recomputes(preset, architecture, trainable)
     if preset.training.gradient_checkpointing == "auto":
         log.note(f"activations are {'recomputed: memory is short' if checkpointing else 'kept: memory suffices'}")
-    prepare_training(model, gradient_checkpointing=checkpointing, train_vision=preset.lora.vision_tower)
+    prepare_training(model, gradient_checkpointing=checkpointing, train_vision=trains_vision(preset.lora))
     collator = pack_collator(encoder) if preset.training.packing else pad_collator(encoder)
     # Not a sample of the data: the first ones may have no image.
     assert_positions(model, collator([encoder.sample("?", "!", Image.new("RGB", (112, 84)))]))
@@ -282,11 +288,12 @@ def finish(
 ) -> RunOutcome:
     """Write the best adapter and measure it."""
     preset, model, step = job.preset, trainer.model, trainer.state.global_step
+    trained = trained_shapes(model)
     chosen = take_best(model, trainer.checkpoints, preset.checkpoints.load_best_model_at_end)
 
     def card(after: dict[str, Scores]) -> str:
         base, course = resolve_base(preset.model.base), read_course(job.run)
-        return adapter_card(preset, base, chosen, step, (before.scores, after), course)
+        return adapter_card(preset, base, chosen, step, (before.scores, after), course, trained)
 
     write_adapter(model, job.run, card({}) if ranks.rank() == 0 else "")
     log.say(f"the adapter is in {job.run.adapter}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 from transformers import TrainerCallback
@@ -19,8 +20,8 @@ from vlmft_trainer.training.weighted_trainer import WeightedTrainer
 class BaseAnswers(TrainerCallback):  # type: ignore[misc]
     """Answers eval questions when the training begins, and writes an `eval` event of step 0.
 
-    A fresh adapter changes nothing, so these are the base's answers. It has to be this late because generating under
-    ZeRO-3 needs DeepSpeed's engine, which exists only now.
+    A fresh adapter changes nothing, so these are the base's answers; one that has learnt is turned off for them. It has
+    to be this late because generating under ZeRO-3 needs DeepSpeed's engine, which exists only now.
     """
 
     def __init__(self, trainer: WeightedTrainer, preset: Preset, stop: StopOnRequest, log: RunLog) -> None:
@@ -36,13 +37,14 @@ class BaseAnswers(TrainerCallback):  # type: ignore[misc]
         if self._preset.evaluation.answers == 0 or self.scores:
             return
         self._log.note("the base model answers eval questions")
-        scores = answer_tasks(
-            self._trainer.model,
-            self._trainer.eval_dataset,
-            self._preset.evaluation,
-            self._preset.data.workers,
-            self._stop.asked,
-        )
+        with self._trainer.model.disable_adapter() if self._preset.lora.start_from else nullcontext():
+            scores = answer_tasks(
+                self._trainer.model,
+                self._trainer.eval_dataset,
+                self._preset.evaluation,
+                self._preset.data.workers,
+                self._stop.asked,
+            )
         if scores is None:
             raise StopRequested
         self.scores = scores
