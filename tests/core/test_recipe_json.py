@@ -163,3 +163,28 @@ def test_the_published_command_line_says_the_rest() -> None:
 def test_a_yaml_preset_is_loaded_as_it_is() -> None:
     loaded = load_sft_config(FOLDER / "good.yaml", [FOLDER], ["training.seed=5"])
     assert (loaded.preset.training.epochs, loaded.preset.training.seed) == (5, 5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{\n  "num_train_epochs": 6\n}',
+        '// best\n{ // all of it\n "learning_rate": 4e-5, // slow\n}',
+        '{"output_dir": "x", "bf16": true}',
+    ],
+)
+def test_the_json_in_the_place_of_a_preset_is_told_from_one(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "my config.json"
+    path.write_text(text)
+    with pytest.raises(PresetError) as caught:
+        load_preset(path, [FOLDER])
+    assert str(caught.value) == (
+        f"{path}: this is the published recipe's JSON, not a preset"
+        f" (make one of it: vlmft presets import '{path}' -o 'my config'.yaml)"
+    )
+
+
+def test_a_preset_may_be_written_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "own.json"
+    path.write_text('{"extends": "best", "training": {"learning_rate": 1e-5}}')
+    assert load_preset(str(path), [FOLDER]).preset.training.learning_rate == 1e-5

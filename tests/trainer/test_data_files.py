@@ -147,7 +147,7 @@ def test_over_the_limit_a_run_does_not_start(lines: Write, encoder: Encoder) -> 
     lines(*rows, talk(image="gone.png"), name="train.jsonl")
     source = Source(task="messages", path=str(lines(*rows, name="val.jsonl").parent))
     with pytest.raises(
-        DataError, match=r"1 of 10 training samples .*train.jsonl, line 10: gone.png: no such .*max_bad"
+        DataError, match=r"1 of 10 training samples .*train.jsonl, line 10: /.*/gone.png: no such .*max_bad"
     ):
         prepare(Data(sources=[source], max_bad=0.09), encoder)
     data = prepare(Data(sources=[source], max_bad=0.1), encoder)

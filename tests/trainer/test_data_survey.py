@@ -99,7 +99,7 @@ def test_a_preview_shows_the_tokens_that_are_trained_on(folder: Path, encoder: E
         "pixels": "ff0000" * 24,
     }
     gone = preview(split, 4, encoder, columns=6, rows=6)
-    assert (gone["bad"], gone["detail"]) == ("no image", "gone.png: no such file")
+    assert (gone["bad"], gone["detail"]) == ("no image", f"{folder / 'gone.png'}: no such file")
 
 
 def test_the_program_shows_samples(folder: Path) -> None:
@@ -150,3 +150,23 @@ def test_figures_and_histograms_of_lengths() -> None:
     assert bars[0] == (100, 149, 2)
     assert bars[-1] == (400, 449, 1)
     assert sum(count for _, _, count in bars) == 3
+
+
+def test_what_a_score_of_the_data_can_say_is_said(tmp_path: Path, encoder: Encoder) -> None:
+    Image.new("RGB", (84, 56), "red").save(tmp_path / "a.png")
+    asked = [{"image": "a.png", "question": f"q{n}", "answers": ["a"] * (1 if n % 2 else 5)} for n in range(10)]
+    for name in ("train", "val"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(asked))
+
+    def notes(**changes: Any) -> list[str]:
+        data = Data(sources=[Source(task="textvqa", path=str(tmp_path), **changes)])
+        noted: list[str] = inspect_data.check(data, encoder, lambda *_: None)["sources"][0]["notes"]
+        return noted
+
+    most, few = notes()
+    assert most.startswith("textvqa: its score cannot be more than 50.0 % here")
+    assert few.startswith("10 eval questions: ")
+    (tmp_path / "elsewhere").mkdir()
+    assert f"image paths start from {tmp_path}/elsewhere: name another folder with --images" in "\n".join(
+        notes(images=str(tmp_path / "elsewhere"))
+    )

@@ -49,6 +49,11 @@ def textvqa_accuracy(prediction: str, answers: Sequence[str]) -> float:
     return sum(min(1.0, (sum(agrees) - agree) / 3) for agree in agrees) / len(agrees)
 
 
+def most_of_textvqa(answers: Sequence[str]) -> float:
+    """The highest accuracy that any prediction can reach: below 1 where fewer than four people agree."""
+    return max((textvqa_accuracy(answer, answers) for answer in answers), default=0.0)
+
+
 def normalise(answer: str) -> str:
     """An answer as EvalAI compares it: lower case, punctuation, articles, number words and contractions evened out."""
     text = answer.lower().replace(",", "").replace("?", "").replace("'s", " 's").strip()

@@ -21,9 +21,7 @@ from vlmft_console.programs.trained import Trained, find_trained, processes_for
 from vlmft_core.errors import DataError
 from vlmft_core.jobs import EvalJob, identity
 from vlmft_core.metrics import HEADLINE
-from vlmft_core.plan.architecture import KNOWN, find_architecture
-from vlmft_core.plan.make import PUBLISHED
-from vlmft_core.preset import Preset
+from vlmft_core.plan.cautions import published_for
 
 EVALS = "evals"
 """Folder of evals, in a run folder or in `outputs`."""
@@ -139,11 +137,6 @@ def figures(trained: Trained, job: EvalJob, scores: Mapping[str, Any]) -> dict[s
             for task, sides in scores.items()
         },
     }
-
-
-def published_for(preset: Preset) -> Mapping[str, float]:
-    """Accuracy in percent that is published for the preset's base, by task."""
-    return PUBLISHED if find_architecture(preset.model.base) == KNOWN["Qwen2.5-VL-7B"] else {}
 
 
 def print_scores(found: Mapping[str, Any]) -> None:

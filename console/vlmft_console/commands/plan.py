@@ -34,7 +34,14 @@ def plan(
     """
     loaded = load_preset(preset, preset_folders(), overrides or [])
     speed, measured_in = measured_speed(with_gpus(loaded.preset, gpus)[0] if gpus else loaded.preset)
-    result = make_plan(loaded.preset, gpus=gpus, samples=samples, samples_per_s=speed, measured_in=measured_in)
+    result = make_plan(
+        loaded.preset,
+        gpus=gpus,
+        samples=samples,
+        samples_per_s=speed,
+        measured_in=measured_in,
+        inherited=loaded.inherited,
+    )
     if json_output:
         print_json({"preset": loaded.name, **result.to_dict()}, indent=True)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from vlmft_console.presets.table import (
 )
 from vlmft_core.errors import EXIT_MISTAKE, PresetError, VlmftError
 from vlmft_core.plan import make_plan
+from vlmft_core.plan.cautions import data_cautions
 from vlmft_core.preset import LoadedPreset, changed, load_preset
 from vlmft_core.preset.dump import dump_yaml
 from vlmft_core.preset.loader import NAME
@@ -54,7 +56,7 @@ def list_presets(json_output: Json = False) -> None:
     table = new_table("name", *(["whose"] if own else []), "for", "improvement", "time (8 GPUs)")
     for entry in entries:
         broken = str(entry.get("error", "")).partition("\n")[0]
-        summary = f"cannot be used: {broken}" if broken else entry["summary"]
+        summary = f"cannot be used: {broken}" if broken else entry["summary"] or _parent(entry)
         if entry["hides"]:
             summary = f"{summary} (hides the {entry['name']} that comes with vlmft: {entry['path']})"
         whose = [("yours" if entry["own"] else "vlmft's")] if own else []
@@ -118,10 +120,14 @@ def compare(
 def validate(
     paths: Annotated[list[str], typer.Argument(help="YAML files, or names of presets.")], json_output: Json = False
 ) -> None:
-    """Check presets and say every mistake. Exit status: 0 when all can be used, else 2."""
+    """Check presets and say every mistake, and what their data cannot show.
+
+    Exit status: 0 when all can be used, else 2.
+    """
     results: list[dict[str, Any]] = []
     for path in paths:
         errors: list[str] = []
+        notes: list[str] = []
         try:
             loaded = load_preset(path, preset_folders())
         except VlmftError as error:
@@ -129,14 +135,17 @@ def validate(
         else:
             try:
                 make_plan(loaded.preset)
+                notes = data_cautions(loaded.preset)
             except VlmftError as error:
                 errors = [f"{loaded.path}: {line}" for line in str(error).splitlines()]
-        results.append({"path": path, "ok": not errors, "errors": errors})
+        results.append({"path": path, "ok": not errors, "errors": errors, "notes": notes})
         if not json_output:
             for line in errors:
                 say(line, err=True)
             if not errors:
                 say(f"{path}: ok")
+            for line in notes:
+                say(f"{path}: note: {line}", err=True)
     if json_output:
         print_json(results, indent=True)
     if not all(result["ok"] for result in results):
@@ -191,3 +200,8 @@ def export(
 
 def _load(name: str) -> LoadedPreset:
     return load_preset(name, preset_folders())
+
+
+def _parent(entry: Mapping[str, Any]) -> str:
+    """What stands for a preset that says nothing of itself."""
+    return f"extends {entry['extends']}" if entry["extends"] else ""

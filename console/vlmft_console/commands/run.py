@@ -47,7 +47,7 @@ def run(
     crashed, 2 a mistake to mend in the preset, the options, the data or the model: nothing was started.
     """
     loaded = load_preset(preset, preset_folders(), overrides or [])
-    launch = prepare(loaded.preset, loaded.name, gpus=gpus, name=run_name, root=output_root)
+    launch = prepare(loaded.preset, loaded.name, gpus=gpus, name=run_name, root=output_root, inherited=loaded.inherited)
     if dry_run:
         typer.echo(str(launch.command))
         return

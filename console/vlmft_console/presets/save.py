@@ -13,6 +13,7 @@ from vlmft_core.errors import PresetError, VlmftError
 from vlmft_core.preset import LoadedPreset, Preset, dump_preset
 from vlmft_core.preset.dump import dump_yaml
 from vlmft_core.preset.loader import NAME, load_text
+from vlmft_core.preset.schema import About
 
 
 def save_as(draft: Draft, name: str, folder: Path, folders: Sequence[Path], *, replace: bool = False) -> LoadedPreset:
@@ -39,7 +40,10 @@ def save_as(draft: Draft, name: str, folder: Path, folders: Sequence[Path], *, r
         raise PresetError(f"{target}: not a regular file", "choose another name")
     if target.exists() and not replace:
         raise PresetError(f"{target}: exists already")
-    text = child_text(draft.base, draft.preset, target, folders)
+    preset = draft.preset
+    if preset.about == draft.base.preset.about and target.resolve() != draft.base.path.resolve():
+        preset = preset.model_copy(update={"about": About()})  # what is promised of one preset is not of another
+    text = child_text(draft.base, preset, target, folders)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(target, text, mode=0o644)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -50,7 +51,13 @@ class Check:
 
 
 def prepare(
-    preset: Preset, preset_name: str, *, gpus: int | None = None, name: str | None = None, root: Path = OUTPUTS
+    preset: Preset,
+    preset_name: str,
+    *,
+    gpus: int | None = None,
+    name: str | None = None,
+    root: Path = OUTPUTS,
+    inherited: Collection[str] = (),
 ) -> Launch:
     """Settle everything about a run.
 
@@ -60,6 +67,7 @@ def prepare(
         gpus: use this many GPUs and keep the effective batch.
         name: the run's name; None makes one of the preset's and the time.
         root: where its folder goes.
+        inherited: keys of the preset that another said.
 
     Raises:
         VlmftError: a bad run name, GPUs that do not fit, or a base model that cannot be used.
@@ -71,7 +79,7 @@ def prepare(
 
     settled, note = with_gpus(preset, gpus) if gpus else (preset, "")
     settled = with_absolute_paths(settled)
-    plan = make_plan(settled)
+    plan = make_plan(settled, inherited=inherited)
     name = default_name(preset_name) if name is None else name
     check_name(name)
     port = free_port()

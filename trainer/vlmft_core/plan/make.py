@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from vlmft_core.errors import DataError
 from vlmft_core.filesize import filesize
 from vlmft_core.plan.adapter_files import starting_adapter
-from vlmft_core.plan.architecture import KNOWN, find_architecture
+from vlmft_core.plan.architecture import find_architecture
 from vlmft_core.plan.base_files import check_base
+from vlmft_core.plan.cautions import cautions
 from vlmft_core.plan.memory import MARGIN, gpu_bytes, weight_bytes
 from vlmft_core.plan.sample_count import available
 from vlmft_core.plan.steps import optimizer_steps, warmup_steps, with_gpus
 from vlmft_core.plan.time import estimate_hours
 from vlmft_core.preset.schema import Preset
 
-RECIPE_EVALS = {250: 8, 500: 4}
-"""Evals an epoch that the published recipe promises for a number of eval steps."""
-RECIPE_CHECKPOINT_BYTES = 48_000_000
-"""Bytes of a checkpoint as the published recipe counts it: the adapter alone."""
-PUBLISHED = {"chartqa": 87.3, "textvqa": 84.9}
-"""Accuracy in percent that is published for Qwen2.5-VL-7B-Instruct without any fine-tuning."""
 LOG_BYTES_PER_STEP = 2_000
 """Bytes of event log and plain log for each step, generously."""
 
@@ -92,6 +88,7 @@ def make_plan(
     eval_samples: int | None = None,
     samples_per_s: float | None = None,
     measured_in: str = "earlier runs",
+    inherited: Collection[str] = (),
 ) -> Plan:
     """Work out the plan of a preset.
 
@@ -102,6 +99,7 @@ def make_plan(
         eval_samples: the same for evaluation.
         samples_per_s: measured speed of the training steps on this hardware, for the time.
         measured_in: where that was measured, in words.
+        inherited: keys that another preset said and that this one only takes over, such as `data.max_train`.
 
     Raises:
         PresetError: the effective batch does not fit the GPUs.
@@ -181,7 +179,7 @@ def make_plan(
         )
     if base is None:
         notes.append(f"the size of {preset.model.base} is not known offline: parameters, disk and memory are unknown")
-    return _with(plan, notes, _warnings(preset, plan, there))
+    return _with(plan, notes, cautions(preset, plan, there, inherited))
 
 
 def _capped(there: int | None, most: int | None) -> int | None:
@@ -190,54 +188,3 @@ def _capped(there: int | None, most: int | None) -> int | None:
 
 def _with(plan: Plan, notes: list[str], warnings: list[str]) -> Plan:
     return Plan(**{**vars(plan), "notes": tuple(notes), "warnings": tuple(warnings)})
-
-
-def _warnings(preset: Preset, plan: Plan, there: int | None) -> list[str]:
-    return [*_step_warnings(preset, plan, there), *_size_warnings(preset, plan), *_claims(preset)]
-
-
-def _step_warnings(preset: Preset, plan: Plan, there: int | None) -> list[str]:
-    texts = []
-    most, steps, total = preset.data.max_train, preset.evaluation.eval_steps, plan.total_steps
-    if there is not None and most is not None and most > there:
-        texts.append(f"data.max_train {most:,} is more than the {there:,} samples there are: all are used")
-    if total is None or plan.evals_per_epoch is None:
-        return texts
-    if steps > total:
-        texts.append(
-            f"evaluation.eval_steps {steps} is more than the {total} steps of the training: "
-            f"the only eval comes at the end (try {max(1, total // 4)})"
-        )
-    elif (promised := RECIPE_EVALS.get(steps)) and plan.evals_per_epoch < 0.9 * promised:
-        texts.append(
-            f"evaluation.eval_steps {steps} gives {plan.evals_per_epoch:.1f} evals an epoch, "
-            f"not the {promised} that the published recipe says"
-        )
-    if plan.warmup_steps is not None and plan.warmup_steps >= total:
-        texts.append(f"the warm-up takes all {total} steps: the learning rate never comes down")
-    return texts
-
-
-def _size_warnings(preset: Preset, plan: Plan) -> list[str]:
-    texts = []
-    size, kept = plan.checkpoint_bytes, plan.checkpoints_kept
-    if size is not None and size > 1.1 * RECIPE_CHECKPOINT_BYTES:
-        text = f"a checkpoint takes {filesize(size)} with its optimizer state, not the published recipe's 48 MB"
-        if kept is not None and plan.disk_bytes is not None:
-            text += f"; {kept} of them and the rest come to {filesize(plan.disk_bytes)}"
-        texts.append(text)
-    if preset.checkpoints.save_total_limit is None and kept is not None and kept > 10:
-        texts.append(f"checkpoints.save_total_limit is null: all {kept} checkpoints stay on disk")
-    return texts
-
-
-def _claims(preset: Preset) -> list[str]:
-    """Accuracy that the preset promises and the base model is published to exceed."""
-    if find_architecture(preset.model.base) != KNOWN["Qwen2.5-VL-7B"]:
-        return []
-    return [
-        f"about.expected says {low:g}-{high:g} % on {task}, but the base is published at {PUBLISHED[task]} %: "
-        "compare with the base's score that the run prints first"
-        for task, (low, high) in preset.about.expected.items()
-        if task in PUBLISHED and high < PUBLISHED[task]
-    ]

@@ -55,7 +55,7 @@ def _known_sizes(source: Source) -> Mapping[str, int]:
         return DEMO_SPLIT_SIZES["chartqa" if source.task == "chartqa" else "textvqa"]
     path, sizes = Path(source.path).expanduser(), dict[str, int]()
     for split in {source.train_split, source.eval_split or source.train_split, *EVAL_SPLITS}:
-        file = _row_file(path, split)
+        file = split_file(path, split)
         count = count_rows(file) if file else None
         if count is not None:
             sizes[split] = count
@@ -64,7 +64,8 @@ def _known_sizes(source: Source) -> Mapping[str, int]:
     return sizes or SPLIT_SIZES.get(source.path, {})
 
 
-def _row_file(path: Path, split: str) -> Path | None:
+def split_file(path: Path, split: str) -> Path | None:
+    """The file of a source's split whose rows can be counted; None where there is none, or it cannot be looked for."""
     try:
         return next(iter(row_files(path, split)), None)
     except (OSError, ValueError):  # a name that no path can have, or a folder that is closed to us

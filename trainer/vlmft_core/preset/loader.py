@@ -7,18 +7,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from pydantic import ValidationError
 
 from vlmft_core.errors import PresetError
 from vlmft_core.preset.explain import explain
-from vlmft_core.preset.schema import Preset
+from vlmft_core.preset.recipe_options import is_recipe
+from vlmft_core.preset.schema import About, Preset
 from vlmft_core.preset.strict_yaml import Origin, parse, printable, read_text, shown
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """What a preset may be called: its file's name without `.yaml`."""
 SUFFIXES = (".yaml", ".yml")
+PROMISES = ("improvement", "time", "expected")
+"""Keys of `about` that hold only for the data they were estimated for."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,12 @@ class LoadedPreset:
     """What the file builds on, before its own values."""
     notes: tuple[str, ...] = ()
     """What a person should know about the reading of the file, one sentence each."""
+
+    @property
+    def inherited(self) -> set[str]:
+        """Keys whose values another file said, or none: neither this file nor an override."""
+        own = {key for key, said in self.origins.items() if said.line is None or said.file == str(self.path)}
+        return leaves(self.preset.model_dump(mode="json")).keys() - own
 
 
 @dataclass
@@ -71,6 +81,13 @@ class Layers:
         for name in [name for name in self.origins if name == dotted or name.startswith(f"{dotted}.")]:
             del self.origins[name]
 
+    def drop(self, section: str, keys: Sequence[str]) -> None:
+        """Forget what was said about some keys of a section."""
+        for key in keys:
+            if isinstance(self.data.get(section), dict):
+                self.data[section].pop(key, None)
+            self._forget(f"{section}.{key}")
+
     def copy(self) -> Layers:
         """A copy that can be added to."""
         result = Layers()
@@ -90,7 +107,13 @@ def load_preset(name_or_path: str | Path, folders: Sequence[Path] = (), override
         PresetError: one line for each mistake, with file, line and key.
     """
     path = _find(name_or_path, folders)
-    return _load(path, read_text(path), folders, overrides)
+    text = read_text(path)
+    if is_recipe(text):
+        raise PresetError(
+            f"{path}: this is the published recipe's JSON, not a preset",
+            f"make one of it: vlmft presets import {quote(str(path))} -o {quote(path.stem)}.yaml",
+        )
+    return _load(path, text, folders, overrides)
 
 
 def load_text(text: str, path: Path, folders: Sequence[Path] = ()) -> LoadedPreset:
@@ -108,6 +131,8 @@ def _load(path: Path, text: str, folders: Sequence[Path], overrides: Sequence[st
     layers.add(*own)
     for setting in overrides:
         layers.add(*override(setting))
+    if "data.sources" in layers.origins and layers.origins["data.sources"].line is None:
+        layers.drop("about", PROMISES)
     preset = check(layers, str(path))
     return LoadedPreset(path.stem, path, preset, extends, layers.origins, parent if extends else None)
 
@@ -162,7 +187,7 @@ def leaves(data: dict[str, Any]) -> dict[str, Any]:
 
 def _find(name_or_path: str | Path, folders: Sequence[Path]) -> Path:
     text = str(name_or_path)
-    if isinstance(name_or_path, Path) or "/" in text or text.endswith(SUFFIXES):
+    if isinstance(name_or_path, Path) or "/" in text or text.endswith((*SUFFIXES, ".json")):
         return Path(text).expanduser()
     found = find_presets(folders)
     if text in found:
@@ -198,6 +223,7 @@ def _read_chain(
         raise PresetError(f"{path}:{line}: extends goes round in a circle: {names}", "remove one of them")
     below, above, _ = _read_chain(parent, read_text(parent), folders, chain)
     below.add(*above)
+    below.drop("about", tuple(About.model_fields))  # what is promised of one preset is not of another
     return below, own, extends
 
 

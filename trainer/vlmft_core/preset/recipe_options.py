@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 DIRECT = {
     "num_train_epochs": "training.epochs",
     "learning_rate": "training.learning_rate",
@@ -72,3 +74,18 @@ DECIDED = {
     "label_names": "vlmft knows its labels",
 }
 """Harmless options that vlmft settles itself, and how."""
+
+
+def is_recipe(text: str) -> bool:
+    """Whether a file is the published recipe's JSON, with comments or without, and no preset written as JSON."""
+    if not text.lstrip("\ufeff \t\r\n").startswith(("{", "//")):
+        return False
+    keys = set(re.findall(r'"(\w+)"\s*:', text))
+    options = DIRECT.keys() | CORE.keys() | DECIDED.keys() | {"bf16", "fp16", "max_steps", "optim", "eval_strategy"}
+    return not keys & _SECTIONS and bool(keys & options)
+
+
+_SECTIONS = frozenset({key.partition(".")[0] for key in (*DIRECT.values(), *CORE.values())}) | {
+    *("about", "extends", "hardware", "lora", "model", "monitor", "reasons")
+}
+"""What a preset has at its top."""

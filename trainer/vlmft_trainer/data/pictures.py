@@ -90,7 +90,7 @@ def read_image(ref: ImageRef, folder: Path | None) -> bytes:
     try:
         path = Path(name) if folder is None else folder / name
         if not path.is_file():  # a folder, a FIFO or a device is no image either
-            raise BadRow(NO_IMAGE, f"{_shown(name)}: no such file")
+            raise BadRow(NO_IMAGE, f"{_shown(str(path.absolute()))}: no such file")
         if path.stat().st_size > LARGEST_FILE:
             raise BadRow(HUGE_IMAGE, f"{_shown(name)}: over {LARGEST_FILE >> 20} MiB")
         return path.read_bytes()

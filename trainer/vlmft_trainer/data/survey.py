@@ -7,9 +7,11 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
-from vlmft_trainer.data.conversation import BadRow, Conversation
+from vlmft_core.plan.cautions import ANSWERS, ceiling, few_questions
+from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Conversation
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.grounding import undeclared
 from vlmft_trainer.data.sample_check import Size, bad, measure, spelt_tokens
@@ -66,6 +68,8 @@ class Survey:
         self.asked: dict[bytes, int] = {}
         """The first row with each question: images and what is asked about them."""
         self.images: set[bytes] = set()
+        self.few_answers: list[tuple[str, ...]] = []
+        """TextVQA's answers to each question that has too few of them for a full score."""
         self.altered = Counter[str]()
         """How many different images are not trained on as they lie in their files, by what is done with them."""
         self._samples: dict[bytes, int] = {}
@@ -107,6 +111,18 @@ class Survey:
                 found.add(f"{self.split.where(row)} = {training.split.where(other)}")
         return found
 
+    def notes(self) -> list[str]:
+        """What a person should know of the split's paths, and of the scores that it can give."""
+        said = []
+        if NO_IMAGE in self.bad:
+            said.append(
+                f"image paths start from {(self.split.images or Path()).absolute()}: name another folder with --images"
+                " (in a preset: `images` of the source)"
+            )
+        if self.kind == "eval" and self.lengths:
+            said += [ceiling(len(self.lengths), self.few_answers), few_questions(len(self.lengths))]
+        return [note for note in said if note]
+
     def to_dict(self) -> dict[str, Any]:
         """All of it for JSON; places at most `NAMED` each."""
         return {
@@ -147,6 +163,8 @@ class Survey:
         if self.split.boxes is None and undeclared(conversation):
             self.undeclared_boxes.add(self.split.where(row))
         self.spaced += any(answer != answer.strip() for answer in conversation.answers)
+        if self.split.task_name == "textvqa" and len(conversation.references) < ANSWERS:
+            self.few_answers.append(conversation.references)
         self.images.update(images)
         asked = _digest(*images, *(turn.text.encode() for turn in conversation.turns if turn.role == "user"))
         whole = _digest(asked, *(turn.text.encode() for turn in conversation.turns if turn.role != "user"))

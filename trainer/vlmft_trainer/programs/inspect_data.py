@@ -132,7 +132,7 @@ def check(data: Data, encoder: Encoder, say: Say) -> dict[str, Any]:
                 "path": source.path,
                 "task": source.task,
                 "columns": source.columns,
-                "notes": list(opened.notes),
+                "notes": list(dict.fromkeys([*opened.notes, *training.notes(), *held.notes()])),
                 "splits": [training.to_dict(), held.to_dict()],
                 "leaks": held.leaks_into(training).to_dict(),
                 "shared_images": len(held.images & training.images),

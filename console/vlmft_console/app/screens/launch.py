@@ -240,6 +240,7 @@ def _prepared(loaded: LoadedPreset, wanted: Wanted) -> Launch:
         gpus=int(wanted.gpus),
         name=wanted.name,
         root=Path(wanted.root).expanduser(),
+        inherited=loaded.inherited,
     )
 
 

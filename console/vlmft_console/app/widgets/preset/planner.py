@@ -51,17 +51,18 @@ class Planner(Widget):
 
     def _start(self, draft: Draft) -> None:
         if draft.preset is not None:
-            self._plan(draft.preset, self._newest)
+            changed = {difference.path for difference in draft.differences()}
+            self._plan(draft.preset, draft.base.inherited - changed, self._newest)
 
     @work(thread=True, exclusive=True, group="plan")
-    def _plan(self, preset: Preset, number: int) -> None:
+    def _plan(self, preset: Preset, inherited: set[str], number: int) -> None:
         from vlmft_core.plan import make_plan
 
         message = None
         try:
             speed, measured_in = self._measured_speed(preset)
             if number == self._newest:
-                plan = make_plan(preset, samples_per_s=speed, measured_in=measured_in)
+                plan = make_plan(preset, samples_per_s=speed, measured_in=measured_in, inherited=inherited)
                 message = Planned(preset, plan, "")
         except VlmftError as error:
             message = Planned(preset, None, str(error))

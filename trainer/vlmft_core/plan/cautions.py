@@ -1,0 +1,195 @@
+"""Cautions of a plan: what does not add up, what the data cannot show, and where the published recipe is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from vlmft_core.filesize import filesize
+from vlmft_core.metrics import most_of_textvqa
+from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, find_architecture
+from vlmft_core.plan.row_count import first_rows
+from vlmft_core.plan.sample_count import SPLIT_SIZES, available, split_file
+from vlmft_core.preset.data_schema import Source
+from vlmft_core.preset.schema import Preset
+
+if TYPE_CHECKING:
+    from vlmft_core.plan.make import Plan
+
+RECIPE_EVALS = {250: 8, 500: 4}
+"""Evals an epoch that the published recipe promises for a number of eval steps."""
+RECIPE_CHECKPOINT_BYTES = 48_000_000
+"""Bytes of a checkpoint as the published recipe counts it: the adapter alone."""
+PUBLISHED: Final[Mapping[str, float]] = {"chartqa": 87.3, "textvqa": 84.9}
+"""Accuracy in percent that is published for Qwen2.5-VL-7B-Instruct without any fine-tuning."""
+HIGHEST_RATE: Final = 2e-4
+"""Highest learning rate of the published recipe."""
+FEW_STEPS: Final = 100
+"""Below this many steps in all a training has hardly begun."""
+ANSWERS: Final = 4
+"""People who have to agree before TextVQA's accuracy can be 100 %."""
+FEW_QUESTIONS: Final = 100
+"""Below this many eval questions a score says little."""
+
+
+def cautions(preset: Preset, plan: Plan, there: int | None, inherited: Collection[str]) -> list[str]:
+    """All of them, one sentence each.
+
+    Args:
+        there: training samples of the sources, before `data.max_train`.
+        inherited: keys of the preset that another preset said.
+    """
+    return [
+        *_steps(preset, plan, there, inherited),
+        *_rate(preset),
+        *_sizes(preset, plan),
+        *_claims(preset),
+        *data_cautions(preset),
+    ]
+
+
+def published_for(preset: Preset) -> dict[str, float]:
+    """Accuracy in percent that is published for the preset's base, by those tasks whose data it was measured on."""
+    if find_architecture(preset.model.base) != KNOWN["Qwen2.5-VL-7B"]:
+        return {}
+    tasks = {source.task for source in preset.data.sources if source.path in SPLIT_SIZES}
+    return {task: score for task, score in PUBLISHED.items() if task in tasks}
+
+
+def half_width(share: float, questions: int) -> float:
+    """How far a score (0 to 1) of so many questions may be off, 19 times of 20: half of Wilson's interval."""
+    z = 1.96
+    spread = z * math.sqrt(share * (1 - share) / questions + z * z / (4 * questions * questions))
+    return spread / (1 + z * z / questions)
+
+
+def few_questions(questions: int) -> str:
+    """What a score of few eval questions says; empty where they are many."""
+    if not 0 < questions < FEW_QUESTIONS:
+        return ""
+    off = 100 * half_width(0.8, questions)
+    count = "1 eval question" if questions == 1 else f"{questions} eval questions"
+    return f"{count}: a score of 80 % may be {off:.0f} points off by chance, so only large gains can be told"
+
+
+def ceiling(questions: int, few: Sequence[Sequence[str]]) -> str:
+    """What to know about TextVQA's accuracy where questions have fewer than `ANSWERS`; empty where none has.
+
+    Args:
+        questions: how many there are.
+        few: the answers to each of those that have too few.
+    """
+    if not few:
+        return ""
+    most = 1 - sum(1 - most_of_textvqa(answers) for answers in few) / questions
+    return (
+        f"textvqa: its score cannot be more than {100 * most:.1f} % here, as it counts how many people agree, and"
+        f" {100 * len(few) / questions:.0f} % of the questions have fewer than {ANSWERS} answers: where one answer is"
+        " right, take the task qa (columns question, answer), which scores exact matches"
+    )
+
+
+def data_cautions(preset: Preset) -> list[str]:
+    """What the preset's own data cannot show, as far as it is known without a training library."""
+    if not preset.evaluation.answers:
+        return []
+    found = [_ceiling_of(source) for source in preset.data.sources if source.task == "textvqa"]
+    questions = available(preset.data.sources, "eval")
+    if questions is not None:
+        found.append(few_questions(min(questions, preset.data.max_eval or questions)))
+    return [text for text in found if text]
+
+
+def _ceiling_of(source: Source) -> str:
+    """The ceiling of a source's score, from its first rows."""
+    file = split_file(Path(source.path).expanduser(), source.eval_split or source.train_split)
+    column = source.columns.get("answers", "answers")
+    answers = [_texts(row[column]) for row in (first_rows(file) if file else []) if column in row]
+    return ceiling(len(answers), [given for given in answers if len(given) < ANSWERS])
+
+
+def _texts(value: Any) -> list[str]:
+    """The answers in a column, which may be written as JSON."""
+    if isinstance(value, str) and value.startswith("["):
+        with suppress(orjson.JSONDecodeError):
+            value = orjson.loads(value)
+    listed = value if isinstance(value, list) else [] if value is None else [value]
+    return [str(answer) for answer in listed]
+
+
+def _steps(preset: Preset, plan: Plan, there: int | None, inherited: Collection[str]) -> list[str]:
+    texts = []
+    most, steps, total = preset.data.max_train, preset.evaluation.eval_steps, plan.total_steps
+    if there is not None and most is not None and most > there and "data.max_train" not in inherited:
+        texts.append(f"data.max_train {most:,} is more than the {there:,} samples there are: all are used")
+    if total is None or plan.evals_per_epoch is None:
+        return texts
+    if total < FEW_STEPS:
+        texts.append(_few_steps(preset, total))
+    if steps > total:
+        texts.append(
+            f"evaluation.eval_steps {steps} is more than the {total} steps of the training: "
+            f"the only eval comes at the end (try {max(1, total // 4)})"
+        )
+    elif (promised := RECIPE_EVALS.get(steps)) and plan.evals_per_epoch < 0.9 * promised and published_for(preset):
+        texts.append(
+            f"evaluation.eval_steps {steps} gives {plan.evals_per_epoch:.1f} evals an epoch, "
+            f"not the {promised} that the published recipe says"
+        )
+    if plan.warmup_steps is not None and plan.warmup_steps >= total:
+        texts.append(f"the warm-up takes all {total} steps: the learning rate never comes down")
+    return texts
+
+
+def _few_steps(preset: Preset, total: int) -> str:
+    """A short training, and the effective batch that makes it longer, if there is one."""
+    batch, least = preset.training.effective_batch, preset.training.micro_batch * preset.hardware.gpus
+    smaller = max(least, batch * total // FEW_STEPS // least * least)
+    text = f"{total} optimizer step{'s' * (total != 1)} in all are few to learn from"
+    if smaller >= batch:
+        return text
+    return f"{text}: training.effective_batch {smaller} instead of {batch} makes about {total * batch // smaller:,}"
+
+
+def _rate(preset: Preset) -> list[str]:
+    """A rate, or a base, that is right for the demo alone."""
+    rate, base = preset.training.learning_rate, preset.model.base
+    if base in ("demo", str(DEMO_BASE)):
+        if all(source.path == "demo" for source in preset.data.sources):
+            return []
+        return ["model.base demo is a tiny model to try everything with: what it learns from other data is of no use"]
+    if rate > 5 * HIGHEST_RATE:
+        return [
+            f"training.learning_rate {rate:g} is {rate / HIGHEST_RATE:.0f} times the highest of the published recipe"
+            f" ({HIGHEST_RATE:g}): it suits the demo's tiny model"
+        ]
+    return []
+
+
+def _sizes(preset: Preset, plan: Plan) -> list[str]:
+    texts = []
+    size, kept = plan.checkpoint_bytes, plan.checkpoints_kept
+    if size is not None and size > 1.1 * RECIPE_CHECKPOINT_BYTES:
+        text = f"a checkpoint takes {filesize(size)} with its optimizer state, not the published recipe's 48 MB"
+        if kept is not None and plan.disk_bytes is not None:
+            text += f"; {kept} of them and the rest come to {filesize(plan.disk_bytes)}"
+        texts.append(text)
+    if preset.checkpoints.save_total_limit is None and kept is not None and kept > 10:
+        texts.append(f"checkpoints.save_total_limit is null: all {kept} checkpoints stay on disk")
+    return texts
+
+
+def _claims(preset: Preset) -> list[str]:
+    """Accuracy that the preset promises and the base model is published to exceed."""
+    published = published_for(preset)
+    return [
+        f"about.expected says {low:g}-{high:g} % on {task}, but the base is published at {published[task]} %: "
+        "compare with the base's score that the run prints first"
+        for task, (low, high) in preset.about.expected.items()
+        if task in published and high < published[task]
+    ]
