@@ -137,4 +137,4 @@ def test_missing_libraries_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "find_spec", lambda name: None)
     (check,) = [check for check in checks(prepare(DEMO, "demo")) if check.level == "stop"]
     assert isinstance(check, Check)
-    assert "pip install 'vlmft[train]'" in check.text
+    assert "pip install '.[train]'" in check.text

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from vlmft_console.commands.output import add_row, new_table, print_table
 from vlmft_console.sanitize import sanitize
+from vlmft_core.counted import counted
 
 PICTURE_ROWS: Final = 16
 """Lines of the terminal that a picture takes, at most."""
@@ -58,7 +59,7 @@ def _add_split(table: Any, split: Mapping[str, Any], report: Mapping[str, Any]) 
     """One split's rows; `report` knows the limits."""
     dropped = split["samples"] - split["usable"]
     share = f" ({dropped / split['samples']:.1%})" if split["samples"] else ""
-    add_row(table, split["kind"], f"{split['samples']:,} samples, {dropped:,} cannot be used{share}")
+    add_row(table, split["kind"], f"{counted(split['samples'], 'sample')}, {dropped:,} cannot be used{share}")
     for reason, found in split["unusable"].items():
         _add_places(table, "", f"{found['count']:,} {reason}", found)
     for line in split["unused"]:

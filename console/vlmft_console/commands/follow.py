@@ -13,6 +13,7 @@ from vlmft_console.commands.progress import Display
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import UNSUPERVISED, RunStatus, status_of
+from vlmft_core.counted import counted
 from vlmft_core.run_folder.stop import StopRequest
 from vlmft_core.run_folder.tail import RunTail
 
@@ -61,7 +62,7 @@ def follow(folder: RunFolder, state: RunState, display: Display, *, steer: bool)
                 _ask(folder, display, now=asked == 2)
             time.sleep(POLL_SECONDS)
     if tail.rejected:
-        display.say(f"{tail.rejected} lines of the event log are no records and were skipped")
+        display.say(f"{counted(tail.rejected, 'line')} of the event log skipped: no records")
     return status
 
 

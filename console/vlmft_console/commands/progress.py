@@ -14,6 +14,7 @@ from rich.text import Text
 from vlmft_console.figures import clock, short
 from vlmft_console.history.state import RunState, tasks_of
 from vlmft_console.sanitize import redacted, sanitize
+from vlmft_core.counted import counted
 from vlmft_core.health import CAUTION, STOP
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
@@ -126,7 +127,7 @@ def event_line(record: Record) -> str:
     if event == events.PLAN:
         peak = record["peak_lr"]
         return (
-            f"plan: {record['total_steps']:,} steps, {record['steps_per_epoch']:,} an epoch"
+            f"plan: {counted(record['total_steps'], 'step')}, {record['steps_per_epoch']:,} an epoch"
             # Another program's log promises steps and tells no schedule.
             + (f", {record['warmup_steps']:,} of warm-up, peak learning rate {short(peak)}" if peak else "")
         )

@@ -44,7 +44,8 @@ def run(
     Ctrl-C saves a checkpoint and ends the run; a second Ctrl-C ends it at once. Closing the terminal does not.
 
     Exit status: 0 finished (or stopped early by its own rules), 130 stopped on request with a checkpoint, 1 failed or
-    crashed, 2 a mistake to mend in the preset, the options, the data or the model: nothing was started.
+    crashed, 2 a mistake to mend in the preset, the options, the data or the model: nothing was started, 75 the run
+    folder is in use.
     """
     loaded = load_preset(preset, preset_folders(), overrides or [])
     launch = prepare(loaded.preset, loaded.name, gpus=gpus, name=run_name, root=output_root, inherited=loaded.inherited)

@@ -11,7 +11,7 @@ def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
     """The plan as (label, text), in full."""
     batch = (
         f"{plan.effective_batch} = {plan.micro_batch} at once x {plan.accumulation} accumulated x "
-        f"{plan.gpus} {_ranks(preset, 2)}"
+        f"{plan.gpus} {_ranks(preset, plan.gpus)}"
     )
     steps = evals = parameters = "unknown"
     if plan.total_steps is not None:
@@ -48,7 +48,7 @@ def short_plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
         ("samples", f"{_count(plan.samples)} to train, {_count(plan.eval_samples)} an eval"),
         ("batch", f"{batch}{plan.gpus} {_ranks(preset, plan.gpus)}"),
         ("steps", f"{_count(plan.total_steps)}, {_count(plan.steps_per_epoch)} an epoch"),
-        ("warm-up", f"{_count(plan.warmup_steps)} steps"),
+        ("warm-up", f"{_count(plan.warmup_steps)} {'step' if plan.warmup_steps == 1 else 'steps'}"),
         ("evals", f"{_count(plan.evals)}{rate}"),
         *([] if plan.trainable_params is None else [("trains", f"{plan.trainable_params:,} parameters")]),
         ("disk", f"{_size(plan.disk_bytes)}, {_count(plan.checkpoints_kept)} {kept} kept"),

@@ -76,8 +76,19 @@ def listed_presets() -> list[Listed]:
 
 
 def is_shipped(path: Path) -> bool:
-    """Whether this file is a preset that comes with vlmft. A checkout's folder may hold a person's own beside those."""
-    return path.stem in SHIPPED and path.parent.resolve() == shipped_presets().resolve()
+    """Whether this file is a preset that comes with vlmft, or equal to it: a checkout has them beside an installed
+    vlmft, and may hold a person's own, too."""
+    if path.stem not in SHIPPED:
+        return False
+    shipped = shipped_presets() / f"{path.stem}.yaml"
+    return path.resolve() == shipped.resolve() or (path.is_file() and _same(path, shipped))
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.read_bytes() == other.read_bytes()
+    except OSError:
+        return False
 
 
 def refuse_shipped_name(name: str, target: Path) -> None:

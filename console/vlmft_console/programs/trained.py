@@ -11,9 +11,10 @@ from vlmft_console.errors import MachineError, RunFolderError
 from vlmft_console.paths import preset_folders
 from vlmft_console.runs.preflight import check_libraries, count_gpus
 from vlmft_console.runs.registry import find
+from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError
 from vlmft_core.plan.adapter_files import read_adapter
-from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.plan.architecture import DEMO_BASE, find_architecture
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.preset import Preset, load_preset
 from vlmft_core.run_folder.layout import ADAPTER_CONFIG, RunLayout
@@ -101,7 +102,8 @@ def _base(base: str, preset_name: str | None, overrides: Sequence[str]) -> Train
 
     if base == str(DEMO_BASE):
         base = "demo"
-    name = preset_name or ("demo" if base == "demo" else DEFAULT_PRESET)
+    tiny = base == "demo" or find_architecture(base) == find_architecture("demo")  # the demo's, merged
+    name = preset_name or ("demo" if tiny else DEFAULT_PRESET)
     loaded = load_preset(name, preset_folders(), [f"model.base={json.dumps(base)}", *overrides])
     check_base(loaded.preset.model.base)
     return Trained(Path(base).name, loaded.preset, None, None, False)
@@ -121,6 +123,7 @@ def processes_for(preset: Preset, asked: int | None) -> int:
     found = count_gpus()
     if found < (asked or 1):
         raise MachineError(
-            f"{asked or 1} GPUs asked for, {found} found on this machine", "on a CPU: --set hardware.device=cpu"
+            f"{counted(asked or 1, 'GPU')} asked for, {found} found on this machine",
+            "on a CPU: --set hardware.device=cpu",
         )
     return asked or min(preset.hardware.gpus, found)

@@ -56,7 +56,8 @@ class RunFolder(RunLayout):
             folder.path.mkdir(mode=0o700)
             folder.logs.mkdir(mode=0o700)
         except FileExistsError:
-            raise RunFolderError(f"{folder.path} exists already", "choose another --run-name") from None
+            delete = f", or delete that run: vlmft rm {folder.path}" if folder.run_file.is_file() else ""
+            raise RunFolderError(f"{folder.path} exists already", f"choose another --run-name{delete}") from None
         except OSError as error:
             raise RunFolderError(f"{folder.path} cannot be made: {error.strerror}") from None
         return folder

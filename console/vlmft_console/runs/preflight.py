@@ -23,7 +23,8 @@ def check_libraries() -> None:
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise MachineError(
-            f"training needs {', '.join(missing)}", "install the training half: pip install 'vlmft[train]'"
+            f"training needs {', '.join(missing)}",
+            "install the training half: pip install '.[train]' in the folder that vlmft came in",
         )
 
 

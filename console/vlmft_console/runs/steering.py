@@ -61,7 +61,7 @@ def resume_run(folder: RunFolder, *, data_changed: bool = False) -> tuple[str, s
         raise RunFolderError(f"{folder.name} has {state.state.replace('_', ' ')}: nothing is left to do")
     newest = newest_intact(folder)
     if newest is None:
-        raise RunFolderError(f"{folder.name} has no complete checkpoint", "start it anew: vlmft run")
+        raise RunFolderError(f"{folder.name} has no complete checkpoint", f"delete it: vlmft rm {folder.name}")
     preset = load_preset(folder.preset_file).preset
     check_ranks(newest, preset.hardware.gpus)
     check_base(preset.model.base)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from vlmft_core.counted import counted
 from vlmft_core.filesize import filesize
 from vlmft_core.metrics import most_of_textvqa
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, find_architecture
@@ -73,8 +74,8 @@ def few_questions(questions: int) -> str:
     if not 0 < questions < FEW_QUESTIONS:
         return ""
     off = 100 * half_width(0.8, questions)
-    count = "1 eval question" if questions == 1 else f"{questions} eval questions"
-    return f"{count}: a score of 80 % may be {off:.0f} points off by chance, so only large gains can be told"
+    many = counted(questions, "eval question")
+    return f"{many}: a score of 80 % may be {off:.0f} points off by chance, so only large gains can be told"
 
 
 def ceiling(questions: int, few: Sequence[Sequence[str]]) -> str:
@@ -150,7 +151,7 @@ def _few_steps(preset: Preset, total: int) -> str:
     """A short training, and the effective batch that makes it longer, if there is one."""
     batch, least = preset.training.effective_batch, preset.training.micro_batch * preset.hardware.gpus
     smaller = max(least, batch * total // FEW_STEPS // least * least)
-    text = f"{total} optimizer step{'s' * (total != 1)} in all are few to learn from"
+    text = f"{counted(total, 'optimizer step')} in all are few to learn from"
     if smaller >= batch:
         return text
     return f"{text}: training.effective_batch {smaller} instead of {batch} makes about {total * batch // smaller:,}"

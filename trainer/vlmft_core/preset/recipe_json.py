@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vlmft_core.counted import counted
 from vlmft_core.errors import PresetError
 from vlmft_core.preset.loader import Layers, LoadedPreset, check, load_preset, override
 from vlmft_core.preset.recipe_options import CORE, DECIDED, DIRECT, METRICS, SCHEDULERS
@@ -216,7 +217,7 @@ class _Reader:
         total = micro * accumulation * self.gpus
         self.put("training.effective_batch", total, option)
         self.config.notes.append(
-            f"effective batch {total}: {micro} a GPU x {accumulation} accumulated x {self.gpus} GPUs"
+            f"effective batch {total}: {micro} a GPU x {accumulation} accumulated x {counted(self.gpus, 'GPU')}"
         )
 
 

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from vlmft_core.counted import counted
 from vlmft_core.durable import read_json, write_whole
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.layout import RunLayout, checkpoint_name
@@ -103,9 +104,9 @@ def check_ranks(checkpoint: Checkpoint, ranks: int) -> None:
         VlmftError: there were more or fewer.
     """
     if checkpoint.ranks not in (0, ranks):
+        wrote = counted(checkpoint.ranks, "GPU or process", "GPUs or processes")
         raise VlmftError(
-            f"{checkpoint_name(checkpoint.step)} was made on {checkpoint.ranks} GPUs or processes and cannot be"
-            f" resumed on {ranks}",
+            f"{checkpoint_name(checkpoint.step)} was made on {wrote} and cannot be resumed on {ranks}",
             f"set hardware.gpus to {checkpoint.ranks} in the run's preset, or start a new run",
         )
 

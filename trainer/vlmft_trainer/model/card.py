@@ -17,6 +17,7 @@ from vlmft_core.run_folder.checkpoints import Checkpoint
 from vlmft_core.run_folder.events import EVAL, RUN_START, STEP, Record
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.segments import records
+from vlmft_trainer.model.usage import portable, portable_base, snippet
 
 BARS: Final = "▁▂▃▄▅▆▇█"
 WIDTH: Final = 60
@@ -71,22 +72,19 @@ def adapter_card(
         trained: shapes of the weights that learnt, by their names in the model.
     """
     return f"""---
-base_model: {base}
+base_model: {portable_base(base)}
 library_name: peft
 tags: [lora, vlmft]
 ---
 
-# LoRA adapter for {preset.model.base}
+# LoRA adapter for {portable_base(base)}
 
-Fine-tuned with vlmft. Load it with plain `peft` and `transformers`:
+Fine-tuned with vlmft. Plain `peft` and `transformers` load it:
 
 ```python
-from peft import PeftModel
-from transformers import AutoModelForImageTextToText
+{snippet(preset)}```
 
-base = AutoModelForImageTextToText.from_pretrained("{base}")
-model = PeftModel.from_pretrained(base, "path/to/this/folder")
-```
+`AutoProcessor` would do, too, where torchvision is installed.
 
 `vlmft predict THIS_FOLDER --image chart.png "question"` asks it, `vlmft merge THIS_FOLDER` writes a model without PEFT.
 
@@ -116,20 +114,17 @@ Its eval loss: {_figure(chosen.eval_loss if chosen else None)}; token accuracy:
 def merged_card(preset: Preset, trained: Shapes) -> str:
     """The card of a merged model, as Markdown; `trained` as in `adapter_card`."""
     return f"""---
-base_model: {preset.model.base}
+base_model: {portable_base(preset.model.base)}
 library_name: transformers
 tags: [vlmft]
 ---
 
-# {preset.model.base}, fine-tuned with vlmft
+# {portable_base(preset.model.base)}, fine-tuned with vlmft
 
 The adapter's changes are in the weights (bf16). Plain `transformers` loads it:
 
 ```python
-from transformers import AutoModelForImageTextToText
-
-model = AutoModelForImageTextToText.from_pretrained("path/to/this/folder", dtype="auto")
-```
+{snippet(preset, merged=True)}```
 
 Images were limited to {preset.data.max_pixels:,} pixels in training; the files here keep the base's own limit.
 
@@ -159,7 +154,7 @@ def _sources(preset: Preset) -> str:
     return "\n".join(
         f"- {source.task}: `{source.path}`, trained on `{source.train_split}`, evaluated on "
         + (f"`{source.eval_split}`" if source.eval_split else "its eval split or a held-out share")
-        for source in preset.data.sources
+        for source in portable(preset).data.sources
     )
 
 
@@ -242,6 +237,6 @@ def _preset(preset: Preset) -> str:
     return f"""## Preset
 
 ```yaml
-{dump_preset(preset).rstrip()}
+{dump_preset(portable(preset)).rstrip()}
 ```
 """

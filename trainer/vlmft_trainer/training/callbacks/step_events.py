@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from vlmft_core.counted import counted
 from vlmft_core.plan.flops import Work
 from vlmft_core.run_folder.events import STEP
 from vlmft_trainer.training.run_log import RunLog
@@ -58,4 +59,5 @@ class StepEvents(TrainerCallback):  # type: ignore[misc]
         )
         if figures.replaced > self._replaced:
             self._replaced = figures.replaced
-            self._log.note(f"{figures.replaced} images could not be decoded so far; other samples took their place")
+            many = counted(figures.replaced, "image")
+            self._log.note(f"{many} could not be decoded so far; other samples took their place")
