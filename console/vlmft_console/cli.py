@@ -16,7 +16,7 @@ COMMANDS = {
     "plan": ("plan:plan", "Show what PRESET will really do, before anything starts."),
     "run": ("run:run", "Train PRESET, show the progress, end with an adapter."),
     "eval": ("eval:evaluate", "Let base and adapter answer eval questions, side by side."),
-    "predict": ("predict:predict", "Ask a trained model, or its base, about an image; greedy answers."),
+    "predict": ("predict:predict", "Ask a trained model, or its base, about images; greedy answers."),
     "merge": (
         "merge:merge",
         "Write the base with the adapter's changes in it: bf16 safetensors that plain transformers loads.",

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from vlmft_console.commands.follow import follow
-from vlmft_console.commands.output import print_json
+from vlmft_console.commands.output import print_json, say
 from vlmft_console.commands.parameters import Detach, Overrides, PresetName
 from vlmft_console.commands.progress import BarDisplay, Display, JsonDisplay, PlainDisplay
 from vlmft_console.errors import RunFolderError
@@ -87,7 +87,9 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool,
     if steer and status.exit_code == EXIT_MISTAKE and not state.planned:
         if fresh:
             shutil.rmtree(folder.path)  # it was made a moment ago, for a run that never began
-        raise RunFolderError(status.reason)
+            raise RunFolderError(status.reason)
+        say(f"vlmft: {status.reason}", err=True)
+        raise typer.Exit(status.exit_code)
     figures = summarise(state, folder, status)
     if json_output:
         print_json({"event": "summary", **figures})
