@@ -13,7 +13,7 @@ from PIL import Image
 from tests.trainer.trained import Said, preset, write_tuned
 from vlmft_core.jobs import Ask, MergeJob, PredictJob
 from vlmft_core.plan.architecture import DEMO_BASE
-from vlmft_core.preset import Model, Preset, Source, load_preset
+from vlmft_core.preset import Lora, Model, Preset, Source, load_preset
 from vlmft_trainer.model.card import Course, adapter_card, merged_card
 from vlmft_trainer.model.usage import HERE, portable, snippet
 from vlmft_trainer.programs.merge import merge
@@ -52,7 +52,7 @@ def in_card(card: str) -> str:
 
 
 def test_the_code_in_an_adapters_card_answers_as_predict_does(here: Path, sources: list[Source]) -> None:
-    code = in_card(adapter_card(preset(sources), str(DEMO_BASE), None, 1, ({}, {}), Course()))
+    code = in_card(adapter_card(preset(sources), str(DEMO_BASE), None, 1, ({}, {}), Course(), {}))
     tuned = answered(code.replace(HERE, "adapter"))
     assert tuned.strip() == predicted(sources, "adapter")
     assert tuned.strip() != predicted(sources, None)
@@ -60,7 +60,7 @@ def test_the_code_in_an_adapters_card_answers_as_predict_does(here: Path, source
 
 def test_the_code_in_a_merged_models_card_runs(here: Path, sources: list[Source]) -> None:
     merge(MergeJob(preset=preset(sources), adapter="adapter", folder="merged"), Said())
-    code = in_card(merged_card(preset(sources)))
+    code = in_card(merged_card(preset(sources), {}))
     assert "peft" not in code
     assert answered(code.replace(HERE, "merged"))
     assert in_card((here / "merged/README.md").read_text()) == code
@@ -78,12 +78,12 @@ def test_a_card_holds_no_path_of_this_machine(tmp_path: Path) -> None:
     folder = tmp_path / "qwen"
     folder.mkdir()
     sources = [Source(task="chartqa", path=f"{tmp_path}/charts", images=str(folder)), Source(task="qa", path="a/b")]
-    own = Preset(model=Model(base=str(folder)))
+    own = Preset(model=Model(base=str(folder)), lora=Lora(start_from=f"{tmp_path}/outputs/first"))
     own = own.model_copy(update={"data": own.data.model_copy(update={"sources": sources})})
-    text = adapter_card(own, str(folder), None, 1, ({}, {}), Course()) + merged_card(own)
+    text = adapter_card(own, str(folder), None, 1, ({}, {}), Course(), {}) + merged_card(own, {})
     assert str(tmp_path) not in text
     assert 'base = "path/to/qwen"' in text
     assert "chartqa: `charts`" in text
     assert [source.path for source in portable(own).data.sources] == ["charts", "a/b"]
     demo = Preset(model=Model(base="demo"))
-    assert str(ROOT) not in adapter_card(demo, str(DEMO_BASE), None, 1, ({}, {}), Course())
+    assert str(ROOT) not in adapter_card(demo, str(DEMO_BASE), None, 1, ({}, {}), Course(), {})

@@ -174,8 +174,8 @@ def _trained(shapes: Shapes, preset: Preset) -> str:
     ]
     if whole:
         lines.append(f"- trained whole: {', '.join(sorted(whole))}")
-    if preset.lora.start_from:
-        lines.append(f"- begun from the adapter `{preset.lora.start_from}`, not from a fresh one")
+    if begun := portable(preset).lora.start_from:
+        lines.append(f"- begun from the adapter `{begun}`, not from a fresh one")
     return "\n".join(lines)
 
 

@@ -62,6 +62,7 @@ def portable(preset: Preset) -> Preset:
     def name(path: str) -> str:
         return Path(path).name if Path(path).is_absolute() else path
 
+    begun = preset.lora.start_from
     sources = [
         source.model_copy(update={"path": name(source.path), "images": name(source.images)})
         for source in preset.data.sources
@@ -69,6 +70,7 @@ def portable(preset: Preset) -> Preset:
     return preset.model_copy(
         update={
             "model": preset.model.model_copy(update={"base": portable_base(preset.model.base)}),
+            "lora": preset.lora.model_copy(update={"start_from": begun and name(begun)}),
             "data": preset.data.model_copy(update={"sources": sources}),
         }
     )
