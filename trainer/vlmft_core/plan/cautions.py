@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
@@ -14,13 +14,11 @@ from vlmft_core.counted import counted
 from vlmft_core.filesize import filesize
 from vlmft_core.metrics import most_of_textvqa
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, find_architecture
+from vlmft_core.plan.planned import Plan
 from vlmft_core.plan.row_count import first_rows
 from vlmft_core.plan.sample_count import SPLIT_SIZES, available, split_file
 from vlmft_core.preset.data_schema import Source
 from vlmft_core.preset.schema import Preset
-
-if TYPE_CHECKING:
-    from vlmft_core.plan.make import Plan
 
 RECIPE_EVALS = {250: 8, 500: 4}
 """Evals an epoch that the published recipe promises for a number of eval steps."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from vlmft_core.errors import DataError
 from vlmft_core.filesize import filesize
@@ -13,6 +11,7 @@ from vlmft_core.plan.architecture import find_architecture
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.plan.cautions import cautions
 from vlmft_core.plan.memory import MARGIN, gpu_bytes, weight_bytes
+from vlmft_core.plan.planned import Plan
 from vlmft_core.plan.sample_count import available
 from vlmft_core.plan.steps import optimizer_steps, warmup_steps, with_gpus
 from vlmft_core.plan.time import estimate_hours
@@ -20,64 +19,6 @@ from vlmft_core.preset.schema import Preset
 
 LOG_BYTES_PER_STEP = 2_000
 """Bytes of event log and plain log for each step, generously."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a preset comes to. None stands for what cannot be known yet."""
-
-    samples: int | None
-    """Training samples in one epoch."""
-    eval_samples: int | None
-    """Samples in one eval."""
-    gpus: int
-    """GPUs, or ranks on a CPU."""
-    effective_batch: int
-    """Samples for each optimizer step."""
-    micro_batch: int
-    """Samples that one GPU processes at once."""
-    accumulation: int
-    """Micro-batches for each optimizer step on each GPU."""
-    epochs: float
-    """Passes over the training samples."""
-    steps_per_epoch: int | None
-    """Optimizer steps, the last with a partial batch."""
-    total_steps: int | None
-    """Optimizer steps of the whole training."""
-    warmup_steps: int | None
-    """Steps over which the learning rate rises to its peak."""
-    evals: int | None
-    """Evals while training, the one after the last step included."""
-    evals_per_epoch: float | None
-    """Evals that an epoch has on average, without the one after the last step."""
-    trainable_params: int | None
-    """Parameters of the adapter."""
-    total_params: int | None
-    """Parameters of the base model."""
-    adapter_bytes: int | None
-    """Size of the saved adapter: bf16 under ZeRO-2, fp32 under ZeRO-3 and in fp32 training."""
-    checkpoint_bytes: int | None
-    """Size of one checkpoint: for each trainable parameter 12 bytes of optimizer state (an fp32 copy and AdamW's two
-    moments), the adapter, and under ZeRO-0 and 2 the weight once more. Checkpoints of the demo were 0.14 MB larger."""
-    checkpoints_kept: int | None
-    """Checkpoints on disk at most: the limit and the newest, or one for each eval."""
-    disk_bytes: int | None
-    """Checkpoints kept, the final adapter and the logs."""
-    gpu_memory_bytes: int | None
-    """Peak memory of one GPU (of one process on a CPU), with activations recomputed unless the preset forbids it;
-    `vlmft_core.plan.memory` has the formula."""
-    hours: tuple[float, float] | None
-    """Training time in hours, fast and slow."""
-    hours_source: str
-    """Where the time comes from."""
-    notes: tuple[str, ...] = ()
-    """What was changed to fit, and what is unknown and why."""
-    warnings: tuple[str, ...] = ()
-    """Where a claim of the preset or of the published recipe does not hold, one sentence each."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The plan as plain data for JSON."""
-        return asdict(self)
 
 
 def make_plan(
