@@ -196,6 +196,6 @@ def test_a_training_goes_on_from_the_adapter_of_another(
     run = launch(workplace / f"further{zero}", preset, 1)
     assert run.code == 0, run.output[-3000:] + run.errors[-3000:]
     assert run.events("eval")[0]["tasks"] == first.events("eval")[0]["tasks"]  # the base's, without the adapter
-    assert run.events("step")[0]["loss"] < 0.9 * first.events("step")[0]["loss"]
+    assert run.events("step")[0]["loss"] < 0.95 * first.events("step")[0]["loss"]
     assert any("training goes on from the adapter" in record["message"] for record in run.events("note"))
     assert "- begun from the adapter" in (run.folder / "adapter" / "README.md").read_text()
