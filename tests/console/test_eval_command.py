@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from tests.console.trained_models import Asked, write_adapter, write_run
 from vlmft_console.cli import app
 from vlmft_console.programs.ask import Broken, ask
+from vlmft_console.programs.trained import find_trained
 from vlmft_core.errors import DataError, VlmftError
 from vlmft_core.jobs import MergeJob
 from vlmft_core.preset import Preset
@@ -119,7 +120,7 @@ def test_an_adapter_without_its_run_names_its_base(here: Path, asked: Asked) -> 
         (["mine", "--preset=none"], "none"),
         (["odd"], "names no base model"),
         (["empty"], "has left no adapter"),
-        (["Qwen/Qwen2.5-VL-7B-Instruct"], "GPUs asked for, 0 found"),
+        (["Qwen/Qwen2.5-VL-7B-Instruct"], "1 GPU asked for, 0 found"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_2(
@@ -198,3 +199,12 @@ def test_a_program_that_breaks_is_told_by_its_last_words(tmp_path: Path, monkeyp
 def test_an_interrupted_program_is_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         program(tmp_path, monkeypatch, "sys.exit(130)")
+
+
+def test_a_merged_model_of_the_demo_is_asked_on_a_cpu(tmp_path: Path) -> None:
+    from shutil import copytree
+
+    from vlmft_core.plan.architecture import DEMO_BASE
+
+    copytree(DEMO_BASE, tmp_path / "merged")
+    assert find_trained(str(tmp_path / "merged"), None, []).preset.hardware.device == "cpu"

@@ -10,6 +10,8 @@ from typer.testing import CliRunner, Result
 
 from vlmft_console import paths
 from vlmft_console.cli import app
+from vlmft_console.paths import shipped_presets
+from vlmft_console.presets.table import is_shipped
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -210,3 +212,11 @@ def test_an_import_that_makes_no_sense_is_refused(here: Path, arguments: tuple[s
     result = call("import", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("vlmft: ")
+
+
+def test_a_file_equal_to_a_shipped_preset_hides_nothing(tmp_path: Path) -> None:
+    shipped = shipped_presets() / "good.yaml"
+    (tmp_path / "good.yaml").write_bytes(shipped.read_bytes())
+    assert is_shipped(tmp_path / "good.yaml")
+    (tmp_path / "good.yaml").write_text("extends: best\n")
+    assert not is_shipped(tmp_path / "good.yaml")
