@@ -236,13 +236,18 @@ def _system(said: Any, turns: Sequence[Turn]) -> list[Turn]:
 def _up_to_the_last_trained(turns: list[Turn], images: Sequence[ImageRef], unused: list[str]) -> Conversation:
     """A conversation without what follows the last answer that is trained on: nothing is learnt from it, and that
     answer is the one to ask for."""
+    before = len(turns)
     while turns[-1].role == "assistant" and not turns[-1].trained:
         if len(turns) < 4:
             raise BadRow(NO_ANSWER, "no answer is trained on: all say loss false or weight 0")
         del turns[-2:]
         unused.append("what follows the last answer with loss")
-    images = images[: sum(part is Slot.IMAGE for turn in turns for part in turn.parts)]
-    turns = [replace(turn, parts=joined(turn.parts)) if turn.role == "assistant" else turn for turn in turns]
+    if len(turns) < before:
+        images = images[: sum(part is Slot.IMAGE for turn in turns for part in turn.parts)]
+    turns = [  # most answers are one text already
+        replace(turn, parts=joined(turn.parts)) if turn.role == "assistant" and len(turn.parts) != 1 else turn
+        for turn in turns
+    ]
     return Conversation(tuple(turns), (turns[-1].text,), images=tuple(images), unused=tuple(dict.fromkeys(unused)))
 
 
