@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.core.weights import copy_base
 from tests.records import step, write_log
 from vlmft_console.cli import app
 from vlmft_console.paths import preset_folders
@@ -73,8 +74,17 @@ def test_unknown_data_leave_figures_unknown_and_say_what_to_pass() -> None:
     assert "note: the size of the training data is unknown: pass --samples" in result.stdout
 
 
-def test_what_cannot_be_trained_ends_with_one_line_and_exit_code_2() -> None:
-    for override in ("lora.target_modules=[qkv]", "model.base=./nowhere"):
+def test_what_cannot_be_trained_ends_with_one_line_and_exit_code_2(here: Path) -> None:
+    weights = copy_base(here / "cut", 3) / "model-00002-of-00003.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    (here / "empty").mkdir()
+    for override in (
+        "lora.target_modules=[qkv]",
+        "lora.vision_tower=true",
+        "lora.start_from=./empty",
+        "model.base=./nowhere",
+        "model.base=./cut",
+    ):
         result = call("best", "--set", override)
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.count("\n") == 1
