@@ -95,7 +95,7 @@ def test_hostile_text_reaches_the_terminal_as_visible_escapes(log: Path) -> None
     log.rename(hostile)
     result = call("check", hostile)
     assert "\x1b" not in result.stdout
-    assert "[red]" in result.stdout
+    assert "[red]" in result.stdout.replace("\n", "").replace(" ", "")
     assert "\x1b" not in call("check", hostile.with_name("\x1b[31m")).stderr
 
 

@@ -105,6 +105,6 @@ def test_broken_images_over_the_limit_stop_the_run_before_it_starts(tmp_path: Pa
     parquet.write_table(table.from_pylist(rows, table.schema), file)
     done = vlmft("run", "demo", "--set", "data.sources=[{task: chartqa, path: ./charts}]", folder=tmp_path)
     assert done.returncode == 2
-    assert "charts, split train, row 3: cannot identify image file)" in done.stderr
+    assert "charts, split train, row 3: no image in a format that is read" in done.stderr
     assert "is over data.max_bad 1.0%" in done.stderr
     assert not list((tmp_path / "outputs").iterdir())

@@ -15,7 +15,7 @@ from vlmft_core.plan.base_files import current_name
 from vlmft_core.plan.lora_layers import VISION, adapted_names, under
 from vlmft_core.plan.weight_file import Shapes, first_names, read_shapes
 from vlmft_core.preset.schema import Lora
-from vlmft_core.run_folder.layout import ADAPTER_CONFIG, ADAPTER_WEIGHTS, RunLayout
+from vlmft_core.run_folder.layout import ADAPTER_CONFIG, ADAPTER_PICKLE, ADAPTER_WEIGHTS, RunLayout
 
 _PREFIX = "base_model.model."
 """What PEFT puts before a layer's name in the model, sometimes twice."""
@@ -89,9 +89,9 @@ def read_adapter(folder: Path, base: str) -> Adapter:
                 f"{where}: {name} in {ADAPTER_CONFIG} cannot be {config.get(name)!r}", "copy the adapter again"
             )
     weights = folder / ADAPTER_WEIGHTS
-    if not weights.exists() and (folder / "adapter_model.bin").exists():
+    if not weights.exists() and (folder / ADAPTER_PICKLE).exists():
         raise ModelError(
-            f"{where}: its weights are in adapter_model.bin",
+            f"{where}: its weights are in {ADAPTER_PICKLE}",
             "load it with peft and save_pretrained it: vlmft reads safetensors",
         )
     try:

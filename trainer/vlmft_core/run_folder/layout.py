@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Final
 
 ADAPTER_WEIGHTS: Final = "adapter_model.safetensors"
-"""In an adapter's folder; PEFT chose the name, and the next."""
+"""In an adapter's folder; PEFT chose the name, and the next two."""
+ADAPTER_PICKLE: Final = "adapter_model.bin"
+"""Its weights as older programs write them; not read, because loading it runs what it says."""
 ADAPTER_CONFIG: Final = "adapter_config.json"
 MODEL_CARD: Final = "README.md"
 """In an adapter's folder, and in a merged model's."""
