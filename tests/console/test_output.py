@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 
 import pytest
 
@@ -19,7 +18,8 @@ class Terminal(io.StringIO):
 def test_the_status_line_changes_in_place_and_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((12, 24)))
+    monkeypatch.setenv("COLUMNS", "12")
+    monkeypatch.setenv("LINES", "24")
     monkeypatch.setenv("TERM", "xterm")
     line = StatusLine()
     line.show("read \x1b[31m of many")
