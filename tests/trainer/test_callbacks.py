@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import threading
 from pathlib import Path
@@ -43,7 +42,7 @@ def test_sigterm_is_a_request_while_listening(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     with StopOnRequest(RunLayout(tmp_path)) as stop:
         assert not stop.asked()
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         assert stop.asked()
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -65,8 +64,9 @@ class Spy(RunLog):
 
 def test_heartbeats_name_the_newest_step_and_end_with_the_run() -> None:
     log = Spy(wanted=3)
-    with Heartbeat(log, seconds=0.001) as heartbeat:
-        heartbeat.on_step_end(None, SimpleNamespace(global_step=7), None)
+    heartbeat = Heartbeat(log, seconds=0.001)
+    heartbeat.on_step_end(None, SimpleNamespace(global_step=7), None)
+    with heartbeat:
         assert log.enough.wait(timeout=10)
     count = len(log.seen)
     assert log.seen[-1] == {"event": "heartbeat", "step": 7, "phase": "between steps"}
