@@ -41,9 +41,8 @@ def figures(pilot: Pilot[None], label: str) -> list[str]:
 async def test_curves_figures_and_the_verdict_stand_on_one_screen(machine: Path) -> None:
     async with compared(*two_runs(machine)) as pilot:
         await until_shown(pilot, "falling is better by")
-        shown = screen_text(pilot.app)
         for text in ("Train loss, smoothed", "Eval loss", "1 falling", "2 rising", "1.050 ★", "by step"):
-            assert text in shown
+            await until_shown(pilot, text)
 
 
 async def test_runs_marked_in_the_list_are_compared(machine: Path) -> None:
