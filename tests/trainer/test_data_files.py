@@ -19,6 +19,7 @@ from vlmft_core.errors import DataError
 from vlmft_core.preset import Data, Source
 from vlmft_trainer.data import rows as rows_module
 from vlmft_trainer.data.encode import IGNORED, Encoder
+from vlmft_trainer.data.pictures import read_header
 from vlmft_trainer.data.sample_check import Bad, examine, measure
 from vlmft_trainer.data.samples import prepare
 from vlmft_trainer.data.sources import Split, open_split
@@ -243,7 +244,7 @@ def test_a_samples_size_counts_all_tokens_those_of_its_images_and_those_that_car
     said = [*talk("two")["messages"], *talk("fourteen")["messages"]]
     split = opened(lines({"messages": said, "images": ["a.png"]}))
     conversation, pictures = split.sample(0)
-    size = measure(conversation, split.contents(conversation), encoder, 500)
+    size = measure(conversation, map(read_header, split.contents(conversation)), encoder, 500)
     encoded = encoder.conversation(conversation.turns, pictures)
     assert size.length == encoded.length
     assert size.image == encoded.input_ids.count(encoder.image_id) == 4

@@ -12,53 +12,32 @@ from typing import Any
 
 from vlmft_core.errors import DataError
 from vlmft_core.plan.data_files import csv_records
-from vlmft_trainer.data.conversation import HUGE_ROW, NOT_UTF8, WRONG_SCHEMA, BadRow
+from vlmft_trainer.data.conversation import NOT_UTF8, WRONG_SCHEMA, BadRow
 from vlmft_trainer.data.file_faults import not_utf8, refuse_encoding
-from vlmft_trainer.data.rows import LARGEST_ROW
+from vlmft_trainer.data.rows import FileRows
 
 _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class CsvRows:
-    """A CSV or TSV file; only the places of its records are kept.
+class CsvRows(FileRows):
+    """A CSV or TSV file.
 
     Attributes:
-        name: the file in messages, which may be packed.
         columns: the names on its first line.
-        starts: where each record begins, in bytes.
-        ends: where it ends.
-        lines: on which line it begins, from 1.
     """
 
-    file: Path
-    name: Path
     delimiter: str
     columns: tuple[str, ...]
-    starts: array[int]
-    ends: array[int]
-    lines: array[int]
-
-    def __len__(self) -> int:
-        return len(self.starts)
 
     def __getitem__(self, row: int) -> Mapping[str, Any]:
-        size = self.ends[row] - self.starts[row]
-        if size > LARGEST_ROW:
-            raise BadRow(HUGE_ROW, f"{size >> 20} MiB, over {LARGEST_ROW >> 20}")
-        with self.file.open("rb") as file:
-            file.seek(self.starts[row])
-            content = file.read(size)
         try:
-            cells = _cells(content, self.delimiter)
+            cells = _cells(self.content(row), self.delimiter)
         except UnicodeDecodeError as error:
             raise BadRow(NOT_UTF8, not_utf8(error)) from error
         if len(cells) != len(self.columns):
             raise BadRow(WRONG_SCHEMA, f"{len(cells)} cells, and the file's first line names {len(self.columns)}")
         return dict(zip(self.columns, cells, strict=True))
-
-    def where(self, row: int) -> str:
-        return f"{self.name}, line {self.lines[row]}"
 
 
 def open_csv(path: Path, delimiter: str, name: Path) -> CsvRows:
@@ -91,7 +70,7 @@ def open_csv(path: Path, delimiter: str, name: Path) -> CsvRows:
         ) from error
     except OSError as error:
         raise DataError(f"data source {name}: {error.strerror}") from error
-    return CsvRows(path, name, delimiter, columns, starts, ends, lines)
+    return CsvRows(path, name, starts, ends, lines, delimiter, columns)
 
 
 def _header(path: Path, start: int, end: int, delimiter: str, name: Path) -> tuple[str, ...]:

@@ -94,9 +94,15 @@ def repeated_key(content: bytes, values: Any) -> str | None:
 
 def _count_keys(value: Any) -> int:
     """The keys of all objects in a value."""
-    if isinstance(value, dict):
-        return len(value) + sum(_count_keys(inner) for inner in value.values() if isinstance(inner, dict | list))
-    return sum(_count_keys(inner) for inner in value if isinstance(inner, dict | list))
+    count, left = 0, [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            count += len(one)
+            left.extend(one.values())
+        elif isinstance(one, list):
+            left.extend(one)
+    return count
 
 
 class _Constant(Exception):

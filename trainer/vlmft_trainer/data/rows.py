@@ -42,8 +42,8 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True)
-class JsonRows:
-    """A JSON file that is a list, or has an object on each line; only the places of its rows are kept.
+class FileRows:
+    """A file of rows of which only the places are kept.
 
     Attributes:
         name: the file in messages, which may be packed.
@@ -61,13 +61,30 @@ class JsonRows:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def __getitem__(self, row: int) -> Mapping[str, Any]:
+    def content(self, row: int) -> bytes:
+        """A row as it stands in the file.
+
+        Raises:
+            BadRow: it is too large.
+        """
         size = self.ends[row] - self.starts[row]
         if size > LARGEST_ROW:
             raise BadRow(HUGE_ROW, f"{size >> 20} MiB, over {LARGEST_ROW >> 20}")
-        with self.file.open("rb") as file:
+        with self.file.open("rb", buffering=0) as file:  # one read: a buffer would only be filled for nothing
             file.seek(self.starts[row])
-            content = file.read(size)
+            return file.read(size)
+
+    def where(self, row: int) -> str:
+        """How a message names the row."""
+        return f"{self.name}, line {self.lines[row]}"
+
+
+@dataclass(frozen=True)
+class JsonRows(FileRows):
+    """A JSON file that is a list, or has an object on each line."""
+
+    def __getitem__(self, row: int) -> Mapping[str, Any]:
+        content = self.content(row)
         try:
             values = orjson.loads(content)
         except orjson.JSONDecodeError as error:
@@ -77,9 +94,6 @@ class JsonRows:
         if (twice := repeated_key(content, values)) is not None:
             raise BadRow(WRONG_SCHEMA, f"key {twice:.60} is there twice")
         return values
-
-    def where(self, row: int) -> str:
-        return f"{self.name}, line {self.lines[row]}"
 
 
 def open_json(path: Path, name: Path | None = None) -> JsonRows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -69,17 +69,17 @@ def examine(
         if unused is not None:
             count(unused, (*conversation.unused, *spelt_tokens(conversation, encoder)))
         contents = split.contents(conversation)
-        size = measure(conversation, contents, encoder, max_length)
+        size = measure(conversation, map(read_header, contents), encoder, max_length)
         return Usable(size.length, sample_digest(conversation, contents))
     except BadRow as error:
         return bad(split, row, error)
 
 
-def measure(conversation: Conversation, contents: Sequence[bytes], encoder: Encoder, max_length: int) -> Size:
+def measure(conversation: Conversation, headers: Iterable[Header], encoder: Encoder, max_length: int) -> Size:
     """A conversation's size in tokens.
 
     Args:
-        contents: its image files.
+        headers: of its image files; looked at once its answers are found to be there.
         max_length: as `examine`.
 
     Raises:
@@ -87,7 +87,7 @@ def measure(conversation: Conversation, contents: Sequence[bytes], encoder: Enco
     """
     if not all(answer.strip() for answer in conversation.answers):
         raise BadRow(NO_ANSWER)
-    headers = tuple(map(read_header, contents))
+    headers = tuple(headers)
     conversation, fits = fitted(conversation, [header.size for header in headers], encoder)
     image_tokens = [fit.tokens for fit in fits]
     if sum(image_tokens) > max_length:

@@ -14,6 +14,7 @@ from vlmft_core.plan.cautions import ANSWERS, ceiling, few_questions
 from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Conversation
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.grounding import undeclared
+from vlmft_trainer.data.pictures import Header, read_header
 from vlmft_trainer.data.sample_check import Size, bad, measure, spelt_tokens
 from vlmft_trainer.data.sources import Split
 from vlmft_trainer.data.unused import count, lines
@@ -73,6 +74,7 @@ class Survey:
         self.altered = Counter[str]()
         """How many different images are not trained on as they lie in their files, by what is done with them."""
         self._samples: dict[bytes, int] = {}
+        self._headers: dict[bytes, Header] = {}
 
     def read(self, encoder: Encoder, max_length: int, progress: Callable[[int], None]) -> None:
         """Read every row.
@@ -86,7 +88,8 @@ class Survey:
                 conversation = self.split.conversation(row)
                 count(self.unused, (*conversation.unused, *spelt_tokens(conversation, encoder)))
                 contents = self.split.contents(conversation)
-                size = measure(conversation, contents, encoder, max_length)
+                digests = [_digest(content) for content in contents]
+                size = measure(conversation, map(self._header, digests, contents), encoder, max_length)
             except BadRow as error:
                 found = bad(self.split, row, error)
                 self.bad.setdefault(found.reason, Findings()).add(found.where)
@@ -94,7 +97,6 @@ class Survey:
                 self.lengths.append(size.length)
                 self.image_tokens.append(size.image)
                 self.supervised.append(size.supervised)
-                digests = [_digest(content) for content in contents]
                 self._count_altered(digests, size)
                 self._remember(row, conversation, digests)
             progress(done)
@@ -145,6 +147,12 @@ class Survey:
             "supervised_tokens": figures(self.supervised),
             "lengths": histogram(self.lengths),
         }
+
+    def _header(self, digest: bytes, content: bytes) -> Header:
+        """An image file's header. Many questions are about one image: it is looked at once."""
+        if (known := self._headers.get(digest)) is None:
+            known = self._headers[digest] = read_header(content)
+        return known
 
     def _count_altered(self, images: list[bytes], size: Size) -> None:
         for image, header, fit in zip(images, size.headers, size.fits, strict=True):
