@@ -56,9 +56,7 @@ class Known(NamedTuple):
     """The set that an eval loss was measured on, where its name tells: `chartqa` of `eval_chartqa_loss`."""
 
 
-_TABLE: Final = {
-    name: Known(quantity, rank) for quantity, names in _ALIASES.items() for rank, name in enumerate(names)
-}
+_TABLE: Final = {name: Known(quantity, rank) for quantity, names in _ALIASES.items() for rank, name in enumerate(names)}
 
 
 @lru_cache(maxsize=4096)
