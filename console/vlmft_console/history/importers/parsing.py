@@ -47,6 +47,8 @@ def whole(value: Any) -> int | None:
     Raises:
         ValueError: it is something else.
     """
+    if type(value) is int and 0 <= value < 2**53:
+        return value
     found = number(value)
     if found is None:
         return None

@@ -147,7 +147,7 @@ class Translator:
             return False
         if entry[0] is not None or entry[2] is not None:
             # Training records without a step can be alike, and NaN equals NaN as text alone.
-            return entry[0] is not None and repr(entry) == repr(before)
+            return entry[0] is not None and entry[0] == before[0] and repr(entry) == repr(before)
         return before[2] is None and _alike(before[1], entry[1], 0.01) and _alike(before[5], entry[5], 5e-4)
 
     def _skips(self) -> dict[str, int]:
