@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.console.foreign_logs import evals
-from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.translate import MORE_NAMES, Translator
 
 
 def test_a_time_that_the_log_tells_beside_an_entry_counts_before_the_time_passed() -> None:
@@ -34,8 +34,9 @@ def test_records_of_every_kind_are_numbered_one_after_another() -> None:
     records = [translator.begin(), translator.note("hello")]
     for values in ({"loss": 1.0, "total_steps": 9}, {"eval_loss": 1.0, "step": 1}, {"train_runtime": 1.0}):
         records += translator.take(values)
-    assert [record["event"] for record in records] == ["run_start", "note", "plan", "note", "step", "eval", "run_end"]
-    assert [record["seq"] for record in records] == list(range(7))
+    kinds = ["run_start", "note", "plan", "note", "step", "eval", "metrics", "run_end"]
+    assert [record["event"] for record in records] == kinds
+    assert [record["seq"] for record in records] == list(range(8))
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,75 @@ def test_an_eval_printed_again_counts_once_and_one_of_another_epoch_for_itself()
     ]
     assert evals(records) == [(0, 0.1354), (0, 0.1354), (0, 0.2)]
     assert [record["epoch"] for record in records] == [1.0, 2.0, 2.0]
+
+
+def test_every_other_number_of_an_entry_is_kept_by_its_own_name() -> None:
+    translator = Translator("log")
+    (step,) = translator.take({"step": 1, "loss": 1.0, "reward": "0.5", "kl": float("nan"), "host": "a", "ok": True})
+    (alone,) = translator.take({"step": 2, "rewards/chosen": 1, "empty": None})
+    (eval,) = translator.take({"step": 2, "eval_loss": 1.5, "eval_wer": 0.25})
+    assert step["metrics"] == {"reward": 0.5, "kl": None}
+    assert "nonfinite" not in step
+    assert (alone["event"], alone["step"], alone["metrics"]) == ("metrics", 2, {"rewards/chosen": 1.0})
+    assert eval["metrics"] == {"eval_wer": 0.25}
+
+
+def test_more_metrics_than_are_kept_are_told_once() -> None:
+    translator = Translator("log")
+    records = [record for at in range(600) for record in translator.take({"step": at, "loss": 1.0, f"m{at}": 1})]
+    assert len({name for record in records for name in record.get("metrics", {})}) == 500
+    assert [record["message"] for record in records if record["event"] == "note"] == [MORE_NAMES]
+
+
+@pytest.mark.parametrize(
+    ("entry", "loss"),
+    [
+        ({"train/loss": 1.0, "train/learning_rate": 0.1}, 1.0),
+        ({"train_loss": 2.0, "loss": 1.0, "lr": 0.1}, 1.0),
+        ({"Train Loss": "1.0", "iter": 3, "lr-AdamW": 0.1}, 1.0),
+        ({"lm loss": 1.0, "iteration": 3, "learning rate": 0.1}, 1.0),
+        ({"train_loss_step": 1.0, "trainer/global_step": 3, "lr": 0.1}, 1.0),
+    ],
+)
+def test_a_loss_and_a_rate_are_found_by_many_names(entry: dict[str, object], loss: float) -> None:
+    step = Translator("log").take(entry)[-1]
+    assert (step["event"], step["loss"], step["lr"]) == ("step", loss, 0.1)
+
+
+@pytest.mark.parametrize("name", ["eval_loss", "eval/loss", "val_loss", "val/loss", "validation/loss", "loss_val"])
+def test_an_eval_loss_is_found_by_many_names(name: str) -> None:
+    (eval,) = Translator("log").take({"step": 5, name: 1.5})
+    assert (eval["event"], eval["eval_loss"]) == ("eval", 1.5)
+    assert "eval_set" not in eval
+
+
+def test_the_first_name_of_a_train_loss_is_the_one_that_goes_on() -> None:
+    translator = Translator("log")
+    translator.take({"step": 10, "loss": 1.0})
+    (mean,) = translator.take({"step": 10, "train_loss": 1.5, "val_loss": 1.25})
+    assert (mean["event"], mean["eval_loss"], mean["metrics"]) == ("eval", 1.25, {"train_loss": 1.5})
+
+
+def test_of_several_eval_sets_the_first_is_judged_and_the_others_are_metrics() -> None:
+    translator = Translator("log")
+    (first,) = translator.take({"step": 10, "eval_chartqa_loss": 1.0, "eval_chartqa_runtime": 3.0})
+    (second,) = translator.take({"step": 10, "eval_textvqa_loss": 2.0})
+    assert (first["eval_set"], first["eval_loss"], first["runtime_s"]) == ("chartqa", 1.0, 3.0)
+    assert (second["event"], second["metrics"]) == ("metrics", {"eval_textvqa_loss": 2.0})
+
+
+def test_the_parts_of_an_eval_loss_are_metrics_beside_it() -> None:
+    (eval,) = Translator("log").take({"step": 10, "eval_ctc_loss": 90.0, "eval_loss": 100.0})
+    assert (eval["eval_loss"], eval["metrics"]) == (100.0, {"eval_ctc_loss": 90.0})
+
+
+def test_an_eval_set_can_be_asked_for() -> None:
+    translator = Translator("log", "textvqa")
+    (eval,) = translator.take({"step": 10, "eval_textvqa_loss": 2.0, "eval_loss": 1.0})
+    assert (eval["eval_set"], eval["eval_loss"], eval["metrics"]) == ("textvqa", 2.0, {"eval_loss": 1.0})
+
+
+def test_the_mean_over_a_run_is_no_training_point() -> None:
+    records = Translator("log").take({"train_runtime": 10.0, "train_loss": 0.5, "epoch": 3.0})
+    assert [record["event"] for record in records] == ["metrics", "run_end"]
+    assert records[0]["metrics"] == {"train_runtime": 10.0, "train_loss": 0.5}

@@ -26,6 +26,8 @@ RUN_START: Final = "run_start"
 PLAN: Final = "plan"
 STEP: Final = "step"
 EVAL: Final = "eval"
+METRICS: Final = "metrics"
+"""Numbers of another program's log by their own names, in the field `metrics`; `step` and `eval` may have it, too."""
 CHECKPOINT: Final = "checkpoint"
 GPU: Final = "gpu"
 HEALTH: Final = "health"
@@ -63,6 +65,7 @@ _REQUIRED: Final[dict[str, dict[str, str]]] = {
     },
     STEP: {"step": "integer", "epoch": "number", "loss": "number", "lr": "number", "grad_norm": "number"},
     EVAL: {"step": "integer", "epoch": "number", "eval_loss": "number"},
+    METRICS: {"step": "integer", "epoch": "number"},
     CHECKPOINT: {"step": "integer", "path": "text"},
     GPU: {"gpus": "objects"},
     HEALTH: {"rule": "text", "severity": "text", "step": "integer", "message": "text"},

@@ -20,28 +20,42 @@ TOTAL: Final = "total_steps"
 EPOCH: Final = "epoch"
 
 _ALIASES: Final = {
-    LOSS: ("loss", "train_loss", "training_loss", "train_loss_step", "lm_loss", "reduced_train_loss", "loss_train"),
-    RATE: ("learning_rate", "lr", "train_learning_rate", "train_lr", "actor_lr"),
-    GRAD_NORM: ("grad_norm", "train_grad_norm", "gradient_norm", "gnorm", "actor_grad_norm"),
+    LOSS: (
+        *("loss", "train_loss", "training_loss", "loss_train", "tr_loss"),
+        *("train_loss_step", "training_loss_step", "loss_step", "train_step_loss"),
+        *("lm_loss", "train_lm_loss", "reduced_train_loss", "loss_metrics_global_avg_loss", "global_avg_loss"),
+        *("ce_loss", "train_ce_loss", "nll_loss", "train_nll_loss", "train_crossentropyloss", "cross_entropy_loss"),
+        *("avg_loss", "average_loss", "mean_loss", "train_avg_loss", "train_mean_loss", "total_loss"),
+        *("train_total_loss", "train_batch_loss", "train_loss_epoch", "training_loss_epoch", "loss_epoch"),
+    ),
+    RATE: (
+        *("learning_rate", "lr", "train_learning_rate", "train_lr", "current_lr", "learningrate", "base_lr"),
+        *("optim_learning_rate", "optim_lr", "optimizer_lr", "optim_learning_rate_group0", "actor_lr"),
+    ),
+    GRAD_NORM: (
+        *("grad_norm", "train_grad_norm", "gradient_norm", "train_gradient_norm", "gnorm", "gradnorm"),
+        *("global_grad_norm", "train_global_grad_norm", "total_grad_norm", "optim_total_grad_norm"),
+        *("grad_norm_total", "grad_2_0_norm_total", "grad_2_norm_total", "optim_grad_norm", "actor_grad_norm"),
+    ),
     STEP: (
-        "step",
-        "global_step",
-        "current_steps",
-        "global_step_max_steps",
-        "steps_global_step_max_steps",
-        "iteration",
-        "iter",
-        "train_global_step",
-        "training_global_step",
-        "trainer_global_step",
+        *("step", "global_step", "current_steps", "global_step_max_steps", "steps_global_step_max_steps"),
+        *("iteration", "iter", "train_global_step", "training_global_step", "trainer_global_step", "train_step"),
+        *("training_step", "steps", "global_steps", "iterations", "iter_num", "num_updates", "current_step"),
+        *("current_iteration", "optimizer_step"),
     ),
     TOTAL: ("total_steps", "max_steps"),
-    EPOCH: ("epoch", "train_epoch"),
+    EPOCH: ("epoch", "train_epoch", "trainer_epoch", "training_epoch"),
 }
 """Of each quantity its names; where an entry has several, the first counts."""
 
 _OTHER = re.compile(r"[^a-z0-9]+")
-_EVAL = re.compile(r"(?:eval|val|valid|validation)_(?:(.+)_)?loss(?:_epoch)?|loss_(?:eval|val|valid|validation)")
+_EVALS = "eval|evaluation|val|valid|validation|dev"
+_EVAL = re.compile(
+    rf"(?:{_EVALS})_(?:(?!train_)(.+)_)?loss(?:_epoch)?(?:_(dataloader_idx_\d+))?"
+    rf"|(test)_loss(?:_epoch)?|loss_(?:{_EVALS})"
+)
+_RATE_OF = re.compile(r"(?:train_)?(?:lr|learning_rate)_(?:group_?|pg_?)?(?:\d|(?:adam|sgd|lion|adafactor|muon).*)")
+"""One optimizer's or parameter group's rate: `lr-AdamW`, `lr-AdamW/pg1`, `learning_rate_0`."""
 _LONGEST: Final = 200
 
 
@@ -57,15 +71,30 @@ class Known(NamedTuple):
 
 
 _TABLE: Final = {name: Known(quantity, rank) for quantity, names in _ALIASES.items() for rank, name in enumerate(names)}
+_LAST: Final = 1000
+"""Rank of a name that counts only where there is no other."""
+
+
+def plain(name: str) -> str:
+    """A name as it is compared."""
+    return _OTHER.sub("_", name.lower()).strip("_")
+
+
+def known(name: str) -> Known | None:
+    """What a metric's name stands for; None for a metric that nobody here judges by."""
+    return _known(name[:_LONGEST])
 
 
 @lru_cache(maxsize=4096)
-def known(name: str) -> Known | None:
-    """What a metric's name stands for; None for a metric that nobody here judges by."""
-    plain = _OTHER.sub("_", name[:_LONGEST].lower()).strip("_")
-    if found := _EVAL.fullmatch(plain):
-        return Known(EVAL_LOSS, 0, found[1] or "")
-    return _TABLE.get(plain)
+def _known(name: str) -> Known | None:
+    bare = plain(name)
+    if name == "_step":  # W&B counts its own rows: a step only where no other is named
+        return Known(STEP, _LAST)
+    if found := _EVAL.fullmatch(bare):
+        return Known(EVAL_LOSS, 0, "_".join(filter(None, found.groups())))
+    if bare in _TABLE:
+        return _TABLE[bare]
+    return Known(RATE, _LAST) if _RATE_OF.fullmatch(bare) else None
 
 
 def tells_training(names: Iterable[str]) -> bool:

@@ -1,8 +1,7 @@
 """TensorBoard event files: TFRecord around `tensorflow.Event` messages, one scalar each.
 
 A record is its length (8 bytes), the length's masked CRC-32C, the message, the message's masked CRC-32C. Field numbers
-are those of tensorflow/core/util/event.proto and framework/summary.proto. Of the tags, those that the Hugging Face
-trainer writes are read: `train/loss`, `train/learning_rate`, `train/grad_norm`, `train/epoch`, `eval/…`.
+are those of tensorflow/core/util/event.proto and framework/summary.proto.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Final
 
 from vlmft_console.history.importers import wire
 from vlmft_console.history.importers.crc32c import masked
+from vlmft_console.history.importers.metric_names import STEP
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
 
@@ -20,7 +20,10 @@ LARGEST: Final = 64 << 10
 """Bytes of a message that is looked into; larger ones hold graphs, images and texts."""
 _HEADER: Final = 12
 _FOOTER: Final = 4
-_OTHER_TAGS: Final = 5
+_MOST_TAGS: Final = 1000
+"""Scalars of one step that become one record."""
+_LAST_TAG: Final = "train/epoch"
+"""What the Hugging Face trainer writes last of an entry."""
 
 _EVENT_TIME, _EVENT_STEP, _EVENT_SUMMARY = 1, 2, 5
 _SUMMARY_VALUE, _VALUE_TAG, _VALUE_SIMPLE, _VALUE_TENSOR = 1, 1, 2, 8
@@ -43,7 +46,6 @@ class EventFile:
         self._group: dict[str, float] = {}
         self._step = 0
         self._time: float | None = None
-        self._others: set[str] = set()
 
     def feed(self, data: bytes) -> list[Record]:
         records: list[Record] = []
@@ -92,15 +94,11 @@ class EventFile:
             return
         for tag, value in scalars:
             self.entries += 1
-            key = metric_of(tag)
-            if key is None:
-                self._tell_other(tag, records)
-                continue
-            if step != self._step or key in self._group:
+            if step != self._step or tag in self._group or len(self._group) >= _MOST_TAGS:
                 records += self._flush()
             self._step, self._time = step, time
-            self._group[key] = value
-            if key == "epoch":
+            self._group[tag] = value
+            if tag == _LAST_TAG:
                 records += self._flush()
 
     def _flush(self) -> list[Record]:
@@ -108,33 +106,15 @@ class EventFile:
         if not group:
             return []
         try:
-            return self._translator.take({**group, "step": self._step}, self._time)
+            return self._translator.take({**group, STEP: self._step}, self._time)
         except ValueError:
             self.rejected += 1
             return []
-
-    def _tell_other(self, tag: str, records: list[Record]) -> None:
-        if tag.startswith(("train/", "eval/")) or tag in self._others or len(self._others) >= _OTHER_TAGS:
-            return
-        self._others.add(tag)
-        records.append(self._translator.note(f"the tag {tag[:80]} is not the Hugging Face trainer's, and is not read"))
 
 
 @lru_cache(maxsize=1024)
 def _masked_length(head: bytes) -> int:
     return masked(head)  # a file has a few lengths, many times each
-
-
-def metric_of(tag: str) -> str | None:
-    """`train/loss` as `loss`, `eval/loss` as `eval_loss`; None for what is no metric of either."""
-    area, slash, name = tag.partition("/")
-    if tag == "train/global_step":
-        return "step"
-    if not slash:
-        return None
-    if area == "eval":
-        return f"eval_{name}"
-    return name if area == "train" else None
 
 
 def _event(message: bytes) -> tuple[float | None, int, list[tuple[str, float]]]:

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Final
 
+from vlmft_console.history.importers.entry_layout import STEPS_PER_S, EvalName, Layout, layout_of
 from vlmft_console.history.importers.parsing import duration, number, step_of_total, whole
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
 
-_STEP: Final = (
-    "step",
-    "global_step",
-    "current_steps",
-    "global_step/max_steps",
-    "steps[global_step/max_steps]",
-    "iteration",
-)
-_TOTAL: Final = ("total_steps", "max_steps")
-_STEP_EXTRAS: Final = (
-    ("train_speed(s/it)", "step_s"),
-    ("memory(GiB)", "mem_gib"),
-    ("throughput", "tokens_per_s"),
-    ("mean_token_accuracy", "token_accuracy"),
-    ("token_acc", "token_accuracy"),
-    ("acc", "token_accuracy"),
-)
-"""Figures beside the loss, and what they are called in our log."""
-_ACCURACY: Final = ("mean_token_accuracy", "token_acc", "acc")
 _LARGEST: Final = 1e300
 """Numbers from here on are not finite to us: our own log refuses them too."""
+_NAMES: Final = 500
+"""Metrics of a log that are kept, by name; more are told in a note."""
+_LONGEST_NAME: Final = 200
 
 _Entry = tuple[int | None, float | None, float | None, float | None, float | None, float | None]
 """Step, epoch, loss, learning rate, norm of the gradient, eval loss."""
 
+MORE_NAMES: Final = f"this log has more than {_NAMES} metrics: the first of them are kept"
 NO_STEPS: Final = "this log names no steps: they are counted in the order of its training records"
 
 
@@ -46,9 +32,10 @@ class Translator:
 
     Args:
         label: what `run_start` calls the run.
+        eval_set: the set whose evals are judged, where a log tells of several; "" is the unnamed one, None the first.
     """
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, eval_set: str | None = None) -> None:
         self._label = label
         self._seq = 0
         self._segment = 0
@@ -59,6 +46,10 @@ class Translator:
         self._ended = False
         self._counting = False
         self._latest: _Entry | None = None
+        self._loss_name: str | None = None
+        self._eval_set = eval_set
+        self._names: dict[str, str] = {}
+        self._more_names = False
         self.named_steps = False
         """Whether the log itself has named a step."""
         self.skipped = 0
@@ -73,7 +64,7 @@ class Translator:
         self._segment += 1
         self._ended = False
         if resumed_from is None:
-            self._step, self.skipped, self._latest = 0, 0, None
+            self._step, self.skipped, self._latest, self._loss_name = 0, 0, None, None
         fields = {"run_id": self._label, "segment": self._segment, "resumed_from": resumed_from}
         return self._record(events.RUN_START, None, **fields)
 
@@ -91,17 +82,22 @@ class Translator:
         return self._record(events.RUN_END, t, status=status, reason=reason)
 
     def take(self, values: Mapping[str, Any], t: float | None = None) -> list[Record]:
-        """The records that one entry of the log amounts to: none, a step, an eval, the end of the run.
+        """The records that one entry of the log amounts to: a step, an eval, other metrics, the end of the run.
 
         An entry that repeats the one before, as two writers of one file make it, amounts to none.
+
+        Args:
+            values: by the log's own names, numbers as such or as they were spelled.
+            t: when it was, on the log's clock.
 
         Raises:
             ValueError: a value that matters is of the wrong type; then nothing of the entry is taken.
         """
-        get = values.get
-        loss, eval_loss, epoch = number(get("loss")), number(get("eval_loss")), number(get("epoch"))
-        lr, grad_norm = number(get("learning_rate", get("lr"))), number(get("grad_norm"))
-        step, total = self._place(values)
+        layout = layout_of(tuple(values))
+        loss_name, loss = self._loss(layout.loss, values)
+        eval_name, eval_loss = self._eval(layout.evals, values)
+        lr, grad_norm, epoch = (_first(names, values) for names in (layout.rate, layout.grad_norm, layout.epoch))
+        step, total = _place(layout, values)
         if t is None and "elapsed_time" in values:
             t = duration(values["elapsed_time"])
         if t is not None and not 0 <= t < _LARGEST:
@@ -112,21 +108,77 @@ class Translator:
         records: list[Record] = []
         if total and total != self.total:
             records.append(self.plan(total, self._steps_per_epoch(step, epoch, total), t))
+        used = {eval_name.name} if eval_name else set()
+        if loss_name is not None:
+            used |= {loss_name, *layout.rate[:1], *layout.grad_norm[:1]}
+        names = layout.others if len(used) == len(layout.figures) else layout.others + layout.figures
+        metrics = self._metrics(names, values, used, records) if names else {}
         if loss is not None:
             if self._ended:
                 records.append(self.begin(self._step if self._goes_on(step, epoch) else None))
             self._epoch = epoch
             records += self._numbered(step)
-            figures = {"loss": loss, "lr": lr, "grad_norm": grad_norm, **self._skips(), **_step_extras(values)}
+            figures: dict[str, Any] = {"loss": loss, "lr": lr, "grad_norm": grad_norm, **self._skips()}
+            if layout.extras:
+                figures |= _step_extras(layout, values)
+            if metrics and eval_loss is None:
+                figures["metrics"] = metrics
             records.append(self._measured(events.STEP, t, epoch, figures))
         elif step is not None:
             self._step = step
             self.named_steps = True
-        if eval_loss is not None:
-            records.append(self._measured(events.EVAL, t, epoch, {"eval_loss": eval_loss, **_eval_extras(values)}))
-        if "train_runtime" in values and not self._ended:
+        if eval_loss is not None and eval_name is not None:
+            figures = {"eval_loss": eval_loss, **_eval_extras(eval_name, values)}
+            if eval_name.eval_set:
+                figures["eval_set"] = eval_name.eval_set
+            if metrics:
+                figures["metrics"] = metrics
+            records.append(self._measured(events.EVAL, t, epoch, figures))
+        elif metrics and loss is None:
+            records.append(self._measured(events.METRICS, t, epoch, {"metrics": metrics}))
+        if layout.ends and not self._ended:
             records.append(self.end(t=t))
         return records
+
+    def _loss(self, names: tuple[str, ...], values: Mapping[str, Any]) -> tuple[str | None, float | None]:
+        """The train loss: by the name that was the first to tell one, if the log has several."""
+        for name in names:
+            if self._loss_name in (None, name) and (loss := number(values[name])) is not None:
+                self._loss_name = name
+                return name, loss
+        return None, None
+
+    def _eval(self, names: tuple[EvalName, ...], values: Mapping[str, Any]) -> tuple[EvalName | None, float | None]:
+        """The eval loss of the judged set: the one asked for, else the first that the log tells."""
+        for one in names:
+            if self._eval_set in (None, one.eval_set) and (loss := number(values[one.name])) is not None:
+                self._eval_set = one.eval_set
+                return one, loss
+        return None, None
+
+    def _metrics(
+        self, names: tuple[str, ...], values: Mapping[str, Any], used: Set[str], records: list[Record]
+    ) -> dict[str, float | None]:
+        """The numbers of an entry by their own names, but for those used; None for one that is not finite."""
+        found: dict[str, float | None] = {}
+        for name in names:
+            if name in used:
+                continue
+            try:
+                value = number(values[name])
+            except ValueError:
+                continue
+            if value is None:
+                continue
+            if name not in self._names:
+                if len(self._names) >= _NAMES:
+                    if not self._more_names:
+                        self._more_names = True
+                        records.append(self.note(MORE_NAMES))
+                    continue
+                self._names[name] = name[:_LONGEST_NAME]
+            found[self._names[name]] = value if -_LARGEST < value < _LARGEST else None
+        return found
 
     def schedule_point(self, step: int, lr: float) -> Record:
         """A step of which the log tells the learning rate and not the loss."""
@@ -152,17 +204,6 @@ class Translator:
 
     def _skips(self) -> dict[str, int]:
         return {"skipped_steps": self.skipped} if self.skipped else {}
-
-    def _place(self, values: Mapping[str, Any]) -> tuple[int | None, int | None]:
-        step = total = None
-        for key in _STEP:
-            if key in values and values[key] is not None:
-                step, total = step_of_total(values[key])
-                break
-        for key in _TOTAL:
-            if total is None and key in values:
-                total = whole(values[key])
-        return step, total
 
     def _numbered(self, step: int | None) -> list[Record]:
         """Move to this training record's step; the first that has to be counted is told in a note."""
@@ -208,24 +249,40 @@ def _alike(one: float | None, other: float | None, tolerance: float) -> bool:
     return one == other or (one is not None and other is not None and math.isclose(one, other, rel_tol=tolerance))
 
 
-def _step_extras(values: Mapping[str, Any]) -> dict[str, float]:
+def _first(names: tuple[str, ...], values: Mapping[str, Any]) -> float | None:
+    """The first of several names that tells a number."""
+    for name in names:
+        if (found := number(values[name])) is not None:
+            return found
+    return None
+
+
+def _place(layout: Layout, values: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """The entry's step, and the steps that there will be."""
+    step = total = None
+    for name in layout.step:
+        if values[name] is not None:
+            step, total = step_of_total(values[name])
+            break
+    for name in layout.total:
+        if total is None:
+            total = whole(values[name])
+    return step, total
+
+
+def _step_extras(layout: Layout, values: Mapping[str, Any]) -> dict[str, float]:
     extras: dict[str, float] = {}
-    for theirs, ours in _STEP_EXTRAS:
-        if theirs in values and (found := _figure(values[theirs])) is not None:
+    for theirs, ours in layout.extras:
+        found = _figure(values[theirs])
+        if ours != STEPS_PER_S and found is not None:
             extras[ours] = found
-    if speed := _figure(values.get("train_speed(iter/s)")):
-        extras["step_s"] = 1 / speed
+        elif found:
+            extras["step_s"] = 1 / found
     return extras
 
 
-def _eval_extras(values: Mapping[str, Any]) -> dict[str, float]:
-    extras: dict[str, float] = {}
-    if runtime := _figure(values.get("eval_runtime")):
-        extras["runtime_s"] = runtime
-    accuracy = next((values[f"eval_{key}"] for key in _ACCURACY if f"eval_{key}" in values), None)
-    if (found := _figure(accuracy)) is not None:
-        extras["token_accuracy"] = found
-    return extras
+def _eval_extras(told: EvalName, values: Mapping[str, Any]) -> dict[str, float]:
+    return {ours: found for theirs, ours in told.extras if (found := _figure(values[theirs])) is not None}
 
 
 def _figure(value: Any) -> float | None:

@@ -13,7 +13,6 @@ from typing import Final
 
 from vlmft_console.history.importers import wire
 from vlmft_console.history.importers.parsing import number
-from vlmft_console.history.importers.tensorboard import metric_of
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
@@ -118,9 +117,7 @@ class WandbFile:
             if field == _ITEM and isinstance(part, bytes):
                 key, text = _item(part)
                 values[key] = text
-        metrics = {metric: values[key] for key in values if (metric := metric_of(key))}
-        metrics.setdefault("step", values.get("_step", ""))
-        return self._translator.take(metrics, number(values.get("_timestamp")))
+        return self._translator.take(values, number(values.get("_timestamp")))
 
     def _exit(self, code: int) -> Record:
         if code == 0:
