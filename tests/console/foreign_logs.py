@@ -52,6 +52,14 @@ HF5_STDOUT = (
     b"final: {'eval_loss': 0.13544321, 'eval_runtime': 46.43, 'epoch': 1.0}\n"
 )
 
+RANKS_STDOUT = b"".join(
+    b"[default%d]:{'loss': %.4f, 'grad_norm': np.float64(0.5), 'learning_rate': 1e-04, 'epoch': %.1f}\n"
+    % (rank, 2 / at, at / 10)
+    for at in (1, 2, 3, 1, 2, 3, 4)
+    for rank in (0, 1)
+)
+"""Two ranks behind torchrun's prefix, whose training crashed and began anew."""
+
 DEEPSPEED = (
     b"***** Evaluating perplexity, Epoch 0/2 *****\nppl: 4998.3\nBeginning of Epoch 1/2, Total Micro Batches 20\n"
     b"[2023-04-18 01:46:52,554] [INFO] [loss_scaler.py:188:update_scale] [deepspeed] OVERFLOW! Rank 0 Skipping step."

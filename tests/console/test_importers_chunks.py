@@ -15,6 +15,7 @@ from tests.console.foreign_logs import (
     HF_STDOUT,
     LLAMAFACTORY,
     MSSWIFT,
+    RANKS_STDOUT,
     TENSORBOARD,
     WANDB,
     steps,
@@ -47,6 +48,7 @@ HOSTILE = (
 SMALL = {
     "old dicts": (hugging_face, HF_STDOUT),
     "string dicts": (hugging_face, HF5_STDOUT),
+    "prefixed ranks": (hugging_face, RANKS_STDOUT),
     "deepspeed": (deepspeed, DEEPSPEED),
     "deepspeed beside dicts": (hugging_face, DEEPSPEED + HF_STDOUT),
     "llamafactory": (JsonLines, LLAMAFACTORY),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.console.foreign_logs import DEEPSPEED, HF5_STDOUT, HF_STDOUT, evals, notes, read_all, steps
+from tests.console.foreign_logs import DEEPSPEED, HF5_STDOUT, HF_STDOUT, RANKS_STDOUT, evals, notes, read_all, steps
 from vlmft_console.history.importers import console_text, open_foreign
 from vlmft_console.history.importers.console_text import ConsoleText, Needles
 from vlmft_console.history.importers.deepspeed import NEEDLES
@@ -161,3 +161,12 @@ def test_what_a_log_does_not_hold_is_looked_for_once_however_many_lines_it_has()
         at, found = place + 1, found + 1
     assert found == 100
     assert Text.searched <= (len(NEEDLES) + found) * len(text)
+
+
+def test_ranks_behind_torchrun_s_prefix_count_once_and_numpy_s_numbers_are_numbers(log: Path) -> None:
+    log.write_bytes(RANKS_STDOUT)
+    reader = open_foreign(log)
+    records = reader.read()
+    assert (reader.entries, reader.rejected) == (7, 0)
+    assert [step for step, _ in steps(records)] == [1, 2, 3, 1, 2, 3, 4]
+    assert {record["grad_norm"] for record in records if record["event"] == "step"} == {0.5}

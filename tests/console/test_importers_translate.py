@@ -60,8 +60,8 @@ def test_an_eval_printed_again_counts_once_and_one_of_another_epoch_for_itself()
     records = [
         record for epoch, loss in told for record in translator.take({"epoch": epoch, "eval_loss": loss, "step": None})
     ]
-    assert evals(records) == [(0, 0.1354), (0, 0.1354), (0, 0.2)]
-    assert [record["epoch"] for record in records] == [1.0, 2.0, 2.0]
+    assert evals(records) == [(1, 0.1354), (2, 0.1354), (3, 0.2)]
+    assert [record["epoch"] for record in records if record["event"] == "eval"] == [1.0, 2.0, 2.0]
 
 
 def test_every_other_number_of_an_entry_is_kept_by_its_own_name() -> None:

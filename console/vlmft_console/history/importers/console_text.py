@@ -27,7 +27,7 @@ _REMEMBERED: Final = 4096
 _LINE_END = re.compile(rb"[\r\n]")
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 _SOURCE = re.compile(
-    rb"(\([A-Za-z]\w* pid=\d+[^()]*\)|\[(?:rank)?\d+\]:?|\[\d+,\d+\]<std(?:out|err)>:|^[\w.-]{1,64}:)$"
+    rb"(\([A-Za-z]\w* pid=\d+[^()]*\)|\[(?:rank|default)?\d+\]:?|\[\d+,\d+\]<std(?:out|err)>:|^[\w.-]{1,64}:)$"
 )
 _NAMED_STEP = re.compile(rb"\bStep:?\s+(\d{1,15})$")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 _LONGEST = 64
 """Characters of a number; a longer one is no measurement."""
-_TENSOR = re.compile(r"tensor\(\s*([^,()\s]+)\s*(?:,[^()]*)?\)")
+_WRAPPED = re.compile(r"[\w.]{1,32}\(\s*'?([^,()'\s]+)'?\s*(?:,[^()]*)?\)")
 _CLOCK = re.compile(r"(?:(\d{1,5}) days?, )?(\d{1,4}):(\d\d)(?::(\d\d(?:\.\d+)?))?")
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 _SPELLED = re.compile(r"(?:\d{1,6}[dhms](?:\s+|$))+")
@@ -17,7 +17,7 @@ _SPELLED = re.compile(r"(?:\d{1,6}[dhms](?:\s+|$))+")
 def number(value: Any) -> float | None:
     """A measurement, which may be NaN or infinite; None where the log wrote null, None or nothing.
 
-    Takes numbers and the spellings `'1.23'`, `'nan'`, `inf` and `tensor(0.3, device='cuda:0')`.
+    Takes numbers and the spellings `'1.23'`, `'nan'`, `inf`, `tensor(0.3, device='cuda:0')` and `np.float64(0.3)`.
 
     Raises:
         ValueError: it is something else: a truth value, a list, a text, a number of thousands of digits.
@@ -37,7 +37,7 @@ def number(value: Any) -> float | None:
 def _spelled(text: str) -> float | None:
     if text in ("", "None", "null"):
         return None
-    inner = _TENSOR.fullmatch(text)
+    inner = _WRAPPED.fullmatch(text)
     return float(inner[1] if inner else text)
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Set
 from typing import Any, Final
 
+from vlmft_console.history.importers.course import Course
 from vlmft_console.history.importers.entry_layout import STEPS_PER_S, EvalName, Layout, layout_of
 from vlmft_console.history.importers.parsing import duration, number, step_of_total, whole
 from vlmft_core.run_folder import events
@@ -17,8 +18,14 @@ _NAMES: Final = 500
 """Metrics of a log that are kept, by name; more are told in a note."""
 _LONGEST_NAME: Final = 200
 
-_Entry = tuple[int | None, float | None, float | None, float | None, float | None, float | None]
-"""Step, epoch, loss, learning rate, norm of the gradient, eval loss."""
+_Train = tuple[int | None, float | None, float | None, float | None, float | None]
+"""Step, epoch, loss, learning rate, norm of the gradient."""
+_Eval = tuple[int | None, float | None, float | None]
+"""Step, epoch, loss."""
+_ROUNDING: Final = (5e-4, 1.5e-4)
+"""How far two spellings of one loss may be apart: as a share of it, or the last of four digits."""
+_SAME_EPOCH: Final = 0.006
+"""Epochs that are the same but for rounding to two digits."""
 
 MORE_NAMES: Final = f"this log has more than {_NAMES} metrics: the first of them are kept"
 NO_STEPS: Final = "this log names no steps: they are counted in the order of its training records"
@@ -39,21 +46,24 @@ class Translator:
         self._label = label
         self._seq = 0
         self._segment = 0
-        self._step = 0
+        self._course = Course()
         self.total: int | None = None
         """Steps that the log promises."""
-        self._epoch: float | None = None
         self._ended = False
         self._counting = False
-        self._latest: _Entry | None = None
+        self._train: _Train | None = None
+        self._eval: _Eval | None = None
         self._loss_name: str | None = None
         self._eval_set = eval_set
         self._names: dict[str, str] = {}
         self._more_names = False
-        self.named_steps = False
-        """Whether the log itself has named a step."""
         self.skipped = 0
         """Steps skipped so far for gradients that overflowed."""
+
+    @property
+    def named_steps(self) -> bool:
+        """Whether the log itself has named a step."""
+        return self._course.named
 
     def begin(self, resumed_from: int | None = None) -> Record:
         """A `run_start`; a log that holds several trainings has several.
@@ -63,8 +73,10 @@ class Translator:
         """
         self._segment += 1
         self._ended = False
+        self._course.begin(resumed_from)
+        self._train = self._eval = None
         if resumed_from is None:
-            self._step, self.skipped, self._latest, self._loss_name = 0, 0, None, None
+            self.skipped, self._loss_name = 0, None
         fields = {"run_id": self._label, "segment": self._segment, "resumed_from": resumed_from}
         return self._record(events.RUN_START, None, **fields)
 
@@ -95,17 +107,25 @@ class Translator:
         """
         layout = layout_of(tuple(values))
         loss_name, loss = self._loss(layout.loss, values)
-        eval_name, eval_loss = self._eval(layout.evals, values)
+        eval_name, eval_loss = self._judged_eval(layout.evals, values)
         lr, grad_norm, epoch = (_first(names, values) for names in (layout.rate, layout.grad_norm, layout.epoch))
         step, total = _place(layout, values)
         if t is None and "elapsed_time" in values:
             t = duration(values["elapsed_time"])
         if t is not None and not 0 <= t < _LARGEST:
             t = None
-        measured = loss is not None or eval_loss is not None
-        if measured and self._repeated((step, epoch, loss, lr, grad_norm, eval_loss)):
+        told, evaluated = loss is not None, eval_loss is not None
+        if told and self._train_repeated((step, epoch, loss, lr, grad_norm)):
+            told = False
+        if evaluated and self._eval_repeated((step, epoch, eval_loss)):
+            evaluated = False
+        if (loss is not None or eval_loss is not None) and not told and not evaluated:
             return []
         records: list[Record] = []
+        if told or evaluated:
+            start = self._course.start(step, epoch, ended=self._ended, trains=told)
+            if start is not None:
+                records.append(self.begin(start.resumed_from))
         if total and total != self.total:
             records.append(self.plan(total, self._steps_per_epoch(step, epoch, total), t))
         used = {eval_name.name} if eval_name else set()
@@ -113,29 +133,29 @@ class Translator:
             used |= {loss_name, *layout.rate[:1], *layout.grad_norm[:1]}
         names = layout.others if len(used) == len(layout.figures) else layout.others + layout.figures
         metrics = self._metrics(names, values, used, records) if names else {}
-        if loss is not None:
-            if self._ended:
-                records.append(self.begin(self._step if self._goes_on(step, epoch) else None))
-            self._epoch = epoch
-            records += self._numbered(step)
+        if told:
+            self._course.train(step, epoch)
             figures: dict[str, Any] = {"loss": loss, "lr": lr, "grad_norm": grad_norm, **self._skips()}
             if layout.extras:
                 figures |= _step_extras(layout, values)
-            if metrics and eval_loss is None:
+            if metrics and not evaluated:
                 figures["metrics"] = metrics
-            records.append(self._measured(events.STEP, t, epoch, figures))
-        elif step is not None:
-            self._step = step
-            self.named_steps = True
-        if eval_loss is not None and eval_name is not None:
+            records += self._counted()
+            records.append(self._measured(events.STEP, t, self._course.step, epoch, figures))
+        if evaluated and eval_name is not None:
+            place = self._course.eval(step, epoch)
             figures = {"eval_loss": eval_loss, **_eval_extras(eval_name, values)}
             if eval_name.eval_set:
                 figures["eval_set"] = eval_name.eval_set
             if metrics:
                 figures["metrics"] = metrics
-            records.append(self._measured(events.EVAL, t, epoch, figures))
-        elif metrics and loss is None:
-            records.append(self._measured(events.METRICS, t, epoch, {"metrics": metrics}))
+            if place:
+                records += self._counted()
+            records.append(self._measured(events.EVAL, t, place, epoch, figures))
+        elif not told:
+            self._course.other(step)
+            if metrics:
+                records.append(self._measured(events.METRICS, t, self._course.step, epoch, {"metrics": metrics}))
         if layout.ends and not self._ended:
             records.append(self.end(t=t))
         return records
@@ -148,7 +168,9 @@ class Translator:
                 return name, loss
         return None, None
 
-    def _eval(self, names: tuple[EvalName, ...], values: Mapping[str, Any]) -> tuple[EvalName | None, float | None]:
+    def _judged_eval(
+        self, names: tuple[EvalName, ...], values: Mapping[str, Any]
+    ) -> tuple[EvalName | None, float | None]:
         """The eval loss of the judged set: the one asked for, else the first that the log tells."""
         for one in names:
             if self._eval_set in (None, one.eval_set) and (loss := number(values[one.name])) is not None:
@@ -182,37 +204,38 @@ class Translator:
 
     def schedule_point(self, step: int, lr: float) -> Record:
         """A step of which the log tells the learning rate and not the loss."""
-        self.named_steps = True
-        self._step = step
-        return self._measured(events.STEP, None, None, {"loss": None, "lr": lr, "grad_norm": None, **self._skips()})
+        self._course.train(step, None)
+        figures = {"loss": None, "lr": lr, "grad_norm": None, **self._skips()}
+        return self._measured(events.STEP, None, step, None, figures)
 
-    def _goes_on(self, step: int | None, epoch: float | None) -> bool:
-        """Whether what follows the end of a training goes on where it ended, rather than being another training."""
-        if step is not None:
-            return step > self._step
-        return epoch is not None and self._epoch is not None and epoch > self._epoch
-
-    def _repeated(self, entry: _Entry) -> bool:
-        """Whether this is the entry before once more. An eval without a step may be spelled with fewer digits."""
-        before, self._latest = self._latest, entry
-        if not before:
+    def _train_repeated(self, entry: _Train) -> bool:
+        """Whether this is the training record before once more: another writer's, its last digit perhaps another."""
+        before, self._train = self._train, entry
+        if before is None or before[0] != entry[0]:
             return False
-        if entry[0] is not None or entry[2] is not None:
-            # Training records without a step can be alike, and NaN equals NaN as text alone.
-            return entry[0] is not None and entry[0] == before[0] and repr(entry) == repr(before)
-        return before[2] is None and _alike(before[1], entry[1], 0.01) and _alike(before[5], entry[5], 5e-4)
+        if entry[0] is not None:
+            return _alike(before[2], entry[2])
+        # Without steps, what is alike to the last digit is the same if there are digits enough: NaN and 0 have none.
+        return before == entry and bool(entry[1] and entry[2] and entry[4])
+
+    def _eval_repeated(self, entry: _Eval) -> bool:
+        """Whether this is the eval before once more; one without a step is known by its epoch."""
+        before, self._eval = self._eval, entry
+        if before is None or before[0] != entry[0] or not _alike(before[2], entry[2]):
+            return False
+        one, other = before[1], entry[1]
+        return (
+            entry[0] is not None
+            or one == other
+            or (one is not None and other is not None and abs(one - other) < _SAME_EPOCH)
+        )
 
     def _skips(self) -> dict[str, int]:
         return {"skipped_steps": self.skipped} if self.skipped else {}
 
-    def _numbered(self, step: int | None) -> list[Record]:
-        """Move to this training record's step; the first that has to be counted is told in a note."""
-        if step is not None:
-            self.named_steps = True
-            self._step = step
-            return []
-        self._step += 1
-        if self._counting or self.named_steps:
+    def _counted(self) -> list[Record]:
+        """A note before the first record whose step had to be counted."""
+        if self._counting or self._course.named:
             return []
         self._counting = True
         return [self.note(NO_STEPS)]
@@ -222,8 +245,8 @@ class Translator:
             return max(1, min(total, round(step / epoch)))
         return total
 
-    def _measured(self, event: str, t: float | None, epoch: float | None, values: dict[str, Any]) -> Record:
-        record: Record = {"v": events.VERSION, "seq": self._seq, "t": t or 0.0, "event": event, "step": self._step}
+    def _measured(self, event: str, t: float | None, step: int, epoch: float | None, values: dict[str, Any]) -> Record:
+        record: Record = {"v": events.VERSION, "seq": self._seq, "t": t or 0.0, "event": event, "step": step}
         record["epoch"] = epoch
         record.update(values)
         self._seq += 1
@@ -244,9 +267,14 @@ class Translator:
         return record
 
 
-def _alike(one: float | None, other: float | None, tolerance: float) -> bool:
+def _alike(one: float | None, other: float | None) -> bool:
     """Whether two spellings of a figure are the same but for rounding."""
-    return one == other or (one is not None and other is not None and math.isclose(one, other, rel_tol=tolerance))
+    if one == other:
+        return True
+    if one is None or other is None:
+        return False
+    relative, absolute = _ROUNDING
+    return math.isclose(one, other, rel_tol=relative, abs_tol=absolute) or (math.isnan(one) and math.isnan(other))
 
 
 def _first(names: tuple[str, ...], values: Mapping[str, Any]) -> float | None:

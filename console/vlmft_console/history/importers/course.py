@@ -1,0 +1,124 @@
+"""Course of a log: at which step each of its entries stands, and where a training begins anew or goes on."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+_FEW: Final = 3
+"""Training records from which on a step at or before the first one is another training's, not a late writer's."""
+_SMALL: Final = 2
+"""Records by which an epoch may go back in a log without steps: another writer's, or rounding."""
+
+
+class Start(NamedTuple):
+    """A training that begins at an entry, or goes on there."""
+
+    resumed_from: int | None
+    """The step after which it goes on; None where it begins anew."""
+
+
+class Course:
+    """Where the entries so far stood. A log that names no steps has its training records counted."""
+
+    def __init__(self) -> None:
+        self.named = False
+        """Whether the log itself has named a step."""
+        self._anew()
+
+    def _anew(self) -> None:
+        self.step = 0
+        """Of the newest entry that has one of its own."""
+        self.points = 0
+        """Training records, or evals where there are none of those, since the training began."""
+        self._trained = False
+        self._first: tuple[int, float | None] = (0, None)
+        self._last: tuple[int, float | None] = (0, None)
+        self._eval = -1
+
+    def start(self, step: int | None, epoch: float | None, *, ended: bool, trains: bool) -> Start | None:
+        """Whether a training begins with this entry. Called before the entry is placed.
+
+        Args:
+            step: as the entry names it.
+            epoch: as the entry tells it.
+            ended: whether the log has told the end of the one before.
+            trains: whether it is a training record rather than an eval.
+        """
+        last_step, last_epoch = self._last
+        if not trains and (self._trained or ended):
+            return None  # the evals after a training's end are its own
+        if ended:
+            if step is not None:
+                goes_on = step > self.step
+            else:
+                goes_on = epoch is not None and last_epoch is not None and epoch > last_epoch
+            return Start(self.step if goes_on else None)
+        if step is not None:
+            return Start(None) if self.points >= _FEW and step < last_step and step <= self._first[0] else None
+        if epoch is None or last_epoch is None or not epoch < last_epoch:
+            return None
+        return self._gone_back(epoch, last_epoch)
+
+    def _gone_back(self, epoch: float, last_epoch: float) -> Start | None:
+        """What an epoch before the last means where steps are only counted."""
+        first_step, first_epoch = self._first
+        steps = self._last[0] - first_step
+        if first_epoch is None or not steps or not math.isfinite(epoch):
+            return None
+        if epoch <= first_epoch:
+            return Start(None)
+        each = (last_epoch - first_epoch) / steps
+        if last_epoch - epoch <= _SMALL * each:
+            return None
+        return Start(max(first_step, first_step + round((epoch - first_epoch) / each) - 1))
+
+    def begin(self, resumed_from: int | None) -> None:
+        """A training begins, or goes on after a step."""
+        if resumed_from is None:
+            self._anew()
+        else:
+            self.step, self._eval = resumed_from, min(self._eval, resumed_from)
+            self._last = (resumed_from, None)
+
+    def train(self, step: int | None, epoch: float | None) -> None:
+        """Place a training record: `step` is then its step."""
+        if step is None:
+            self.step += 1
+        else:
+            self.named, self.step = True, step
+        if not self._trained:
+            self._trained, self.points = True, 0
+        self._passed(epoch)
+
+    def eval(self, step: int | None, epoch: float | None) -> int:
+        """The step of an eval. One that names none stands where the log is, but after the eval before it.
+
+        Before the first training record only an eval at epoch 0 is taken for the base's, which stands at step 0.
+        """
+        if step is not None:
+            self.named, self.step = True, step
+        elif self.named:
+            step = max(self.step, self._eval + 1)
+        else:
+            if self.step <= self._eval or (not self.step and epoch != 0):
+                self.step = max(self.step, self._eval) + 1
+            step = self.step
+        self._eval = step
+        if not self._trained:
+            self._passed(epoch)
+        return step
+
+    def other(self, step: int | None) -> None:
+        """An entry without a loss."""
+        if step is not None:
+            self.named, self.step = True, step
+        elif not self.named and not self.points:
+            self.step += 1
+
+    def _passed(self, epoch: float | None) -> None:
+        here = (self.step, epoch)
+        if not self.points:
+            self._first = here
+        self.points += 1
+        self._last = here
