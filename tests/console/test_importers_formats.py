@@ -26,6 +26,7 @@ from tests.console.foreign_logs import (
 )
 from vlmft_console.history.importers import open_foreign
 from vlmft_console.history.importers.crc32c import crc32c
+from vlmft_core.run_folder.events import Record
 
 
 @pytest.fixture
@@ -188,3 +189,49 @@ def test_wandb_nan_is_a_gap_and_the_exit_code_is_told(log: Path) -> None:
     records = read_all(log)
     assert steps(records) == [(1, 2.5), (2, None)]
     assert (records[-1]["event"], records[-1]["status"]) == ("run_end", "failed")
+
+
+def plans(records: list[Record]) -> list[Record]:
+    return [record for record in records if record["event"] == "plan"]
+
+
+def test_the_metric_that_chose_a_run_s_best_checkpoint_is_named_by_its_value(log: Path) -> None:
+    scores = [{"step": step, "eval_loss": 2.0, "eval_wer": wer} for step, wer in ((10, 40.0), (20, 31.8), (30, 35.5))]
+    log.write_bytes(trainer_state(scores, best_metric=31.8, best_model_checkpoint="./out/checkpoint-20"))
+    (plan,) = plans(open_foreign(log).read())
+    assert plan["best_metric"] == {"value": 31.8, "step": 20, "name": "eval_wer"}
+    log.write_bytes(trainer_state(scores, best_metric=0.125, best_global_step=20))
+    (plan,) = plans(open_foreign(log).read())
+    assert plan["best_metric"] == {"value": 0.125, "step": 20, "name": None}
+
+
+def test_a_trainer_state_saved_again_with_another_best_says_so(log: Path) -> None:
+    scores = [{"step": step, "eval_loss": 3.0 - step / 10} for step in (10, 20)]
+    log.write_bytes(trainer_state(scores[:1], best_metric=2.0, best_global_step=10))
+    reader = open_foreign(log)
+    reader.read()
+    log.write_bytes(trainer_state(scores, best_metric=1.0, best_global_step=20))
+    records = reader.read()
+    assert [plan["best_metric"]["step"] for plan in plans(records)] == [20]
+    assert evals(records) == [(20, 1.0)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"step": 1, "train": {"loss": 2.5}, "val": {"loss": 3.0}},
+        {"step": 1, "metrics": {"train_loss": 2.5, "val_loss": 3.0}},
+        {"iteration": 1, "loss": 2.5, "validation/loss": 3.0},
+    ],
+)
+def test_lines_of_nested_json_and_of_other_names_are_read(log: Path, line: dict[str, object]) -> None:
+    log.write_text(json.dumps({"step": 0, "note": "begins"}) + "\n" + json.dumps(line) + "\n")
+    records = read_all(log)
+    assert (steps(records), evals(records)) == ([(1, 2.5)], [(1, 3.0)])
+
+
+def test_lines_of_metrics_without_a_loss_are_read_as_metrics(log: Path) -> None:
+    log.write_text("".join(json.dumps({"step": step, "reward": step / 10}) + "\n" for step in (1, 2)))
+    reader = open_foreign(log)
+    told = [record["metrics"] for record in reader.read() if record["event"] == "metrics"]
+    assert (reader.format, told) == ("jsonl", [{"reward": 0.1}, {"reward": 0.2}])

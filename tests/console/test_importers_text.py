@@ -170,3 +170,17 @@ def test_ranks_behind_torchrun_s_prefix_count_once_and_numpy_s_numbers_are_numbe
     assert (reader.entries, reader.rejected) == (7, 0)
     assert [step for step, _ in steps(records)] == [1, 2, 3, 1, 2, 3, 4]
     assert {record["grad_norm"] for record in records if record["event"] == "step"} == {0.5}
+
+
+def test_dicts_of_named_eval_sets_and_of_other_metrics_are_read(log: Path) -> None:
+    log.write_text(
+        "{'loss': 2.5, 'epoch': 1.0}\n{'batch_size': 4, 'optim': 'adamw', 'epoch': 3}\n"
+        "{'eval_a_loss': 2.0, 'eval_a_runtime': 1.0, 'epoch': 1.0}\n{'eval_b_loss': 4.0, 'epoch': 1.0}\n"
+        "{'eval_wer': 0.25, 'epoch': 1.0}\n{'eval_a_loss': 1.5, 'ep"
+    )
+    reader = open_foreign(log)
+    records = reader.read()
+    assert (reader.entries, reader.rejected) == (4, 0)
+    assert evals(records) == [(1, 2.0)]
+    told = [record["metrics"] for record in records if record["event"] == "metrics"]
+    assert told == [{"eval_b_loss": 4.0}, {"eval_wer": 0.25}]

@@ -6,12 +6,13 @@ import os
 import re
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from vlmft_console.history.importers.console_text import ConsoleText
 from vlmft_console.history.importers.crc32c import masked
 from vlmft_console.history.importers.event_log import EventLog
-from vlmft_console.history.importers.jsonl import JsonLines, json_object
+from vlmft_console.history.importers.jsonl import JsonLines, flat, json_object
+from vlmft_console.history.importers.metric_names import EPOCH, STEP, known, tells_training
 from vlmft_console.history.importers.reader import LogReader, StreamReader
 from vlmft_console.history.importers.results import Results, is_results
 from vlmft_console.history.importers.tensorboard import EventFile
@@ -43,10 +44,10 @@ _JSON_LINES: Final = (
     ("msswift", {"train_speed(iter/s)"}),
     ("msswift", {"train_speed(s/it)"}),
     ("msswift", {"global_step/max_steps"}),
-    ("jsonl", {"loss"}),
-    ("jsonl", {"eval_loss"}),
 )
-"""Keys that tell JSON Lines apart, the surest first."""
+"""Keys that tell JSON Lines of a program apart, the surest first."""
+_JSONL: Final = "jsonl"
+"""JSON Lines of any other program."""
 
 
 class NothingYet(VlmftError):
@@ -103,15 +104,24 @@ def _json(path: Path, head: bytes) -> LogReader | None:
         return _document(path, head)
     if len(lines) == 1 and (reader := _document(path, head)):
         return reader
+    found = None
     for line in lines:
         try:
-            values = json_object(line)
+            values = flat(json_object(line))
         except ValueError:
             continue
         for format, keys in _JSON_LINES:
             if keys <= values.keys():
                 return EventLog(path) if format == EventLog.format else StreamReader(path, format, JsonLines)
-    return None
+        if tells_training(values):
+            return StreamReader(path, _JSONL, JsonLines)
+        found = found or (_JSONL if _has_place(values) else None)
+    return StreamReader(path, found, JsonLines) if found else None
+
+
+def _has_place(values: dict[str, Any]) -> bool:
+    """Whether an object tells a step or an epoch, as an entry of metrics does."""
+    return any((name := known(key)) is not None and name.quantity in (STEP, EPOCH) for key in values)
 
 
 def _document(path: Path, head: bytes) -> LogReader | None:

@@ -12,6 +12,9 @@ from typing import Any, Final
 
 import orjson
 
+from vlmft_console.history.importers.metric_names import tells_training
+from vlmft_console.history.importers.parsing import number
+
 LONGEST: Final = 8192
 """Bytes of a dict; what is longer is not metrics."""
 
@@ -27,8 +30,10 @@ _FLAT = re.compile(
     rb"""\s*+(?:,\s*+|(?=\})))++\}"""
 )
 _TELLING: Final = frozenset(("loss", "eval_loss", "train_runtime"))
-"""Keys of which metrics have one."""
-_METRICS = re.compile(rb"""['"](?:eval_)?loss['"]\s*:|['"]train_runtime['"]\s*:""")
+"""Keys of which most metrics have one."""
+_METRICS = re.compile(
+    rb"""['"](?:(?:eval|val|valid|test|train)[_/](?:[\w-]{1,40}_)?)?loss['"]\s*:|['"]train_runtime['"]\s*:"""
+)
 
 
 def metrics_in(text: bytes) -> Mapping[str, Any] | None:
@@ -52,7 +57,21 @@ def metrics_in(text: bytes) -> Mapping[str, Any] | None:
         values = _items(flat)
     if values is None and resembles_metrics(text):
         raise ValueError("no flat dict")
-    return values if isinstance(values, dict) and not _TELLING.isdisjoint(values) else None
+    return values if isinstance(values, dict) and values and _tells(values) else None
+
+
+def _tells(values: dict[str, Any]) -> bool:
+    """Whether a dict was printed by a trainer. The Hugging Face trainer's are numbers, and the epoch comes last."""
+    if not _TELLING.isdisjoint(values) or tells_training(values):
+        return True
+    return len(values) > 1 and next(reversed(values)) == "epoch" and all(map(_measured, values.values()))
+
+
+def _measured(value: Any) -> bool:
+    try:
+        return number(value) is not None
+    except ValueError:
+        return False
 
 
 def _flat(text: bytes) -> bytes | None:

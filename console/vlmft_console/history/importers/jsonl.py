@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -11,6 +11,12 @@ from vlmft_console.history.importers.hf_dict import metrics_in
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.growing import LineSplitter
+
+_DEPTH: Final = 4
+"""Objects inside one another that are taken apart."""
+
+_WRAPPERS: Final = frozenset(("metrics", "data", "values", "logs", "log", "scalars"))
+"""Names of objects that only hold an entry's metrics."""
 
 
 class JsonLines:
@@ -43,11 +49,27 @@ class JsonLines:
 
     def _entry(self, line: bytes) -> list[Record]:
         try:
-            return self._translator.take(json_object(line))
+            return self._translator.take(flat(json_object(line)))
         except ValueError:
             if values := metrics_in(line.strip()):  # JSON but for a bare nan, say
                 return self._translator.take(values)
             raise
+
+
+def flat(values: dict[str, Any]) -> dict[str, Any]:
+    """An object whose objects are taken apart, the names joined: `{"train": {"loss": 1}}` as `{"train/loss": 1}`."""
+    if dict not in map(type, values.values()):
+        return values
+    found: dict[str, Any] = {}
+    todo = [("", values, 0)]
+    while todo:
+        prefix, inner, depth = todo.pop()
+        for name, value in inner.items():
+            if type(value) is dict and depth < _DEPTH:
+                todo.append((prefix if name in _WRAPPERS else f"{prefix}{name}/", value, depth + 1))
+            else:
+                found[prefix + name] = value
+    return found
 
 
 def json_object(line: bytes) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +17,7 @@ from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.growing import open_regular, read_at
 
+_CHECKPOINT: Final = re.compile(r"checkpoint-(\d{1,15})/*$")
 LARGEST: Final = 256 << 20
 """Bytes of a file that is read as one JSON document."""
 
@@ -36,6 +39,7 @@ class TrainerState:
         self._history: list[Any] = []
         self._seen: tuple[int, int, int] | None = None
         self._done = 0
+        self._best: dict[str, Any] | None = None
         self._start: list[Record] = [self._translator.begin()]
         if not self._load():
             raise VlmftError(f"{path} is no whole trainer_state.json: it was cut off, or is being written")
@@ -85,12 +89,35 @@ class TrainerState:
     def _plan(self, document: Mapping[str, Any]) -> list[Record]:
         try:
             total, epochs = whole(document.get("max_steps")), number(document.get("num_train_epochs"))
+            total = total or whole(document.get("global_step"))
         except ValueError:
             return []
-        if not total or total == self._translator.total:
+        best = _best_metric(document, self._history)
+        if not total or (total == self._translator.total and best == self._best):
             return []
+        self._best = best
         per_epoch = max(1, round(total / epochs)) if epochs and 0 < epochs <= total else total
-        return [self._translator.plan(total, per_epoch)]
+        return [self._translator.plan(total, per_epoch, best_metric=best)]
+
+
+def _best_metric(document: Mapping[str, Any], history: list[Any]) -> dict[str, Any] | None:
+    """The metric that chose the run's best checkpoint: its value and step, and its name, which only the value tells."""
+    try:
+        value, step = number(document.get("best_metric")), whole(document.get("best_global_step"))
+    except ValueError:
+        return None
+    if value is None or not math.isfinite(value):
+        return None
+    found = _CHECKPOINT.search(str(document.get("best_model_checkpoint") or ""))
+    if not step and found:
+        step = int(found[1])
+    entries = [entry for entry in history if isinstance(entry, Mapping) and (not step or entry.get("step") == step)]
+    names = (name for entry in entries for name, told in entry.items() if name.startswith("eval_") and _is(told, value))
+    return {"value": value, "step": step or None, "name": next(names, None)}
+
+
+def _is(told: Any, value: float) -> bool:
+    return type(told) in (int, float) and math.isclose(told, value, rel_tol=1e-9)
 
 
 def load_json(path: Path, *, unless: tuple[int, int, int] | None = None) -> tuple[Any, tuple[int, int, int]]:

@@ -83,10 +83,21 @@ class Translator:
     def note(self, message: str) -> Record:
         return self._record(events.NOTE, None, message=message)
 
-    def plan(self, total: int, steps_per_epoch: int, t: float | None = None) -> Record:
-        """A `plan` that promises the number of steps and no schedule: foreign logs do not tell theirs."""
+    def plan(
+        self, total: int, steps_per_epoch: int, t: float | None = None, best_metric: Mapping[str, Any] | None = None
+    ) -> Record:
+        """A `plan` that promises the number of steps and no schedule: foreign logs do not tell theirs.
+
+        Args:
+            total: steps.
+            steps_per_epoch: steps.
+            t: when, on the log's clock.
+            best_metric: what the run itself was judged by, where the log tells: `value`, `step` and `name`.
+        """
         self.total = total
         fields: dict[str, Any] = {"total_steps": total, "steps_per_epoch": steps_per_epoch}
+        if best_metric:
+            fields["best_metric"] = best_metric
         return self._record(events.PLAN, t, **fields, warmup_steps=0, peak_lr=None)
 
     def end(self, status: str = events.FINISHED, reason: str = "", t: float | None = None) -> Record:
