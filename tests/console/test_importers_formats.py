@@ -25,7 +25,6 @@ from tests.console.foreign_logs import (
     wandb_step,
 )
 from vlmft_console.history.importers import open_foreign
-from vlmft_console.history.importers.crc32c import crc32c
 from vlmft_core.run_folder.events import Record
 
 
@@ -139,11 +138,6 @@ def test_tensorboard_scalars_of_one_step_make_one_record(log: Path) -> None:
     assert (first["lr"], first["grad_norm"], first["epoch"], first["t"]) == (0.25, 0.5, 1.0, 1.7e9 + 10)
     assert evals(records) == [(20, 1.25)]
     assert records[-1]["metrics"] == {"eval/runtime": 7.5, "train/train_loss": 2.0, "weights/histogram_mean": 0.0}
-
-
-def test_the_checksum_is_castagnolis() -> None:
-    assert crc32c(b"123456789") == 0xE3069283
-    assert crc32c(bytes(32)) == 0x8A9136AA  # RFC 3720, appendix B.4
 
 
 def test_a_damaged_event_is_rejected_and_behind_a_damaged_length_nothing_is_believed(log: Path) -> None:

@@ -1,18 +1,16 @@
 """TensorBoard event files: TFRecord around `tensorflow.Event` messages, one scalar each.
 
-A record is its length (8 bytes), the length's masked CRC-32C, the message, the message's masked CRC-32C. Field numbers
-are those of tensorflow/core/util/event.proto and framework/summary.proto.
+A record is its length (8 bytes), the length's masked CRC-32C, the message, the message's masked CRC-32C.
 """
 
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
 from typing import Final
 
-from vlmft_console.history.importers import wire
 from vlmft_console.history.importers.crc32c import masked
 from vlmft_console.history.importers.metric_names import STEP
+from vlmft_console.history.importers.scalar_events import ScalarEvents
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
 
@@ -24,10 +22,9 @@ _MOST_TAGS: Final = 1000
 """Scalars of one step that become one record."""
 _LAST_TAG: Final = "train/epoch"
 """What the Hugging Face trainer writes last of an entry."""
-
-_EVENT_TIME, _EVENT_STEP, _EVENT_SUMMARY = 1, 2, 5
-_SUMMARY_VALUE, _VALUE_TAG, _VALUE_SIMPLE, _VALUE_TENSOR = 1, 1, 2, 8
-_TENSOR_CONTENT, _TENSOR_FLOATS = 4, 5
+_LENGTHS: Final = 1000
+"""Lengths that are remembered; a file has a few, many times each."""
+_checksum: Final = struct.Struct("<I").unpack_from
 
 
 class EventFile:
@@ -40,6 +37,9 @@ class EventFile:
         self.rejected = 0
         self.entries = 0
         self._translator = translator
+        self._events = ScalarEvents()
+        self._sizes: dict[bytes, int] = {}
+        """Headers whose checksum was right, and the length that each tells."""
         self._data = b""
         self._skip = 0
         self._lost = False
@@ -56,39 +56,48 @@ class EventFile:
             self._skip -= skipped
             data = data[skipped:]
         self._data += data
-        at = 0
-        while len(self._data) - at >= _HEADER:
-            head = self._data[at : at + 8]
-            (size,) = struct.unpack("<Q", head)
-            if struct.unpack("<I", self._data[at + 8 : at + _HEADER])[0] != _masked_length(head):
-                self.rejected += 1
-                self._lost = True
-                records += self._flush()
-                records.append(self._translator.note("the event file is damaged: the rest of it cannot be read"))
+        data, sizes, at = self._data, self._sizes, 0
+        while len(data) - at >= _HEADER:
+            size = sizes.get(data[at : at + _HEADER])
+            if size is None and (size := self._size(data[at : at + _HEADER])) is None:
+                records += self._give_up()
                 break
-            whole = _HEADER + size + _FOOTER
+            end = at + _HEADER + size
             if size > LARGEST:
-                self._skip = max(0, at + whole - len(self._data))
-                at = min(len(self._data), at + whole)
+                self._skip = max(0, end + _FOOTER - len(data))
+                at = min(len(data), end + _FOOTER)
                 continue
-            if len(self._data) - at < whole:
+            if len(data) - end < _FOOTER:
                 break
-            self._message(
-                self._data[at + _HEADER : at + whole - _FOOTER], self._data[at + whole - _FOOTER : at + whole], records
-            )
-            at += whole
-        self._data = self._data[at:]
+            message = data[at + _HEADER : end]
+            if masked(message) == _checksum(data, end)[0]:
+                self._message(message, records)
+            else:
+                self.rejected += 1
+            at = end + _FOOTER
+        self._data = data[at:]
         return records
 
     def rest(self) -> list[Record]:
         return self._flush()
 
-    def _message(self, message: bytes, checksum: bytes, records: list[Record]) -> None:
-        if struct.unpack("<I", checksum)[0] != masked(message):
-            self.rejected += 1
-            return
+    def _size(self, header: bytes) -> int | None:
+        """The length of a message that a header tells; None where its checksum is wrong."""
+        if _checksum(header, 8)[0] != masked(header[:8]):
+            return None
+        if len(self._sizes) >= _LENGTHS:
+            self._sizes.clear()
+        self._sizes[header] = size = int.from_bytes(header[:8], "little")
+        return size
+
+    def _give_up(self) -> list[Record]:
+        self.rejected += 1
+        self._lost = True
+        return [*self._flush(), self._translator.note("the event file is damaged: the rest of it cannot be read")]
+
+    def _message(self, message: bytes, records: list[Record]) -> None:
         try:
-            time, step, scalars = _event(message)
+            time, step, scalars = self._events.read(message)
         except (ValueError, struct.error):
             self.rejected += 1
             return
@@ -110,47 +119,3 @@ class EventFile:
         except ValueError:
             self.rejected += 1
             return []
-
-
-@lru_cache(maxsize=1024)
-def _masked_length(head: bytes) -> int:
-    return masked(head)  # a file has a few lengths, many times each
-
-
-def _event(message: bytes) -> tuple[float | None, int, list[tuple[str, float]]]:
-    time, step = None, 0
-    scalars: list[tuple[str, float]] = []
-    for number, kind, value in wire.fields(message):
-        if number == _EVENT_TIME and kind == wire.FIXED64 and isinstance(value, bytes):
-            (time,) = struct.unpack("<d", value)
-        elif number == _EVENT_STEP and isinstance(value, int):
-            step = wire.signed(value)
-        elif number == _EVENT_SUMMARY and isinstance(value, bytes):
-            for inner, _, part in wire.fields(value):
-                if inner == _SUMMARY_VALUE and isinstance(part, bytes) and (scalar := _scalar(part)):
-                    scalars.append(scalar)
-    return time, step, scalars
-
-
-def _scalar(message: bytes) -> tuple[str, float] | None:
-    """The tag and the value; None where the value is an image, a text, a histogram."""
-    tag, found = "", None
-    for number, kind, value in wire.fields(message):
-        if number == _VALUE_TAG and isinstance(value, bytes):
-            tag = value.decode("utf-8", "replace")
-        elif number == _VALUE_SIMPLE and kind == wire.FIXED32 and isinstance(value, bytes):
-            (found,) = struct.unpack("<f", value)
-        elif number == _VALUE_TENSOR and isinstance(value, bytes):
-            found = _tensor(value)
-    return None if found is None else (tag, found)
-
-
-def _tensor(message: bytes) -> float | None:
-    """The value of a float tensor with one element, as newer writers store scalars."""
-    for number, kind, value in wire.fields(message):
-        if number in (_TENSOR_CONTENT, _TENSOR_FLOATS) and kind == wire.BYTES and isinstance(value, bytes):
-            if len(value) == 4:
-                return float(struct.unpack("<f", value)[0])
-        elif number == _TENSOR_FLOATS and kind == wire.FIXED32 and isinstance(value, bytes):
-            return float(struct.unpack("<f", value)[0])
-    return None

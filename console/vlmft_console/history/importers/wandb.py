@@ -102,18 +102,18 @@ class WandbFile:
 
     def _record(self, message: bytes) -> list[Record]:
         records: list[Record] = []
-        for field, _, value in wire.fields(message):
+        for field, _, value, _ in wire.fields(message):
             if field == _HISTORY and isinstance(value, bytes):
                 records += self._history(value)
             elif field == _EXIT and isinstance(value, bytes):
-                code = next((code for inner, _, code in wire.fields(value) if inner == _EXIT_CODE), 0)
+                code = next((code for inner, _, code, _ in wire.fields(value) if inner == _EXIT_CODE), 0)
                 records.append(self._exit(code if isinstance(code, int) else 0))
         return records
 
     def _history(self, message: bytes) -> list[Record]:
         self.entries += 1
         values: dict[str, str] = {}
-        for field, _, part in wire.fields(message):
+        for field, _, part, _ in wire.fields(message):
             if field == _ITEM and isinstance(part, bytes):
                 key, text = _item(part)
                 values[key] = text
@@ -128,7 +128,7 @@ class WandbFile:
 def _item(message: bytes) -> tuple[str, str]:
     """A key, the parts of a nested one joined, and its value as JSON text."""
     key, text = [], ""
-    for field, _, part in wire.fields(message):
+    for field, _, part, _ in wire.fields(message):
         if isinstance(part, bytes):
             if field in (_ITEM_KEY, _ITEM_NESTED_KEY):
                 key.append(part.decode("utf-8", "replace"))

@@ -1,5 +1,7 @@
 """Wire format of protocol buffers: fields by number, without the schema's library.
 
+protobuf's own parser is as quick, but handing each of a message's fields to Python costs it more than this does.
+
 Source: https://protobuf.dev/programming-guides/encoding/
 """
 
@@ -10,8 +12,10 @@ from collections.abc import Iterator
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
-def fields(message: bytes) -> Iterator[tuple[int, int, int | bytes]]:
-    """Number, wire type and value of every field: an unsigned integer, or the bytes of everything else.
+def fields(message: bytes) -> Iterator[tuple[int, int, int | bytes, int]]:
+    """Number, wire type, value and place in the message of every field.
+
+    The value is an unsigned integer, or the bytes of everything else; its place is where it begins.
 
     Raises:
         ValueError: the message is cut off, or none at all.
@@ -21,8 +25,9 @@ def fields(message: bytes) -> Iterator[tuple[int, int, int | bytes]]:
         key, at = varint(message, at)
         kind = key & 7
         if kind == VARINT:
-            value, at = varint(message, at)
-            yield key >> 3, kind, value
+            value, after = varint(message, at)
+            yield key >> 3, kind, value, at
+            at = after
             continue
         if kind == BYTES:
             size, at = varint(message, at)
@@ -32,7 +37,7 @@ def fields(message: bytes) -> Iterator[tuple[int, int, int | bytes]]:
             raise ValueError(f"wire type {kind}")
         if at + size > end:
             raise ValueError("cut off")
-        yield key >> 3, kind, message[at : at + size]
+        yield key >> 3, kind, message[at : at + size], at
         at += size
 
 
@@ -42,6 +47,8 @@ def varint(message: bytes, at: int) -> tuple[int, int]:
     Raises:
         ValueError: it is cut off, or longer than 64 bits.
     """
+    if at < len(message) and (byte := message[at]) < 0x80:  # most are
+        return byte, at + 1
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(message):

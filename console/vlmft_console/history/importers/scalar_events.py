@@ -1,0 +1,122 @@
+"""Scalar events: time, step, tags and values out of `tensorflow.Event` messages.
+
+Field numbers are those of tensorflow/core/util/event.proto, framework/summary.proto and framework/tensor.proto.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from vlmft_console.history.importers import wire
+
+Scalars = list[tuple[str, float]]
+"""Tag and value."""
+
+_EVENT_TIME, _EVENT_STEP, _EVENT_SUMMARY = 1, 2, 5
+_SUMMARY_VALUE, _VALUE_TAG, _VALUE_SIMPLE, _VALUE_TENSOR = 1, 1, 2, 8
+_TENSOR_CONTENT, _TENSOR_FLOATS = 4, 5
+
+_TIME_KEY: Final = bytes([_EVENT_TIME << 3 | wire.FIXED64])
+_STEP_KEY: Final = bytes([_EVENT_STEP << 3 | wire.VARINT])
+_TIME_AT, _STEP_AT = 1, 10
+_REMEMBERED: Final = 1000
+"""Layouts, and tags of each."""
+
+
+class ScalarEvents:
+    """Reads events one by one.
+
+    A writer's events of one tag are alike but for the time, the step and the value, byte by byte. Where these stand is
+    remembered for every length of a message, with all other bytes: an event that has the same needs no parsing.
+    """
+
+    def __init__(self) -> None:
+        self._layouts: dict[int, _Layout] = {}
+        self._step = b"", 0
+        """The latest step as it was written, and as a number: the scalars of a step come together."""
+
+    def read(self, message: bytes) -> tuple[float | None, int, Scalars]:
+        """Unix time, step and scalars; none where the event holds an image, a text, a histogram.
+
+        Raises:
+            ValueError, struct.error: it is damaged, or no event.
+        """
+        layout = self._layouts.get(len(message))
+        if layout is not None:
+            time_key, time, step_key, step, before, value, after = layout.unpack(message)
+            tag = layout.tags.get(before + after)
+            if tag is not None and time_key == _TIME_KEY and step_key == _STEP_KEY:
+                if step != self._step[0]:
+                    number, end = wire.varint(step, 0)
+                    if end < len(step):
+                        return self._parse(message)
+                    self._step = step, wire.signed(number)
+                return time, self._step[1], [(tag, value)]
+        return self._parse(message)
+
+    def _parse(self, message: bytes) -> tuple[float | None, int, Scalars]:
+        time, step, time_at, step_at = None, 0, 0, 0
+        scalars: Scalars = []
+        places = []
+        for number, kind, value, at in wire.fields(message):
+            if number == _EVENT_TIME and kind == wire.FIXED64 and isinstance(value, bytes):
+                (time,), time_at = struct.unpack("<d", value), at
+            elif number == _EVENT_STEP and isinstance(value, int):
+                step, step_at = wire.signed(value), at
+            elif number == _EVENT_SUMMARY and isinstance(value, bytes):
+                for inner, _, part, inner_at in wire.fields(value):
+                    if inner == _SUMMARY_VALUE and isinstance(part, bytes) and (found := _scalar(part)):
+                        tag, measured, place = found
+                        scalars.append((tag, measured))
+                        places.append(at + inner_at + place)
+        if len(scalars) == 1 and (time_at, step_at) == (_TIME_AT, _STEP_AT):
+            self._remember(message, wire.varint(message, step_at)[1], places[0], scalars[0][0])
+        return time, step, scalars
+
+    def _remember(self, message: bytes, step_end: int, value_at: int, tag: str) -> None:
+        layout = self._layouts.get(len(message))
+        if layout is None or (layout.step_end, layout.value_at) != (step_end, value_at):
+            if len(self._layouts) >= _REMEMBERED:
+                self._layouts.clear()
+            layout = self._layouts[len(message)] = _Layout(len(message), step_end, value_at)
+        if len(layout.tags) >= _REMEMBERED:
+            layout.tags.clear()
+        layout.tags[message[step_end:value_at] + message[value_at + 4 :]] = tag
+
+
+class _Layout:
+    """Where messages of one length have their step and value."""
+
+    def __init__(self, size: int, step_end: int, value_at: int) -> None:
+        self.step_end = step_end
+        self.value_at = value_at
+        parts = f"<cdc{step_end - _STEP_AT}s{value_at - step_end}sf{size - value_at - 4}s"
+        self.unpack = struct.Struct(parts).unpack
+        self.tags: dict[bytes, str] = {}
+        """By the bytes between step and value, and those behind the value, which hold the tag."""
+
+
+def _scalar(message: bytes) -> tuple[str, float, int] | None:
+    """The tag, the value, and where that stands; None where the value is an image, a text, a histogram."""
+    tag, found = "", None
+    for number, kind, value, at in wire.fields(message):
+        if number == _VALUE_TAG and isinstance(value, bytes):
+            tag = value.decode("utf-8", "replace")
+        elif number == _VALUE_SIMPLE and kind == wire.FIXED32 and isinstance(value, bytes):
+            found = float(struct.unpack("<f", value)[0]), at
+        elif number == _VALUE_TENSOR and isinstance(value, bytes):
+            tensor = _tensor(value)
+            found = tensor and (tensor[0], at + tensor[1])
+    return None if found is None else (tag, *found)
+
+
+def _tensor(message: bytes) -> tuple[float, int] | None:
+    """The value of a float tensor with one element, as newer writers store scalars, and where it stands."""
+    for number, kind, value, at in wire.fields(message):
+        if number in (_TENSOR_CONTENT, _TENSOR_FLOATS) and kind == wire.BYTES and isinstance(value, bytes):
+            if len(value) == 4:
+                return float(struct.unpack("<f", value)[0]), at
+        elif number == _TENSOR_FLOATS and kind == wire.FIXED32 and isinstance(value, bytes):
+            return float(struct.unpack("<f", value)[0]), at
+    return None
