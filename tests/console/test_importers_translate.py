@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.console.foreign_logs import evals
-from vlmft_console.history.importers.translate import MORE_NAMES, Translator
+from vlmft_console.history.importers.translate import MORE_NAMES, SETS, Translator
 
 
 def test_a_time_that_the_log_tells_beside_an_entry_counts_before_the_time_passed() -> None:
@@ -114,19 +114,22 @@ def test_the_first_name_of_a_train_loss_is_the_one_that_goes_on() -> None:
 def test_of_several_eval_sets_the_first_is_judged_and_the_others_are_metrics() -> None:
     translator = Translator("log")
     (first,) = translator.take({"step": 10, "eval_chartqa_loss": 1.0, "eval_chartqa_runtime": 3.0})
-    (second,) = translator.take({"step": 10, "eval_textvqa_loss": 2.0})
+    note, second = translator.take({"step": 10, "eval_textvqa_loss": 2.0})
+    assert note["message"] == SETS.format("chartqa")
     assert (first["eval_set"], first["eval_loss"], first["runtime_s"]) == ("chartqa", 1.0, 3.0)
     assert (second["event"], second["metrics"]) == ("metrics", {"eval_textvqa_loss": 2.0})
 
 
 def test_the_parts_of_an_eval_loss_are_metrics_beside_it() -> None:
-    (eval,) = Translator("log").take({"step": 10, "eval_ctc_loss": 90.0, "eval_loss": 100.0})
+    (eval,) = Translator("log").take({"step": 10, "eval_ctc_loss": 90.0, "eval_loss": 100.0})  # and no note of sets
     assert (eval["eval_loss"], eval["metrics"]) == (100.0, {"eval_ctc_loss": 90.0})
 
 
-def test_an_eval_set_can_be_asked_for() -> None:
-    translator = Translator("log", "textvqa")
-    (eval,) = translator.take({"step": 10, "eval_textvqa_loss": 2.0, "eval_loss": 1.0})
+@pytest.mark.parametrize("name", ["textvqa", "TextVQA", "eval_textvqa_loss"])
+def test_an_eval_set_can_be_asked_for(name: str) -> None:
+    translator = Translator("log")
+    translator.judge_set(name)
+    *_, eval = translator.take({"step": 10, "eval_textvqa_loss": 2.0, "eval_loss": 1.0})
     assert (eval["eval_set"], eval["eval_loss"], eval["metrics"]) == ("textvqa", 2.0, {"eval_loss": 1.0})
 
 

@@ -16,7 +16,7 @@ from vlmft_console.history.schedule_fit import Schedule
 from vlmft_console.history.tally import Measured, Tally
 from vlmft_console.report.summary import finding_dict
 from vlmft_console.runs.targets import locate
-from vlmft_core.errors import EXIT_STOP_FOUND
+from vlmft_core.errors import EXIT_STOP_FOUND, VlmftError
 from vlmft_core.health import STOP, Finding, Health
 
 
@@ -26,13 +26,16 @@ def check(
 ) -> None:
     """Judge a training log: ours, or another tool's.
 
-    Exit status: 0, or 3 when a finding asks for a stop, or 2 when the log cannot be read.
+    Exit status: 0, or 3 when a finding asks for a stop, or 2 when the log cannot be read or holds nothing to judge.
     """
     judged = judge(locate(target))
+    judged.log.require_read()
     if json_output:
         print_json(as_json(judged))
     else:
         _print(judged)
+    if judged.nothing_to_judge:
+        raise VlmftError(f"{judged.log.path} {judged.nothing_to_judge}")
     if judged.stop:
         raise typer.Exit(EXIT_STOP_FOUND)
 
@@ -53,6 +56,11 @@ class Judgement:
     def named_steps(self) -> bool:
         """Whether the log tells steps, or steps only count its training records."""
         return self.log.foreign is None or self.log.foreign.named_steps
+
+    @property
+    def nothing_to_judge(self) -> str:
+        """Why another program's log gets no verdict; empty where there is one."""
+        return self.log.foreign.contents.nothing_to_judge() if self.log.foreign else ""
 
     @property
     def stop(self) -> bool:
@@ -120,7 +128,9 @@ def _print(judged: Judgement) -> None:
         add_row(table, "ended", f"{tally.end['status']} {tally.end.get('reason') or ''}")
     for note in tally.notes:
         add_row(table, "note", note)
-    if not judged.findings:
+    if judged.nothing_to_judge:
+        add_row(table, "health", "nothing here can be judged")
+    elif not judged.findings:
         add_row(table, "health", "no findings")
     for finding in judged.findings:
         add_row(table, finding.severity, f"{finding.rule} since {_place(named, finding.step, finding.epoch)}")

@@ -69,6 +69,7 @@ def load(target: Path) -> Iterator[Progress | ReadLog]:
         if time.monotonic() - said >= LOADING_SECONDS:
             said = time.monotonic()
             yield Progress(log.name, log.reader.progress, state.step)
+    log.require_read()
     state.prepare()
     yield ReadLog(log, state)
 

@@ -62,11 +62,29 @@ class OpenedLog:
     """The preset of its run; None for another program's log."""
     foreign: LogReader | None = None
     """The importer of another program's log, which knows how that log counts and whether it names steps."""
+    eval_set: str | None = None
+    """The eval set that was asked for."""
 
     @property
     def rejected(self) -> int:
         """Entries of the log that could not be read so far."""
         return self.reader.rejected
+
+    def require_read(self) -> None:
+        """Refuse a log that was read to its end and tells nothing, or not what was asked for.
+
+        Raises:
+            VlmftError: another program's log holds no metric at all, or not the eval set asked for.
+        """
+        if self.foreign is None:
+            return
+        held = self.foreign.contents
+        if not held.trained and not held.metrics:
+            raise VlmftError(f"{self.path} {held.nothing_to_judge()}")
+        if self.eval_set is not None and held.judged_set not in held.eval_sets:
+            there = ", ".join(name or "the unnamed one (eval_loss)" for name in held.eval_sets)
+            hint = f"it has {there}" if there else "it has no eval loss"
+            raise VlmftError(f"{self.path} has no eval set {self.eval_set}", hint)
 
     @property
     def preset(self) -> Preset | None:
@@ -79,24 +97,28 @@ class OpenedLog:
         return self.own.monitor if self.own else None
 
 
-def open_log(target: Path | RunLayout) -> OpenedLog:
+def open_log(target: Path | RunLayout, eval_set: str | None = None) -> OpenedLog:
     """Open a run or a log.
 
     Args:
         target: a run folder or its `logs`, a recorded run's folder, a file with a log, or a folder with logs of
             other programs. The richest of those is chosen, and `path` says which.
+        eval_set: of another program's log the set whose evals are judged; by default the first one.
 
     Raises:
         VlmftError: there is nothing of that name, or no log in it that can be read.
     """
     path = target.path if isinstance(target, RunLayout) else target
     try:
-        return _open(path, is_run=isinstance(target, RunLayout))
+        log = _open(path, eval_set, is_run=isinstance(target, RunLayout))
     except OSError as error:  # a folder that is closed to us, a name that is too long
         raise VlmftError(f"{path} cannot be read: {error.strerror}") from None
+    if eval_set is not None and log.foreign is None:
+        raise VlmftError(f"{path} is a run of ours, which has one eval set", "leave --eval-set away")
+    return log
 
 
-def _open(path: Path, *, is_run: bool) -> OpenedLog:
+def _open(path: Path, eval_set: str | None, *, is_run: bool) -> OpenedLog:
     if is_run or _is_run(path):
         return _run(path)
     above = RunLayout(path.absolute().parent)
@@ -109,10 +131,10 @@ def _open(path: Path, *, is_run: bool) -> OpenedLog:
         raise VlmftError(f"{path} holds runs, and is none itself", f"name one of them: {', '.join(runs[:3])}{more}")
     from vlmft_console.history.importers import open_foreign  # a run of ours is shown sooner without them
 
-    foreign = open_foreign(path)
+    foreign = open_foreign(path, eval_set)
     if foreign.format == OURS:
         return OpenedLog(_name(foreign.path), foreign.path, OURS, None, Tail(foreign.path), OwnPreset(foreign.path))
-    return OpenedLog(foreign.label, foreign.path, foreign.format, None, _Foreign(foreign), foreign=foreign)
+    return OpenedLog(foreign.label, foreign.path, foreign.format, None, _Foreign(foreign), None, foreign, eval_set)
 
 
 class _Foreign:

@@ -112,6 +112,7 @@ class ReplayScreen(LogScreen):
                     yield records
 
             replay = Replay(batches(), log.monitor)
+            log.require_read()
         except VlmftError as error:
             self.post_message(Unreadable(str(error)))
             return

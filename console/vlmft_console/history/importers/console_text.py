@@ -42,6 +42,7 @@ class ConsoleText:
 
     def __init__(self, translator: Translator, *, deepspeed_steps: bool) -> None:
         self.rejected = 0
+        self.else_holds = ""
         self.dicts = 0
         """Dicts with metrics."""
         self._translator = translator

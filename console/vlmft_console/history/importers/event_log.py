@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vlmft_console.history.importers.contents import Contents
 from vlmft_console.history.importers.reader import label_of
+from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.tail import Tail
 
@@ -28,6 +30,13 @@ class EventLog:
     @property
     def rejected(self) -> int:
         return self._tail.rejected
+
+    @property
+    def contents(self) -> Contents:
+        return Contents(trained=True, eval_sets=(), judged_set=None, metrics=())
+
+    def judge_set(self, name: str) -> None:
+        raise VlmftError(f"{self.path} is a run of ours: it has one eval set")
 
     def read(self) -> list[Record]:
         records = next(iter(self._tail.batches()), [])

@@ -25,6 +25,7 @@ class JsonLines:
     def __init__(self, translator: Translator) -> None:
         self.entries = 0
         self._rejected = 0
+        self.else_holds = ""
         self._lines = LineSplitter()
         self._translator = translator
 

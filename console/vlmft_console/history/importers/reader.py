@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
+from vlmft_console.history.importers.contents import Contents
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.growing import GrowingFile
@@ -37,6 +38,13 @@ class LogReader(Protocol):
     def named_steps(self) -> bool:
         """Whether the log tells steps. Where it does not, steps count its training records."""
 
+    @property
+    def contents(self) -> Contents:
+        """What was found in the log so far."""
+
+    def judge_set(self, name: str) -> None:
+        """As `Translator.judge_set`; called before anything is read."""
+
     def read(self) -> list[Record]:
         """What is new since the last call. Call it until it returns nothing: then there is nothing more for now.
 
@@ -47,6 +55,9 @@ class LogReader(Protocol):
 
 class Parser(Protocol):
     """Turns the bytes of one format into records, cut wherever they may be."""
+
+    else_holds: str
+    """What there is beside metrics, in words: said of a log that has none. Empty where that is not known."""
 
     @property
     def rejected(self) -> int:
@@ -94,6 +105,13 @@ class StreamReader:
     @property
     def named_steps(self) -> bool:
         return self._translator.named_steps
+
+    @property
+    def contents(self) -> Contents:
+        return self._translator.contents(self._parser.else_holds)
+
+    def judge_set(self, name: str) -> None:
+        self._translator.judge_set(name)
 
     def read(self) -> list[Record]:
         records, self._pending = self._pending, []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from vlmft_console.history.importers.contents import Contents
 from vlmft_console.history.importers.reader import label_of
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
@@ -16,29 +17,39 @@ def is_results(document: Any) -> bool:
     return isinstance(document, Mapping) and ("eval_loss" in document or "train_runtime" in document)
 
 
-class Results:
-    """A `LogReader`: the final eval, if any, and no training points. `train_loss` is the mean over the run, not one.
+SUMMARY: Final = "this is a run's summary, not its log: it holds no training points"
 
-    Raises:
-        ValueError: the object's figures are no numbers.
-    """
+
+class Results:
+    """A `LogReader`: the final eval, if any, and no training points. `train_loss` is the mean over the run, not one."""
 
     format = "results"
-    rejected = 0
     entries = 1
     named_steps = False
 
     def __init__(self, path: Path, document: Mapping[str, Any]) -> None:
         self.path = path
         self.label = label_of(path)
-        translator = Translator(self.label)
-        self._records = [
-            translator.begin(),
-            translator.note("this is a run's summary, not its log: it holds no training points"),
-            # The summary names no step, and step 0 would be the base's eval.
-            *translator.take({**document, "step": 1}),
-        ]
+        self.rejected = 0
+        self._translator = Translator(self.label)
+        self._document: Mapping[str, Any] | None = document
+
+    @property
+    def contents(self) -> Contents:
+        return self._translator.contents("it is a run's summary, not its log")
+
+    def judge_set(self, name: str) -> None:
+        self._translator.judge_set(name)
 
     def read(self) -> list[Record]:
-        records, self._records = self._records, []
-        return records
+        document, self._document = self._document, None
+        if document is None:
+            return []
+        translator = self._translator
+        start = [translator.begin(), translator.note(SUMMARY)]
+        try:
+            # The summary names no step, and step 0 would be the base's eval. As the end of a run its loss is the mean.
+            return start + translator.take({"train_runtime": None, **document, "step": 1})
+        except ValueError:
+            self.rejected = 1
+            return start

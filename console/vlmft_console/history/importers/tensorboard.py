@@ -35,6 +35,7 @@ class EventFile:
 
     def __init__(self, translator: Translator) -> None:
         self.rejected = 0
+        self.else_holds = ""
         self.entries = 0
         self._translator = translator
         self._events = ScalarEvents()

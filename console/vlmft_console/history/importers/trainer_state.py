@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from vlmft_console.history.importers.contents import Contents
 from vlmft_console.history.importers.parsing import number, whole
 from vlmft_console.history.importers.reader import BATCH, REPLACED, label_of
 from vlmft_console.history.importers.translate import Translator
@@ -51,6 +52,13 @@ class TrainerState:
     @property
     def named_steps(self) -> bool:
         return self._translator.named_steps
+
+    @property
+    def contents(self) -> Contents:
+        return self._translator.contents("" if self._history else "it is a trainer_state with an empty log_history")
+
+    def judge_set(self, name: str) -> None:
+        self._translator.judge_set(name)
 
     def read(self) -> list[Record]:
         self._load()

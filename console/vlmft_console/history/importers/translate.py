@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping, Set
 from typing import Any, Final
 
+from vlmft_console.history.importers.contents import Contents
 from vlmft_console.history.importers.course import Course
 from vlmft_console.history.importers.entry_layout import STEPS_PER_S, EvalName, Layout, layout_of
+from vlmft_console.history.importers.metric_names import EVAL_LOSS, known, plain
 from vlmft_console.history.importers.parsing import duration, number, step_of_total, whole
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
@@ -17,6 +19,8 @@ _LARGEST: Final = 1e300
 _NAMES: Final = 500
 """Metrics of a log that are kept, by name; more are told in a note."""
 _LONGEST_NAME: Final = 200
+_SETS: Final = 100
+"""Eval sets that are told apart by name."""
 
 _Train = tuple[int | None, float | None, float | None, float | None, float | None]
 """Step, epoch, loss, learning rate, norm of the gradient."""
@@ -28,6 +32,7 @@ _SAME_EPOCH: Final = 0.006
 """Epochs that are the same but for rounding to two digits."""
 
 MORE_NAMES: Final = f"this log has more than {_NAMES} metrics: the first of them are kept"
+SETS: Final = "evals of several sets: {} is judged, the others are metrics (--eval-set chooses another)"
 NO_STEPS: Final = "this log names no steps: they are counted in the order of its training records"
 
 
@@ -39,10 +44,9 @@ class Translator:
 
     Args:
         label: what `run_start` calls the run.
-        eval_set: the set whose evals are judged, where a log tells of several; "" is the unnamed one, None the first.
     """
 
-    def __init__(self, label: str, eval_set: str | None = None) -> None:
+    def __init__(self, label: str) -> None:
         self._label = label
         self._seq = 0
         self._segment = 0
@@ -53,8 +57,11 @@ class Translator:
         self._counting = False
         self._train: _Train | None = None
         self._eval: _Eval | None = None
+        self._trained = False
+        self._sets_told = False
         self._loss_name: str | None = None
-        self._eval_set = eval_set
+        self._eval_set: str | None = None
+        self._eval_sets: dict[str, None] = {}
         self._names: dict[str, str] = {}
         self._more_names = False
         self.skipped = 0
@@ -64,6 +71,20 @@ class Translator:
     def named_steps(self) -> bool:
         """Whether the log itself has named a step."""
         return self._course.named
+
+    def judge_set(self, name: str) -> None:
+        """Take the evals of this set for those that are judged, not those of the first. Called before any entry.
+
+        Args:
+            name: the set's, or that of its loss: `chartqa`, `eval_chartqa_loss`; `eval_loss` is the unnamed one.
+        """
+        found = known(name)
+        self._eval_set = found.eval_set if found and found.quantity == EVAL_LOSS else plain(name)
+
+    def contents(self, else_holds: str = "") -> Contents:
+        """What the log told so far."""
+        metrics = tuple(self._names.values())
+        return Contents(self._trained, tuple(self._eval_sets), self._eval_set, metrics, else_holds)
 
     def begin(self, resumed_from: int | None = None) -> Record:
         """A `run_start`; a log that holds several trainings has several.
@@ -133,6 +154,8 @@ class Translator:
         if (loss is not None or eval_loss is not None) and not told and not evaluated:
             return []
         records: list[Record] = []
+        if layout.evals and len(self._eval_sets) > 1 and not self._sets_told:
+            records += self._tell_sets(layout.evals, eval_name)
         if told or evaluated:
             start = self._course.start(step, epoch, ended=self._ended, trains=told)
             if start is not None:
@@ -152,6 +175,7 @@ class Translator:
             if metrics and not evaluated:
                 figures["metrics"] = metrics
             records += self._counted()
+            self._trained = True
             records.append(self._measured(events.STEP, t, self._course.step, epoch, figures))
         if evaluated and eval_name is not None:
             place = self._course.eval(step, epoch)
@@ -162,6 +186,7 @@ class Translator:
                 figures["metrics"] = metrics
             if place:
                 records += self._counted()
+            self._trained = True
             records.append(self._measured(events.EVAL, t, place, epoch, figures))
         elif not told:
             self._course.other(step)
@@ -184,10 +209,19 @@ class Translator:
     ) -> tuple[EvalName | None, float | None]:
         """The eval loss of the judged set: the one asked for, else the first that the log tells."""
         for one in names:
+            if one.eval_set not in self._eval_sets and len(self._eval_sets) < _SETS:
+                self._eval_sets[one.eval_set] = None
             if self._eval_set in (None, one.eval_set) and (loss := number(values[one.name])) is not None:
                 self._eval_set = one.eval_set
                 return one, loss
         return None, None
+
+    def _tell_sets(self, there: tuple[EvalName, ...], judged: EvalName | None) -> list[Record]:
+        """A note on which of several sets is judged. The parts of an unnamed set's loss beside it are no sets."""
+        if self._eval_set not in self._eval_sets or (judged is not None and (not judged.eval_set or len(there) == 1)):
+            return []
+        self._sets_told = True
+        return [self.note(SETS.format(self._eval_set or "the unnamed one"))]
 
     def _metrics(
         self, names: tuple[str, ...], values: Mapping[str, Any], used: Set[str], records: list[Record]
@@ -216,6 +250,7 @@ class Translator:
     def schedule_point(self, step: int, lr: float) -> Record:
         """A step of which the log tells the learning rate and not the loss."""
         self._course.train(step, None)
+        self._trained = True
         figures = {"loss": None, "lr": lr, "grad_norm": None, **self._skips()}
         return self._measured(events.STEP, None, step, None, figures)
 
