@@ -15,8 +15,14 @@ def content(state: RunState) -> dict[str, Any]:
     for each in fields(state):
         value = getattr(state, each.name)
         if isinstance(value, Series):
-            value = (list(value), list(value.superseded), value.low, value.high)
+            value = _points(value)
+        elif each.name == "metrics":
+            value = {name: _points(series) for name, series in value.items()}
         shown[each.name] = value
     shown["health"] = state.findings
     shown["speed"] = state.pulse.steps_per_second
     return shown
+
+
+def _points(series: Series) -> tuple[Any, ...]:
+    return list(series), list(series.superseded), series.low, series.high

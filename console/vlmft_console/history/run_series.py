@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from itertools import repeat
-from operator import contains
+from operator import itemgetter, le
 from typing import Any
 
+from vlmft_console.history.metrics import LONGEST_NAME, MOST, STEP_FIELDS, Points, collect, some_have
 from vlmft_console.history.series import Series, Smoothed
-from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.events import EVAL, Record
 
 _FIELDS = {
     "train_loss": "loss",
@@ -43,13 +43,51 @@ class RunSeries:
     epochs: Series = field(init=False, default_factory=Series)
     """The epoch, with its fraction, at which each step ended."""
     eval_loss: Series = field(init=False, default_factory=Series)
+    metrics: dict[str, Series] = field(init=False, default_factory=dict)
+    """Every other figure that the log tells over steps, by name."""
+    all_metrics: bool = field(init=False, default=True)
+    """Whether all of those are kept, rather than the first of too many."""
 
     def __post_init__(self) -> None:
         self.smooth_loss = Smoothed(self.train_loss)
 
-    def add_steps(self, records: Sequence[Record]) -> None:
-        """Take in `step` records whose steps never go back, not even behind the ones before."""
-        steps = array("d", [record["step"] for record in records])
+    @property
+    def by_name(self) -> Mapping[str, Series]:
+        """Every series that has points by the name that `vlmft plot -m` takes, those of the main quantities first."""
+        main = {key: getattr(self, name) for name, key in _FIELDS.items()} | {"eval_loss": self.eval_loss}
+        return {name: series for name, series in {**self.metrics, **main}.items() if series}
+
+    def add(self, steps: Sequence[Record], others: Sequence[Record], together: Sequence[Record]) -> None:
+        """Take in a stretch of a log whose steps never go back, nor behind those before.
+
+        Args:
+            steps: its `step` records.
+            others: its `eval` and `metrics` records.
+            together: both in the order of the log, maybe with records of other events among them.
+        """
+        numbers = array("d", [record["step"] for record in steps])
+        self._add_steps(steps, numbers)
+        for record in others:
+            if record["event"] == EVAL:
+                add_point(self.eval_loss, record, "eval_loss")
+        plain = not some_have(together, "metrics") and self._add_plain(steps, numbers)
+        for name, points in collect(others if plain else together).items():
+            self._add_metric(name, points)
+
+    def prepare(self) -> None:
+        """Do now what the first drawing would have to do: sum up stretches of points."""
+        for series in self._main():
+            series.prepare()
+
+    def rewind(self, step: int) -> None:
+        """All points of later steps are superseded."""
+        for series in (*self._main(), *self.metrics.values()):
+            series.rewind(step)
+
+    def _main(self) -> list[Series]:
+        return [value for each in fields(RunSeries) if isinstance(value := getattr(self, each.name), Series)]
+
+    def _add_steps(self, records: Sequence[Record], steps: array[float]) -> None:
         for name, key in _FIELDS.items():
             series: Series = getattr(self, name)
             column = _column(records, key)
@@ -65,30 +103,47 @@ class RunSeries:
                 if series is self.train_loss:
                     add_point(self.smooth_loss, record, key)
 
-    def add_eval(self, record: Record) -> None:
-        """Take in an `eval` record."""
-        add_point(self.eval_loss, record, "eval_loss")
+    def _add_plain(self, records: Sequence[Record], steps: array[float]) -> bool:
+        """Take in the metrics of steps that all have the same fields with a number in each, as our own mostly do.
 
-    def prepare(self) -> None:
-        """Do now what the first drawing would have to do: sum up stretches of points."""
-        for each in fields(RunSeries):
-            getattr(self, each.name).prepare()
+        Returns:
+            Whether they are of that kind; if not, nothing was taken.
+        """
+        columns = {key: _column(records, key) for key in STEP_FIELDS if some_have(records, key)}
+        if None in columns.values():
+            return False
+        for name, column in columns.items():
+            if column is not None and (series := self._metric(name)) is not None:
+                series.extend(steps, column)
+        return True
 
-    def rewind(self, step: int) -> None:
-        """All points of later steps are superseded."""
-        for each in fields(RunSeries):
-            getattr(self, each.name).rewind(step)
+    def _add_metric(self, name: str, points: Points) -> None:
+        series = self._metric(name)
+        if series is None:
+            return
+        steps, values = points
+        last = series.last[0] if series.last else steps[0]
+        finite = [value for value in values if value is not None]
+        if len(finite) == len(values) and all(map(le, [last, *steps], steps)):
+            series.extend(array("d", steps), array("d", finite))
+            return
+        for step, value in zip(steps, values, strict=True):
+            series.append(step, value)
 
-
-def some_have(records: Sequence[Record], key: str) -> bool:
-    """Whether a field is in any of the records: asked in one go, as most logs never have most fields."""
-    return any(map(contains, records, repeat(key)))
+    def _metric(self, name: str) -> Series | None:
+        """The series of a metric; None for one too many."""
+        if name not in self.metrics:
+            if len(self.metrics) >= MOST or len(name) > LONGEST_NAME:
+                self.all_metrics = False
+                return None
+            self.metrics[name] = Series()
+        return self.metrics[name]
 
 
 def _column(records: Sequence[Record], key: str) -> array[float] | None:
     """The field of all records, or None unless each has a finite number there."""
     try:
-        values = [record[key] for record in records]
+        values = list(map(itemgetter(key), records))
         # one NaN or infinity makes the sum one; so may many huge numbers, which then take the long way
         return array("d", values) if abs(sum(values)) < 1e300 else None
     except (KeyError, TypeError, OverflowError):

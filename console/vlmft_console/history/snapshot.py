@@ -20,6 +20,7 @@ class Snapshot:
 
     def __init__(self, state: RunState) -> None:
         self._kept = {name: _kept(value) for name, value in vars(state).items()}
+        self._metrics = {name: series.moment() for name, series in state.metrics.items()}
 
     def of(self, later: RunState) -> RunState:
         """A state of its own, as it was at that moment.
@@ -36,6 +37,7 @@ class Snapshot:
                 kept = value[:kept]
             setattr(state, name, _own(kept))
         state.smooth_loss = later.smooth_loss.copy_onto(state.train_loss, self._kept["smooth_loss"])
+        state.metrics = {name: later.metrics[name].as_of(moment) for name, moment in self._metrics.items()}
         return state
 
 

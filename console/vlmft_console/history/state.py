@@ -7,7 +7,8 @@ from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from vlmft_console.history.pulse import Pulse, resumed_from
-from vlmft_console.history.run_series import RunSeries, some_have
+from vlmft_console.history.metrics import some_have
+from vlmft_console.history.run_series import RunSeries
 from vlmft_core.health import Finding, Health
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder import events
@@ -70,24 +71,27 @@ class RunState(RunSeries):
     def apply_all(self, records: Sequence[Record]) -> None:
         """Take in records in order; the more at once, the less each costs."""
         steps: list[Record] = []
-        last = self.step
+        others: list[Record] = []
+        begin, last = 0, self.step
         for index, record in enumerate(records):
             event = record["event"]
             if event == events.STEP:
                 if record["step"] < last:
-                    self._steps(steps)
+                    self._measured(steps, others, records[begin:index])
                     self._rewind(record["step"] - 1)
-                    steps = []
+                    steps, others, begin = [], [], index
                 last = record["step"]
                 steps.append(record)
             elif event == events.RUN_START:
-                self._steps(steps)
+                self._measured(steps, others, records[begin:index])
                 self._clock(records[:index])
                 self._start(record)
-                steps, last = [], min(last, resumed_from(record))
+                steps, others, begin, last = [], [], index, min(last, resumed_from(record))
+            elif event in (events.EVAL, events.METRICS):
+                others.append(record)
             else:
                 self._other(event, record)
-        self._steps(steps)
+        self._measured(steps, others, records[begin:])
         self._clock(records)
         self.pulse = self.pulse.after(records)
         self._judge(records)
@@ -107,23 +111,19 @@ class RunState(RunSeries):
         self._rewind(resumed)
         self.segments.append((record["segment"], resumed + 1))
 
-    def _steps(self, records: list[Record]) -> None:
-        """Take in `step` records whose steps never go back."""
-        if not records:
-            return
-        self.add_steps(records)
-        if some_have(records, "nonfinite"):
-            self.nonfinite_steps += sum(bool(record.get("nonfinite")) for record in records)
-        if some_have(records, "skipped_steps"):
-            skipped = (record.get("skipped_steps") for record in reversed(records))
+    def _measured(self, steps: list[Record], others: list[Record], together: Sequence[Record]) -> None:
+        """Take in `step` records whose steps never go back, and what else was measured among them."""
+        self.add(steps, others, together)
+        self.evals += (record for record in others if record["event"] == events.EVAL)
+        if some_have(steps, "nonfinite"):
+            self.nonfinite_steps += sum(bool(record.get("nonfinite")) for record in steps)
+        if some_have(steps, "skipped_steps"):
+            skipped = (record.get("skipped_steps") for record in reversed(steps))
             self.skipped_steps = next((count for count in skipped if isinstance(count, int)), self.skipped_steps)
 
     def _other(self, event: str, record: Record) -> None:
         if event == events.PLAN:
             self.plan = record
-        elif event == events.EVAL:
-            self.evals.append(record)
-            self.add_eval(record)
         elif event == events.CHECKPOINT:
             self.checkpoints.append(record)
         elif event == events.GPU:

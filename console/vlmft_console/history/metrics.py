@@ -1,0 +1,76 @@
+"""Metrics: the figures of a log beside a run's main quantities, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
+from operator import contains
+from typing import Any, Final, NamedTuple
+
+from vlmft_core.run_folder.events import EVAL, STEP, Record
+
+MOST: Final = 1000
+"""Metrics that are kept of one log: those that come first."""
+TOO_MANY: Final = f"this log has more than {MOST:,} metrics, or names that are too long: those are not kept"
+LONGEST_NAME: Final = 200
+STEP_FIELDS: Final = ("token_accuracy", "data_s", "supervised_tokens", "mfu", "skipped_steps")
+"""Fields of a `step` that are no series of their own."""
+_FIELDS: Final = {
+    STEP: {key: key for key in STEP_FIELDS},
+    EVAL: {"token_accuracy": "eval_token_accuracy", "samples": "eval_samples", "runtime_s": "eval_runtime_s"},
+}
+"""Such fields of each event, and what they are called among the metrics."""
+_LARGEST: Final = 1e300
+
+
+class Points(NamedTuple):
+    """What some records in a row tell of one metric."""
+
+    steps: list[float]
+    values: list[float | None]
+    """None where the value was not finite."""
+
+
+def some_have(records: Sequence[Record], key: str) -> bool:
+    """Whether a field is in any of the records: asked in one go, as most logs never have most fields."""
+    return any(map(contains, records, repeat(key)))
+
+
+def collect(records: Iterable[Record]) -> Mapping[str, Points]:
+    """The metrics of records of any event, each with its points in order: what stands in `metrics` under the names
+    that a log gave them, and the fields of steps and evals that are no series of their own."""
+    found: dict[str, Points] = {}
+    for record in records:
+        step = record.get("step", 0)
+        for name, value in _figures(record):
+            points = found.get(name)
+            if points is None:
+                points = found[name] = Points([], [])
+            points.steps.append(step)
+            points.values.append(value)
+    return found
+
+
+def is_number(value: Any) -> bool:
+    """Whether this is a finite number."""
+    return isinstance(value, int | float) and -_LARGEST < value < _LARGEST
+
+
+def _figures(record: Record) -> Iterator[tuple[str, float | None]]:
+    metrics = _mapping(record.get("metrics"))
+    for name, value in metrics.items():
+        if value is None or is_number(value):
+            yield name, value
+    fields = _FIELDS.get(record["event"], {})
+    for key, name in fields.items():
+        if name not in metrics and is_number(value := record.get(key)):
+            yield name, value
+    if record["event"] == EVAL:
+        for task, scores in _mapping(record.get("tasks")).items():
+            for key, value in _mapping(scores).items():
+                if is_number(value):
+                    yield f"{task}.{key}", value
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
