@@ -39,9 +39,12 @@ def eventful(seed: int, resumes: int) -> list[Record]:
         records.append(run_start(segment, resumed_from=resumed or None))
         for number in range(resumed + 1, min(60, resumed + chance.randrange(5, 40))):
             bad = chance.random() < 0.1
+            figures = {"metrics": {"reward": chance.random()}} if chance.random() < 0.5 else {"data_s": 0.1}
             norm = 40.0 if chance.random() < 0.05 else 0.5
             records.append(
-                step(number, None if bad else 2 / number, nonfinite=["loss"] * bad, grad_norm=norm, step_s=0.5)
+                step(
+                    number, None if bad else 2 / number, nonfinite=["loss"] * bad, grad_norm=norm, step_s=0.5, **figures
+                )
             )
             if number % 5 == 0:
                 records.append(evaluated(number, 1.0 + abs(number - 15) / 20, tasks={"chartqa": {"n": number}}))

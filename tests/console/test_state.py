@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests.console.states import content
 from tests.records import evaluated, plan, record, run_start, step
+from vlmft_console.history.metrics import MOST, TOO_MANY
 from vlmft_console.history.state import RunState
 from vlmft_core.run_folder.events import Record
 
@@ -167,6 +168,13 @@ RECORDS = st.one_of(
         lambda number, value: step(number, step_s=value), st.integers(1, 30), st.sampled_from([1, 2.5, None, "x"])
     ),
     st.builds(lambda number, loss: evaluated(number, loss), st.integers(0, 30), st.floats(0, 10)),
+    st.builds(
+        lambda number, values: step(number, metrics=values, mfu=0.4),
+        st.integers(1, 30),
+        st.dictionaries(st.sampled_from(["reward", "mfu"]), st.one_of(st.none(), st.floats(-1e9, 1e9))),
+    ),
+    st.builds(lambda number: record("metrics", step=number, epoch=None, metrics={"reward": 1.0}), st.integers(0, 30)),
+    st.builds(lambda number, mfu: step(number, mfu=mfu), st.integers(1, 30), st.sampled_from([None, 0.3, 1])),
     st.builds(lambda number: run_start(2, resumed_from=number), st.integers(0, 30)),
     st.sampled_from([plan(), record("note", message="n"), record("heartbeat", step=3), record("run_end", status="x")]),
 )
@@ -180,3 +188,35 @@ def test_records_taken_in_at_once_add_up_to_the_same_as_one_by_one(records: list
         together.apply_all(records[start : start + size])
         start += size
     assert content(together) == content(reduced(*records))
+
+
+def test_every_figure_beside_the_main_ones_is_a_curve_of_its_own_name() -> None:
+    state = reduced(
+        step(1, data_s=0.1, metrics={"reward": 0.5, "kl": None}),
+        step(2, data_s=0.2, metrics={"reward": 0.7}),
+        evaluated(2, 0.9, token_accuracy=0.8, tasks={"chartqa": {"relaxed_accuracy": 0.4, "n": 60}}),
+        record("metrics", step=3, epoch=0.3, metrics={"eval_wer": 0.2}),
+    )
+    assert {name: list(series) for name, series in state.metrics.items()} == {
+        "data_s": [(1.0, 0.1), (2.0, 0.2)],
+        "reward": [(1.0, 0.5), (2.0, 0.7)],
+        "kl": [(1.0, None)],
+        "eval_token_accuracy": [(2.0, 0.8)],
+        "chartqa.relaxed_accuracy": [(2.0, 0.4)],
+        "chartqa.n": [(2.0, 60.0)],
+        "eval_wer": [(3.0, 0.2)],
+    }
+    assert list(state.by_name)[:4] == ["loss", "lr", "grad_norm", "epoch"]
+    assert state.step == 2
+
+
+def test_a_resume_supersedes_metrics_too() -> None:
+    before = [step(number, metrics={"reward": float(number)}) for number in range(1, 6)]
+    state = reduced(run_start(1), *before, run_start(2, resumed_from=3), step(4, metrics={"reward": 40.0}))
+    assert list(state.metrics["reward"]) == [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0), (4.0, 40.0)]
+    assert list(state.metrics["reward"].superseded) == [(4.0, 4.0), (5.0, 5.0)]
+
+
+def test_a_log_with_too_many_metrics_says_so_and_keeps_the_first() -> None:
+    state = reduced(*(record("metrics", step=1, epoch=None, metrics={f"m{n}": 1.0}) for n in range(MOST + 5)))
+    assert (len(state.metrics), state.notes) == (MOST, [TOO_MANY])

@@ -13,7 +13,7 @@ MOST: Final = 1000
 """Metrics that are kept of one log: those that come first."""
 TOO_MANY: Final = f"this log has more than {MOST:,} metrics, or names that are too long: those are not kept"
 LONGEST_NAME: Final = 200
-STEP_FIELDS: Final = ("token_accuracy", "data_s", "supervised_tokens", "mfu", "skipped_steps")
+STEP_FIELDS: Final = ("data_s", "supervised_tokens", "mfu", "skipped_steps")
 """Fields of a `step` that are no series of their own."""
 _FIELDS: Final = {
     STEP: {key: key for key in STEP_FIELDS},
@@ -34,6 +34,12 @@ class Points(NamedTuple):
 def some_have(records: Sequence[Record], key: str) -> bool:
     """Whether a field is in any of the records: asked in one go, as most logs never have most fields."""
     return any(map(contains, records, repeat(key)))
+
+
+def points_of(records: Iterable[Record], field: str) -> Points:
+    """The numbers in one field of the records themselves."""
+    found = [(record["step"], record[field]) for record in records if is_number(record.get(field))]
+    return Points([step for step, _ in found], [value for _, value in found])
 
 
 def collect(records: Iterable[Record]) -> Mapping[str, Points]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from operator import itemgetter, le
 from typing import Any
 
-from vlmft_console.history.metrics import LONGEST_NAME, MOST, STEP_FIELDS, Points, collect, some_have
+from vlmft_console.history.metrics import LONGEST_NAME, MOST, STEP_FIELDS, Points, collect, points_of, some_have
 from vlmft_console.history.series import Series, Smoothed
 from vlmft_core.run_folder.events import EVAL, Record
 
@@ -55,7 +55,7 @@ class RunSeries:
     def by_name(self) -> Mapping[str, Series]:
         """Every series that has points by the name that `vlmft plot -m` takes, those of the main quantities first."""
         main = {key: getattr(self, name) for name, key in _FIELDS.items()} | {"eval_loss": self.eval_loss}
-        return {name: series for name, series in {**self.metrics, **main}.items() if series}
+        return {name: series for name, series in {**main, **self.metrics, **main}.items() if series}
 
     def add(self, steps: Sequence[Record], others: Sequence[Record], together: Sequence[Record]) -> None:
         """Take in a stretch of a log whose steps never go back, nor behind those before.
@@ -70,8 +70,12 @@ class RunSeries:
         for record in others:
             if record["event"] == EVAL:
                 add_point(self.eval_loss, record, "eval_loss")
-        plain = not some_have(together, "metrics") and self._add_plain(steps, numbers)
-        for name, points in collect(others if plain else together).items():
+        if some_have(together, "metrics"):
+            found = collect(together)
+        else:
+            self._add_fields(steps, numbers)
+            found = collect(others)
+        for name, points in found.items():
             self._add_metric(name, points)
 
     def prepare(self) -> None:
@@ -88,6 +92,7 @@ class RunSeries:
         return [value for each in fields(RunSeries) if isinstance(value := getattr(self, each.name), Series)]
 
     def _add_steps(self, records: Sequence[Record], steps: array[float]) -> None:
+        """Take in the main quantities of `step` records, whose numbers are `steps`."""
         for name, key in _FIELDS.items():
             series: Series = getattr(self, name)
             column = _column(records, key)
@@ -103,25 +108,21 @@ class RunSeries:
                 if series is self.train_loss:
                     add_point(self.smooth_loss, record, key)
 
-    def _add_plain(self, records: Sequence[Record], steps: array[float]) -> bool:
-        """Take in the metrics of steps that all have the same fields with a number in each, as our own mostly do.
-
-        Returns:
-            Whether they are of that kind; if not, nothing was taken.
-        """
-        columns = {key: _column(records, key) for key in STEP_FIELDS if some_have(records, key)}
-        if None in columns.values():
-            return False
-        for name, column in columns.items():
-            if column is not None and (series := self._metric(name)) is not None:
+    def _add_fields(self, records: Sequence[Record], steps: array[float]) -> None:
+        """The same as `collect` does with steps without `metrics`, in far less time."""
+        for key in STEP_FIELDS:
+            if not some_have(records, key):
+                continue
+            column = _column(records, key)
+            if column is None:
+                self._add_metric(key, points_of(records, key))
+            elif (series := self._metric(key)) is not None:
                 series.extend(steps, column)
-        return True
 
     def _add_metric(self, name: str, points: Points) -> None:
-        series = self._metric(name)
-        if series is None:
-            return
         steps, values = points
+        if not steps or (series := self._metric(name)) is None:
+            return
         last = series.last[0] if series.last else steps[0]
         finite = [value for value in values if value is not None]
         if len(finite) == len(values) and all(map(le, [last, *steps], steps)):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
+from operator import itemgetter
 from typing import Any
 
+from vlmft_console.history.metrics import TOO_MANY, some_have
 from vlmft_console.history.pulse import Pulse, resumed_from
-from vlmft_console.history.metrics import some_have
 from vlmft_console.history.run_series import RunSeries
 from vlmft_core.health import Finding, Health
 from vlmft_core.health.thresholds import Settings
@@ -95,8 +96,8 @@ class RunState(RunSeries):
         self._clock(records)
         self.pulse = self.pulse.after(records)
         self._judge(records)
-        newer = (record["v"] for record in reversed(records) if record["v"] > events.VERSION)
-        self.newer_version = next(newer, self.newer_version)
+        if max(map(itemgetter("v"), records), default=0) > events.VERSION:
+            self.newer_version = next(record["v"] for record in reversed(records) if record["v"] > events.VERSION)
         self.applied += len(records)
 
     def _judge(self, records: Sequence[Record]) -> None:
@@ -114,6 +115,8 @@ class RunState(RunSeries):
     def _measured(self, steps: list[Record], others: list[Record], together: Sequence[Record]) -> None:
         """Take in `step` records whose steps never go back, and what else was measured among them."""
         self.add(steps, others, together)
+        if not self.all_metrics and TOO_MANY not in self.notes:
+            self.notes.append(TOO_MANY)
         self.evals += (record for record in others if record["event"] == events.EVAL)
         if some_have(steps, "nonfinite"):
             self.nonfinite_steps += sum(bool(record.get("nonfinite")) for record in steps)
