@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -64,8 +65,9 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii(log: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["--metric", "speed"], "--metric speed: there is no such chart"),
+        (["--metric", "speed"], "--metric speed: there is no such metric (there are loss, lr, grad_norm, epoch"),
         (["--metric", "memory"], "has no memory"),
+        (["--metric", "lo(ss"], "--metric lo(ss: no regular expression"),
         (["--from", "50", "--to", "20"], "no steps lie between"),
     ],
 )
@@ -80,3 +82,42 @@ def test_a_log_that_is_not_there_is_one_line_and_exit_2(tmp_path: Path) -> None:
     code, output = plot(tmp_path / "nothing")
     assert code == 2
     assert "Traceback" not in output
+
+
+@pytest.fixture
+def judged_by_reward(tmp_path: Path) -> Path:
+    """Another program's log, with metrics that this program knows nothing of."""
+    entries = [
+        {"step": n, "loss": 2 / n, "reward": n / 10, "rewards/a[red]": None if n < 3 else 1.0} for n in range(1, 6)
+    ]
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in [*entries, {"step": 5, "eval_wer": 0.25}]))
+    return path
+
+
+def test_any_metric_is_drawn_by_name_or_pattern(judged_by_reward: Path) -> None:
+    code, output = plot(judged_by_reward, "-m", "eval_wer|^reward", "-m", "loss", "--width", "60", "--height", "6")
+    assert code == 0
+    titles = [line for line in output.splitlines() if line.startswith(" ") and line[1] != " "]
+    assert [title.split()[:2] for title in titles] == [
+        ["reward", "0.5000"],
+        ["rewards/a[red]", "1.000"],
+        ["eval_wer", "0.2500"],
+        ["Loss", "0.4000"],
+    ]
+
+
+def test_the_list_has_every_metric_with_its_figures(judged_by_reward: Path) -> None:
+    code, output = plot(judged_by_reward, "--list")
+    rows = [line.split() for line in output.splitlines()]
+    assert code == 0
+    assert rows[0] == ["metric", "points", "first", "last", "lowest", "highest"]
+    assert ["reward", "5", "0.1", "0.5", "0.1", "0.5"] in rows
+    assert ["eval_wer", "1", "0.25", "0.25", "0.25", "0.25"] in rows
+    found = json.loads(plot(judged_by_reward, "--list", "-m", "wer", "--json")[1])
+    assert found == {"eval_wer": {"points": 1, "first": 0.25, "last": 0.25, "lowest": 0.25, "highest": 0.25}}
+
+
+def test_json_has_the_points(judged_by_reward: Path) -> None:
+    code, output = plot(judged_by_reward, "-m", "^rewards", "--json")
+    assert (code, json.loads(output)) == (0, {"rewards/a[red]": {"steps": [3.0, 4.0, 5.0], "values": [1.0, 1.0, 1.0]}})

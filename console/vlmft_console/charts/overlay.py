@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import accumulate
 
 from vlmft_console.charts.derived import Rescaled
-from vlmft_console.charts.run_charts import CHARTS
+from vlmft_console.charts.run_charts import metric_chart
 from vlmft_console.charts.spec import ChartSpec, Curve, Points, Unit
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
@@ -24,10 +24,10 @@ def overlay_chart(runs: Sequence[tuple[str, RunState]], metric: str, unit: Unit 
     Args:
         runs: names and states. A run without the metric, or whose log does not tell `unit`, is left out, but keeps its
             digit.
-        metric: a key of `CHARTS`.
+        metric: a key of `CHARTS`, or the name of any series.
         unit: what x counts. `hours` are those spent in steps, evals and checkpoints left out.
     """
-    chart = CHARTS[metric]
+    chart = metric_chart(metric, *(state for _, state in runs))
     curves = []
     for index, (run, state) in enumerate(runs[:MOST_RUNS], 1):
         points = _over(chart.series(state), state, unit)

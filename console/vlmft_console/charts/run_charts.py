@@ -11,6 +11,7 @@ from vlmft_console.charts.spec import ChartSpec, Curve, Kind, Mark, ReferenceLin
 from vlmft_console.figures import figure
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
+from vlmft_console.sanitize import sanitize
 from vlmft_core.health import STOP
 from vlmft_core.learning_rate import planned_rate, rate_plan
 
@@ -116,6 +117,21 @@ def _memory(state: RunState, blank: ChartSpec) -> ChartSpec:
     )
 
 
+def _by_name(name: str, state: RunState) -> Series:
+    return state.by_name.get(name, _NOTHING)
+
+
+def _metric(name: str, state: RunState, blank: ChartSpec) -> ChartSpec:
+    """A metric of which nothing is known but its name."""
+    series = _by_name(name, state)
+    curves = _noisy(sanitize(name), series) if len(series) > _FEW else _curves((sanitize(name), series, "points"))
+    return replace(blank, curves=(*_superseded(series), *curves), headline=_latest(series), marks=_resumes(state))
+
+
+_NOTHING = Series()
+_FEW = 100
+"""Points of a metric up to this many are shown one by one."""
+
 _TABLE = (
     RunChart("loss", ChartSpec("Loss", settles=True), "Train and eval loss", _loss,
              lambda run: run.smooth_loss, "smooth", compared="Train loss, smoothed"),
@@ -130,6 +146,21 @@ _TABLE = (
     RunChart("memory", ChartSpec("Memory", from_zero=True), "Peak memory of a GPU", _memory,
              lambda run: run.mem_gib, unit="GiB"),
 )  # fmt: skip
+
+
+def metric_chart(name: str, *states: RunState) -> RunChart:
+    """The chart of a metric by its name: its row of the table, if it has one, else one that knows but the name.
+
+    Args:
+        name: of a row, or of a series of the runs.
+        states: the runs. Where all of the row's series are empty and one of them calls a metric so, that is meant.
+    """
+    row = CHARTS.get(name)
+    if row is None or (any(name in run.by_name for run in states) and not any(row.series(run) for run in states)):
+        return RunChart(name, ChartSpec(sanitize(name)), "", partial(_metric, name), partial(_by_name, name), "points")
+    return row
+
+
 CHARTS: Mapping[str, RunChart] = {chart.key: chart for chart in _TABLE}
 """Every chart by its key, in the order they are shown."""
 DEFAULT_CHARTS = tuple(chart for chart in _TABLE if not chart.within)

@@ -11,9 +11,10 @@ import typer
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table
 from vlmft_console.commands.parameters import Json, Log
 from vlmft_console.figures import short
+from vlmft_console.history.metrics import Measured
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.schedule_fit import Schedule
-from vlmft_console.history.tally import Measured, Tally
+from vlmft_console.history.tally import Tally
 from vlmft_console.report.summary import finding_dict
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import EXIT_STOP_FOUND, VlmftError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -12,17 +13,22 @@ from rich.text import Text
 
 from vlmft_console.charts.draw import draw
 from vlmft_console.charts.grid import Grid
-from vlmft_console.charts.run_charts import CHARTS, DEFAULT_CHARTS
+from vlmft_console.charts.run_charts import CHARTS, DEFAULT_CHARTS, metric_chart
 from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.styles import STYLES, Look, speaks_unicode
 from vlmft_console.charts.view import View
+from vlmft_console.commands.output import add_row, new_table, print_json, print_table
 from vlmft_console.commands.parameters import Log
+from vlmft_console.figures import short
+from vlmft_console.history.chosen import chosen
 from vlmft_console.history.loading import read_log
+from vlmft_console.history.metrics import Measured
+from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
 
-_METRICS = ", ".join(f"{chart.key} ({chart.about[0].lower()}{chart.about[1:]})" for chart in CHARTS.values())
+_CHARTS = ", ".join(f"{chart.key} ({chart.about[0].lower()}{chart.about[1:]})" for chart in CHARTS.values())
 _HEIGHT = 16
 _WIDEST = 1000
 _TALLEST = 200
@@ -35,9 +41,14 @@ def plot(
         typer.Option(
             "-m",
             "--metric",
-            help=f"{_METRICS}. May be given more than once. All, if not.",
+            help=f"A metric's name, or a regular expression for several: {_CHARTS}, or any other that --list names. May"
+            " be given more than once. The charts of all runs, if not.",
         ),
     ] = None,
+    list_them: Annotated[bool, typer.Option("--list", help="List the metrics of the log instead.")] = False,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print JSON for a script: the points, or the list.")
+    ] = False,
     width: Annotated[
         int | None,
         typer.Option(min=1, max=_WIDEST, help="Columns. The terminal's, if not given; 80 where there is none."),
@@ -48,7 +59,14 @@ def plot(
     last: Annotated[int | None, typer.Option("--to", min=1, help="Last step to show.")] = None,
 ) -> None:
     """Print the charts of a log in the terminal: ours, or another tool's."""
-    specs = _specs(read_log(locate(target)).state, target, metric)
+    state = read_log(locate(target)).state
+    if list_them:
+        _list(state, metric, json_output)
+        return
+    if json_output:
+        print_json({name: _points(state.by_name[name]) for name in chosen(metric or [""], state.by_name)})
+        return
+    specs = _specs(state, target, metric)
     views = [_view(spec, first, last, log) for spec in specs]
     print_charts(specs, views, width=width, height=height)
 
@@ -76,16 +94,36 @@ def print_charts(
         _print(console, draw(spec, view, console.width, height, look))
 
 
+def _list(state: RunState, metrics: list[str] | None, json_output: bool) -> None:
+    found = {name: Measured.of(state.by_name[name]) for name in chosen(metrics or [""], state.by_name)}
+    if json_output:
+        print_json({name: asdict(measured) for name, measured in found.items()})
+        return
+    table = new_table("metric", "points", "first", "last", "lowest", "highest")
+    for name, measured in found.items():
+        figures = (measured.first, measured.last, measured.lowest, measured.highest)
+        add_row(table, name, f"{measured.points:,}", *(short(value, "-") for value in figures))
+    print_table(table)
+
+
+def _points(series: Series) -> dict[str, list[float | None]]:
+    return {"steps": [step for step, _ in series], "values": [value for _, value in series]}
+
+
 def _specs(state: RunState, target: str, metrics: list[str] | None) -> list[ChartSpec]:
-    for metric in metrics or ():
-        if metric not in CHARTS:
-            raise VlmftError(f"--metric {metric}: there is no such chart", f"it is one of {', '.join(CHARTS)}")
-    charts = [CHARTS[metric] for metric in metrics] if metrics else DEFAULT_CHARTS
-    found = {chart.key: chart.of(state) for chart in charts}
-    empty = [metric for metric, spec in found.items() if spec.extent is None]
-    if len(empty) == len(found) or (metrics and empty):
-        raise VlmftError(f"{target} has no {empty[0] if len(empty) == 1 else 'values to plot'}")
-    return [spec for spec in found.values() if spec.extent is not None]
+    if metrics:
+        names = chosen(metrics, state.by_name, CHARTS)
+        specs = {name: metric_chart(name, state).of(state) for name in names}
+        for name, spec in specs.items():
+            if spec.extent is None:
+                raise VlmftError(f"{target} has no {name}")
+    else:
+        specs = {chart.key: chart.of(state) for chart in DEFAULT_CHARTS}
+        if all(spec.extent is None for spec in specs.values()):
+            specs = {name: metric_chart(name, state).of(state) for name in state.by_name}
+        if not specs:
+            raise VlmftError(f"{target} has no values to plot")
+    return [spec for spec in specs.values() if spec.extent is not None]
 
 
 def _view(spec: ChartSpec, first: int | None, last: int | None, log: bool) -> View:

@@ -1,8 +1,9 @@
-"""Metrics: the figures of a log beside a run's main quantities, by name."""
+"""Metrics: the figures of a log by name, those beside a run's main quantities too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from operator import contains
 from typing import Any, Final, NamedTuple
@@ -29,6 +30,38 @@ class Points(NamedTuple):
     steps: list[float]
     values: list[float | None]
     """None where the value was not finite."""
+
+
+@dataclass
+class Measured:
+    """The points of one quantity."""
+
+    points: int = 0
+    """How often it was logged, values that were not finite included."""
+    first: float | None = None
+    """The first finite value."""
+    last: float | None = None
+    """The last finite value."""
+    lowest: float | None = None
+    highest: float | None = None
+
+    @classmethod
+    def of(cls, points: Iterable[tuple[float, float | None]]) -> Measured:
+        """What the points of a series come to."""
+        measured = cls()
+        measured.add([value for _, value in points])
+        return measured
+
+    def add(self, values: Sequence[float | None]) -> None:
+        """Take in points; None for one that was not finite."""
+        self.points += len(values)
+        finite = [value for value in values if value is not None]
+        if not finite:
+            return
+        self.first = finite[0] if self.first is None else self.first
+        self.last = finite[-1]
+        self.lowest = min(finite) if self.lowest is None else min(self.lowest, min(finite))
+        self.highest = max(finite) if self.highest is None else max(self.highest, max(finite))
 
 
 def some_have(records: Sequence[Record], key: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter, lt
 from typing import Final
 
+from vlmft_console.history.metrics import Measured
 from vlmft_console.history.schedule_fit import Schedule, recognise
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
@@ -16,31 +17,6 @@ NEWER: Final = "a newer vlmft wrote this log (version {}): what is new in it is 
 _NOTES: Final = 10
 _COMPARED: Final = 4000
 """Learning rates that are compared with a schedule."""
-
-
-@dataclass
-class Measured:
-    """The points of one quantity."""
-
-    points: int = 0
-    """How often it was logged, values that were not finite included."""
-    first: float | None = None
-    """The first finite value."""
-    last: float | None = None
-    """The last finite value."""
-    lowest: float | None = None
-    highest: float | None = None
-
-    def add(self, values: Sequence[float | None]) -> None:
-        """Take in points; None for one that was not finite."""
-        self.points += len(values)
-        finite = [value for value in values if value is not None]
-        if not finite:
-            return
-        self.first = finite[0] if self.first is None else self.first
-        self.last = finite[-1]
-        self.lowest = min(finite) if self.lowest is None else min(self.lowest, min(finite))
-        self.highest = max(finite) if self.highest is None else max(self.highest, max(finite))
 
 
 @dataclass
