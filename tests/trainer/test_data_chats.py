@@ -82,7 +82,7 @@ def test_parts_without_a_path_take_the_images_beside_the_messages() -> None:
 
 def test_a_mark_without_an_image_is_refused_in_either_schema() -> None:
     for read in (llava, messages):
-        with pytest.raises(BadRow, match="1 places for images, but 0 images"):
+        with pytest.raises(BadRow, match="1 place for images, but 0 images"):
             read(("user", "What does <image> mean?"), ("assistant", "a tag"))
 
 
@@ -91,19 +91,19 @@ def test_a_mark_without_an_image_is_refused_in_either_schema() -> None:
     [
         ({"conversations": None}, "conversations is missing"),
         ({"conversations": []}, "conversations is empty"),
-        ({"conversations": "hello"}, "conversations is a str"),
-        ({"conversations": ["hello"]}, "a turn is a str"),
+        ({"conversations": "hello"}, "conversations is a text, not a list of turns, nor one in JSON"),
+        ({"conversations": ["hello"]}, "a turn is a text"),
         ({"conversations": [None]}, "a turn is missing"),
         ({"conversations": [{"from": "robot", "value": "x"}]}, "from is robot: no known role"),
-        ({"conversations": [{"from": "human", "value": 3}]}, "value is a int, not a text"),
+        ({"conversations": [{"from": "human", "value": 3}]}, "value is a number, not a text"),
         ({"conversations": [{"from": "human", "value": "x"}]}, "the last turn is not the assistant's"),
         ({"conversations": [{"from": "system", "value": "x"}]}, "the last turn is not the assistant's"),
         ({"conversations": [{"from": "gpt", "value": "x"}]}, "turn 1 is the assistant's"),
         (
             {"conversations": [{"from": "human", "value": "<image>"}, {"from": "gpt", "value": "x"}]},
-            "1 places for images, but 0 images",
+            "1 place for images, but 0 images",
         ),
-        ({"conversations": [], "image": 7}, "an image is a int"),
+        ({"conversations": [], "image": 7}, "an image is a number"),
     ],
 )
 def test_a_wrong_schema_is_named(columns: dict[str, Any], reason: str) -> None:
@@ -115,7 +115,7 @@ def test_a_wrong_schema_is_named(columns: dict[str, Any], reason: str) -> None:
     ("content", "reason"),
     [
         (None, "content is missing"),
-        ([3], "a part is a int"),
+        ([3], "a part is a number"),
         ([{"type": "video"}], "a part of type video"),
         ([{"type": "text", "text": None}], "text is missing"),
     ],
@@ -135,7 +135,7 @@ def test_marks_in_text_parts_are_places() -> None:
     question = messages(("user", asked), ("assistant", "left"), images=["a.png", "b.png"])
     assert question.turns[0].parts == ("Left: ", IMAGE, " right: ", IMAGE, " which?")
     inline = [{"type": "image", "image": "a.png"}, {"type": "text", "text": "<image> which?"}]
-    with pytest.raises(BadRow, match="2 places for images, but 1 images"):
+    with pytest.raises(BadRow, match="2 places for images, but 1 image:"):
         messages(("user", inline), ("assistant", "left"))
 
 
@@ -146,7 +146,7 @@ def test_a_system_column_is_the_system_turn() -> None:
     same = llava(("system", "Be brief."), ("human", "Hi"), ("gpt", "Yo"), system="Be brief.")
     assert [turn.role for turn in same.turns] == ["system", "user", "assistant"]
     assert llava(("human", "Hi"), ("gpt", "Yo"), system="").turns[0].role == "user"
-    for system, said in (("Be long.", "another system turn"), (3, "system is a int")):
+    for system, said in (("Be long.", "another system turn"), (3, "system is a number")):
         with pytest.raises(BadRow, match=said):
             llava(("system", "Be brief."), ("human", "Hi"), ("gpt", "Yo"), system=system)
 
@@ -177,7 +177,7 @@ def test_the_last_answer_with_loss_is_the_one_asked_for() -> None:
 
 @pytest.mark.parametrize(
     ("flag", "said"),
-    [({"weight": 0.5}, "weight is 0.5"), ({"loss": "no"}, "loss is no"), ({"loss": True, "weight": 0}, "keep one")],
+    [({"weight": 0.5}, "weight is 0.5"), ({"loss": "no"}, 'loss is "no"'), ({"loss": True, "weight": 0}, "keep one")],
 )
 def test_other_weights_and_contradictions_are_refused(flag: dict[str, Any], said: str) -> None:
     with pytest.raises(BadRow, match=said):
@@ -293,7 +293,7 @@ def test_answers_within_a_prompt_are_not_trained_on() -> None:
         ({"question": "q", "answer": ["a"]}, "answer is a list"),
         ({"question": "q", "answer": "a", "history": ["q0"]}, "history is not a list of pairs"),
         ({"prompt": [Q], "completion": [A], "input": "x"}, "prompt is a list of turns"),
-        ({"question": "<image> q", "answer": "a"}, "1 places for images, but 0 images"),
+        ({"question": "<image> q", "answer": "a"}, "1 place for images, but 0 images"),
     ],
 )
 def test_a_wrong_question_row_is_named(row: dict[str, Any], said: str) -> None:

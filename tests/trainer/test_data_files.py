@@ -72,9 +72,11 @@ def test_a_json_list_is_read_and_its_entries_named_by_line(tmp_path: Path, inden
     split = opened(file)
     assert [split.conversation(row).target for row in range(3)] == ["zwölf 12 ✓", 'with "quotes" \\ and ] }', "x"]
     text = file.read_text().splitlines()
-    assert [split.where(row) for row in range(3)] == [
-        f"{file}, line {number}" for number, line in enumerate(text, 1) if line.startswith(("  {", "[{"))
-    ] + ([f"{file}, line 2"] * 2 if indent is None else [])
+    if indent is None:  # all on one line
+        places = [f"{file}, line 2, row {row}" for row in (1, 2, 3)]
+    else:
+        places = [f"{file}, line {number}" for number, line in enumerate(text, 1) if line.startswith("  {")]
+    assert [split.where(row) for row in range(3)] == places
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,9 @@ def test_a_json_list_is_read_and_its_entries_named_by_line(tmp_path: Path, inden
         ("[", "the entry on line 1 is not JSON"),
         ('[\n{"a": 1},\n{"b" 2}]', "the entry on line 3 is not JSON"),
         ('[{"a": 1}\n{"b": 2}]', "line 2: neither a comma nor the end of the list"),
-        ('[{"a": 1}] [', "something stands behind the list"),
+        ('[{"a": 1}] [', "line 1: something stands behind the list"),
+        ('[{"a": 1}]\n[{"a": 2}]\n', r"line 2: something stands behind the list \(write one list of all rows"),
+        ('[]\n[{"a": 2}]', "line 2: something stands behind the list"),
         ("[" * 100_000, "is not JSON"),
         ("", "no rows"),
         ("[]", "no rows"),

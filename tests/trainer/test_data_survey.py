@@ -55,7 +55,7 @@ def test_a_check_counts_what_is_unusable_twice_and_leaked(folder: Path, encoder:
     assert (gone["count"], "train.json, line " in gone["places"][0], "gone.png" in gone["places"][0]) == (1, True, True)
     assert training["duplicates"]["count"] == 1
     assert checked["leaks"]["count"] == 1
-    assert checked["leaks"]["places"][0].startswith(f"{folder}/val.json, line 1 = {folder}/train.json, line 2")
+    assert checked["leaks"]["places"][0].startswith(f"{folder}/val.json, line 1, row 1 = {folder}/train.json, line ")
     assert checked["shared_images"] == 1
     assert held["image_tokens"] == {"min": 6, "median": 6, "p95": 6, "max": 6, "sum": 12}
     assert found["starts"]

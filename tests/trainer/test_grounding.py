@@ -176,7 +176,7 @@ def test_a_box_in_a_turned_picture_is_one_of_the_picture_as_it_is_seen(
         (talk("?", "<bbox>", objects={"bbox": [1, 2]}), {}, WRONG_SCHEMA, "objects.bbox is 1, not a list of numbers"),
         (talk("?", "<bbox>", objects={"bbox": [["1", "2"]]}), {}, WRONG_SCHEMA, "not a list of numbers"),
         (talk("?", "<bbox>", objects={"bbox": [[1, 2]], "bbox_type": "xywh"}), {}, WRONG_SCHEMA, "real or norm1"),
-        (talk("?", "<bbox>", objects={"bbox": [[1, 2]], "image_id": [1]}), {}, WRONG_SCHEMA, "there are 1 images"),
+        (talk("?", "<bbox>", objects={"bbox": [[1, 2]], "image_id": [1]}), {}, WRONG_SCHEMA, "from 0, 1 image in all"),
         (
             talk("?", "<bbox>", objects={"bbox": [[1, 2]], "image_id": [0, 0]}),
             {},
@@ -185,7 +185,7 @@ def test_a_box_in_a_turned_picture_is_one_of_the_picture_as_it_is_seen(
         ),
         (talk("?", "<bbox>", objects=[[1, 2]]), {}, WRONG_SCHEMA, "objects is a list"),
         (talk("?", "<bbox>", objects="x"), {}, WRONG_SCHEMA, "not JSON"),
-        (talk("?", "<bbox>", (), objects={"bbox": [[1, 2]]}), {}, WRONG_SCHEMA, "there are 0 images"),
+        (talk("?", "<bbox>", (), objects={"bbox": [[1, 2]]}), {}, WRONG_SCHEMA, "from 0, 0 images in all"),
         (talk("?", "<bbox>", objects={"bbox": [[1, 2, 802, 3]]}), {}, WRONG_BOX, "image of 800x600"),
         (talk("?", "<bbox>", objects={"bbox": [[-2, 2]]}), {}, WRONG_BOX, "image of 800x600"),
         (talk("?", "<bbox>", objects={"bbox": [[9, 2, 3, 8]]}), {}, WRONG_BOX, "upper left"),

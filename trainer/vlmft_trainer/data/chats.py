@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Any, Final
 
+from vlmft_core.counted import counted
 from vlmft_core.metrics import ACCURACY, normalise
 from vlmft_trainer.data.conversation import (
     NO_ANSWER,
@@ -23,13 +23,8 @@ from vlmft_trainer.data.conversation import (
 )
 from vlmft_trainer.data.grounding import fill_in, joined
 from vlmft_trainer.data.image_refs import image_ref, json_list, own_size, refuse_hidden_images, row_images, sized
-from vlmft_trainer.data.row_keys import MARKS, PART, ROLES, ROW, TURN, Keys, filled, kind
-
-MARK: Final = Slot.IMAGE.value
-"""Where an image stands in a text."""
-
-_GROUNDING: Final = {slot.value: slot for slot in (Slot.BOX, Slot.NAME)}
-_GROUNDING_MARK = re.compile(f"({'|'.join(_GROUNDING)})")
+from vlmft_trainer.data.marks import MARK, marked, name_other_marks
+from vlmft_trainer.data.row_keys import CONTENTS, PART, ROLES, ROW, TURN, Keys, filled, kind, quoted
 
 _ROLES: Final[Mapping[str, Role]] = {
     "system": "system",
@@ -38,6 +33,13 @@ _ROLES: Final[Mapping[str, Role]] = {
     "user": "user",
     **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "model"), "assistant"),
 }
+
+_NAMED_BY_ROLE: Final[Mapping[str, Role]] = {
+    **{name: _ROLES[name] for name in ("system", "human", "user", "assistant", "gpt")},
+    "input": "user",
+    "output": "assistant",
+}
+"""Keys of a turn without a role that hold what was said, and who said it; in the order in which it is said."""
 
 
 def read_llava(row: Mapping[str, Any]) -> Conversation:
@@ -80,18 +82,39 @@ def turns_of(value: Any, column: str, unused: list[str], inline: list[ImageRef])
     """
     turns = (json_list(value) or value) if isinstance(value, str) else value
     if not isinstance(turns, list | tuple) or not turns:
-        raise BadRow(WRONG_SCHEMA, f"{column} is {kind(turns)}, not a list of turns")
-    return [_turn(turn, column, unused, inline) for turn in turns]
+        raise BadRow(
+            WRONG_SCHEMA,
+            f"{column} is {kind(turns)}, not a list of turns{', nor one in JSON' if isinstance(turns, str) else ''}",
+        )
+    return [found for turn in turns for found in _turns(turn, column, unused, inline)]
 
 
-def holds_turns(value: Any) -> bool:
-    """Whether a column of any name looks like one of turns."""
+def holds_turns(value: Any, keys: Sequence[str] = ("role", "from")) -> bool:
+    """Whether a column of any name looks like one of turns, which have one of `keys` each."""
     turns = json_list(value) if isinstance(value, str) else value
     return (
         isinstance(turns, list | tuple)
         and bool(turns)
-        and all(isinstance(turn, Mapping) and ("role" in turn or "from" in turn) for turn in turns)
+        and all(isinstance(turn, Mapping) and any(key in turn for key in keys) for turn in turns)
     )
+
+
+def _turns(turn: Any, column: str, unused: list[str], inline: list[ImageRef]) -> list[Turn]:
+    """One turn; or those of an object like `{"human": …, "assistant": …}`."""
+    if not isinstance(turn, Mapping) or "role" in turn or "from" in turn or _NAMED_BY_ROLE.keys().isdisjoint(turn):
+        return [_turn(turn, column, unused, inline)]
+    keys = Keys(TURN, turn, unused)
+    said = [(name, role, keys.take(name)) for name, role in _NAMED_BY_ROLE.items()]
+    said = [(name, role, content) for name, role, content in said if content is not None]
+    if len({role for _, role, _ in said}) < len(said):
+        raise BadRow(WRONG_SCHEMA, f"a turn has {' and '.join(name for name, _, _ in said)}: keep one of each side")
+    trained = _trained(keys, "assistant")
+    keys.close()
+    return [
+        Turn(role, _content(content, name, unused, inline), trained)
+        for name, role, content in said
+        if role != "system" or filled(content)
+    ]
 
 
 def _turn(turn: Any, column: str, unused: list[str], inline: list[ImageRef]) -> Turn:
@@ -104,19 +127,25 @@ def _turn(turn: Any, column: str, unused: list[str], inline: list[ImageRef]) -> 
     role, content = _role(keys.take(who), who), keys.take(said)
     trained = _trained(keys, role)
     keys.close()
+    return Turn(role, _content(content, said, unused, inline), trained)
+
+
+def _content(content: Any, said: str, unused: list[str], inline: list[ImageRef]) -> tuple[Part, ...]:
+    """What is said in a turn, under a key named `said`."""
     if isinstance(content, str):
-        return Turn(role, marked(content), trained)
+        return marked(content)
     if isinstance(content, list | tuple):
-        return Turn(role, tuple(part for one in content for part in _part(one, unused, inline)), trained)
+        return tuple(part for one in content for part in _part(one, unused, inline))
     todo = ": remove such rows, or give it a text" if content is None else ", not a text or a list of parts"
     raise BadRow(WRONG_SCHEMA, f"{said} is {kind(content)}{todo}")
 
 
 def _role(said: Any, key: str) -> Role:
-    if isinstance(said, str) and said in _ROLES:
-        return _ROLES[said]
-    if isinstance(said, str) and said in ROLES:
-        raise BadRow(UNSUPPORTED, f"{key} is {said}: {ROLES[said]}")
+    name = said.lower() if isinstance(said, str) else ""
+    if name in _ROLES:
+        return _ROLES[name]
+    if name in ROLES:
+        raise BadRow(UNSUPPORTED, f"{key} is {said}: {ROLES[name]}")
     raise BadRow(WRONG_SCHEMA, f"{key} is {said if isinstance(said, str) else kind(said)!s:.40}: no known role")
 
 
@@ -125,7 +154,7 @@ def _trained(keys: Keys, role: Role) -> bool:
     said = {key: value for key in ("loss", "weight") if (value := keys.take(key)) is not None}
     for key, value in said.items():
         if value not in (0, 1):  # False and True are among them
-            raise BadRow(WRONG_SCHEMA, f"{key} is {value!s:.40}: it can be 0 or 1, true or false")
+            raise BadRow(WRONG_SCHEMA, f"{key} is {quoted(value)}: it can be 0 or 1, true or false")
         if value and role != "assistant":
             keys.unused.append(f"{keys.named(key)} of the {role} (only answers carry loss)")
     if len(set(map(bool, said.values()))) > 1:
@@ -158,29 +187,6 @@ def _part(part: Any, unused: list[str], inline: list[ImageRef]) -> tuple[Part, .
     return (Slot.IMAGE,)
 
 
-def marked(text: str) -> tuple[Part, ...]:
-    """A text with its marks as places: of images, without the line breaks that set these apart, of boxes and of names.
-
-    Raises:
-        BadRow: it has a mark of something else.
-    """
-    if "<" not in text:
-        return (text,)
-    for mark, todo in MARKS.items():
-        if mark in text:
-            raise BadRow(UNSUPPORTED, f"{mark} in a text: {todo}")
-    parts: list[Part] = []
-    pieces = text.split(MARK)
-    for number, piece in enumerate(pieces):
-        if number:
-            parts.append(Slot.IMAGE)
-            piece = piece.removeprefix("\n")
-        if number < len(pieces) - 1:
-            piece = piece.removesuffix("\n")
-        parts += [_GROUNDING.get(one, one) for one in _GROUNDING_MARK.split(piece) if one]
-    return tuple(parts)
-
-
 def conversation(row: Keys, turns: list[Turn], images: Sequence[ImageRef], inline: Sequence[ImageRef]) -> Conversation:
     """A row as a conversation, once its turns and images fit together; takes its `system` and `objects` and closes it.
 
@@ -198,7 +204,10 @@ def conversation(row: Keys, turns: list[Turn], images: Sequence[ImageRef], inlin
     images = images or inline
     if not images:
         refuse_hidden_images(row)
+    if row.values.get("label") is False:
+        raise BadRow(UNSUPPORTED, f"column label is false: {CONTENTS['rejected']}")
     row.close()
+    name_other_marks(turns, images, row.unused)
     asked = turns[1:] if turns and turns[0].role == "system" else turns
     for number, turn in enumerate(asked):
         if turn.role != ("user", "assistant")[number % 2]:
@@ -214,7 +223,9 @@ def conversation(row: Keys, turns: list[Turn], images: Sequence[ImageRef], inlin
         turns[first] = replace(asked[0], parts=(*[Slot.IMAGE] * len(images), *asked[0].parts))
     elif places != len(images):
         todo = f"mark each by {MARK}, or none" if images else f"name them in `images`, or take {MARK} out"
-        raise BadRow(WRONG_SCHEMA, f"{places} places for images, but {len(images)} images: {todo}")
+        raise BadRow(
+            WRONG_SCHEMA, f"{counted(places, 'place')} for images, but {counted(len(images), 'image')}: {todo}"
+        )
     turns = fill_in(turns, objects, len(images), row.unused)
     return _up_to_the_last_trained(turns, images, row.unused)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vlmft_core.counted import counted
 from vlmft_core.errors import DataError
 from vlmft_core.plan.data_files import csv_records
 from vlmft_trainer.data.conversation import NOT_UTF8, WRONG_SCHEMA, BadRow
@@ -36,7 +37,9 @@ class CsvRows(FileRows):
         except UnicodeDecodeError as error:
             raise BadRow(NOT_UTF8, not_utf8(error)) from error
         if len(cells) != len(self.columns):
-            raise BadRow(WRONG_SCHEMA, f"{len(cells)} cells, and the file's first line names {len(self.columns)}")
+            raise BadRow(
+                WRONG_SCHEMA, f"{counted(len(cells), 'cell')}, and the file's first line names {len(self.columns)}"
+            )
         return dict(zip(self.columns, cells, strict=True))
 
 
@@ -64,6 +67,10 @@ def open_csv(path: Path, delimiter: str, name: Path) -> CsvRows:
                 ends.append(end)
                 lines.append(last)
     except csv.Error as error:
+        if str(error).startswith("new-line character"):
+            raise DataError(
+                f"data source {name}: its lines end with CR alone", "end them with LF, or CR and LF"
+            ) from error
         raise DataError(
             f"data source {name}: behind line {last}: {error}",
             "quotes within a quoted cell are doubled",
@@ -89,7 +96,9 @@ def _header(path: Path, start: int, end: int, delimiter: str, name: Path) -> tup
     if twice := next((column for column in columns if column and columns.count(column) > 1), None):
         raise DataError(f"data source {name}, line 1: two columns are named {twice}")
     if "" in columns:
-        raise DataError(f"data source {name}, line 1: column {columns.index('') + 1} has no name")
+        raise DataError(
+            f"data source {name}, line 1: column {columns.index('') + 1} has no name", "name it, or leave it out"
+        )
     if len(columns) == 1 and (other := next((mark for mark in ";\t|," if mark in columns[0]), None)):
         shown = {"\t": "tabs", ",": "commas"}.get(other, other)
         raise DataError(

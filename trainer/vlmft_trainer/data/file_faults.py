@@ -35,14 +35,17 @@ def refuse_encoding(name: Path, head: bytes) -> None:
             f"data source {name}: it is {kinds.get(head[:2], 'packed by zstd')}, not text", "unpack it, or name it so"
         )
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head[:2]:
+        code = "UTF-32" if head[2:4] == b"\0\0" or head[:2] == b"\0\0" else "UTF-16"
         raise DataError(
-            f"data source {name}, line 1: not UTF-8: it looks like UTF-16", "iconv -f UTF-16 -t UTF-8 converts it"
+            f"data source {name}, line 1: not UTF-8: it looks like {code}", f"iconv -f {code} -t UTF-8 converts it"
         )
 
 
 def not_utf8(error: UnicodeDecodeError) -> str:
     """What a row is that is not UTF-8."""
     content, at = bytes(error.object), error.start
+    if content[at] == 0xED and content[at + 1 : at + 2] >= b"\xa0":
+        return f"not UTF-8: half of a character (a lone surrogate) at place {at + 1}: write the whole one, or remove it"
     guess = "UTF-16" if b"\0" in content else "Latin-1 or Windows-1252"
     code = "UTF-16" if b"\0" in content else "WINDOWS-1252"
     return (

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from vlmft_core.counted import counted
 from vlmft_trainer.data.conversation import (
     WRONG_SCHEMA,
     BadRow,
@@ -21,7 +22,7 @@ from vlmft_trainer.data.conversation import (
     Slot,
     Turn,
 )
-from vlmft_trainer.data.row_keys import OBJECTS, Keys, filled, kind
+from vlmft_trainer.data.row_keys import OBJECTS, Keys, filled, kind, quoted
 
 _SAID: Final[Mapping[Any, str]] = {None: "", "": "", "real": "absolute", "norm1": "relative_1"}
 """`bbox_type` of ms-swift, as a source's `boxes` says it."""
@@ -93,7 +94,8 @@ def _boxes(objects: Keys, images: int) -> list[Box]:
         raise BadRow(WRONG_SCHEMA, f"{len(numbers)} in objects.image_id, but {len(said)} in objects.bbox")
     for number in numbers:
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < images:
-            raise BadRow(WRONG_SCHEMA, f"objects.image_id is {number!s:.40}: there are {images} images, from 0")
+            wrong = f"objects.image_id is {quoted(number)}: images are numbered from 0"
+            raise BadRow(WRONG_SCHEMA, f"{wrong}, {counted(images, 'image')} in all")
     return [Box(_numbers(box, "objects.bbox"), image, _SAID[unit]) for box, image in zip(said, numbers, strict=True)]
 
 

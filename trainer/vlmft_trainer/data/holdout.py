@@ -35,7 +35,9 @@ def hold_out(split: Split, share: float) -> tuple[list[int], list[int]]:
             f"{split.where(0)} is the only sample: held out for evaluation, none is left to train on", _MEND
         )
     if len(sizes) < 2:
-        raise DataError(f"{split.where(0)} and all other samples have the same image: none can be held out", _MEND)
+        raise DataError(
+            f"{split.where(0)} and all other samples have the same images, or ask the same: none can be held out", _MEND
+        )
     wanted = max(1, round(share * count))
     held: set[bytes] = set()
     taken = 0

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, ImageRef, SizedImage, file_of
-from vlmft_trainer.data.row_keys import IMAGE, SIZES, Keys, filled
+from vlmft_trainer.data.row_keys import IMAGE, SIZES, Keys, filled, kind, quoted
 
 OTHER_COLUMNS: Final = ("image_path", "image_paths", "image_file", "image_url", "image_urls", "file_name")
 """Columns that hold images in a row without `image` and `images`, if what they hold looks like it."""
@@ -80,7 +80,7 @@ def image_ref(value: Any, unused: list[str]) -> ImageRef:
     if not filled(value):
         raise BadRow(NO_IMAGE, "an image is empty")
     if not isinstance(value, Mapping):
-        raise BadRow(WRONG_SCHEMA, f"an image is a {type(value).__name__}, not a path")
+        raise BadRow(WRONG_SCHEMA, f"an image is {kind(value)}, not a path")
     keys = Keys(IMAGE, value, unused)
     if filled(value.get("bytes")):
         said = {"bytes": keys.take("bytes")}
@@ -105,7 +105,7 @@ def own_size(keys: Keys) -> dict[str, Any]:
     said = {name: value for name in SIZES if (value := keys.take(name)) is not None}
     for name, value in said.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value != int(value):
-            raise BadRow(WRONG_SCHEMA, f"{keys.named(name)} is {value!s:.40}, not a number of pixels")
+            raise BadRow(WRONG_SCHEMA, f"{keys.named(name)} is {quoted(value)}, not a number of pixels")
     size = {name: int(value) for name, value in said.items()}
     width, height = size.pop("resized_width", None), size.pop("resized_height", None)
     if (width is None) != (height is None):

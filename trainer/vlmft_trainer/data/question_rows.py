@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from vlmft_trainer.data.chats import conversation, marked, turns_of
+from vlmft_trainer.data.chats import conversation, turns_of
 from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation, ImageRef, Turn
 from vlmft_trainer.data.image_refs import json_list, row_images
+from vlmft_trainer.data.marks import marked
 from vlmft_trainer.data.row_keys import ROW, Keys, as_text, filled
 
-SHAPES: Final = (("question", "answer"), ("instruction", "output"), ("query", "response"), ("prompt", "completion"))
+SHAPES: Final = (
+    *(("question", "answer"), ("instruction", "output"), ("query", "response"), ("prompt", "completion")),
+    *(("instruction", "response"), ("prompt", "response")),
+)
 """Columns of question and answer; the first pair that a row has is meant."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -76,7 +77,9 @@ TURN: Final = Level(
     {**CONTENTS}
     | dict.fromkeys(("image", "images"), "an image stands in a part of the turn's content, or in the row's `images`")
     | dict.fromkeys(("reasoning_content", "reasoning", "thinking"), _THOUGHTS)
-    | dict.fromkeys(("train", "training", "trainable", "mask", "masked"), _FLAG),
+    | dict.fromkeys(
+        ("train", "training", "trainable", "mask", "masked", "loss_mask", "loss_scale", "loss_weight"), _FLAG
+    ),
     frozenset(("role", "content", "from", "value", "loss", "weight")),
 )
 PART: Final = Level(
@@ -90,6 +93,10 @@ IMAGE: Final = Level(
     frozenset(("bytes", "base64", "path", "url", "image", "file_name", "image_path", *SIZES)),
 )
 OBJECTS: Final = Level(" of objects", {}, frozenset(("ref", "bbox", "bbox_type", "image_id")))
+
+
+_EMPTY_JSON: Final = ("[]", "{}", "null")
+"""What a column that is written as JSON has where it says nothing, as LLaMA-Factory's `tools`."""
 
 
 class Keys:
@@ -112,7 +119,7 @@ class Keys:
         if level.refused.keys().isdisjoint(values):
             return
         for key in values:
-            if key in level.refused and filled(values[key]):
+            if key in level.refused and filled(values[key]) and values[key] not in _EMPTY_JSON:
                 raise BadRow(UNSUPPORTED, f"{self.named(key)}: {level.refused[key]}")
 
     def take(self, key: str) -> Any:
@@ -140,20 +147,41 @@ def _holds(value: Any) -> bool:
 
 
 def as_text(value: Any, column: str) -> str:
-    """A text, or a number as one.
+    """A text, or a number as one; NaN is what pandas writes where there is nothing.
 
     Raises:
         BadRow: it is neither.
     """
     if isinstance(value, str):
         return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value:
         return str(value)
     raise BadRow(WRONG_SCHEMA, f"{column} is {kind(value)}, not a text")
 
 
+_KINDS: Final[Mapping[type, str]] = {
+    str: "a text",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    tuple: "a list",
+    Mapping: "an object",
+    bytes: "bytes",
+}
+"""What values are called, by their types."""
+
+
 def kind(value: Any) -> str:
     """What a value is, in words."""
-    if value is None:
+    if value is None or value != value:
         return "missing"
-    return "empty" if isinstance(value, list | tuple) and not value else f"a {type(value).__name__}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple) and not value:
+        return "empty"
+    return next((name for what, name in _KINDS.items() if isinstance(value, what)), f"a {type(value).__name__}")
+
+
+def quoted(value: Any) -> str:
+    """A value as a message shows it, a text in quotes."""
+    return f"{json.dumps(value) if isinstance(value, str) else value!s:.40}"

@@ -16,6 +16,7 @@ import orjson
 from vlmft_core.errors import DataError
 from vlmft_trainer.data.conversation import HUGE_ROW, NOT_JSON, WRONG_SCHEMA, BadRow
 from vlmft_trainer.data.file_faults import not_json, refuse_document, refuse_encoding, repeated_key
+from vlmft_trainer.data.row_keys import kind
 
 LARGEST_ROW: Final = 64 * 2**20
 """Bytes of the largest row of a JSON file that is read."""
@@ -75,8 +76,10 @@ class FileRows:
             return file.read(size)
 
     def where(self, row: int) -> str:
-        """How a message names the row."""
-        return f"{self.name}, line {self.lines[row]}"
+        """How a message names the row: by its line, and by its number from 1 where others begin on that line."""
+        line = self.lines[row]
+        shared = line in (*self.lines[max(row - 1, 0) : row], *self.lines[row + 1 : row + 2])
+        return f"{self.name}, line {line}" + (f", row {row + 1}" if shared else "")
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class JsonRows(FileRows):
         except orjson.JSONDecodeError as error:
             raise BadRow(NOT_JSON, not_json(content, error)) from error
         if not isinstance(values, dict):
-            raise BadRow(WRONG_SCHEMA, f"a {type(values).__name__}, not an object")
+            raise BadRow(WRONG_SCHEMA, f"{kind(values)}, not an object")
         if (twice := repeated_key(content, values)) is not None:
             raise BadRow(WRONG_SCHEMA, f"key {twice:.60} is there twice")
         return values
@@ -150,6 +153,7 @@ def _entries(name: Path, content: mmap.mmap, begin: int) -> Iterator[tuple[int, 
     decoder = json.JSONDecoder(strict=False)
     at, line, counted = _skip(text, text.index("[", begin) + 1), 1, 0
     closed = text[at : at + 1] == "]"
+    at += closed
     while not closed:
         line, counted = line + text.count("\n", counted, at), at
         try:
@@ -164,8 +168,12 @@ def _entries(name: Path, content: mmap.mmap, begin: int) -> Iterator[tuple[int, 
             raise DataError(f"data source {name}: line {line}: neither a comma nor the end of the list")
         closed = text[at] == "]"
         at = _skip(text, at + 1)
-    if at < len(text) and _skip(text, text.rindex("]") + 1) < len(text):
-        raise DataError(f"data source {name}: something stands behind the list")
+    if (behind := _skip(text, at)) < len(text):
+        line += text.count("\n", counted, behind)
+        raise DataError(
+            f"data source {name}, line {line}: something stands behind the list",
+            "write one list of all rows, or one object on each line",
+        )
 
 
 def _skip(text: str, at: int) -> int:

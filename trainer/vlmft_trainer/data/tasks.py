@@ -9,9 +9,10 @@ from statistics import fmean
 from typing import Any, Final
 
 from vlmft_core.metrics import ACCURACY, RELAXED_ACCURACY, relaxed_match, textvqa_accuracy
-from vlmft_trainer.data.chats import marked, read_llava, read_messages, score_exactly
+from vlmft_trainer.data.chats import read_llava, read_messages, score_exactly
 from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, Conversation, Slot, Turn
 from vlmft_trainer.data.image_refs import image_refs, json_list
+from vlmft_trainer.data.marks import marked, name_other_marks
 from vlmft_trainer.data.question_rows import SHAPES, read_question
 from vlmft_trainer.data.row_keys import ROW, Keys, as_text
 
@@ -77,6 +78,7 @@ def _one_question(keys: Keys, prompt: str, target: str, answers: tuple[str, ...]
         raise BadRow(WRONG_SCHEMA, f"{places} places for images, but 1 image")
     keys.close()
     turns = Turn("user", asked if places else (Slot.IMAGE, *asked)), Turn("assistant", (target,))
+    name_other_marks(turns, images, keys.unused)
     return Conversation(turns, answers, group, tuple(images), tuple(keys.unused))
 
 

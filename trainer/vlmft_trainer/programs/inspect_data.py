@@ -97,16 +97,18 @@ def find_task(asked: dict[str, Any]) -> dict[str, Any]:
         for task, schema in TASKS.items():
             if not schema.lacks(row):
                 return {"task": task}
-        if column := next((name for name in row if name not in CONTENTS and holds_turns(row[name])), None):
-            return {"task": "messages", "columns": {"messages": column}}
+        for keys in (("role", "from"), ("human", "user")):
+            if column := next((name for name in row if name not in CONTENTS and holds_turns(row[name], keys)), None):
+                return {"task": "messages", "columns": {"messages": column}}
     if not readable:
         try:
             rows[0]
         except BadRow as error:
             raise DataError(f"data source {rows.where(0)}: {error}") from error
     refused = [f"{name}: {CONTENTS[name]}" for name in readable[0] if name in CONTENTS][:1]
+    there = ", ".join(map(str, readable[0]))[:200] or "there are none"
     raise DataError(
-        f"data source {asked['path']}: it has the columns of no task: {', '.join(map(str, readable[0]))[:200]}",
+        f"data source {asked['path']}: it has the columns of no task: {there}",
         "; ".join([*refused, *(f"{task}: {schema.needs}" for task, schema in TASKS.items()), _OTHER_NAMES]),
     )
 

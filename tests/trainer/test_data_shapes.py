@@ -1,0 +1,141 @@
+"""Shapes and marks of other programs in rows: read where they are plain, else refused or named, never read as something
+else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vlmft_trainer.data.conversation import BadRow, Slot, Turn
+from vlmft_trainer.data.tasks import TASKS
+from vlmft_trainer.programs.inspect_data import find_task
+
+Q, A = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
+
+
+def read(row: dict[str, Any]) -> Any:
+    task = next(name for name in ("llava", "messages", "qa") if not TASKS[name].lacks(row))
+    return TASKS[task].read(row)
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [{"human": "q", "assistant": "a"}],
+        [{"assistant": "a", "human": "q"}],
+        [{"user": "q", "gpt": "a"}],
+        [{"input": "q", "output": "a"}],
+        [{"human": "q"}, {"assistant": "a"}],
+        [{"human": "q", "assistant": None}, {"human": None, "assistant": "a"}],
+        [{"system": "", "human": "q", "assistant": "a"}],
+    ],
+)
+@pytest.mark.parametrize("column", ["conversations", "messages"])
+def test_turns_that_are_named_by_who_says_them_are_read(turns: list[dict[str, Any]], column: str) -> None:
+    said = read({column: turns})
+    assert (said.turns, said.unused) == ((Turn("user", ("q",)), Turn("assistant", ("a",))), ())
+
+
+def test_pairs_keep_their_system_images_and_loss_and_name_what_else_they_have() -> None:
+    first = {"system": "s", "human": "<image>q0", "assistant": "a0", "loss": False, "id": 3}
+    said = read({"conversations": [first, {"human": "q", "assistant": "a"}], "image": "a.png"})
+    assert said.turns == (
+        Turn("system", ("s",), trained=False),
+        Turn("user", (Slot.IMAGE, "q0"), trained=False),
+        Turn("assistant", ("a0",), trained=False),
+        Turn("user", ("q",)),
+        Turn("assistant", ("a",)),
+    )
+    assert (said.answers, said.images, said.unused) == (("a",), ("a.png",), ("key id of a turn",))
+
+
+def test_two_of_one_side_in_a_pair_are_refused() -> None:
+    with pytest.raises(BadRow, match="a turn has human and assistant and gpt: keep one of each side"):
+        read({"conversations": [{"human": "q", "assistant": "a", "gpt": "b"}]})
+
+
+def test_pairs_in_a_column_of_another_name_are_found(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text((json.dumps({"dialog": [{"human": "q", "assistant": "a"}]}) + "\n") * 2)
+    found = find_task({"path": str(tmp_path / "a.jsonl")})
+    assert found == {"task": "messages", "columns": {"messages": "dialog"}}
+
+
+@pytest.mark.parametrize("row", [{"instruction": "q", "response": "a"}, {"prompt": "q", "response": "a"}])
+def test_question_and_answer_of_common_sets_are_read(row: dict[str, Any]) -> None:
+    assert (read(row).prompt, read(row).target) == ("q", "a")
+
+
+@pytest.mark.parametrize(("user", "model"), [("Human", "GPT"), ("USER", "Assistant")])
+def test_roles_may_be_written_in_capitals(user: str, model: str) -> None:
+    said = read({"conversations": [{"from": user, "value": "q"}, {"from": model, "value": "a"}]})
+    assert [turn.role for turn in said.turns] == ["user", "assistant"]
+    with pytest.raises(BadRow, match="from is Tool: tool calls cannot be trained on"):
+        read({"conversations": [{"from": "Tool", "value": "q"}, {"from": model, "value": "a"}]})
+
+
+MARKS = ["<img>a.png</img>", "<image_1>", "<|image_1|>", "<Image>", "<image 2>", "<IMG_CONTEXT>", "<image_placeholder>"]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_another_programs_place_of_an_image_is_refused_without_one_and_named_beside_one(mark: str) -> None:
+    row = {"messages": [{"role": "user", "content": f"{mark}\nq"}, A]}
+    with pytest.raises(BadRow) as refused:
+        read(row)
+    assert str(refused.value).startswith(f"no image: {mark} in a text, and no image beside it: name it in `images`")
+    assert read(row | {"images": ["a.png"]}).unused == (f"mark {mark} in a text (it is read as letters)",)
+    chart = TASKS["chartqa"].read({"image": "a.png", "query": f"{mark} q", "label": ["x"]})
+    assert chart.unused == (f"mark {mark} in a text (it is read as letters)",)
+
+
+def test_tokens_of_a_template_in_a_text_are_letters_and_named() -> None:
+    row = {"question": "<|im_start|>user\n<|image_pad|>q<|im_end|>", "answer": "a<|endoftext|>"}
+    assert [name.split()[1] for name in read(row).unused] == [
+        *("<|im_start|>", "<|image_pad|>", "<|im_end|>", "<|endoftext|>")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["a < b", "the <img> tag", '<img src="a.png">', "<imagery>", "<|user|>", "x <image1 y"]
+)
+def test_what_only_looks_like_a_mark_is_text(text: str) -> None:
+    assert read({"question": text, "answer": "a"}).unused == ()
+
+
+@pytest.mark.parametrize("empty", [None, [], "", "[]", "{}"])
+def test_empty_tools_are_no_tools(empty: Any) -> None:
+    assert read({"messages": [Q, A], "tools": empty}).unused == ("column tools",)
+
+
+def test_an_answer_that_is_marked_as_a_bad_one_is_refused() -> None:
+    with pytest.raises(BadRow, match="column label is false: pairs of answers cannot be trained on"):
+        read({"prompt": "q", "completion": "a", "label": False})
+    assert read({"prompt": "q", "completion": "a", "label": True}).unused == ("column label",)
+
+
+@pytest.mark.parametrize("key", ["mask", "loss_mask", "loss_scale"])
+def test_other_words_for_loss_are_refused(key: str) -> None:
+    with pytest.raises(BadRow, match=f"key {key} of a turn: whether an answer is trained on is said by `loss`"):
+        read({"messages": [Q, {**A, key: 0.5}]})
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"messages": [Q, {**A, "loss": "true"}]}, 'loss is "true": it can be 0 or 1'),
+        ({"messages": [Q, {**A, "loss": []}]}, r"loss is \[\]"),
+        ({"question": "q", "answer": True}, "answer is true, not a text"),
+        ({"question": "q", "answer": 0}, ""),
+        ({"question": "q", "answer": float("nan")}, "answer is missing"),
+        ({"messages": [Q, {**A, "content": {"a": 1}}]}, "content is an object, not a text or a list"),
+        ({"messages": "hello"}, "messages is a text, not a list of turns, nor one in JSON"),
+    ],
+)
+def test_a_message_says_what_a_value_is(row: dict[str, Any], said: str) -> None:
+    if said:
+        with pytest.raises(BadRow, match=said):
+            read(row)
+    else:
+        assert read(row).target == "0"
