@@ -137,3 +137,12 @@ def test_the_mean_over_a_run_is_no_training_point() -> None:
     records = Translator("log").take({"train_runtime": 10.0, "train_loss": 0.5, "epoch": 3.0})
     assert [record["event"] for record in records] == ["metrics", "run_end"]
     assert records[0]["metrics"] == {"train_runtime": 10.0, "train_loss": 0.5}
+
+
+def test_a_rate_told_apart_belongs_to_the_loss_that_follows() -> None:
+    translator = Translator("log")
+    (apart,) = translator.take({"trainer/global_step": 9, "lr-AdamW": 0.25})
+    (step,) = translator.take({"trainer/global_step": 9, "train_loss": 1.0})
+    (later,) = translator.take({"trainer/global_step": 10, "train_loss": 1.0})
+    assert (apart["event"], apart["metrics"]) == ("metrics", {"lr-AdamW": 0.25})
+    assert [record["lr"] for record in (step, later)] == [0.25, None]

@@ -59,6 +59,8 @@ class Layout(NamedTuple):
     """All the losses, rates and norms."""
     others: tuple[str, ...]
     """Names that may be metrics, and are none of the above but an extra."""
+    plain: bool
+    """Whether there is no more than one train loss, with one rate and one norm."""
     ends: bool
     """Whether the entry is a training's last, which sums it up."""
 
@@ -105,6 +107,7 @@ def _layout(names: tuple[str, ...]) -> Layout:
         extras=tuple((name, ours) for name in names if (ours := _STEP_EXTRAS.get(_short(bare[name])))),
         figures=tuple(name for quantity in (LOSS, RATE, GRAD_NORM, EVAL_LOSS) for name in order.get(quantity, ())),
         others=tuple(others),
+        plain=not others and not evals and max(len(order.get(one, ())) for one in (LOSS, RATE, GRAD_NORM)) == 1,
         ends=ends,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Any, Final
 
 from vlmft_console.history.importers.contents import Contents
@@ -58,6 +58,8 @@ class Translator:
         self._train: _Train | None = None
         self._eval: _Eval | None = None
         self._trained = False
+        self._apart: tuple[float | None, float | None] | None = None
+        """Rate and norm that the log told before the loss of their step, in an entry of their own."""
         self._sets_told = False
         self._loss_name: str | None = None
         self._eval_set: str | None = None
@@ -139,62 +141,77 @@ class Translator:
         """
         layout = layout_of(tuple(values))
         loss_name, loss = self._loss(layout.loss, values)
-        eval_name, eval_loss = self._judged_eval(layout.evals, values)
-        lr, grad_norm, epoch = (_first(names, values) for names in (layout.rate, layout.grad_norm, layout.epoch))
-        step, total = _place(layout, values)
+        judged, eval_loss = self._judged_eval(layout.evals, values) if layout.evals else (None, None)
+        lr, grad_norm = _first(layout.rate, values), _first(layout.grad_norm, values)
+        epoch, (step, total) = _first(layout.epoch, values), _place(layout, values)
         if t is None and "elapsed_time" in values:
             t = duration(values["elapsed_time"])
         if t is not None and not 0 <= t < _LARGEST:
             t = None
-        told, evaluated = loss is not None, eval_loss is not None
-        if told and self._train_repeated((step, epoch, loss, lr, grad_norm)):
-            told = False
-        if evaluated and self._eval_repeated((step, epoch, eval_loss)):
-            evaluated = False
-        if (loss is not None or eval_loss is not None) and not told and not evaluated:
+        told = loss is not None and not self._train_repeated((step, epoch, loss, lr, grad_norm))
+        evaluated = eval_loss is not None and not self._eval_repeated((step, epoch, eval_loss))
+        if not told and not evaluated and not (loss is None and eval_loss is None):
             return []
         records: list[Record] = []
-        if layout.evals and len(self._eval_sets) > 1 and not self._sets_told:
-            records += self._tell_sets(layout.evals, eval_name)
+        if judged is None or judged.eval_set:
+            records += self._tell_sets(layout.evals, judged)
         if told or evaluated:
             start = self._course.start(step, epoch, ended=self._ended, trains=told)
             if start is not None:
                 records.append(self.begin(start.resumed_from))
         if total and total != self.total:
             records.append(self.plan(total, self._steps_per_epoch(step, epoch, total), t))
-        used = {eval_name.name} if eval_name else set()
-        if loss_name is not None:
-            used |= {loss_name, *layout.rate[:1], *layout.grad_norm[:1]}
-        names = layout.others if len(used) == len(layout.figures) else layout.others + layout.figures
-        metrics = self._metrics(names, values, used, records) if names else {}
+        metrics = {} if told and layout.plain else self._metrics(layout, values, (loss_name, judged), records)
         if told:
             self._course.train(step, epoch)
-            figures: dict[str, Any] = {"loss": loss, "lr": lr, "grad_norm": grad_norm, **self._skips()}
+            if self._apart:
+                (lr, grad_norm), self._apart = self._with_apart(lr, grad_norm), None
+            figures: dict[str, Any] = {"loss": loss, "lr": lr, "grad_norm": grad_norm}
+            if self.skipped:
+                figures["skipped_steps"] = self.skipped
             if layout.extras:
                 figures |= _step_extras(layout, values)
-            if metrics and not evaluated:
-                figures["metrics"] = metrics
-            records += self._counted()
-            self._trained = True
-            records.append(self._measured(events.STEP, t, self._course.step, epoch, figures))
-        if evaluated and eval_name is not None:
+            told_here = {} if evaluated else metrics
+            records += self._tell(events.STEP, t, self._course.step, epoch, figures, told_here)
+        if evaluated and judged is not None:
+            figures = {"eval_loss": eval_loss, **_eval_extras(judged, values)}
             place = self._course.eval(step, epoch)
-            figures = {"eval_loss": eval_loss, **_eval_extras(eval_name, values)}
-            if eval_name.eval_set:
-                figures["eval_set"] = eval_name.eval_set
-            if metrics:
-                figures["metrics"] = metrics
-            if place:
-                records += self._counted()
-            self._trained = True
-            records.append(self._measured(events.EVAL, t, place, epoch, figures))
+            records += self._tell(events.EVAL, t, place, epoch, figures, metrics, judged.eval_set)
         elif not told:
             self._course.other(step)
+            if lr is not None or grad_norm is not None:
+                self._apart = self._with_apart(lr, grad_norm)
             if metrics:
                 records.append(self._measured(events.METRICS, t, self._course.step, epoch, {"metrics": metrics}))
         if layout.ends and not self._ended:
             records.append(self.end(t=t))
         return records
+
+    def _tell(
+        self,
+        event: str,
+        t: float | None,
+        step: int,
+        epoch: float | None,
+        figures: dict[str, Any],
+        metrics: dict[str, float | None],
+        eval_set: str = "",
+    ) -> list[Record]:
+        """A `step` or an `eval`; before the first whose step had to be counted a note that says so."""
+        self._trained = True
+        if eval_set:
+            figures["eval_set"] = eval_set
+        if metrics:
+            figures["metrics"] = metrics
+        if self._counting or self._course.named or not step:
+            return [self._measured(event, t, step, epoch, figures)]
+        self._counting = True
+        return [self.note(NO_STEPS), self._measured(event, t, step, epoch, figures)]
+
+    def _with_apart(self, lr: float | None, grad_norm: float | None) -> tuple[float | None, float | None]:
+        """A rate and a norm, or else those that were told apart from a loss, before it."""
+        before = self._apart or (None, None)
+        return (before[0] if lr is None else lr, before[1] if grad_norm is None else grad_norm)
 
     def _loss(self, names: tuple[str, ...], values: Mapping[str, Any]) -> tuple[str | None, float | None]:
         """The train loss: by the name that was the first to tell one, if the log has several."""
@@ -218,15 +235,26 @@ class Translator:
 
     def _tell_sets(self, there: tuple[EvalName, ...], judged: EvalName | None) -> list[Record]:
         """A note on which of several sets is judged. The parts of an unnamed set's loss beside it are no sets."""
-        if self._eval_set not in self._eval_sets or (judged is not None and (not judged.eval_set or len(there) == 1)):
+        if self._sets_told or len(self._eval_sets) < 2 or not there:
+            return []
+        if self._eval_set not in self._eval_sets or (judged is not None and len(there) == 1):
             return []
         self._sets_told = True
         return [self.note(SETS.format(self._eval_set or "the unnamed one"))]
 
     def _metrics(
-        self, names: tuple[str, ...], values: Mapping[str, Any], used: Set[str], records: list[Record]
+        self,
+        layout: Layout,
+        values: Mapping[str, Any],
+        judged: tuple[str | None, EvalName | None],
+        records: list[Record],
     ) -> dict[str, float | None]:
-        """The numbers of an entry by their own names, but for those used; None for one that is not finite."""
+        """The numbers of an entry by their own names, but for those judged; None for one that is not finite."""
+        loss, evaluated = judged
+        used = {evaluated.name} if evaluated else set()
+        if loss is not None:
+            used |= {loss, *layout.rate[:1], *layout.grad_norm[:1]}
+        names = layout.others if len(used) == len(layout.figures) else layout.others + layout.figures
         found: dict[str, float | None] = {}
         for name in names:
             if name in used:
@@ -251,7 +279,9 @@ class Translator:
         """A step of which the log tells the learning rate and not the loss."""
         self._course.train(step, None)
         self._trained = True
-        figures = {"loss": None, "lr": lr, "grad_norm": None, **self._skips()}
+        figures: dict[str, Any] = {"loss": None, "lr": lr, "grad_norm": None}
+        if self.skipped:
+            figures["skipped_steps"] = self.skipped
         return self._measured(events.STEP, None, step, None, figures)
 
     def _train_repeated(self, entry: _Train) -> bool:
@@ -275,16 +305,6 @@ class Translator:
             or one == other
             or (one is not None and other is not None and abs(one - other) < _SAME_EPOCH)
         )
-
-    def _skips(self) -> dict[str, int]:
-        return {"skipped_steps": self.skipped} if self.skipped else {}
-
-    def _counted(self) -> list[Record]:
-        """A note before the first record whose step had to be counted."""
-        if self._counting or self._course.named:
-            return []
-        self._counting = True
-        return [self.note(NO_STEPS)]
 
     def _steps_per_epoch(self, step: int | None, epoch: float | None, total: int) -> int:
         if step and epoch and math.isfinite(epoch) and epoch > 0:
