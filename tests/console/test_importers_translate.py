@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.console.foreign_logs import evals
-from vlmft_console.history.importers.translate import MORE_NAMES, SETS, Translator
+from vlmft_console.history.importers.entry_values import MORE_NAMES
+from vlmft_console.history.importers.translate import SETS, Translator
 
 
 def test_a_time_that_the_log_tells_beside_an_entry_counts_before_the_time_passed() -> None:

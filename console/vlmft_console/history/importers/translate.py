@@ -8,30 +8,25 @@ from typing import Any, Final
 
 from vlmft_console.history.importers.contents import Contents
 from vlmft_console.history.importers.course import Course
-from vlmft_console.history.importers.entry_layout import STEPS_PER_S, EvalName, Layout, layout_of
+from vlmft_console.history.importers.entry_layout import EvalName, Layout, layout_of
+from vlmft_console.history.importers.entry_values import (
+    LARGEST,
+    MORE_NAMES,
+    OtherMetrics,
+    eval_extras,
+    first,
+    place,
+    step_extras,
+)
 from vlmft_console.history.importers.metric_names import EVAL_LOSS, known, plain
-from vlmft_console.history.importers.parsing import duration, number, step_of_total, whole
+from vlmft_console.history.importers.parsing import duration, number
+from vlmft_console.history.importers.repeats import Repeats
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
 
-_LARGEST: Final = 1e300
-"""Numbers from here on are not finite to us: our own log refuses them too."""
-_NAMES: Final = 500
-"""Metrics of a log that are kept, by name; more are told in a note."""
-_LONGEST_NAME: Final = 200
 _SETS: Final = 100
 """Eval sets that are told apart by name."""
 
-_Train = tuple[int | None, float | None, float | None, float | None, float | None]
-"""Step, epoch, loss, learning rate, norm of the gradient."""
-_Eval = tuple[int | None, float | None, float | None]
-"""Step, epoch, loss."""
-_ROUNDING: Final = (5e-4, 1.5e-4)
-"""How far two spellings of one loss may be apart: as a share of it, or the last of four digits."""
-_SAME_EPOCH: Final = 0.006
-"""Epochs that are the same but for rounding to two digits."""
-
-MORE_NAMES: Final = f"this log has more than {_NAMES} metrics: the first of them are kept"
 SETS: Final = "evals of several sets: {} is judged, the others are metrics (--eval-set chooses another)"
 NO_STEPS: Final = "this log names no steps: they are counted in the order of its training records"
 
@@ -55,8 +50,7 @@ class Translator:
         """Steps that the log promises."""
         self._ended = False
         self._counting = False
-        self._train: _Train | None = None
-        self._eval: _Eval | None = None
+        self._repeats = Repeats()
         self._trained = False
         self._apart: tuple[float | None, float | None] | None = None
         """Rate and norm that the log told before the loss of their step, in an entry of their own."""
@@ -64,8 +58,8 @@ class Translator:
         self._loss_name: str | None = None
         self._eval_set: str | None = None
         self._eval_sets: dict[str, None] = {}
-        self._names: dict[str, str] = {}
-        self._more_names = False
+        self._others = OtherMetrics()
+        self._more_told = False
         self.skipped = 0
         """Steps skipped so far for gradients that overflowed."""
 
@@ -85,8 +79,7 @@ class Translator:
 
     def contents(self, else_holds: str = "") -> Contents:
         """What the log told so far."""
-        metrics = tuple(self._names.values())
-        return Contents(self._trained, tuple(self._eval_sets), self._eval_set, metrics, else_holds)
+        return Contents(self._trained, tuple(self._eval_sets), self._eval_set, self._others.names, else_holds)
 
     def begin(self, resumed_from: int | None = None) -> Record:
         """A `run_start`; a log that holds several trainings has several.
@@ -97,7 +90,7 @@ class Translator:
         self._segment += 1
         self._ended = False
         self._course.begin(resumed_from)
-        self._train = self._eval = None
+        self._repeats = Repeats()
         if resumed_from is None:
             self.skipped, self._loss_name = 0, None
         fields = {"run_id": self._label, "segment": self._segment, "resumed_from": resumed_from}
@@ -142,14 +135,14 @@ class Translator:
         layout = layout_of(tuple(values))
         loss_name, loss = self._loss(layout.loss, values)
         judged, eval_loss = self._judged_eval(layout.evals, values) if layout.evals else (None, None)
-        lr, grad_norm = _first(layout.rate, values), _first(layout.grad_norm, values)
-        epoch, (step, total) = _first(layout.epoch, values), _place(layout, values)
+        lr, grad_norm = first(layout.rate, values), first(layout.grad_norm, values)
+        epoch, (step, total) = first(layout.epoch, values), place(layout, values)
         if t is None and "elapsed_time" in values:
             t = duration(values["elapsed_time"])
-        if t is not None and not 0 <= t < _LARGEST:
+        if t is not None and not 0 <= t < LARGEST:
             t = None
-        told = loss is not None and not self._train_repeated((step, epoch, loss, lr, grad_norm))
-        evaluated = eval_loss is not None and not self._eval_repeated((step, epoch, eval_loss))
+        told = loss is not None and not self._repeats.train((step, epoch, loss, lr, grad_norm))
+        evaluated = eval_loss is not None and not self._repeats.eval((step, epoch, eval_loss))
         if not told and not evaluated and not (loss is None and eval_loss is None):
             return []
         records: list[Record] = []
@@ -170,13 +163,13 @@ class Translator:
             if self.skipped:
                 figures["skipped_steps"] = self.skipped
             if layout.extras:
-                figures |= _step_extras(layout, values)
+                figures |= step_extras(layout, values)
             told_here = {} if evaluated else metrics
             records += self._tell(events.STEP, t, self._course.step, epoch, figures, told_here)
         if evaluated and judged is not None:
-            figures = {"eval_loss": eval_loss, **_eval_extras(judged, values)}
-            place = self._course.eval(step, epoch)
-            records += self._tell(events.EVAL, t, place, epoch, figures, metrics, judged.eval_set)
+            figures = {"eval_loss": eval_loss, **eval_extras(judged, values)}
+            at = self._course.eval(step, epoch)
+            records += self._tell(events.EVAL, t, at, epoch, figures, metrics, judged.eval_set)
         elif not told:
             self._course.other(step)
             if lr is not None or grad_norm is not None:
@@ -255,24 +248,10 @@ class Translator:
         if loss is not None:
             used |= {loss, *layout.rate[:1], *layout.grad_norm[:1]}
         names = layout.others if len(used) == len(layout.figures) else layout.others + layout.figures
-        found: dict[str, float | None] = {}
-        for name in names:
-            if name in used:
-                continue
-            try:
-                value = number(values[name])
-            except ValueError:
-                continue
-            if value is None:
-                continue
-            if name not in self._names:
-                if len(self._names) >= _NAMES:
-                    if not self._more_names:
-                        self._more_names = True
-                        records.append(self.note(MORE_NAMES))
-                    continue
-                self._names[name] = name[:_LONGEST_NAME]
-            found[self._names[name]] = value if -_LARGEST < value < _LARGEST else None
+        found = self._others.of(tuple(name for name in names if name not in used) if used else names, values)
+        if self._others.more and not self._more_told:
+            self._more_told = True
+            records.append(self.note(MORE_NAMES))
         return found
 
     def schedule_point(self, step: int, lr: float) -> Record:
@@ -283,28 +262,6 @@ class Translator:
         if self.skipped:
             figures["skipped_steps"] = self.skipped
         return self._measured(events.STEP, None, step, None, figures)
-
-    def _train_repeated(self, entry: _Train) -> bool:
-        """Whether this is the training record before once more: another writer's, its last digit perhaps another."""
-        before, self._train = self._train, entry
-        if before is None or before[0] != entry[0]:
-            return False
-        if entry[0] is not None:
-            return _alike(before[2], entry[2])
-        # Without steps, what is alike to the last digit is the same if there are digits enough: NaN and 0 have none.
-        return before == entry and bool(entry[1] and entry[2] and entry[4])
-
-    def _eval_repeated(self, entry: _Eval) -> bool:
-        """Whether this is the eval before once more; one without a step is known by its epoch."""
-        before, self._eval = self._eval, entry
-        if before is None or before[0] != entry[0] or not _alike(before[2], entry[2]):
-            return False
-        one, other = before[1], entry[1]
-        return (
-            entry[0] is not None
-            or one == other
-            or (one is not None and other is not None and abs(one - other) < _SAME_EPOCH)
-        )
 
     def _steps_per_epoch(self, step: int | None, epoch: float | None, total: int) -> int:
         if step and epoch and math.isfinite(epoch) and epoch > 0:
@@ -319,8 +276,8 @@ class Translator:
         if t is not None:
             record["mono"] = t
         for value in record.values():
-            if type(value) is float and not -_LARGEST < value < _LARGEST:
-                bad = sorted(key for key, value in record.items() if type(value) is float and not abs(value) < _LARGEST)
+            if type(value) is float and not -LARGEST < value < LARGEST:
+                bad = sorted(key for key, value in record.items() if type(value) is float and not abs(value) < LARGEST)
                 record.update(dict.fromkeys(bad), nonfinite=bad)
                 break
         return record
@@ -331,58 +288,3 @@ class Translator:
             record["mono"] = t
         self._seq += 1
         return record
-
-
-def _alike(one: float | None, other: float | None) -> bool:
-    """Whether two spellings of a figure are the same but for rounding."""
-    if one == other:
-        return True
-    if one is None or other is None:
-        return False
-    relative, absolute = _ROUNDING
-    return math.isclose(one, other, rel_tol=relative, abs_tol=absolute) or (math.isnan(one) and math.isnan(other))
-
-
-def _first(names: tuple[str, ...], values: Mapping[str, Any]) -> float | None:
-    """The first of several names that tells a number."""
-    for name in names:
-        if (found := number(values[name])) is not None:
-            return found
-    return None
-
-
-def _place(layout: Layout, values: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """The entry's step, and the steps that there will be."""
-    step = total = None
-    for name in layout.step:
-        if values[name] is not None:
-            step, total = step_of_total(values[name])
-            break
-    for name in layout.total:
-        if total is None:
-            total = whole(values[name])
-    return step, total
-
-
-def _step_extras(layout: Layout, values: Mapping[str, Any]) -> dict[str, float]:
-    extras: dict[str, float] = {}
-    for theirs, ours in layout.extras:
-        found = _figure(values[theirs])
-        if ours != STEPS_PER_S and found is not None:
-            extras[ours] = found
-        elif found:
-            extras["step_s"] = 1 / found
-    return extras
-
-
-def _eval_extras(told: EvalName, values: Mapping[str, Any]) -> dict[str, float]:
-    return {ours: found for theirs, ours in told.extras if (found := _figure(values[theirs])) is not None}
-
-
-def _figure(value: Any) -> float | None:
-    """A finite figure that nothing depends on; None where there is none to be had."""
-    try:
-        found = number(value)
-    except ValueError:
-        return None
-    return found if found is not None and abs(found) < _LARGEST else None

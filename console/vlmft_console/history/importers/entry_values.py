@@ -1,0 +1,99 @@
+"""Entry values: the numbers of one entry of a log, read by its layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from vlmft_console.history.importers.entry_layout import STEPS_PER_S, EvalName, Layout
+from vlmft_console.history.importers.parsing import number, step_of_total, whole
+
+LARGEST: Final = 1e300
+"""Numbers from here on are not finite to us: our own log refuses them too."""
+_NAMES: Final = 500
+_LONGEST_NAME: Final = 200
+
+MORE_NAMES: Final = f"this log has more than {_NAMES} metrics: the first of them are kept"
+
+
+def first(names: tuple[str, ...], values: Mapping[str, Any]) -> float | None:
+    """The first of several names that tells a number."""
+    for name in names:
+        if (found := number(values[name])) is not None:
+            return found
+    return None
+
+
+def place(layout: Layout, values: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """The entry's step, and the steps that there will be."""
+    step = total = None
+    for name in layout.step:
+        if values[name] is not None:
+            step, total = step_of_total(values[name])
+            break
+    for name in layout.total:
+        if total is None:
+            total = whole(values[name])
+    return step, total
+
+
+def step_extras(layout: Layout, values: Mapping[str, Any]) -> dict[str, float]:
+    """Figures beside a train loss, by the names of our log."""
+    extras: dict[str, float] = {}
+    for theirs, ours in layout.extras:
+        found = _figure(values[theirs])
+        if ours != STEPS_PER_S and found is not None:
+            extras[ours] = found
+        elif found:
+            extras["step_s"] = 1 / found
+    return extras
+
+
+def eval_extras(told: EvalName, values: Mapping[str, Any]) -> dict[str, float]:
+    """Figures beside an eval loss, by the names of our log."""
+    return {ours: found for theirs, ours in told.extras if (found := _figure(values[theirs])) is not None}
+
+
+def _figure(value: Any) -> float | None:
+    """A finite figure that nothing depends on; None where there is none to be had."""
+    try:
+        found = number(value)
+    except ValueError:
+        return None
+    return found if found is not None and abs(found) < LARGEST else None
+
+
+class OtherMetrics:
+    """The metrics of a log beside those that it is judged by, by their own names: the first `_NAMES` of them."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self.more = False
+        """Whether there are more than those kept."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """In the order seen, long ones cut."""
+        return tuple(self._names.values())
+
+    def of(self, names: tuple[str, ...], values: Mapping[str, Any]) -> dict[str, float | None]:
+        """The numbers among these values of an entry; None for one that is not finite."""
+        found: dict[str, float | None] = {}
+        for name in names:
+            told = values[name]
+            if type(told) is str and ":" in told:
+                continue  # a duration, which nearly every entry of some logs has twice: an exception would cost more
+            try:
+                value = number(told)
+            except ValueError:
+                continue
+            if value is not None and (kept := self._names.get(name) or self._keep(name)):
+                found[kept] = value if -LARGEST < value < LARGEST else None
+        return found
+
+    def _keep(self, name: str) -> str:
+        if len(self._names) >= _NAMES:
+            self.more = True
+            return ""
+        self._names[name] = name[:_LONGEST_NAME] or "''"
+        return self._names[name]
