@@ -21,7 +21,7 @@ def _varint(value: int) -> bytes:
     return data + bytes([value])
 
 
-def _field(number: int, content: bytes) -> bytes:
+def field(number: int, content: bytes) -> bytes:
     """A field of bytes in a protocol buffer."""
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
@@ -107,7 +107,7 @@ def trainer_state(history: list[dict[str, Any]], **fields: Any) -> bytes:
 def tensorboard(*messages: bytes) -> bytes:
     """An event file: TFRecords, the first of which tells the version."""
     data = b""
-    for message in (b"\x09" + struct.pack("<d", 1.7e9) + _field(3, b"brain.Event:2"), *messages):
+    for message in (b"\x09" + struct.pack("<d", 1.7e9) + field(3, b"brain.Event:2"), *messages):
         head = struct.pack("<Q", len(message))
         data += head + struct.pack("<I", masked(head)) + message + struct.pack("<I", masked(message))
     return data
@@ -116,9 +116,9 @@ def tensorboard(*messages: bytes) -> bytes:
 def scalar(tag: str, value: float, step: int, *, tensor: bool = False) -> bytes:
     """A `tensorflow.Event` with one value, as the older or the newer writers store it."""
     number = struct.pack("<f", value)
-    stored = _field(8, b"\x08\x01" + _field(4, number)) if tensor else b"\x15" + number
-    summary = _field(1, _field(1, tag.encode()) + stored)
-    return b"\x09" + struct.pack("<d", 1.7e9 + step) + b"\x10" + _varint(step) + _field(5, summary)
+    stored = field(8, b"\x08\x01" + field(4, number)) if tensor else b"\x15" + number
+    summary = field(1, field(1, tag.encode()) + stored)
+    return b"\x09" + struct.pack("<d", 1.7e9 + step) + b"\x10" + _varint(step) + field(5, summary)
 
 
 TENSORBOARD = tensorboard(
@@ -127,7 +127,7 @@ TENSORBOARD = tensorboard(
         for step, loss in ((10, 2.5), (20, 1.5))
         for name, value in (("loss", loss), ("learning_rate", 0.25), ("grad_norm", 0.5), ("epoch", step / 10))
     ),
-    b"\x10\x14" + _field(5, bytes(100_000)),
+    b"\x10\x14" + field(5, bytes(100_000)),
     scalar("eval/loss", 1.25, 20),
     scalar("eval/runtime", 7.5, 20),
     scalar("train/train_loss", 2.0, 20),
@@ -155,9 +155,9 @@ def wandb(*records: bytes) -> bytes:
 def history(**values: Any) -> bytes:
     """A history record, its keys nested as newer versions write them."""
     items = b"".join(
-        _field(1, _field(2, key.encode()) + _field(16, json.dumps(value).encode())) for key, value in values.items()
+        field(1, field(2, key.encode()) + field(16, json.dumps(value).encode())) for key, value in values.items()
     )
-    return b"\x08\x01" + _field(2, items)
+    return b"\x08\x01" + field(2, items)
 
 
 def wandb_step(step: int, loss: float) -> bytes:
@@ -167,8 +167,8 @@ def wandb_step(step: int, loss: float) -> bytes:
     )
 
 
-CONSOLE_OUTPUT = b"\x08\x02" + _field(13, bytes(20000))
-WANDB_EXIT = _field(18, b"\x08\x01\x10\x05")
+CONSOLE_OUTPUT = b"\x08\x02" + field(13, bytes(20000))
+WANDB_EXIT = field(18, b"\x08\x01\x10\x05")
 WANDB = wandb(
     *(part for step in range(1, 5) for part in (wandb_step(step, 3.0 - step / 2), CONSOLE_OUTPUT)),
     history(**{"eval/loss": 1.25, "train/epoch": 0.4, "train/global_step": 4, "_timestamp": 1.7e9 + 5}),

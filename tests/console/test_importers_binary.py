@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.console.foreign_logs import scalar
+from tests.console.foreign_logs import field, scalar
 from vlmft_console.history.importers.crc32c import masked
+from vlmft_console.history.importers.history_items import HistoryItems
 from vlmft_console.history.importers.scalar_events import ScalarEvents
 
 
@@ -23,7 +24,7 @@ def damaged(message: bytes, chance: random.Random) -> bytes:
     return bytes(copy)
 
 
-def read(events: ScalarEvents, message: bytes) -> Any:
+def read(events: ScalarEvents | HistoryItems, message: bytes) -> Any:
     """What is read, as text: NaN equals NaN then; or that it is refused."""
     try:
         return repr(events.read(message))
@@ -48,6 +49,47 @@ def test_an_event_reads_the_same_whether_or_not_its_kind_was_met_before(tensor: 
         time, step, scalars = ScalarEvents().read(message)
         assert len(scalars) == 1
         assert experienced.read(message) == (time, step, scalars)
-    for _ in range(20_000):
+    for _ in range(5_000):
         message = damaged(chance.choice(messages), chance)
         assert read(experienced, message) == read(ScalarEvents(), message)
+
+
+def item(name: list[str], value: bytes, *, old: bool = False) -> bytes:
+    """An item of a history record, its name in parts."""
+    key = b"".join(field(1 if old else 2, part.encode()) for part in name)
+    return field(1, key + field(16, value))
+
+
+def test_a_history_reads_the_same_whether_or_not_its_names_were_met_before() -> None:
+    chance = random.Random(5)
+    names = (["train/loss"], ["loss"], ["a", "b"], ["x" * 130], ["x" * 119], [""], ["é\n"], [])
+    values = (
+        b"1.5",
+        b"-3e-05",
+        b"7",
+        b"NaN",
+        b'"NaN"',
+        b"null",
+        b"",
+        b'{"_type": "histogram"}',
+        b"[" * 500,
+        b"1" * 130,
+    )
+    messages = [
+        b"".join(item(chance.choice(names), chance.choice(values), old=chance.random() < 0.2) for _ in range(8))
+        for _ in range(60)
+    ]
+    usual = item(["loss"], b"1.5")
+    messages += [usual + usual[:length] for length in range(len(usual))]  # cut off
+    messages.append(b"\n\x94\x12" + usual[3:10] + b"\x8b" + b"5" * 2439)  # a long length, of which a part fits, too
+    experienced = HistoryItems()
+    for message in [*messages, *messages]:
+        assert read(experienced, message) == read(HistoryItems(), message)
+    for _ in range(5_000):
+        message = damaged(chance.choice(messages), chance)
+        assert read(experienced, message) == read(HistoryItems(), message)
+    assert HistoryItems().read(item(["a", "b"], b"1.5") + item(["c"], b"NaN") + item(["d"], b'"x"', old=True)) == {
+        "a/b": 1.5,
+        "c": "NaN",
+        "d": "x",
+    }

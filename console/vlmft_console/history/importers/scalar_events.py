@@ -19,7 +19,7 @@ _TENSOR_CONTENT, _TENSOR_FLOATS = 4, 5
 
 _TIME_KEY: Final = bytes([_EVENT_TIME << 3 | wire.FIXED64])
 _STEP_KEY: Final = bytes([_EVENT_STEP << 3 | wire.VARINT])
-_TIME_AT, _STEP_AT = 1, 10
+_TIME_END, _STEP_AT = 9, 10
 _REMEMBERED: Final = 1000
 """Layouts, and tags of each."""
 
@@ -56,22 +56,22 @@ class ScalarEvents:
         return self._parse(message)
 
     def _parse(self, message: bytes) -> tuple[float | None, int, Scalars]:
-        time, step, time_at, step_at = None, 0, 0, 0
+        time, step, time_end, step_end, value_at = None, 0, 0, 0, 0
         scalars: Scalars = []
-        places = []
-        for number, kind, value, at in wire.fields(message):
+        for number, kind, value, end in wire.fields(message):
             if number == _EVENT_TIME and kind == wire.FIXED64 and isinstance(value, bytes):
-                (time,), time_at = struct.unpack("<d", value), at
+                (time,), time_end = struct.unpack("<d", value), end
             elif number == _EVENT_STEP and isinstance(value, int):
-                step, step_at = wire.signed(value), at
+                step, step_end = wire.signed(value), end
             elif number == _EVENT_SUMMARY and isinstance(value, bytes):
-                for inner, _, part, inner_at in wire.fields(value):
+                for inner, _, part, inner_end in wire.fields(value):
                     if inner == _SUMMARY_VALUE and isinstance(part, bytes) and (found := _scalar(part)):
                         tag, measured, place = found
                         scalars.append((tag, measured))
-                        places.append(at + inner_at + place)
-        if len(scalars) == 1 and (time_at, step_at) == (_TIME_AT, _STEP_AT):
-            self._remember(message, wire.varint(message, step_at)[1], places[0], scalars[0][0])
+                        value_at = end - len(value) + inner_end - len(part) + place
+        step_first = time_end == _TIME_END and message[time_end:_STEP_AT] == _STEP_KEY
+        if len(scalars) == 1 and step_first and wire.varint(message, _STEP_AT)[1] == step_end:
+            self._remember(message, step_end, value_at, scalars[0][0])
         return time, step, scalars
 
     def _remember(self, message: bytes, step_end: int, value_at: int, tag: str) -> None:
@@ -100,23 +100,23 @@ class _Layout:
 def _scalar(message: bytes) -> tuple[str, float, int] | None:
     """The tag, the value, and where that stands; None where the value is an image, a text, a histogram."""
     tag, found = "", None
-    for number, kind, value, at in wire.fields(message):
+    for number, kind, value, end in wire.fields(message):
         if number == _VALUE_TAG and isinstance(value, bytes):
             tag = value.decode("utf-8", "replace")
         elif number == _VALUE_SIMPLE and kind == wire.FIXED32 and isinstance(value, bytes):
-            found = float(struct.unpack("<f", value)[0]), at
+            found = float(struct.unpack("<f", value)[0]), end - 4
         elif number == _VALUE_TENSOR and isinstance(value, bytes):
             tensor = _tensor(value)
-            found = tensor and (tensor[0], at + tensor[1])
+            found = tensor and (tensor[0], end - len(value) + tensor[1])
     return None if found is None else (tag, *found)
 
 
 def _tensor(message: bytes) -> tuple[float, int] | None:
     """The value of a float tensor with one element, as newer writers store scalars, and where it stands."""
-    for number, kind, value, at in wire.fields(message):
+    for number, kind, value, end in wire.fields(message):
         if number in (_TENSOR_CONTENT, _TENSOR_FLOATS) and kind == wire.BYTES and isinstance(value, bytes):
             if len(value) == 4:
-                return float(struct.unpack("<f", value)[0]), at
+                return float(struct.unpack("<f", value)[0]), end - 4
         elif number == _TENSOR_FLOATS and kind == wire.FIXED32 and isinstance(value, bytes):
-            return float(struct.unpack("<f", value)[0]), at
+            return float(struct.unpack("<f", value)[0]), end - 4
     return None

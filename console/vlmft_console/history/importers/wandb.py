@@ -12,6 +12,7 @@ import zlib
 from typing import Final
 
 from vlmft_console.history.importers import wire
+from vlmft_console.history.importers.history_items import HistoryItems
 from vlmft_console.history.importers.parsing import number
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder import events
@@ -21,12 +22,14 @@ MAGIC: Final = b":W&B"
 _FILE_HEADER: Final = 7
 _BLOCK: Final = 32 << 10
 _HEADER: Final = 7
+_fragment_header: Final = struct.Struct("<IHB").unpack_from
 _WHOLE, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
+_KINDS: Final = {kind: zlib.crc32(bytes([kind])) for kind in (_WHOLE, _FIRST, _MIDDLE, _LAST)}
+"""Each with the checksum of its byte, which is a fragment's to begin with."""
 _LARGEST: Final = 1 << 20
 """Bytes of a message that is put together; a history record has a few hundred."""
 
 _HISTORY, _EXIT = 2, 18
-_ITEM, _ITEM_KEY, _ITEM_NESTED_KEY, _ITEM_JSON = 1, 1, 2, 16
 _EXIT_CODE: Final = 1
 
 
@@ -38,47 +41,47 @@ class WandbFile:
         self.else_holds = ""
         self.entries = 0
         self._translator = translator
+        self._items = HistoryItems()
         self._data = b""
         self._place = 0  # of _data in the file
         self._message: bytes | None = None
 
     def feed(self, data: bytes) -> list[Record]:
         self._data += data
+        data = self._data
         records: list[Record] = []
         at = max(0, _FILE_HEADER - self._place)
-        while at < len(self._data):
+        while at < len(data):
             left = _BLOCK - (self._place + at) % _BLOCK
+            there = len(data) - at
             if left < _HEADER:
-                if len(self._data) - at < left:
+                if there < left:
                     break
                 at += left
                 continue
-            if len(self._data) - at < _HEADER:
+            if there < _HEADER:
                 break
-            checksum, size, kind = struct.unpack("<IHB", self._data[at : at + _HEADER])
+            checksum, size, kind = _fragment_header(data, at)
             if not checksum and not size and not kind:
-                if len(self._data) - at < left:
+                if there < left:
                     break  # space that the writer has yet to fill, or the padding of a whole block
                 at += left
                 continue
-            if _HEADER + size > left or not _WHOLE <= kind <= _LAST:
-                if len(self._data) - at < left:
+            sound = _HEADER + size <= left and kind in _KINDS
+            if sound:
+                if there < _HEADER + size:
                     break
-                at += left
-                self._reject()
-                continue
-            if len(self._data) - at < _HEADER + size:
-                break
-            body = self._data[at + _HEADER : at + _HEADER + size]
-            if zlib.crc32(body, zlib.crc32(bytes([kind]))) != checksum:
-                if len(self._data) - at < left:
+                body = data[at + _HEADER : at + _HEADER + size]
+                sound = zlib.crc32(body, _KINDS[kind]) == checksum
+            if not sound:
+                if there < left:
                     break
                 at += left
                 self._reject()
                 continue
             at += _HEADER + size
             self._fragment(kind, body, records)
-        self._data = self._data[at:]
+        self._data = data[at:]
         self._place += at
         return records
 
@@ -113,26 +116,10 @@ class WandbFile:
 
     def _history(self, message: bytes) -> list[Record]:
         self.entries += 1
-        values: dict[str, str] = {}
-        for field, _, part, _ in wire.fields(message):
-            if field == _ITEM and isinstance(part, bytes):
-                key, text = _item(part)
-                values[key] = text
+        values = self._items.read(message)
         return self._translator.take(values, number(values.get("_timestamp")))
 
     def _exit(self, code: int) -> Record:
         if code == 0:
             return self._translator.end()
         return self._translator.end(events.FAILED, f"the program exited with status {code}")
-
-
-def _item(message: bytes) -> tuple[str, str]:
-    """A key, the parts of a nested one joined, and its value as JSON text."""
-    key, text = [], ""
-    for field, _, part, _ in wire.fields(message):
-        if isinstance(part, bytes):
-            if field in (_ITEM_KEY, _ITEM_NESTED_KEY):
-                key.append(part.decode("utf-8", "replace"))
-            elif field == _ITEM_JSON:
-                text = part.decode("utf-8", "replace").strip('"')
-    return "/".join(key), text

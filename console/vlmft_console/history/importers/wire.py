@@ -11,34 +11,44 @@ from collections.abc import Iterator
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
+Field = tuple[int, int, int | bytes, int]
+"""Number, wire type, value, and where it ends. The value is an unsigned integer, or the bytes of everything else."""
 
-def fields(message: bytes) -> Iterator[tuple[int, int, int | bytes, int]]:
-    """Number, wire type, value and place in the message of every field.
 
-    The value is an unsigned integer, or the bytes of everything else; its place is where it begins.
+def fields(message: bytes) -> Iterator[Field]:
+    """Every field of a message.
 
     Raises:
         ValueError: the message is cut off, or none at all.
     """
-    at, end = 0, len(message)
-    while at < end:
-        key, at = varint(message, at)
-        kind = key & 7
-        if kind == VARINT:
-            value, after = varint(message, at)
-            yield key >> 3, kind, value, at
-            at = after
-            continue
-        if kind == BYTES:
-            size, at = varint(message, at)
-        elif kind in (FIXED64, FIXED32):
-            size = 8 if kind == FIXED64 else 4
-        else:
-            raise ValueError(f"wire type {kind}")
-        if at + size > end:
-            raise ValueError("cut off")
-        yield key >> 3, kind, message[at : at + size], at
-        at += size
+    at = 0
+    while at < len(message):
+        found = field(message, at)
+        yield found
+        at = found[3]
+
+
+def field(message: bytes, at: int) -> Field:
+    """The field that begins at a place.
+
+    Raises:
+        ValueError: it is cut off, or none at all.
+    """
+    key, at = varint(message, at)
+    kind = key & 7
+    if kind == VARINT:
+        value, at = varint(message, at)
+        return key >> 3, kind, value, at
+    if kind == BYTES:
+        size, at = varint(message, at)
+    elif kind in (FIXED64, FIXED32):
+        size = 8 if kind == FIXED64 else 4
+    else:
+        raise ValueError(f"wire type {kind}")
+    end = at + size
+    if end > len(message):
+        raise ValueError("cut off")
+    return key >> 3, kind, message[at:end], end
 
 
 def varint(message: bytes, at: int) -> tuple[int, int]:
