@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.command_line import vlmft
 
 
@@ -20,3 +22,25 @@ def test_run_names_are_completed(tmp_path: Path) -> None:
     (tmp_path / "outputs" / "charts-1").mkdir(parents=True)
     (tmp_path / "outputs" / "charts-1" / "run.json").write_text("{}")
     assert offered(tmp_path, "vlmft attach cha") == ["charts-1"]
+
+
+@pytest.mark.parametrize(
+    ("shell", "told", "good"),
+    [
+        ("bash", {"COMP_WORDS": "vlmft attach ", "COMP_CWORD": "2"}, "good"),
+        ("zsh", {"_TYPER_COMPLETE_ARGS": "vlmft attach "}, """_arguments '*: :(("good"))'"""),
+        (
+            "fish",
+            {"_TYPER_COMPLETE_ARGS": "vlmft attach ", "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+            "good",
+        ),
+    ],
+)
+def test_a_folder_that_somebody_named_to_be_executed_or_to_steer_a_terminal_is_not_offered(
+    tmp_path: Path, shell: str, told: dict[str, str], good: str
+) -> None:
+    for name in ("good", "a\\$(touch executed)", "b';touch executed;'", "\x1b]0;EVIL\x07", "c\u202eexe", "-rf", "d\n"):
+        run = tmp_path / "outputs" / name
+        run.mkdir(parents=True)
+        (run / "run.json").write_text("{}")
+    assert vlmft(folder=tmp_path, _VLMFT_COMPLETE=f"complete_{shell}", **told).stdout == f"{good}\n"

@@ -10,7 +10,7 @@ from vlmft_console.errors import RunFolderError
 from vlmft_console.runs.folder import Command, RunFolder, check_name, default_name
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a b", "[red]", "x" * 65, "é", "a\n"])
+@pytest.mark.parametrize("name", ["", ".", "..", "...", "-rf", ".hidden", "a/b", "a b", "[red]", "x" * 65, "é", "a\n"])
 def test_a_name_that_could_escape_its_folder_is_refused(name: str) -> None:
     with pytest.raises(RunFolderError, match="cannot name a run"):
         check_name(name)

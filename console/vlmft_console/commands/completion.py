@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vlmft_console.paths import preset_folders
+from vlmft_console.runs.folder import NAME
 from vlmft_console.runs.registry import all_runs
 
 
@@ -14,6 +15,9 @@ def preset_names(incomplete: str) -> list[str]:
 
 
 def run_names(incomplete: str) -> list[str]:
-    """Runs under the known roots that begin so, newest first."""
+    """Runs under the known roots that begin so, newest first.
 
-    return [folder.name for folder in all_runs() if folder.name.startswith(incomplete)]
+    Only names that a run of ours can have: what is offered goes to the terminal, and a shell may evaluate it.
+    """
+    names = (folder.name for folder in all_runs())
+    return [name for name in names if name.startswith(incomplete) and NAME.fullmatch(name)]

@@ -20,8 +20,8 @@ from vlmft_core.durable import as_json, read_json, write_whole
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.versions import installed_versions
 
-NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""What a run may be called."""
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+"""What a run may be called: no option of a command, and nothing that `ls` hides."""
 
 
 @dataclass(frozen=True)
@@ -157,10 +157,12 @@ def check_name(name: str) -> None:
     """Raises:
     RunFolderError: `name` cannot name a run folder.
     """
-    if not NAME.fullmatch(name) or name in (".", ".."):
-        raise RunFolderError(f"{name!r} cannot name a run", "use 1 to 64 letters, digits, '.', '_' and '-'")
+    if not NAME.fullmatch(name):
+        allowed = "use 1 to 64 letters, digits, '.', '_' and '-', the first neither '.' nor '-'"
+        raise RunFolderError(f"{name!r} cannot name a run", allowed)
 
 
 def default_name(preset_name: str) -> str:
     """`preset_name` and the UTC time, such as `best-20260102-030405`."""
-    return f"{re.sub(r'[^A-Za-z0-9._-]', '-', preset_name)[:40]}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    begin = re.sub(r"[^A-Za-z0-9._-]", "-", preset_name)[:40].lstrip(".-") or "run"
+    return f"{begin}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
