@@ -126,3 +126,12 @@ def test_an_unknown_event_is_kept_for_a_newer_reader() -> None:
 def test_a_record_with_a_wrong_type_is_refused_with_its_reason(line: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         parse(line)
+
+
+def test_a_log_that_is_a_link_is_not_written_through(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("mine\n")
+    (tmp_path / "events.jsonl").symlink_to(target)
+    with pytest.raises(OSError, match="symbolic links"):
+        EventWriter(tmp_path / "events.jsonl")
+    assert target.read_text() == "mine\n"

@@ -232,3 +232,22 @@ def test_before_a_resume_what_is_incomplete_or_newer_is_deleted(tmp_path: Path) 
     saved(tmp_path, 30)
     assert remove_unusable(RunLayout(tmp_path), 10) == ["checkpoint-15", "checkpoint-20", "checkpoint-30"]
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-10"]
+
+
+def test_of_a_checkpoint_that_is_a_link_only_the_link_is_deleted(tmp_path: Path) -> None:
+    run, disk = tmp_path / "run", tmp_path / "disk"
+    for step in (5, 6):
+        seal(saved(disk, step), step, 1.5, None, {})
+    run.mkdir()
+    (run / "checkpoint-5").symlink_to(disk / "checkpoint-5")
+    (run / "checkpoint-6").symlink_to(disk / "checkpoint-6")
+    assert [one.step for one in checkpoints(run).all()] == [5, 6]
+    assert remove_unusable(RunLayout(run), newest=5) == ["checkpoint-6"]
+    saved(run, 7)
+    checkpoints(run, limit=1).complete(7, 1.0, None)
+    assert [one.step for one in checkpoints(run).all()] == [7]
+    assert {path.name for path in run.glob("checkpoint-*")} == {"checkpoint-7"}
+    for step in (5, 6):
+        sealed = read(disk / f"checkpoint-{step}")
+        assert sealed is not None
+        assert intact(disk / f"checkpoint-{step}", sealed)

@@ -1,12 +1,20 @@
-"""Durable files: there whole or not at all, also after a power cut; and the small JSON objects kept in them."""
+"""Durable files: there whole or not at all, also after a power cut; and the small JSON objects kept in them.
+
+What stands in their place may be anything: nothing here waits for a FIFO, or writes or deletes through a link.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any, Final
+
+from vlmft_core.errors import VlmftError
 
 _LARGEST_JSON: Final = 1 << 20
 
@@ -42,11 +50,59 @@ def as_json(value: object) -> str:
 def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON object of at most 1 MiB, or None when the file is missing, torn or something else."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             value = json.loads(file.read(_LARGEST_JSON))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError, VlmftError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def open_regular(path: Path) -> int:
+    """A descriptor of a regular file, for reading.
+
+    Raises:
+        FileNotFoundError: there is none.
+        VlmftError: it is a folder, a FIFO, a device, or may not be read.
+    """
+    try:
+        # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise VlmftError(f"{path} cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise VlmftError(f"{path} is not a regular file")
+    return descriptor
+
+
+def open_own(path: Path, flags: int) -> int:
+    """A descriptor of a regular file, for writing; made, for its owner alone, where there is none.
+
+    Args:
+        flags: `os.O_WRONLY | os.O_APPEND`, say.
+
+    Raises:
+        OSError: it cannot be opened, or what stands there is a link, a folder, a FIFO or a device.
+    """
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return descriptor
+
+
+def delete(path: Path) -> None:
+    """Delete a file, a folder with everything in it, or a link but not what it leads to.
+
+    Raises:
+        OSError: it cannot be deleted; nothing being there is no error.
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

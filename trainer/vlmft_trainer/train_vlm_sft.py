@@ -15,12 +15,14 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from vlmft_core.durable import open_own
 from vlmft_core.errors import EXIT_MISTAKE, VlmftError
 from vlmft_core.plan.adapter_files import starting_adapter
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.run_folder.checkpoints import Checkpoint, check_ranks, newest_intact
 from vlmft_core.run_folder.events import FAILED
 from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.trust import check_own
 from vlmft_trainer.distributed.environment import prepare_process
 from vlmft_trainer.training.options import Job, read_job
 from vlmft_trainer.training.plain_log import Forgiving
@@ -69,11 +71,14 @@ def find_start(job: Job, world_size: int) -> Checkpoint | None:
     """The checkpoint to resume from; for a new run none, and a folder for it.
 
     Raises:
-        VlmftError: there is no complete checkpoint, or one of another number of ranks, or the folder cannot be used.
+        VlmftError: there is no complete checkpoint, or one of another number of ranks, or the folder cannot be used, or
+            it is another person's.
     """
     if not job.resume:
         make_folder(job.run)
         return None
+    if job.run.path.exists() and not job.trust:
+        check_own(job.run.path)
     start = newest_intact(job.run)
     if start is None:
         raise VlmftError(f"--resume: {job.run.path} holds no complete checkpoint", "start a new run")
@@ -87,7 +92,7 @@ def hold_lock(run: RunLayout) -> int:
     Returns:
         Its descriptor, to be kept open.
     """
-    descriptor = os.open(run.ranks_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_own(run.ranks_lock, os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     return descriptor
 

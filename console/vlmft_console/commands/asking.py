@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import typer
 from vlmft_console.commands.output import StatusLine, say
 from vlmft_console.errors import RunFolderError
 from vlmft_console.programs.ask import Broken, ask
+from vlmft_core.durable import open_own
 from vlmft_core.errors import EXIT_FAILED, EXIT_INTERRUPTED
 from vlmft_core.jobs import InspectJob, Weights
 
@@ -80,7 +82,7 @@ def _errors(log: Path | None) -> Iterator[IO[bytes]]:
         return
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        opened = log.open("w+b")
+        opened = os.fdopen(open_own(log, os.O_RDWR | os.O_TRUNC), "w+b")
     except OSError as error:
         raise RunFolderError(f"{log.parent}: {error.strerror}", "choose another folder with -o") from None
     with opened:

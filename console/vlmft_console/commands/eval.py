@@ -13,7 +13,7 @@ import typer
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import preset_names, run_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table
-from vlmft_console.commands.parameters import Json, Overrides
+from vlmft_console.commands.parameters import Json, Overrides, Trust
 from vlmft_console.figures import percent
 from vlmft_console.paths import OUTPUTS
 from vlmft_console.programs.ask import EVAL
@@ -53,6 +53,7 @@ def evaluate(
     ] = None,
     overrides: Overrides = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for answers and scores.")] = None,
+    trust: Trust = False,
     json_output: Json = False,
 ) -> None:
     """Let base and adapter answer eval questions, side by side.
@@ -63,7 +64,7 @@ def evaluate(
 
     Exit status: 0, 1 when the eval broke, 2 for a mistake in the options, the model or the data, 130 interrupted.
     """
-    trained = find_trained(target, preset, overrides or [])
+    trained = find_trained(target, preset, overrides or [], trust=trust)
     job = eval_job(trained, task, split, limit, output)
     processes = processes_for(trained.preset, gpus)
     folder = Path(job.folder)

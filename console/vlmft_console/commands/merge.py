@@ -10,7 +10,7 @@ import typer
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import run_names
 from vlmft_console.commands.output import print_json
-from vlmft_console.commands.parameters import Json
+from vlmft_console.commands.parameters import Json, Trust
 from vlmft_console.errors import RunFolderError
 from vlmft_console.programs.ask import MERGE
 from vlmft_console.programs.trained import find_trained
@@ -32,6 +32,7 @@ def merge(
         Path | None,
         typer.Option("--output", "-o", help="The model folder to make. [default: merged, in the run folder]"),
     ] = None,
+    trust: Trust = False,
     json_output: Json = False,
 ) -> None:
     """Write the base with the adapter's changes in it: bf16 safetensors that plain transformers loads.
@@ -42,7 +43,7 @@ def merge(
     """
     check_libraries()
     # Merging is the CPU's work, in bf16, whatever the training ran on.
-    trained = find_trained(target, None, [])
+    trained = find_trained(target, None, [], trust=trust)
     if trained.adapter is None or trained.folder is None:
         raise RunFolderError(f"{target} is a base model: there is nothing to merge")
     folder = (output or trained.folder / "merged").absolute()

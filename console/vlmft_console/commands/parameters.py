@@ -22,4 +22,7 @@ Overrides = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Load files that others own or may change: they could run as you.")
+]
 Detach = Annotated[bool, typer.Option("--detach", help="Return as soon as the run has started.")]

@@ -10,7 +10,7 @@ import typer
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import preset_names, run_names
 from vlmft_console.commands.output import print_json, say
-from vlmft_console.commands.parameters import Overrides
+from vlmft_console.commands.parameters import Overrides, Trust
 from vlmft_console.programs.ask import PREDICT
 from vlmft_console.programs.trained import find_trained, processes_for
 from vlmft_core.errors import DataError
@@ -53,6 +53,7 @@ def predict(
         typer.Option("--preset", help="How a model of no run is loaded.", autocompletion=preset_names),
     ] = None,
     overrides: Overrides = None,
+    trust: Trust = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object for each answer.")] = False,
 ) -> None:
     """Ask a trained model, or its base, about images; greedy answers.
@@ -71,7 +72,7 @@ def predict(
         raise DataError("--image without a question", "give a question too")
     if task not in (None, "chartqa", "textvqa"):
         raise DataError(f"--task {task}: questions are worded for chartqa and textvqa only")
-    trained = find_trained(target, preset, overrides or [])
+    trained = find_trained(target, preset, overrides or [], trust=trust)
     processes_for(trained.preset, 1)
     job = PredictJob(
         preset=trained.preset,

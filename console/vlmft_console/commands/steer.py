@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vlmft_console.commands.output import StatusLine, print_json, say
-from vlmft_console.commands.parameters import Detach, Json, Run
+from vlmft_console.commands.parameters import Detach, Json, Run, Trust
 from vlmft_console.commands.run import show
 from vlmft_console.commands.runs import overview
 from vlmft_console.figures import clock
@@ -63,12 +63,14 @@ def resume(
     data_changed: Annotated[
         bool, typer.Option("--data-changed", help="Go on although the data is not what the run began with.")
     ] = False,
+    trust: Trust = False,
     detach: Detach = False,
     json_output: Json = False,
 ) -> None:
     """Go on with a run from its newest complete checkpoint.
 
-    The data, the number of GPUs and what decides the learning rate must be those of its start.
+    The data, the number of GPUs and what decides the learning rate must be those of its start. A checkpoint can hold a
+    program, so one that others own or may change is refused.
 
     A run that is unsupervised, because its supervisor was killed while its ranks live, is not started anew: it gets a
     supervisor again and is followed.
@@ -76,7 +78,7 @@ def resume(
     Exit status: as `vlmft run`; 75 when the run is live.
     """
     folder = find(name)
-    began, warning = resume_run(folder, data_changed=data_changed)
+    began, warning = resume_run(folder, data_changed=data_changed, trust=trust)
     if detach:
         typer.echo(began)
         if warning:

@@ -18,6 +18,7 @@ from vlmft_core.plan.architecture import DEMO_BASE, find_architecture
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.preset import Preset, load_preset
 from vlmft_core.run_folder.layout import ADAPTER_CONFIG, RunLayout
+from vlmft_core.run_folder.trust import check_own
 
 DEFAULT_PRESET = "best"
 """What says how a model of no run is loaded and what it is asked; for the demo's base it is `demo`."""
@@ -37,7 +38,7 @@ class Trained:
     """Whether the preset is the one of its training."""
 
 
-def find_trained(target: str, preset_name: str | None, overrides: Sequence[str]) -> Trained:
+def find_trained(target: str, preset_name: str | None, overrides: Sequence[str], *, trust: bool = False) -> Trained:
     """What `target` means.
 
     Args:
@@ -45,10 +46,22 @@ def find_trained(target: str, preset_name: str | None, overrides: Sequence[str])
             name, `demo`.
         preset_name: for what is no run's: the preset that says how it is loaded and asked.
         overrides: `section.key=value` changes to that preset, or to the run's.
+        trust: take an adapter and its preset although others own them or may change them.
 
     Raises:
-        VlmftError: it means nothing, the adapter or the preset cannot be read, or a run is given a preset.
+        VlmftError: it means nothing, the adapter or the preset cannot be read or is another person's, or a run is given
+            a preset.
     """
+    trained = _find(target, preset_name, overrides)
+    if trained.adapter is not None and not trust:
+        check_own(trained.adapter)
+        if trained.is_run:
+            run = RunLayout(trained.adapter.parent)
+            check_own(run.path, run.preset_file, inside=False)
+    return trained
+
+
+def _find(target: str, preset_name: str | None, overrides: Sequence[str]) -> Trained:
     path = Path(target).expanduser()
     if (path / ADAPTER_CONFIG).is_file():
         return _adapter(path.absolute(), preset_name, overrides)

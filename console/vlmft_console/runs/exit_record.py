@@ -7,9 +7,11 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from typing import IO
 
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.verdict import CRASHED, Verdict
+from vlmft_core.durable import delete, open_own
 from vlmft_core.run_folder.events import FAILED
 
 _RESERVED = 16384
@@ -27,7 +29,8 @@ class ExitFile:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._reserve = folder.exit_reserve
-        with self._reserve.open("wb") as file:
+        delete(self._reserve)
+        with self._opened(os.O_EXCL) as file:
             file.write(b" " * _RESERVED)
             file.flush()
             os.fsync(file.fileno())
@@ -49,9 +52,16 @@ class ExitFile:
             "survivors": list(survivors[:256]),
             "t": time.time(),
         }
+        if self._reserve.is_symlink() or not self._reserve.is_file():  # somebody put something else there
+            delete(self._reserve)
+        if self._folder.exit_file.is_dir():
+            delete(self._folder.exit_file)
         # Overwritten in place, blanks and all: this needs no space that could be missing by now.
-        with self._reserve.open("r+b") as file:
+        with self._opened() as file:
             file.write(json.dumps(record).encode().ljust(_RESERVED - 1) + b"\n")
             file.flush()
             os.fsync(file.fileno())
         self._reserve.replace(self._folder.exit_file)
+
+    def _opened(self, flags: int = 0) -> IO[bytes]:
+        return os.fdopen(open_own(self._reserve, os.O_WRONLY | flags), "wb")

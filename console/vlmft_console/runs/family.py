@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from vlmft_console.runs import processes
 from vlmft_console.runs.processes import Identity, Seen
+from vlmft_core.durable import open_own
 
 RESCAN_SECONDS = 5.0
 """How often all processes of the machine are looked through; in between only the known ones are."""
@@ -69,19 +70,23 @@ class Family:
             log: file that its output is appended to.
 
         Raises:
-            OSError: the launcher cannot be started.
+            OSError: the launcher cannot be started, or the log is a link or no file.
         """
-        pid = os.posix_spawn(
-            argv[0],
-            list(argv),
-            env,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,
-        )
+        output = open_own(log, os.O_WRONLY | os.O_APPEND)
+        try:
+            pid = os.posix_spawn(
+                argv[0],
+                list(argv),
+                env,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, output, 1),
+                    (os.POSIX_SPAWN_DUP2, output, 2),
+                ],
+                setsid=True,
+            )
+        finally:
+            os.close(output)
         seen = processes.look(pid)
         assert seen is not None, "a child that was not waited for is there, if only as a zombie"
         return cls(seen.identity, {})

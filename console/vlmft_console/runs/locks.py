@@ -7,6 +7,8 @@ import os
 import time
 from pathlib import Path
 
+from vlmft_core.durable import open_own
+
 _RETRY_SECONDS = 1.0
 
 
@@ -21,7 +23,7 @@ def acquire(path: Path) -> int | None:
     Raises:
         OSError: the file cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = open_own(path, os.O_RDWR)
     deadline = time.monotonic() + _RETRY_SECONDS
     while True:
         try:

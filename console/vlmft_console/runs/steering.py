@@ -4,7 +4,6 @@ Only the run's locks and its exit record are looked at, so that a log of any len
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from vlmft_console.errors import RunBusyError, RunFolderError
@@ -13,11 +12,13 @@ from vlmft_console.runs.preflight import check_machine, free_port
 from vlmft_console.runs.status import UNSUPERVISED, status_of
 from vlmft_console.runs.supervisor_start import start_supervisor
 from vlmft_console.runs.training_command import training_command
+from vlmft_core.durable import delete
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.preset import load_preset
 from vlmft_core.run_folder.checkpoints import check_ranks, newest_intact
 from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED
 from vlmft_core.run_folder.stop import StopRequest
+from vlmft_core.run_folder.trust import check_own
 
 
 def stop_run(folder: RunFolder, request: StopRequest) -> None:
@@ -38,19 +39,22 @@ def stop_run(folder: RunFolder, request: StopRequest) -> None:
         )
 
 
-def resume_run(folder: RunFolder, *, data_changed: bool = False) -> tuple[str, str]:
+def resume_run(folder: RunFolder, *, data_changed: bool = False, trust: bool = False) -> tuple[str, str]:
     """Go on from the newest complete checkpoint, or give an unsupervised run a supervisor again.
 
     Args:
         data_changed: go on although the data is not what it began with.
+        trust: go on although others own the folder or may change it, and could have put a program into it.
 
     Returns:
         What was done, in one line, and a warning that the run may not outlive the logout, or an empty string.
 
     Raises:
-        VlmftError: the run is live, has finished, has no complete checkpoint or one of another number of GPUs, or this
-            machine lacks what it needs.
+        VlmftError: the run is live, has finished, has no complete checkpoint or one of another number of GPUs, its
+            folder is another person's, or this machine lacks what it needs.
     """
+    if not trust:
+        check_own(folder.path)
     state = status_of(folder)
     if state.state == UNSUPERVISED:
         warning = start_supervisor(folder, adopt=True)
@@ -66,7 +70,7 @@ def resume_run(folder: RunFolder, *, data_changed: bool = False) -> tuple[str, s
     check_ranks(newest, preset.hardware.gpus)
     check_base(preset.model.base)
     check_machine(preset)
-    command = training_command(preset, folder, free_port(), resume=True, data_changed=data_changed)
+    command = training_command(preset, folder, free_port(), resume=True, data_changed=data_changed, trust=trust)
     folder.change_command(command)
     warning = start_supervisor(folder)
     return f"{folder.name} goes on from step {newest.step:,}", warning
@@ -91,7 +95,7 @@ def delete_run(folder: RunFolder) -> Path:
     """
     check_deletable(folder)
     try:
-        shutil.rmtree(folder.path)
+        delete(folder.path)
     except OSError as error:
         raise RunFolderError(f"{folder.path} cannot be deleted: {error.strerror}") from None
     return folder.path

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 
-from vlmft_console.errors import MachineError, RunBusyError
+from vlmft_console.errors import MachineError, RunBusyError, RunFolderError
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.logout import login_name, outlive_logout
+from vlmft_core.durable import open_own
 from vlmft_core.errors import EXIT_BUSY
 
 _START_SECONDS = 30.0
@@ -28,13 +30,18 @@ def start_supervisor(folder: RunFolder, *, adopt: bool = False) -> str:
         A warning that the run may not outlive the logout, or an empty string.
 
     Raises:
+        RunFolderError: its folder is gone, or cannot be written.
         RunBusyError: the run has a supervisor, or living ranks, already.
         MachineError: the supervisor or the launcher could not be started.
     """
     scope, warning = outlive_logout(login_name())
     errors = folder.supervisor_log
-    with errors.open("ab") as output:
-        began = output.tell()
+    try:
+        descriptor = open_own(errors, os.O_WRONLY | os.O_APPEND)
+    except OSError as error:
+        raise RunFolderError(f"{errors} cannot be written: {error.strerror}") from None
+    with os.fdopen(descriptor, "ab") as output:
+        began = output.seek(0, os.SEEK_END)
         supervisor = subprocess.Popen(
             [
                 *scope,

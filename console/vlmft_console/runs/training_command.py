@@ -13,7 +13,13 @@ from vlmft_core.run_folder.layout import RunLayout
 
 
 def training_command(
-    preset: Preset, folder: RunFolder, port: int, *, resume: bool = False, data_changed: bool = False
+    preset: Preset,
+    folder: RunFolder,
+    port: int,
+    *,
+    resume: bool = False,
+    data_changed: bool = False,
+    trust: bool = False,
 ) -> Command:
     """DeepSpeed's launcher with one rank for each GPU, training what `preset_file` says.
 
@@ -23,6 +29,7 @@ def training_command(
         port: TCP port for the ranks to find each other.
         resume: go on from the newest complete checkpoint in `folder`.
         data_changed: and that on other data, too.
+        trust: and whosever the folder is.
 
     Raises:
         MachineError: `CUDA_VISIBLE_DEVICES` names GPUs in a way that the launcher cannot take.
@@ -39,6 +46,7 @@ def training_command(
         f"--output_dir={run.path}",
         *(["--resume"] if resume else []),
         *(["--data_changed"] if data_changed else []),
+        *(["--trust"] if trust else []),
     )
     # A folder here called `datasets`, say, must not stand in for a library.
     env = {"PYTHONSAFEPATH": "1"}

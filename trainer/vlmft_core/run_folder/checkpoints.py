@@ -10,14 +10,13 @@ import hashlib
 import json
 import math
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from vlmft_core.counted import counted
-from vlmft_core.durable import read_json, write_whole
+from vlmft_core.durable import delete, read_json, write_whole
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.layout import RunLayout, checkpoint_name
 
@@ -134,9 +133,13 @@ def intact(folder: Path, checkpoint: Checkpoint) -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Delete a checkpoint; interrupted in the middle, what is left does not count as complete."""
-    (folder / MARKER).unlink(missing_ok=True)
-    shutil.rmtree(folder)
+    """Delete a checkpoint; interrupted in the middle, what is left does not count as complete.
+
+    Of one that is a link, to a bigger disk, say, only the link is deleted.
+    """
+    if not folder.is_symlink():
+        delete(folder / MARKER)
+    delete(folder)
 
 
 def _finite(value: float | None) -> float | None:

@@ -20,6 +20,8 @@ from typing import Any, Final
 
 import orjson
 
+from vlmft_core.durable import open_own
+
 VERSION: Final = 1
 
 RUN_START: Final = "run_start"
@@ -105,11 +107,11 @@ class EventWriter:
         path: the segment's file; created with mode 0600, its folder must exist. `seq` starts at 0.
 
     Raises:
-        OSError: the file cannot be opened.
+        OSError: the file cannot be opened, or is a link or no file.
     """
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = open_own(path, os.O_WRONLY | os.O_APPEND)
         self._lock = threading.Lock()
         self._seq = 0
         self._synced = time.monotonic()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from typing import Final
 
+from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import MAX_LINE
 
@@ -87,26 +87,6 @@ class LineSplitter:
         if self._dropping:
             self._partial = b""
         return lines
-
-
-def open_regular(path: Path) -> int:
-    """A descriptor of a regular file, for reading.
-
-    Raises:
-        FileNotFoundError: there is none.
-        VlmftError: it is a folder, a FIFO, a device, or may not be read.
-    """
-    try:
-        # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise VlmftError(f"{path} cannot be read: {error.strerror}") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise VlmftError(f"{path} is not a regular file")
-    return descriptor
 
 
 def read_at(path: Path, descriptor: int, size: int, offset: int) -> bytes:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from vlmft_core.durable import write_whole
+from vlmft_core.durable import open_own, write_whole
 from vlmft_core.errors import DataError, VlmftError
 from vlmft_core.jobs import EvalJob, identity
 from vlmft_core.metrics import HEADLINE
@@ -108,7 +109,7 @@ def kept(file: Path) -> list[str]:
     content = file.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
-        with file.open("r+b") as opened:
+        with os.fdopen(open_own(file, os.O_WRONLY), "wb") as opened:
             opened.truncate(len(whole))
     return [str(json.loads(line)["prediction"]) for line in whole.splitlines()]
 
@@ -129,7 +130,7 @@ def append(file: Path, samples: Samples, answers: list[str], first: int) -> None
             "right": TASKS[name].score([conversation], [prediction])[HEADLINE[name]],
         }
         lines.append(json.dumps(record | ({"group": conversation.group} if conversation.group else {})) + "\n")
-    with file.open("a", encoding="ascii") as opened:
+    with os.fdopen(open_own(file, os.O_WRONLY | os.O_APPEND), "w", encoding="ascii") as opened:
         opened.write("".join(lines))
 
 
@@ -142,7 +143,7 @@ def claim(folder: Path, record: dict[str, Any]) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
+        lock = os.fdopen(open_own(folder / "lock", os.O_WRONLY), "w")
     except OSError as error:
         raise VlmftError(f"{folder}: {error.strerror}", "choose another folder with -o") from error
     with lock:

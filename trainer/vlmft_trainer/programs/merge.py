@@ -14,7 +14,7 @@ from typing import Any
 
 from huggingface_hub import snapshot_download
 
-from vlmft_core.durable import sync_folder
+from vlmft_core.durable import delete, sync_folder
 from vlmft_core.errors import VlmftError
 from vlmft_core.jobs import MergeJob
 from vlmft_core.plan.architecture import resolve_base
@@ -86,7 +86,7 @@ def write(model: Any, base: str, target: Path, card: str) -> None:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
+    delete(temporary)
     try:
         temporary.mkdir()
         source = _folder(base)

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from vlmft_core.durable import sync_folder, write_whole
+from vlmft_core.durable import delete, sync_folder, write_whole
 from vlmft_core.run_folder.checkpoints import (
     Checkpoint,
     complete_ones,
@@ -130,11 +130,11 @@ def write_adapter(model: Any, run: RunLayout, card: str) -> None:
     """Write the adapter now in `model` as the run's, whole or not at all. Every rank calls it."""
     draft = run.adapter_draft
     if ranks.rank() == 0:
-        shutil.rmtree(draft, ignore_errors=True)
+        delete(draft)
     save_adapter(model, draft)
     if ranks.rank() == 0:
         (draft / MODEL_CARD).write_text(card, "utf-8")
-        shutil.rmtree(run.adapter, ignore_errors=True)  # of the run before it was resumed
+        delete(run.adapter)  # of the run before it was resumed
         draft.replace(run.adapter)
         sync_folder(run.path)
     ranks.barrier()

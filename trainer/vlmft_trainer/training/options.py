@@ -37,6 +37,8 @@ class Job:
     """Go on from the newest complete checkpoint in the run folder."""
     data_changed: bool = False
     """Go on although the data is not what the checkpoint was made with."""
+    trust: bool = False
+    """Load the run folder whosever it is, and let what is loaded run what it says."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,6 +60,7 @@ def _parser() -> _Parser:
     parser.add_argument("--flash_attn", action="store_true", help="use flash attention where it can run")
     parser.add_argument("--resume", action="store_true", help="go on from the newest complete checkpoint")
     parser.add_argument("--data_changed", action="store_true", help="with --resume: also on other data")
+    parser.add_argument("--trust", action="store_true", help="with --resume: also what others own or may change")
     parser.add_argument("--local_rank", help=argparse.SUPPRESS)  # the launcher passes it; LOCAL_RANK says the same
     return parser
 
@@ -84,5 +87,7 @@ def read_job(arguments: Sequence[str] | None, world_size: int) -> Job:
     notes = (*loaded.notes, *([note] if note else []))
     if options.data_changed and not options.resume:
         raise PresetError("--data_changed without --resume", "it lets a run go on with other data")
+    if options.trust and not options.resume:
+        raise PresetError("--trust without --resume", "it lets a run go on from another person's checkpoint")
     run = RunLayout(options.output_dir.expanduser().absolute())
-    return Job(preset, run, notes, options.resume, options.data_changed)
+    return Job(preset, run, notes, options.resume, options.data_changed, options.trust)

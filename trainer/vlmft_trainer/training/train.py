@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -51,6 +52,7 @@ from vlmft_trainer.training.callbacks.stop_request import StopOnRequest, StopReq
 from vlmft_trainer.training.checkpoint_manager import CheckpointManager, rewrite_card, take_best, write_adapter
 from vlmft_trainer.training.options import Job
 from vlmft_trainer.training.run_log import RunLog
+from vlmft_trainer.training.safe_loading import check_tensors, only_tensors
 from vlmft_trainer.training.throughput import find_mfu
 from vlmft_trainer.training.training_args import training_args
 from vlmft_trainer.training.weighted_trainer import WeightedTrainer
@@ -96,8 +98,11 @@ def train(job: Job, log: RunLog, start: Checkpoint | None) -> RunOutcome:
         try:
             trainer, base_answers = build(job, log, stop, heartbeat, start)
             trainer.add_callback(health)  # the last: it judges what the others write
-            resumed = str(job.run.checkpoint(start.step)) if start else None
-            trainer.train(resume_from_checkpoint=resumed)
+            resumed = job.run.checkpoint(start.step) if start else None
+            if resumed and not job.trust:
+                ranks.together(lambda: check_tensors(resumed))
+            with nullcontext() if job.trust else only_tensors():
+                trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
         except StopRequested:
             return RunOutcome(STOPPED, "stopped on request before the first step")
         return finish(job, log, stop, health, trainer, base_answers)

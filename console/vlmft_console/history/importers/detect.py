@@ -20,8 +20,9 @@ from vlmft_console.history.importers.trainer_state import TrainerState, load_jso
 from vlmft_console.history.importers.translate import Translator
 from vlmft_console.history.importers.wandb import MAGIC as WANDB
 from vlmft_console.history.importers.wandb import WandbFile
+from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
-from vlmft_core.run_folder.growing import GrowingFile, open_regular, read_at
+from vlmft_core.run_folder.growing import GrowingFile, read_at
 
 _HEAD: Final = 64 << 10
 _LINES: Final = 100

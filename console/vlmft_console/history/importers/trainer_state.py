@@ -14,9 +14,10 @@ from vlmft_console.history.importers.contents import Contents
 from vlmft_console.history.importers.parsing import number, whole
 from vlmft_console.history.importers.reader import BATCH, REPLACED, label_of
 from vlmft_console.history.importers.translate import Translator
+from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record
-from vlmft_core.run_folder.growing import open_regular, read_at
+from vlmft_core.run_folder.growing import read_at
 
 _CHECKPOINT: Final = re.compile(r"checkpoint-(\d{1,15})/*$")
 LARGEST: Final = 256 << 20
