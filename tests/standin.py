@@ -1,6 +1,6 @@
 """Stand-ins for DeepSpeed's runner, its launcher and the ranks, with the manners measured of the real ones.
 
-    python standin.py runner FOLDER RANKS [--steps N] [--step-s S] [--save-s S] [--deaf]
+    python standin.py runner FOLDER RANKS [--steps N] [--step-s S] [--save-s S] [--fork-s S] [--deaf]
 
 The runner exits 0 when its launcher is killed. The launcher looks at its ranks now and then and, once one failed, ends
 the others one after another. The ranks look for `stop.json` at step boundaries and save for a while before they end;
@@ -27,8 +27,11 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--step-s", type=float, default=0.05)
     parser.add_argument("--save-s", type=float, default=0.0)
+    parser.add_argument("--fork-s", type=float, default=0.0)
     parser.add_argument("--deaf", action="store_true")
     args = parser.parse_args()
+    if args.role == "rank":  # as the real ones do, it goes with its folder when that is moved
+        args.folder = Path(f"/proc/self/fd/{os.open(args.folder, os.O_PATH)}")
     return {"runner": runner, "launcher": launcher, "rank": rank}[args.role](args)
 
 
@@ -42,7 +45,11 @@ def runner(args: argparse.Namespace) -> int:
 
 
 def launcher(args: argparse.Namespace) -> int:
-    ranks = [subprocess.Popen(again("rank"), env={**os.environ, "RANK": str(number)}) for number in range(args.ranks)]
+    ranks = []
+    for number in range(args.ranks):
+        told = {"RANK": str(number), "WORLD_SIZE": str(args.ranks)}
+        ranks.append(subprocess.Popen(again("rank"), env={**os.environ, **told}))
+        time.sleep(args.fork_s)
     while any(rank.poll() is None for rank in ranks):
         failed = next((rank.returncode for rank in ranks if rank.poll()), None)
         if failed is not None:

@@ -95,7 +95,7 @@ def test_a_rank_that_died_before_the_adoption_is_noticed(tmp_path: Path) -> None
 def test_a_run_that_has_ended_in_the_meantime_gets_its_verdict(tmp_path: Path) -> None:
     run = orphaned(tmp_path, *LONG)
     run.finish()
-    run.wait(lambda: run.status().state == "crashed")
+    run.wait(lambda: run.status().state == "finished")
     start_supervisor(run.folder, adopt=True)
     assert run.wait_for_end()["status"] == "finished"
 
@@ -121,14 +121,30 @@ def test_a_run_with_a_supervisor_is_not_adopted(tmp_path: Path) -> None:
         start_supervisor(run.folder, adopt=True)
 
 
-def test_living_ranks_that_nobody_wrote_down_are_not_adopted(tmp_path: Path) -> None:
-    run = orphaned(tmp_path, *LONG, launchers=False)
+@pytest.mark.parametrize("launchers", [True, False])
+def test_living_ranks_that_nobody_wrote_down_are_found_by_the_runs_id_and_adopted(
+    tmp_path: Path, launchers: bool
+) -> None:
+    run = orphaned(tmp_path, *LONG, launchers=launchers)
     file = run.folder.path / "proc.json"
-    known = file.read_text()
-    file.write_text(json.dumps({**json.loads(known), "ranks": {}}))
+    file.write_text(json.dumps({**json.loads(file.read_text()), "ranks": {}}))
+    start_supervisor(run.folder, adopt=True)
+    run.wait_for_ranks()
+    run.finish()
+    assert run.wait_for_end()["status"] == "finished"
+
+
+def test_living_ranks_that_cannot_be_found_are_not_adopted(tmp_path: Path) -> None:
+    run = orphaned(tmp_path, *LONG, launchers=False)
+    for name, changed in (("proc.json", {"ranks": {}}), ("run.json", {"run_id": "another"})):
+        file = run.folder.path / name
+        known = json.loads(file.read_text())
+        file.write_text(json.dumps(known | changed))
+        if name == "proc.json":
+            before = known
     with pytest.raises(RunBusyError, match="does not name"):
         start_supervisor(run.folder, adopt=True)
-    file.write_text(known)
+    (run.folder.path / "proc.json").write_text(json.dumps(before))
     end_ranks(run)
 
 

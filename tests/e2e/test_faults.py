@@ -21,7 +21,7 @@ import pytest
 
 from tests.command_line import vlmft
 from tests.supervised import LONG, Supervised, make_run
-from vlmft_console.runs.processes import rank_of
+from vlmft_console.runs.processes import rank_info
 from vlmft_core.errors import EXIT_BUSY
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import EventWriter, parse
@@ -171,7 +171,7 @@ def test_attaching_to_a_hundred_thousand_steps_shows_them_all(tmp_path: Path) ->
     for step in range(1, 100_001):
         log.write(events.STEP, step=step, epoch=step / 1e5, loss=1 / step, lr=1e-4, grad_norm=0.5)
     log.close()
-    assert rank_of(rank.pid) == 0
+    assert rank_info(rank.pid).rank == 0
     assert "100,000 of 100000" in vlmft("status", str(run.folder.path), code=0).stdout
     rank.send(signal.SIGCONT)
     StopRequest("the test is over", now=True).write(run.folder)

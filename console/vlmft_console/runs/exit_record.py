@@ -44,7 +44,7 @@ class ExitFile:
         """
         reason = verdict.reason[:4000]
         if verdict.status in (FAILED, CRASHED) and shutil.disk_usage(self._folder.path).free < _FULL:
-            reason += f"; the disk of {self._folder.path} is full"
+            reason += f"; the disk of {self._folder.path.resolve()} is full"
         record = {
             "status": verdict.status,
             "reason": reason,

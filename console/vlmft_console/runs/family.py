@@ -16,7 +16,7 @@ from vlmft_console.runs.processes import Identity, Seen
 from vlmft_core.durable import open_own
 
 RESCAN_SECONDS = 5.0
-"""How often all processes of the machine are looked through; in between only the known ones are."""
+"""How often all processes of the machine are looked through once every rank is known; until then each time."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Family:
         """Exit status of the launcher as `waitpid` gives it, once it ended."""
         self.ranks = dict(ranks)
         self.ends: dict[int, RankEnd] = {}
+        self.world_size: int | None = None
+        """How many ranks there are to be, once one of them tells."""
         self._others: list[Identity] = []
         self._scanned = -RESCAN_SECONDS
 
@@ -107,7 +109,7 @@ class Family:
         """
         self._look_at_ranks(signalled)  # before reaping: a zombie still tells how it died
         self._reap(signalled)
-        settled = self.ranks and self.launcher_status is None
+        settled = self.ranks and len(self.ranks) >= (self.world_size or 1) and self.launcher_status is None
         if not settled or time.monotonic() - self._scanned > RESCAN_SECONDS:
             return self._scan()
         return False
@@ -124,6 +126,11 @@ class Family:
         poll.poll(1000 * seconds)
         for descriptor in descriptors:
             os.close(descriptor)
+
+    @property
+    def unseen(self) -> int:
+        """How many ranks there should have been that nobody ever saw."""
+        return max(0, (self.world_size or 0) - len(self.ranks))
 
     def living_ranks(self) -> list[Identity]:
         return [identity for identity in self.ranks.values() if identity.alive]
@@ -172,11 +179,12 @@ class Family:
         ranked: set[int] = set()
         found = dict(self.ranks)
         for seen in family:  # parents come first
-            rank = processes.rank_of(seen.identity.pid)
-            if rank is not None:
+            told = processes.rank_info(seen.identity.pid)
+            if told.rank is not None:
                 ranked.add(seen.identity.pid)
                 if seen.parent not in ranked:  # a rank's own children inherit its RANK
-                    found.setdefault(rank, seen.identity)
+                    found.setdefault(told.rank, seen.identity)
+                    self.world_size = told.world_size or self.world_size
         ranks = {*found.values(), self.launcher}
         self._others = [seen.identity for seen in family if seen.identity not in ranks]
         new = found != self.ranks
@@ -188,20 +196,30 @@ class AdoptedFamily(Family):
     """Known by identity: the launcher and ranks that the first supervisor wrote down, and what is below them.
 
     A rank still tells how it died when its launcher has not reaped it yet. How the launcher ends, nobody tells.
+
+    Args:
+        run_id: what else was started for this run belongs to it, too.
     """
 
     adopted: ClassVar[bool] = True
 
+    def __init__(self, launcher: Identity, ranks: Mapping[int, Identity], run_id: str) -> None:
+        super().__init__(launcher, ranks)
+        self._run_id = run_id
+
     @property
     def over(self) -> bool:
-        """Ranks go on without their launcher, and are watched one by one, so its death alone is not the end."""
-        return not self.launcher.alive and not self.living_ranks()
+        """Ranks go on without their launcher, and are watched one by one, so its death alone is not the end; before
+        there are any, somebody else may be about to start them."""
+        starting = not self.ranks and self.living()
+        return not self.launcher.alive and not self.living_ranks() and not starting
 
     def _members(self) -> list[Seen]:
         # What was seen once is kept: below init, where orphans go, nothing tells them from the processes of others.
         known = [who for who in (self.launcher, *self.ranks.values(), *self._others) if who.alive]
         looks = [processes.look(who.pid) for who in known]
         members = {seen.identity: seen for seen in looks if seen is not None and seen.identity in known}
-        for seen in processes.descendants(*(identity.pid for identity in members)):
+        below = processes.descendants(*(identity.pid for identity in members))
+        for seen in (*below, *processes.of_run(self._run_id)):
             members.setdefault(seen.identity, seen)
-        return list(members.values())
+        return sorted(members.values(), key=lambda seen: seen.identity.start)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from vlmft_console.errors import RunFolderError
-from vlmft_console.runs.processes import Identity, myself
-from vlmft_core.durable import as_json, read_json, write_whole
+from vlmft_console.runs.process_record import ProcessRecord, folder_identity
+from vlmft_console.runs.processes import Identity, myself, of_run
+from vlmft_core.durable import as_json, delete, read_json, write_whole
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.versions import installed_versions
 
@@ -63,7 +64,11 @@ class RunFolder(RunLayout):
         return folder
 
     def write_run(self, *, preset_name: str, preset_text: str, command: Command) -> str:
-        """Write `preset_file` and `run_file`, and return the new run's id (32 hex digits)."""
+        """Write `preset_file`, `run_file` and `processes_file`, and return the new run's id (32 hex digits).
+
+        Raises:
+            OSError: one of them cannot be written.
+        """
         run_id = uuid.uuid4().hex
         write_whole(self.preset_file, preset_text)
         record = {
@@ -77,12 +82,13 @@ class RunFolder(RunLayout):
             "hosts": [platform.node()],
         }
         write_whole(self.run_file, as_json(record))
+        self.write_processes()
         return run_id
 
     def change_command(self, command: Command) -> None:
         """Start the run with another command from now on; everything else in `run_file` stays."""
         record = self.record()
-        env = {**command.env, "VLMFT_RUN_ID": str(record.get("run_id", ""))}
+        env = {**command.env, "VLMFT_RUN_ID": self.run_id}
         write_whole(self.run_file, as_json({**record, "argv": list(command.argv), "env": env}))
 
     def record(self) -> dict[str, Any]:
@@ -96,6 +102,11 @@ class RunFolder(RunLayout):
             raise RunFolderError(f"{self.path} is not a run folder", f"its {self.run_file.name} is missing or broken")
         return record
 
+    @property
+    def run_id(self) -> str:
+        """What all processes of the run have in their environment; empty where it is not known."""
+        return str((read_json(self.run_file) or {}).get("run_id") or "")
+
     def command(self) -> Command:
         """The launcher's command as written by `write_run`.
 
@@ -108,47 +119,60 @@ class RunFolder(RunLayout):
             raise RunFolderError(f"{self.run_file} names no command")
         return Command(tuple(map(str, argv)), {str(key): str(value) for key, value in env.items()})
 
-    def write_processes(self, launcher: Identity, ranks: Mapping[int, Identity], segment: int) -> None:
-        """Tell others who runs the run, and which segment of the event log this start writes.
+    def write_processes(
+        self, launcher: Identity | None = None, ranks: Mapping[int, Identity] | None = None, segment: int | None = None
+    ) -> None:
+        """Tell others who runs the run, where, and which segment of the event log this start writes; nobody does yet
+        where no launcher is given.
 
         A full disk does not matter: a run goes on without this file, and only cannot be adopted.
         """
-        record = {
-            "segment": segment,
-            "supervisor": myself().as_json(),
-            "launcher": launcher.as_json(),
-            "ranks": {str(rank): identity.as_json() for rank, identity in ranks.items()},
-        }
+        record = ProcessRecord(
+            myself() if launcher else None,
+            launcher,
+            ranks or {},
+            segment,
+            platform.node(),
+            str(self.path.resolve()),
+            folder_identity(self.path),
+        )
         with contextlib.suppress(OSError):
-            write_whole(self.processes_file, as_json(record))
+            write_whole(self.processes_file, as_json(record.as_json()))
+
+    def process_record(self) -> ProcessRecord:
+        """Who ran the run last, or the run that this folder is a copy of."""
+        return ProcessRecord.from_json(read_json(self.processes_file) or {})
 
     def processes(self) -> dict[str, Identity]:
-        """Who ran the run last, by role: `supervisor`, `launcher`, `rank 0`, …; they may be long gone."""
-        record = read_json(self.processes_file) or {}
-        ranks = record.get("ranks")
-        roles = {"supervisor": record.get("supervisor"), "launcher": record.get("launcher")}
-        roles |= {f"rank {rank}": value for rank, value in ranks.items()} if isinstance(ranks, dict) else {}
-        found = {role: Identity.from_json(value) for role, value in roles.items()}
-        return {role: identity for role, identity in found.items() if identity}
+        """Who ran the run last, by role: `supervisor`, `launcher`, `rank 0`, …; they may be long gone.
 
-    def ranks(self) -> dict[int, Identity]:
-        """The ranks among `processes`, by number."""
-        named = {role.removeprefix("rank "): who for role, who in self.processes().items() if role.startswith("rank ")}
-        return {int(rank): who for rank, who in named.items() if rank.isdecimal()}
+        Those of the folder that this one is a copy of are not among them.
+        """
+        record = self.process_record()
+        return record.by_role if record.is_of(self.path) else {}
 
-    def current_segment(self) -> int | None:
-        """The segment of the latest start, even when its ranks have not begun it yet; None where no start is known."""
-        segment = (read_json(self.processes_file) or {}).get("segment")
-        return segment if isinstance(segment, int) else None
+    def alive(self) -> list[str]:
+        """The living processes of the run, by role; those that nobody wrote down, by number."""
+        record = self.process_record()
+        if not record.is_of(self.path):
+            return []
+        known = {identity: role for role, identity in record.by_role.items()}
+        found = [role for identity, role in known.items() if identity.alive]
+        if not self.run_id or record.of_another_boot:
+            return found
+        others = (seen.identity for seen in of_run(self.run_id))
+        return [*found, *(f"process {identity.pid}" for identity in others if identity not in known)]
 
     def owner(self) -> str:
         """The living processes of the run, for a message."""
         alive = [f"{role} (pid {who.pid})" for role, who in self.processes().items() if who.alive]
-        return ", ".join(alive) or "a process that has not said its pid yet"
+        host = self.process_record().host
+        unknown = "a process that has not said its pid yet"
+        return ", ".join(alive) or (unknown if host in ("", platform.node()) else f"a process on {host}")
 
     def put_away_end(self) -> None:
         """Before a new segment: the last one's end is kept under `logs/`, and its stop request is over."""
-        self.stop_file.unlink(missing_ok=True)
+        delete(self.stop_file)
         if self.exit_file.exists():
             self.exit_file.replace(self.earlier_exit_file(self.last_segment))
 

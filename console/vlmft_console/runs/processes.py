@@ -61,7 +61,7 @@ class Identity:
         if not isinstance(value, Mapping):
             return None
         pid, start, boot_id = value.get("pid"), value.get("start"), value.get("boot_id")
-        if type(pid) is int and pid > 0 and type(start) is int and isinstance(boot_id, str):
+        if type(pid) is int and 0 < pid < 2**31 and type(start) is int and isinstance(boot_id, str):
             return cls(pid, start, boot_id)
         return None
 
@@ -109,14 +109,36 @@ def descendants(*pids: int) -> list[Seen]:
     return found
 
 
-def rank_of(pid: int) -> int | None:
-    """The rank that a launcher gave this process (its variable RANK), or None."""
+@dataclass(frozen=True)
+class RankInfo:
+    """What a launcher told a process by its variables: its rank, and of how many; None for what it did not."""
+
+    rank: int | None
+    world_size: int | None
+
+
+def rank_info(pid: int) -> RankInfo:
+    """What a process was told by the launcher of its ranks; nothing where it is gone, or not ours to look at."""
+    return RankInfo(_number(pid, b"RANK="), _number(pid, b"WORLD_SIZE="))
+
+
+def of_run(run_id: str) -> list[Seen]:
+    """Every process that was started for a run: all inherit its variable."""
+    said = f"VLMFT_RUN_ID={run_id}".encode()
+    everyone = (look(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [seen for seen in everyone if seen and not seen.zombie and said in _variables(seen.identity.pid)]
+
+
+def _number(pid: int, begin: bytes) -> int | None:
+    value = next((variable.removeprefix(begin) for variable in _variables(pid) if variable.startswith(begin)), b"")
+    return int(value) if value.isdigit() and len(value) < 7 else None
+
+
+def _variables(pid: int) -> list[bytes]:
     try:
-        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
-        return None
-    value = next((variable[5:] for variable in variables if variable.startswith(b"RANK=")), b"")
-    return int(value) if value.isdigit() else None
+        return []
 
 
 def send_all(targets: Iterable[Identity], number: signal.Signals) -> None:

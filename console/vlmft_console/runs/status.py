@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from vlmft_console.history.pulse import Pulse
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.locks import held
 from vlmft_console.runs.verdict import CRASHED
 from vlmft_core.durable import read_json
-from vlmft_core.errors import EXIT_FAILED
-from vlmft_core.run_folder.events import STATUSES, boot_id
+from vlmft_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, VlmftError
+from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED, RUN_END, STATUSES, STOPPED, Record, parse
+from vlmft_core.run_folder.growing import GrowingFile
 
 STARTING = "starting"
 RUNNING = "running"
 STOPPING = "stopping"
 STALLED = "stalled"
 UNSUPERVISED = "unsupervised"
+ELSEWHERE = "elsewhere"
+"""Whether it lives can only be told on another machine, or in another folder."""
 LOST = "lost"
 
-LIVE = frozenset({STARTING, RUNNING, STOPPING, STALLED, UNSUPERVISED})
+LIVE = frozenset({STARTING, RUNNING, STOPPING, STALLED, UNSUPERVISED, ELSEWHERE})
 """States in which processes of the run are, or may be, alive."""
 
 SILENT_SECONDS = 60.0
 """Without any event for this long a run is stalled: rank 0 has a heartbeat every 10 s."""
 STEP_FACTOR = 5.0
 """A step that takes this many times the usual one is a stall, however the heart beats."""
+_EXIT_CODES = {FINISHED: 0, EARLY_STOPPED: 0, STOPPED: EXIT_INTERRUPTED}
+UNWITNESSED = "unwitnessed: its supervisor was gone by then, and its log says so"
+"""The reason where a run's log is the only one to say how it ended."""
 STEP_FLOOR_SECONDS = 30.0
 """No step is a stall before this: the first ones after a pause may be slow."""
 RECORDED = "recorded"
@@ -64,16 +72,17 @@ def status_of(folder: RunFolder, pulse: Pulse | None = None) -> RunStatus:
     if ended is not None:
         state = str(ended.get("status"))
         code = ended.get("exit_code")
+        code = code if type(code) is int and 0 <= code < 256 else EXIT_FAILED
         return RunStatus(
             state if state in (*STATUSES, CRASHED) else CRASHED,
             str(ended.get("reason") or ""),
-            code if isinstance(code, int) else EXIT_FAILED,
+            code,
         )
     if not supervised:
         return _without_supervisor(folder)
     if folder.stop_file.exists():
         return RunStatus(STOPPING)
-    return RunStatus(RUNNING) if pulse is None else _by_pulse(pulse, folder.current_segment() or 0)
+    return RunStatus(RUNNING) if pulse is None else _by_pulse(pulse, folder.process_record().segment or 0)
 
 
 def _by_pulse(pulse: Pulse, segment: int) -> RunStatus:
@@ -91,16 +100,36 @@ def _by_pulse(pulse: Pulse, segment: int) -> RunStatus:
 
 
 def _without_supervisor(folder: RunFolder) -> RunStatus:
+    record = folder.process_record()
+    if where := record.elsewhere(folder.path):
+        return RunStatus(ELSEWHERE, where)
     if held(folder.ranks_lock):
         return RunStatus(
             UNSUPERVISED, f"its supervisor is gone but ranks live: {folder.owner()}; vlmft resume gives it one"
         )
-    known = folder.processes()
-    if any(identity.boot_id != boot_id() for identity in known.values()):
-        return RunStatus(LOST, "the machine was restarted")
-    if alive := [role for role, identity in known.items() if identity.alive]:
+    if alive := folder.alive():
         return RunStatus(UNSUPERVISED, f"its supervisor is gone but {', '.join(alive)} live")
+    if end := _last_word(folder.events_file(record.segment or folder.last_segment)):
+        reason = "; ".join(filter(None, (str(end.get("reason") or ""), UNWITNESSED)))
+        return RunStatus(end["status"], reason, _EXIT_CODES.get(end["status"], EXIT_FAILED))
+    if record.of_another_boot:
+        return RunStatus(LOST, "the machine was restarted")
     return RunStatus(CRASHED, "its supervisor is gone and nothing of it is alive")
+
+
+def _last_word(log: Path) -> Record | None:
+    """The `run_end` of an event log that has one of the known ones; only the end of the log is read."""
+    try:
+        lines = GrowingFile(log).chunk(newest=True).splitlines()
+    except VlmftError:
+        return None
+    for line in reversed(lines):
+        if RUN_END.encode() in line:
+            with contextlib.suppress(ValueError):
+                record = parse(line)
+                if record["event"] == RUN_END and record["status"] in STATUSES:
+                    return record
+    return None
 
 
 def _silent(pulse: Pulse) -> bool:

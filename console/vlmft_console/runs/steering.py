@@ -9,7 +9,7 @@ from pathlib import Path
 from vlmft_console.errors import RunBusyError, RunFolderError
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.preflight import check_machine, free_port
-from vlmft_console.runs.status import UNSUPERVISED, status_of
+from vlmft_console.runs.status import ELSEWHERE, UNSUPERVISED, status_of
 from vlmft_console.runs.supervisor_start import start_supervisor
 from vlmft_console.runs.training_command import training_command
 from vlmft_core.durable import delete
@@ -30,7 +30,12 @@ def stop_run(folder: RunFolder, request: StopRequest) -> None:
     state = status_of(folder)
     if not state.live:
         raise RunFolderError(f"{folder.name} is not running: it is {state.state}")
-    request.write(folder)
+    if state.state == ELSEWHERE:
+        raise RunFolderError(f"{folder.name} is not run from here: {state.reason}")
+    try:
+        request.write(folder)
+    except OSError as error:
+        raise RunFolderError(f"{folder.stop_file} cannot be written: {error.strerror}") from None
     if state.state == UNSUPERVISED:
         raise RunFolderError(
             f"{folder.name} has no supervisor that could end its ranks",
@@ -59,6 +64,8 @@ def resume_run(folder: RunFolder, *, data_changed: bool = False, trust: bool = F
     if state.state == UNSUPERVISED:
         warning = start_supervisor(folder, adopt=True)
         return f"{folder.name} has a supervisor again", warning
+    if state.state == ELSEWHERE:
+        raise RunBusyError(f"{folder.name} is not run from here: {state.reason}")
     if state.live:
         raise RunBusyError(f"{folder.name} is {state.state}: {folder.owner()}")
     if state.state in (FINISHED, EARLY_STOPPED):
@@ -81,6 +88,8 @@ def check_deletable(folder: RunFolder) -> None:
     RunFolderError: the run is live, or its folder is a symbolic link.
     """
     state = status_of(folder)
+    if state.state == ELSEWHERE:
+        raise RunFolderError(f"{folder.name} may be live: {state.reason}")
     if state.live:
         raise RunFolderError(f"{folder.name} is {state.state}", "stop it first: vlmft stop " + folder.name)
     if folder.path.is_symlink():

@@ -7,6 +7,7 @@ supervisor was killed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -22,9 +23,10 @@ from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.ladder import due
 from vlmft_console.runs.locks import acquire, held
 from vlmft_console.runs.verdict import judge
-from vlmft_core.errors import EXIT_BUSY
+from vlmft_core.errors import EXIT_BUSY, VlmftError
 from vlmft_core.run_folder.checkpoints import complete_ones
 from vlmft_core.run_folder.events import RUN_END, Record
+from vlmft_core.run_folder.pinned import pinned
 from vlmft_core.run_folder.stop import StopRequest
 from vlmft_core.run_folder.tail import Tail
 
@@ -95,6 +97,7 @@ class Supervisor:
             self._request if self._failed_at is None else None,
             checkpoint=max(checkpoints, default=None),
             adopted=self._family.adopted,
+            unseen=0 if self._family.adopted else self._family.unseen,
         )
         self._exit_file.write(verdict, living)
         return verdict.exit_code
@@ -106,9 +109,10 @@ class Supervisor:
         self._terminated_by = signal.Signals(number)
 
     def _read_log(self) -> None:
-        for record in self._tail.read():
-            if record["event"] == RUN_END:
-                self._run_end = record
+        with contextlib.suppress(VlmftError):  # what stands there is no log, so it says nothing
+            for record in self._tail.read():
+                if record["event"] == RUN_END:
+                    self._run_end = record
 
     def _notice_failure(self, now: float) -> None:
         """A death that nobody asked for: of a rank, or of the launcher while ranks live."""
@@ -154,9 +158,10 @@ def supervise(folder: RunFolder, *, adopt: bool = False) -> int:
     """
     os.umask(0o077)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    folder = pinned(folder)  # it may be renamed while it is run
     lock = acquire(folder.lock)
     if lock is None:
-        print(f"{folder.path} is run by another supervisor: {folder.owner()}", file=sys.stderr)
+        print(f"{folder.path.resolve()} is run by another supervisor: {folder.owner()}", file=sys.stderr)
         return EXIT_BUSY
     supervisor = _adopt(folder) if adopt else _start(folder)
     return supervisor.run() if supervisor else EXIT_BUSY
@@ -169,11 +174,12 @@ def _start(folder: RunFolder) -> Supervisor | None:
         OSError: the launcher cannot be started, or the folder cannot be written.
     """
     if held(folder.ranks_lock):
-        print(f"{folder.path} has living ranks of an earlier start: {folder.owner()}", file=sys.stderr)
+        print(f"{folder.path.resolve()} has living ranks of an earlier start: {folder.owner()}", file=sys.stderr)
         return None
     processes.become_subreaper()
-    folder.put_away_end()
     command = folder.command()
+    folder.write_processes()  # first: without its end, another machine must find where it is run
+    folder.put_away_end()
     segment = folder.last_segment + 1
     exit_file = ExitFile(folder)  # first: a folder that cannot be written shall not have a run
     # A variable RANK of our own (inside a Slurm task, say) would make every process look like a rank.
@@ -184,16 +190,16 @@ def _start(folder: RunFolder) -> Supervisor | None:
 
 def _adopt(folder: RunFolder) -> Supervisor | None:
     """Take over the processes that are known; None, and a line on stderr, when that is not what lives."""
-    launcher, ranks, segment = folder.processes().get("launcher"), folder.ranks(), folder.current_segment()
-    if launcher is None or segment is None or folder.exit_file.exists():
-        print(f"{folder.path} has nothing to adopt", file=sys.stderr)
+    record, name = folder.process_record(), folder.path.resolve()
+    if record.launcher is None or record.segment is None or not record.is_of(folder.path) or folder.exit_file.exists():
+        print(f"{name} has nothing to adopt", file=sys.stderr)
         return None
-    family = AdoptedFamily(launcher, ranks)
+    family = AdoptedFamily(record.launcher, record.ranks, folder.run_id)
     family.observe(signalled=False)
     if held(folder.ranks_lock) and not family.living_ranks():
-        print(f"{folder.path} has living ranks that its {folder.processes_file.name} does not name", file=sys.stderr)
+        print(f"{name} has living ranks that its {folder.processes_file.name} does not name", file=sys.stderr)
         return None
-    return Supervisor(folder, ExitFile(folder), family, segment)
+    return Supervisor(folder, ExitFile(folder), family, record.segment)
 
 
 if __name__ == "__main__":

@@ -57,8 +57,8 @@ def start_supervisor(folder: RunFolder, *, adopt: bool = False) -> str:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         status = supervisor.poll()
-        found = folder.processes().get("supervisor")
-        if found is not None and found.pid == supervisor.pid:
+        record = folder.process_record()
+        if record.launcher and record.supervisor and record.supervisor.pid == supervisor.pid:
             return warning
         if status is not None:
             said = errors.read_bytes()[began:].decode(errors="replace").strip().splitlines()

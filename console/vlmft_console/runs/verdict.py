@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from vlmft_console.runs.family import RankEnd
 from vlmft_console.runs.processes import describe_exit
+from vlmft_core.counted import counted
 from vlmft_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISTAKE
 from vlmft_core.run_folder.events import EARLY_STOPPED, FAILED, FINISHED, STOPPED, Record
 from vlmft_core.run_folder.stop import StopRequest
@@ -36,8 +37,10 @@ def judge(
     *,
     checkpoint: int | None = None,
     adopted: bool = False,
+    unseen: int = 0,
 ) -> Verdict:
-    """Success takes three witnesses: the launcher's exit 0, a `run_end` that says so, and no rank left behind.
+    """Success takes three witnesses: the launcher's exit 0, a `run_end` that says so, and no rank left behind or never
+    seen.
 
     Args:
         run_end: the log's last word, if it has one.
@@ -48,13 +51,14 @@ def judge(
         checkpoint: step of the newest checkpoint that a resume could go on from.
         adopted: the supervisor is not the launcher's parent, so that only the other two witnesses can be heard;
             `launcher_status` is None then.
+        unseen: how many ranks there should have been that nobody ever saw.
     """
     said = str(run_end["status"]) if run_end else None
     reason = str((run_end or {}).get("reason") or "")
     good = said in (FINISHED, EARLY_STOPPED, STOPPED)
     first = ADOPTED if adopted else None
     culprit = _culprit(ends, 0 if adopted and good else launcher_status)
-    if said and good and (adopted or launcher_status == 0) and not orphans and culprit is None:
+    if said and good and (adopted or launcher_status == 0) and not orphans and not unseen and culprit is None:
         return Verdict(said, _line(first, reason), EXIT_INTERRUPTED if said == STOPPED else 0)
     if not adopted and _is_mistake(launcher_status, ends):
         return Verdict(FAILED, reason or "the training program refused to start; its log says why", EXIT_MISTAKE)
@@ -69,8 +73,11 @@ def judge(
     elif launcher_status is not None and (not culprit or launcher_status == 0):
         launcher = f"the launcher {describe_exit(launcher_status)}"
     left = f"it left ranks behind: {', '.join(map(str, orphans))}" if orphans else None
+    never = f"{counted(unseen, 'rank')} never seen" if unseen else None
     silent = "the event log has no run_end" if said is None else None
-    return Verdict(CRASHED if said is None else FAILED, _line(first, culprit, launcher, left, silent), EXIT_FAILED)
+    return Verdict(
+        CRASHED if said is None else FAILED, _line(first, culprit, launcher, left, never, silent), EXIT_FAILED
+    )
 
 
 def _is_mistake(launcher_status: int | None, ends: Iterable[RankEnd]) -> bool:

@@ -43,10 +43,14 @@ class StopRequest:
         if not run.stop_file.exists():
             return None
         record = read_json(run.stop_file) or {}
-        patience, t = record.get("patience"), record.get("t")
         return cls(
             reason=str(record.get("reason", "")),
             now=record.get("now") is True,
-            patience=float(patience) if isinstance(patience, int | float) else PATIENCE_SECONDS,
-            t=float(t) if isinstance(t, int | float) else 0.0,
+            patience=_seconds(record.get("patience"), PATIENCE_SECONDS),
+            t=_seconds(record.get("t"), 0.0),
         )
+
+
+def _seconds(value: object, default: float) -> float:
+    """`value` if it is a number that a clock could show."""
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e12 else default

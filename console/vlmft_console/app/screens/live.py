@@ -17,7 +17,7 @@ from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_view import RunView
 from vlmft_console.runs.headline import Headline, headline
-from vlmft_console.runs.status import UNSUPERVISED
+from vlmft_console.runs.status import ELSEWHERE, UNSUPERVISED
 from vlmft_core.health import STOP
 from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED, Record
 
@@ -69,6 +69,8 @@ class LiveScreen(LogScreen):
         if self._log is None or self._log.folder is None or self._batch.status is None:
             return ("stop", "resume")
         status = self._batch.status
+        if status.state == ELSEWHERE:
+            return ("stop", "resume")
         if status.live:
             return () if status.state == UNSUPERVISED else ("resume",)
         return ("stop", "resume") if status.state in (FINISHED, EARLY_STOPPED) else ("stop",)

@@ -32,6 +32,7 @@ STATES = {
     "stopping": ("■", "caution"),
     "stalled": ("!", "caution"),
     "unsupervised": ("!", "caution"),
+    "elsewhere": ("!", "caution"),
     "finished": ("✓", ""),
     "early_stopped": ("✓", ""),
     "stopped": ("□", ""),

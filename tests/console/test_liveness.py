@@ -1,0 +1,182 @@
+"""Whether a run lives: what is said of copies, renamed folders, other machines and half-started runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command_line import vlmft
+from tests.records import record
+from tests.run_folders import ended_run
+from tests.supervised import LONG, Supervised, make_run
+from vlmft_console.errors import RunBusyError, RunFolderError
+from vlmft_console.runs import processes
+from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.processes import Identity, look, myself
+from vlmft_console.runs.status import status_of
+from vlmft_console.runs.steering import check_deletable, resume_run, stop_run
+from vlmft_core.run_folder.stop import StopRequest
+
+
+def refuse_everything(folder: RunFolder, where: str) -> None:
+    """It is live for all who would change it, and each is told where to go."""
+    assert status_of(folder).live
+    assert where in status_of(folder).reason
+    with pytest.raises(RunFolderError, match=where):
+        check_deletable(folder)
+    with pytest.raises(RunFolderError, match=where):
+        stop_run(folder, StopRequest("a test", now=True))
+    with pytest.raises(RunBusyError, match=where):
+        resume_run(folder)
+
+
+def change(folder: RunFolder, **values: Any) -> None:
+    known = json.loads(folder.processes_file.read_text())
+    folder.processes_file.write_text(json.dumps(known | values))
+
+
+@pytest.mark.parametrize("supervised", [True, False])
+def test_a_copy_of_a_live_run_is_no_way_to_stop_resume_or_end_it(tmp_path: Path, supervised: bool) -> None:
+    run = Supervised(tmp_path, 2, *LONG, name="orig")
+    run.wait_for_ranks()
+    copy = RunFolder(shutil.copytree(run.folder.path, tmp_path / "copy"))
+    if not supervised:
+        run.who("supervisor").send(signal.SIGKILL)
+        run.wait(lambda: run.status().state == "unsupervised")
+    refuse_everything(copy, f"a copy of {run.folder.path}")
+    assert copy.processes() == {}
+    assert run.status().state == ("running" if supervised else "unsupervised")
+    StopRequest("the test is over", now=True).write(run.folder)
+    if not supervised:
+        resume_run(run.folder)
+    run.wait_for_end()
+    run.wait(lambda: status_of(copy).state == "crashed")  # its supervisor ends a moment after it has said so
+    check_deletable(copy)
+
+
+def test_a_renamed_live_run_is_stopped_with_its_new_name(tmp_path: Path) -> None:
+    run = Supervised(tmp_path, 2, *LONG, name="old")
+    run.wait_for_ranks()
+    run.folder.path.rename(tmp_path / "new")
+    run.folder = RunFolder(tmp_path / "new")
+    assert run.status().state == "running"
+    with pytest.raises(RunFolderError, match="new is running"):
+        check_deletable(run.folder)
+    vlmft("stop", str(run.folder.path), code=0)
+    assert run.wait_for_end()["reason"] == "asked to"
+    assert not (tmp_path / "old").exists()
+
+
+def test_a_renamed_run_without_a_supervisor_gets_one(tmp_path: Path) -> None:
+    run = Supervised(tmp_path, 2, *LONG, name="old")
+    run.wait_for_ranks()
+    run.folder.path.rename(tmp_path / "new")
+    run.folder = RunFolder(tmp_path / "new")
+    run.who("supervisor").send(signal.SIGKILL)
+    run.wait(lambda: run.status().state == "unsupervised")
+    resume_run(run.folder)
+    run.finish()
+    assert run.wait_for_end()["status"] == "finished"
+
+
+def test_a_run_of_another_machine_is_elsewhere_until_it_has_ended(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "run", 2)
+    there = Identity(7, 7, "00000000-0000-0000-0000-000000000000")
+    folder.write_processes(there, {0: there}, 1)
+    change(folder, host="n1", supervisor=there.as_json())
+    refuse_everything(folder, "n1: ask there")
+    folder.exit_file.write_text('{"status": "finished", "exit_code": 0}')
+    assert status_of(folder).state == "finished"
+    check_deletable(folder)
+
+
+def test_a_run_that_another_machine_is_about_to_start_is_elsewhere(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "run", 2)
+    assert status_of(folder).state == "crashed"
+    change(folder, host="n1")
+    refuse_everything(folder, "n1: ask there")
+    folder.processes_file.unlink()  # as its reason says for a machine that is gone
+    assert status_of(folder).state == "crashed"
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "code"), [("finished", "finished", 0), ("stopped", "stopped", 130), ("failed", "failed", 1)]
+)
+def test_what_the_log_says_at_its_end_is_believed_when_nobody_is_left_to_witness_it(
+    tmp_path: Path, said: str, state: str, code: int
+) -> None:
+    folder = ended_run(tmp_path, "run")
+    folder.exit_file.unlink()
+    assert status_of(folder).state == "crashed"
+    with folder.events_file().open("a") as log:
+        log.write(json.dumps(record("run_end", status=said, reason="so it is")) + "\n")
+    status = status_of(folder)
+    assert (status.state, status.exit_code) == (state, code)
+    assert status.reason == "so it is; unwitnessed: its supervisor was gone by then, and its log says so"
+
+
+def test_a_finished_run_whose_supervisor_was_killed_is_finished(tmp_path: Path) -> None:
+    run = Supervised(tmp_path, 2, *LONG)
+    run.wait_for_ranks()
+    run.who("supervisor").send(signal.SIGKILL)
+    run.finish()
+    run.wait(lambda: not run.status().live)
+    assert run.status().state == "finished"
+    with pytest.raises(RunFolderError, match="nothing is left to do"):
+        resume_run(run.folder)
+
+
+def test_the_end_of_an_earlier_start_is_not_the_end_of_this_one(tmp_path: Path) -> None:
+    folder = ended_run(tmp_path, "run")
+    folder.exit_file.unlink()
+    with folder.events_file().open("a") as log:
+        log.write(json.dumps(record("run_end", status="stopped", reason="")) + "\n")
+    folder.write_processes(Identity(2**30, 1, myself().boot_id), {}, 2)
+    change(folder, supervisor=None)
+    assert status_of(folder).state == "crashed"
+
+
+def test_a_launcher_alone_makes_a_run_unsupervised_which_is_not_deleted_but_adopted(tmp_path: Path) -> None:
+    run = Supervised(tmp_path, 2, *LONG, "--fork-s=1")
+    run.wait(lambda: "rank 0" in run.folder.processes())
+    inner = look(run.inner_launcher())
+    assert inner is not None
+    for role in ("supervisor", "launcher", "rank 0"):
+        run.who(role).send(signal.SIGKILL)
+    os.kill(inner.identity.pid, signal.SIGSTOP)
+    for who in [seen.identity for seen in processes.of_run(run.folder.run_id)]:
+        if who != inner.identity:  # a rank that came in between
+            who.send(signal.SIGKILL)
+    run.wait(lambda: len(processes.of_run(run.folder.run_id)) == 1)
+    assert status_of(run.folder).state == "unsupervised"
+    assert f"process {inner.identity.pid}" in status_of(run.folder).reason
+    with pytest.raises(RunFolderError, match="is unsupervised"):
+        check_deletable(run.folder)
+    resume_run(run.folder)
+    os.kill(inner.identity.pid, signal.SIGCONT)
+    assert run.wait_for_end()["exit_code"] == 1
+
+
+def test_ranks_that_start_one_after_another_are_all_known_at_once(tmp_path: Path) -> None:
+    run = Supervised(tmp_path, 4, *LONG, "--fork-s=0.5")
+    run.wait(lambda: len(processes.of_run(run.folder.run_id)) == 6)
+    run.wait(lambda: len(run.folder.processes()) == 6, seconds=2.0)
+    StopRequest("the test is over", now=True).write(run.folder)
+    run.wait_for_end()
+
+
+@pytest.mark.parametrize("killed", [1, 3])
+def test_a_killed_rank_of_a_run_that_has_just_begun_is_no_success(tmp_path: Path, killed: int) -> None:
+    run = Supervised(tmp_path, 4, "--steps=60", "--fork-s=0.3")
+    run.wait(lambda: len(processes.of_run(run.folder.run_id)) == 6)
+    inner = run.inner_launcher()
+    ranks = [one.identity for one in processes.descendants(inner)]
+    os.kill(inner, signal.SIGKILL)
+    ranks[killed].send(signal.SIGKILL)
+    assert run.wait_for_end()["exit_code"] == 1
