@@ -38,7 +38,6 @@ REFUSED = {
     "prose": (b"***** Running Evaluation *****\n  Num examples = 2100\n", "holds no training record"),
     "other JSON": (b'{"model_type": "bert", "layers": 12}', "holds no training record"),
     "binary": (bytes(range(32)) * 100, "is a binary file"),
-    "UTF-16": (HF_STDOUT.decode().encode("utf-16"), "is UTF-16 text (convert it with"),
     "half a trainer state": (trainer_state(HISTORY)[:-40], "was cut off, or is being written"),
     "a bomb": (b"[" * 100_000, "holds no training record"),
     "a bomb in an object": (b'{"a":' * 100_000, "holds no training record"),

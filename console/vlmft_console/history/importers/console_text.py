@@ -45,6 +45,8 @@ class ConsoleText:
         self.else_holds = ""
         self.dicts = 0
         """Dicts with metrics."""
+        self.losses = 0
+        """Dicts with a train loss."""
         self._translator = translator
         self._deepspeed = DeepSpeedLines(translator, steps=deepspeed_steps)
         self._text = b""
@@ -116,6 +118,7 @@ class ConsoleText:
             self.rejected += 1
         else:
             self.dicts += 1
+            self.losses += "loss" in values
 
     def _told_by_another(self, text: bytes, source: bytes) -> bool:
         """Whether another host or worker has printed this dict as often already."""

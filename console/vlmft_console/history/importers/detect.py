@@ -12,17 +12,18 @@ from vlmft_console.history.importers.console_text import ConsoleText
 from vlmft_console.history.importers.crc32c import masked
 from vlmft_console.history.importers.event_log import EventLog
 from vlmft_console.history.importers.jsonl import JsonLines, flat, json_object
+from vlmft_console.history.importers.line_log import LineLog
 from vlmft_console.history.importers.metric_names import EPOCH, STEP, known, tells_training
 from vlmft_console.history.importers.reader import LogReader, StreamReader
 from vlmft_console.history.importers.results import Results, is_results
 from vlmft_console.history.importers.tensorboard import EventFile
 from vlmft_console.history.importers.trainer_state import TrainerState, load_json
 from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.unpacked import Unpacked
 from vlmft_console.history.importers.wandb import MAGIC as WANDB
 from vlmft_console.history.importers.wandb import WandbFile
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
-from vlmft_core.run_folder.growing import GrowingFile, read_at
 
 _HEAD: Final = 64 << 10
 _LINES: Final = 100
@@ -32,8 +33,10 @@ _SEARCHED: Final = 256 << 20
 _WEIGHED: Final = 8 << 20
 """Bytes after DeepSpeed's first step in which a dict of another trainer, printed late, may come."""
 
+_SURE: Final = 2
+"""Lines with a train loss that tell a log from a text about one."""
+
 _LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
-_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _HOLE: Final = re.compile(rb"\x00{16,}")
 """What a crash of the machine leaves in a text."""
 _CONTROLS: Final = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
@@ -73,8 +76,6 @@ def open_file(path: Path) -> LogReader:
         return StreamReader(path, "tensorboard", EventFile)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and (reader := _json(path, head)):
         return reader
-    if head.startswith(_UTF16):
-        raise VlmftError(f"{path} is UTF-16 text", hint="convert it with `iconv -f UTF-16 -t UTF-8`")
     text = _HOLE.sub(b"", head)
     if len(_CONTROLS.findall(text)) > len(text) // 10:
         raise VlmftError(f"{path} is a binary file of an unknown kind")
@@ -83,13 +84,14 @@ def open_file(path: Path) -> LogReader:
 
 def _head(path: Path) -> bytes:
     try:
-        descriptor = open_regular(path)
+        os.close(open_regular(path))
     except FileNotFoundError:
         raise NothingYet(f"{path} does not exist") from None
-    try:
-        return read_at(path, descriptor, _HEAD, 0)
-    finally:
-        os.close(descriptor)
+    content = Unpacked(path)
+    head = content.chunk()[:_HEAD]
+    if not head and content.packed:
+        raise NothingYet(f"{path} is a compressed file that was cut off, or is damaged, at its very start")
+    return head
 
 
 def _is_event_file(head: bytes) -> bool:
@@ -138,19 +140,55 @@ def _document(path: Path, head: bytes) -> LogReader | None:
 
 
 def _text(path: Path) -> LogReader:
-    """Look for the first training record."""
+    """Look for the first training record.
+
+    Hugging Face's dicts count most: what stands beside them tells the same. Then what single lines and tables tell,
+    and last DeepSpeed's own lines, which know no loss.
+    """
+    dicts = _dicts(path)
+    if dicts.losses:
+        return StreamReader(path, "hf_stdout", partial(ConsoleText, deepspeed_steps=False))
+    if reader := _lines(path):
+        return reader
+    if dicts.dicts:
+        return StreamReader(path, "hf_stdout", partial(ConsoleText, deepspeed_steps=False))
+    if dicts.entries or dicts.overflows:
+        return StreamReader(path, "deepspeed", partial(ConsoleText, deepspeed_steps=True))
+    raise NothingYet(f"{path} holds no training record that this program knows")
+
+
+def _dicts(path: Path) -> ConsoleText:
+    """What the text holds of Hugging Face's dicts and of DeepSpeed's lines, until it is known which counts."""
     parser = ConsoleText(Translator(""), deepspeed_steps=True)
-    file = GrowingFile(path)
-    searched = first_step = 0
+    file = Unpacked(path)
+    searched = first = 0
     while searched < _SEARCHED and (chunk := file.chunk()):
         searched += len(chunk)
         parser.feed(chunk)
-        if parser.dicts:
-            return StreamReader(path, "hf_stdout", partial(ConsoleText, deepspeed_steps=False))
+        if parser.losses:
+            break
         if parser.entries:
-            first_step = first_step or searched
-            if searched - first_step >= _WEIGHED:
+            first = first or searched
+            if searched - first >= _WEIGHED:
                 break
-    if parser.entries or parser.overflows:
-        return StreamReader(path, "deepspeed", partial(ConsoleText, deepspeed_steps=True))
-    raise NothingYet(f"{path} holds no training record that this program knows")
+    return parser
+
+
+def _lines(path: Path) -> LogReader | None:
+    """The reader of single lines and tables, if they tell of a training."""
+    parser = LineLog(Translator(""), bare=False)
+    file = Unpacked(path)
+    searched = 0
+    while searched < _SEARCHED and (chunk := file.chunk()):
+        searched += len(chunk)
+        parser.feed(chunk)
+        if parser.trained >= _SURE or parser.rows:
+            break
+    parser.rest()
+    if parser.rows:
+        return StreamReader(path, "table", LineLog)
+    if parser.trained >= _SURE:
+        return StreamReader(path, "text", LineLog)
+    if len(parser.bare_losses) > _SURE and len(set(parser.bare_losses)) > 1:
+        return StreamReader(path, "text", partial(LineLog, bare=True))
+    return None

@@ -26,7 +26,11 @@ _ALIASES: Final = {
         *("lm_loss", "train_lm_loss", "reduced_train_loss", "loss_metrics_global_avg_loss", "global_avg_loss"),
         *("ce_loss", "train_ce_loss", "nll_loss", "train_nll_loss", "train_crossentropyloss", "cross_entropy_loss"),
         *("avg_loss", "average_loss", "mean_loss", "train_avg_loss", "train_mean_loss", "total_loss"),
-        *("train_total_loss", "train_batch_loss", "train_loss_epoch", "training_loss_epoch", "loss_epoch"),
+        *("train_total_loss", "train_batch_loss", "batch_loss", "step_loss", "running_loss", "avr_loss", "loss_avg"),
+        *("gpt_loss", "loss_mean", "avg_train_loss", "average_train_loss", "mean_train_loss", "avg_training_loss"),
+        *("average_training_loss", "losses", "train_losses", "training_losses", "loss_train_total"),
+        *("train_loss_train_total", "train_loss_epoch", "training_loss_epoch", "loss_epoch", "train_epoch_loss"),
+        *("epoch_loss", "actor_pg_loss", "pg_loss", "actor_policy_loss", "policy_loss", "actor_loss"),
     ),
     RATE: (
         *("learning_rate", "lr", "train_learning_rate", "train_lr", "current_lr", "learningrate", "base_lr"),
@@ -36,12 +40,13 @@ _ALIASES: Final = {
         *("grad_norm", "train_grad_norm", "gradient_norm", "train_gradient_norm", "gnorm", "gradnorm"),
         *("global_grad_norm", "train_global_grad_norm", "total_grad_norm", "optim_total_grad_norm"),
         *("grad_norm_total", "grad_2_0_norm_total", "grad_2_norm_total", "optim_grad_norm", "actor_grad_norm"),
+        *("avg_grad_norm", "mean_grad_norm", "policy_grad_norm"),
     ),
     STEP: (
         *("step", "global_step", "current_steps", "global_step_max_steps", "steps_global_step_max_steps"),
         *("iteration", "iter", "train_global_step", "training_global_step", "trainer_global_step", "train_step"),
         *("training_step", "steps", "global_steps", "iterations", "iter_num", "num_updates", "current_step"),
-        *("current_iteration", "optimizer_step"),
+        *("current_iteration", "optimizer_step", "trainer_step", "step_num", "step_idx", "global_iter", "itr"),
     ),
     TOTAL: ("total_steps", "max_steps"),
     EPOCH: ("epoch", "train_epoch", "trainer_epoch", "training_epoch"),
@@ -51,9 +56,11 @@ _ALIASES: Final = {
 _OTHER = re.compile(r"[^a-z0-9]+")
 _EVALS = "eval|evaluation|val|valid|validation|dev"
 _EVAL = re.compile(
-    rf"(?:{_EVALS})_(?:(?!train_)(.+)_)?loss(?:_epoch)?(?:_(dataloader_idx_\d+))?"
-    rf"|(test)_loss(?:_epoch)?|loss_(?:{_EVALS})"
+    rf"(?:(?:avg|average|mean)_)?(?:{_EVALS})_(?:(?!train_)(.+)_)?loss(?:es)?(?:_epoch)?(?:_(dataloader_idx_\d+))?"
+    rf"|(test)_loss(?:es)?(?:_epoch)?|loss_(?:{_EVALS})"
 )
+_NO_SET: Final = frozenset(("avg", "average", "mean", "total", "epoch", "step", "batch", "running", "lm", "ce"))
+"""Words in the name of an eval loss that name no set."""
 _RATE_OF = re.compile(r"(?:train_)?(?:lr|learning_rate)_(?:group_?|pg_?)?(?:\d|(?:adam|sgd|lion|adafactor|muon).*)")
 """One optimizer's or parameter group's rate: `lr-AdamW`, `lr-AdamW/pg1`, `learning_rate_0`."""
 _LONGEST: Final = 200
@@ -91,7 +98,7 @@ def _known(name: str) -> Known | None:
     if name == "_step":  # W&B counts its own rows: a step only where no other is named
         return Known(STEP, _LAST)
     if found := _EVAL.fullmatch(bare):
-        return Known(EVAL_LOSS, 0, "_".join(filter(None, found.groups())))
+        return Known(EVAL_LOSS, 0, "_".join(part for part in found.groups() if part and part not in _NO_SET))
     if bare in _TABLE:
         return _TABLE[bare]
     return Known(RATE, _LAST) if _RATE_OF.fullmatch(bare) else None

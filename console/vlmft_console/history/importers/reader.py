@@ -9,8 +9,8 @@ from typing import Final, Protocol
 
 from vlmft_console.history.importers.contents import Contents
 from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.unpacked import Unpacked
 from vlmft_core.run_folder.events import Record
-from vlmft_core.run_folder.growing import GrowingFile
 
 BATCH: Final = 2000
 """`read` stops soon after it has this many records, so that a log of any size is read in bounded memory."""
@@ -87,12 +87,13 @@ class StreamReader:
         self.path = path
         self.format = format
         self.label = label_of(path)
-        self._file = GrowingFile(path)
+        self._file = Unpacked(path)
         self._make_parser = parser
         self._translator = Translator(self.label)
         self._parser = parser(self._translator)
         self._pending: list[Record] = [self._translator.begin()]
         self._lost = 0
+        self._told = ""
 
     @property
     def rejected(self) -> int:
@@ -122,9 +123,14 @@ class StreamReader:
                 self._start_again(records)
             if not data:
                 # At the end: what is unfinished may be finished by a read to come, so it waits for one quiet call.
-                return records or self._parser.rest()
+                return records or self._parser.rest() or self._shortfall()
             records += self._parser.feed(data)
         return records
+
+    def _shortfall(self) -> list[Record]:
+        """What is wrong with the end of a compressed log, told once."""
+        told, self._told = self._told, self._file.shortfall
+        return [self._translator.note(self._told)] if self._told and self._told != told else []
 
     def _start_again(self, records: list[Record]) -> None:
         self._lost += self._parser.rejected

@@ -14,10 +14,10 @@ from vlmft_console.history.importers.contents import Contents
 from vlmft_console.history.importers.parsing import number, whole
 from vlmft_console.history.importers.reader import BATCH, REPLACED, label_of
 from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.unpacked import Unpacked
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record
-from vlmft_core.run_folder.growing import read_at
 
 _CHECKPOINT: Final = re.compile(r"checkpoint-(\d{1,15})/*$")
 LARGEST: Final = 256 << 20
@@ -146,13 +146,13 @@ def load_json(path: Path, *, unless: tuple[int, int, int] | None = None) -> tupl
         state = (info.st_ino, info.st_size, info.st_mtime_ns)
         if state == unless:
             return None, state
-        if info.st_size > LARGEST:
-            raise ValueError("too large")
-        data = b""
-        while len(data) < info.st_size and (more := read_at(path, descriptor, LARGEST, len(data))):
-            data += more
     finally:
         os.close(descriptor)
+    content, data = Unpacked(path), bytearray()
+    while more := content.chunk():
+        data += more
+        if len(data) > LARGEST:
+            raise ValueError("too large")
     try:
         return json.loads(data.decode("utf-8-sig", "replace"), parse_int=_integer), state
     except RecursionError:

@@ -1,0 +1,194 @@
+"""Line entry: what one line of a log says of a training, or that it says nothing.
+
+A line counts when it tells a loss together with a step, an epoch or other figures. Prose, source code, command lines
+and configuration have names and numbers, too, and count for nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from vlmft_console.history.importers.line_pairs import Pair, pairs
+from vlmft_console.history.importers.line_place import Place, find_place
+from vlmft_console.history.importers.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP
+from vlmft_console.history.importers.parsing import number, whole
+
+_CODE = re.compile(
+    r"^\s*(?:(?:def|class|import|from|return|if|elif|else|for|while|with|assert|raise|try|export|python3?|torchrun|deepspeed"
+    r"|accelerate|usage)\b|print\(|self\.|logger\.|parser\.|args\.|#|//|\$ |>>>|>|\+\+\+|\+ |[-*] \w+:)"
+    r"|[A-Za-z_]\w*\(\w+=|\w\s*==\s*[\w'\"]|[+*/-]=|(?<![\w-])--[a-z]|\{\w+:?[.\d]*\w?\}"
+)
+_PROSE = re.compile(
+    r"\b(?:the|is|was|are|were|been|be|and(?! \d)|but|my|your|our|we|you|(?<!/)it(?!/)|its|this|that|these|those|when"
+    r"|then|than|because|so|should|would|could|can|will|very|too|just|here|there|does|did|do|not)\b",
+    re.IGNORECASE,
+)
+_ELSEWHERE = re.compile(
+    r"\bbest\b|\bsav(?:e|ed|es|ing)\b|\bcheckpoints?\b|\bresum(?:e|ed|ing)\b|\bimproved?\b|\bearly.?stop|\bstopp(?:ed|ing)\b"
+    r"|\bload(?:ed|ing)?\b|\baveraged stats\b|\bfinal\b|\bfinished\b|\btarget\b",
+    re.IGNORECASE,
+)
+"""Words of lines that tell another moment's figures again."""
+_TF_EVAL: Final = "Saving dict for global step"
+_MARK = re.compile(
+    r"(?<![\w.-])(?:(val|valid|validat(?:e|ion|ing)|eval|evaluat(?:e|ion|ing)|dev|test|testing)|train|training)(?![\w-]|\.\w)",
+    re.IGNORECASE,
+)
+"""A word that says what the figures after it were measured on."""
+_WORD = re.compile(r"[A-Za-z]{2,}")
+_PERPLEXITY = re.compile(r"(?:(eval|val|valid|validation|test)[ _/.]?)?(?:ppl|perplexity)", re.IGNORECASE)
+_SAID: Final = ("train", "eval", "val", "test", "dev")
+"""How names begin that say themselves what was measured on."""
+_GLOBAL: Final = ("global", "update")
+"""Parts of the names of steps that go on over the epochs."""
+_BATCH: Final = frozenset(("batch", "batch_idx", "minibatch", "it", "itr"))
+
+
+@dataclass
+class Entry:
+    """One line's figures."""
+
+    place: Place
+    values: dict[str, str] = field(default_factory=dict)
+    """By the names the line has, and `eval_…` where only the words before them say so; no step and no epoch."""
+    losses: list[str] = field(default_factory=list)
+    """Names among them that are train losses."""
+    evals: list[str] = field(default_factory=list)
+    """Names among them that are eval losses."""
+    on_eval: bool | None = None
+    """What the words of the line say that it was measured on; None where they say nothing."""
+    only: bool = False
+    """Whether the line is as good as nothing but this."""
+
+    @property
+    def placed(self) -> bool:
+        return self.place.step is not None or self.place.epoch is not None
+
+
+def entry_of(line: str) -> Entry | None:
+    """The entry of a line that was cleaned; None where it says nothing of a training."""
+    if _CODE.search(line):
+        return None
+    place, rest = find_place(line)
+    found = list(pairs(rest))
+    marks = [(mark.start(), mark[1] is not None) for mark in _MARK.finditer(rest)]
+    entry = Entry(place)
+    told_by_estimator = _TF_EVAL in line
+    for pair in found:
+        kind = pair.known.quantity if pair.known else None
+        if kind in (STEP, EPOCH):
+            continue
+        on_eval = told_by_estimator or _section(marks, found, pair.start)
+        _add(entry, pair, kind, on_eval=on_eval)
+    entry.on_eval = _section(marks, found, len(rest))
+    _set_place(place, found)
+    if (entry.losses or entry.evals) and _tells_otherwise(rest, found):
+        return None
+    if not entry.losses and not entry.evals:
+        _take_perplexity(entry)
+    entry.only = sum(pair.end - pair.start for pair in found) * 2 > len(rest.strip())
+    return entry
+
+
+def _section(marks: list[tuple[int, bool]], found: list[Pair], at: int) -> bool | None:
+    """Whether the last mark before a place is one of an eval; marks in the names of other figures do not count."""
+    on_eval: bool | None = None
+    for start, is_eval in marks:
+        if start < at and not any(_own(pair) <= start < pair.end for pair in found):
+            on_eval = is_eval
+    return on_eval
+
+
+def _own(pair: Pair) -> int:
+    """Where a figure's own name begins: `validation loss at` before `step 10` says what the whole line is about."""
+    return pair.start + (len(pair.lead) if pair.known and pair.known.quantity in (STEP, EPOCH) else 0)
+
+
+def _add(entry: Entry, pair: Pair, kind: str | None, *, on_eval: bool | None) -> None:
+    name, value = pair.name, pair.number
+    lower = name.lower()
+    if lower in ("val", "valid") and any("loss" in each.lower() for each in entry.losses):
+        name, kind = f"{name} loss", EVAL_LOSS  # litgpt: `loss train: 1.25, val: 1.5`
+    elif lower == "norm":
+        name = "grad_norm"
+    elif on_eval and kind in (LOSS, None) and not lower.startswith(_SAID):
+        name, kind = (EVAL_LOSS, EVAL_LOSS) if kind == LOSS else (f"eval_{name}", None)
+        value = pair.mean or value
+    if name in entry.values:
+        return
+    entry.values[name] = value
+    if kind == LOSS:
+        entry.losses.append(name)
+    elif kind == EVAL_LOSS:
+        entry.evals.append(name)
+
+
+def _set_place(place: Place, found: list[Pair]) -> None:
+    """Complete the place from `step: 10` and the like; a step that goes on over the epochs counts most."""
+    best: tuple[int, int] | None = None
+    for pair in found:
+        kind = pair.known.quantity if pair.known else None
+        with contextlib.suppress(ValueError):
+            if kind == EPOCH and place.epoch is None:
+                place.epoch = number(pair.number)
+            elif (
+                (worth := _worth(pair, kind))
+                and (best is None or worth > best[0])
+                and (step := whole(pair.number)) is not None
+            ):
+                best = worth, step
+    if place.epoch is not None and not math.isfinite(place.epoch):
+        place.epoch = None
+    if best is None:
+        return
+    worth, step = best
+    if worth == 3 or place.step is None or (worth == 2 and place.in_epoch and not place.bar):
+        place.step, place.in_epoch = step, worth == 1
+        place.total = None
+
+
+def _worth(pair: Pair, kind: str | None) -> int:
+    """How sure a figure tells the step: 3 of the whole training, 2 a step, 1 one of the epoch's, 0 none."""
+    if kind == STEP:
+        return 3 if any(part in pair.name.lower() for part in _GLOBAL) else 2
+    return int(pair.name.lower() in _BATCH)
+
+
+def _tells_otherwise(rest: str, found: list[Pair]) -> bool:
+    """Whether a line with a loss is prose, or tells again what was told when it happened."""
+    if _TF_EVAL in rest:
+        return False
+    gaps, at = [], 0
+    for pair in found:
+        gaps.append(rest[at : pair.start])
+        if pair.lead:
+            gaps.append(pair.lead)
+        elif pair.known is None:
+            gaps.append(f"{pair.name} {pair.number}")
+        at = pair.end
+    outside = " | ".join([*gaps, rest[at:]])
+    if _PROSE.search(outside):
+        return True
+    first = next(pair for pair in found if pair.known and pair.known.quantity in (LOSS, EVAL_LOSS))
+    before = rest[: first.start] + first.lead
+    if _ELSEWHERE.search(before):
+        return True
+    between = " ".join(gaps[1:]) + rest[at:]
+    return len(_WORD.findall(between)) > 6 + 3 * len(found)
+
+
+def _take_perplexity(entry: Entry) -> None:
+    """An eval that is told as a perplexity alone: exp(eval loss)."""
+    for name, value in entry.values.items():
+        found = _PERPLEXITY.fullmatch(name.removeprefix("eval_"))
+        if found and (found[1] or name.startswith("eval_") or entry.on_eval):
+            with contextlib.suppress(ValueError):
+                perplexity = number(value)
+                if perplexity is not None and perplexity > 0:
+                    entry.values["eval_loss"] = repr(math.log(perplexity))
+                    entry.evals.append("eval_loss")
+            return

@@ -1,0 +1,302 @@
+"""Line log: text in which a training tells its figures line by line, in whatever words, in bars or in tables.
+
+What one line says is told by `line_entry`; here the lines are put in order: which epoch they belong to, which rank
+prints them, which of them repeat another.
+"""
+
+from __future__ import annotations
+
+import calendar
+import math
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from vlmft_console.history.importers.line_entry import Entry, entry_of
+from vlmft_console.history.importers.line_pairs import clean
+from vlmft_console.history.importers.line_place import StepCounter
+from vlmft_console.history.importers.line_source import Sources
+from vlmft_console.history.importers.metric_names import EVAL_LOSS, LOSS, known
+from vlmft_console.history.importers.table_rows import Table, header_of, is_rule
+from vlmft_console.history.importers.translate import Translator
+from vlmft_core.run_folder.events import Record
+
+_RELEVANT = re.compile(rb"loss|step|epoch|iter|batch|perplexity|ppl|valid|eval|cross|train", re.IGNORECASE)
+"""What a line must hold to be looked at."""
+_LONGEST_LINE: Final = 64 << 10
+"""Bytes of a line; what follows in it is not looked at."""
+_BLOCK: Final = 300
+"""Lines that can belong to one header with a step."""
+_STICKY: Final = 12
+"""Lines for which a heading such as `Validation:` holds."""
+_SETTING = re.compile(r"\s*[\"']?[\w.]+[\"']?\s*(?::|=)\s*\S+,?\s*")
+"""A line of a configuration."""
+_ASSIGNED = re.compile(r"\s*\w+ = [-+]?\d+(?:\.\d{0,2})?(?:e[-+]?\d+)?\s*")
+"""A line of a program, such as `best_loss = 1e9`."""
+_CLOCK = re.compile(rb"(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,](\d{3}))?")
+
+
+class LineLog:
+    """A `Parser`.
+
+    Args:
+        translator: numbers the records.
+        bare: whether lines count that hold a loss and nothing else.
+    """
+
+    def __init__(self, translator: Translator, *, bare: bool = False) -> None:
+        self.rejected = 0
+        self.entries = 0
+        self.else_holds = ""
+        self.trained = 0
+        """Entries with a train loss and where they stand."""
+        self.rows = 0
+        """Entries that were rows of a table."""
+        self.bare_losses: list[str] = []
+        """The first losses of lines that held nothing else."""
+        self._bare = bare
+        self._translator = translator
+        self._partial = b""
+        self._told = b""
+        self._counter = StepCounter()
+        self._sources = Sources()
+        self._epoch: float | None = None
+        self._on_eval = (False, 0)  # what the last heading said, and lines for which it holds
+        self._step: int | None = None
+        self._total: int | None = None
+        self._stepwise: str | None = None  # what lines without an eval call the train loss
+        self._waiting: tuple[Entry, float | None] | None = None
+        self._bar: dict[str, str] = {}
+        self._bar_evals: dict[str, str] = {}
+        self._block: Entry | None = None
+        self._block_lines = 0
+        self._table: Table | None = None
+
+    def feed(self, data: bytes) -> list[Record]:
+        records: list[Record] = []
+        *lines, partial = (self._partial + data.replace(b"\r", b"\n").replace(b"\x08", b"\n")).split(b"\n")
+        self._partial = partial[:_LONGEST_LINE]
+        for line in lines:
+            if line != self._told or not line:
+                self._whole(line, records)
+            self._told = b""
+        return records
+
+    def _whole(self, line: bytes, records: list[Record]) -> None:
+        if self._table is not None and self._row(line[:_LONGEST_LINE], records):
+            return
+        if _RELEVANT.search(line, 0, _LONGEST_LINE) or self._block is not None:
+            self._line(line[:_LONGEST_LINE], records)
+
+    def rest(self) -> list[Record]:
+        records: list[Record] = []
+        if self._partial and self._partial != self._told:  # a bar, or the end of a file without a newline
+            self._told = self._partial
+            self._whole(self._partial, records)
+        self._end_block(records)
+        self._flush(records)
+        return records
+
+    def _row(self, line: bytes, records: list[Record]) -> bool:
+        """Whether the line belongs to the table."""
+        text = clean(line.decode("utf-8", "replace"))
+        if not text.strip() or is_rule(text):
+            return True
+        values = self._table.row(text) if self._table else None
+        if values is None:
+            self._table = None
+            return False
+        if values:
+            self.rows += 1
+            self._take(values, None, records)
+        return True
+
+    def _line(self, line: bytes, records: list[Record]) -> None:
+        text = clean(line.decode("utf-8", "replace"))
+        source, text = self._sources.split(text)
+        if self._block is not None and self._goes_on(text):
+            return
+        self._end_block(records)
+        entry = entry_of(text)
+        if entry is None:
+            return
+        if not entry.losses and not entry.evals:
+            if table := header_of(text):
+                self._begin_table(table, records)
+            else:
+                self._heading(entry, text, records)
+            return
+        if not self._sources.counts(source):
+            return
+        clock = _CLOCK.search(line, 0, 80)
+        self._sequence(entry, text, _time(clock) if clock else None, records)
+
+    def _begin_table(self, table: Table, records: list[Record]) -> None:
+        self._flush(records)
+        self._table = table
+        if table.others:
+            others = ", ".join(name[:80] for name in table.others[:5])
+            records.append(self._translator.note(f"the table holds {len(table.others)} other runs, not read: {others}"))
+
+    def _heading(self, entry: Entry, text: str, records: list[Record]) -> None:
+        """A line without a loss: where the lines after it belong, or figures of another kind."""
+        place = entry.place
+        if place.epoch is not None and not place.bar and len(text) < 200 and not _SETTING.fullmatch(text):
+            self._epoch = place.epoch
+        if entry.on_eval is not None and len(text) < 100:
+            self._on_eval = (entry.on_eval, _STICKY)
+        if place.step is None or place.bar or entry.on_eval:
+            return
+        if len(entry.values) < 3 and len(text) < 200 and text.rstrip().endswith(("]", ":")):
+            self._block, self._block_lines = Entry(place), 0
+        elif len(entry.values) > 1 and entry.only and self.trained:
+            step = self._counter.absolute(place)
+            self._take({**entry.values, "step": str(step)}, None, records)
+
+    def _goes_on(self, text: str) -> bool:
+        """Whether a line belongs to the block of a header with a step; then it is taken."""
+        block = self._block
+        if block is None or self._block_lines >= _BLOCK:
+            return False
+        entry = entry_of(text)
+        if entry is None or not entry.only or entry.placed or len(entry.values) != 1:
+            return False
+        self._block_lines += 1
+        block.losses += entry.losses
+        block.evals += entry.evals
+        block.values.update(entry.values)
+        return True
+
+    def _end_block(self, records: list[Record]) -> None:
+        block, self._block = self._block, None
+        if block is not None and (block.losses or block.evals):
+            self._sequence(block, "", None, records)
+
+    def _sequence(self, entry: Entry, text: str, t: float | None, records: list[Record]) -> None:
+        """An entry with a loss, in its turn."""
+        place = entry.place
+        on_eval, lines = self._on_eval
+        alone = not entry.placed and len(entry.values) == len(entry.losses) + len(entry.evals)
+        if not entry.placed and lines and on_eval and entry.on_eval is None:
+            self._make_evals(entry)
+        self._on_eval = (on_eval, max(0, lines - 1))
+        if alone and not self._counts_alone(entry, text):
+            return
+        in_eval = bool(entry.on_eval and not entry.losses and place.total and place.total != self._total)
+        if place.bar and not in_eval and not self._news(entry):
+            return
+        if self._waiting is not None and not self._replaces(entry, self._waiting[0], in_eval=in_eval):
+            self._flush(records)
+        if place.bar or in_eval:
+            self._waiting = (entry, t)
+            if in_eval:
+                place.step = place.total = None
+        else:
+            self._emit(entry, t, records)
+
+    def _make_evals(self, entry: Entry) -> None:
+        """A loss below a heading that tells of an evaluation."""
+        for name in entry.losses:
+            if "train" not in name.lower() and EVAL_LOSS not in entry.values:
+                entry.values[EVAL_LOSS] = entry.values.pop(name)
+                entry.evals.append(EVAL_LOSS)
+        entry.losses = [name for name in entry.losses if name in entry.values]
+
+    def _counts_alone(self, entry: Entry, text: str) -> bool:
+        """Whether a line counts that holds losses and nothing else."""
+        if entry.evals and not entry.losses:
+            return self.trained > 0 or self._epoch is not None or self._bare
+        if not entry.only or _ASSIGNED.fullmatch(text):
+            return False
+        if entry.losses and len(self.bare_losses) < 10:
+            self.bare_losses.append(entry.values[entry.losses[0]])
+        return self._bare or self._epoch is not None or bool(entry.evals)
+
+    def _news(self, entry: Entry) -> bool:
+        """Whether a bar that was drawn again says something new; an eval loss stays in a bar until the next."""
+        values = entry.values
+        if values == self._bar and not any(_is_bad(values[name]) for name in entry.losses):
+            return False
+        self._bar = dict(values)
+        for name in entry.evals:
+            if self._bar_evals.get(name) == values[name]:
+                del values[name]
+        self._bar_evals.update({name: values[name] for name in entry.evals if name in values})
+        entry.evals = [name for name in entry.evals if name in values]
+        return bool(entry.losses or entry.evals)
+
+    def _replaces(self, entry: Entry, before: Entry, *, in_eval: bool) -> bool:
+        """Whether an entry tells what the waiting one told, only later."""
+        if before.place.bar and not in_eval and entry.place.bar:
+            same = entry.place.step == before.place.step and entry.place.epoch == before.place.epoch
+            if same and before.evals and not entry.evals:
+                entry.values.update({name: before.values[name] for name in before.evals})
+                entry.evals = before.evals
+            return same
+        return in_eval and not before.losses and before.on_eval is True
+
+    def _flush(self, records: list[Record]) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._emit(*waiting, records)
+
+    def _emit(self, entry: Entry, t: float | None, records: list[Record]) -> None:
+        place, values = entry.place, entry.values
+        if place.epoch is None:
+            place.epoch = self._epoch
+        else:
+            self._epoch = place.epoch
+        step = self._counter.absolute(place) if entry.losses or place.step is not None else None
+        loss = min(entry.losses, key=_rank, default=None)
+        if loss and ((step is None and self._step is not None) or (step is not None and step == self._step)):
+            # The mean of an epoch among steps, or what another rank prints of the same step.
+            if step is not None and not entry.evals:
+                return
+            values = {(f"epoch {name}" if name in entry.losses else name): value for name, value in values.items()}
+            loss = None
+        elif loss and entry.evals and self._stepwise not in (None, loss):
+            loss = None  # measured again for an eval: the steps have a loss of their own
+            values = {(f"eval {name}" if name in entry.losses else name): value for name, value in values.items()}
+        elif loss:
+            values = {(LOSS if name == loss else name): value for name, value in values.items()}
+            self._stepwise = self._stepwise if entry.evals else loss
+        if loss and step is not None:
+            self._step = step
+            self._total = self._total or place.total
+        told = dict(values)
+        if step is not None:
+            told["step"] = str(step)
+        if place.epoch is not None:
+            told["epoch"] = repr(place.epoch)
+        if loss and place.total and not place.in_epoch and not place.bar:
+            told["total_steps"] = str(place.total)
+        self.trained += loss is not None and (step is not None or place.epoch is not None)
+        self._take(told, t, records)
+
+    def _take(self, values: Mapping[str, str], t: float | None, records: list[Record]) -> None:
+        try:
+            records += self._translator.take(values, t)
+        except ValueError:
+            self.rejected += 1
+        else:
+            self.entries += 1
+
+
+def _rank(name: str) -> int:
+    found = known(name)
+    return found.rank if found else 0
+
+
+def _is_bad(text: str) -> bool:
+    try:
+        return not math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _time(found: re.Match[bytes]) -> float | None:
+    """Seconds since 1970, as if the log's clock showed UTC."""
+    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+    if not (1970 <= year < 3000 and 0 < month < 13 and 0 < day < 32 and hour < 24 and minute < 60 and second < 61):
+        return None
+    return calendar.timegm((year, month, day, hour, minute, second)) + int(found[7] or 0) / 1000

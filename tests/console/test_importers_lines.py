@@ -1,0 +1,77 @@
+"""Logs of lines in whatever words: dozens of trainers' own, and texts that only resemble them."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.console.foreign_logs import evals, read_all, steps
+from tests.console.text_logs import SAMPLES, SILENT
+from vlmft_console.history.importers import NothingYet, open_foreign
+from vlmft_console.history.importers.line_log import LineLog
+from vlmft_console.history.importers.translate import Translator
+from vlmft_core.run_folder.events import Record
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "train.log"
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_lines_of_a_trainer_become_its_steps_and_evals(log: Path, name: str) -> None:
+    sample = SAMPLES[name]
+    log.write_text(sample.text)
+    records = read_all(log)
+    assert steps(records) == sample.steps
+    assert evals(records) == list(sample.evals)
+    assert open_foreign(log).format == "text"
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_a_text_with_the_words_of_a_training_is_no_training(log: Path, name: str) -> None:
+    log.write_text(SILENT[name])
+    with pytest.raises(NothingYet):
+        open_foreign(log)
+
+
+def _records(text: bytes, cuts: list[int]) -> list[Record]:
+    parser = LineLog(Translator("run"), bare=True)
+    pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    return [record for piece in pieces for record in parser.feed(piece)] + parser.rest()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_lines_that_come_in_pieces_give_the_same_records(name: str) -> None:
+    text, chance = SAMPLES[name].text.encode(), random.Random(7)
+    whole = _records(text, [])
+    assert whole
+    assert _records(text, list(range(1, len(text)))) == whole
+    for _ in range(5):
+        assert _records(text, sorted(chance.sample(range(len(text)), 7))) == whole
+
+
+CASES = {
+    "09_megatron.log": (30, (10, 7.6), (300, 1.71711), [(300, 2.1)]),
+    "10_torchtune.txt": (30, (1, 1.96), (30, 1.0909686387648738), []),
+    "10d_mmengine_xtuner.log": (30, (10, 1.9), (300, 0.4293), []),
+    "10g_verl.log": (20, (1, 0.01), (20, 0.2), []),
+    "10i_minimind.log": (39, (10, 4.85), (390, 1.5243), []),
+    "10k_python_logging_loss.log": (30, (10, 2.7), (300, 0.1272), []),
+    "17_torchtitan.log": (30, (1, 7.6), (30, 1.7171), []),
+    "17b_nemo_lightning.log": (30, (0, 3.0), (29, 1.24), []),
+    "11b_gzip.log.gz": (30, (1, 1.8), (30, 0.0848), None),
+    "10f_modded_nanogpt.log": (100, (1, 3.92), (100, 0.5305), None),
+}
+"""Of each case the training points, the first and the last of them, and the evals."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_small_cases_are_read_as_they_stand(shared: Path, name: str) -> None:
+    count, first, last, measured = CASES[name]
+    records = read_all(shared / "cases" / "logs" / name)
+    points = steps(records)
+    assert (len(points), points[0], points[-1]) == (count, first, last)
+    assert measured is None or evals(records) == measured

@@ -1,0 +1,554 @@
+"""Lines as training programs print them, and what is to be read from them."""
+
+# ruff: noqa: E501
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+Points = list[tuple[int, float]]
+
+
+class Sample(NamedTuple):
+    """A log, and its training points and evals as (step, loss)."""
+
+    text: str
+    steps: Points
+    evals: Points | tuple[()] = ()
+
+
+def _lines(template: str, *values: tuple[object, ...]) -> str:
+    return "".join(template.format(*each) + "\n" for each in values)
+
+
+THREE: Final[Points] = [(10, 2.5), (20, 2.25), (30, 2.0)]
+FIRST: Final[Points] = [(1, 2.5), (2, 2.25), (3, 2.0)]
+
+SAMPLES: Final[dict[str, Sample]] = {
+    "torchtune": Sample(
+        _lines("Step {} | loss:{} lr:2e-05 tokens_per_second_per_gpu:1200.5 grad_norm:0.7 ", *FIRST), FIRST
+    ),
+    "torchtitan": Sample(
+        _lines(
+            "[rank0]:\x1b[31mstep: {:2}  \x1b[32mloss: {:8.5f}  \x1b[38;2;180;60;0mgrad_norm:  4.1  \x1b[34mmemory: 20.00GiB"
+            "(25.00%)  \x1b[35mtps: 7,000  tflops: 300.00  mfu: 30.00%\x1b[39m",
+            *FIRST,
+        )
+        + "[rank0]:[titan] 2025-01-01 00:00:09,000 - root - INFO - validate step:  3  loss:  2.50000  memory: 20.00GiB(25.00%)"
+        "  tps: 7,000\n",
+        FIRST,
+        [(3, 2.5)],
+    ),
+    "megatron": Sample(
+        "training ...\n[before the start of training step] datetime: 2025-01-01 00:00:00 \n"
+        + _lines(
+            " [2025-01-01 00:01:00] iteration {:8}/    1000 | consumed samples:          640 | elapsed time per iteration (ms):"
+            " 812.4 | learning rate: 1.000000E-04 | global batch size:    64 | lm loss: {:E} | loss scale: 1.0 | grad norm:"
+            " 1.200 | number of skipped iterations:   0 | number of nan iterations:   0 |",
+            *THREE,
+        )
+        + "(min, max) time across ranks (ms):\n    evaluate .......: (812.4, 812.5)\n"
+        "-----------------------------\n validation loss at iteration 30 | lm loss value: 2.125000E+00 | lm loss PPL:"
+        " 8.372897E+00 | \n-----------------------------\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "megatron-deepspeed": Sample(
+        _lines(
+            "[default7]: iteration {:8}/  100000 | consumed samples:  5120 | consumed tokens: 10485760 | elapsed time per"
+            " iteration (s): 12.5 | learning rate: 1.2E-06 | global batch size: 512 | lm loss: {:E} | grad norm: 1.2 | num"
+            " zeros: 0.0 | number of skipped iterations: 0 | number of nan iterations: 0 | samples per second: 40.9 |"
+            " TFLOPs: 150.1 |\n[default0]:[2022-03-01 00:00:00,000] [INFO] [logging.py:69:log_dist] [Rank 0] step={}, skipped=0,"
+            " lr=[1.2e-06, 1.2e-06], mom=[(0.9, 0.95), (0.9, 0.95)]",
+            *((step, loss, step) for step, loss in THREE),
+        )
+        + "[default7]: validation loss at iteration 30 | lm loss value: 2.125E+00 | lm loss PPL: 8.37E+00 |\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "gpt-neox": Sample(
+        _lines(
+            " samples/sec: 10.1 | iteration {:6}/  320000 | elapsed time per iteration (ms): 900.1 | learning rate: 1.0e-06 |"
+            " approx flops per GPU: 100.1TFLOPS | lm_loss: {:E} | loss scale: 65536.0 | number of skipped iterations: 0 |"
+            " number of nan iterations: 0 |",
+            *THREE,
+        )
+        + " validation results at iteration 30 | lm_loss value: 2.125E+00 | lm_loss_ppl value: 8.37E+00 |\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "swiss army transformer": Sample(
+        _lines(
+            "[2023-05-01 00:00:00,000] [INFO] [RANK 0]  iteration {:8}/    1000 | elapsed time per iteration (ms): 1000.0 |"
+            " learning rate 1.000E-05 | total loss {:E} | loss 2.400000E+00 |speed 10.0 samples/(min*GPU)",
+            *THREE,
+        ),
+        [(10, 2.4), (20, 2.4), (30, 2.4)],
+    ),
+    "nemo": Sample(
+        _lines(
+            "Training epoch 0, iteration {}/99 | lr: 1e-05 | global_batch_size: 128 | global_step: {} | reduced_train_loss: {}"
+            " | train_step_timing in s: 4.2 | consumed_samples: 128",
+            *((step, step, loss) for step, loss in FIRST),
+        )
+        + "Training epoch 0, iteration 4/99 | lr: 1e-05 | global_step: 4 | reduced_train_loss: 1.75 | val_loss: 2.125\n",
+        [*FIRST, (4, 1.75)],
+        [(4, 2.125)],
+    ),
+    "nanogpt": Sample(
+        "tokens per iteration will be: 491,520\nnumber of parameters: 123.59M\n"
+        "step 0: train loss 4.25, val loss 4.375\niter 0: loss 4.25, time 12000.12ms, mfu -100.00%\n"
+        "iter 10: loss 3.5, time 12.12ms, mfu 3.00%\nstep 20: train loss 3.0, val loss 3.25\nsaving checkpoint to out\n"
+        "iter 20: loss 3.125, time 12.12ms, mfu 3.00%\n",
+        [(0, 4.25), (10, 3.5), (20, 3.125)],
+        [(0, 4.375), (20, 3.25)],
+    ),
+    "llama2.c": Sample(
+        "step 0: train loss 4.25, val loss 4.375\n"
+        + _lines("{} | loss {} | lr 1.000000e-04 | 12.34ms | mfu 5.00%", *THREE),
+        [(0, 4.25), *THREE],
+        [(0, 4.375)],
+    ),
+    "llm.c": Sample(
+        "val loss 11.0\n"
+        + _lines(
+            "step {:4}/18865 | loss {:.6f} (+nanz)| norm 15.25 (+nanz)| lr 1.0e-06 | 300.10 ms | 48.1% bf16 MFU | 1743k tok/s",
+            *FIRST,
+        )
+        + "val loss 10.5\n",
+        FIRST,
+        [(3, 10.5)],
+    ),
+    "modded-nanogpt": Sample(
+        "import os\nimport torch\nfor step in range(10):\n    train_loss = 0.0\n"
+        '    print0(f"step:{step}/{steps} train_loss:{loss:.4f}")\n'
+        "step:0/100 val_loss:10.5 train_time:0ms step_avg:nanms\n"
+        + _lines("step:{}/100 train_loss:{} train_time:200ms step_avg:200.00ms", *FIRST)
+        + "step:3/100 val_loss:2.125 train_time:600ms step_avg:200.00ms\n"
+        "peak memory allocated: 30000 MiB reserved: 31000 MiB\n",
+        FIRST,
+        [(0, 10.5), (3, 2.125)],
+    ),
+    "nanochat": Sample(
+        "Step 00000 | Validation loss: 3.5\n"
+        + _lines(
+            "step {:05}/00700 (1.43%) | loss: {} | grad norm: 0.5 | lrm: 1.00 | dt: 500.1ms | tok/sec: 1,000,000",
+            *THREE,
+        )
+        + "Step 00030 | Validation loss: 2.125\n",
+        THREE,
+        [(0, 3.5), (30, 2.125)],
+    ),
+    "minimind, whose steps begin anew with every epoch": Sample(
+        _lines(
+            "Epoch:[{}/2]({}/1000), loss: {}, lr: 0.0005, epoch_time: 12.0min",
+            (1, 500, 2.5),
+            (1, 1000, 2.25),
+            (2, 500, 2.0),
+        ),
+        [(500, 2.5), (1000, 2.25), (1500, 2.0)],
+    ),
+    "minimind, older": Sample(
+        _lines(
+            "Epoch:[{}/2]({}/1000) loss:{} lr:0.0005 epoch_Time:12.0min:", (1, 500, 2.5), (2, 0, 2.25), (2, 500, 2.0)
+        ),
+        [(500, 2.5), (1000, 2.25), (1500, 2.0)],
+    ),
+    "verl": Sample(
+        _lines(
+            "\x1b[36m(TaskRunner pid=101)\x1b[0m step:{} - global_seqlen/mean:9000.0 - actor/entropy:0.5 - actor/pg_loss:"
+            "np.float64({}) - actor/grad_norm:0.4 - actor/lr:1e-06 - critic/rewards/mean:0.02 - timing_s/step:40.0",
+            *FIRST,
+        ),
+        FIRST,
+    ),
+    "verl's fine-tuning": Sample(
+        _lines("step:{} - train/loss:{} - train/lr(1e-3):0.01 - train/time(s):0.5", *FIRST)
+        + "step:3 - val/loss:2.125\n",
+        FIRST,
+        [(3, 2.125)],
+    ),
+    "xtuner": Sample(
+        _lines(
+            "2025/01/01 00:00:01 - mmengine - INFO - Iter(train) [{:4}/300]  lr: 1.0000e-04  eta: 0:10:00  time: 1.2000"
+            "  data_time: 0.0100  memory: 9000  loss: {:.4f}  grad_norm: 0.5",
+            *THREE,
+        ),
+        THREE,
+    ),
+    "mmengine by epochs": Sample(
+        _lines(
+            "2023/01/01 00:00:01 - mmengine - INFO - Epoch(train)  [{}][ {}/100]  base_lr: 1e-03 lr: 1e-03  eta: 1 day, 3:00:00"
+            "  time: 0.5  data_time: 0.1  memory: 3000  loss: {}  loss_cls: 1.5",
+            (1, 50, 2.5),
+            (1, 100, 2.25),
+        )
+        + "2023/01/01 00:00:02 - mmengine - INFO - Epoch(val) [1][10/25]    eta: 0:00:01  time: 0.1  data_time: 0.1\n"
+        "2023/01/01 00:00:02 - mmengine - INFO - Epoch(val) [1][25/25]    loss: 2.125  data_time: 0.1  time: 0.1\n"
+        "2023/01/01 00:00:03 - mmengine - INFO - Epoch(train)  [2][ 50/100]  lr: 1e-03  eta: 1 day, 3:00:00  loss: 2.0\n",
+        [(50, 2.5), (100, 2.25), (150, 2.0)],
+        [(100, 2.125)],
+    ),
+    "mmcv": Sample(
+        _lines(
+            "2021-01-01 00:00:00,000 - mmdet - INFO - Epoch [{}][{}/7330]\tlr: 1.978e-03, eta: 1 day, 3:00:00, time: 0.3,"
+            " data_time: 0.05, memory: 3000, loss_rpn_cls: 0.6, loss_cls: 0.9, acc: 80.1, loss: {}",
+            (1, 50, 2.5),
+            (1, 100, 2.25),
+            (2, 50, 2.0),
+        ),
+        [(50, 2.5), (100, 2.25), (7380, 2.0)],
+    ),
+    "python logging": Sample(
+        _lines("2025-01-01 00:00:01,000 - INFO - epoch 1 step {} loss: {} lr: 1.0e-04 grad_norm: 0.8", *THREE), THREE
+    ),
+    "tqdm, each step drawn twice": Sample(
+        "".join(
+            f"\rEpoch 1:  {step}%|█▏        | {step}/100 [00:10<01:20,  1.10it/s, loss={loss}, lr=1e-4]" * 2
+            + f"\rEpoch 1:  {step}%|█▏        | {step + 1}/100 [00:10<01:20,  1.10it/s, loss={loss}, lr=1e-4]"
+            for step, loss in THREE
+        ),
+        THREE,
+    ),
+    "tqdm over two epochs": Sample(
+        "".join(
+            f"\rEpoch {epoch}:  {step}%|█▏        | {step}/100 [00:10<01:20,  1.10it/s, loss={loss}]"
+            for epoch, step, loss in ((0, 50, 2.5), (0, 100, 2.25), (1, 50, 2.0))
+        ),
+        [(50, 2.5), (100, 2.25), (150, 2.0)],
+    ),
+    "tqdm without a word on epochs": Sample(
+        "".join(
+            f"\r {step}%|█▏| {step}/100 [00:10<?, ?it/s, loss={loss}]"
+            for step, loss in ((50, 2.5), (100, 2.25), (1, 2.0))
+        ),
+        [(50, 2.5), (100, 2.25), (101, 2.0)],
+    ),
+    "lightning": Sample(
+        "".join(
+            f"\rEpoch {epoch}: {step:3}%|██| {step}/100 [00:10<00:00, 180.20it/s, v_num=0, train_loss={loss}{evals}]"
+            for epoch, step, loss, evals in (
+                (0, 50, "2.500", ""),
+                (0, 100, "2.250", ""),
+                (0, 100, "2.250", ", val_loss=2.120"),
+                (1, 50, "2.000", ", val_loss=2.120"),
+                (1, 100, "1.750", ", val_loss=2.000"),
+            )
+        )
+        + "\n`Trainer.fit` stopped: `max_epochs=2` reached.\n",
+        [(50, 2.5), (100, 2.25), (150, 2.0), (200, 1.75)],
+        [(100, 2.12), (200, 2.0)],
+    ),
+    "keras": Sample(
+        _lines(
+            "Epoch {}/2\n  1/100 [..............................] - ETA: 1:20 - loss: {} - accuracy: 0.1\r100/100"
+            " [==============================] - 2s 20ms/step - loss: {} - accuracy: 0.5 - val_loss: {} - val_accuracy: 0.5",
+            (1, 2.5, 2.25, 2.125),
+            (2, 2.0, 1.75, 2.0),
+        ),
+        [(1, 2.5), (100, 2.25), (101, 2.0), (200, 1.75)],
+        [(100, 2.125), (200, 2.0)],
+    ),
+    "keras 3": Sample(
+        _lines(
+            "Epoch {}/2\n\x1b[1m100/100\x1b[0m \x1b[32m━━━━━━━━━━━━━━━━━━━━\x1b[0m\x1b[37m\x1b[0m \x1b[1m2s\x1b[0m 10ms/step"
+            " - accuracy: 0.9 - loss: {} - val_accuracy: 0.9 - val_loss: {}",
+            (1, 2.5, 2.125),
+            (2, 2.25, 2.0),
+        ),
+        [(100, 2.5), (200, 2.25)],
+        [(100, 2.125), (200, 2.0)],
+    ),
+    "fairseq": Sample(
+        _lines(
+            "2021-01-01 00:00:00 | INFO | train_inner | epoch 001:    {} / 1000 loss=2.9, nll_loss={}, ppl=8.6, wps=10.5, ups=1.2,"
+            " wpb=100, bsz=8, num_updates={}, lr=0.0001, gnorm=1.2, loss_scale=8, train_wall=10, wall=20",
+            *((step, loss, step) for step, loss in THREE),
+        )
+        + "2021-01-01 00:00:09 | INFO | valid | epoch 001 | valid on 'valid' subset | loss 2.125 | nll_loss 2.0 | ppl 8.0 |"
+        " wps 10 | num_updates 30 | best_loss 2.125\n"
+        "2021-01-01 00:00:09 | INFO | train | epoch 001 | loss 2.9 | nll_loss 2.2 | ppl 9 | num_updates 30 | lr 0.0001\n",
+        [(10, 2.9), (20, 2.9), (30, 2.9)],
+        [(30, 2.125)],
+    ),
+    "accelerate": Sample(
+        _lines("epoch {}: train_loss: {}", (0, 2.5), (1, 2.25))
+        + "01/01/2025 00:00:00 - INFO - __main__ - epoch 1: perplexity: 8.37 eval_loss: tensor(2.125, device='cuda:0')\n",
+        [(1, 2.5), (2, 2.25)],
+        [(2, 2.125)],
+    ),
+    "peft's examples": Sample(
+        _lines(
+            "epoch={}: train_ppl=tensor(9.1, device='cuda:0') train_epoch_loss=tensor({}, device='cuda:0') eval_ppl=tensor(8.1,"
+            " device='cuda:0') eval_epoch_loss=tensor({}, device='cuda:0')",
+            (0, 2.5, 2.125),
+            (1, 2.25, 2.0),
+        ),
+        [(1, 2.5), (2, 2.25)],
+        [(1, 2.125), (2, 2.0)],
+    ),
+    "mlx": Sample(
+        "Iter 1: Val loss 2.125, Val took 4.567s\n"
+        + _lines(
+            "Iter {}: Train loss {}, Learning Rate 1.000e-05, It/sec 0.500, Tokens/sec 300.1, Trained Tokens 5000, Peak mem 10.1 GB",
+            *THREE,
+        )
+        + "Iter 30: Saved adapter weights to adapters/adapters.safetensors and adapters/0000030_adapters.safetensors.\n",
+        THREE,
+        [(1, 2.125)],
+    ),
+    "litgpt": Sample(
+        _lines(
+            "Epoch 1 | iter {} step 1 | loss train: {}, val: {} | iter time: 234.50 ms (step) remaining time: 0:10:00",
+            (1, 2.5, "n/a"),
+            (2, 2.25, "2.125"),
+            (3, 2.0, "2.125"),
+        ),
+        FIRST,
+        [(2, 2.125), (3, 2.125)],
+    ),
+    "lit-gpt, older": Sample(
+        _lines("iter {} step {}: loss {}, iter time: 123.45ms (optimizer.step)", (1, 1, 2.5), (2, 2, 2.25), (3, 3, 2.0))
+        + "step 3: val loss 2.1250, val time: 1234.50ms\n",
+        FIRST,
+        [(3, 2.125)],
+    ),
+    "openrlhf": Sample(
+        "".join(
+            f"\rTrain epoch:   0%|          | 0/1 [00:00<?, ?it/s]\rTrain step of epoch 0:  {step}%|█| {step}/100 [00:10<01:30,"
+            f"  1.00s/it, gpt_loss={loss}, loss_mean=2.4, lr=1e-5]"
+            for step, loss in THREE
+        ),
+        THREE,
+    ),
+    "kohya": Sample(
+        "".join(
+            f"\rsteps:   1%|          | {step}/1000 [00:10<10:00,  1.20s/it, avr_loss={loss}]" for step, loss in THREE
+        ),
+        THREE,
+    ),
+    "diffusers": Sample(
+        "".join(
+            f"\rSteps:   1%|          | {step}/1000 [00:10<10:00,  1.20it/s, lr=1e-5, step_loss={loss}]"
+            for step, loss in THREE
+        ),
+        THREE,
+    ),
+    "pytorch's first example": Sample(
+        _lines("Train Epoch: {} [{}/60000 (1%)]\tLoss: {:.6f}", (1, 640, 2.5), (1, 1280, 2.25))
+        + "\nTest set: Average loss: 2.1250, Accuracy: 9407/10000 (94%)\n\n"
+        "Train Epoch: 2 [640/60000 (1%)]\tLoss: 2.000000\n",
+        [(640, 2.5), (1280, 2.25), (60640, 2.0)],
+        [(1280, 2.125)],
+    ),
+    "pytorch's imagenet": Sample(
+        _lines(
+            "Epoch: [0][{:5}/5005]\tTime  0.512 ( 1.201)\tData  0.10 ( 0.20)\tLoss {:.4e} (2.6000e+00)\tAcc@1   0.00 (  0.10)",
+            *THREE,
+        )
+        + _lines(
+            "Test: [{:3}/196]\tTime  0.512 ( 1.201)\tLoss 9.5e+00 ({})\tAcc@1  9.00 ( 9.10)", (10, 2.25), (195, 2.125)
+        )
+        + "Epoch: [1][    1/5005]\tTime  0.512 ( 1.201)\tLoss 1.7500e+00 (1.7500e+00)\n",
+        [*THREE, (5006, 1.75)],
+        [(30, 2.125)],
+    ),
+    "timm": Sample(
+        _lines(
+            "Train: 0 [{:4}/1251 (  4%)]  Loss: {} (2.60)  Time: 1.512s,  600.12/s  (1.5s, 600/s)  LR: 1.000e-06  Data: 0.1 (0.1)",
+            *THREE,
+        ),
+        THREE,
+    ),
+    "detr and its kin": Sample(
+        _lines(
+            "Epoch: [0]  [{:5}/1000]  eta: 0:10:00  lr: 0.000100  loss: {} (2.6000)  time: 0.5123  data: 0.0010  max mem: 5000",
+            *THREE,
+        )
+        + "Epoch: [0] Total time: 0:10:00 (0.5123 s / it)\nAveraged stats: lr: 0.000100  loss: 2.2000 (2.3000)\n"
+        "Test:  [ 0/50]  eta: 0:00:10  loss: 2.5000 (2.5000)  time: 0.1\n"
+        "Test:  [49/50]  eta: 0:00:00  loss: 2.0000 (2.1250)  time: 0.1\nTest: Total time: 0:00:10 (0.1 s / it)\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "word language model": Sample(
+        _lines(
+            "| epoch   1 | {:5}/ 2983 batches | lr 20.00 | ms/batch 10.01 | loss {:5.2f} | ppl  2000.00",
+            (200, 2.5),
+            (400, 2.25),
+        )
+        + "-----\n| end of epoch   1 | time: 30.00s | valid loss  2.12 | valid ppl   8.33\n-----\n",
+        [(200, 2.5), (400, 2.25)],
+        [(400, 2.12)],
+    ),
+    "bert tutorial": Sample(
+        "".join(
+            f"======== Epoch {epoch} / 4 ========\nTraining...\n  Batch    40  of    241.    Elapsed: 0:00:08.\n\n  Average training"
+            f" loss: {loss}\n  Training epcoh took: 0:00:53\n\nRunning Validation...\n  Accuracy: 0.79\n  Validation Loss: {val}\n"
+            "  Validation took: 0:00:02\n"
+            for epoch, loss, val in ((1, 2.5, 2.125), (2, 2.25, 2.0))
+        ),
+        [(1, 2.5), (2, 2.25)],
+        [(1, 2.125), (2, 2.0)],
+    ),
+    "an epoch over three lines": Sample(
+        _lines(
+            "Epoch: {:02} | Time: 0m 10s\n\tTrain Loss: {} | Train PPL:   9.1\n\t Val. Loss: {} |  Val. PPL:   8.4",
+            (1, 2.5, 2.125),
+            (2, 2.25, 2.0),
+        ),
+        [(1, 2.5), (2, 2.25)],
+        [(1, 2.125), (2, 2.0)],
+    ),
+    "epochs in one line": Sample(
+        _lines("Epoch [{}/10], Train Loss: {}, Val Loss: {}, Val Acc: 91.25%", (1, 2.5, 2.125), (2, 2.25, 2.0)),
+        [(1, 2.5), (2, 2.25)],
+        [(1, 2.125), (2, 2.0)],
+    ),
+    "phases with losses of one name": Sample(
+        _lines(
+            "Epoch {} | train: loss 2.5 acc 0.90 | val: loss {} acc 0.80",
+            (1, 2.125),
+            (2, 2.0),
+        ),
+        [(1, 2.5), (2, 2.5)],
+        [(1, 2.125), (2, 2.0)],
+    ),
+    "epoch and step with their totals": Sample(
+        _lines("Epoch [{}/5], Step [{}/600], Loss: {}", (1, 300, 2.5), (1, 600, 2.25), (2, 300, 2.0)),
+        [(300, 2.5), (600, 2.25), (900, 2.0)],
+    ),
+    "steps that go on over the epochs": Sample(
+        _lines("Epoch {}/3, Step {}/1000, Loss: {}", (1, 300, 2.5), (1, 330, 2.25), (2, 340, 2.0)),
+        [(300, 2.5), (330, 2.25), (340, 2.0)],
+    ),
+    "tensorflow's estimator": Sample(
+        _lines("INFO:tensorflow:loss = {1}, step = {0} (1.234 sec)", *THREE) + "INFO:tensorflow:global_step/sec: 10.1\n"
+        "INFO:tensorflow:Saving dict for global step 30: accuracy = 0.9, global_step = 30, loss = 2.125\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "tensorflow's tutorial": Sample(_lines("Epoch 1 Batch {} Loss {:.4f}", *THREE), THREE),
+    "maxtext": Sample(
+        _lines(
+            "completed step: {}, seconds: 1.234, TFLOP/s/device: 100.123, Tokens/s/device: 1000.1, total_weights: 65536, loss: {}",
+            *THREE,
+        )
+        + "eval metrics after step: 30, loss=2.125, total_weights=65536.0\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "internevo": Sample(
+        _lines(
+            "2023-09-01 00:00:00,000\tINFO train.py:323 in record_current_batch_training_metrics -- tflops=50.1,step={},loss={},tgs"
+            " (tokens/gpu/second)=4000.5,lr=1.0e-06,loss_scale=65536.0,grad_norm={{'0_default': 12.5}},micro_num=4",
+            *THREE,
+        ),
+        THREE,
+    ),
+    "paddlenlp": Sample(
+        _lines(
+            "\x1b[32m[2024-01-01 00:00:00,000] [    INFO]\x1b[0m - loss: {1}, learning_rate: 3e-05, global_step: {0}, interval_runtime:"
+            " 1.2, interval_samples_per_second: 13.1, progress_or_epoch: 0.1",
+            *THREE,
+        ),
+        THREE,
+    ),
+    "paddle": Sample(
+        _lines("global step {}, epoch: 1, batch: 9, loss: {}, accu: 0.5, speed: 2.01 step/s", *THREE)
+        + "eval loss: 2.12500, accu: 0.81\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "detectron": Sample(
+        _lines(
+            "\x1b[32m[01/01 00:00:00 d2.utils.events]: \x1b[0m eta: 0:10:00  iter: {}  total_loss: {}  loss_cls: 0.5  loss_box_reg: 0.2"
+            "  time: 0.3123  data_time: 0.0101  lr: 0.0001  max_mem: 3000M",
+            *THREE,
+        ),
+        THREE,
+    ),
+    "flair": Sample(
+        _lines(
+            "2023-01-01 00:00:00,000 epoch 1 - iter {}/100 - loss {} - time (sec): 1.01 - samples/sec: 50.12 - lr: 0.100000",
+            *THREE,
+        )
+        + "2023-01-01 00:00:01,000 EPOCH 1 done: loss 2.2 - lr 0.100000\n"
+        "2023-01-01 00:00:02,000 DEV : loss 2.125 - f1-score (micro avg)  0.5\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "composer": Sample(
+        "".join(
+            f"[batch={step}/4800]:\n\t Train time/batch: {step}\n\t Train time/epoch: 0\n\t Train loss/train/total: {loss}\n"
+            f"\t Train metrics/train/LanguageCrossEntropy: {loss}\n\t Train lr-DecoupledAdamW/group0: 0.0001\n"
+            for step, loss in THREE
+        ),
+        THREE,
+    ),
+    "olmo": Sample(
+        "".join(
+            f"2024-01-01 00:00:00.000\thost:0\tolmo.train:900\tINFO\t[step={step}/1000]\n    optim/total_grad_norm=1.2\n"
+            f"    train/CrossEntropyLoss={loss}\n    train/Perplexity=9.1\n    throughput/total_tokens=4,194,304\n"
+            for step, loss in THREE
+        ),
+        THREE,
+    ),
+    "deepspeed-chat with a loss": Sample(
+        _lines(
+            "Epoch: 0, Step: {}, Rank: 0, loss = {}\nEpoch: 0, Step: {}, Rank: 1, loss = 9.5",
+            *((step, loss, step) for step, loss in THREE),
+        ),
+        THREE,
+    ),
+    "ranks that interleave": Sample(
+        _lines(
+            "[rank0]: step {} loss 2.5 lr 1e-4\n[rank1]: step {} loss 9.5 lr 1e-4\n1: step {} loss 9.5 lr 1e-4",
+            *((s,) * 3 for s in (1, 2)),
+        ),
+        [(1, 2.5), (2, 2.5)],
+    ),
+    "ranks without a name": Sample(
+        _lines("step {} loss {} lr 1e-4", (1, 2.5), (1, 2.6), (2, 2.25), (2, 2.3)), [(1, 2.5), (2, 2.25)]
+    ),
+    "losses alone": Sample(_lines("Loss: {}", (2.5,), (2.25,), (2.0,)), FIRST),
+    "a divergence": Sample(
+        _lines("step: {} | loss: {} | grad_norm: nan", (1, 2.5), (2, 9.5), (3, "nan"), (4, "inf")),
+        [(1, 2.5), (2, 9.5), (3, None), (4, None)],  # type: ignore[list-item]
+    ),
+    "speechbrain": Sample(
+        _lines(
+            "epoch: {}, lr: 1.00e+00 - train loss: {} - valid loss: {}, valid CER: 30.12",
+            (1, 2.5, 2.125),
+            (2, 2.25, 2.0),
+        ),
+        [(1, 2.5), (2, 2.25)],
+        [(1, 2.125), (2, 2.0)],
+    ),
+    "espnet": Sample(
+        _lines(
+            "[host] 2021-01-01 00:00:00,000 (trainer:280) INFO: {}epoch results: [train] iter_time=0.1, forward_time=0.2, loss={},"
+            " optim0_lr0=1e-04, train_time=1.0, time=1 minute and 1.5 seconds, total_count=10, [valid] loss={}, cer=0.1",
+            (1, 2.5, 2.125),
+            (2, 2.25, 2.0),
+        ),
+        [(1, 2.5), (2, 2.25)],
+        [(1, 2.125), (2, 2.0)],
+    ),
+}
+
+SILENT: Final[dict[str, str]] = {
+    "YAML": "train:\n  epochs: 10\n  lr: 1e-4\n  loss: 1.0\n  step: 100\n  loss_weight: 0.5\n  val_loss: 0.1\n" * 2,
+    "argparse": "Namespace(batch_size=8, epochs=10, step=5, lr=0.0001, loss=0.5, train_loss=1.0)\n" * 5,
+    "source code": "def train():\n    step = 0\n    loss = 0.0\n    train_loss = 0.5\n    for epoch in range(10):\n"
+    "        loss = 1.0\n        if step == 100 and loss < 0.5:\n            print(f'step {step} loss {loss}')\n" * 3,
+    "a chat": "I ran it and at step 100 loss: 2.3 looked bad\nWhen the loss is 2.3 at step 5 you should stop\n"
+    "So at epoch 3, loss 2.0 was the best, but then at step 400 it is loss 3.1 again.\n" * 3,
+    "a shell": "$ python train.py --lr 1e-4 --step 10 --loss 0.5\n+ accelerate launch train.py loss=0.5 step=10\n" * 4,
+    "a README": "# Results\n\n- step: 100\n- loss: 2.5\n\nThe loss was 2.5 after epoch 3.\n" * 3,
+    "summaries": "Best epoch: 5, val loss: 0.3\nSaved checkpoint at step 100, loss 0.5\n"
+    "TrainOutput(global_step=100, training_loss=0.5, metrics={'epoch': 3})\n" * 3,
+    "a download": "Downloading: 100%|██| 12/12 [00:10<00:00, 1.1MB/s]\nstep 1 of 3\nLoaded 5 files in 2 s\n" * 3,
+    "a git log": "* 1a2b3c4 loss: 2 files, step 10 fixed\n 3 files changed, 10 insertions(+), loss 2 deletions(-)\n"
+    * 3,
+}
+"""Texts with the words of a training in them, and no training."""
