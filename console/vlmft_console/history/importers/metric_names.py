@@ -30,7 +30,7 @@ _ALIASES: Final = {
         *("gpt_loss", "loss_mean", "avg_train_loss", "average_train_loss", "mean_train_loss", "avg_training_loss"),
         *("average_training_loss", "losses", "train_losses", "training_losses", "loss_train_total"),
         *("train_loss_train_total", "train_loss_epoch", "training_loss_epoch", "loss_epoch", "train_epoch_loss"),
-        *("epoch_loss", "actor_pg_loss", "pg_loss", "actor_policy_loss", "policy_loss", "actor_loss"),
+        *("actor_pg_loss", "pg_loss", "actor_policy_loss", "policy_loss", "actor_loss"),
     ),
     RATE: (
         *("learning_rate", "lr", "train_learning_rate", "train_lr", "current_lr", "learningrate", "base_lr"),
