@@ -26,7 +26,7 @@ _ALIASES: Final = {
         *("lm_loss", "train_lm_loss", "reduced_train_loss", "loss_metrics_global_avg_loss", "global_avg_loss"),
         *("ce_loss", "train_ce_loss", "nll_loss", "train_nll_loss", "train_crossentropyloss", "cross_entropy_loss"),
         *("avg_loss", "average_loss", "mean_loss", "train_avg_loss", "train_mean_loss", "total_loss"),
-        *("train_total_loss", "train_batch_loss", "batch_loss", "step_loss", "running_loss", "avr_loss", "loss_avg"),
+        *("train_total_loss", "train_batch_loss", "step_loss", "running_loss", "avr_loss", "loss_avg"),
         *("gpt_loss", "loss_mean", "avg_train_loss", "average_train_loss", "mean_train_loss", "avg_training_loss"),
         *("average_training_loss", "losses", "train_losses", "training_losses", "loss_train_total"),
         *("train_loss_train_total", "train_loss_epoch", "training_loss_epoch", "loss_epoch", "train_epoch_loss"),
