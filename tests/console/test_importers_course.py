@@ -86,10 +86,36 @@ def test_an_epoch_that_hardly_goes_back_is_no_new_start(epochs: tuple[float, ...
         ((1, 3, 2, 4, 5), [None]),
         ((2, 1, 3), [None]),
         ((100, 110, 120, 10, 20), [None, None]),
+        ((*range(1, 20), 2, 4, 6), [None, None]),  # logged less often than before
+        ((*range(1, 20), 10, 11, 12), [None]),
     ],
 )
 def test_a_step_that_goes_back_to_the_first_one_begins_anew(numbers: tuple[int, ...], begins: list[None]) -> None:
     assert starts(records_of(*(loss(at, step=step) for at, step in enumerate(numbers, 1)))) == begins
+
+
+def test_a_step_that_goes_back_while_another_number_of_steps_is_promised_begins_anew() -> None:
+    first = [loss(step, step=step, max_steps=40) for step in range(10, 21)]
+    assert starts(records_of(*first, loss(1, step=15, max_steps=80))) == [None, None]
+    assert starts(records_of(*first, loss(1, step=15, max_steps=40))) == [None]
+    assert starts(records_of(*first, loss(1, step=21, max_steps=80))) == [None]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "placed"),
+    [
+        ((10, 20, 30), [10, 20, 30, 40, 50, 60, 70, 80, 90]),
+        ((0, 10, 20), [0, 10, 20, 30, 40, 50, 60, 70, 80]),
+        ((100,), [100, 200, 300]),
+    ],
+)
+def test_steps_that_are_counted_anew_in_every_epoch_go_on(numbers: tuple[int, ...], placed: list[int]) -> None:
+    told = [loss(step + epoch, step=step, epoch=epoch) for epoch in (1, 2, 3) for step in numbers]
+    evaluated = {"step": numbers[-1], "epoch": 3, "eval_loss": 1.0}
+    records = records_of(*told, evaluated, loss(1, step=numbers[0], epoch=1))
+    assert [step for step, _ in steps(records)] == [*placed, numbers[0]]
+    assert evals(records) == [(placed[-1], 1.0)]
+    assert starts(records) == [None, None]
 
 
 def test_after_the_end_of_a_training_another_one_begins_or_the_same_goes_on() -> None:

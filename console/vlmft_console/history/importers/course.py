@@ -7,6 +7,9 @@ from typing import Final, NamedTuple
 
 _FEW: Final = 3
 """Training records from which on a step at or before the first one is another training's, not a late writer's."""
+_NEAR: Final = 2
+"""Records from the first one on to which no checkpoint takes a training back that has logged `_MANY`."""
+_MANY: Final = 8
 _SMALL: Final = 2
 """Records by which an epoch may go back in a log without steps: another writer's, or rounding."""
 
@@ -35,15 +38,31 @@ class Course:
         self._first: tuple[int, float | None] = (0, None)
         self._last: tuple[int, float | None] = (0, None)
         self._eval = -1
+        self._offset = 0
 
-    def start(self, step: int | None, epoch: float | None, *, ended: bool, trains: bool) -> Start | None:
+    def since_the_beginning(self, step: int | None, epoch: float | None, *, trains: bool) -> int | None:
+        """An entry's step, counted from the beginning of the training: some logs count anew in every epoch."""
+        if step is None:
+            return None
+        last_step, last_epoch = self._last
+        back = trains and self._trained and step + self._offset <= last_step
+        if back and epoch is not None and last_epoch is not None and epoch > last_epoch:
+            first = self._first[0]
+            each = round((last_step - first) / (self.points - 1)) if self.points > 1 else first
+            self._offset = max(last_step + max(1, each) - first, last_step + 1 - step)
+        return step + self._offset
+
+    def start(
+        self, step: int | None, epoch: float | None, *, ended: bool, trains: bool, anew: bool = False
+    ) -> Start | None:
         """Whether a training begins with this entry. Called before the entry is placed.
 
         Args:
-            step: as the entry names it.
+            step: as the entry names it, since the beginning.
             epoch: as the entry tells it.
             ended: whether the log has told the end of the one before.
             trains: whether it is a training record rather than an eval.
+            anew: whether it tells of another training if it goes back at all: it promises another number of steps.
         """
         last_step, last_epoch = self._last
         if not trains and (self._trained or ended):
@@ -54,11 +73,22 @@ class Course:
             else:
                 goes_on = epoch is not None and last_epoch is not None and epoch > last_epoch
             return Start(self.step if goes_on else None)
+        if step is not None and self._offset:  # by its step an entry cannot be told from those of other epochs
+            first_epoch = self._first[1]
+            if epoch is None or first_epoch is None or last_epoch is None:
+                return None
+            return Start(None) if epoch < last_epoch and epoch <= first_epoch else None
         if step is not None:
-            return Start(None) if self.points >= _FEW and step < last_step and step <= self._first[0] else None
+            goes_back = self.points >= _FEW and step < last_step
+            return Start(None) if goes_back and (anew or self._near_first(step)) else None
         if epoch is None or last_epoch is None or not epoch < last_epoch:
             return None
         return self._gone_back(epoch, last_epoch)
+
+    def _near_first(self, step: float) -> bool:
+        """Whether a step behind the last one is one that a training begins with."""
+        first_step, each = self._first[0], (self._last[0] - self._first[0]) / max(1, self.points - 1)
+        return step <= first_step + (_NEAR * each if self.points >= _MANY else 0)
 
     def _gone_back(self, epoch: float, last_epoch: float) -> Start | None:
         """What an epoch before the last means where steps are only counted."""
@@ -71,7 +101,8 @@ class Course:
         each = (last_epoch - first_epoch) / steps
         if last_epoch - epoch <= _SMALL * each:
             return None
-        return Start(max(first_step, first_step + round((epoch - first_epoch) / each) - 1))
+        step = first_step + round((epoch - first_epoch) / each)
+        return Start(None if self._near_first(step) else max(first_step, step - 1))
 
     def begin(self, resumed_from: int | None) -> None:
         """A training begins, or goes on after a step."""

@@ -145,13 +145,16 @@ class Translator:
         evaluated = eval_loss is not None and not self._repeats.eval((step, epoch, eval_loss))
         if not told and not evaluated and not (loss is None and eval_loss is None):
             return []
+        step, within = self._course.since_the_beginning(step, epoch, trains=told), step
         records: list[Record] = []
         if judged is None or judged.eval_set:
             records += self._tell_sets(layout.evals, judged)
         if told or evaluated:
-            start = self._course.start(step, epoch, ended=self._ended, trains=told)
+            anew = bool(total and self.total and total != self.total)
+            start = self._course.start(step, epoch, ended=self._ended, trains=told, anew=anew)
             if start is not None:
                 records.append(self.begin(start.resumed_from))
+                step = within if start.resumed_from is None else step
         if total and total != self.total:
             records.append(self.plan(total, self._steps_per_epoch(step, epoch, total), t))
         metrics = {} if told and layout.plain else self._metrics(layout, values, (loss_name, judged), records)
