@@ -33,6 +33,8 @@ def split(kind: str, **changes: Any) -> dict[str, Any]:
         "duplicates": {"count": 0, "places": []},
         "unused": ["column [red]id is not used: 98 rows"],
         "spaced_answers": 5,
+        "empty_questions": 6,
+        "images_not_decoded": 20,
         "boxes": 7,
         "undeclared_boxes": {"count": 1, "places": ["mine.json, line 8"]},
         "text_only": 1,
@@ -115,6 +117,8 @@ def test_a_check_says_what_was_found_and_takes_nothing_for_markup(program: list[
     assert "mine.json (llava, photo as image)" in text
     assert "column [red]id is not used: 98 rows" in text
     assert "answers that begin or end with white space, which is kept: 5" in text
+    assert "last questions without a text or an image: 6" in text
+    assert "different images: 90 (20 not decoded: --deep does); samples:" in text
     assert "images in both training and eval: 4" in text
     assert "12 scaled down to at most 1,003,520 pixels, 1 scaled up to at least 3,136 pixels, 3 flattened on" in text
     assert "rotated" not in text
@@ -126,6 +130,20 @@ def test_a_check_says_what_was_found_and_takes_nothing_for_markup(program: list[
     assert program[0].source is not None
     assert program[0].source["path"] == "mine.json"
     assert result.stderr == ""
+
+
+def test_columns_of_other_names_and_depth_are_asked_for(program: list[InspectJob]) -> None:
+    for what in ("check", "show"):
+        call(what, "x.csv", "--columns", "question=frage", "--columns", "answer=a=b")
+    call("check", "x.csv", "--deep")
+    assert [job.source and job.source.get("columns") for job in program] == [
+        {"question": "frage", "answer": "a=b"}
+    ] * 2 + [None]
+    assert [job.deep for job in program] == [False, False, True]
+    for wrong in (["--columns", "question"], ["--columns", "=x"], ["--columns", "image=a", "--columns", "image=b"]):
+        refused = call("check", "x.csv", *wrong)
+        assert (refused.exit_code, "OURS=ITS is needed" in refused.stderr) == (2, True)
+    assert "belong to a SOURCE" in call("check", "--preset", "demo", "--columns", "image=a").stderr
 
 
 def test_data_that_cannot_be_trained_on_gives_exit_2(program: list[InspectJob]) -> None:

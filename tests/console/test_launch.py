@@ -9,7 +9,8 @@ import pytest
 from vlmft_console.errors import MachineError
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.training_command import training_command, with_absolute_paths
-from vlmft_core.preset import Hardware, Model, Preset
+from vlmft_core.errors import VlmftError
+from vlmft_core.preset import Hardware, Lora, Model, Preset
 from vlmft_core.preset.data_schema import Data, Source
 
 PRESET = Preset(hardware=Hardware(gpus=2))
@@ -60,6 +61,23 @@ def test_local_folders_are_written_in_full_and_hub_names_left_alone(
         "HuggingFaceM4/ChartQA",
         "demo",
     ]
+
+
+def test_a_run_whose_adapter_is_trained_further_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = RunFolder.create(tmp_path / "outputs", "first")
+    folder.write_run(preset_name="best", preset_text="", command=training_command(PRESET, folder, 29500))
+    (tmp_path / "adapter").mkdir()
+
+    def begun(name: str) -> str | None:
+        return with_absolute_paths(Preset(lora=Lora(start_from=name))).lora.start_from
+
+    assert begun("first") == str(folder.path)
+    assert begun("outputs/first") == str(folder.path)
+    assert begun("adapter") == str(tmp_path / "adapter")
+    assert begun("./gone") == "./gone"  # the plan says that it does not exist
+    with pytest.raises(VlmftError, match=r"lora.start_from: no run is called 'fist' \(did you mean first\?\)"):
+        begun("fist")
 
 
 def test_a_data_file_and_its_folder_of_images_are_written_in_full(

@@ -103,6 +103,22 @@ def test_a_cell_may_hold_turns_and_images_as_json(tmp_path: Path) -> None:
     assert (conversation.images, conversation.target) == (("a.png",), "x")
 
 
+def test_the_task_is_told_by_columns_that_are_renamed_on_the_command_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.csv", [{"frage": "q", "antwort": "a", "photo": "a.png"}])
+    columns = {"question": "frage", "answer": "antwort", "image": "photo"}
+    asked = {"path": str(path), "task": None, "columns": columns}
+    assert inspect_data.with_source(Data(), asked).sources == [Source(task="qa", path=str(path), columns=columns)]
+    with pytest.raises(DataError, match="the columns of no task"):
+        find_task(asked | {"columns": {"query": "frage"}})
+
+
+def test_a_table_without_rows_is_refused_as_any_other_file(tmp_path: Path) -> None:
+    table = datasets.Dataset.from_list(ROWS).select([])
+    table.to_parquet(tmp_path / "mine.parquet")
+    with pytest.raises(DataError, match="split train: no rows"):
+        opened(tmp_path / "mine.parquet")
+
+
 def test_columns_of_other_names_are_mapped_and_missing_ones_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "mine.csv", [{"frage": "q", "antwort": "a", "answer": "not this", "photo": "a.png"}])
     split = opened(path, columns={"question": "frage", "answer": "antwort", "image": "photo"})

@@ -18,7 +18,7 @@ from vlmft_core.preset import Data, Source
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.preview import preview
 from vlmft_trainer.data.sources import open_split
-from vlmft_trainer.data.survey import figures, histogram
+from vlmft_trainer.data.survey import Survey, figures, histogram
 from vlmft_trainer.programs import inspect_data
 
 
@@ -60,6 +60,23 @@ def test_a_check_counts_what_is_unusable_twice_and_leaked(folder: Path, encoder:
     assert held["image_tokens"] == {"min": 6, "median": 6, "p95": 6, "max": 6, "sum": 12}
     assert found["starts"]
     assert ("progress", {"task": str(folder), "side": "training", "done": 5, "total": 5}) in said
+
+
+def test_a_check_counts_questions_without_text_and_images_that_only_their_ends_are_known_of(
+    tmp_path: Path, encoder: Encoder
+) -> None:
+    Image.new("RGB", (56, 56), "red").save(tmp_path / "a.jpg")
+    Image.new("RGB", (56, 56), "red").save(tmp_path / "a.png")
+    rows = [{"question": " ", "answer": "x"}, {"question": "", "answer": "x", "image": "a.png"}]
+    rows += [{"question": number, "answer": "x", "image": "a.jpg"} for number in range(2)]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    opened = open_split(Source(task="qa", path=str(tmp_path / "rows.json")), "train")
+    for deep, unknown in ((False, 1), (True, 0)):
+        survey = Survey("training", opened, range(4), deep=deep)
+        survey.read(encoder, 500, lambda done: None)
+        found = survey.to_dict()
+        assert (found["usable"], found["empty_questions"]) == (4, 1)
+        assert (found["images"], found["images_not_decoded"]) == (2, unknown)
 
 
 def test_a_check_says_where_a_training_would_not_start(folder: Path, encoder: Encoder) -> None:

@@ -7,6 +7,8 @@ import io
 import random
 import struct
 import zlib
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -338,6 +340,33 @@ def test_what_stands_behind_a_picture_does_no_harm(kind: str) -> None:
     for rest in (b"\0" * 1000, b"garbage" * 1000):
         assert read_header(content + rest).size == NOISE.size
         assert np.array_equal(shown(content + rest), shown(content))
+
+
+def damaged(content: bytes, rng: random.Random) -> bytes:
+    """A file with some bytes of its middle changed, cleared or gone."""
+    place, size = rng.randrange(2, len(content) - 2), rng.randrange(1, 60)
+    put = rng.choice((rng.randbytes(size), bytes(size), b""))
+    return content[:place] + put + content[place + size :]
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_damage_anywhere_is_a_reason_and_never_breaks_the_check(kind: str) -> None:
+    rng = random.Random(kind)
+    for _ in range(30):
+        content = damaged(FILES[kind], rng)
+        with suppress(BadRow):
+            header = read_header(content, deep=True)
+            assert header.read_whole
+            assert decode(content).size == header.size
+
+
+def test_damage_before_the_end_of_a_jpeg_is_found_by_decoding_alone() -> None:
+    content = FILES["JPEG"]
+    broken = content[:2000] + b"\xff\xff" + content[2002:]
+    assert not read_header(broken).read_whole
+    for look in (decode, partial(read_header, deep=True)):
+        with pytest.raises(BadRow, match=BROKEN_IMAGE):
+            look(broken)
 
 
 def test_any_byte_of_a_png_that_is_missing_is_found() -> None:

@@ -81,6 +81,8 @@ class InspectJob(Section):
     """The base whose tokens are counted."""
     chosen: bool = False
     """Whether a person chose the base: it is then loaded wherever it is."""
+    deep: bool = False
+    """Whether a check decodes all images, also those that end as they should."""
     limit: Annotated[int, Field(ge=1)] = 3
     """Samples shown of each source."""
     split: str | None = None

@@ -39,6 +39,12 @@ TaskOption = Annotated[
 ImagesOption = Annotated[
     Path | None, typer.Option("--images", help="Folder that image paths start from, if not the data file's own.")
 ]
+ColumnsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--columns", metavar="OURS=ITS", help="A column that has another name: question=frage; may be given again."
+    ),
+]
 BoxesOption = Annotated[
     str | None,
     typer.Option(
@@ -66,6 +72,7 @@ def check(
     source: PathOption = None,
     task: TaskOption = None,
     images: ImagesOption = None,
+    columns: ColumnsOption = None,
     boxes: BoxesOption = None,
     box_style: BoxStyleOption = None,
     train_split: TrainOption = "train",
@@ -73,6 +80,9 @@ def check(
     preset: PresetOption = None,
     overrides: Overrides = None,
     base: BaseOption = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Decode JPEG and WebP images, too; without it only their ends are looked at.")
+    ] = False,
     json_output: Json = False,
 ) -> None:
     """Read a whole data set as training would, and say what it holds.
@@ -84,9 +94,13 @@ def check(
     """
     report: dict[str, Any] = {}
     job = _job(
-        "check", _source(source, task, images, boxes, box_style, train_split, eval_split), preset, overrides, base
+        "check",
+        _source(source, task, images, columns, boxes, box_style, train_split, eval_split),
+        preset,
+        overrides,
+        base,
     )
-    for name, value in answers(INSPECT_DATA, job, counted="read"):
+    for name, value in answers(INSPECT_DATA, job.model_copy(update={"deep": deep}), counted="read"):
         report |= value if name == "report" else {name: value}
     if json_output:
         print_json(report, indent=True)
@@ -101,6 +115,7 @@ def show(
     source: PathOption = None,
     task: TaskOption = None,
     images: ImagesOption = None,
+    columns: ColumnsOption = None,
     boxes: BoxesOption = None,
     box_style: BoxStyleOption = None,
     train_split: TrainOption = "train",
@@ -115,7 +130,9 @@ def show(
 
     Exit status: 0, 2 when the data cannot be opened, 1 when it broke, 130 interrupted.
     """
-    job = _job("show", _source(source, task, images, boxes, box_style, train_split, None), preset, overrides, base)
+    job = _job(
+        "show", _source(source, task, images, columns, boxes, box_style, train_split, None), preset, overrides, base
+    )
     shown = {"limit": limit, "split": split, "columns": picture_columns(), "rows": 2 * PICTURE_ROWS}
     samples = []
     for name, value in answers(INSPECT_DATA, job.model_copy(update=shown)):
@@ -136,6 +153,7 @@ def _source(
     path: str | None,
     task: str | None,
     images: Path | None,
+    columns: list[str] | None,
     boxes: str | None,
     box_style: str | None,
     train_split: str,
@@ -144,16 +162,23 @@ def _source(
     """The source as the program wants it; None for the preset's.
 
     Raises:
-        DataError: there is none, and options say something of it.
+        DataError: there is none, and options say something of it, or one cannot be read.
     """
     if path is None:
-        if task or images or boxes or box_style:
-            raise DataError("--task, --images, --boxes and --box-style belong to a SOURCE", "name one")
+        if task or images or columns or boxes or box_style:
+            raise DataError("--task, --images, --columns, --boxes and --box-style belong to a SOURCE", "name one")
         return None
+    renamed = dict[str, str]()
+    for said in columns or []:
+        ours, _, its = said.partition("=")
+        if not ours or not its or ours in renamed:
+            raise DataError(f"--columns {said}: OURS=ITS is needed, once for each of ours", "--columns question=frage")
+        renamed[ours] = its
     return {
         "path": path,
         "task": task,
         "images": str(images) if images else "",
+        **({"columns": renamed} if renamed else {}),
         **({"boxes": boxes} if boxes else {}),
         **({"box_style": box_style} if box_style else {}),
         "train_split": train_split,

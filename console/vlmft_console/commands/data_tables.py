@@ -64,11 +64,14 @@ def _add_split(table: Any, split: Mapping[str, Any], report: Mapping[str, Any]) 
         _add_places(table, "", f"{found['count']:,} {reason}", found)
     for line in split["unused"]:
         add_row(table, "", line)
+    if split["empty_questions"]:
+        add_row(table, "", f"last questions without a text or an image: {split['empty_questions']:,}")
     if split["spaced_answers"]:
         add_row(table, "", f"answers that begin or end with white space, which is kept: {split['spaced_answers']:,}")
     kinds = (("text only", "text_only"), ("several images", "several_images"), ("several answers", "several_answers"))
     said = [f"{split[key]:,} with {name}" if key != "text_only" else f"{split[key]:,} {name}" for name, key in kinds]
-    add_row(table, "", f"different images: {split['images']:,}; samples: {', '.join(said)}")
+    unseen = f" ({split['images_not_decoded']:,} not decoded: --deep does)" if split["images_not_decoded"] else ""
+    add_row(table, "", f"different images: {split['images']:,}{unseen}; samples: {', '.join(said)}")
     if altered := [
         f"{count:,} {_ALTERED[what].format_map(report)}" for what, count in split["altered_images"].items() if count
     ]:

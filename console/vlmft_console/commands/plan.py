@@ -11,6 +11,7 @@ from vlmft_console.commands.parameters import Overrides, PresetName
 from vlmft_console.paths import preset_folders
 from vlmft_console.presets.plan_text import plan_rows
 from vlmft_console.runs.speed import measured_speed
+from vlmft_console.runs.training_command import with_absolute_paths
 from vlmft_core.plan import make_plan, with_gpus
 from vlmft_core.preset import load_preset
 
@@ -35,7 +36,7 @@ def plan(
     loaded = load_preset(preset, preset_folders(), overrides or [])
     speed, measured_in = measured_speed(with_gpus(loaded.preset, gpus)[0] if gpus else loaded.preset)
     result = make_plan(
-        loaded.preset,
+        with_absolute_paths(loaded.preset),
         gpus=gpus,
         samples=samples,
         samples_per_s=speed,

@@ -21,6 +21,7 @@ from vlmft_console.presets.table import (
     refuse_shipped_name,
     value_text,
 )
+from vlmft_console.runs.training_command import with_absolute_paths
 from vlmft_core.errors import EXIT_MISTAKE, PresetError, VlmftError
 from vlmft_core.plan import make_plan
 from vlmft_core.plan.cautions import data_cautions
@@ -134,7 +135,7 @@ def validate(
             errors = str(error).splitlines()
         else:
             try:
-                make_plan(loaded.preset)
+                make_plan(with_absolute_paths(loaded.preset))
                 notes = data_cautions(loaded.preset)
             except VlmftError as error:
                 errors = [f"{loaded.path}: {line}" for line in str(error).splitlines()]

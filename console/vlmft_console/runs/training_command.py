@@ -6,8 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from vlmft_console.errors import MachineError
+from vlmft_console.errors import MachineError, RunFolderError
 from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_console.runs.registry import find
 from vlmft_core.preset import Preset
 from vlmft_core.run_folder.layout import RunLayout
 
@@ -71,15 +72,34 @@ def _which_gpus(preset: Preset) -> str:
 
 
 def with_absolute_paths(preset: Preset) -> Preset:
-    """The preset with its local files and folders written in full, so that it means the same from any folder."""
+    """The preset with its local files and folders written in full, so that it means the same from any folder, and with
+    the folder of the run that `lora.start_from` names.
+
+    Raises:
+        RunFolderError: there is no such run, or several.
+    """
 
     def absolute(name: str) -> str:
         path = Path(name).expanduser()
         return str(path.absolute()) if name not in ("", "demo") and (path.is_dir() or path.is_file()) else name
 
     model = preset.model.model_copy(update={"base": absolute(preset.model.base)})
+    lora = preset.lora
+    if lora.start_from is not None:
+        lora = lora.model_copy(update={"start_from": _beginning(absolute(lora.start_from))})
     sources = [
         source.model_copy(update={"path": absolute(source.path), "images": absolute(source.images)})
         for source in preset.data.sources
     ]
-    return preset.model_copy(update={"model": model, "data": preset.data.model_copy(update={"sources": sources})})
+    data = preset.data.model_copy(update={"sources": sources})
+    return preset.model_copy(update={"model": model, "lora": lora, "data": data})
+
+
+def _beginning(name: str) -> str:
+    """The folder of the run of that name; a path as it is."""
+    if os.sep in name:
+        return name
+    try:
+        return str(find(name).path.absolute())
+    except RunFolderError as error:
+        raise RunFolderError(f"lora.start_from: {error.message}", error.hint) from None

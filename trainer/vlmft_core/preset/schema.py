@@ -74,8 +74,8 @@ class Lora(Section):
     """Parts of the base that are trained whole and saved with the adapter: the output layer, the embedding, or what
     joins image patches into tokens. Large: `vlmft plan` counts them."""
     start_from: Annotated[str, Field(min_length=1)] | None = None
-    """Train an adapter further: its folder, or the folder of a run that has left one. Rank, alpha and layers must be
-    the adapter's own. null begins with a fresh one."""
+    """Train an adapter further: its folder, or the name or folder of a run that has left one. Rank, alpha and layers
+    must be the adapter's own. null begins with a fresh one."""
     rslora: bool = False
     """Rank-stabilised LoRA: updates are multiplied by alpha / sqrt(r), so that a high rank needs no other alpha."""
     dora: bool = False

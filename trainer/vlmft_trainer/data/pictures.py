@@ -1,4 +1,8 @@
-"""Image files of a data set: where they are, whether they are whole, what their headers say."""
+"""Image files of a data set: where they are, whether they are whole, what their headers say.
+
+Whatever Pillow raises means that a file is broken: it promises OSError and ValueError, and lets through what a broken
+file leads it to, as struct.error, IndexError, RuntimeError (AVIF) or SyntaxError (PNG).
+"""
 
 from __future__ import annotations
 
@@ -57,6 +61,7 @@ class Header:
         transparent: whether it can have transparent pixels.
         deep: whether a channel has more than 8 bits.
         animated: whether further frames or pages follow the first.
+        read_whole: whether its pixels were decoded or their checksums compared; else only its end was looked at.
     """
 
     size: tuple[int, int]
@@ -64,6 +69,7 @@ class Header:
     transparent: bool
     deep: bool
     animated: bool
+    read_whole: bool
 
 
 def read_image(ref: ImageRef, folder: Path | None) -> bytes:
@@ -150,12 +156,15 @@ def _shown(name: str) -> str:
     return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}… ({len(name):,} letters)"
 
 
-def read_header(content: bytes) -> Header:
-    """Look at an image file without decoding it, where that is enough to know that it is whole.
+def read_header(content: bytes, *, deep: bool = False) -> Header:
+    """Look at an image file without decoding it, where that is enough to know that it is not cut short.
 
-    PNG carries checksums, which are compared. JPEG and JPEG 2000 have an end mark, WebP says how long it is, TIFF where
-    its pixels are. A file that does not hold these was cut short, or is merely odd: it is decoded to find out, as are
-    all other formats.
+    PNG carries checksums, which are compared. JPEG has an end mark, WebP says how long it is: damage before their end
+    is not seen. A file that does not hold these was cut short, or is merely odd: it is decoded to find out, as are all
+    other formats.
+
+    Args:
+        deep: decode JPEG and WebP, too.
 
     Raises:
         BadRow: it is broken, or would take too much memory.
@@ -167,16 +176,18 @@ def read_header(content: bytes) -> Header:
         width, height = image.size
         if orientation > 4 and not (image.format == "TIFF" and _tiff(image, ExifTags.Base.Orientation)):
             width, height = height, width  # Pillow itself turns the size of a TIFF
+        whole = deep or not _ends_well(image, content)
         header = Header(
             (width, height),
             orientation > 1,
             image.has_transparency_data,
             _is_deep(image, content),
             image.format != "MPO" and bool(getattr(image, "is_animated", False)),  # MPO: other views of the same
+            whole or image.format == "PNG",
         )
-        if image.format != "PNG" and not _ends_well(image, content):
+        if whole and image.format != "PNG":
             image.load()
-    except _BROKEN as error:
+    except Exception as error:
         raise BadRow(BROKEN_IMAGE, _said(error)) from error
     return header
 
@@ -193,13 +204,9 @@ def decode(content: bytes) -> Image.Image:
         turn = _TURNS.get(_orientation(image))
         pixels = as_rgb(image)
         return pixels if turn is None else pixels.transpose(turn)
-    except _BROKEN as error:
+    except Exception as error:
         raise BadRow(BROKEN_IMAGE, _said(error)) from error
 
-
-_BROKEN = (OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError, KeyError)
-"""What Pillow raises for broken files: the first two by its documentation, SyntaxError for a PNG chunk, the others
-where a broken header leads it astray."""
 
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -223,7 +230,7 @@ def _open(content: bytes) -> Image.Image:
         raise BadRow(HUGE_IMAGE, f"over {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from error
     except UnidentifiedImageError as error:
         raise BadRow(BROKEN_IMAGE, _unknown(content)) from error
-    except _BROKEN as error:
+    except Exception as error:
         raise BadRow(BROKEN_IMAGE, _said(error)) from error
 
 
@@ -260,7 +267,7 @@ def _orientation(image: Image.Image) -> int:
     try:
         # A PNG's own getexif decodes the pixels, in case a chunk follows them.
         found = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
-    except _BROKEN:  # what it would say is lost, the pixels are not
+    except Exception:  # what it would say is lost, the pixels are not
         return 1
     return found if found in _TURNS else 1
 
@@ -288,20 +295,10 @@ def _scale_transparency(image: Image.Image, content: bytes) -> None:
 
 
 def _ends_well(image: Image.Image, content: bytes) -> bool:
-    """Whether a file that says where it ends, or where its pixels are, holds them all."""
-    if image.format in ("JPEG", "MPO", "JPEG2000"):
+    """Whether a file that says where it ends holds all of it."""
+    if image.format in ("JPEG", "MPO"):
         return content[-64:].rstrip(b"\0").endswith(b"\xff\xd9")
-    if image.format == "WEBP":
-        return len(content) >= 8 + int.from_bytes(content[4:8], "little")  # as its head says
-    if image.format == "TIFF":
-        for offsets, counts in (
-            (ExifTags.Base.StripOffsets, ExifTags.Base.StripByteCounts),
-            (ExifTags.Base.TileOffsets, ExifTags.Base.TileByteCounts),
-        ):
-            starts, sizes = _tiff(image, offsets), _tiff(image, counts)
-            if starts and sizes and len(starts) == len(sizes):
-                return all(start + size <= len(content) for start, size in zip(starts, sizes, strict=True))
-    return False
+    return image.format == "WEBP" and len(content) >= 8 + int.from_bytes(content[4:8], "little")  # as its head says
 
 
 def _said(error: Exception) -> str:

@@ -53,18 +53,20 @@ class Survey:
         kind: `training` or `eval`.
         split: where the rows are.
         rows: which of them.
+        deep: whether images are decoded that can be told without to be not cut short.
     """
 
-    def __init__(self, kind: str, split: Split, rows: Sequence[int]) -> None:
+    def __init__(self, kind: str, split: Split, rows: Sequence[int], *, deep: bool = False) -> None:
         self.kind = kind
         self.split = split
         self.rows = rows
+        self.deep = deep
         self.bad: dict[str, Findings] = {}
         self.duplicates = Findings()
         self.undeclared_boxes = Findings()
         self.boxes = 0
         self.unused = Counter[str]()
-        self.text_only = self.spaced = self.many_images = self.many_turns = 0
+        self.text_only = self.spaced = self.many_images = self.many_turns = self.unasked = 0
         self.lengths, self.image_tokens, self.supervised = array("q"), array("q"), array("q")
         self.asked: dict[bytes, int] = {}
         """The first row with each question: images and what is asked about them."""
@@ -73,6 +75,8 @@ class Survey:
         """TextVQA's answers to each question that has too few of them for a full score."""
         self.altered = Counter[str]()
         """How many different images are not trained on as they lie in their files, by what is done with them."""
+        self.images_not_decoded = 0
+        """How many different images were looked at from without: only where they end."""
         self._samples: dict[bytes, int] = {}
         self._headers: dict[bytes, Header] = {}
 
@@ -140,7 +144,9 @@ class Survey:
             "several_images": self.many_images,
             "several_answers": self.many_turns,
             "spaced_answers": self.spaced,
+            "empty_questions": self.unasked,
             "images": len(self.images),
+            "images_not_decoded": self.images_not_decoded,
             "altered_images": {what: self.altered[what] for what in ALTERED},
             "tokens": figures(self.lengths),
             "image_tokens": figures(self.image_tokens),
@@ -151,7 +157,7 @@ class Survey:
     def _header(self, digest: bytes, content: bytes) -> Header:
         """An image file's header. Many questions are about one image: it is looked at once."""
         if (known := self._headers.get(digest)) is None:
-            known = self._headers[digest] = read_header(content)
+            known = self._headers[digest] = read_header(content, deep=self.deep)
         return known
 
     def _count_altered(self, images: list[bytes], size: Size) -> None:
@@ -161,12 +167,14 @@ class Survey:
                     *(fit.limited < 0, fit.limited > 0, header.turned),
                     *(header.transparent, header.deep, header.animated),
                 )
+                self.images_not_decoded += not header.read_whole
                 self.altered.update(what for what, so in zip(ALTERED, done, strict=True) if so)
 
     def _remember(self, row: int, conversation: Conversation, images: list[bytes]) -> None:
         self.text_only += not images
         self.many_images += len(images) > 1
         self.many_turns += len(conversation.answers) > 1
+        self.unasked += not (images or conversation.prompt.strip())
         self.boxes += len(conversation.boxes)
         if self.split.boxes is None and undeclared(conversation):
             self.undeclared_boxes.add(self.split.where(row))

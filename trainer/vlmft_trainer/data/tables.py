@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import datasets
+import pyarrow.parquet
 
 from vlmft_core.errors import DataError, first_line
 from vlmft_core.plan.data_files import ROW_FILES, TABLES
@@ -57,6 +58,8 @@ def open_table(source: Source, path: str, name: str) -> TableRows:
                 raise ValueError(f"a single file has no split {name}: leave eval_split out to hold a share out")
             if folder.suffix.lower() not in TABLES:
                 raise ValueError(f"not a {', '.join((*ROW_FILES, *TABLES))} file, nor one of these gzipped")
+            if folder.suffix.lower() == ".parquet" and not pyarrow.parquet.read_metadata(path).num_rows:
+                raise ValueError("no rows")  # which `datasets` has no words for
             table = datasets.load_dataset(TABLES[folder.suffix.lower()], data_files=path, split="train")
         elif _was_saved(folder):
             tables = _tables(path)

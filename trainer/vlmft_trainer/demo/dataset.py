@@ -17,7 +17,7 @@ from typing import Any
 import datasets
 import platformdirs
 from PIL.Image import Image
-from pyarrow import parquet  # type: ignore[import-untyped]
+from pyarrow import parquet
 
 from vlmft_core.plan.sample_count import DEMO_SPLIT_SIZES, Kind
 from vlmft_trainer.demo.charts import SIZE

@@ -16,14 +16,14 @@ from pydantic import ValidationError
 from vlmft_core.errors import DataError
 from vlmft_core.jobs import InspectJob
 from vlmft_core.plan.architecture import resolve_base
-from vlmft_core.preset.data_schema import Data, Source
+from vlmft_core.preset.data_schema import COLUMNS, Data, Source
 from vlmft_trainer.data.chats import holds_turns
 from vlmft_trainer.data.conversation import BadRow
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.preview import preview
 from vlmft_trainer.data.row_keys import CONTENTS
 from vlmft_trainer.data.samples import evenly, open_source
-from vlmft_trainer.data.sources import first_rows, open_rows, open_split
+from vlmft_trainer.data.sources import first_rows, open_rows, open_split, renamed
 from vlmft_trainer.data.survey import Survey
 from vlmft_trainer.data.tasks import TASKS
 from vlmft_trainer.model.load import load_encoder
@@ -32,7 +32,7 @@ from vlmft_trainer.programs import Say
 PROGRESS_S = 0.2
 """Seconds between two reports of progress."""
 
-_OTHER_NAMES = "columns of other names: columns: {question: ITS} in a preset's source"
+_OTHER_NAMES = "columns of other names: --columns question=ITS, or columns: {question: ITS} in a preset's source"
 
 
 def inspect_data(job: InspectJob, say: Say) -> None:
@@ -48,7 +48,7 @@ def inspect_data(job: InspectJob, say: Say) -> None:
         for sample in samples(data, job, encoder):
             say("sample", sample)
     else:
-        say("report", check(data, encoder, say))
+        say("report", check(data, encoder, say, deep=job.deep))
 
 
 def find_encoder(base: str, chosen: bool, max_pixels: int, min_pixels: int | None = None) -> tuple[Encoder, str, str]:
@@ -85,21 +85,22 @@ def with_source(data: Data, asked: dict[str, Any] | None) -> Data:
 
 
 def find_task(asked: dict[str, Any]) -> dict[str, Any]:
-    """The task whose columns the source has, and `columns` where its turns stand in a column of another name.
+    """The task whose columns the source has, once renamed, and `columns` where its turns stand in one of another name.
 
     Raises:
         DataError: none, or it cannot be opened, or no row can be read.
     """
-    source = Source.model_validate(asked | {"task": next(iter(TASKS))})
+    columns = asked.get("columns", {})
+    source = Source.model_validate(asked | {"task": next(iter(TASKS)), "columns": {}})
     rows, _ = open_rows(source, source.train_split)
-    readable = first_rows(rows)
+    readable = [renamed(row, columns) for row in first_rows(rows)]
     for row in readable:
         for task, schema in TASKS.items():
-            if not schema.lacks(row):
+            if not schema.lacks(row) and columns.keys() <= set(COLUMNS[task]):
                 return {"task": task}
         for keys in (("role", "from"), ("human", "user")):
             if column := next((name for name in row if name not in CONTENTS and holds_turns(row[name], keys)), None):
-                return {"task": "messages", "columns": {"messages": column}}
+                return {"task": "messages", "columns": columns | {"messages": column}}
     if not readable:
         try:
             rows[0]
@@ -113,8 +114,11 @@ def find_task(asked: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def check(data: Data, encoder: Encoder, say: Say) -> dict[str, Any]:
+def check(data: Data, encoder: Encoder, say: Say, *, deep: bool = False) -> dict[str, Any]:
     """Read all that the sources hold, whatever the preset's limits pick of it.
+
+    Args:
+        deep: as `Survey`.
 
     Raises:
         DataError: a source cannot be opened.
@@ -123,8 +127,8 @@ def check(data: Data, encoder: Encoder, say: Say) -> dict[str, Any]:
     totals: dict[str, list[int]] = {"training": [0, 0], "eval": [0, 0]}
     for source in data.sources:
         opened = open_source(source, data.train_on)
-        training = Survey("training", opened.train, opened.train_rows)
-        held = Survey("eval", opened.eval, opened.eval_rows)
+        training = Survey("training", opened.train, opened.train_rows, deep=deep)
+        held = Survey("eval", opened.eval, opened.eval_rows, deep=deep)
         for survey in (training, held):
             survey.read(encoder, data.max_length, _Progress(say, source.path, survey))
             totals[survey.kind][0] += survey.unusable

@@ -56,13 +56,15 @@ class Planner(Widget):
 
     @work(thread=True, exclusive=True, group="plan")
     def _plan(self, preset: Preset, inherited: set[str], number: int) -> None:
+        from vlmft_console.runs.training_command import with_absolute_paths
         from vlmft_core.plan import make_plan
 
         message = None
         try:
             speed, measured_in = self._measured_speed(preset)
             if number == self._newest:
-                plan = make_plan(preset, samples_per_s=speed, measured_in=measured_in, inherited=inherited)
+                settled = with_absolute_paths(preset)
+                plan = make_plan(settled, samples_per_s=speed, measured_in=measured_in, inherited=inherited)
                 message = Planned(preset, plan, "")
         except VlmftError as error:
             message = Planned(preset, None, str(error))
