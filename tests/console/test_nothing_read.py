@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.console.foreign_logs import HF_STDOUT, WANDB_EXIT, history, scalar, tensorboard, trainer_state, wandb
+from tests.console.foreign_logs import (
+    HF_STDOUT,
+    WANDB_EXIT,
+    history,
+    scalar,
+    tensorboard,
+    trainer_state,
+    wandb,
+    wandb_stats,
+)
 from vlmft_console.cli import app
 from vlmft_console.history.loading import read_log
 from vlmft_console.history.opened import open_log
@@ -18,8 +27,9 @@ REWARDS = "".join(json.dumps({"step": step, "reward": step / 10, "kl": 0.1}) + "
 
 EMPTY = {
     "no history": (trainer_state([]), "it is a trainer_state with an empty log_history"),
-    "no scalars": (tensorboard(), "holds no train loss and no eval loss"),
-    "no rows": (wandb(WANDB_EXIT), "holds no train loss and no eval loss"),
+    "no scalars": (tensorboard(), "it is an event file without scalars"),
+    "no rows": (wandb(WANDB_EXIT), "it is a run without history"),
+    "the machine's": (wandb(wandb_stats("cpu", "gpu.0.temp"), WANDB_EXIT), "only system metrics: cpu, gpu.0.temp"),
 }
 METRICS = {
     "rewards": (REWARDS, "its metrics are reward, kl"),

@@ -56,12 +56,13 @@ class LogReader(Protocol):
 class Parser(Protocol):
     """Turns the bytes of one format into records, cut wherever they may be."""
 
-    else_holds: str
-    """What there is beside metrics, in words: said of a log that has none. Empty where that is not known."""
-
     @property
     def rejected(self) -> int:
         """Entries that look like metrics and cannot be read."""
+
+    @property
+    def else_holds(self) -> str:
+        """What there is beside metrics, in words: said of a log that has none. Empty where that is not known."""
 
     @property
     def entries(self) -> int:

@@ -35,7 +35,7 @@ class EventFile:
 
     def __init__(self, translator: Translator) -> None:
         self.rejected = 0
-        self.else_holds = ""
+        self.else_holds = "it is an event file without scalars"
         self.entries = 0
         self._translator = translator
         self._events = ScalarEvents()

@@ -12,6 +12,7 @@ import zlib
 from typing import Final
 
 from vlmft_console.history.importers import wire
+from vlmft_console.history.importers.contents import listed
 from vlmft_console.history.importers.history_items import HistoryItems
 from vlmft_console.history.importers.parsing import number
 from vlmft_console.history.importers.translate import Translator
@@ -29,7 +30,10 @@ _KINDS: Final = {kind: zlib.crc32(bytes([kind])) for kind in (_WHOLE, _FIRST, _M
 _LARGEST: Final = 1 << 20
 """Bytes of a message that is put together; a history record has a few hundred."""
 
-_HISTORY, _EXIT = 2, 18
+_HISTORY, _STATS, _EXIT = 2, 7, 18
+_STATS_ITEM, _STATS_KEY = 3, 1
+_STATS_NAMES: Final = 100
+"""Names of system metrics that are kept, to be told of a run that has no other."""
 _EXIT_CODE: Final = 1
 
 
@@ -38,13 +42,17 @@ class WandbFile:
 
     def __init__(self, translator: Translator) -> None:
         self.rejected = 0
-        self.else_holds = ""
         self.entries = 0
         self._translator = translator
         self._items = HistoryItems()
         self._data = b""
         self._place = 0  # of _data in the file
         self._message: bytes | None = None
+        self._system: dict[str, None] = {}
+
+    @property
+    def else_holds(self) -> str:
+        return f"only system metrics: {listed(tuple(self._system))}" if self._system else "it is a run without history"
 
     def feed(self, data: bytes) -> list[Record]:
         self._data += data
@@ -109,6 +117,8 @@ class WandbFile:
         for field, _, value, _ in wire.fields(message):
             if field == _HISTORY and isinstance(value, bytes):
                 records += self._history(value)
+            elif field == _STATS and isinstance(value, bytes) and not self.entries:
+                self._stats(value)
             elif field == _EXIT and isinstance(value, bytes):
                 code = next((code for inner, _, code, _ in wire.fields(value) if inner == _EXIT_CODE), 0)
                 records.append(self._exit(code if isinstance(code, int) else 0))
@@ -118,6 +128,12 @@ class WandbFile:
         self.entries += 1
         values = self._items.read(message)
         return self._translator.take(values, number(values.get("_timestamp")))
+
+    def _stats(self, message: bytes) -> None:
+        for field, _, item, _ in wire.fields(message):
+            if field == _STATS_ITEM and isinstance(item, bytes) and len(self._system) < _STATS_NAMES:
+                names = (name for inner, _, name, _ in wire.fields(item) if inner == _STATS_KEY)
+                self._system |= {name.decode("utf-8", "replace"): None for name in names if isinstance(name, bytes)}
 
     def _exit(self, code: int) -> Record:
         if code == 0:
