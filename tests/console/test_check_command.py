@@ -102,13 +102,13 @@ def test_hostile_text_reaches_the_terminal_as_visible_escapes(log: Path) -> None
 def test_a_run_folder_is_judged_by_its_own_preset(tmp_path: Path) -> None:
     logs = tmp_path / "run" / "logs"
     logs.mkdir(parents=True)
-    monitor = {"monitor": {"grad_caution": 0.1, "window": 5}}
+    monitor = {"monitor": {"loss_high": 0.9, "window": 5}}
     records = [record("run_start", 0, run_id="x", segment=1, preset=monitor), plan(), *map(step, range(1, 60))]
     (logs / "events-0001.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records) + "torn\n")
     judged = json.loads(call("check", tmp_path / "run", "--json").stdout)
     assert (judged["format"], judged["records"], judged["train_points"], judged["rejected"]) == ("vlmft", 61, 59, 1)
     assert judged["schedule"]["kind"] == "constant"
-    assert [finding["rule"] for finding in judged["findings"]] == ["grad_high"]  # 0.5 is above this preset's caution
+    assert [finding["rule"] for finding in judged["findings"]] == ["loss_high"]  # 1.0 is above this preset's
 
 
 def test_what_reads_a_log_loads_no_pydantic() -> None:

@@ -41,9 +41,9 @@ def test_none_tells_where_it_was_made(name: str) -> None:
     assert not [text for text in texts for place in ("/tmp", "/home", "/root", "/work") if f'"{place}' in text]
 
 
-def test_the_healthy_run_has_no_finding_that_asks_for_a_stop() -> None:
+def test_the_healthy_run_has_nothing_to_complain_about() -> None:
     run = read("healthy")
-    assert not stops(run)
+    assert run.state.health.active == []
     assert run.state.best_eval is not None
     assert run.state.best_eval["step"] >= 0.8 * run.state.step
 

@@ -49,17 +49,18 @@ def step(number: int, **fields: Any) -> Record:
 
 
 def evaluated(number: int, loss: float | None, **fields: Any) -> Record:
-    return record("eval", step=number, epoch=number / PLAN["steps_per_epoch"], eval_loss=loss, **fields)
+    return record("eval", **({"step": number, "epoch": number / PLAN["steps_per_epoch"], "eval_loss": loss} | fields))
 
 
 def with_evals(losses: Sequence[float], train: Sequence[float] = (), every: int = 10) -> list[Record]:
-    """A run whose evals come to `losses`, with a train loss before each of them (by default falling by a fifth)."""
+    """A run with an eval an epoch, which come to `losses`, and a train loss before each of them (by default falling by
+    a fifth)."""
     train = train or [1.5 * 0.8**index for index in range(len(losses))]
     found = start()
     for index, (loss, level) in enumerate(zip(losses, train, strict=True)):
         first = index * every
-        found += [step(first + offset, loss=level) for offset in range(1, every + 1)]
-        found.append(evaluated(first + every, loss))
+        found += [step(first + at, loss=level, epoch=index + at / every) for at in range(1, every + 1)]
+        found.append(evaluated(first + every, loss, epoch=index + 1.0))
     return found
 
 

@@ -50,13 +50,18 @@ steps = event(
     skipped_steps=st.integers(0, 40) | junk,
     step_s=numbers | junk,
     data_s=numbers | junk,
+    metrics=st.dictionaries(st.sampled_from(["reward", "eval_wer", "x"]), numbers) | junk,
 )
 evals = event(
     "eval",
     {"step": places, "epoch": numbers, "eval_loss": numbers},
     nonfinite=names,
-    token_accuracy=numbers | junk,
-    tasks=st.fixed_dictionaries({"chartqa": st.fixed_dictionaries({"relaxed_accuracy": numbers | junk})}) | junk,
+    token_accuracy=numbers | st.floats(0, 1) | junk,
+    metrics=st.dictionaries(st.sampled_from(["rewards/chosen", "eval_wer", "x"]), numbers) | junk,
+    tasks=st.fixed_dictionaries(
+        {"chartqa": st.fixed_dictionaries({"relaxed_accuracy": numbers | st.floats(0, 1) | junk})}
+    )
+    | junk,
 )
 others = st.one_of(
     event(
@@ -150,6 +155,8 @@ OVERFITTING = [
     record("eval", step=910, epoch=9.1, eval_loss=0.1),
     *(step(number, loss=0.5) for number in range(911, 921)),
     record("eval", step=920, epoch=9.2, eval_loss=9.0),
+    *(step(number, loss=0.4) for number in range(921, 931)),
+    record("eval", step=930, epoch=9.3, eval_loss=9.0),
 ]
 """Steps and evals after any of those, which end far off the best."""
 
@@ -263,11 +270,11 @@ def test_the_rate_is_off_the_plan_exactly_where_the_formula_says_so(
 def test_findings_and_memory_stay_bounded_however_often_a_rule_fires() -> None:
     health = Health(SETTINGS)
     for number in range(1, 4000):
-        health.feed(step(number, grad_norm=50.0 if number % 20 == 0 else 0.5))
-    found = [finding for finding in health.findings if finding.rule == "grad_high"]
+        health.feed(step(number, skipped_steps=number // 20))
+    found = [finding for finding in health.findings if finding.rule == "non_finite"]
     assert len(found) == KEPT
     assert (found[-1].step, found[-1].active) == (3980, False)
-    health.feed(step(4000, grad_norm=60.0))
+    health.feed(step(4000, skipped_steps=200))
     assert health.active == [health.findings[-1]]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vlmft_core.health.evals import number
+from vlmft_core.health.figures import number
 from vlmft_core.health.finding import Advice
 from vlmft_core.health.health_state import HealthState
 from vlmft_core.run_folder.layout import checkpoint_name
@@ -44,6 +44,11 @@ def overfitting(state: HealthState) -> Advice:
             *_lower_rate(state),
         ],
     )
+
+
+def own_metric(state: HealthState) -> Advice:
+    """The run's own metric decides, not the eval loss."""
+    return Advice("Judge by that metric, and watch the next evals: the answers may get better while the loss rises.")
 
 
 def diverging(state: HealthState, look: str) -> Advice:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from vlmft_core.health.evals import Evals, number
+from vlmft_core.health.evals import Evals
+from vlmft_core.health.figures import TINY, number
+from vlmft_core.health.loss_kind import LOOKED_AT, LossKind
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder.events import Record
@@ -38,6 +41,12 @@ class HealthState:
         self.evals: deque[Evals] = deque(maxlen=KEPT_EVALS)
         self.holding: frozenset[str] = frozenset()
         """Names of the rules that hold now."""
+        self.kind = LossKind()
+        """What the losses are."""
+        self.best_metric: Mapping[str, Any] = {}
+        """The metric by which the run itself chooses its best: `name`, `value` and `step`, where the log tells it."""
+        self.ended = False
+        """The log has told the run's end."""
 
     @property
     def at(self) -> int:
@@ -49,12 +58,34 @@ class HealthState:
         """The evals up to the newest."""
         return self.evals[-1] if self.evals else Evals()
 
+    def take_start(self, record: Record) -> None:
+        """A `run_start` event."""
+        preset = record.get("preset")
+        self.preset = preset if isinstance(preset, Mapping) else {}
+        if type(record.get("resumed_from")) is not int:
+            self.kind = LossKind(own=bool(self.preset))
+        self._take_best_metric(record)
+
+    def take_plan(self, record: Record) -> None:
+        """A `plan` event."""
+        self.plan = record
+        self._take_best_metric(record)
+
+    def _take_best_metric(self, record: Record) -> None:
+        found = record.get("best_metric")
+        if isinstance(found, Mapping):
+            self.best_metric = found
+
     def take_step(self, record: Record) -> None:
         """One `step` event, of a later step than the last."""
         self.step = record["step"]
         self.epoch = record["epoch"]
         loss, rate = record["loss"], record["lr"]
+        if "metrics" in record and self.kind.looked < LOOKED_AT:
+            self.kind = self.kind.after_metrics(record["metrics"])
         if loss is not None:
+            if self.kind.first is None:
+                self.kind = replace(self.kind, first=loss)
             self.losses.append(loss)
             self.since_eval += 1
         if rate is not None and rate > self.peak_lr:
@@ -63,6 +94,12 @@ class HealthState:
     def take_stretch(self, stretch: Stretch) -> None:
         """All of its `step` events."""
         self.step, self.epoch = stretch.steps[-1], stretch.epochs[-1]
+        if self.kind.looked < LOOKED_AT and stretch.names("metrics"):
+            for record in stretch.records:
+                if "metrics" in record and self.kind.looked < LOOKED_AT:
+                    self.kind = self.kind.after_metrics(record["metrics"])
+        if self.kind.first is None:
+            self.kind = replace(self.kind, first=stretch.losses[0])
         self.losses.extend(stretch.losses)
         self.since_eval += len(stretch.losses)
         self.peak_lr = max(self.peak_lr, *stretch.rates)
@@ -74,10 +111,15 @@ class HealthState:
             False for one that tells nothing new: the answers at a run's end repeat the figures of the best step.
         """
         before = self.evaluated
-        if record["step"] <= before.step:
+        if before.repeats(record):
             return False
-        self.evals.append(before.next(record, list(self.losses), self.since_eval, self.settings))
+        now = before.next(record, list(self.losses), self.since_eval, self.settings)
+        self.evals.append(now)
         self.since_eval = 0
+        if self.kind.looked < LOOKED_AT:
+            self.kind = self.kind.after_metrics(record.get("metrics"))
+        if record["eval_loss"] is not None and now.last is not None:
+            self.kind = self.kind.after_eval(now.last.loss, now.last.level)
         if record["step"] > self.step:
             self.epoch = record["epoch"]
         return True
@@ -88,7 +130,7 @@ class HealthState:
             self.evals.pop()
         self.losses.clear()
         self.since_eval = 0
-        self.step, self.epoch = step, None
+        self.step, self.epoch, self.ended = step, None, False
 
     def setting(self, section: str, key: str) -> Any:
         """A value of the run's preset; None where it is not known."""
@@ -100,6 +142,43 @@ class HealthState:
         """The run's peak learning rate: planned, else the highest logged."""
         known = (self.setting("training", "learning_rate"), self.plan.get("peak_lr"), self.peak_lr)
         return next((rate for rate in map(number, known) if rate is not None and rate > 0), None)
+
+    @property
+    def seen_once(self) -> bool:
+        """Whether no sample can have been seen twice yet; False where the log tells no epochs."""
+        epoch = self.evaluated.epoch if self.epoch is None else self.epoch
+        if epoch is not None:
+            return epoch < 1
+        steps = number(self.plan.get("steps_per_epoch"))
+        return steps is not None and self.step < steps
+
+    @property
+    def over(self) -> bool:
+        """Whether no further eval is to come: the log says so, or has come to the last step of the plan."""
+        total = number(self.plan.get("total_steps"))
+        return self.ended or (total is not None and self.at >= total > 0)
+
+    @property
+    def unjudged(self) -> str:
+        """Why the eval losses are not judged; empty where they are."""
+        last = self.evaluated.last
+        if last is None or self.kind.unjudged:
+            return self.kind.unjudged if last is not None else ""
+        best = self.evaluated.best
+        near_zero = best is not None and max(abs(best.loss), abs(last.loss)) < TINY
+        return f"the eval loss is below {TINY:g}: changes of so small a loss say nothing" if near_zero else ""
+
+    @property
+    def own_best(self) -> str:
+        """The run's own metric, if that is not the eval loss and was never better than at the newest eval."""
+        evals, own = self.evaluated, self.best_metric
+        name, step = own.get("name"), own.get("step")
+        if isinstance(name, str) and type(step) is int and "loss" not in name:
+            return name[:60] if step >= evals.step else ""
+        if self.setting("evaluation", "metric_for_best_model") == "token_accuracy":
+            best = [one for one in evals.accuracies if one.name == "token accuracy" and one.best_step == evals.step]
+            return "token accuracy" if best else ""
+        return ""
 
     @property
     def first_epoch_over(self) -> bool:

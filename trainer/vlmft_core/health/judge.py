@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from vlmft_core.health.finding import Finding
 from vlmft_core.health.health_state import HealthState
-from vlmft_core.health.rule import Diagnosis, Rule
+from vlmft_core.health.rule import Rule, Verdict
 from vlmft_core.health.rules import RULES
 from vlmft_core.health.stretch import FEWEST, Stretch, stretches
 from vlmft_core.health.thresholds import Settings, Thresholds
-from vlmft_core.run_folder.events import CHECKPOINT, EVAL, PLAN, RUN_START, STEP, Record
+from vlmft_core.run_folder.events import CHECKPOINT, EVAL, PLAN, RUN_END, RUN_START, STEP, Record
 
 KEPT = 20
 """Findings of each rule at most: after that a rule that fires again raises its last one anew."""
@@ -68,13 +68,18 @@ class Health:
         if event == RUN_START:
             return self._start(record)
         if event == PLAN:
-            state.plan = record
+            state.take_plan(record)
             for rule in self._rules:
                 rule.on_plan(state)
         elif event == CHECKPOINT:
             kept = record.get("kept")
             steps = kept if isinstance(kept, list) else [record["step"]]
             state.checkpoints = tuple(step for step in steps if type(step) is int)
+        elif event == RUN_END:
+            state.ended = True
+            for rule in self._at_other:
+                rule.on_other(record, state)
+            return self._settle(self._rules)
         elif event == EVAL and state.take_eval(record):
             return self._settle([rule for rule in self._rules if rule.on_eval(record, state)])
         return self._settle([rule for rule in self._at_other if rule.on_other(record, state)])
@@ -113,8 +118,7 @@ class Health:
 
     def _start(self, record: Record) -> list[Finding]:
         """A segment begins: the steps after the one resumed from are made anew."""
-        preset = record.get("preset")
-        self._state.preset = preset if isinstance(preset, Mapping) else {}
+        self._state.take_start(record)
         resumed = record.get("resumed_from")
         changed = self._rewind(resumed if type(resumed) is int else -1)
         return changed + self._settle([rule for rule in self._at_other if rule.on_other(record, self._state)])
@@ -135,23 +139,23 @@ class Health:
     def _ask(self, due: list[Rule]) -> list[Finding]:
         changed = []
         for rule in due:
-            diagnosis, before = rule.diagnose(self._state), self._active.get(rule.name)
-            if diagnosis is not None and before is None:
-                changed.append(self._raise(rule.name, diagnosis))
+            verdict, before = rule.diagnose(self._state), self._active.get(rule.name)
+            if verdict is not None and before is None:
+                changed.append(self._raise(rule.name, verdict))
             elif (
-                diagnosis is not None
+                verdict is not None
                 and before is not None
-                and diagnosis != (before.severity, before.message, before.advice)
+                and verdict != (before.severity, before.message, before.advice)
             ):
-                changed.append(self._update(before, seen=self._state.at, **diagnosis._asdict()))
-            elif diagnosis is None and before is not None:
+                changed.append(self._update(before, seen=self._state.at, **verdict._asdict()))
+            elif verdict is None and before is not None:
                 changed.append(self._update(before, resolved=self._state.at))
                 del self._active[rule.name]
                 self._state.holding -= {rule.name}
         return changed
 
-    def _raise(self, rule: str, diagnosis: Diagnosis) -> Finding:
-        step, epoch, (severity, message, advice) = self._state.at, self._state.epoch, diagnosis
+    def _raise(self, rule: str, verdict: Verdict) -> Finding:
+        step, epoch, (severity, message, advice) = self._state.at, self._state.epoch, verdict
         earlier = [finding.number for finding in self.findings if finding.rule == rule]
         again = len(earlier) >= KEPT
         number = earlier[-1] if again else len(self.findings)

@@ -1,4 +1,4 @@
-"""Health rule: the base class, and the diagnosis that a rule gives."""
+"""Health rule: the base class, and the verdict that a rule gives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder.events import Record
 
 
-class Diagnosis(NamedTuple):
+class Verdict(NamedTuple):
     """What a rule says while it holds."""
 
     severity: Severity
@@ -22,14 +22,14 @@ class Diagnosis(NamedTuple):
 
 
 class Rule:
-    """One rule. It is shown the records it looks at, says whether it wants to be asked, and then gives its diagnosis.
+    """One rule. It is shown the records it looks at, says whether it wants to be asked, and then gives its verdict.
 
     Its own state is numbers and containers of things that never change, so a shallow copy of each is a copy of all.
     """
 
     name: ClassVar[str]
     after_others: ClassVar[bool] = False
-    """Whether the diagnosis depends on which rules hold: those before it in `RULES`."""
+    """Whether the verdict depends on which rules hold: those before it in `RULES`."""
 
     def __init__(self, settings: Settings) -> None:
         """Settings that are looked at at every step are kept; the rest is in the state."""
@@ -38,7 +38,7 @@ class Rule:
         """A `plan` event came; it is in `state`."""
 
     def on_step(self, record: Record, state: HealthState) -> bool:
-        """A `step` event, already in `state`. Called most: cheap. True when the diagnosis may have changed."""
+        """A `step` event, already in `state`. Called most: cheap. True when the verdict may have changed."""
         return False
 
     def on_eval(self, record: Record, state: HealthState) -> bool:
@@ -50,7 +50,7 @@ class Rule:
         return False
 
     def quiet(self, stretch: Stretch, state: HealthState) -> bool:
-        """Whether the rule is sure that it would want to be asked at none of these records. Changes no diagnosis.
+        """Whether the rule is sure that it would want to be asked at none of these records. Changes no verdict.
 
         Args:
             stretch: what comes next; it follows what was.
@@ -64,7 +64,7 @@ class Rule:
     def rewind(self) -> None:
         """The steps to come replace earlier ones: forget those."""
 
-    def diagnose(self, state: HealthState) -> Diagnosis | None:
+    def diagnose(self, state: HealthState) -> Verdict | None:
         """What the rule says now; None when it does not hold."""
         raise NotImplementedError
 

@@ -192,11 +192,13 @@ class Monitor(Section):
     rises: Annotated[int, Field(ge=2, le=100)] = 3
     """Evals in a row with a rising loss that count as overfitting, 2 to 100. The published recipe stops at 3."""
     min_rise: Fraction = 0.01
-    """Rise over the best eval loss, as a share of it, up to which rising evals are only a caution, 0 to 1."""
+    """Rise over the best eval loss, as a share of it, up to which rising evals are only a caution, 0 to 1. A stop takes
+    more than the run's own scatter, too."""
     off_best_caution: Fraction = 0.05
-    """Eval loss above its best, as a share of it, that is a caution, 0 to 1."""
+    """Eval loss above its best, as a share of it, that is a caution, 0 to 1; if it is more than the run's scatter."""
     off_best_stop: Fraction = 0.15
-    """The same that asks for a stop, where the train loss has fallen by `train_fall` since the best, 0 to 1."""
+    """The same that asks for a stop, where the train loss has fallen by `train_fall` since the best or the eval loss
+    stays there, 0 to 1."""
     train_fall: Fraction = 0.1
     """Fall of a single logged train loss since the best eval, as a share of it, that counts as falling, 0 to 1. The
     mean of n losses needs a fall smaller by the root of n."""
@@ -207,19 +209,20 @@ class Monitor(Section):
     plateau_change: Fraction = 0.001
     """Improvement of the best eval loss, as a share of it, that ends a plateau, 0 to 1."""
     gap_caution: Annotated[float, Field(gt=0)] = 0.5
-    """Eval loss minus train loss that is a caution, above 0."""
+    """Eval loss minus train loss that is a caution, above 0. Only for losses told per token."""
     gap_stop: Annotated[float, Field(gt=0)] = 1.0
     """The same that asks for a stop, once the eval loss is above its best. The published recipe's figure."""
     accuracy_caution: Annotated[int, Field(ge=1, le=100)] = 2
-    """Evals in a row with an accuracy below its best that are a caution, 1 to 100."""
+    """Evals in a row with an accuracy below its best by more than chance that are a caution, 1 to 100."""
     accuracy_stop: Annotated[int, Field(ge=1, le=100)] = 3
     """The same that asks for a stop, unless the eval loss is at its best. The published recipe stops when accuracy
     decreases."""
     grad_caution: Annotated[float, Field(gt=0)] = 2.0
-    """Median gradient norm of a window that is a caution, above 0. The published recipe's; 0.1 to 1 is healthy."""
+    """Median gradient norm of a window that is a caution, if it also is `grad_rise` times the run's own, above 0. The
+    published recipe's; 0.1 to 1 is healthy."""
     grad_stop: Annotated[float, Field(gt=0)] = 10.0
-    """Gradient norm that the published recipe calls bad: a caution in one step; as a window's median it asks for a
-    stop, if it also is `grad_rise` times the run's own."""
+    """The same that asks for a stop, if the train loss rose with it. The published recipe's figure. Single values count
+    for nothing: healthy runs have had norms in the millions."""
     grad_rise: Annotated[float, Field(ge=1)] = 5.0
     """How many times the run's own median gradient norm a sustained rise is, at least 1. Scales differ by model."""
     skipped_stop: Positive = 3
@@ -227,7 +230,8 @@ class Monitor(Section):
     lr_deviation: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Distance of the learning rate from the plan, as a share of the peak, that is a caution, up to 1."""
     loss_high: Annotated[float, Field(gt=0)] = 6.0
-    """Loss that is too high after the first epoch, above 0. The published recipe's figure."""
+    """Loss that is too high after the first epoch, above 0. The published recipe's figure; only for losses told per
+    token."""
     stall_steps: Annotated[float, Field(gt=1)] = 5.0
     """Median step times without a new step that are a stall, above 1."""
     heartbeat_seconds: Annotated[float, Field(ge=20)] = 60.0

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 from vlmft_core.health import advice
+from vlmft_core.health.evals import Point
 from vlmft_core.health.finding import CAUTION, STOP
 from vlmft_core.health.health_state import HealthState
-from vlmft_core.health.rule import Diagnosis, Rule, percent
+from vlmft_core.health.rule import Rule, Verdict, percent
 from vlmft_core.run_folder.events import Record
+
+HALVED = 0.5
+"""Fall of the train loss, as a share, that makes a rise of the eval loss likely before one looks at its noise."""
+ALONE = 2.0
+"""A single eval counts from so many times `off_best_stop` while the noise is not known: from 32 % by default."""
 
 
 class EvalRule(Rule):
     """Judges after each eval."""
+
+    after_others = True
 
     def on_eval(self, record: Record, state: HealthState) -> bool:
         return True
@@ -20,33 +30,38 @@ class EvalRising(EvalRule):
     """The eval loss rose several times in a row, and has not come back since.
 
     Rises alone are a poor judge: noisy runs have them and end at their best. A stop takes more than `min_rise` above
-    the best, and more than this run has come back from before.
+    the best, and more than the run's own scatter.
     """
 
     name = "eval_rising"
 
-    def diagnose(self, state: HealthState) -> Diagnosis | None:
+    def diagnose(self, state: HealthState) -> Verdict | None:
         evals, settings = state.evaluated, state.settings
-        if not evals.rising or evals.best is None or evals.last is None:
+        if not evals.rising or evals.best is None or evals.last is None or state.unjudged:
             return None
         rose = f"rose {evals.rises} evals in a row, to" if evals.rises >= settings.rises else "rose, and is"
         message = (
             f"eval loss {rose} {evals.last.loss:.4g}, {percent(evals.off)} above its best"
             f" {evals.best.loss:.4g} at step {evals.best.step:,}"
         )
-        severity = STOP if evals.beyond(settings.min_rise, settings) else CAUTION
-        return Diagnosis(severity, message, advice.overfitting(state))
+        stop = evals.off > settings.min_rise and evals.scatter.risen()
+        return _unless_tracked(state, stop, message)
 
 
 class EvalOffBest(EvalRule):
-    """The eval loss is far above its best. A stop takes a train loss that has fallen since: the two part."""
+    """The eval loss is far above its best, by more than its own scatter. A stop takes a train loss that has fallen
+    since, so that the two part, or an eval loss that stays there."""
 
     name = "eval_off_best"
 
-    def diagnose(self, state: HealthState) -> Diagnosis | None:
+    def diagnose(self, state: HealthState) -> Verdict | None:
         evals, settings = state.evaluated, state.settings
         best, last = evals.best, evals.last
-        if best is None or last is None or evals.off <= settings.off_best_caution:
+        if best is None or last is None or evals.off <= settings.off_best_caution or state.unjudged:
+            return None
+        stop = evals.off > settings.off_best_stop and _stays_off(state, best, last)
+        within_noise = not evals.scatter.few and not evals.scatter.risen()
+        if not stop and within_noise and evals.off <= 2 * settings.off_best_stop:
             return None
         message = (
             f"eval loss {last.loss:.4g} is {percent(evals.off)} above its best {best.loss:.4g} at step {best.step:,}"
@@ -55,9 +70,31 @@ class EvalOffBest(EvalRule):
             message += f"; train loss went from {best.level:.4g} to {last.level:.4g}"
             if last.level > best.level:
                 look = "Both losses rise: look at the data of these steps."
-                return Diagnosis(CAUTION, message, advice.diverging(state, look))
-        parted = last.parted(best, settings.train_fall) and evals.beyond(settings.off_best_stop, settings)
-        return Diagnosis(STOP if parted else CAUTION, message, advice.overfitting(state))
+                return Verdict(STOP if stop else CAUTION, message, advice.diverging(state, look))
+        return _unless_tracked(state, stop, message)
+
+
+def _stays_off(state: HealthState, best: Point, last: Point) -> bool:
+    """Whether an eval loss further than `off_best_stop` above its best is there to stay."""
+    evals, settings = state.evaluated, state.settings
+    share, parted = math.log1p(settings.off_best_stop), last.parted(best, settings.train_fall)
+    if evals.scatter.lasting(share) and last.parted(best, HALVED):
+        return True
+    if evals.scatter.measured and evals.scatter.risen():
+        return parted or evals.scatter.twice(share)
+    if not evals.scatter.few or not parted:
+        return False
+    # What is still to come will tell; where nothing is, this has to do.
+    return state.over or (not state.seen_once and evals.scatter.clearly(share, ALONE * share))
+
+
+def _unless_tracked(state: HealthState, stop: bool, message: str) -> Verdict:
+    """A stop, or a caution; no more than that while the run's own metric is at its best."""
+    own = state.own_best
+    if own:
+        message += f"; but {own}, by which this run chooses its best, is at its best"
+        return Verdict(CAUTION, message, advice.own_metric(state))
+    return Verdict(STOP if stop else CAUTION, message, advice.overfitting(state))
 
 
 class Gap(EvalRule):
@@ -65,15 +102,17 @@ class Gap(EvalRule):
 
     name = "gap"
 
-    def diagnose(self, state: HealthState) -> Diagnosis | None:
+    def diagnose(self, state: HealthState) -> Verdict | None:
         evals, settings = state.evaluated, state.settings
         last = evals.last
         if last is None or last.level is None or last.loss - last.level <= settings.gap_caution:
             return None
+        if state.unjudged or not state.kind.per_token:
+            return None
         gap = last.loss - last.level
         message = f"eval loss {last.loss:.4g} is {gap:.3g} above the train loss {last.level:.4g}"
-        stop = gap > settings.gap_stop and evals.beyond(settings.min_rise, settings)
-        return Diagnosis(STOP if stop else CAUTION, message, advice.overfitting(state))
+        left = evals.off > settings.min_rise and evals.scatter.risen() and not state.own_best
+        return Verdict(STOP if gap > settings.gap_stop and left else CAUTION, message, advice.overfitting(state))
 
 
 class Plateau(EvalRule):
@@ -81,10 +120,10 @@ class Plateau(EvalRule):
 
     name = "plateau"
 
-    def diagnose(self, state: HealthState) -> Diagnosis | None:
+    def diagnose(self, state: HealthState) -> Verdict | None:
         evals, settings = state.evaluated, state.settings
         mark, last = evals.mark, evals.last
-        if mark is None or last is None or evals.stale < settings.plateau_evals:
+        if mark is None or last is None or evals.stale < settings.plateau_evals or state.unjudged:
             return None
         if evals.off > settings.off_best_caution or not last.parted(mark, settings.train_fall):
             return None
@@ -92,4 +131,4 @@ class Plateau(EvalRule):
             f"eval loss has not improved on {mark.loss:.4g} for {evals.stale} evals,"
             f" while train loss fell from {mark.level:.4g} to {last.level:.4g}"
         )
-        return Diagnosis(CAUTION, message, advice.watching(state))
+        return Verdict(CAUTION, message, advice.watching(state))

@@ -6,24 +6,34 @@ import math
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
+from operator import ge
 
 from vlmft_core.health import advice
 from vlmft_core.health.finding import CAUTION, STOP
 from vlmft_core.health.health_state import HealthState
-from vlmft_core.health.rule import Diagnosis, Rule
+from vlmft_core.health.rule import Rule, Verdict
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder.events import Record
 
 LOOK_EVERY = 10
-"""Logged steps between two looks at a window that stays as it is: sorting at each step would cost too much."""
-CALM, SPIKE, HIGH, RISEN = range(4)
+"""Logged steps between two looks: sorting a window at each step would cost too much."""
+KEPT_LEVELS = 200
+"""Windows that make the run's own level."""
+HARM = 1.1
+"""A train loss so many times the lowest of the windows before is harmed."""
+BACK = 0.5
+"""A rise is over below this share of what made it one: no flutter at the limit."""
+CALM, RISEN, HARMFUL = range(3)
 
 
 class GradHigh(Rule):
-    """Large gradients. One is a caution, however large: healthy runs have had norms in the millions.
+    """Gradients that rose for good, against what this run's own were: scales differ by model, and healthy runs have had
+    single norms in the millions. Nothing is judged while the learning rate warms up.
 
-    A stop takes a window that is high as a whole, and several times what the run's own windows were before.
+    A caution takes a window of logged steps whose median is above `grad_caution` and `grad_rise` times the run's own; a
+    stop one above `grad_stop`, and a train loss that rose with it.
     """
 
     name = "grad_high"
@@ -31,77 +41,87 @@ class GradHigh(Rule):
     def __init__(self, settings: Settings) -> None:
         self._size = settings.window
         self._caution = settings.grad_caution
-        self._stop = settings.grad_stop
         self._window: deque[float] = deque(maxlen=settings.window)
-        self._over_caution = 0
-        self._over_stop = 0
+        self._losses: deque[float] = deque(maxlen=settings.window)
+        """Train losses of the same steps."""
+        self._rate = 0.0
+        """The newest learning rate."""
         self._count = 0
-        self._own: deque[float] = deque(maxlen=200)
+        """Logged steps since the warm-up."""
+        self._next_own = settings.window
+        """`_count` from which the next window is kept."""
+        self._own: deque[float] = deque(maxlen=KEPT_LEVELS)
         """Medians of the windows so far, those that had risen left out."""
         self._own_ordered: list[float] = []
         """The same, from low to high."""
-        self._own_median = math.inf
-        """Of those; infinite before the first."""
-        self._next_own = settings.window
-        """`_count` from which the next median is kept."""
+        self._lowest = math.inf
+        """Lowest mean train loss of those windows."""
         self._level = CALM
-        self._spike = (0, 0.0)
-        """Step and value of the newest single large one."""
 
     def on_step(self, record: Record, state: HealthState) -> bool:
-        value = record["grad_norm"]
+        value, loss, rate = record["grad_norm"], record["loss"], record["lr"]
         if value is None:
             return False
-        window, moved = self._window, False
-        if len(window) == self._size and (oldest := window[0]) > self._caution:
-            self._over_caution -= 1
-            self._over_stop -= oldest > self._stop
-            moved = True
-        window.append(value)
-        if value > self._caution:
-            self._over_caution += 1
-            moved = True
-            if value > self._stop:
-                self._over_stop += 1
-                self._spike = (record["step"], value)
-        count = self._count = self._count + 1
-        if count % LOOK_EVERY and (not moved or (self._level >= HIGH and 3 * self._over_caution > self._size)):
-            return False  # nothing moved, or what is high stays so
-        return self._judge(state)
+        if rate is not None:
+            if rate > self._rate and self._level == CALM:
+                self._begin()  # still warming up
+            self._rate = rate
+        self._window.append(value)
+        if loss is not None:
+            self._losses.append(loss)
+        self._count += 1
+        return not self._count % LOOK_EVERY and self._look(state)
 
     def quiet(self, stretch: Stretch, state: HealthState) -> bool:
-        return not self._over_caution and self._level == CALM and max(stretch.gradients) <= self._caution
+        if (
+            self._level != CALM
+            or max(stretch.gradients) > self._caution
+            or max(self._window, default=0) > self._caution
+        ):
+            return False
+        return self._rate >= stretch.rates[0] and all(map(ge, stretch.rates, islice(stretch.rates, 1, None)))
 
     def skip(self, stretch: Stretch, state: HealthState) -> None:
+        self._rate = stretch.rates[-1]
         done, end = 0, self._count + len(stretch.gradients)
-        # Nothing is high: all that is left to do is keep the medians that fall due.
+        # Nothing is high: all that is left to do is keep the windows that fall due.
         while (due := -(-self._next_own // LOOK_EVERY) * LOOK_EVERY) <= end:
-            taken = due - self._count
-            self._window.extend(stretch.gradients[done : done + taken])
-            done, self._count = done + taken, due
-            self._judge(state)
-        self._window.extend(stretch.gradients[done:])
+            taken = done + due - self._count
+            self._take(stretch, done, taken)
+            done, self._count = taken, due
+            self._look(state)
+        self._take(stretch, done, len(stretch.gradients))
         self._count = end
 
-    def _is_high(self) -> bool:
-        """Whether half of a full window is over the limit; once high, a third will do: no flutter at the limit."""
-        share = 3 if self._level >= HIGH else 2
-        return len(self._window) == self._size and share * self._over_caution > self._size
+    def _take(self, stretch: Stretch, start: int, stop: int) -> None:
+        self._window.extend(stretch.gradients[start:stop])
+        self._losses.extend(stretch.losses[start:stop])
 
-    def _judge(self, state: HealthState) -> bool:
-        looking, level = not self._count % LOOK_EVERY, SPIKE if self._over_stop else CALM
-        if self._is_high():
-            level = HIGH
-            if 2 * self._over_stop > self._size:
-                level = self._risen(state) if looking else max(self._level, HIGH)
-        renew = looking and self._count >= self._next_own
+    def _begin(self) -> None:
+        self._window.clear()
+        self._losses.clear()
+        self._count, self._next_own = 0, self._size
+
+    def _look(self, state: HealthState) -> bool:
+        """Judge a full window. True when the verdict may have changed."""
+        if len(self._window) < self._size:
+            return False
+        median, settings, was = _median(self._window), state.settings, self._level
+        limit = max(settings.grad_caution, settings.grad_rise * self._own_median)
+        self._level = CALM
+        if self._own and median > limit * (BACK if was != CALM else 1):
+            mean = sum(self._losses) / max(1, len(self._losses))
+            self._level = HARMFUL if median > settings.grad_stop and mean > HARM * self._lowest else RISEN
+        renew = self._count >= self._next_own
         if renew:
             self._next_own = self._count + self._size
-            if level != RISEN:
-                self._keep(_median(self._window))
-        changed = level != self._level
-        self._level = level
-        return changed or (renew and level != CALM)
+            if self._level == CALM:
+                self._keep(median)
+        return self._level != was or (renew and self._level != CALM)
+
+    @property
+    def _own_median(self) -> float:
+        return self._own_ordered[len(self._own_ordered) // 2] if self._own_ordered else math.inf
 
     def _keep(self, median: float) -> None:
         own, ordered = self._own, self._own_ordered
@@ -109,30 +129,26 @@ class GradHigh(Rule):
             del ordered[bisect_left(ordered, own[0])]
         own.append(median)
         insort(ordered, median)
-        self._own_median = ordered[len(ordered) // 2]
-
-    def _risen(self, state: HealthState) -> int:
-        return RISEN if _median(self._window) > max(self._stop, state.settings.grad_rise * self._own_median) else HIGH
+        if self._losses:
+            self._lowest = min(self._lowest, sum(self._losses) / len(self._losses))
 
     def rewind(self) -> None:
-        self._window.clear()
-        self._over_caution = self._over_stop = 0
+        self._begin()
         self._level = CALM
 
-    def diagnose(self, state: HealthState) -> Diagnosis | None:
+    def diagnose(self, state: HealthState) -> Verdict | None:
         if self._level == CALM:
             return None
-        if self._level == SPIKE:
-            step, value = self._spike
-            message = f"grad_norm {value:.4g} at step {step:,}, above {self._stop:g}"
-        else:
-            median = _median(self._window)
-            limit = f"stop above {self._stop:g}" if self._level == RISEN else f"caution above {self._caution:g}"
-            message = f"grad_norm has a median of {median:.4g} over {self._size} logged steps ({limit})"
-            if len(self._own) > 1:
-                message += f"; the run's own is {self._own_median:.4g}"
+        median = _median(self._window)
+        message = (
+            f"grad_norm has a median of {median:.4g} over {self._size} logged steps; the run's own is"
+            f" {self._own_median:.4g}"
+        )
+        if self._level == HARMFUL:
+            mean = sum(self._losses) / max(1, len(self._losses))
+            message += f"; train loss rose from {self._lowest:.4g} to {mean:.4g} with it"
         look = advice.diverging(state, "Look at the data of these steps.")
-        return Diagnosis(STOP if self._level == RISEN else CAUTION, message, look)
+        return Verdict(STOP if self._level == HARMFUL else CAUTION, message, look)
 
 
 def _median(values: Iterable[float]) -> float:

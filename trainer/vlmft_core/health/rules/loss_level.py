@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from vlmft_core.health import advice
-from vlmft_core.health.evals import Point, change
+from vlmft_core.health.evals import Point
+from vlmft_core.health.figures import change
 from vlmft_core.health.finding import CAUTION
 from vlmft_core.health.health_state import HealthState
-from vlmft_core.health.rule import Diagnosis, Rule, percent
+from vlmft_core.health.rule import Rule, Verdict, percent
 from vlmft_core.health.rules.eval_loss import EvalRule
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
@@ -66,11 +67,14 @@ class LossHigh(Rule):
         self._count = 0
         self._holds = False
 
-    def diagnose(self, state: HealthState) -> Diagnosis | None:
-        if not self._holds:
+    def on_eval(self, record: Record, state: HealthState) -> bool:
+        return self._holds  # the first eval may tell that the scale is another
+
+    def diagnose(self, state: HealthState) -> Verdict | None:
+        if not self._holds or not state.kind.per_token:
             return None
         message = f"train loss {self._mean:.4g} after the first epoch, above {self._limit:g}"
-        return Diagnosis(CAUTION, message, advice.loss_too_high(state))
+        return Verdict(CAUTION, message, advice.loss_too_high(state))
 
 
 class Underfit(EvalRule):
@@ -80,11 +84,10 @@ class Underfit(EvalRule):
     """
 
     name = "underfit"
-    after_others = True
 
-    def diagnose(self, state: HealthState) -> Diagnosis | None:
+    def diagnose(self, state: HealthState) -> Verdict | None:
         last, limit = state.evaluated.last, state.settings.loss_high
-        if advice.lowering(state) or not state.first_epoch_over:
+        if advice.lowering(state) or not state.first_epoch_over or not state.kind.per_token:
             return None
         if last is None or last.level is None or min(last.loss, last.level) <= limit:
             return None
@@ -98,7 +101,7 @@ class Underfit(EvalRule):
             f"eval loss {last.loss:.4g} and train loss {last.level:.4g} are above {limit:g}, and fell by less than"
             f" {percent(-flat)} since step {before.step:,}"
         )
-        return Diagnosis(CAUTION, message, advice.underfitting(state))
+        return Verdict(CAUTION, message, advice.underfitting(state))
 
 
 def _third_ago(state: HealthState, last: Point) -> Point | None:

@@ -6,7 +6,7 @@ import math
 
 from vlmft_core.health.finding import CAUTION, Advice
 from vlmft_core.health.health_state import HealthState
-from vlmft_core.health.rule import Diagnosis, Rule, percent
+from vlmft_core.health.rule import Rule, Verdict, percent
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.learning_rate import RatePlan, planned_rate, rate_plan
@@ -82,7 +82,7 @@ class LrOffSchedule(Rule):
     def rewind(self) -> None:
         self._off = 0
 
-    def diagnose(self, state: HealthState) -> Diagnosis | None:
+    def diagnose(self, state: HealthState) -> Verdict | None:
         if not self._off:
             return None
         step, rate, wanted = self._seen
@@ -93,4 +93,4 @@ class LrOffSchedule(Rule):
         if self._skipped > 0:
             message += f"; {self._skipped:,} steps were skipped"
         text = "A resume under another plan and skipped steps do this: the schedule no longer ends where it should."
-        return Diagnosis(CAUTION, message, Advice(text))
+        return Verdict(CAUTION, message, Advice(text))

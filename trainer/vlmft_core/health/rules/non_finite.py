@@ -7,7 +7,7 @@ from collections import deque
 from vlmft_core.health import advice
 from vlmft_core.health.finding import CAUTION, STOP
 from vlmft_core.health.health_state import HealthState
-from vlmft_core.health.rule import Diagnosis, Rule
+from vlmft_core.health.rule import Rule, Verdict
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder.events import Record
@@ -82,7 +82,7 @@ class NonFinite(Rule):
         self._starting = False
 
     def _tells_more(self) -> bool:
-        """Whether the newest sign says more than the diagnosis given; while one holds it is renewed now and then."""
+        """Whether the newest sign says more than the verdict given; while one holds it is renewed now and then."""
         return not self._held or self._grave() != self._judged or not self._count % self._window
 
     def _grave(self) -> tuple[bool, bool]:
@@ -140,7 +140,7 @@ class NonFinite(Rule):
             self._fatal = self._count
 
     def _over(self) -> bool:
-        """Whether a window has passed since something the diagnosis rests on."""
+        """Whether a window has passed since something the verdict rests on."""
         return self._count - self._window in (self._odd, self._fatal, self._repeated)
 
     def on_eval(self, record: Record, state: HealthState) -> bool:
@@ -156,7 +156,7 @@ class NonFinite(Rule):
         self._fatal = self._odd = self._repeated = FAR
         self._held = False
 
-    def diagnose(self, state: HealthState) -> Diagnosis | None:
+    def diagnose(self, state: HealthState) -> Verdict | None:
         self._held = self._odd > self._count - self._window
         if not self._held:
             return None
@@ -165,7 +165,7 @@ class NonFinite(Rule):
         if repeated:
             message += f"; at least {_count(self._limit, 'step')} close together"
         look = "Look at the data of these steps, and resume from a checkpoint before them."
-        return Diagnosis(STOP if repeated or fatal else CAUTION, message, advice.diverging(state, look))
+        return Verdict(STOP if repeated or fatal else CAUTION, message, advice.diverging(state, look))
 
 
 def _count(number: int, word: str) -> str:

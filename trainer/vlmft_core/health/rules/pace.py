@@ -7,10 +7,10 @@ from collections import deque
 from operator import sub
 
 from vlmft_core.health import advice
-from vlmft_core.health.evals import number
+from vlmft_core.health.figures import number
 from vlmft_core.health.finding import CAUTION, STOP, Advice
 from vlmft_core.health.health_state import HealthState
-from vlmft_core.health.rule import Diagnosis, Rule, percent
+from vlmft_core.health.rule import Rule, Verdict, percent
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder.events import EVAL, HEARTBEAT, RUN_START, Record
@@ -127,14 +127,14 @@ class Stalled(Rule):
         self._intervals.clear()
         self._gap = self._waited = 0.0
 
-    def diagnose(self, state: HealthState) -> Diagnosis | None:
+    def diagnose(self, state: HealthState) -> Verdict | None:
         if self._gap:
             message = f"no heartbeat for {self._gap:.0f} s: the training program was stopped or gone"
-            return Diagnosis(STOP, message, Advice("See what stopped it: the machine's load, its log, a full disk."))
+            return Verdict(STOP, message, Advice("See what stopped it: the machine's load, its log, a full disk."))
         if self._waited:
             usual = statistics.median(self._intervals)
             message = f"no step for {self._waited:.0f} s, where one is logged every {usual:.3g} s; heartbeats go on"
-            return Diagnosis(CAUTION, message, Advice("A rank may hang: look at the plain log and at the GPUs."))
+            return Verdict(CAUTION, message, Advice("A rank may hang: look at the plain log and at the GPUs."))
         return None
 
 
@@ -196,11 +196,11 @@ class SlowData(Rule):
         self._count = 0
         self._waiting = self._total = self._share = 0.0
 
-    def diagnose(self, state: HealthState) -> Diagnosis | None:
+    def diagnose(self, state: HealthState) -> Verdict | None:
         if self._share <= self._limit:
             return None
         message = f"{percent(self._share)} of the last {self._window} logged steps was spent waiting for data"
-        return Diagnosis(CAUTION, message, advice.waiting_for_data(state))
+        return Verdict(CAUTION, message, advice.waiting_for_data(state))
 
 
 def _clock(record: Record) -> float | None:

@@ -1,0 +1,117 @@
+"""Noise sweep: how often noisy runs that are healthy are told to stop, and how soon those that overfit are.
+
+The runs are drawn from a seed, so two versions of the rules judge the same ones: run it in two checkouts.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from vlmft_core.health import STOP, Health
+from vlmft_core.run_folder.events import Record
+
+RUNS = 100
+NOISES = (0.0, 0.01, 0.02, 0.05, 0.1)
+AWAY = 0.15
+"""An overfitting run has risen away once its loss without noise is this far above its lowest."""
+LATE = 2
+"""Evals after that within which it should be told."""
+
+
+class Drawn(NamedTuple):
+    """One simulated run."""
+
+    clean: list[float]
+    """Eval losses without noise."""
+    evals: list[float]
+    train: list[float]
+    accuracies: list[float]
+    """Token accuracies, which scatter with the noise of the losses."""
+
+
+def drawn(rng: random.Random, count: int, noise: float, rise: float) -> Drawn:
+    """A loss that falls to a floor, and from 40 % of the run on rises to `rise` above it by the end, as a share."""
+    done = [index / count for index in range(1, count + 1)]
+    clean = [(0.8 + 0.6 * math.exp(-6 * at)) * (1 + rise * max(0.0, at - 0.4) / 0.6) for at in done]
+    evals = [loss * max(0.05, 1 + rng.gauss(0, noise)) for loss in clean]
+    train = [(0.3 + math.exp(-3 * at)) * (1 + rng.gauss(0, 0.02)) for at in done]
+    accuracies = [0.9 - 0.2 * loss * (1 + rng.gauss(0, max(noise, 0.002))) for loss in clean]
+    return Drawn(clean, evals, train, accuracies)
+
+
+def improving(rng: random.Random, count: int, questions: int) -> tuple[list[float], list[float]]:
+    """Eval losses that fall at every eval, and the accuracies of a model that gets no better or worse at answering."""
+    losses = [0.5 + 1.0 * math.exp(-4 * index / count) for index in range(1, count + 1)]
+    return losses, [sum(rng.random() < 0.7 for _ in range(questions)) / questions for _ in range(count)]
+
+
+def log(run: Drawn, **more: Sequence[Any]) -> list[Record]:
+    """Its records: ten logged losses before each eval; `more` are fields of the evals."""
+    found: list[Record] = []
+    for index, (loss, level, accuracy) in enumerate(zip(run.evals, run.train, run.accuracies, strict=True)):
+        for step in range(10 * index + 1, 10 * index + 11):
+            head = {"v": 1, "seq": len(found), "t": float(step), "epoch": step / (2.5 * len(run.evals))}
+            found.append(head | {"event": "step", "step": step, "loss": level, "lr": 1e-5, "grad_norm": 0.5})
+        fields = {name: values[index] for name, values in more.items()}
+        head = {"v": 1, "seq": len(found), "t": float(step), "epoch": step / (2.5 * len(run.evals)), "event": "eval"}
+        found.append(head | {"step": step, "eval_loss": loss, "token_accuracy": accuracy} | fields)
+    return found
+
+
+def stops(records: list[Record]) -> tuple[int | None, bool]:
+    """The first eval, counted from 0, at which a stop was asked for, and whether one is at the end."""
+    health, first, evals = Health(), None, -1
+    for record in records:
+        evals += record["event"] == "eval"
+        changed = health.feed(record)
+        if first is None and any(one.active and one.severity == STOP for one in changed):
+            first = evals
+    return first, any(one.severity == STOP for one in health.active)
+
+
+def table(count: int) -> None:
+    print(f"{count} evals{'':12}healthy: stopped, at the end   rising to +40 %: caught, in time    to +100 %")
+    for noise in NOISES:
+        rng = random.Random(count)
+        healthy = [stops(log(drawn(rng, count, noise, 0.0))) for _ in range(RUNS)]
+        row = f"  noise {noise:5.0%}{sum(at is not None for at, _ in healthy):22}{sum(end for _, end in healthy):12}"
+        for rise in (0.4, 1.0):
+            caught = in_time = 0
+            for _ in range(RUNS):
+                run = drawn(rng, count, noise, rise)
+                lowest = [min(run.clean[: index + 1]) for index in range(count)]
+                away = next(i for i, loss in enumerate(run.clean) if loss > lowest[i] * (1 + AWAY))
+                first, _ = stops(log(run))
+                caught += first is not None
+                in_time += first is not None and first <= away + LATE
+            row += f"{caught:16}{in_time:10}"
+        print(row)
+
+
+def accuracies() -> None:
+    print("\nruns whose eval loss improves at every eval: those with accuracy_falling, at any time")
+    for questions in (15, 200, 500):
+        for count in (5, 10, 40):
+            rng, told = random.Random(questions + count), 0
+            for _ in range(RUNS):
+                losses, values = improving(rng, count, questions)
+                run = Drawn(losses, losses, [1.2 * loss for loss in losses], [0.9 - 0.2 * one for one in losses])
+                tasks = [{"chartqa": {"relaxed_accuracy": value, "n": questions}} for value in values]
+                health = Health()
+                for record in log(run, tasks=tasks):
+                    health.feed(record)
+                told += any(finding.rule == "accuracy_falling" for finding in health.findings)
+            print(f"  {questions:4} questions, {count:3} evals: {told:4} of {RUNS}")
+
+
+def main() -> None:
+    for count in (5, 10, 20, 40):
+        table(count)
+    accuracies()
+
+
+if __name__ == "__main__":
+    main()
