@@ -125,6 +125,12 @@ def test_after_the_end_of_a_training_another_one_begins_or_the_same_goes_on() ->
     assert starts(records_of(loss(1, epoch=1.0), ended, {"eval_loss": 1.0, "epoch": 0.0})) == [None]
 
 
+def test_the_best_weights_evaluated_at_the_end_are_no_later_eval() -> None:
+    told = [{"eval_loss": value, "epoch": float(epoch)} for epoch, value in enumerate(TOLD, 1)]
+    records = records_of(*told, {"train_runtime": 10.0, "epoch": 8.0}, {"eval_loss": 0.9, "epoch": 8.0})
+    assert evals(records)[-2:] == [(8, 1.5), (8, 0.9)]
+
+
 def test_evals_alone_that_go_back_are_another_training_s() -> None:
     told = [{"eval_loss": value, "epoch": float(epoch)} for epoch, value in enumerate(TOLD[:3], 1)]
     records = records_of(*told, *told)

@@ -98,7 +98,9 @@ def test_a_loss_and_a_rate_are_found_by_many_names(entry: dict[str, object], los
     assert (step["event"], step["loss"], step["lr"]) == ("step", loss, 0.1)
 
 
-@pytest.mark.parametrize("name", ["eval_loss", "eval/loss", "val_loss", "val/loss", "validation/loss", "loss_val"])
+@pytest.mark.parametrize(
+    "name", ["eval_loss", "eval/loss", "val_loss", "val/loss", "validation/loss", "loss_val", "Loss/val"]
+)
 def test_an_eval_loss_is_found_by_many_names(name: str) -> None:
     (eval,) = Translator("log").take({"step": 5, name: 1.5})
     assert (eval["event"], eval["eval_loss"]) == ("eval", 1.5)
@@ -147,3 +149,17 @@ def test_a_rate_told_apart_belongs_to_the_loss_that_follows() -> None:
     (later,) = translator.take({"trainer/global_step": 10, "train_loss": 1.0})
     assert (apart["event"], apart["metrics"]) == ("metrics", {"lr-AdamW": 0.25})
     assert [record["lr"] for record in (step, later)] == [0.25, None]
+
+
+@pytest.mark.parametrize(("key", "part"), [("split", "val"), ("mode", "eval"), ("phase", "Validation")])
+def test_an_entry_that_says_it_was_measured_on_held_out_data_is_an_eval(key: str, part: str) -> None:
+    translator = Translator("log")
+    (step,) = translator.take({key: "train", "step": 10, "loss": 1.0, "acc": 0.5})
+    (eval,) = translator.take({key: part, "step": 10, "loss": 1.5, "wer": 0.25})
+    assert (step["event"], step["loss"]) == ("step", 1.0)
+    assert (eval["event"], eval["eval_loss"], eval["metrics"]) == ("eval", 1.5, {f"{part}/wer": 0.25})
+
+
+def test_a_whole_eval_loss_counts_before_its_parts() -> None:
+    (eval,) = Translator("log").take({"step": 10, "eval_lm_loss": 1.0, "eval_loss": 1.25})
+    assert eval["eval_loss"] == 1.25

@@ -122,13 +122,16 @@ class Course:
             self._trained, self.points = True, 0
         self._passed(epoch)
 
-    def eval(self, step: int | None, epoch: float | None) -> int:
+    def eval(self, step: int | None, epoch: float | None, *, ended: bool = False) -> int:
         """The step of an eval. One that names none stands where the log is, but after the eval before it.
 
+        What is evaluated once a training has ended stands at its last step: it may be its best weights once more.
         Before the first training record only an eval at epoch 0 is taken for the base's, which stands at step 0.
         """
         if step is not None:
             self.named, self.step = True, step
+        elif ended and self.points:
+            step = max(self.step, self._eval)
         elif self.named:
             step = max(self.step, self._eval + 1)
         else:

@@ -31,6 +31,8 @@ _STEP_EXTRAS: Final = {
 _ACCURACY: Final = ("mean_token_accuracy", "token_acc", "acc")
 _CLOCKS: Final = frozenset(("_timestamp", "_runtime", "elapsed_time"))
 """What tells the time of an entry, and is no metric."""
+_SPLIT: Final = frozenset(("mode", "split", "phase", "stage", "subset"))
+"""What may tell the part of the data that an entry was measured on."""
 _END: Final = frozenset(("train_runtime", "train_train_runtime"))
 
 
@@ -59,6 +61,8 @@ class Layout(NamedTuple):
     """All the losses, rates and norms."""
     others: tuple[str, ...]
     """Names that may be metrics, and are none of the above but an extra."""
+    split: str | None
+    """The name that may tell the part of the data: `val` makes a `loss` an eval loss."""
     plain: bool
     """Whether there is no more than one train loss, with one rate and one norm."""
     ends: bool
@@ -107,6 +111,7 @@ def _layout(names: tuple[str, ...]) -> Layout:
         extras=tuple((name, ours) for name in names if (ours := _STEP_EXTRAS.get(_short(bare[name])))),
         figures=tuple(name for quantity in (LOSS, RATE, GRAD_NORM, EVAL_LOSS) for name in order.get(quantity, ())),
         others=tuple(others),
+        split=next((name for name in names if bare[name] in _SPLIT), None),
         plain=not others and not evals and max(len(order.get(one, ())) for one in (LOSS, RATE, GRAD_NORM)) == 1,
         ends=ends,
     )

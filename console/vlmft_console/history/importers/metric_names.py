@@ -30,6 +30,7 @@ _ALIASES: Final = {
         *("gpt_loss", "loss_mean", "avg_train_loss", "average_train_loss", "mean_train_loss", "avg_training_loss"),
         *("average_training_loss", "losses", "train_losses", "training_losses", "loss_train_total"),
         *("train_loss_train_total", "train_loss_epoch", "training_loss_epoch", "loss_epoch", "train_epoch_loss"),
+        *("embedding_loss", "mlm_loss", "loss_train_epoch", "metrics_train_languagecrossentropy"),
         *("actor_pg_loss", "pg_loss", "actor_policy_loss", "policy_loss", "actor_loss"),
     ),
     RATE: (
@@ -47,6 +48,7 @@ _ALIASES: Final = {
         *("iteration", "iter", "train_global_step", "training_global_step", "trainer_global_step", "train_step"),
         *("training_step", "steps", "global_steps", "iterations", "iter_num", "num_updates", "current_step"),
         *("current_iteration", "optimizer_step", "trainer_step", "step_num", "step_idx", "global_iter", "itr"),
+        *("train_num_updates", "valid_num_updates"),
     ),
     TOTAL: ("total_steps", "max_steps"),
     EPOCH: ("epoch", "train_epoch", "trainer_epoch", "training_epoch"),
@@ -57,8 +59,9 @@ _OTHER = re.compile(r"[^a-z0-9]+")
 _EVALS = "eval|evaluation|val|valid|validation|dev"
 _EVAL = re.compile(
     rf"(?:(?:avg|average|mean)_)?(?:{_EVALS})_(?:(?!train_)(.+)_)?loss(?:es)?(?:_epoch)?(?:_(dataloader_idx_\d+))?"
-    rf"|(test)_loss(?:es)?(?:_epoch)?|loss_(?:{_EVALS})"
+    rf"|(test)_loss(?:es)?(?:_epoch)?|loss_(?:{_EVALS})|loss_(test)|lm_loss_validation|metrics_eval_languagecrossentropy"
 )
+_HELD_OUT = re.compile(f"{_EVALS}|test")
 _NO_SET: Final = frozenset(("avg", "average", "mean", "total", "epoch", "step", "batch", "running", "lm", "ce"))
 """Words in the name of an eval loss that name no set."""
 _RATE_OF = re.compile(r"(?:train_)?(?:lr|learning_rate)_(?:group_?|pg_?)?(?:\d|(?:adam|sgd|lion|adafactor|muon).*)")
@@ -98,10 +101,17 @@ def _known(name: str) -> Known | None:
     if name == "_step":  # W&B counts its own rows: a step only where no other is named
         return Known(STEP, _LAST)
     if found := _EVAL.fullmatch(bare):
-        return Known(EVAL_LOSS, 0, "_".join(part for part in found.groups() if part and part not in _NO_SET))
+        parts = list(filter(None, found.groups()))
+        sets = [part for part in parts if part not in _NO_SET]
+        return Known(EVAL_LOSS, len(parts) - len(sets), "_".join(sets))
     if bare in _TABLE:
         return _TABLE[bare]
     return Known(RATE, _LAST) if _RATE_OF.fullmatch(bare) else None
+
+
+def is_eval(split: object) -> bool:
+    """Whether a part of the data that an entry was measured on is held out: `val`, `test` …"""
+    return type(split) is str and _HELD_OUT.fullmatch(split.strip().lower()) is not None
 
 
 def tells_training(names: Iterable[str]) -> bool:

@@ -15,6 +15,7 @@ from vlmft_console.history.importers.entry_values import (
     OtherMetrics,
     eval_extras,
     first,
+    of_split,
     place,
     step_extras,
 )
@@ -133,6 +134,9 @@ class Translator:
             ValueError: a value that matters is of the wrong type; then nothing of the entry is taken.
         """
         layout = layout_of(tuple(values))
+        if layout.split:
+            values = of_split(values, layout.split)
+            layout = layout_of(tuple(values))
         loss_name, loss = self._loss(layout.loss, values)
         judged, eval_loss = self._judged_eval(layout.evals, values) if layout.evals else (None, None)
         lr, grad_norm = first(layout.rate, values), first(layout.grad_norm, values)
@@ -171,7 +175,7 @@ class Translator:
             records += self._tell(events.STEP, t, self._course.step, epoch, figures, told_here)
         if evaluated and judged is not None:
             figures = {"eval_loss": eval_loss, **eval_extras(judged, values)}
-            at = self._course.eval(step, epoch)
+            at = self._course.eval(step, epoch, ended=self._ended)
             records += self._tell(events.EVAL, t, at, epoch, figures, metrics, judged.eval_set)
         elif not told:
             self._course.other(step)
