@@ -13,6 +13,7 @@ from typing import Final
 
 from vlmft_console.history.importers.deepspeed import BEFORE, NEEDLES, DeepSpeedLines
 from vlmft_console.history.importers.hf_dict import LONGEST, metrics_in, resembles_metrics
+from vlmft_console.history.importers.metric_names import LOSS, known
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
 
@@ -118,7 +119,7 @@ class ConsoleText:
             self.rejected += 1
         else:
             self.dicts += 1
-            self.losses += "loss" in values
+            self.losses += any(_is_train_loss(name) for name in values) and "train_runtime" not in values
 
     def _told_by_another(self, text: bytes, source: bytes) -> bool:
         """Whether another host or worker has printed this dict as often already."""
@@ -156,6 +157,11 @@ class Needles:
             if 0 <= place < at:
                 self._places[needle] = self._text.find(needle, at)
         return min(((place, needle) for needle, place in self._places.items() if place >= 0), default=(-1, b""))
+
+
+def _is_train_loss(name: str) -> bool:
+    found = known(name)
+    return found is not None and found.quantity == LOSS
 
 
 def _line_before(text: bytes) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from vlmft_console.history.importers.console_text import ConsoleText
 from vlmft_console.history.importers.crc32c import masked
 from vlmft_console.history.importers.event_log import EventLog
+from vlmft_console.history.importers.json_history import entries_of
 from vlmft_console.history.importers.jsonl import JsonLines, flat, json_object
 from vlmft_console.history.importers.line_log import LineLog
 from vlmft_console.history.importers.metric_names import EPOCH, STEP, known, tells_training
@@ -42,6 +43,8 @@ _HOLE: Final = re.compile(rb"\x00{16,}")
 _CONTROLS: Final = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 """Control characters that no program prints for people; escape, tab and the ends of lines are not among them."""
 
+_JSON: Final = re.compile(rb"\s*(?:\{|\[\s*[{\[])")
+"""How JSON begins, and dicts that were printed, too."""
 _JSON_LINES: Final = (
     ("vlmft", {"v", "seq", "event"}),
     ("llamafactory", {"current_steps"}),
@@ -74,7 +77,7 @@ def open_file(path: Path) -> LogReader:
         return StreamReader(path, "wandb", WandbFile)
     if _is_event_file(head):
         return StreamReader(path, "tensorboard", EventFile)
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and (reader := _json(path, head)):
+    if _JSON.match(head) and (reader := _json(path, head)):
         return reader
     text = _HOLE.sub(b"", head)
     if len(_CONTROLS.findall(text)) > len(text) // 10:
@@ -130,13 +133,13 @@ def _has_place(values: dict[str, Any]) -> bool:
 def _document(path: Path, head: bytes) -> LogReader | None:
     if b'"log_history"' in head:
         return TrainerState(path)
-    if len(head) == _HEAD:
-        return None
     try:
         document, _ = load_json(path)
     except ValueError:
         return None
-    return Results(path, document) if is_results(document) else None
+    if is_results(document):
+        return Results(path, document)
+    return TrainerState(path, "json_history", entries_of) if entries_of(document) else None
 
 
 def _text(path: Path) -> LogReader:

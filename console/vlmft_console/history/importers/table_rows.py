@@ -64,11 +64,9 @@ def header_of(line: str) -> Table | None:
     if len(line) > _LONGEST_HEADER or "oss" not in line.lower():
         return None
     text = _PIPES.sub("|", line)
-    for separator in ("|", "\t", ",", ";", "  ", " "):
-        if separator in text:
-            names = _split(text, separator)[:_COLUMNS]
-            if table := _table(names, " " if separator == "  " else separator):
-                return table
+    for separator in ("|", "\t", ",", ";", " "):
+        if separator in text and (table := _table(_split(text, separator)[:_COLUMNS], separator)):
+            return table
     return None
 
 

@@ -1,4 +1,7 @@
-"""Trainer state, Hugging Face's `trainer_state.json`: the whole history in one file, written anew at every save."""
+"""Trainer state, Hugging Face's `trainer_state.json`: the whole history in one file, written anew at every save.
+
+Other programs' JSON documents with a training's whole history in them are read by the same reader.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,13 +30,20 @@ LARGEST: Final = 256 << 20
 class TrainerState:
     """A `LogReader`; a file that was saved again is read again, and only what it has more is returned.
 
+    Args:
+        path: the file.
+        format: what the document is.
+        entries: finds the entries in the document; None where it has none.
+
     Raises:
         VlmftError: the file is no whole JSON document of this kind.
     """
 
-    format = "trainer_state"
-
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, format: str = "trainer_state", entries: Callable[[Any], list[Any] | None] | None = None
+    ) -> None:
+        self.format = format
+        self._entries_of = entries or _log_history
         self.path = path
         self.label = label_of(path)
         self.rejected = 0
@@ -83,7 +93,7 @@ class TrainerState:
             return False
         if document is None:
             return True
-        if not isinstance(document, Mapping) or not isinstance(history := document.get("log_history"), list):
+        if (history := self._entries_of(document)) is None:
             return False
         self._seen = seen
         if history[: self._done] != self._history[: self._done] and repr(history[: self._done]) != repr(
@@ -92,7 +102,8 @@ class TrainerState:
             self._start += [self._translator.begin(), self._translator.note(REPLACED)]
             self._done = 0
         self._history = history
-        self._start += self._plan(document)
+        if isinstance(document, Mapping):
+            self._start += self._plan(document)
         return True
 
     def _plan(self, document: Mapping[str, Any]) -> list[Record]:
@@ -107,6 +118,11 @@ class TrainerState:
         self._best = best
         per_epoch = max(1, round(total / epochs)) if epochs and 0 < epochs <= total else total
         return [self._translator.plan(total, per_epoch, best_metric=best)]
+
+
+def _log_history(document: Any) -> list[Any] | None:
+    history = document.get("log_history") if isinstance(document, Mapping) else None
+    return history if isinstance(history, list) else None
 
 
 def _best_metric(document: Mapping[str, Any], history: list[Any]) -> dict[str, Any] | None:

@@ -1,0 +1,104 @@
+"""JSON history: a training's figures in one JSON document: a list of entries, or a list of values for each name.
+
+{"loss": [2.5, 2.25], "val_loss": [2.125, 2.0]}             Keras
+[{"epoch": 0, "train": {"loss": 2.5}}, {"epoch": 1, …}]
+{"args": {…}, "history": […]}                               either of them somewhere inside
+{"0": {"loss": 2.5}, "1": {"loss": 2.25}}
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from vlmft_console.history.importers.jsonl import flat
+from vlmft_console.history.importers.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, known, tells_training
+
+_DEPTH: Final = 4
+_LOOKED_AT: Final = 50
+"""Entries of a list among which one of a training is looked for."""
+_INSIDE: Final = 1000
+"""Parts of a document that are looked into."""
+_NUMBERED = re.compile(r"(?:(epoch|step|iter|iteration)[ _-]?)?(\d{1,15})", re.IGNORECASE)
+
+
+def entries_of(document: Any) -> list[dict[str, Any]] | None:
+    """The entries of a document with a training in it, in order; None where it holds none."""
+    for part in islice(_parts(document), _INSIDE):
+        if isinstance(part, list):
+            entries = [flat(entry) for entry in part if isinstance(entry, dict)]
+            if any(tells_training(entry) for entry in entries[:_LOOKED_AT]):
+                return entries
+        elif (columns := _columns(part)) or (columns := _numbered(part)):
+            return columns
+    return None
+
+
+def _parts(document: Any) -> Iterator[Any]:
+    """The document and what is in it, the outer parts first."""
+    level = [document]
+    for _ in range(_DEPTH):
+        deeper: list[Any] = []
+        for part in level:
+            yield part
+            inner = part.values() if isinstance(part, dict) else ()
+            deeper += [each for each in inner if isinstance(each, dict | list)]
+        level = deeper
+
+
+def _columns(part: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Entries from a list of values for each name. Lists shorter than the train loss's are spread over its course."""
+    columns = {name: values for name, values in flat(dict(part)).items() if _is_column(values)}
+    if not tells_training(columns):
+        return []
+    train = next((name for name in columns if _quantity(name) == LOSS), None)
+    length = len(columns[train]) if train else max(map(len, columns.values()))
+    entries: list[dict[str, Any]] = [{} for _ in range(length)]
+    for name, values in columns.items():
+        if len(values) == length:
+            for entry, value in zip(entries, values, strict=True):
+                _put(entry, name, value)
+        elif len(values) < length and _quantity(name) == EVAL_LOSS:
+            for index, value in enumerate(values, 1):
+                _put(entries[round(index * length / len(values)) - 1], name, value)
+    return entries
+
+
+def _put(entry: dict[str, Any], name: str, value: Any) -> None:
+    """A value, or a pair of a step and a value."""
+    if isinstance(value, list) and len(value) == 2:
+        entry.setdefault("step", value[0])
+        value = value[1]
+    entry[name] = value
+
+
+def _is_column(values: Any) -> bool:
+    return isinstance(values, list) and bool(values) and all(_is_value(value) for value in values[:_LOOKED_AT])
+
+
+def _is_value(value: Any) -> bool:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return len(value) == 2 and all(isinstance(each, int | float) for each in value)
+    return value is None or isinstance(value, int | float | str)
+
+
+def _numbered(part: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Entries that are named by their epochs or steps."""
+    entries: list[dict[str, Any]] = []
+    for name, inner in part.items():
+        found = _NUMBERED.fullmatch(name)
+        if not found or not isinstance(inner, dict):
+            return []
+        entry = flat(inner)
+        place = (found[1] or EPOCH).lower()
+        if not any(_quantity(each) in (STEP, EPOCH) for each in entry):
+            entry = {place: int(found[2]), **entry}
+        entries.append(entry)
+    return entries if any(tells_training(entry) for entry in entries[:_LOOKED_AT]) else []
+
+
+def _quantity(name: str) -> str | None:
+    found = known(name)
+    return found.quantity if found else None

@@ -1,0 +1,145 @@
+"""Tables and JSON documents with a whole training in them."""
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.console.foreign_logs import evals, notes, read_all, steps
+from vlmft_console.history.importers import NothingYet, open_foreign
+
+STEPS = [(10, 2.5), (20, 2.25)]
+EVALS = [(10, 2.125), (20, 2.0)]
+
+TABLES = {
+    "Lightning's CSV, sparse": (
+        "epoch,step,train_loss_step,train_loss_epoch,val_loss\n0,10,2.5,,\n0,10,,,2.125\n0,10,,2.4,\n1,20,2.25,,\n1,20,,,2.0\n",
+        STEPS,
+        EVALS,
+    ),
+    "Keras's CSV": (
+        "epoch,accuracy,loss,val_accuracy,val_loss\n0,0.5,2.5,0.5,2.125\n1,0.6,2.25,0.6,2.0",
+        [(1, 2.5), (2, 2.25)],
+        [(1, 2.125), (2, 2.0)],
+    ),
+    "W&B's export": (
+        '"Step","run-1 - train/loss","run-1 - train/loss__MIN","run-1 - train/loss__MAX","run-1 - eval/loss"\n'
+        '"10","2.5","2.5","2.5","2.125"\n"20","2.25","2.25","2.25","2.0"\n',
+        STEPS,
+        EVALS,
+    ),
+    "pandas": (
+        ",step,loss,eval_loss,epoch\n0,10,2.5,,0.1\n1,10,,2.125,0.1\n2,20,2.25,,0.2\n3,20,,2.0,0.2\n",
+        STEPS,
+        EVALS,
+    ),
+    "pandas, printed": ("   step  loss  eval_loss\n0    10  2.50      2.125\n1    20  2.25      2.000\n", STEPS, EVALS),
+    "TSV with Windows ends": ("step\tloss\tval_loss\r\n10\t2.5\t2.125\r\n20\t2.25\t2.0\r\n", STEPS, EVALS),
+    "semicolons": ("step;loss;val_loss\n10;2.5;2.125\n20;2.25;2.0\n", STEPS, EVALS),
+    "YOLO's CSV": (
+        "      epoch,   train/loss,   val/loss,   lr/pg0\n          10,   2.5,   2.125,   0.01\n   20,  2.25,  2.0,  0.01\n",
+        [(1, 2.5), (2, 2.25)],
+        [(1, 2.125), (2, 2.0)],
+    ),
+    "a notebook": (
+        "[20/20 01:40, Epoch 2/2]\nStep\tTraining Loss\tValidation Loss\n10\t2.500000\t2.125000\n20\t2.250000\t2.000000\n",
+        STEPS,
+        EVALS,
+    ),
+    "a notebook without losses at first": (
+        "Epoch  Training Loss  Validation Loss  Accuracy\n1      No log         2.125000         0.5\n2      2.250000       2.000000         0.6\n",
+        [(2, 2.25)],
+        [(1, 2.125), (2, 2.0)],
+    ),
+    "a model card": (
+        "# A model\n\n### Training results\n\n| Training Loss | Epoch | Step | Validation Loss | Wer |\n|:---:|:---:|:---:|:---:|:---:|\n"
+        "| 2.5           | 0.1   | 10   | 2.125           | 30.5 |\n| 2.25 | 0.2 | 20 | 2.0 | 29.5 |\n\n### Framework versions\n",
+        STEPS,
+        EVALS,
+    ),
+    "fastai": (
+        "epoch     train_loss  valid_loss  accuracy  time    \n0         2.500000    2.125000    0.500000  00:10     \n"
+        "1         2.250000    2.000000    0.600000  00:10     \n",
+        [(1, 2.5), (2, 2.25)],
+        [(1, 2.125), (2, 2.0)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_becomes_steps_and_evals(tmp_path: Path, name: str) -> None:
+    text, points, measured = TABLES[name]
+    (tmp_path / "log").write_bytes(text.encode())
+    records = read_all(tmp_path / "log")
+    assert steps(records) == points
+    assert evals(records) == measured
+    assert open_foreign(tmp_path / "log").format == "table"
+
+
+def test_of_an_export_of_several_runs_the_last_is_read_and_the_others_named(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("Step,one - train/loss,two - train/loss\n10,9.0,2.5\n20,9.0,2.25\n")
+    records = read_all(tmp_path / "log")
+    assert steps(records) == STEPS
+    assert [note for note in notes(records) if "other runs, not read: one" in note]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name,price,loss adjusters\nA,1,2\nB,3,4\n",
+        "step,question,answer\n1,what is the loss?,2.5\n",
+        "loss\n2.5\n",
+        "The loss of the step, the epoch and the val loss\nare in a table below\n",
+        ",".join(f"c{number}" for number in range(200_000)) + ",loss,step\n" + "1," * 200_000 + "\n",
+    ],
+)
+def test_other_tables_are_no_trainings(tmp_path: Path, text: str) -> None:
+    (tmp_path / "log").write_text(text)
+    with pytest.raises(NothingYet):
+        open_foreign(tmp_path / "log")
+
+
+DOCUMENTS: dict[str, Any] = {
+    "Keras's history": {"loss": [2.5, 2.25], "accuracy": [0.5, 0.6], "val_loss": [2.125, 2.0]},
+    "inside": {
+        "args": {"lr": 1e-4, "layers": [1, 2]},
+        "history": {"train_losses": [2.5, 2.25], "val_losses": [2.125, 2.0]},
+    },
+    "phases": {"train": {"loss": [2.5, 2.25]}, "val": {"loss": [2.125, 2.0]}},
+    "entries": [{"epoch": 1, "train_loss": 2.5, "val_loss": 2.125}, {"epoch": 2, "train_loss": 2.25, "val_loss": 2.0}],
+    "nested entries": {
+        "log": [
+            {"epoch": epoch, "train": {"loss": a}, "val": {"loss": b}}
+            for epoch, a, b in ((1, 2.5, 2.125), (2, 2.25, 2.0))
+        ]
+    },
+    "by epoch": {"1": {"train_loss": 2.5, "val_loss": 2.125}, "2": {"train_loss": 2.25, "val_loss": 2.0}},
+    "steps and values": {"loss": [[1, 2.5], [2, 2.25]], "val_loss": [[1, 2.125], [2, 2.0]]},
+}
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_json_document_with_a_history_is_read(tmp_path: Path, name: str, indent: int | None) -> None:
+    (tmp_path / "log").write_text(json.dumps(DOCUMENTS[name], indent=indent))
+    records = read_all(tmp_path / "log")
+    assert steps(records) == [(1, 2.5), (2, 2.25)]
+    assert evals(records) == [(1, 2.125), (2, 2.0)]
+
+
+def test_evals_fewer_than_the_train_losses_are_spread_over_them(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text(json.dumps({"train_loss": [3.0, 2.0, 1.0, 0.5], "val_loss": [2.5, 2.0]}))
+    assert evals(read_all(tmp_path / "log")) == [(2, 2.5), (4, 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "last"),
+    [("10b_lightning__metrics.csv", 10, (499, 1.7)), ("10j_jupyter_table.txt", 14, (140, 1.55))],
+)
+def test_the_small_cases_are_read_as_they_stand(shared: Path, name: str, count: int, last: tuple[int, float]) -> None:
+    records = read_all(shared / "cases" / "logs" / name)
+    assert (len(steps(records)), len(evals(records)), evals(records)[-1]) == (count, count, last)
