@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -39,6 +40,22 @@ REFUSED = {
     "other JSON": (b'{"model_type": "bert", "layers": 12}', "holds no training record"),
     "binary": (bytes(range(32)) * 100, "is a binary file"),
     "half a trainer state": (trainer_state(HISTORY)[:-40], "was cut off, or is being written"),
+    "ZIP": (b"PK\x03\x04" + bytes(100), "is a ZIP archive, not a training log"),
+    "checkpoint": (b"PK\x03\x04" + bytes(26) + b"archive/data.pkl" + bytes(100), "is a PyTorch checkpoint"),
+    "old checkpoint": (b"\x80\x02\x8a\x0al\xfc\x9c" + bytes(100), "is a Python pickle, such as an older PyTorch"),
+    "safetensors": (b"\x40" + bytes(7) + b'{"__metadata__":{"format":"pt"}}' + bytes(100), "is a safetensors file"),
+    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "is a picture (PNG)"),
+    "database": (b"SQLite format 3\0" + bytes(100), "is an SQLite database"),
+    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "is compressed with zstd, which is not read (unpack it with `zstd -d`)"),
+    "tar in gzip": (gzip.compress(b"log.txt" + bytes(250) + b"ustar" + bytes(900)), "is a tar archive"),
+    "preset": (
+        b"model: qwen\nlora:\n  r: 8\ntraining:\n  lr: 1e-4\n",
+        "a preset or another configuration, with the keys",
+    ),
+    "configuration": (b'{\n "model_type": "bert",\n "layers": 12}', "JSON with the keys model_type, layers"),
+    "source": (b"import os\nimport torch\n\ndef main():\n    loss = 0.5\n", "it seems to be a program's source"),
+    "other table": (b"name,price,amount\nA,1,2\n", "a table with the columns name, price, amount"),
+    "a web page": (b"<!DOCTYPE html>\n<html><body>loss: 1</body></html>", "a web page"),
     "a bomb": (b"[" * 100_000, "holds no training record"),
     "a bomb in an object": (b'{"a":' * 100_000, "holds no training record"),
 }

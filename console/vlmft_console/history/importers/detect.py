@@ -13,6 +13,7 @@ from vlmft_console.history.importers.crc32c import masked
 from vlmft_console.history.importers.event_log import EventLog
 from vlmft_console.history.importers.json_history import entries_of
 from vlmft_console.history.importers.jsonl import JsonLines, flat, json_object
+from vlmft_console.history.importers.kinds import refuse_binary, resembles
 from vlmft_console.history.importers.line_log import LineLog
 from vlmft_console.history.importers.metric_names import EPOCH, STEP, known, tells_training
 from vlmft_console.history.importers.reader import LogReader, StreamReader
@@ -79,10 +80,11 @@ def open_file(path: Path) -> LogReader:
         return StreamReader(path, "tensorboard", EventFile)
     if _JSON.match(head) and (reader := _json(path, head)):
         return reader
+    refuse_binary(path, head)
     text = _HOLE.sub(b"", head)
     if len(_CONTROLS.findall(text)) > len(text) // 10:
         raise VlmftError(f"{path} is a binary file of an unknown kind")
-    return _text(path)
+    return _text(path, head)
 
 
 def _head(path: Path) -> bytes:
@@ -142,7 +144,7 @@ def _document(path: Path, head: bytes) -> LogReader | None:
     return TrainerState(path, "json_history", entries_of) if entries_of(document) else None
 
 
-def _text(path: Path) -> LogReader:
+def _text(path: Path, head: bytes) -> LogReader:
     """Look for the first training record.
 
     Hugging Face's dicts count most: what stands beside them tells the same. Then what single lines and tables tell,
@@ -157,7 +159,8 @@ def _text(path: Path) -> LogReader:
         return StreamReader(path, "hf_stdout", partial(ConsoleText, deepspeed_steps=False))
     if dicts.entries or dicts.overflows:
         return StreamReader(path, "deepspeed", partial(ConsoleText, deepspeed_steps=True))
-    raise NothingYet(f"{path} holds no training record that this program knows")
+    seems = resembles(head)
+    raise NothingYet(f"{path} holds no training record that this program knows" + (f": {seems}" if seems else ""))
 
 
 def _dicts(path: Path) -> ConsoleText:

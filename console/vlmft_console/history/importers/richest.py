@@ -17,7 +17,7 @@ _FILES: Final = 500
 """Files that are looked at, the shallow ones first."""
 _COUNTED: Final = 64 << 20
 """Bytes of a log whose points are counted; a larger one counts as richer than all that were."""
-_NEVER: Final = frozenset((".safetensors", ".bin", ".pt", ".pth", ".png", ".jpg", ".parquet", ".arrow", ".py", ".gz"))
+_NEVER: Final = frozenset((".safetensors", ".bin", ".pt", ".pth", ".png", ".jpg", ".parquet", ".arrow", ".py"))
 
 
 def open_richest(folder: Path) -> LogReader:
