@@ -19,6 +19,8 @@ from vlmft_console.history.importers.metric_names import EPOCH, STEP, known, tel
 from vlmft_console.history.importers.reader import LogReader, StreamReader
 from vlmft_console.history.importers.results import Results, is_results
 from vlmft_console.history.importers.tensorboard import EventFile
+from vlmft_console.history.importers.trackio import MAGIC as SQLITE
+from vlmft_console.history.importers.trackio import TrackioDatabase, is_trackio
 from vlmft_console.history.importers.trainer_state import TrainerState, load_json
 from vlmft_console.history.importers.translate import Translator
 from vlmft_console.history.importers.unpacked import Unpacked
@@ -80,6 +82,8 @@ def open_file(path: Path) -> LogReader:
         return StreamReader(path, "tensorboard", EventFile)
     if _JSON.match(head) and (reader := _json(path, head)):
         return reader
+    if head.startswith(SQLITE) and is_trackio(path):
+        return TrackioDatabase(path)
     refuse_binary(path, head)
     text = _HOLE.sub(b"", head)
     if len(_CONTROLS.findall(text)) > len(text) // 10:
