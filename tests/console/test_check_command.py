@@ -21,6 +21,7 @@ RECORDED = Path(__file__).resolve().parents[2] / "logs"
 KEYS = [
     *("format", "records", "train_points", "eval_points", "lr_points", "grad_norm_points", "nonfinite", "rejected"),
     *("first_loss", "last_loss", "best_eval", "last_eval_loss", "schedule", "findings"),
+    *("notes", "metrics", "runs", "eval_set", "eval_sets"),
 ]
 
 
@@ -161,3 +162,61 @@ def test_watch_says_each_finding_of_our_own_log_once(tmp_path: Path, monkeypatch
 def test_watch_refuses_what_never_will_be_a_log(log: Path) -> None:
     log.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     assert call("watch", log).exit_code == 2
+
+
+def restarted() -> bytes:
+    """A log of two trainings: the first overfits, the second does not."""
+    lost = [{"step": 10 * n, "loss": 1 / n, "eval_loss": 1 + n / 5} for n in range(1, 7)]
+    went = [{"step": 10 * n, "loss": 2 / n, "eval_loss": 2 / n, "reward": n / 2} for n in range(1, 5)]
+    return "".join(json.dumps(entry) + "\n" for entry in [*lost, *went]).encode()
+
+
+def test_the_last_of_several_trainings_is_judged_and_all_are_told(log: Path) -> None:
+    log.write_bytes(restarted())
+    result = call("check", log, "--json")
+    judged = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert (judged["train_points"], judged["eval_points"], judged["findings"]) == (4, 4, [])
+    told = {"points": 6, "evals": 6, "first_step": 10, "last_step": 60, "ended": None}
+    assert judged["runs"] == [
+        {"number": 1, **told, "judged": False},
+        {"number": 2, **told, "points": 4, "evals": 4, "last_step": 40, "judged": True},
+    ]
+    text = " ".join(call("check", log).stdout.split())
+    assert "training 1: steps 10 to 60, 6 points, 6 evals training 2: steps 10 to 40, 4 points" in text
+
+
+def test_another_training_is_judged_when_it_is_chosen(log: Path) -> None:
+    log.write_bytes(restarted())
+    result = call("check", log, "--run", "1", "--json")
+    judged = json.loads(result.stdout)
+    assert (result.exit_code, judged["train_points"], judged["last_eval_loss"]) == (3, 6, 2.2)
+    assert "reward" not in judged["metrics"]
+    assert [run["judged"] for run in judged["runs"]] == [True, False]
+    refused = call("check", log, "--run", "3")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "has no training 3 (it has 1: steps 10 to 60, 6 points, 6 evals; 2: steps 10 to 40" in refused.stderr
+
+
+def test_metrics_have_their_figures_and_the_judged_eval_set_is_named(log: Path) -> None:
+    entries = [{"step": n, "loss": 1.0, "eval_a_loss": 1 / n, "eval_b_loss": 2.0, "reward": n} for n in range(1, 5)]
+    log.write_bytes(trainer_state(entries))
+    judged = json.loads(call("check", log, "--json").stdout)
+    assert judged["metrics"]["reward"] == {"points": 4, "first": 1.0, "last": 4.0, "lowest": 1.0, "highest": 4.0}
+    assert judged["metrics"]["loss"]["points"] == 4
+    assert (judged["eval_set"], judged["eval_sets"], judged["last_eval_loss"]) == ("a", ["a", "b"], 0.25)
+    assert any("several sets: a is judged" in note for note in judged["notes"])
+    other = json.loads(call("check", log, "--eval-set", "b", "--json").stdout)
+    assert (other["eval_set"], other["last_eval_loss"]) == ("b", 2.0)
+    text = " ".join(call("check", log).stdout.split())
+    assert "eval set a, of a, b" in text
+    assert "metrics reward, eval_b_loss" in text
+
+
+def test_a_log_of_metrics_alone_is_told_with_their_figures(log: Path) -> None:
+    log.write_text("".join(json.dumps({"step": n, "reward": n / 4}) + "\n" for n in range(1, 5)))
+    result = call("check", log)
+    text = " ".join(result.stdout.split())
+    assert result.exit_code == 2
+    assert "reward 4 points: first 0.25, last 1, lowest 0.25, highest 1" in text
+    assert "train loss" not in text

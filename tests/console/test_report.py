@@ -108,6 +108,17 @@ def test_csv_has_one_line_a_step_and_leaves_out_what_a_resume_superseded(run: Pa
     assert (rows[19]["eval_loss"], rows[49]["eval_loss"]) == ("1.0", "")
 
 
+def test_csv_and_json_have_every_metric(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    entries = [{"step": 1, "loss": 2.0, "reward": 0.5}, {"step": 2, "loss": 1.0}, {"step": 2, "eval_wer": 0.25}]
+    log.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    first, second = csv.DictReader(report(log, "--format", "csv").output.splitlines())
+    assert (first["train_loss"], first["reward"], first["eval_wer"]) == ("2.0", "0.5", "")
+    assert (second["train_loss"], second["reward"], second["eval_wer"]) == ("1.0", "", "0.25")
+    figures = json.loads(report(log, "--format", "json").output)
+    assert figures["metrics"]["reward"] == {"points": 1, "first": 0.5, "last": 0.5, "lowest": 0.5, "highest": 0.5}
+
+
 def test_a_file_that_is_there_is_not_replaced_unasked(run: Path, tmp_path: Path) -> None:
     target = tmp_path / "report.html"
     target.write_text("mine")

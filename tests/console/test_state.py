@@ -198,7 +198,6 @@ def test_every_figure_beside_the_main_ones_is_a_curve_of_its_own_name() -> None:
         record("metrics", step=3, epoch=0.3, metrics={"eval_wer": 0.2}),
     )
     assert {name: list(series) for name, series in state.metrics.items()} == {
-        "data_s": [(1.0, 0.1), (2.0, 0.2)],
         "reward": [(1.0, 0.5), (2.0, 0.7)],
         "kl": [(1.0, None)],
         "eval_token_accuracy": [(2.0, 0.8)],
@@ -206,6 +205,7 @@ def test_every_figure_beside_the_main_ones_is_a_curve_of_its_own_name() -> None:
         "chartqa.n": [(2.0, 60.0)],
         "eval_wer": [(3.0, 0.2)],
     }
+    assert list(state.by_name["data_s"]) == [(1.0, 0.1), (2.0, 0.2)]
     assert list(state.by_name)[:4] == ["loss", "lr", "grad_norm", "epoch"]
     assert state.step == 2
 

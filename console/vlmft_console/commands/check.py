@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
+from rich.table import Table
 
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table
-from vlmft_console.commands.parameters import Json, Log
+from vlmft_console.commands.parameters import EvalSet, Json, Log, RunNumber
 from vlmft_console.figures import short
+from vlmft_console.history.importers.contents import listed
+from vlmft_console.history.importers.metric_names import EVAL_LOSS
 from vlmft_console.history.metrics import Measured
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.schedule_fit import Schedule
 from vlmft_console.history.tally import Tally
+from vlmft_console.history.trainings import LAST, Choice, Trainings
 from vlmft_console.report.summary import finding_dict
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import EXIT_STOP_FOUND, VlmftError
 from vlmft_core.health import STOP, Finding, Health
 
+_LISTED: Final = 12
+"""Trainings, and metrics, that are told of one by one."""
+
 
 def check(
     target: Log,
     json_output: Json = False,
+    run: RunNumber = None,
+    eval_set: EvalSet = None,
 ) -> None:
     """Judge a training log: ours, or another tool's.
 
     Exit status: 0, or 3 when a finding asks for a stop, or 2 when the log cannot be read or holds nothing to judge.
     """
-    judged = judge(locate(target))
-    judged.log.require_read()
+    judged = judge(locate(target), Choice(run, eval_set))
     if json_output:
         print_json(as_json(judged))
     else:
@@ -48,15 +56,12 @@ class Judgement:
     log: OpenedLog
     records: int
     """Entries with metrics, as the log counts them; of our own log, all its records."""
+    trainings: Trainings
+    """All that the log holds; what follows is of the judged one."""
     tally: Tally
     schedule: Schedule
     findings: list[Finding]
     """Those that hold at the end; what was resolved before is left out."""
-
-    @property
-    def named_steps(self) -> bool:
-        """Whether the log tells steps, or steps only count its training records."""
-        return self.log.foreign is None or self.log.foreign.named_steps
 
     @property
     def nothing_to_judge(self) -> str:
@@ -64,29 +69,50 @@ class Judgement:
         return self.log.foreign.contents.nothing_to_judge() if self.log.foreign else ""
 
     @property
+    def eval_sets(self) -> list[str]:
+        """The sets that evals of the log are of, by the names that `--eval-set` takes."""
+        if self.log.foreign:
+            return [name or EVAL_LOSS for name in self.log.foreign.contents.eval_sets]
+        return [EVAL_LOSS] if self.tally.eval_loss.points else []
+
+    @property
+    def eval_set(self) -> str | None:
+        """The one of them that is judged."""
+        if self.log.foreign:
+            judged = self.log.foreign.contents.judged_set
+            return None if judged is None else judged or EVAL_LOSS
+        return EVAL_LOSS if self.eval_sets else None
+
+    @property
     def stop(self) -> bool:
         """Whether a finding asks for a stop."""
         return any(finding.severity == STOP for finding in self.findings)
 
 
-def judge(path: Path) -> Judgement:
+def judge(path: Path, choice: Choice = LAST) -> Judgement:
     """Read a whole log, in bounded memory.
 
     Raises:
-        VlmftError: it cannot be read.
+        VlmftError: it cannot be read, holds nothing at all, or not what was chosen.
     """
-    log, tally, count = open_log(path), Tally(), 0
-    health = Health(log.monitor)
+    log, trainings, count = open_log(path, choice.eval_set), Trainings(choice.run), 0
+    tally, health = Tally(), Health(log.monitor)
     for records in log.reader.batches():
         count += len(records)
-        tally.add(records)
-        health.feed_all(records)
-    return Judgement(log, log.foreign.entries if log.foreign else count, tally, tally.schedule(), health.active)
+        for part in trainings.parts(records):
+            if part.begins:
+                tally, health = Tally(notes=tally.notes), Health(log.monitor)
+            tally.add(part.records)
+            health.feed_all(part.records)
+    log.require_read()
+    trainings.require(log)
+    entries = log.foreign.entries if log.foreign else count
+    return Judgement(log, entries, trainings, tally, tally.schedule(), health.active)
 
 
 def as_json(judged: Judgement) -> dict[str, Any]:
     """The whole judgement, JSON-able. Steps are null where the log names none."""
-    named, tally, schedule = judged.named_steps, judged.tally, judged.schedule
+    named, tally, schedule = judged.log.named_steps, judged.tally, judged.schedule
     best = tally.best_eval
     return {
         "format": judged.log.format,
@@ -108,23 +134,34 @@ def as_json(judged: Judgement) -> dict[str, Any]:
             "max_deviation": schedule.max_deviation,
         },
         "findings": [finding_dict(finding) | ({} if named else {"step": None}) for finding in judged.findings],
+        "notes": tally.notes,
+        "metrics": {name: asdict(measured) for name, measured in tally.by_name().items()},
+        "runs": [
+            asdict(each)
+            | ({} if named else {"first_step": None, "last_step": None})
+            | {"judged": each.number == judged.trainings.judged}
+            for each in judged.trainings.found
+        ],
+        "eval_set": judged.eval_set,
+        "eval_sets": judged.eval_sets,
     }
 
 
 def _print(judged: Judgement) -> None:
-    log, tally, named = judged.log, judged.tally, judged.named_steps
+    log, tally, named = judged.log, judged.tally, judged.log.named_steps
     table = new_table()
     rejected = f", {log.rejected:,} rejected" if log.rejected else ""
     nonfinite = f", {tally.nonfinite:,} with a value that is not finite" if tally.nonfinite else ""
     add_row(table, "log", f"{log.path} ({log.format})")
     add_row(table, "records", f"{judged.records:,}{rejected}{nonfinite}")
-    add_row(table, "train loss", _figures(tally.loss))
-    add_row(table, "eval loss", _figures(tally.eval_loss))
-    if best := tally.best_eval:
-        add_row(table, "best eval", f"{short(best['eval_loss'])} at {_place(named, best['step'], best['epoch'])}")
-    add_row(table, "grad norm", _figures(tally.grad_norm))
-    add_row(table, "lr", _figures(tally.lr))
-    add_row(table, "schedule", _schedule(named, judged.schedule))
+    _print_trainings(table, judged)
+    if judged.nothing_to_judge:
+        for name, measured in list(tally.metrics.items())[:_LISTED]:
+            add_row(table, name, _figures(measured))
+    else:
+        _print_figures(table, judged)
+    if others := list(tally.metrics)[_LISTED if judged.nothing_to_judge else 0 :]:
+        add_row(table, "metrics", f"{listed(others)} (vlmft plot --list has their figures)")
     if tally.end:
         add_row(table, "ended", f"{tally.end['status']} {tally.end.get('reason') or ''}")
     for note in tally.notes:
@@ -138,6 +175,32 @@ def _print(judged: Judgement) -> None:
         add_row(table, "", finding.message)
         add_row(table, "", f"advice: {finding.advice.text}")
     print_table(table)
+
+
+def _print_trainings(table: Table, judged: Judgement) -> None:
+    """The trainings of a log that holds several, the latest ones."""
+    found = judged.trainings.found
+    for training in list(found)[-_LISTED:] if len(found) > 1 else []:
+        is_judged = training.number == judged.trainings.judged
+        ended = f", {training.ended.replace('_', ' ')}" if training.ended else ""
+        add_row(
+            table,
+            "training",
+            f"{training.told(judged.log.named_steps)}{ended}{' (judged; --run chooses another)' if is_judged else ''}",
+        )
+
+
+def _print_figures(table: Table, judged: Judgement) -> None:
+    tally, named = judged.tally, judged.log.named_steps
+    add_row(table, "train loss", _figures(tally.loss))
+    add_row(table, "eval loss", _figures(tally.eval_loss))
+    if len(judged.eval_sets) > 1:
+        add_row(table, "eval set", f"{judged.eval_set}, of {listed(judged.eval_sets)} (--eval-set chooses another)")
+    if best := tally.best_eval:
+        add_row(table, "best eval", f"{short(best['eval_loss'])} at {_place(named, best['step'], best['epoch'])}")
+    add_row(table, "grad norm", _figures(tally.grad_norm))
+    add_row(table, "lr", _figures(tally.lr))
+    add_row(table, "schedule", _schedule(named, judged.schedule))
 
 
 def _figures(measured: Measured) -> str:

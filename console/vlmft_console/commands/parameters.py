@@ -26,3 +26,11 @@ Trust = Annotated[
     bool, typer.Option("--trust", help="Load files that others own or may change: they could run as you.")
 ]
 Detach = Annotated[bool, typer.Option("--detach", help="Return as soon as the run has started.")]
+RunNumber = Annotated[
+    int | None,
+    typer.Option("--run", min=1, help="Which training, of a log that holds several, counted from 1. The last, if not."),
+]
+EvalSet = Annotated[
+    str | None,
+    typer.Option("--eval-set", help="Which eval set, of a log that tells of several. The first, if not."),
+]

@@ -17,14 +17,15 @@ from vlmft_console.charts.run_charts import CHARTS, DEFAULT_CHARTS, metric_chart
 from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.styles import STYLES, Look, speaks_unicode
 from vlmft_console.charts.view import View
-from vlmft_console.commands.output import add_row, new_table, print_json, print_table
-from vlmft_console.commands.parameters import Log
+from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
+from vlmft_console.commands.parameters import EvalSet, Log, RunNumber
 from vlmft_console.figures import short
 from vlmft_console.history.chosen import chosen
 from vlmft_console.history.loading import read_log
 from vlmft_console.history.metrics import Measured
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
+from vlmft_console.history.trainings import Choice
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
 
@@ -57,9 +58,14 @@ def plot(
     log: Annotated[bool, typer.Option("--log", help="Logarithmic values.")] = False,
     first: Annotated[int | None, typer.Option("--from", min=0, help="First step to show.")] = None,
     last: Annotated[int | None, typer.Option("--to", min=1, help="Last step to show.")] = None,
+    run: RunNumber = None,
+    eval_set: EvalSet = None,
 ) -> None:
     """Print the charts of a log in the terminal: ours, or another tool's."""
-    state = read_log(locate(target)).state
+    read = read_log(locate(target), Choice(run, eval_set))
+    state = read.state
+    if run is None and read.several:
+        say(read.several, err=True)
     if list_them:
         _list(state, metric, json_output)
         return

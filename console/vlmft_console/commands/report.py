@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from vlmft_console.commands.output import write_file
-from vlmft_console.commands.parameters import Force, Log
+from vlmft_console.commands.parameters import EvalSet, Force, Log, RunNumber
 from vlmft_console.history.loading import ReadLog, read_log
+from vlmft_console.history.trainings import Choice
 from vlmft_console.report.html import html
 from vlmft_console.report.run_report import report_figures
 from vlmft_console.report.text import markdown, steps_csv
@@ -38,15 +39,18 @@ def report(
         Format | None, typer.Option("--format", help="html if not given and the file's ending does not say.")
     ] = None,
     force: Force = False,
+    run: RunNumber = None,
+    eval_set: EvalSet = None,
 ) -> None:
     """Write a report: charts, findings, epochs, plan, preset and environment in one file, readable anywhere.
 
-    `csv` has the steps only. Without --output, md, json and csv go to standard output.
+    `csv` has every metric at every step, `json` what each comes to. Without --output, md, json and csv go to standard
+    output.
     """
     chosen = _format(form, output)
     if output is None and chosen is Format.HTML:
         raise VlmftError("an HTML report needs a file", "pass -o report.html, or --format md")
-    text = _written(read_log(locate(target)), chosen)
+    text = _written(read_log(locate(target), Choice(run, eval_set)), chosen)
     if output is None:
         typer.echo(text, nl=False)
         return

@@ -15,6 +15,7 @@ from vlmft_core.errors import VlmftError
 if TYPE_CHECKING:
     from vlmft_console.history.opened import OpenedLog
     from vlmft_console.history.state import RunState
+    from vlmft_console.history.trainings import Choice
 
 LOADING_SECONDS = 0.3
 """Between two words on how far the reading is."""
@@ -41,6 +42,8 @@ class ReadLog:
 
     log: OpenedLog
     state: RunState
+    several: str = ""
+    """Of a log with several trainings, which one this is, in words."""
 
     @property
     def name(self) -> str:
@@ -53,34 +56,43 @@ class _Failed:
     reason: str
 
 
-def load(target: Path) -> Iterator[Progress | ReadLog]:
+def load(target: Path, choice: Choice | None = None) -> Iterator[Progress | ReadLog]:
     """Read a run or a log to its end; `ReadLog` comes last.
 
+    Args:
+        target: a run folder or a log.
+        choice: what of it; the last training and the first eval set, if None.
+
     Raises:
-        VlmftError: as `open_log` and its reader.
+        VlmftError: as `open_log` and its reader; or there is not what was chosen.
     """
     from vlmft_console.history.opened import open_log
     from vlmft_console.history.state import RunState
+    from vlmft_console.history.trainings import LAST, Trainings
 
-    log = open_log(target)
+    choice = choice or LAST
+    log, trainings = open_log(target, choice.eval_set), Trainings(choice.run)
     state, said = RunState(log.monitor), time.monotonic()
-    for records in log.reader.batches():
-        state.apply_all(records)
+    for part in trainings.of(log.reader.batches()):
+        if part.begins:
+            state = RunState(log.monitor, notes=state.notes)
+        state.apply_all(part.records)
         if time.monotonic() - said >= LOADING_SECONDS:
             said = time.monotonic()
             yield Progress(log.name, log.reader.progress, state.step)
     log.require_read()
+    trainings.require(log)
     state.prepare()
-    yield ReadLog(log, state)
+    yield ReadLog(log, state, trainings.note())
 
 
-def read_log(target: Path) -> ReadLog:
+def read_log(target: Path, choice: Choice | None = None) -> ReadLog:
     """The same for whoever has nothing to tell meanwhile.
 
     Raises:
         VlmftError: as `load`.
     """
-    return next(each for each in load(target) if isinstance(each, ReadLog))
+    return next(each for each in load(target, choice) if isinstance(each, ReadLog))
 
 
 class ReadAhead:

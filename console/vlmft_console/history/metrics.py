@@ -8,19 +8,18 @@ from itertools import repeat
 from operator import contains
 from typing import Any, Final, NamedTuple
 
-from vlmft_core.run_folder.events import EVAL, STEP, Record
+from vlmft_core.run_folder.events import EVAL, Record
 
 MOST: Final = 1000
 """Metrics that are kept of one log: those that come first."""
 TOO_MANY: Final = f"this log has more than {MOST:,} metrics, or names that are too long: those are not kept"
 LONGEST_NAME: Final = 200
-STEP_FIELDS: Final = ("data_s", "supervised_tokens", "mfu", "skipped_steps")
-"""Fields of a `step` that are no series of their own."""
-_FIELDS: Final = {
-    STEP: {key: key for key in STEP_FIELDS},
-    EVAL: {"token_accuracy": "eval_token_accuracy", "samples": "eval_samples", "runtime_s": "eval_runtime_s"},
+_EVAL_FIGURES: Final = {
+    "token_accuracy": "eval_token_accuracy",
+    "samples": "eval_samples",
+    "runtime_s": "eval_runtime_s",
 }
-"""Such fields of each event, and what they are called among the metrics."""
+"""Fields of our own `eval` beside the loss, and what they are called here. Other programs' have them in `metrics`."""
 _LARGEST: Final = 1e300
 
 
@@ -58,10 +57,11 @@ class Measured:
         finite = [value for value in values if value is not None]
         if not finite:
             return
+        lowest, highest = min(finite), max(finite)
         self.first = finite[0] if self.first is None else self.first
         self.last = finite[-1]
-        self.lowest = min(finite) if self.lowest is None else min(self.lowest, min(finite))
-        self.highest = max(finite) if self.highest is None else max(self.highest, max(finite))
+        self.lowest = lowest if self.lowest is None else min(self.lowest, lowest)
+        self.highest = highest if self.highest is None else max(self.highest, highest)
 
 
 def some_have(records: Sequence[Record], key: str) -> bool:
@@ -69,15 +69,9 @@ def some_have(records: Sequence[Record], key: str) -> bool:
     return any(map(contains, records, repeat(key)))
 
 
-def points_of(records: Iterable[Record], field: str) -> Points:
-    """The numbers in one field of the records themselves."""
-    found = [(record["step"], record[field]) for record in records if is_number(record.get(field))]
-    return Points([step for step, _ in found], [value for _, value in found])
-
-
 def collect(records: Iterable[Record]) -> Mapping[str, Points]:
     """The metrics of records of any event, each with its points in order: what stands in `metrics` under the names
-    that a log gave them, and the fields of steps and evals that are no series of their own."""
+    that a log gave them, and the other figures of evals: `eval_token_accuracy`, `chartqa.relaxed_accuracy`."""
     found: dict[str, Points] = {}
     for record in records:
         step = record.get("step", 0)
@@ -96,19 +90,19 @@ def is_number(value: Any) -> bool:
 
 
 def _figures(record: Record) -> Iterator[tuple[str, float | None]]:
-    metrics = _mapping(record.get("metrics"))
-    for name, value in metrics.items():
+    metrics = record.get("metrics")
+    for name, value in _mapping(metrics).items():
         if value is None or is_number(value):
             yield name, value
-    fields = _FIELDS.get(record["event"], {})
-    for key, name in fields.items():
-        if name not in metrics and is_number(value := record.get(key)):
+    if record["event"] != EVAL:
+        return
+    for key, name in _EVAL_FIGURES.items() if metrics is None else ():
+        if is_number(value := record.get(key)):
             yield name, value
-    if record["event"] == EVAL:
-        for task, scores in _mapping(record.get("tasks")).items():
-            for key, value in _mapping(scores).items():
-                if is_number(value):
-                    yield f"{task}.{key}", value
+    for task, scores in _mapping(record.get("tasks")).items():
+        for key, value in _mapping(scores).items():
+            if is_number(value):
+                yield f"{task}.{key}", value
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -87,6 +87,11 @@ class OpenedLog:
             raise VlmftError(f"{self.path} has no eval set {self.eval_set}", hint)
 
     @property
+    def named_steps(self) -> bool:
+        """Whether the log tells steps, or steps only count its training records."""
+        return self.foreign is None or self.foreign.named_steps
+
+    @property
     def preset(self) -> Preset | None:
         """What the run was started with, where that can be found and read."""
         return self.own.preset if self.own else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from operator import itemgetter, le
 from typing import Any
 
-from vlmft_console.history.metrics import LONGEST_NAME, MOST, STEP_FIELDS, Points, collect, points_of, some_have
+from vlmft_console.history.metrics import LONGEST_NAME, MOST, Points, collect, some_have
 from vlmft_console.history.series import Series, Smoothed
 from vlmft_core.run_folder.events import EVAL, Record
 
@@ -21,6 +21,10 @@ _FIELDS = {
     "tokens_per_s": "tokens_per_s",
     "step_s": "step_s",
     "mem_gib": "mem_gib",
+    "data_s": "data_s",
+    "supervised_tokens": "supervised_tokens",
+    "mfu": "mfu",
+    "skips": "skipped_steps",
 }
 """Which field of a `step` each series is made of."""
 
@@ -40,6 +44,14 @@ class RunSeries:
     """Seconds that a step took."""
     mem_gib: Series = field(init=False, default_factory=Series)
     """Peak memory of the GPU, GiB."""
+    data_s: Series = field(init=False, default_factory=Series)
+    """Seconds of a step spent waiting for data."""
+    supervised_tokens: Series = field(init=False, default_factory=Series)
+    """Tokens of a step that the loss is of."""
+    mfu: Series = field(init=False, default_factory=Series)
+    """The share of the GPUs' peak that the step used, 0 to 1."""
+    skips: Series = field(init=False, default_factory=Series)
+    """Steps skipped so far."""
     epochs: Series = field(init=False, default_factory=Series)
     """The epoch, with its fraction, at which each step ended."""
     eval_loss: Series = field(init=False, default_factory=Series)
@@ -65,17 +77,11 @@ class RunSeries:
             others: its `eval` and `metrics` records.
             together: both in the order of the log, maybe with records of other events among them.
         """
-        numbers = array("d", [record["step"] for record in steps])
-        self._add_steps(steps, numbers)
+        self._add_steps(steps)
         for record in others:
             if record["event"] == EVAL:
                 add_point(self.eval_loss, record, "eval_loss")
-        if some_have(together, "metrics"):
-            found = collect(together)
-        else:
-            self._add_fields(steps, numbers)
-            found = collect(others)
-        for name, points in found.items():
+        for name, points in collect(together if some_have(together, "metrics") else others).items():
             self._add_metric(name, points)
 
     def prepare(self) -> None:
@@ -91,8 +97,8 @@ class RunSeries:
     def _main(self) -> list[Series]:
         return [value for each in fields(RunSeries) if isinstance(value := getattr(self, each.name), Series)]
 
-    def _add_steps(self, records: Sequence[Record], steps: array[float]) -> None:
-        """Take in the main quantities of `step` records, whose numbers are `steps`."""
+    def _add_steps(self, records: Sequence[Record]) -> None:
+        steps = array("d", [record["step"] for record in records])
         for name, key in _FIELDS.items():
             series: Series = getattr(self, name)
             column = _column(records, key)
@@ -108,20 +114,9 @@ class RunSeries:
                 if series is self.train_loss:
                     add_point(self.smooth_loss, record, key)
 
-    def _add_fields(self, records: Sequence[Record], steps: array[float]) -> None:
-        """The same as `collect` does with steps without `metrics`, in far less time."""
-        for key in STEP_FIELDS:
-            if not some_have(records, key):
-                continue
-            column = _column(records, key)
-            if column is None:
-                self._add_metric(key, points_of(records, key))
-            elif (series := self._metric(key)) is not None:
-                series.extend(steps, column)
-
     def _add_metric(self, name: str, points: Points) -> None:
-        steps, values = points
-        if not steps or (series := self._metric(name)) is None:
+        series, (steps, values) = self._metric(name), points
+        if series is None:
             return
         last = series.last[0] if series.last else steps[0]
         finite = [value for value in values if value is not None]

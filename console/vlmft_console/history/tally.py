@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter, lt
+from itertools import compress, islice, repeat
+from operator import eq, itemgetter, lt, ne
 from typing import Final
 
-from vlmft_console.history.metrics import Measured
+from vlmft_console.history.metrics import LONGEST_NAME, MOST, TOO_MANY, Measured, collect, some_have
 from vlmft_console.history.schedule_fit import Schedule, recognise
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
@@ -27,6 +29,9 @@ class Tally:
     eval_loss: Measured = field(default_factory=Measured)
     lr: Measured = field(default_factory=Measured)
     grad_norm: Measured = field(default_factory=Measured)
+    metrics: dict[str, Measured] = field(default_factory=dict)
+    """Every other figure by name. Those of speed and memory in our own steps are left to a `RunState`: no rule judges
+    by them, and they would take a sixth of the time."""
     nonfinite: int = 0
     """Records with a value that was not finite."""
     best_eval: Record | None = None
@@ -40,16 +45,18 @@ class Tally:
 
     def add(self, records: Sequence[Record]) -> None:
         """Take in the next records: many at once, for a log has hundreds of thousands."""
-        steps = [record for record in records if record["event"] == events.STEP]
+        kinds = list(map(itemgetter("event"), records))
+        steps = list(compress(records, map(eq, kinds, repeat(events.STEP))))
         if steps:
             self._steps_taken(steps)
         version = max(map(itemgetter("v"), records), default=0)
         if version > events.VERSION and (newer := NEWER.format(version)) not in self.notes:
             self.notes.insert(0, newer)
-        if len(steps) < len(records):
-            for record in records:
-                if record["event"] != events.STEP:
-                    self._other(record)
+        others = list(compress(records, map(ne, kinds, repeat(events.STEP))))
+        for record in others:
+            self._other(record)
+        for name, points in collect(records if some_have(records, "metrics") else others).items():
+            self._metric_taken(name, points.values)
 
     def _other(self, record: Record) -> None:
         event = record["event"]
@@ -70,22 +77,35 @@ class Tally:
             chosen |= {count - 1, self._rates.index(max(self._rates))}
         return recognise([(self._steps[index], self._rates[index]) for index in sorted(chosen)])
 
+    def by_name(self) -> dict[str, Measured]:
+        """Every figure that the log tells, by name, those that a run is judged by first."""
+        main = {"loss": self.loss, "eval_loss": self.eval_loss, "lr": self.lr, "grad_norm": self.grad_norm}
+        return {name: measured for name, measured in {**main, **self.metrics, **main}.items() if measured.points}
+
+    def _metric_taken(self, name: str, values: Sequence[float | None]) -> None:
+        if name not in self.metrics and (len(self.metrics) >= MOST or len(name) > LONGEST_NAME):
+            if TOO_MANY not in self.notes:
+                self.notes.append(TOO_MANY)
+            return
+        self.metrics.setdefault(name, Measured()).add(values)
+
     def _steps_taken(self, steps: list[Record]) -> None:
         self.nonfinite += sum(bool(_nonfinite(record)) for record in steps if "nonfinite" in record)
         for measured, key in ((self.loss, "loss"), (self.grad_norm, "grad_norm"), (self.lr, "lr")):
-            values = [record[key] for record in steps]
+            values = list(map(itemgetter(key), steps))
             if None in values:  # not finite, or not logged
                 values = [record[key] for record in steps if record[key] is not None or key in _nonfinite(record)]
             measured.add(values)
-        self._rates_taken([(record["step"], record["lr"]) for record in steps if record["lr"] is not None])
+        told = [record for record in steps if record["lr"] is not None]
+        self._rates_taken(list(map(itemgetter("step"), told)), list(map(itemgetter("lr"), told)))
 
-    def _rates_taken(self, rates: list[tuple[int, float]]) -> None:
-        numbers = [*self._steps[-1:], *(step for step, _ in rates)]
-        if all(map(lt, numbers, numbers[1:])):
-            self._steps.extend(step for step, _ in rates)
-            self._rates.extend(rate for _, rate in rates)
+    def _rates_taken(self, steps: list[int], rates: list[float]) -> None:
+        last = self._steps[-1] if self._steps else -math.inf
+        if not steps or (steps[0] > last and all(map(lt, steps, islice(steps, 1, None)))):
+            self._steps.extend(steps)
+            self._rates.extend(rates)
             return
-        for step, rate in rates:
+        for step, rate in zip(steps, rates, strict=True):
             while self._steps and self._steps[-1] >= step:  # a resume takes the place of what was before
                 self._steps.pop()
                 self._rates.pop()

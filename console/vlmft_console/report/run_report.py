@@ -7,6 +7,7 @@ from typing import Any
 
 from vlmft_console.history.epochs import EpochFigures
 from vlmft_console.history.loading import ReadLog
+from vlmft_console.history.metrics import Measured
 from vlmft_console.report.summary import finding_dict, lr_deviation, task_scores
 
 
@@ -15,7 +16,8 @@ def report_figures(run: ReadLog) -> dict[str, Any]:
 
     Keys: `run`, `format`, `status`, `reason`, `started` (Unix seconds), `host`, `versions`, `plan`, `steps`,
     `total_steps`, `train_loss`, `best_eval`, `last_eval_loss`, `lr_deviation`, `nonfinite_steps`, `skipped_steps`,
-    `tasks`, `findings` (resolved ones too), `epochs`, `checkpoints`, `notes`, `preset`.
+    `tasks`, `findings` (resolved ones too), `epochs`, `checkpoints`,
+    `metrics` (every one by name: `points`, `first`, `last`, `lowest`, `highest`), `notes`, `preset`.
     """
     state, log = run.state, run.log
     best, end, start = state.best_eval, state.end or {}, state.start or {}
@@ -48,7 +50,8 @@ def report_figures(run: ReadLog) -> dict[str, Any]:
             {"step": record["step"], "eval_loss": record.get("eval_loss"), "bytes": record.get("bytes")}
             for record in state.checkpoints
         ],
-        "notes": list(state.notes),
+        "metrics": {name: asdict(Measured.of(series)) for name, series in state.by_name.items()},
+        "notes": [*state.notes, *filter(None, [run.several])],
         "preset": log.preset.model_dump(mode="json") if log.preset else None,
     }
 

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vlmft_console.figures import figure, percent
-from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.sanitize import sanitize
 
 COLUMNS = ("step", "epoch", "train_loss", "lr", "grad_norm", "samples_per_s", "eval_loss", "token_accuracy")
-"""Columns of the CSV, one line for each step with a step event or an eval."""
+"""First columns of the CSV, which has one line for each step with a figure."""
 
 
 def markdown(figures: Mapping[str, Any]) -> str:
@@ -93,22 +92,22 @@ def preset_values(preset: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def steps_csv(state: RunState) -> str:
-    """The curves of a run as CSV; steps that a resume superseded are left out, unknown values are empty."""
+    """The curves of a run as CSV; steps that a resume superseded are left out, unknown values are empty.
+
+    `COLUMNS` come first, then every other metric by its name.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    curves = (state.epochs, state.train_loss, state.lr, state.grad_norm, state.samples_per_s)
-    found = [dict(series) for series in curves]
     evals = {record["step"]: record for record in state.current_evals}
-    for step in sorted({*_steps(state.train_loss), *_steps(state.lr), *evals}):
-        measured = evals.get(step, {})
-        cells = [*(series.get(step) for series in found), measured.get("eval_loss"), measured.get("token_accuracy")]
+    curves = {name: dict(series) for name, series in state.by_name.items()}
+    known = [curves.pop(name, {}) for name in ("epoch", "loss", "lr", "grad_norm", "samples_per_s", "eval_loss")]
+    accuracies = {step: record.get("token_accuracy") for step, record in evals.items()}
+    writer.writerow([*COLUMNS, *map(sanitize, curves)])
+    columns = [*known, accuracies, *curves.values()]
+    for step in sorted({*(step for column in columns for step in column), *evals}):
+        cells = (column.get(step) for column in columns)
         writer.writerow([int(step), *("" if value is None else value for value in cells)])
     return out.getvalue()
-
-
-def _steps(series: Series) -> Iterator[int]:
-    return (int(step) for step, _ in series)
 
 
 def _tasks(figures: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
