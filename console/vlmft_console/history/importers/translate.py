@@ -225,13 +225,18 @@ class Translator:
         self, names: tuple[EvalName, ...], values: Mapping[str, Any]
     ) -> tuple[EvalName | None, float | None]:
         """The eval loss of the judged set: the one asked for, else the first that the log tells."""
+        judged, judged_loss = None, None
         for one in names:
+            if judged is not None and not judged.eval_set:
+                break  # what follows are parts of the unnamed set's loss
             if one.eval_set not in self._eval_sets and len(self._eval_sets) < _SETS:
                 self._eval_sets[one.eval_set] = None
-            if self._eval_set in (None, one.eval_set) and (loss := number(values[one.name])) is not None:
-                self._eval_set = one.eval_set
-                return one, loss
-        return None, None
+            if judged is None and self._eval_set in (None, one.eval_set):
+                judged_loss = number(values[one.name])
+                judged = None if judged_loss is None else one
+        if judged is not None:
+            self._eval_set = judged.eval_set
+        return judged, judged_loss
 
     def _tell_sets(self, there: tuple[EvalName, ...], judged: EvalName | None) -> list[Record]:
         """A note on which of several sets is judged. The parts of an unnamed set's loss beside it are no sets."""
