@@ -4,7 +4,8 @@
 
 The runner exits 0 when its launcher is killed. The launcher looks at its ranks now and then and, once one failed, ends
 the others one after another. The ranks look for `stop.json` at step boundaries and save for a while before they end;
-deaf ones neither look nor listen. A file `enough` makes their present step the last. Rank 0 writes a real event log.
+deaf ones neither look nor listen. A file `enough` makes their present step the last; with one named `refuse` they end
+before they begin, as for a mistake of the user's. Rank 0 writes a real event log.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ def launcher(args: argparse.Namespace) -> int:
 def rank(args: argparse.Namespace) -> int:
     lock = os.open(args.folder / "ranks.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_SH)
+    if (args.folder / "refuse").exists():
+        return 2
     told = []
     signal.signal(signal.SIGTERM, signal.SIG_IGN if args.deaf else lambda number, frame: told.append(number))
     log = None

@@ -13,6 +13,7 @@ import pytest
 from tests.supervised import LONG, Supervised
 from vlmft_console.errors import RunBusyError
 from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_console.runs.locks import held
 from vlmft_console.runs.processes import Identity
 from vlmft_console.runs.status import RunStatus
 from vlmft_console.runs.supervisor_start import start_supervisor
@@ -31,6 +32,24 @@ def test_a_stop_is_asked_for_and_granted_at_a_step_boundary(tmp_path: Path) -> N
     StopRequest("a test").write(run.folder)
     end = run.wait_for_end()
     assert (end["status"], end["exit_code"], end["reason"]) == ("stopped", 130, "asked to")
+
+
+def test_a_run_whose_resume_is_refused_stays_what_it_was(tmp_path: Path) -> None:
+    run = Supervised(tmp_path, 1, *LONG)
+    run.wait_for_ranks()
+    StopRequest("a test").write(run.folder)
+    assert run.wait_for_end()["status"] == "stopped"
+    (run.folder.path / "refuse").touch()
+    for _ in range(2):
+        start_supervisor(run.folder)
+        run.wait(lambda: not held(run.folder.lock))
+        assert run.status().state == "stopped"
+        assert run.status().reason.startswith("not resumed: the training program refused to start")
+        assert run.status().exit_code == 2
+    (run.folder.path / "refuse").unlink()
+    (run.folder.path / "enough").touch()
+    start_supervisor(run.folder)
+    run.wait(lambda: run.status().state == "finished")
 
 
 def test_ranks_that_do_not_listen_are_killed_when_the_patience_is_over(tmp_path: Path) -> None:

@@ -90,5 +90,6 @@ def test_a_run_is_resumed_on_its_own_data_and_number_of_processes_or_told_why_no
     folder.preset_file.write_text(said)
     write("two")
     assert "was made with other data: rows, or names or sizes of images, of the training and eval samples" in refused()
+    assert json.loads(folder.exit_file.read_text())["status"] == "stopped"
     done = vlmft("resume", str(folder.path), "--data-changed", code=0)
     assert "going on with them was asked for" in done.stdout

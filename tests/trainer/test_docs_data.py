@@ -75,6 +75,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mine/train.json").write_text(json.dumps(talks))
     (tmp_path / "mine.json").write_text(json.dumps(talks))
     (tmp_path / "chats.jsonl").write_text("".join(json.dumps(chat(n)) + "\n" for n in range(20)))
+    (tmp_path / "x.csv").write_text("frage,antwort\nq,a\nq2,a2\n")
     (preset,) = [block for block in blocks(DOCS) if block.startswith("data:")]
     (tmp_path / "mine.yaml").write_text("extends: demo\n" + preset)
     return tmp_path

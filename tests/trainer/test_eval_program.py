@@ -131,6 +131,25 @@ def test_answers_of_another_eval_are_never_mixed_in(sources: list[Source], adapt
         evaluate(job(sources, adapter, tmp_path, limit=1), Said())
 
 
+def test_answers_to_data_that_has_changed_are_never_mixed_in(tmp_path: Path) -> None:
+    data, folder = tmp_path / "mine.json", tmp_path / "eval"
+
+    def ask(answer: str) -> Said:
+        data.write_text(json.dumps([{"question": f"q{number}", "answer": answer} for number in range(40)]))
+        said = Said()
+        evaluate(job([Source(task="qa", path=str(data))], None, folder, limit=1), said)
+        return said
+
+    ask("yes")
+    assert not any("do not say of which samples" in str(value) for _, value in ask("yes").all)
+    with pytest.raises(DataError, match=r"are to other samples: .*choose another folder with -o, or delete this one"):
+        ask("no")
+    record = json.loads((folder / "eval.json").read_text())
+    del record["samples"]  # as an older version left it
+    (folder / "eval.json").write_text(json.dumps(record))
+    assert any("do not say of which samples they are" in str(value) for _, value in ask("no").all)
+
+
 def test_two_evals_never_write_to_one_folder(tmp_path: Path) -> None:
     with (
         claim(tmp_path, {"v": 1}),

@@ -22,8 +22,9 @@ from vlmft_console.runs.family import AdoptedFamily, Family
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.ladder import due
 from vlmft_console.runs.locks import acquire, held
-from vlmft_console.runs.verdict import judge
-from vlmft_core.errors import EXIT_BUSY, VlmftError
+from vlmft_console.runs.verdict import Verdict, judge
+from vlmft_core.durable import read_json
+from vlmft_core.errors import EXIT_BUSY, EXIT_MISTAKE, VlmftError
 from vlmft_core.run_folder.checkpoints import complete_ones
 from vlmft_core.run_folder.events import RUN_END, Record
 from vlmft_core.run_folder.pinned import pinned
@@ -99,6 +100,10 @@ class Supervisor:
             adopted=self._family.adopted,
             unseen=0 if self._family.adopted else self._family.unseen,
         )
+        before = read_json(self._folder.earlier_exit_file(self._segment - 1))
+        if verdict.exit_code == EXIT_MISTAKE and before is not None and not living:
+            # A resume that was refused: nothing began, and the run is what it was, to be resumed once that is mended.
+            verdict = Verdict(str(before.get("status")), f"not resumed: {verdict.reason}", EXIT_MISTAKE)
         self._exit_file.write(verdict, living)
         return verdict.exit_code
 

@@ -26,7 +26,7 @@ from vlmft_trainer.programs import Say
 from vlmft_trainer.programs.load_weights import load_weights
 
 RECORD = "eval.json"
-"""What the answers in a folder are of."""
+"""What the answers in a folder are of; under `samples`, what stands for the content of all eval samples."""
 SCORES = "scores.json"
 CHUNK = 8
 """Batches of each rank between two looks at the disk."""
@@ -59,6 +59,7 @@ def answer_and_score(job: EvalJob, say: Say) -> dict[str, dict[str, Any]]:
     samples, notes = prepare_eval(job.preset.data, encoder)
     for note in notes:
         say("note", note)
+    ranks.together(lambda: check_samples(Path(job.folder), samples.fingerprint, say))
     names = [job.task] if job.task else task_names(samples)
     picked = {name: samples.pick(name, len(samples) if job.limit is None else job.limit) for name in names}
     if empty := [name for name, part in picked.items() if not len(part)]:
@@ -100,6 +101,28 @@ def answer(model: Any, samples: Samples, job: EvalJob, file: Path, label: dict[s
         if ranks.rank() == 0:
             append(file, part, new, start)
         answers += new
+
+
+def check_samples(folder: Path, fingerprint: str, say: Say) -> None:
+    """See to it that all answers in a folder are to the same samples; only rank 0 looks.
+
+    Raises:
+        DataError: those that are there are to others.
+    """
+    if ranks.rank():
+        return
+    record = json.loads((folder / RECORD).read_text("utf-8"))
+    if record.get("samples", fingerprint) != fingerprint:
+        raise DataError(
+            f"the answers in {folder} are to other samples: rows, or names or sizes of images, differ",
+            "choose another folder with -o, or delete this one",
+        )
+    if "samples" not in record:
+        if any(folder.glob("*-*.jsonl")):
+            say(
+                "note", f"the answers in {folder} do not say of which samples they are; they are taken for those of now"
+            )
+        write_whole(folder / RECORD, json.dumps(record | {"samples": fingerprint}, indent=1) + "\n")
 
 
 def kept(file: Path) -> list[str]:
@@ -156,6 +179,6 @@ def claim(folder: Path, record: dict[str, Any]) -> Iterator[None]:
             if any(folder.glob("*-*.jsonl")):
                 raise VlmftError(f"{folder} holds JSONL files of something else", "choose another folder with -o")
             write_whole(known, json.dumps(record, indent=1) + "\n")
-        elif json.loads(known.read_text("utf-8")) != record:
+        elif {**json.loads(known.read_text("utf-8")), "samples": None} != {**record, "samples": None}:
             raise VlmftError(f"{folder} holds the answers of another eval", "choose another folder with -o")
         yield
