@@ -16,13 +16,14 @@ from vlmft_console.app.screens import replay
 from vlmft_console.app.screens.editor import EditorScreen
 from vlmft_console.app.widgets.run.run_view import RunView
 from vlmft_console.app.widgets.run.transport import Place, track
+from vlmft_console.history.trainings import LAST, Choice
 
 SIZE = (100, 34)
 
 
 @pytest.fixture
 def app(tmp_path: Path) -> VlmftConsole:
-    return VlmftConsole(make_sample(tmp_path).path, replay=True)
+    return VlmftConsole(make_sample(tmp_path).path, replay=LAST)
 
 
 async def test_it_begins_paused_at_the_start_and_goes_to_the_end(app: VlmftConsole) -> None:
@@ -115,7 +116,7 @@ async def test_the_picture_is_the_one_that_a_live_run_had_then(tmp_path: Path) -
         path.write_text("\n".join(lines) + "\n")
     pictures = []
     for path, keys in ((then, ("dollar_sign",)), (whole, ("t", *"1501", "enter", "comma"))):
-        app = VlmftConsole(path, replay=True)
+        app = VlmftConsole(path, replay=LAST)
         async with app.run_test(size=SIZE) as pilot:
             await until_shown(pilot, "‖ paused")
             await pilot.press(*keys)
@@ -160,3 +161,16 @@ async def test_the_advice_of_a_finding_opens_in_the_editor_as_in_the_live_view(a
         assert told(app) == "There is no finding to act on."
         await pilot.press("n", "a")
         await until(pilot, lambda: isinstance(app.screen, EditorScreen))
+
+
+async def test_of_several_trainings_the_last_is_played_or_the_one_chosen(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    steps = [*range(10, 70, 10), *range(10, 50, 10)]
+    log.write_text("".join(json.dumps({"step": step, "loss": 1.0}) + "\n" for step in steps))
+    for choice, shown in ((LAST, "step 40"), (Choice(run=1), "step 60"), (Choice(run=3), "has no training 3")):
+        app = VlmftConsole(log, replay=choice)
+        async with app.run_test(size=SIZE) as pilot:
+            if choice.run != 3:
+                await until_shown(pilot, "paused")
+                await pilot.press("dollar_sign")
+            await until_shown(pilot, shown)

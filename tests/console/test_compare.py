@@ -163,6 +163,24 @@ def test_json_has_the_same_for_a_script(tmp_path: Path) -> None:
     assert answer["better"]["values"] == [0.5, 0.4]
 
 
+def test_any_metric_is_compared_by_name_or_pattern(tmp_path: Path) -> None:
+    logs = []
+    for name, factor in (("a", 1.0), ("b", 2.0)):
+        entries = [{"step": n, "loss": 1 / n, "reward": factor * n, "kl": 0.1} for n in range(1, 5)]
+        logs.append(tmp_path / f"{name}.jsonl")
+        logs[-1].write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    shown = compare(*logs, "-m", "^rew").output
+    assert " reward " in shown
+    assert "Train loss" not in shown
+    assert ["reward,", "last", "4.000", "8.000"] in [line.split() for line in shown.splitlines()]
+    answer = json.loads(compare(*logs, "--json").output)
+    assert [each["last"] for each in answer["metrics"]["reward"]] == [4.0, 8.0]
+    assert list(json.loads(compare(*logs, "-m", "kl", "--json").output)["metrics"]) == ["kl"]
+    refused = compare(*logs, "-m", "nothing")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "there are loss, reward, kl" in refused.stderr
+
+
 @pytest.mark.parametrize(("count", "said"), [(1, "1 run"), (9, "9 runs")])
 def test_one_run_or_nine_are_refused_in_one_line(tmp_path: Path, count: int, said: str) -> None:
     folder = write_run(tmp_path, "a", eval_loss=0.5)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from vlmft_console.history.loading import ReadAhead
+    from vlmft_console.history.trainings import Choice
 
 THEMES = {"dark": DARK, "light": LIGHT}
 
@@ -39,7 +40,7 @@ class VlmftConsole(KeyOrder):
     Args:
         target: a run folder or a log to open at once.
         ahead: reads it already.
-        replay: open it to be played from its start.
+        replay: what of the log to play from its start; None to show its end.
         theme: `dark` or `light`.
         notify: one of `terminal.NOTIFY_STYLES`.
     """
@@ -63,7 +64,7 @@ class VlmftConsole(KeyOrder):
         target: Path | None = None,
         *,
         ahead: ReadAhead | None = None,
-        replay: bool = False,
+        replay: Choice | None = None,
         theme: Literal["dark", "light"] = "dark",
         notify: str = "bell",
     ) -> None:
@@ -87,7 +88,7 @@ class VlmftConsole(KeyOrder):
     def on_mount(self) -> None:
         if self._target is not None:
             if self._replays:
-                self.on_open_replay(messages.OpenReplay(self._target))
+                self.on_open_replay(messages.OpenReplay(self._target, self._replays))
             else:
                 self.on_open_run(messages.OpenRun(self._target, self._ahead))
 
@@ -108,7 +109,7 @@ class VlmftConsole(KeyOrder):
     def on_open_replay(self, message: messages.OpenReplay) -> None:
         from vlmft_console.app.screens.replay import ReplayScreen
 
-        self.push_screen(ReplayScreen(message.target))
+        self.push_screen(ReplayScreen(message.target, message.choice))
 
     def on_open_comparison(self, message: messages.OpenComparison) -> None:
         from vlmft_console.app.screens.compare import CompareScreen

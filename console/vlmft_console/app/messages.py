@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from textual.message import Message
 
+from vlmft_console.history.trainings import LAST, Choice
+
 if TYPE_CHECKING:
     from vlmft_console.history.loading import Progress, ReadAhead
     from vlmft_core.preset import LoadedPreset
@@ -32,6 +34,8 @@ class OpenReplay(Message):
     """Play a run folder or a log from its start."""
 
     target: Path
+    choice: Choice = LAST
+    """What of the log."""
 
 
 @dataclass

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from vlmft_console.charts.overlay import overlay_chart
+from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.charts.spec import Unit
 from vlmft_console.commands.completion import run_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
-from vlmft_console.commands.parameters import Json
+from vlmft_console.commands.parameters import EvalSet, Json
 from vlmft_console.commands.plot import print_charts
+from vlmft_console.figures import figure
+from vlmft_console.history.chosen import chosen
 from vlmft_console.history.loading import ReadLog, read_log
+from vlmft_console.history.metrics import Measured
+from vlmft_console.history.trainings import Choice
 from vlmft_console.report import COMPARED
 from vlmft_console.report.compare import OutcomeRow, better, outcomes, preset_differences
 from vlmft_console.runs.targets import locate
@@ -38,19 +44,32 @@ def compare(
         typer.Argument(help="Two to eight runs or training logs, by name or path.", autocompletion=run_names),
     ],
     by: Annotated[By, typer.Option("--by", help="What the charts count along.")] = By.STEP,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-m",
+            "--metric",
+            help="A metric's name, or a regular expression for several, of those that `vlmft plot --list` names. May be"
+            " given more than once. Train and eval loss, if not.",
+        ),
+    ] = None,
     json_output: Json = False,
+    eval_set: EvalSet = None,
 ) -> None:
     """Lay runs over each other: their losses, how their presets differ, what they came to, which was better."""
     if (count := len(targets)) not in COMPARED:
         runs_word = "run" if count == 1 else "runs"
         raise VlmftError(f"{count} {runs_word} to compare", f"name {COMPARED[0]} to {COMPARED[-1]}")
-    runs = [read_log(locate(target)) for target in targets]
+    runs = [read_log(locate(target), Choice(eval_set=eval_set)) for target in targets]
+    there = dict.fromkeys(name for run in runs for name in run.state.by_name)
+    metrics = chosen(metric, there, CHARTS) if metric else ["loss", "eval_loss"]
     differences, results, judged = preset_differences(runs), outcomes(runs), better(runs)
     if json_output:
         answer = {
             "runs": [run.name for run in runs],
             "preset": _as_json(differences),
             "outcome": _as_json(results),
+            "metrics": {name: [_figures(run, name) for run in runs] for name in (metrics if metric else there)},
             "better": {
                 "run": None if judged.winner is None else runs[judged.winner].name,
                 "measure": judged.measure,
@@ -60,8 +79,11 @@ def compare(
         }
         print_json(answer)
         return
-    _print_charts(runs, by)
-    _print_rows(runs, results)
+    for run in runs:
+        if run.several:
+            say(f"{run.name}: {run.several}", err=True)
+    _print_charts(runs, metrics, by)
+    _print_rows(runs, [*results, *(_last_row(runs, name) for name in metrics if metric)])
     if differences:
         typer.echo()
         _print_rows(runs, differences)
@@ -73,9 +95,21 @@ def _as_json(rows: Sequence[OutcomeRow]) -> dict[str, Any]:
     return {row.label: list(row.texts) for row in rows}
 
 
-def _print_charts(runs: Sequence[ReadLog], by: By) -> None:
+def _figures(run: ReadLog, metric: str) -> dict[str, Any] | None:
+    series = run.state.by_name.get(metric)
+    return None if series is None else asdict(Measured.of(series))
+
+
+def _last_row(runs: Sequence[ReadLog], metric: str) -> OutcomeRow:
+    found = (run.state.by_name.get(metric) for run in runs)
+    return OutcomeRow(
+        f"{metric}, last", tuple(figure(series.last[1]) if series and series.last else "-" for series in found)
+    )
+
+
+def _print_charts(runs: Sequence[ReadLog], metrics: Sequence[str], by: By) -> None:
     named = [(run.name, run.state) for run in runs]
-    print_charts([overlay_chart(named, metric, _UNITS[by]) for metric in ("loss", "eval_loss")])
+    print_charts([overlay_chart(named, metric, _UNITS[by]) for metric in metrics])
 
 
 def _print_rows(runs: Sequence[ReadLog], rows: Sequence[OutcomeRow]) -> None:

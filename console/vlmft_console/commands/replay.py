@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from vlmft_console.app.terminal import GiveBack, refusal
-from vlmft_console.commands.parameters import Log
+from vlmft_console.commands.parameters import EvalSet, Log, RunNumber
+from vlmft_console.history.trainings import Choice
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
 
@@ -16,6 +17,8 @@ from vlmft_core.errors import VlmftError
 def replay(
     path: Log,
     mouse: Annotated[bool, typer.Option(help="Whether the mouse is the console's or the terminal's.")] = True,
+    run: RunNumber = None,
+    eval_set: EvalSet = None,
 ) -> None:
     """Play a run or any training log again: charts and health findings as they were at each moment.
 
@@ -27,7 +30,7 @@ def replay(
 
     from vlmft_console.app.app import VlmftConsole  # Textual last: a mistake is told at once
 
-    app = VlmftConsole(target, replay=True)
+    app = VlmftConsole(target, replay=Choice(run, eval_set))
     with GiveBack(app):
         app.run(mouse=mouse)
     raise typer.Exit(app.return_code or 0)

@@ -8,11 +8,13 @@ from typing import Annotated, Final
 
 import typer
 
+from vlmft_console.commands.parameters import EvalSet
 from vlmft_console.commands.progress import Display
 from vlmft_console.commands.run import display_for, show
 from vlmft_console.history.importers import NothingYet
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.state import RunState
+from vlmft_console.history.trainings import Trainings
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.errors import EXIT_STOP_FOUND
 from vlmft_core.health import STOP, Finding
@@ -27,6 +29,7 @@ PATIENCE_POLLS: Final = 4
 def watch(
     path: Annotated[Path, typer.Argument(help="A log of any known format, which may not exist yet, or a folder.")],
     json_output: Annotated[bool, typer.Option("--json", help="Print every event as JSON.")] = False,
+    eval_set: EvalSet = None,
 ) -> None:
     """Follow a training log while it grows, and judge it as it goes. Ctrl-C stops looking.
 
@@ -34,7 +37,7 @@ def watch(
     """
     display = display_for(json_output)
     try:
-        log = _wait_for(path, display)
+        log = _wait_for(path, display, eval_set)
         if log.folder is None:
             findings = _follow(log, display, whole=json_output)
     except KeyboardInterrupt:
@@ -47,12 +50,12 @@ def watch(
         raise typer.Exit(EXIT_STOP_FOUND)
 
 
-def _wait_for(path: Path, display: Display) -> OpenedLog:
+def _wait_for(path: Path, display: Display, eval_set: str | None) -> OpenedLog:
     """Open the log as soon as it holds a training record."""
     waiting = False
     while True:
         try:
-            return open_log(path)
+            return open_log(path, eval_set)
         except NothingYet as nothing:
             if not waiting:
                 display.say(f"{nothing}: waiting for the first one")
@@ -65,16 +68,19 @@ def _follow(log: OpenedLog, display: Display, *, whole: bool) -> list[Finding]:
 
     A finding is said as it is judged here; what our own log says of the same rule is shown only with `whole`.
     """
-    state = RunState(log.monitor)
+    state, trainings = RunState(log.monitor), Trainings()
     display.say(f"{log.path} ({log.format})")
     shown: dict[int, tuple[str, bool]] = {}
     quiet = 0
     while quiet <= PATIENCE_POLLS:
         quiet = quiet + 1 if state.end else 0
-        for records in log.reader.batches():
+        for part in trainings.of(log.reader.batches()):
             quiet = 0
-            state.apply_all(records)
-            display.tell([record for record in records if whole or not _judged_here(record)])
+            if part.begins:
+                display.say(f"training {trainings.judged} begins")
+                state, shown = RunState(log.monitor), {}
+            state.apply_all(part.records)
+            display.tell([record for record in part.records if whole or not _judged_here(record)])
         for finding in state.findings:
             if shown.get(finding.number) != (now := (finding.severity, finding.active)):
                 shown[finding.number] = now

@@ -30,8 +30,8 @@ class Replay:
     A position counts records: at position i the records 0 … i - 1 have happened. It begins at 0.
 
     Args:
-        batches: all records of the log, in order: an `OpenedLog`'s `reader.batches()`. All of them are read here; that
-            is what takes time.
+        batches: the records of the log, in order: an `OpenedLog`'s `reader.batches()`. All of them are read here; that
+            is what takes time. `load` adds more.
         monitor: what the health rules go by.
     """
 
@@ -47,9 +47,10 @@ class Replay:
         self.state = RunState(monitor)
         """What the records up to the position add up to. After a move it may be another object."""
         for batch in batches:
-            self._load(batch)
+            self.load(batch)
 
-    def _load(self, records: list[Record]) -> None:
+    def load(self, records: list[Record]) -> None:
+        """Add further records at the end of the log."""
         while records:
             room = BLOCK - len(self._tape) % BLOCK
             if room == BLOCK:

@@ -25,6 +25,7 @@ from vlmft_console.app.widgets.run.transport import SPEEDS, Place, Transport
 from vlmft_console.history.loading import LOADING_SECONDS, Progress
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.replay import Replay
+from vlmft_console.history.trainings import LAST, Choice, Trainings
 from vlmft_console.runs.headline import Headline
 from vlmft_console.runs.status import RUNNING
 from vlmft_core.errors import VlmftError
@@ -52,6 +53,7 @@ class ReplayScreen(LogScreen):
 
     Args:
         target: a run folder or a log.
+        choice: what of the log.
     """
 
     CSS_PATH = "replay.tcss"
@@ -74,8 +76,9 @@ class ReplayScreen(LogScreen):
         Binding("escape,q", "back", "leave", key_display="q"),
     ]
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, choice: Choice = LAST) -> None:
         super().__init__(target)
+        self._choice = choice
         self._replay: Replay | None = None
         self._marks: list[tuple[float, str]] = []
         self._speed = 1
@@ -98,7 +101,7 @@ class ReplayScreen(LogScreen):
     def _read(self) -> None:
         worker = get_current_worker()
         try:
-            log = open_log(self._target)
+            log = open_log(self._target, self._choice.eval_set)
 
             def batches() -> Iterator[list[Record]]:
                 step, said = 0, seconds()
@@ -111,8 +114,13 @@ class ReplayScreen(LogScreen):
                         self.post_message(Loading(Progress(log.name, log.reader.progress, step)))
                     yield records
 
-            replay = Replay(batches(), log.monitor)
+            replay, trainings = Replay((), log.monitor), Trainings(self._choice.run)
+            for part in trainings.of(batches()):
+                if part.begins:
+                    replay = Replay((), log.monitor)
+                replay.load(part.records)
             log.require_read()
+            trainings.require(log)
         except VlmftError as error:
             self.post_message(Unreadable(str(error)))
             return
