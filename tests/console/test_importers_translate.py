@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+
+import orjson
 import pytest
 
 from tests.console.foreign_logs import evals
 from vlmft_console.history.importers.entry_values import MORE_NAMES
 from vlmft_console.history.importers.translate import SETS, Translator
+from vlmft_core.run_folder.events import parse
 
 
 def test_a_time_that_the_log_tells_beside_an_entry_counts_before_the_time_passed() -> None:
@@ -163,3 +168,27 @@ def test_an_entry_that_says_it_was_measured_on_held_out_data_is_an_eval(key: str
 def test_a_whole_eval_loss_counts_before_its_parts() -> None:
     (eval,) = Translator("log").take({"step": 10, "eval_lm_loss": 1.0, "eval_loss": 1.25})
     assert eval["eval_loss"] == 1.25
+
+
+NAMES = [
+    *("loss", "train_loss", "eval_loss", "eval_a_loss", "lr", "grad_norm", "step", "_step", "epoch", "max_steps"),
+    *("split", "train_runtime", "elapsed_time", "acc", "eval_acc", "reward", "", "\x1b[31m", "x" * 5000, "eval_\udcff"),
+]
+VALUES = [
+    *(0, 1, 3, -1, 2**53 - 1, 10**70, 0.5, 1e-300, 1e300, float("inf"), float("-inf"), float("nan"), "0.5", "nan"),
+    *(None, "", "None", True, [1.0], {"a": 1}, "3/4", "val", "1_000", "0:10:00", "x" * 9000, "tensor(0.5)"),
+]
+
+
+def test_whatever_an_entry_holds_it_is_refused_or_becomes_records_of_our_own() -> None:
+    chance = random.Random(5)
+    for _ in range(25):
+        translator = Translator("log")
+        told = [translator.begin()]
+        for _ in range(60):
+            entry = {name: chance.choice(VALUES) for name in chance.sample(NAMES, chance.randrange(1, 8))}
+            with contextlib.suppress(ValueError):
+                told += translator.take(entry)
+        for number, record in enumerate(told):
+            assert record["seq"] == number
+            assert parse(orjson.dumps(record, option=orjson.OPT_NON_STR_KEYS)) == record

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
+LAST: Final = 2**53 - 1
+"""The highest step that our own log takes."""
 _FEW: Final = 3
 """Training records from which on a step at or before the first one is another training's, not a late writer's."""
 _NEAR: Final = 2
@@ -41,7 +43,11 @@ class Course:
         self._offset = 0
 
     def since_the_beginning(self, step: int | None, epoch: float | None, *, trains: bool) -> int | None:
-        """An entry's step, counted from the beginning of the training: some logs count anew in every epoch."""
+        """An entry's step, counted from the beginning of the training: some logs count anew in every epoch.
+
+        Raises:
+            ValueError: there are more of them than our own log takes.
+        """
         if step is None:
             return None
         last_step, last_epoch = self._last
@@ -50,6 +56,8 @@ class Course:
             first = self._first[0]
             each = round((last_step - first) / (self.points - 1)) if self.points > 1 else first
             self._offset = max(last_step + max(1, each) - first, last_step + 1 - step)
+        if step + self._offset >= LAST:
+            raise ValueError("more steps than any training has")
         return step + self._offset
 
     def start(
@@ -94,11 +102,11 @@ class Course:
         """What an epoch before the last means where steps are only counted."""
         first_step, first_epoch = self._first
         steps = self._last[0] - first_step
-        if first_epoch is None or not steps or not math.isfinite(epoch):
+        if first_epoch is None or not steps or not all(map(math.isfinite, (epoch, first_epoch, last_epoch))):
             return None
-        if epoch <= first_epoch:
-            return Start(None)
         each = (last_epoch - first_epoch) / steps
+        if epoch <= first_epoch or not 1e-12 < each < 1e12:
+            return Start(None) if epoch <= first_epoch else None
         if last_epoch - epoch <= _SMALL * each:
             return None
         step = first_step + round((epoch - first_epoch) / each)
@@ -115,7 +123,7 @@ class Course:
     def train(self, step: int | None, epoch: float | None) -> None:
         """Place a training record: `step` is then its step."""
         if step is None:
-            self.step += 1
+            self.step = min(LAST, self.step + 1)
         else:
             self.named, self.step = True, step
         if not self._trained:
@@ -133,10 +141,10 @@ class Course:
         elif ended and self.points:
             step = max(self.step, self._eval)
         elif self.named:
-            step = max(self.step, self._eval + 1)
+            step = min(LAST, max(self.step, self._eval + 1))
         else:
             if self.step <= self._eval or (not self.step and epoch != 0):
-                self.step = max(self.step, self._eval) + 1
+                self.step = min(LAST, max(self.step, self._eval) + 1)
             step = self.step
         self._eval = step
         if not self._trained:

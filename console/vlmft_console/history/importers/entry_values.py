@@ -113,5 +113,6 @@ class OtherMetrics:
         if len(self._names) >= _NAMES:
             self.more = True
             return ""
-        self._names[name] = name[:_LONGEST_NAME] or "''"
+        # JSON can spell half of a character, which nobody can print.
+        self._names[name] = name[:_LONGEST_NAME].encode("utf-8", "replace").decode() or "''"
         return self._names[name]
