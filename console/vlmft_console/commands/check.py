@@ -39,6 +39,7 @@ def check(
     Exit status: 0, or 3 when a finding asks for a stop, or 2 when the log cannot be read or holds nothing to judge.
     """
     judged = judge(locate(target), Choice(run, eval_set))
+    judged.log.require_read()
     if json_output:
         print_json(as_json(judged))
     else:
@@ -62,6 +63,11 @@ class Judgement:
     schedule: Schedule
     findings: list[Finding]
     """Those that hold at the end; what was resolved before is left out."""
+
+    @property
+    def named_steps(self) -> bool:
+        """Whether the log tells steps, or steps only count its training records."""
+        return self.log.named_steps
 
     @property
     def nothing_to_judge(self) -> str:
@@ -93,7 +99,7 @@ def judge(path: Path, choice: Choice = LAST) -> Judgement:
     """Read a whole log, in bounded memory.
 
     Raises:
-        VlmftError: it cannot be read, holds nothing at all, or not what was chosen.
+        VlmftError: it cannot be read, or does not hold the training chosen.
     """
     log, trainings, count = open_log(path, choice.eval_set), Trainings(choice.run), 0
     tally, health = Tally(), Health(log.monitor)
@@ -104,7 +110,6 @@ def judge(path: Path, choice: Choice = LAST) -> Judgement:
                 tally, health = Tally(notes=tally.notes), Health(log.monitor)
             tally.add(part.records)
             health.feed_all(part.records)
-    log.require_read()
     trainings.require(log)
     entries = log.foreign.entries if log.foreign else count
     return Judgement(log, entries, trainings, tally, tally.schedule(), health.active)
@@ -112,7 +117,7 @@ def judge(path: Path, choice: Choice = LAST) -> Judgement:
 
 def as_json(judged: Judgement) -> dict[str, Any]:
     """The whole judgement, JSON-able. Steps are null where the log names none."""
-    named, tally, schedule = judged.log.named_steps, judged.tally, judged.schedule
+    named, tally, schedule = judged.named_steps, judged.tally, judged.schedule
     best = tally.best_eval
     return {
         "format": judged.log.format,
@@ -148,7 +153,7 @@ def as_json(judged: Judgement) -> dict[str, Any]:
 
 
 def _print(judged: Judgement) -> None:
-    log, tally, named = judged.log, judged.tally, judged.log.named_steps
+    log, tally, named = judged.log, judged.tally, judged.named_steps
     table = new_table()
     rejected = f", {log.rejected:,} rejected" if log.rejected else ""
     nonfinite = f", {tally.nonfinite:,} with a value that is not finite" if tally.nonfinite else ""
@@ -186,12 +191,12 @@ def _print_trainings(table: Table, judged: Judgement) -> None:
         add_row(
             table,
             "training",
-            f"{training.told(judged.log.named_steps)}{ended}{' (judged; --run chooses another)' if is_judged else ''}",
+            f"{training.told(judged.named_steps)}{ended}{' (judged; --run chooses another)' if is_judged else ''}",
         )
 
 
 def _print_figures(table: Table, judged: Judgement) -> None:
-    tally, named = judged.tally, judged.log.named_steps
+    tally, named = judged.tally, judged.named_steps
     add_row(table, "train loss", _figures(tally.loss))
     add_row(table, "eval loss", _figures(tally.eval_loss))
     if len(judged.eval_sets) > 1:
