@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 LAST: Final = 2**53 - 1
 """The highest step that our own log takes."""
 _FEW: Final = 3
-"""Training records from which on a step at or before the first one is another training's, not a late writer's."""
+"""Training records in a row that went forward, after which a step among the first ones is another training's, not a
+late writer's."""
 _NEAR: Final = 2
 """Records from the first one on to which no checkpoint takes a training back that has logged `_MANY`."""
 _MANY: Final = 8
@@ -37,6 +38,7 @@ class Course:
         self.points = 0
         """Training records, or evals where there are none of those, since the training began."""
         self._trained = False
+        self._forward = 0
         self._first: tuple[int, float | None] = (0, None)
         self._last: tuple[int, float | None] = (0, None)
         self._eval = -1
@@ -87,9 +89,9 @@ class Course:
                 return None
             return Start(None) if epoch < last_epoch and epoch <= first_epoch else None
         if step is not None:
-            goes_back = self.points >= _FEW and step < last_step
+            goes_back = self._forward >= _FEW and step < last_step
             return Start(None) if goes_back and (anew or self._near_first(step)) else None
-        if epoch is None or last_epoch is None or not epoch < last_epoch:
+        if self.named or epoch is None or last_epoch is None or not epoch < last_epoch:
             return None
         return self._gone_back(epoch, last_epoch)
 
@@ -105,8 +107,10 @@ class Course:
         if first_epoch is None or not steps or not all(map(math.isfinite, (epoch, first_epoch, last_epoch))):
             return None
         each = (last_epoch - first_epoch) / steps
-        if epoch <= first_epoch or not 1e-12 < each < 1e12:
-            return Start(None) if epoch <= first_epoch else None
+        if not 1e-12 < each < 1e12:
+            return None
+        if epoch <= first_epoch:
+            return Start(None)
         if last_epoch - epoch <= _SMALL * each:
             return None
         step = first_step + round((epoch - first_epoch) / each)
@@ -125,6 +129,7 @@ class Course:
         if step is None:
             self.step = min(LAST, self.step + 1)
         else:
+            self._forward = self._forward + 1 if step > self._last[0] or not self.points else 1
             self.named, self.step = True, step
         if not self._trained:
             self._trained, self.points = True, 0
