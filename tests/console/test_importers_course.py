@@ -131,6 +131,13 @@ def test_the_best_weights_evaluated_at_the_end_are_no_later_eval() -> None:
     assert evals(records)[-2:] == [(8, 1.5), (8, 0.9)]
 
 
+def test_rates_without_losses_that_go_back_to_the_first_begin_anew() -> None:
+    translator = Translator("log")
+    records = [record for step in (10, 20, 30, 40, 10, 20) for record in translator.schedule_point(step, 1e-4)]
+    assert starts(records) == [None]
+    assert [step for step, _ in steps(records)] == [10, 20, 30, 40, 10, 20]
+
+
 def test_evals_alone_that_go_back_are_another_training_s() -> None:
     told = [{"eval_loss": value, "epoch": float(epoch)} for epoch, value in enumerate(TOLD[:3], 1)]
     records = records_of(*told, *told)

@@ -18,6 +18,7 @@ from tests.console.foreign_logs import (
     wandb,
     wandb_stats,
 )
+from tests.records import plan, run_start, write_log
 from vlmft_console.cli import app
 from vlmft_console.history.loading import read_log
 from vlmft_console.history.opened import open_log
@@ -74,6 +75,14 @@ def test_a_log_of_other_metrics_is_shown_and_not_judged(log: Path, name: str) ->
 def test_a_log_of_other_metrics_can_be_read_by_those_who_draw_them(log: Path) -> None:
     log.write_bytes(REWARDS)
     assert read_log(log).log.foreign
+
+
+def test_a_run_of_ours_that_has_not_trained_yet_gets_no_verdict(tmp_path: Path) -> None:
+    write_log(tmp_path / "events-0001.jsonl", [run_start(1), plan()])
+    result = call("check", tmp_path)
+    assert result.exit_code == 2
+    assert "nothing here can be judged" in result.stdout
+    assert "holds no train loss and no eval loss yet" in result.stderr
 
 
 def test_an_eval_set_that_is_not_there_is_refused_with_those_that_are(log: Path) -> None:

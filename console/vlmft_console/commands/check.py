@@ -71,8 +71,11 @@ class Judgement:
 
     @property
     def nothing_to_judge(self) -> str:
-        """Why another program's log gets no verdict; empty where there is one."""
-        return self.log.foreign.contents.nothing_to_judge() if self.log.foreign else ""
+        """Why there is no verdict, as the rest of a sentence about the log; empty where there is one."""
+        if self.log.foreign:
+            return self.log.foreign.contents.nothing_to_judge()
+        told = self.findings or self.tally.loss.points or self.tally.eval_loss.points
+        return "" if told else "holds no train loss and no eval loss yet"
 
     @property
     def eval_sets(self) -> list[str]:

@@ -77,7 +77,7 @@ class DeepSpeedLines:
         if not self._steps or lr is None:
             return []
         self.entries += 1
-        return [self._translator.schedule_point(step, lr)]
+        return self._translator.schedule_point(step, lr)
 
     def _overflow(self, line: bytes) -> list[Record]:
         if _OTHER_RANK.search(line):

@@ -38,7 +38,7 @@ _ALIASES: Final = {
         *("optim_learning_rate", "optim_lr", "optimizer_lr", "optim_learning_rate_group0", "actor_lr"),
     ),
     GRAD_NORM: (
-        *("grad_norm", "train_grad_norm", "gradient_norm", "train_gradient_norm", "gnorm", "gradnorm"),
+        *("grad_norm", "train_grad_norm", "gradient_norm", "train_gradient_norm", "gnorm", "train_gnorm", "gradnorm"),
         *("global_grad_norm", "train_global_grad_norm", "total_grad_norm", "optim_total_grad_norm"),
         *("grad_norm_total", "grad_2_0_norm_total", "grad_2_norm_total", "optim_grad_norm", "actor_grad_norm"),
         *("avg_grad_norm", "mean_grad_norm", "policy_grad_norm"),

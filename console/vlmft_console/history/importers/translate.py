@@ -266,14 +266,16 @@ class Translator:
             records.append(self.note(MORE_NAMES))
         return found
 
-    def schedule_point(self, step: int, lr: float) -> Record:
+    def schedule_point(self, step: int, lr: float) -> list[Record]:
         """A step of which the log tells the learning rate and not the loss."""
+        start = self._course.start(step, None, ended=self._ended, trains=True)
+        records = [self.begin(start.resumed_from)] if start else []
         self._course.train(step, None)
         self._trained = True
         figures: dict[str, Any] = {"loss": None, "lr": lr, "grad_norm": None}
         if self.skipped:
             figures["skipped_steps"] = self.skipped
-        return self._measured(events.STEP, None, step, None, figures)
+        return [*records, self._measured(events.STEP, None, step, None, figures)]
 
     def _steps_per_epoch(self, step: int | None, epoch: float | None, total: int) -> int:
         if step and epoch and math.isfinite(epoch) and epoch > 0:
