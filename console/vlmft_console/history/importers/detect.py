@@ -34,6 +34,8 @@ _LINES: Final = 100
 """Lines of JSON among which one with metrics is looked for."""
 _SEARCHED: Final = 256 << 20
 """Bytes of a text in which the first training record is looked for."""
+_SEARCHED_LINES: Final = 64 << 20
+"""Bytes of a text in which the first line with figures is looked for."""
 _WEIGHED: Final = 8 << 20
 """Bytes after DeepSpeed's first step in which a dict of another trainer, printed late, may come."""
 
@@ -189,7 +191,7 @@ def _lines(path: Path) -> LogReader | None:
     parser = LineLog(Translator(""), bare=False)
     file = Unpacked(path)
     searched = 0
-    while searched < _SEARCHED and (chunk := file.chunk()):
+    while searched < _SEARCHED_LINES and (chunk := file.chunk()):
         searched += len(chunk)
         parser.feed(chunk)
         if parser.trained >= _SURE or parser.rows:

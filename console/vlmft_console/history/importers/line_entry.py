@@ -63,6 +63,8 @@ class Entry:
     """What the words of the line say that it was measured on; None where they say nothing."""
     only: bool = False
     """Whether the line is as good as nothing but this."""
+    perplexity: str = ""
+    """The name of an eval's perplexity, where a line without a loss tells one."""
 
     @property
     def placed(self) -> bool:
@@ -89,7 +91,7 @@ def entry_of(line: str) -> Entry | None:
     if (entry.losses or entry.evals) and _tells_otherwise(rest, found):
         return None
     if not entry.losses and not entry.evals:
-        _take_perplexity(entry)
+        entry.perplexity = _perplexity(entry)
     entry.only = sum(pair.end - pair.start for pair in found) * 2 > len(rest.strip())
     return entry
 
@@ -181,14 +183,10 @@ def _tells_otherwise(rest: str, found: list[Pair]) -> bool:
     return len(_WORD.findall(between)) > 6 + 3 * len(found)
 
 
-def _take_perplexity(entry: Entry) -> None:
-    """An eval that is told as a perplexity alone: exp(eval loss)."""
-    for name, value in entry.values.items():
+def _perplexity(entry: Entry) -> str:
+    """The name of an eval that is told as a perplexity alone: exp(eval loss)."""
+    for name in entry.values:
         found = _PERPLEXITY.fullmatch(name.removeprefix("eval_"))
         if found and (found[1] or name.startswith("eval_") or entry.on_eval):
-            with contextlib.suppress(ValueError):
-                perplexity = number(value)
-                if perplexity is not None and perplexity > 0:
-                    entry.values["eval_loss"] = repr(math.log(perplexity))
-                    entry.evals.append("eval_loss")
-            return
+            return name
+    return ""

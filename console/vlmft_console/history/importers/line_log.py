@@ -12,17 +12,21 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from vlmft_console.history.importers.line_entry import Entry, entry_of
-from vlmft_console.history.importers.line_pairs import clean
+from vlmft_console.history.importers.line_entry import Entry
+from vlmft_console.history.importers.line_pairs import LONGEST, clean
 from vlmft_console.history.importers.line_place import StepCounter
+from vlmft_console.history.importers.line_shapes import Shapes
 from vlmft_console.history.importers.line_source import Sources
 from vlmft_console.history.importers.metric_names import EVAL_LOSS, LOSS, known
 from vlmft_console.history.importers.table_rows import Table, header_of, is_rule
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
 
-_RELEVANT = re.compile(rb"loss|step|epoch|iter|batch|perplexity|ppl|valid|eval|cross|train", re.IGNORECASE)
-"""What a line must hold to be looked at."""
+_FIGURES = re.compile(rb"loss|cross|perplexity|ppl", re.IGNORECASE)
+_PLACES = re.compile(rb"step|epoch|iter|batch|valid|eval|train", re.IGNORECASE)
+"""What a line must hold to be looked at; long ones only for figures."""
+_LONGEST_HEADING: Final = 400
+"""Bytes of a line that tells where the lines after it belong, or figures without a loss."""
 _LONGEST_LINE: Final = 64 << 10
 """Bytes of a line; what follows in it is not looked at."""
 _BLOCK: Final = 300
@@ -60,6 +64,7 @@ class LineLog:
         self._told = b""
         self._counter = StepCounter()
         self._sources = Sources()
+        self._shapes = Shapes()
         self._epoch: float | None = None
         self._on_eval = (False, 0)  # what the last heading said, and lines for which it holds
         self._step: int | None = None
@@ -85,7 +90,8 @@ class LineLog:
     def _whole(self, line: bytes, records: list[Record]) -> None:
         if self._table is not None and self._row(line[:_LONGEST_LINE], records):
             return
-        if _RELEVANT.search(line, 0, _LONGEST_LINE) or self._block is not None:
+        short = len(line) < _LONGEST_HEADING and (self._block is not None or _PLACES.search(line))
+        if short or _FIGURES.search(line, 0, LONGEST):
             self._line(line[:_LONGEST_LINE], records)
 
     def rest(self) -> list[Record]:
@@ -117,7 +123,7 @@ class LineLog:
         if self._block is not None and self._goes_on(text):
             return
         self._end_block(records)
-        entry = entry_of(text)
+        entry = self._shapes.entry(text)
         if entry is None:
             return
         if not entry.losses and not entry.evals:
@@ -158,7 +164,7 @@ class LineLog:
         block = self._block
         if block is None or self._block_lines >= _BLOCK:
             return False
-        entry = entry_of(text)
+        entry = self._shapes.entry(text)
         if entry is None or not entry.only or entry.placed or len(entry.values) != 1:
             return False
         self._block_lines += 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _COUNT: Final = r"\d{1,12}"
-_BAR = re.compile(rf"\d{{1,3}}%\|[^|\n]{{0,300}}\|\s*({_COUNT})/({_COUNT})\s*\[")
+_BAR = re.compile(rf"\d+%\|[^|\n]{{0,300}}\|\s*({_COUNT})/({_COUNT})\s*\[")
 """A tqdm bar, up to the bracket in which its times and figures stand."""
 _BAR_TIMES = re.compile(r"[\d:?]+(?: ?days?, [\d:]+)?<[^,\]]{0,40},\s*[^,\]]{0,24}(?:,\s*)?")
 _OF: Final = rf"\[?\s*({_COUNT})\s*(?:/|\bof\b)\s*({_COUNT})(?:\s*\(\s*[\d.]+\s*%\s*\))?\s*\]?"

@@ -1,0 +1,109 @@
+"""Line shapes: lines that differ in their numbers alone say the same things, so each shape is understood once.
+
+A log has a handful of shapes and a million lines. Understanding a line costs a dozen searches, finding its numbers one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from vlmft_console.history.importers.line_entry import Entry, entry_of
+from vlmft_console.history.importers.line_place import Place
+from vlmft_console.history.importers.metric_names import EVAL_LOSS
+from vlmft_console.history.importers.parsing import number, whole
+
+_SHAPES: Final = 1000
+"""Shapes that are remembered; prose has as many as lines."""
+_NUMBER = re.compile(r"(?<![A-Za-z_@\d.])((?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)")
+_SPACES = re.compile(r" {2,}")
+_BASE: Final = 7_000_000
+"""The first of the numbers that stand for a line's own while its shape is understood."""
+_STAND_IN = re.compile(r"([-+]?)(7\d{6})(?:\.5)?")
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What is read from the lines of one shape; numbers are told by their place in the line."""
+
+    entry: Entry
+    values: tuple[tuple[str, str], ...]
+    """Names and values that hold stand-ins."""
+
+
+class Shapes:
+    """Understands lines, and remembers their shapes."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[tuple[str, str], _Shape | None] = {}
+
+    def entry(self, line: str) -> Entry | None:
+        """The entry of a line that was cleaned; None where it says nothing of a training."""
+        parts = _NUMBER.split(line)
+        numbers = parts[1::2]
+        kinds = "".join(["." if "." in each or "e" in each or "E" in each else "1" for each in numbers])
+        key = (_SPACES.sub(" ", "\0".join(parts[::2])), kinds)
+        try:
+            shape = self._shapes[key]
+        except KeyError:
+            shape = self._understood(parts, kinds)
+            if len(self._shapes) >= _SHAPES:
+                self._shapes.clear()
+            self._shapes[key] = shape
+        return None if shape is None else _filled(shape, numbers)
+
+    def _understood(self, parts: list[str], kinds: str) -> _Shape | None:
+        stand_ins = [f"{_BASE + index}" + (".5" if kind == "." else "") for index, kind in enumerate(kinds)]
+        parts = list(parts)
+        parts[1::2] = stand_ins
+        entry = entry_of("".join(parts))
+        return None if entry is None else _Shape(entry, tuple(entry.values.items()))
+
+
+def _filled(shape: _Shape, numbers: list[str]) -> Entry | None:
+    """The entry of a line with these numbers."""
+    told = shape.entry
+    place = told.place
+    try:
+        filled = Place(
+            _counted(place.step, numbers), _counted(place.total, numbers), None, None, place.in_epoch, place.bar
+        )
+        if place.epoch is not None:
+            filled.epoch = float(_number(int(place.epoch), numbers))
+        filled.epochs = _counted(place.epochs, numbers)
+    except ValueError:
+        return None
+    values = {_restored(name, numbers): _value(value, numbers) for name, value in shape.values}
+    losses, evals = ([_restored(name, numbers) for name in names] for names in (told.losses, told.evals))
+    entry = Entry(filled, values, losses, evals, told.on_eval, told.only)
+    if told.perplexity:
+        with contextlib.suppress(ValueError):
+            found = number(values[told.perplexity])
+            if found is not None and found > 0:
+                values[EVAL_LOSS] = repr(math.log(found))
+                entry.evals.append(EVAL_LOSS)
+    return entry
+
+
+def _value(text: str, numbers: list[str]) -> str:
+    found = _STAND_IN.fullmatch(text)
+    return found[1] + _number(int(found[2]), numbers) if found else text
+
+
+def _restored(name: str, numbers: list[str]) -> str:
+    """A name with the line's own numbers in it, as `expert 3 loss`."""
+    if "7" not in name:
+        return name
+    return _STAND_IN.sub(lambda found: found[1] + _number(int(found[2]), numbers), name)
+
+
+def _number(stand_in: int, numbers: list[str]) -> str:
+    index = stand_in - _BASE
+    return numbers[index].replace(",", "") if 0 <= index < len(numbers) else str(stand_in)
+
+
+def _counted(stand_in: int | None, numbers: list[str]) -> int | None:
+    return None if stand_in is None else whole(_number(stand_in, numbers))
