@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,11 +107,11 @@ def trainer_state(history: list[dict[str, Any]], **fields: Any) -> bytes:
 
 def tensorboard(*messages: bytes) -> bytes:
     """An event file: TFRecords, the first of which tells the version."""
-    data = b""
+    data = bytearray()
     for message in (b"\x09" + struct.pack("<d", 1.7e9) + field(3, b"brain.Event:2"), *messages):
         head = struct.pack("<Q", len(message))
         data += head + struct.pack("<I", masked(head)) + message + struct.pack("<I", masked(message))
-    return data
+    return bytes(data)
 
 
 def scalar(tag: str, value: float, step: int, *, tensor: bool = False) -> bytes:
@@ -137,7 +138,7 @@ TENSORBOARD = tensorboard(
 
 def wandb(*records: bytes) -> bytes:
     """An offline file: its header, and each record in as many fragments as the blocks make of it."""
-    data = b":W&B\xe1\xbe\x00"
+    data = bytearray(b":W&B\xe1\xbe\x00")
     for record in records:
         rest, first = record, True
         while rest or first:
@@ -149,22 +150,40 @@ def wandb(*records: bytes) -> bytes:
             kind = (1 if not rest else 2) if first else (3 if rest else 4)
             data += struct.pack("<IHB", zlib.crc32(bytes([kind]) + part), len(part), kind) + part
             first = False
-    return data
+    return bytes(data)
 
 
 def history(**values: Any) -> bytes:
     """A history record, its keys nested as newer versions write them."""
-    items = b"".join(
+    return b"\x08\x01" + field(2, _items(values))
+
+
+def summary(**values: Any) -> bytes:
+    """A summary record, which comes before each history record and says the same."""
+    return b"\x08\x01" + field(3, _items(values))
+
+
+def _items(values: Mapping[str, Any]) -> bytes:
+    return b"".join(
         field(1, field(2, key.encode()) + field(16, json.dumps(value).encode())) for key, value in values.items()
     )
-    return b"\x08\x01" + field(2, items)
 
 
 def wandb_step(step: int, loss: float) -> bytes:
-    return history(
-        **{"train/loss": loss, "train/learning_rate": 1e-4, "train/grad_norm": 0.5, "train/epoch": step / 10},
-        **{"train/global_step": step, "_step": step - 1, "_timestamp": 1.7e9 + step},
-    )
+    return history(**wandb_values(step, loss))
+
+
+def wandb_values(step: int, loss: float) -> dict[str, Any]:
+    """What the Hugging Face trainer and wandb log at a step."""
+    return {
+        "train/loss": loss,
+        "train/learning_rate": 1e-4,
+        "train/grad_norm": 0.5,
+        "train/epoch": step / 10,
+        "train/global_step": step,
+        "_step": step - 1,
+        "_timestamp": 1.7e9 + step,
+    }
 
 
 def wandb_stats(*names: str) -> bytes:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.console.foreign_logs import field, scalar
+from tests.console.foreign_logs import field, history, scalar, summary, wandb, wandb_values
 from vlmft_console.history.importers.crc32c import masked
 from vlmft_console.history.importers.history_items import HistoryItems
 from vlmft_console.history.importers.scalar_events import ScalarEvents
+from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.wandb import WandbFile
 
 
 def damaged(message: bytes, chance: random.Random) -> bytes:
@@ -93,3 +95,15 @@ def test_a_history_reads_the_same_whether_or_not_its_names_were_met_before() -> 
         "c": "NaN",
         "d": "x",
     }
+
+
+def test_an_entry_of_wandb_is_read_alike_in_whatever_order_its_names_were_written() -> None:
+    first, second = item(["eval/a/loss"], b"1.5"), item(["eval/b/loss"], b"2.5")
+    assert list(HistoryItems().read(second + first)) == list(HistoryItems().read(first + second))
+
+
+def test_a_summary_before_every_history_record_counts_for_nothing() -> None:
+    values = [wandb_values(step, 3.0 - step) for step in range(3)]
+    alone = wandb(*(history(**each) for each in values))
+    beside = wandb(*(record for each in values for record in (summary(**each), history(**each))))
+    assert WandbFile(Translator("run")).feed(beside) == WandbFile(Translator("run")).feed(alone)

@@ -37,20 +37,29 @@ class HistoryItems:
         """
         values: dict[str, Any] = {}
         names, at, end = self._names, 0, len(message)
+        padded = message + bytes(3)
         while at < end:
             # 0A length | 12 length key 82 01 | length value
-            if at + 3 < end and message[at] == _ITEM_START and message[at + 1] < _SHORT:
-                start, stop = at + 6 + message[at + 3], at + 2 + message[at + 1]
-                name = names.get(message[at + 2 : start])
-                if name is not None and start < stop <= end and message[start] == stop - start - 1:
-                    values[name] = _value(message[start + 1 : stop])
+            size = padded[at + 1]
+            start, stop = at + 6 + padded[at + 3], at + 2 + size
+            name = names.get(padded[at + 2 : start])
+            if name is not None and size < _SHORT and padded[at] == _ITEM_START and start < stop <= end:
+                text = message[start + 1 : stop]
+                if len(text) == padded[start]:
+                    try:
+                        values[name] = orjson.loads(text)
+                    except ValueError:
+                        values[name] = _no_json(text)
                     at = stop
                     continue
             field, _, part, at = wire.field(message, at)
             if field == _ITEM and isinstance(part, bytes):
                 name, text = self._item(part)
-                values[name] = _value(text)
-        return values
+                try:
+                    values[name] = orjson.loads(text)
+                except ValueError:
+                    values[name] = _no_json(text)
+        return dict(sorted(values.items()))  # wandb writes them in any order
 
     def _item(self, item: bytes) -> tuple[str, bytes]:
         key, text, at_the_end = [], b"", False
@@ -68,8 +77,6 @@ class HistoryItems:
         return name, text
 
 
-def _value(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except ValueError:  # NaN is no JSON
-        return text.decode("utf-8", "replace")
+def _no_json(text: bytes) -> str:
+    """What Go and Python write for numbers that are not finite, as it stands."""
+    return text.decode("utf-8", "replace")

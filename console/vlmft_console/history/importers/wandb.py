@@ -7,6 +7,7 @@ padding. Field numbers are those of wandb/proto/wandb_internal.proto.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from typing import Final
@@ -31,6 +32,8 @@ _LARGEST: Final = 1 << 20
 """Bytes of a message that is put together; a history record has a few hundred."""
 
 _HISTORY, _STATS, _EXIT = 2, 7, 18
+_is_summary: Final = re.compile(rb"\x08[\x80-\xff]*[\x00-\x7f]\x1a").match
+"""Two of three records, each one of several kinds, are summaries: they say again what the history says."""
 _STATS_ITEM, _STATS_KEY = 3, 1
 _STATS_NAMES: Final = 100
 """Names of system metrics that are kept, to be told of a run that has no other."""
@@ -108,13 +111,16 @@ class WandbFile:
         if kind in (_WHOLE, _LAST) and self._message is not None:
             message, self._message = self._message, None
             try:
-                records += self._record(message)
+                self._record(message, records)
             except ValueError:
                 self.rejected += 1
 
-    def _record(self, message: bytes) -> list[Record]:
-        records: list[Record] = []
-        for field, _, value, _ in wire.fields(message):
+    def _record(self, message: bytes, records: list[Record]) -> None:
+        if _is_summary(message):
+            return
+        at = 0
+        while at < len(message):
+            field, _, value, at = wire.field(message, at)
             if field == _HISTORY and isinstance(value, bytes):
                 records += self._history(value)
             elif field == _STATS and isinstance(value, bytes) and not self.entries:
@@ -122,7 +128,6 @@ class WandbFile:
             elif field == _EXIT and isinstance(value, bytes):
                 code = next((code for inner, _, code, _ in wire.fields(value) if inner == _EXIT_CODE), 0)
                 records.append(self._exit(code if isinstance(code, int) else 0))
-        return records
 
     def _history(self, message: bytes) -> list[Record]:
         self.entries += 1

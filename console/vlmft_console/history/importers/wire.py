@@ -21,8 +21,8 @@ def fields(message: bytes) -> Iterator[Field]:
     Raises:
         ValueError: the message is cut off, or none at all.
     """
-    at = 0
-    while at < len(message):
+    at, length = 0, len(message)
+    while at < length:
         found = field(message, at)
         yield found
         at = found[3]
@@ -57,17 +57,20 @@ def varint(message: bytes, at: int) -> tuple[int, int]:
     Raises:
         ValueError: it is cut off, or longer than 64 bits.
     """
-    if at < len(message) and (byte := message[at]) < 0x80:  # most are
-        return byte, at + 1
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(message):
-            raise ValueError("cut off")
+    try:
         byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value & (2**64 - 1), at
+        if byte < 0x80:  # most are
+            return byte, at + 1
+        value, shift = byte & 0x7F, 7
+        while shift < 70:
+            at += 1
+            byte = message[at]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value & (2**64 - 1), at + 1
+            shift += 7
+    except IndexError:
+        raise ValueError("cut off") from None
     raise ValueError("an endless integer")
 
 
