@@ -54,6 +54,15 @@ def test_the_published_options_override_the_preset(preset: Path) -> None:
     assert job.notes == ()
 
 
+def test_a_tower_that_was_asked_for_and_never_trained_does_not_keep_a_run_from_being_resumed(preset: Path) -> None:
+    for modules, idle in (("q_proj, v_proj", True), ("q_proj, up_proj", False)):
+        preset.write_text(f"{PRESET}lora: {{vision_tower: true, target_modules: [{modules}]}}\n")
+        again = read_job(arguments(preset, "--resume"), 2)
+        assert again.preset.lora.vision_tower is not idle
+        assert ("matched no layer of the vision tower" in " ".join(again.notes)) is idle
+        assert read_job(arguments(preset), 2).preset.lora.vision_tower  # a new run is told, when its plan is made
+
+
 def test_the_published_json_is_read_too(tmp_path: Path) -> None:
     path = tmp_path / "sft_config_best.json"
     path.write_text(json.dumps({"num_train_epochs": 6, "learning_rate": 4e-5, "warmup_ratio": 0.06}))

@@ -42,6 +42,21 @@ def adapted_names(layers: Iterable[str], lora: Lora) -> set[str]:
     return found
 
 
+def without_idle_tower(lora: Lora, layers: Iterable[str]) -> Lora:
+    """The options without `vision_tower` where no layer of it matches. No new run may ask for that; runs of older
+    versions did, and trained the language model alone.
+
+    Args:
+        layers: full names of all linear layers.
+
+    Raises:
+        ModelError: a name, or the pattern, matches no layer.
+    """
+    if not lora.vision_tower or any(VISION in name for name in _matching(list(layers), lora)):
+        return lora
+    return lora.model_copy(update={"vision_tower": False})
+
+
 def trains_vision(lora: Lora) -> bool:
     """Whether anything in the vision tower learns, so that it needs a backward."""
     return lora.vision_tower or "merger" in lora.modules_to_save

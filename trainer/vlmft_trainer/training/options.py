@@ -12,6 +12,8 @@ from typing import NoReturn
 
 from vlmft_core.errors import PresetError
 from vlmft_core.plan import with_gpus
+from vlmft_core.plan.architecture import find_architecture
+from vlmft_core.plan.lora_layers import without_idle_tower
 from vlmft_core.preset import Preset, load_sft_config
 from vlmft_core.run_folder.layout import RunLayout
 
@@ -70,6 +72,7 @@ def read_job(arguments: Sequence[str] | None, world_size: int) -> Job:
 
     Raises:
         PresetError: an unknown option, or a preset that cannot be read or trained.
+        ModelError: the base of a run to resume is missing.
     """
     options = _parser().parse_args(arguments)
     given = vars(options)
@@ -89,5 +92,10 @@ def read_job(arguments: Sequence[str] | None, world_size: int) -> Job:
         raise PresetError("--data_changed without --resume", "it lets a run go on with other data")
     if options.trust and not options.resume:
         raise PresetError("--trust without --resume", "it lets a run go on from another person's checkpoint")
+    if options.resume and (architecture := find_architecture(preset.model.base)):
+        lora = without_idle_tower(preset.lora, architecture.linear_layers(vision_tower=True))
+        if lora != preset.lora:
+            notes += ("lora.vision_tower: true matched no layer of the vision tower when this run began: none learns",)
+            preset = preset.model_copy(update={"lora": lora})
     run = RunLayout(options.output_dir.expanduser().absolute())
     return Job(preset, run, notes, options.resume, options.data_changed, options.trust)
