@@ -79,7 +79,9 @@ def test_every_kind_of_file_is_read_the_same_gzipped_or_not(tmp_path: Path, kind
     ]
     assert find_task({"path": str(path)}) == {"task": "qa"}
     assert split.where(1).startswith(str(path))
-    if kind not in ("parquet", "arrow"):
+    if kind == "parquet":
+        assert count_rows(path) == (None if packed else 2)
+    elif kind != "arrow":
         line = {"json": 7, "jsonl": 2, "ndjson": 2}.get(kind, 4)
         assert split.where(1) == f"{path}, line {line}"
         assert count_rows(path) == len(split) == 2
@@ -110,6 +112,23 @@ def test_the_task_is_told_by_columns_that_are_renamed_on_the_command_line(tmp_pa
     assert inspect_data.with_source(Data(), asked).sources == [Source(task="qa", path=str(path), columns=columns)]
     with pytest.raises(DataError, match="the columns of no task"):
         find_task(asked | {"columns": {"query": "frage"}})
+
+
+def test_the_rows_of_a_parquet_file_are_counted_for_a_plan_whatever_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "mine.parquet"
+    turns = [{"role": "user", "content": "q", "loss": None}, {"role": "assistant", "content": "x", "loss": True}]
+    columns = {f"column {number}": [number / 7] * 3000 for number in range(40)}  # more than a short list's 15
+    table = datasets.Dataset.from_dict({"messages": [turns] * 3000, **columns})
+    table.to_parquet(path, batch_size=500)
+    plan = make_plan(Preset(data=Data(sources=[Source(task="messages", path=str(path))], max_train=None)))
+    assert (plan.samples, plan.eval_samples) == (2850, 150)
+    content = path.read_bytes()
+    length = int.from_bytes(content[-8:-4], "little")
+    for broken in (content[:-1], content[:-8] + b"\xff\xff\xff\x7fPAR1", content[:-8] + b"\1\0\0\0PAR1", b"PAR1", b""):
+        path.write_bytes(broken)
+        assert count_rows(path) is None
+    path.write_bytes(content[: -8 - length] + b"\xff" * length + content[-8:])
+    assert count_rows(path) is None
 
 
 def test_a_table_without_rows_is_refused_as_any_other_file(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ JSON: Final = (".json", ".jsonl", ".ndjson")
 DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
 ROW_FILES: Final = (*JSON, *DELIMITERS)
 """Files whose rows are read one at a time, where they stand."""
-TABLES: Final = {".parquet": "parquet", ".arrow": "arrow"}
+PARQUET: Final = ".parquet"
+TABLES: Final = {PARQUET: "parquet", ".arrow": "arrow"}
 """Files that `datasets` opens, and what it calls their formats."""
 GZIP: Final = ".gz"
 

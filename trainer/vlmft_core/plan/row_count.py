@@ -6,6 +6,7 @@ import csv
 import gzip
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from vlmft_core.plan.data_files import DELIMITERS, GZIP, csv_records, kind
+from vlmft_core.plan.data_files import DELIMITERS, GZIP, PARQUET, ROW_FILES, csv_records, kind
+from vlmft_core.plan.parquet_rows import parquet_rows
 
 LARGEST_COUNTED: Final = 128 * 2**20
 """Bytes of the largest file, unpacked, whose rows are counted for a plan: about half a second."""
@@ -27,15 +29,18 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def count_rows(file: Path) -> int | None:
-    """Entries of a list, lines that are not blank, or records below a header; usable or not. None where the file is too
-    large or broken."""
-    return _ask(file, _counted)
+    """Entries of a list, lines that are not blank, records below a header, or what a Parquet file says; usable or not.
+    None where the file is too large, broken, or of another kind."""
+    if file.suffix.lower() == PARQUET:
+        with suppress(OSError, ValueError):
+            return parquet_rows(file)
+    return _ask(file, _counted) if kind(file) in ROW_FILES else None
 
 
 def first_rows(file: Path) -> list[dict[str, Any]]:
-    """The first rows that are objects, as texts where a CSV file has them; none where the file is too large or
-    broken."""
-    return _ask(file, _first) or []
+    """The first rows that are objects, as texts where a CSV file has them; none where the file is too large, broken or
+    a table."""
+    return (_ask(file, _first) if kind(file) in ROW_FILES else None) or []
 
 
 def _ask(file: Path, ask: Callable[[Path, int, int], T]) -> T | None:
