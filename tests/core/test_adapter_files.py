@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -127,8 +128,9 @@ def test_a_rank_that_the_file_does_not_have_is_refused(adapter: Path) -> None:
         ({"peft_type": "LOHA"}, "its peft_type is LOHA (only LoRA"),
         ({"r": None}, "r in adapter_config.json cannot be None"),
         ({"rank_pattern": [4]}, "rank_pattern in adapter_config.json cannot be [4]"),
+        ({"lora_alpha": 0}, "lora_alpha in adapter_config.json is 0: it would change nothing"),
         ({"use_dora": True}, "lacks lora_magnitude_vector"),
-        ({"modules_to_save": ["merger"]}, "5 tensors of its modules_to_save are missing: model.visual.merger.ln_q"),
+        ({"modules_to_save": ["merger"]}, "its modules_to_save lack 5 tensors: model.visual.merger.ln_q"),
         ({"target_modules": ["q_proj", "v_proj", "o_proj", "k_proj"]}, "4 of the 16 layers"),
         ({"target_modules": "all-linear"}, "38 of the 50 layers"),
     ],
@@ -138,6 +140,13 @@ def test_a_configuration_that_is_not_the_files_is_refused(
 ) -> None:
     change(adapter, **settings)
     assert message in refused(adapter)
+
+
+def test_tensors_that_are_not_numbers_as_they_stand_are_refused(adapter: Path) -> None:
+    tensors = read_tensors(adapter / WEIGHTS)
+    packed = {name: Tensor("I8", one.shape, one.data[: len(one.data) // 4]) for name, one in tensors.items()}
+    write_tensors(adapter / WEIGHTS, packed)
+    assert "24 of 24 tensors in I8: " in refused(adapter)
 
 
 def test_files_that_are_missing_empty_or_of_another_format_are_said(adapter: Path, tmp_path: Path) -> None:
@@ -179,7 +188,7 @@ def test_an_adapter_that_lost_any_tensor_is_refused(adapter: Path, names: str) -
     draw = random.Random(12)
     merger = {name: shape for name, shape in read_architecture(DEMO_BASE).tensors().items() if ".merger." in name}
     whole = {
-        f"base_model.model.{name}": Tensor("U8", list(shape), bytes(shape[0] * (shape[1] if len(shape) > 1 else 1)))
+        f"base_model.model.{name}": Tensor("BF16", list(shape), bytes(2 * math.prod(shape)))
         for name, shape in merger.items()
     }
     change(adapter, modules_to_save=["merger"])

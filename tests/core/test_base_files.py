@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.weights import copy_base, read_tensors, write_tensors
+from tests.core.weights import Tensor, copy_base, read_tensors, write_tensors
 from vlmft_core.errors import ModelError
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.plan.base_files import check_base, current_name
@@ -64,8 +64,9 @@ def to_a_shard(change: Callable[[Path], object]) -> Callable[[Path], object]:
         (to_a_shard(lambda file: file.write_bytes(POINTER)), "is a Git LFS pointer, not the file itself (run `git lfs"),
         (to_a_shard(lambda file: file.write_bytes(b"<html><body>404</body></html>")), "is not a safetensors file"),
         (to_a_shard(lambda file: file.write_bytes(file.read_bytes() + b"x")), "is longer than it should be"),
-        (to_a_shard(lambda file: file.rename(f"{file}.incomplete")), "1 downloads were not finished"),
+        (to_a_shard(lambda file: file.rename(f"{file}.incomplete")), ": 1 unfinished download ("),
         (lambda base: (base / "tokenizer.json").write_bytes(POINTER), "tokenizer.json: is a Git LFS pointer"),
+        (lambda base: (base / "tokenizer.json").unlink(), "lacks tokenizer.json"),
         (lambda base: (base / "tokenizer.json").write_bytes(b""), "tokenizer.json: is empty"),
         (lambda base: (base / "model.safetensors.index.json").write_bytes(b""), "index.json: is empty"),
         (lambda base: (base / "model.safetensors.index.json").write_bytes(b"[]"), "not a JSON object"),
@@ -86,17 +87,45 @@ def test_an_index_that_promises_more_than_its_files_hold_is_refused(tmp_path: Pa
     content = json.loads(index.read_text())
     content["weight_map"] |= {"model.extra": shard(base, 0).name}
     index.write_text(json.dumps(content))
-    assert "1 tensors are in none of its files: model.extra" in refused(base)
+    assert "1 tensor not in the file that it names: model.extra" in refused(base)
     content["weight_map"] |= {"model.extra": "model-00004-of-00003.safetensors"}
     index.write_text(json.dumps(content))
     assert "lacks model-00004-of-00003.safetensors" in refused(base)
+
+
+def test_an_index_that_names_another_shard_is_refused(tmp_path: Path) -> None:
+    base = copy_base(tmp_path / "b", 2)
+    index = base / "model.safetensors.index.json"
+    content = json.loads(index.read_text())
+    content["weight_map"]["lm_head.weight"] = shard(base, 1).name
+    index.write_text(json.dumps(content))
+    assert "1 tensor not in the file that it names: lm_head.weight" in refused(base)
+
+
+@pytest.mark.parametrize("kind", ["U8", "I8", "F8_E4M3", "BOOL"])
+def test_weights_that_are_not_numbers_as_they_stand_are_refused(tmp_path: Path, kind: str) -> None:
+    base = copy_base(tmp_path / "b")
+    tensors = read_tensors(base / "model.safetensors")
+    norm = tensors["model.norm.weight"]
+    packed = {"model.norm.weight": Tensor(kind, norm.shape, norm.data[: norm.shape[0]])}
+    write_tensors(base / "model.safetensors", tensors | packed)
+    assert f"1 of 105 tensors in {kind}: model.norm.weight (weights must be bf16, fp16 or fp32)" in refused(base)
+
+
+def test_a_tokenizer_of_two_files_will_do(tmp_path: Path) -> None:
+    base = copy_base(tmp_path / "b")
+    (base / "tokenizer.json").unlink()
+    for name in ("vocab.json", "merges.txt"):
+        assert "lacks tokenizer.json" in refused(base)
+        (base / name).write_text("{}")
+    check_base(str(base))
 
 
 def test_a_tensor_in_two_shards_is_refused(tmp_path: Path) -> None:
     base = copy_base(tmp_path / "b", 2)
     first = read_tensors(shard(base, 0))
     write_tensors(shard(base, 1), read_tensors(shard(base, 1)) | {"lm_head.weight": first["lm_head.weight"]})
-    assert "1 of its tensors are in another shard too: lm_head.weight" in refused(base)
+    assert "1 tensor in another shard too: lm_head.weight" in refused(base)
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.gguf"])
@@ -127,12 +156,12 @@ def test_lost_new_and_changed_tensors_are_counted_and_named(tmp_path: Path) -> N
     write_tensors(file, lost)
     assert "lacks 12 of 105 tensors: model.language_model.layers.2.input_layernorm.weight, " in refused(base)
     write_tensors(file, tensors | {"model.layers.4.mlp.up_proj.weight": tensors["model.layers.3.mlp.up_proj.weight"]})
-    assert "holds 1 tensors that its config.json has no place for: model.language_model.layers.4" in refused(base)
+    assert "holds 1 tensor that its config.json has no place for: model.language_model.layers.4" in refused(base)
     norm = tensors["model.norm.weight"]
     write_tensors(
         file, tensors | {"model.norm.weight": norm._replace(shape=[96], data=norm.data[: len(norm.data) // 2])}
     )
-    assert "1 tensors have another shape" in refused(base)
+    assert "1 tensor of another shape" in refused(base)
     assert "model.language_model.norm.weight: 96, not 192" in refused(base)
 
 

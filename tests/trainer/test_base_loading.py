@@ -57,8 +57,8 @@ def test_what_transformers_misses_or_leaves_over_ends_the_loading(base: Path) ->
     write_tensors(file, lost | {"model.extra.weight": Tensor("F32", [1], b"1234")})
     with pytest.raises(ModelError) as caught:
         load_base(str(base), KERNELS)
-    assert "12 tensors are missing: model.language_model.layers.2.input_layernorm.weight, " in str(caught.value)
-    assert "1 tensors are without a place: model.language_model.extra.weight" in str(caught.value)
+    assert "12 tensors missing: model.language_model.layers.2.input_layernorm.weight, " in str(caught.value)
+    assert "1 tensor without a place: model.language_model.extra.weight" in str(caught.value)
 
 
 def test_a_tensor_of_another_shape_ends_the_loading(base: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_tensor_of_another_shape_ends_the_loading(base: Path) -> None:
     write_tensors(
         file, tensors | {"model.norm.weight": norm._replace(shape=[96], data=norm.data[: len(norm.data) // 2])}
     )
-    with pytest.raises(ModelError, match=r"1 tensors are of another shape: model\.language_model\.norm\.weight"):
+    with pytest.raises(ModelError, match=r"1 tensor of another shape: model\.language_model\.norm\.weight"):
         load_base(str(base), KERNELS)
 
 

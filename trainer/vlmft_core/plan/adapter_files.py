@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError
 from vlmft_core.plan.architecture import Architecture, find_architecture, read_json, resolve_base
 from vlmft_core.plan.base_files import current_name
 from vlmft_core.plan.lora_layers import VISION, adapted_names, under
-from vlmft_core.plan.weight_file import Shapes, first_names, read_shapes
+from vlmft_core.plan.weight_file import Shapes, check_numbers, first_names, read_shapes
 from vlmft_core.preset.schema import Lora
 from vlmft_core.run_folder.layout import ADAPTER_CONFIG, ADAPTER_PICKLE, ADAPTER_WEIGHTS, RunLayout
 
@@ -94,8 +95,11 @@ def read_adapter(folder: Path, base: str) -> Adapter:
             f"{where}: its weights are in {ADAPTER_PICKLE}",
             "load it with peft and save_pretrained it: vlmft reads safetensors",
         )
+    if config["lora_alpha"] == 0 and not config.get("alpha_pattern"):
+        raise ModelError(f"{where}: lora_alpha in {ADAPTER_CONFIG} is 0: it would change nothing")
     try:
         held = read_shapes(weights)
+        check_numbers(weights)
     except ModelError as error:
         raise ModelError(f"adapter {error.message}", error.hint) from None
     if not held:
@@ -268,7 +272,7 @@ def _check_places(
         )
     if lost := whole - shapes.keys():
         raise ModelError(
-            f"{where}: {len(lost)} tensors of its modules_to_save are missing: {first_names(lost)}", "copy it again"
+            f"{where}: its modules_to_save lack {counted(len(lost), 'tensor')}: {first_names(lost)}", "copy it again"
         )
 
 

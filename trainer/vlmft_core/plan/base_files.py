@@ -7,13 +7,16 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError
 from vlmft_core.plan.architecture import Architecture, cached_snapshot, local_folder, read_architecture, read_json
-from vlmft_core.plan.weight_file import Shapes, check_not_a_stub, first_names, read_shapes
+from vlmft_core.plan.weight_file import Shapes, check_not_a_stub, check_numbers, first_names, read_shapes
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _NEEDED = ("tokenizer_config.json", "preprocessor_config.json")
+_TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+"""Files of which one group is needed: without them transformers makes a tokenizer that knows no letter."""
 _OTHER_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf", "*.h5", "*.msgpack")
 _UNFINISHED = ("*.incomplete", "*.part", "*.aria2", "*.crdownload")
 """Files that downloads leave when they are interrupted."""
@@ -43,10 +46,12 @@ def check_base(base: str) -> None:
     read_architecture(folder)  # its words for what is no model at all come first
     weights = _weight_files(folder)
     missing = [path.name for path in (*weights, *(folder / name for name in _NEEDED)) if not path.is_file()]
+    if not any(all((folder / name).is_file() for name in names) for names in _TOKENIZERS):
+        missing += _TOKENIZERS[0]
     if missing:
         lacks = f"model.base: {folder} lacks {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}"
         raise ModelError(*_why_missing(folder, lacks, weights))
-    _check_tensors_of(f"model.base: {folder}", folder, _check_files(folder, weights))
+    _check_tensors_of(f"model.base: {folder}", folder, weights, _check_files(folder, weights))
 
 
 def check_tensors(where: str, shapes: Mapping[str, tuple[int, ...]], architecture: Architecture) -> None:
@@ -66,14 +71,13 @@ def check_tensors(where: str, shapes: Mapping[str, tuple[int, ...]], architectur
     if missing:
         raise ModelError(f"{where} lacks {len(missing)} of {len(wanted)} tensors: {first_names(missing)}", again)
     if unknown := found.keys() - wanted.keys():
-        raise ModelError(
-            f"{where} holds {len(unknown)} tensors that its config.json has no place for: {first_names(unknown)}", again
-        )
+        there = counted(len(unknown), "tensor")
+        raise ModelError(f"{where} holds {there} that its config.json has no place for: {first_names(unknown)}", again)
     other = [name for name, shape in wanted.items() if _flat(found.get(name, shape)) != shape]
     if other:
         name = min(other)
         raise ModelError(
-            f"{where}: {len(other)} tensors have another shape than config.json says: {first_names(other)}"
+            f"{where}: {counted(len(other), 'tensor')} of another shape than config.json says: {first_names(other)}"
             f" ({name}: {_shape(found[name])}, not {_shape(wanted[name])})",
             again,
         )
@@ -111,7 +115,7 @@ def _weight_map(index: Path) -> dict[str, str]:
 def _why_missing(folder: Path, lacks: str, weights: list[Path]) -> tuple[str, str]:
     unfinished = [path for pattern in _UNFINISHED for path in folder.rglob(pattern)]
     if unfinished:
-        return f"{lacks}: {len(unfinished)} downloads were not finished ({unfinished[0].name})", "download it again"
+        return f"{lacks}: {counted(len(unfinished), 'unfinished download')} ({unfinished[0].name})", "download it again"
     others = [path.name for pattern in _OTHER_WEIGHTS for path in folder.glob(pattern)]
     if weights == [folder / WEIGHTS] and not weights[0].exists() and others:
         return (
@@ -134,14 +138,15 @@ def _check_files(folder: Path, weights: list[Path]) -> Shapes:
     for path in weights:
         held = read_shapes(path)
         if twice := shapes.keys() & held.keys():
-            raise ModelError(f"{path}: {len(twice)} of its tensors are in another shard too: {first_names(twice)}")
+            raise ModelError(f"{path}: {counted(len(twice), 'tensor')} in another shard too: {first_names(twice)}")
         shapes |= held
     if weights and weights[0].name != WEIGHTS:
-        there = {path.name for path in weights}
-        promised = {name for name, file in _weight_map(folder / INDEX).items() if file in there}
-        if absent := promised - shapes.keys():
+        shards = {path.name: read_shapes(path) for path in weights}
+        places = _weight_map(folder / INDEX).items()
+        if absent := [name for name, file in places if file in shards and name not in shards[file]]:
+            lacking = counted(len(absent), "tensor")
             raise ModelError(
-                f"{folder / INDEX}: {len(absent)} tensors are in none of its files: {first_names(absent)}",
+                f"{folder / INDEX}: {lacking} not in the file that it names: {first_names(absent)}",
                 "copy or download the model again",
             )
     return shapes
@@ -153,11 +158,13 @@ def _check_snapshot(base: str, folder: Path) -> None:
     there = [path for path in weights if path.is_file()]
     shapes = _check_files(folder, there)
     if there == weights and (folder / "config.json").is_file():
-        _check_tensors_of(f"model.base: {base} ({folder})", folder, shapes)
+        _check_tensors_of(f"model.base: {base} ({folder})", folder, weights, shapes)
 
 
-def _check_tensors_of(where: str, folder: Path, shapes: Shapes) -> None:
+def _check_tensors_of(where: str, folder: Path, weights: list[Path], shapes: Shapes) -> None:
     if "quantization_config" not in read_json(folder / "config.json"):  # it would have tensors for scales
+        for path in weights:
+            check_numbers(path)
         check_tensors(where, shapes, read_architecture(folder))
 
 

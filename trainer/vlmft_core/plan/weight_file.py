@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError
 
 Shapes = dict[str, tuple[int, ...]]
@@ -20,6 +21,7 @@ _LONGEST = 100_000_000
 """Bytes of a header at most, as safetensors has it."""
 _BITS = {"BOOL": 8, "U8": 8, "I8": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16}
 _BITS |= {"I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64}
+_FLOATS = ("F16", "BF16", "F32", "F64")
 _POINTER = b"version https://git-lfs"
 _AGAIN = "copy or download it again"
 
@@ -35,9 +37,26 @@ def read_shapes(path: Path) -> Shapes:
         if not path.is_file():
             raise ModelError(f"{path}: no such file", _AGAIN)
         status = path.stat()
-        return _read(path, status.st_size, status.st_mtime_ns)
+        return _read(path, status.st_size, status.st_mtime_ns)[0]
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}", _AGAIN) from None
+
+
+def check_numbers(path: Path) -> None:
+    """Refuse a safetensors file with numbers that are not what they count for, as those of quantized weights.
+
+    Raises:
+        ModelError: as `read_shapes`, or some tensors are not in one of the usual floating point formats.
+    """
+    read_shapes(path)
+    status = path.stat()
+    kinds = _read(path, status.st_size, status.st_mtime_ns)[1]
+    if odd := {name: kind for name, kind in kinds.items() if kind not in _FLOATS}:
+        raise ModelError(
+            f"{path}: {len(odd)} of {counted(len(kinds), 'tensor')} in {', '.join(sorted(set(odd.values())))}:"
+            f" {first_names(odd)}",
+            "weights must be bf16, fp16 or fp32",
+        )
 
 
 def check_not_a_stub(path: Path) -> None:
@@ -60,7 +79,7 @@ def first_names(names: Iterable[str], most: int = 3) -> str:
 
 
 @lru_cache(maxsize=256)
-def _read(path: Path, size: int, _modified: int) -> Shapes:
+def _read(path: Path, size: int, _modified: int) -> tuple[Shapes, dict[str, str]]:
     with path.open("rb") as file:
         beginning = file.read(len(_POINTER))
         _check_beginning(path, beginning)
@@ -73,12 +92,12 @@ def _read(path: Path, size: int, _modified: int) -> Shapes:
             )
         file.seek(_LENGTH)
         header = file.read(length)
-    shapes, ends = _parse(path, header)
+    shapes, kinds, ends = _parse(path, header)
     whole = _LENGTH + length + ends
     if size != whole:
         what = "is cut short" if size < whole else "is longer than it should be"
         raise ModelError(f"{path}: {what}: {size:,} bytes, its header says {whole:,}", _AGAIN)
-    return shapes
+    return shapes, kinds
 
 
 def _check_beginning(path: Path, beginning: bytes) -> None:
@@ -88,9 +107,10 @@ def _check_beginning(path: Path, beginning: bytes) -> None:
         raise ModelError(f"{path}: is a Git LFS pointer, not the file itself", "run `git lfs pull` in its folder")
 
 
-def _parse(path: Path, header: bytes) -> tuple[Shapes, int]:
-    """Shapes, and the bytes that all tensors take together."""
+def _parse(path: Path, header: bytes) -> tuple[Shapes, dict[str, str], int]:
+    """Shapes and number formats by name, and the bytes that all tensors take together."""
     shapes: Shapes = {}
+    kinds: dict[str, str] = {}
     places = []
     try:
         entries: dict[str, Any] = json.loads(header)
@@ -101,7 +121,7 @@ def _parse(path: Path, header: bytes) -> tuple[Shapes, int]:
             bits = _BITS.get(entry["dtype"])
             if bits is not None and bits * math.prod(shape) != 8 * (end - start):
                 raise ValueError(name)
-            shapes[name] = shape
+            shapes[name], kinds[name] = shape, str(entry["dtype"])
             places.append((start, end))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ModelError(f"{path}: its header is damaged", _AGAIN) from None
@@ -110,4 +130,4 @@ def _parse(path: Path, header: bytes) -> tuple[Shapes, int]:
         if start != at or end < start:
             raise ModelError(f"{path}: its header is damaged: tensors overlap or leave gaps", _AGAIN)
         at = end
-    return shapes, at
+    return shapes, kinds, at

@@ -18,6 +18,7 @@ from transformers import (
 )
 from transformers.utils import is_flash_attn_2_available
 
+from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError, first_line
 from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.base_files import check_base
@@ -107,6 +108,8 @@ def load_encoder(base: str, max_pixels: int, min_pixels: int | None = None) -> E
         images = AutoImageProcessor.from_pretrained(base, backend="pil")
         smallest = min(min_pixels or images.size["shortest_edge"], max_pixels)
         images.size = {"shortest_edge": smallest, "longest_edge": max_pixels}
+        if not tokenizer("a")["input_ids"]:  # transformers makes an empty one where its files are missing
+            raise ModelError(f"base model {base}: its tokenizer knows no letter", "copy or download the model again")
         return Encoder(tokenizer, images)
     except (OSError, ValueError) as error:
         raise ModelError(f"base model {base}: {first_line(error)}") from error
@@ -160,7 +163,7 @@ def refuse_losses(base: str, info: Mapping[str, Any]) -> None:
         "of another shape": mismatched,
         "without a place": info["unexpected_keys"],
     }
-    losses = [f"{len(names)} tensors are {kind}: {first_names(names)}" for kind, names in kinds.items() if names]
+    losses = [f"{counted(len(names), 'tensor')} {kind}: {first_names(names)}" for kind, names in kinds.items() if names]
     losses += [first_line(RuntimeError(text)) for text in info["error_msgs"]]
     if losses:
         raise ModelError(f"base model {base}: {'; '.join(losses)}", "copy or download the model again")
