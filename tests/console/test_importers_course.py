@@ -156,3 +156,23 @@ def test_ranks_that_print_the_same_record_without_a_prefix_count_once() -> None:
     assert len(steps(records_of(loss(1, epoch=0.1), loss(1, epoch=0.1), loss(2, epoch=0.2)))) == 2
     stuck = {"loss": 0.0, "learning_rate": 1e-4, "grad_norm": float("nan"), "epoch": 0.1}
     assert len(steps(records_of(stuck, stuck, stuck))) == 3
+
+
+def test_what_was_printed_and_what_was_saved_of_a_run_get_the_same_verdict() -> None:
+    saved: list[dict[str, Any]] = []
+    for step in range(10, 401, 10):
+        saved.append(
+            {"loss": 2 * 0.99**step, "grad_norm": 0.5, "learning_rate": 2e-4, "epoch": step / 100, "step": step}
+        )
+        if step % 50 == 0:  # between two losses
+            told = 1 + abs(step - 150) / 500
+            saved.append({"eval_loss": told, "eval_runtime": 1.0, "epoch": (step + 5) / 100, "step": step + 5})
+    saved.append({"eval_loss": 2.5, "eval_runtime": 1.0, "epoch": 4.09, "step": 409})  # after the last one
+    printed = [{name: value for name, value in one.items() if name != "step"} for one in saved]
+    verdicts = []
+    for entries in (saved, printed):
+        health = Health()
+        health.feed_all(records_of(*entries))
+        verdicts.append([(finding.rule, finding.severity, finding.epoch) for finding in health.findings])
+    assert verdicts[0] == verdicts[1]
+    assert any(severity == STOP for _, severity, _ in verdicts[0])

@@ -120,7 +120,8 @@ class HealthState:
             self.kind = self.kind.after_metrics(record.get("metrics"))
         if record["eval_loss"] is not None and now.last is not None:
             self.kind = self.kind.after_eval(now.last.loss, now.last.level)
-        if record["step"] > self.step:
+        # One whose step had to be counted stands at that of the steps before it, and may tell a later epoch.
+        if record["step"] > self.step or (record["step"] == self.step and record["epoch"] is not None):
             self.epoch = record["epoch"]
         return True
 
