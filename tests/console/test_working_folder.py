@@ -57,6 +57,7 @@ def test_no_program_takes_a_library_from_the_working_folder(
     run = write_run(here / "outputs")
     for name in ("logs", "checkpoint-5"):
         (run / name).mkdir()
+    (run / "checkpoint-5" / "optimizer.pt").touch()
     seal(run / "checkpoint-5", 5, None, None, {})
     CliRunner().invoke(app, command)
     deadline = time.monotonic() + 30.0

@@ -51,12 +51,14 @@ def test_a_killed_run_resumes_from_its_newest_checkpoint_onto_the_same_curves(
     assert (folder.adapter / "adapter_model.safetensors").is_file()
 
 
-def test_a_stopped_run_resumes_at_the_step_it_stopped_at(tmp_path: Path, uninterrupted: Curve) -> None:
-    folder = start(tmp_path, "stopped", "--detach")
-    wait_for_step(folder, 3)
+def test_a_renamed_run_is_stopped_and_resumes_at_the_step_it_stopped_at(tmp_path: Path, uninterrupted: Curve) -> None:
+    begun = start(tmp_path, "begun", "--detach")
+    wait_for_step(begun, 3)
+    folder = RunFolder(begun.path.rename(tmp_path / "stopped"))
     vlmft("stop", str(folder.path), code=0)
     assert wait_for_end(folder)["status"] == "stopped"
     (stopped,) = complete_ones(folder)
+    assert not begun.path.exists()
     resume(folder)
     again = [record["step"] for record in RunTail(folder.logs).read() if record["event"] == "step"]
     assert again == list(range(1, 19)), f"stopped at {stopped.step}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,16 @@ import torch
 
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Lora
-from vlmft_core.run_folder.checkpoints import MARKER, Checkpoint, intact, kept_steps, read, remove_unusable, seal
+from vlmft_core.run_folder.checkpoints import (
+    MARKER,
+    Checkpoint,
+    intact,
+    kept_steps,
+    newest_intact,
+    read,
+    remove_unusable,
+    seal,
+)
 from vlmft_core.run_folder.events import EventWriter
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_trainer.model.adapter import adapter_state, add_adapter, save_adapter
@@ -251,3 +262,75 @@ def test_of_a_checkpoint_that_is_a_link_only_the_link_is_deleted(tmp_path: Path)
         sealed = read(disk / f"checkpoint-{step}")
         assert sealed is not None
         assert intact(disk / f"checkpoint-{step}", sealed)
+
+
+def _sealed(**changes: Any) -> bytes:
+    """What a marker says, with changes."""
+    entry = {"size": 7, "sha256": hashlib.sha256(b"weights").hexdigest()}
+    content = {"v": 1, "step": 5, "eval_loss": 1.5, "token_accuracy": None, "plan": {}}
+    return json.dumps({**content, "files": {"state/optimizer.pt": entry}, **changes}).encode()
+
+
+_ENTRY = {"size": 7, "sha256": hashlib.sha256(b"weights").hexdigest()}
+TAMPERED = {
+    "empty": b"",
+    "no JSON": b"complete",
+    "a list": b"[]",
+    "half": _sealed()[:40],
+    "deep": b"[" * 100_000,
+    "deep inside": _sealed()[:-1] + b', "plan": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "no files": json.dumps({"step": 5, "eval_loss": None, "token_accuracy": None, "plan": {}}).encode(),
+    "files a list": _sealed(files=["state/optimizer.pt"]),
+    "files null": _sealed(files=None),
+    "files a text": _sealed(files="state/optimizer.pt"),
+    "files empty": _sealed(files={}),
+    "step a text": _sealed(step="5"),
+    "step null": _sealed(step=None),
+    "step a path": _sealed(step="../x"),
+    "step true": _sealed(step=True),
+    "step negative": _sealed(step=-5),
+    "step another": _sealed(step=6),
+    "step huge": _sealed(step=10**400),
+    "step endless": b'{"step": ' + b"9" * 5000 + b"}",
+    "NUL in a name": _sealed(files={"state/\0": _ENTRY}),
+    "half a character in a name": _sealed(files={"state/\ud800": _ENTRY}),
+    "name above": _sealed(files={"../checkpoint-5/state/optimizer.pt": _ENTRY}),
+    "name absolute": _sealed(files={"/etc/passwd": _ENTRY}),
+    "name empty": _sealed(files={"": _ENTRY}),
+    "name long": _sealed(files={"x" * 5000: _ENTRY}),
+    "entry a text": _sealed(files={"state/optimizer.pt": "x"}),
+    "entry null": _sealed(files={"state/optimizer.pt": None}),
+    "size a text": _sealed(files={"state/optimizer.pt": {**_ENTRY, "size": "7"}}),
+    "size another": _sealed(files={"state/optimizer.pt": {**_ENTRY, "size": 8}}),
+    "hash another": _sealed(files={"state/optimizer.pt": {**_ENTRY, "sha256": "0" * 64}}),
+    "plan a text": _sealed(plan="x"),
+    "loss a text": _sealed(eval_loss="low"),
+    "loss missing": _sealed().replace(b"eval_loss", b"evil_loss"),
+}
+
+
+@pytest.mark.parametrize("content", TAMPERED.values(), ids=TAMPERED.keys())
+def test_a_marker_that_somebody_changed_is_none(tmp_path: Path, content: bytes) -> None:
+    (saved(tmp_path, 5) / MARKER).write_bytes(_sealed())
+    assert newest_intact(RunLayout(tmp_path)) is not None
+    (tmp_path / "checkpoint-5" / MARKER).write_bytes(content)
+    assert newest_intact(RunLayout(tmp_path)) is None
+    assert checkpoints(tmp_path).best() is None
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir])
+@pytest.mark.parametrize("name", [MARKER, "state/optimizer.pt"])
+def test_a_checkpoint_with_a_fifo_or_a_folder_in_place_of_a_file_is_not_complete(
+    tmp_path: Path, name: str, put: Callable[[Path], None]
+) -> None:
+    path = saved(tmp_path, 5)
+    seal(path, 5, 1.5, None, {})
+    (path / name).unlink()
+    put(path / name)
+    assert newest_intact(RunLayout(tmp_path)) is None
+
+
+def test_a_checkpoint_under_another_name_is_none(tmp_path: Path) -> None:
+    seal(saved(tmp_path, 5), 5, 1.5, None, {})
+    shutil.copytree(tmp_path / "checkpoint-5", tmp_path / "checkpoint-5-backup")
+    assert [one.step for one in checkpoints(tmp_path).all()] == [5]

@@ -13,6 +13,7 @@ import fcntl
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NoReturn
 
 from vlmft_core.durable import open_own
@@ -22,6 +23,7 @@ from vlmft_core.plan.base_files import check_base
 from vlmft_core.run_folder.checkpoints import Checkpoint, check_ranks, newest_intact
 from vlmft_core.run_folder.events import FAILED
 from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.pinned import pinned
 from vlmft_core.run_folder.trust import check_own
 from vlmft_trainer.distributed.environment import prepare_process
 from vlmft_trainer.training.options import Job, read_job
@@ -45,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             starting_adapter(job.preset.lora, job.preset.model.base)
         start = find_start(job, world_size)
         lock = hold_lock(job.run)
+        job = replace(job, run=pinned(job.run))  # a person may rename the folder while it is written to
         log = open_run_log(job.run, job.preset, rank, world_size, start.step if start else None)
         log.note("loading torch, transformers and deepspeed")
         prepare_process(job.preset.hardware.device)

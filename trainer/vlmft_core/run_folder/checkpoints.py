@@ -12,11 +12,11 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from vlmft_core.counted import counted
-from vlmft_core.durable import delete, read_json, write_whole
+from vlmft_core.durable import delete, open_regular, read_json, write_whole
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.layout import RunLayout, checkpoint_name
 
@@ -75,12 +75,17 @@ def seal(
 
 
 def read(folder: Path) -> Checkpoint | None:
-    """What a checkpoint's `COMPLETE.json` says; None if it is not complete."""
+    """What a checkpoint's `COMPLETE.json` says; None if it is not complete, or says something that we never write."""
     content = read_json(folder / MARKER) or {}
-    try:
-        return Checkpoint(*(content[name] for name in ("step", "eval_loss", "token_accuracy", "files", "plan")))
-    except KeyError:
+    step, files, plan = (content.get(name) for name in ("step", "files", "plan"))
+    figures = [content.get(name, "") for name in ("eval_loss", "token_accuracy")]
+    if type(step) is not int or step < 0 or folder.name != checkpoint_name(step) or not isinstance(plan, dict):
         return None
+    if not all(figure is None or type(figure) in (int, float) for figure in figures):
+        return None
+    if not isinstance(files, dict) or not files or not all(_is_entry(name, entry) for name, entry in files.items()):
+        return None
+    return Checkpoint(step, _finite(figures[0]), _finite(figures[1]), files, plan)
 
 
 def complete_ones(run: RunLayout) -> list[Checkpoint]:
@@ -128,7 +133,7 @@ def intact(folder: Path, checkpoint: Checkpoint) -> bool:
     """Whether every file is there with the size and the hash that were written."""
     try:
         return all(_entry(folder / name) == entry for name, entry in checkpoint.files.items())
-    except OSError:
+    except (OSError, VlmftError):
         return False
 
 
@@ -143,7 +148,21 @@ def remove(folder: Path) -> None:
 
 
 def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+    return value if value is not None and abs(value) < 1e300 else None
+
+
+def _is_entry(name: str, entry: object) -> bool:
+    """Whether this is said of a file in the checkpoint, as `_entry` says it."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    path = PurePath(name)
+    if "\0" in name or path.is_absolute() or ".." in path.parts or not path.parts:
+        return False
+    if not isinstance(entry, dict) or entry.keys() != {"size", "sha256"}:
+        return False
+    return type(entry["size"]) is int and 0 <= entry["size"] < 2**63 and isinstance(entry["sha256"], str)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -152,6 +171,6 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _entry(path: Path) -> dict[str, Any]:
     """Size in bytes and SHA-256 of a file, which is on the disk when this returns."""
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         os.fsync(file.fileno())
-        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        return {"size": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

@@ -68,7 +68,7 @@ class CheckpointManager:
             self.log.write(
                 CHECKPOINT,
                 step=step,
-                path=str(self.run.checkpoint(step)),
+                path=str(self.run.checkpoint(step).resolve()),
                 eval_loss=eval_loss,
                 bytes=sealed.bytes,
                 kept=sorted(keep),

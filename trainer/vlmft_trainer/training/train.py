@@ -301,7 +301,7 @@ def finish(
         return adapter_card(preset, base, chosen, step, (before.scores, after), course, trained)
 
     write_adapter(model, job.run, card({}) if ranks.rank() == 0 else "")
-    log.say(f"the adapter is in {job.run.adapter}")
+    log.say(f"the adapter is in {job.run.adapter.resolve()}")
 
     if preset.evaluation.answers and not stop.asked():
         log.note("the tuned model answers eval questions")

@@ -61,7 +61,7 @@ def training_args(preset: Preset, kernels: Kernels, output_dir: Path, warmup_ste
         remove_unused_columns=False,
         disable_tqdm=True,
         report_to=list(training.report_to) or "none",
-        run_name=output_dir.name,
+        run_name=output_dir.resolve().name,
         log_level="error",
         log_level_replica="error",
     )
