@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.registry import all_runs, find, read_run
 from vlmft_console.runs.status import UNREADABLE, RunStatus, status_of
 from vlmft_console.sanitize import sanitize
+from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
 
 
@@ -101,7 +103,7 @@ def logs(
     if log is None:
         typer.echo("no log yet", err=True)
         return
-    with log.open(encoding="utf-8", errors="replace", newline="\n") as file:
+    with os.fdopen(open_regular(log), encoding="utf-8", errors="replace", newline="\n") as file:
         for line in deque(file, maxlen=lines) if lines else file:
             typer.echo(sanitize(line), nl=False)
         try:

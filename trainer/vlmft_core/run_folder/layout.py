@@ -138,4 +138,4 @@ def segment_files(logs: Path) -> list[Path]:
 
 def _segment(path: Path) -> int:
     number = path.stem.removeprefix(_SEGMENT)
-    return int(number) if number.isdecimal() else 0
+    return int(number) if number.isascii() and number.isdecimal() else 0

@@ -32,7 +32,12 @@ def check_own(*paths: Path, inside: bool = True) -> None:
 
 
 def _check(path: Path, seen: set[tuple[int, int]], inside: bool) -> None:
-    for info in (path.lstat(), path.stat()):
+    info = path.lstat()
+    told = [info]
+    if stat.S_ISLNK(info.st_mode) and path.exists():  # one that leads nowhere leads to nothing that could be loaded
+        info = path.stat()
+        told.append(info)
+    for info in told:
         if info.st_uid not in (os.geteuid(), _ROOT):
             raise VlmftError(
                 f"{path} belongs to {_user(info.st_uid)}: what is loaded from it can run as you",
