@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -10,7 +14,7 @@ from typer.core import TyperGroup
 
 from vlmft_console.errors import RunBusyError
 from vlmft_console.sanitize import sanitize
-from vlmft_core.errors import EXIT_BUSY, EXIT_MISTAKE, VlmftError
+from vlmft_core.errors import EXIT_BUSY, EXIT_FAILED, EXIT_MISTAKE, VlmftError
 
 COMMANDS = {
     "plan": ("plan:plan", "Show what PRESET will really do, before anything starts."),
@@ -48,6 +52,10 @@ COMMANDS = {
 }
 """What `vlmft` can do: where it is, as module:name in `vlmft_console.commands`, and its line in the help, which is the
 first sentence of its own help."""
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""What the system says of a file, or an output, that takes no more."""
 
 
 class LazyGroup(TyperGroup):
@@ -113,4 +121,13 @@ def main_options(
 
 def main() -> None:
     """Entry point of the `vlmft` command."""
-    app()
+    try:
+        app()
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # what is still to be written there is not tried again
+        with suppress(OSError):
+            print(sanitize(f"vlmft: {error.filename or 'the output'}: {error.strerror}"), file=sys.stderr, flush=True)
+        sys.exit(EXIT_FAILED)

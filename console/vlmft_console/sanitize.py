@@ -9,6 +9,10 @@ from typing import Any
 # C0 but newline and tab, DEL and C1; the bidi controls, which can reorder what a reader sees; lone surrogates.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_HALVES = re.compile("[\ud800-\udfff]")
+
+_SMALL = "(?:api|access|secret)_key|(?:hub|hf|access|auth)_token|secret|password|passwd"
+
 # What follows group 1 is secret.
 _SECRETS = (
     # Hugging Face tokens, wherever they stand; in names such as hf_hub_download no part is that long.
@@ -18,10 +22,11 @@ _SECRETS = (
     re.compile(r"""(\bauthorization["']?[=:][ ]?["']?(?:[a-z]+[ ])?)[^\s"']+""", re.IGNORECASE),
     re.compile(r"(\bBearer )[\w.~+/=-]{16,}"),
     # Environment variables by how their names end, in capitals: eos_token=</s> is no secret. Then the few names in
-    # small letters that mean nothing else. A quoted value ends at its quote, or with the line.
+    # small letters that mean nothing else, but not of a file that something is said of: `/etc/passwd: not a preset`.
+    # A quoted value ends at its quote, or with the line.
     re.compile(
-        r"""((?:TOKEN|_KEY|APIKEY|SECRET|PASSWORD|PASSWD|(?:api|access|secret)_key|(?:hub|hf|access|auth)_token"""
-        r"""|secret|password|passwd)["']?[ ]?[=:][ ]?(["'])?)(?(2).*?(?=\2|$)|[^\s"']+)""",
+        rf"""((?:TOKEN|_KEY|APIKEY|SECRET|PASSWORD|PASSWD|(?<!/)(?:{_SMALL})|(?<=/)(?:{_SMALL})(?=["']?[ ]?=))"""
+        r"""["']?[ ]?[=:][ ]?(["'])?)(?(2).*?(?=\2|$)|[^\s"']+)""",
         re.MULTILINE,
     ),
 )
@@ -32,6 +37,11 @@ def sanitize(text: str) -> str:
     return _UNSAFE.sub(_escape, redact(text))
 
 
+def json_safe(text: str) -> str:
+    """JSON that says the same as `text`, with every character that could steer a terminal as an escape."""
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def redact(text: str) -> str:
     """`text` with tokens, passwords and keys replaced by `[redacted]`; what they are called stays readable."""
     for secret in _SECRETS:
@@ -40,11 +50,11 @@ def redact(text: str) -> str:
 
 
 def redacted(value: Any) -> Any:
-    """The same for every text in a JSON-able value."""
+    """The same for every text in a JSON-able value; halves of characters, which JSON cannot hold, become escapes."""
     if isinstance(value, str):
-        return redact(value)
+        return _HALVES.sub(_escape, redact(value))
     if isinstance(value, Mapping):
-        return {key: redacted(item) for key, item in value.items()}
+        return {_HALVES.sub(_escape, str(key)): redacted(item) for key, item in value.items()}
     return [redacted(item) for item in value] if isinstance(value, list) else value
 
 

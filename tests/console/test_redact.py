@@ -24,6 +24,7 @@ TOKEN = "hf_" + "AbCdEfGhIjKlMnOpQrStUvWxYz01234567"
         ("connect(api_key = abc)", "connect(api_key = [redacted]"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer [redacted]"),
         ("{'authorization': 'Basic dXNlcjpwYXNz'}", "{'authorization': 'Basic [redacted]'}"),
+        ("vault kv put kv/password=abc", "vault kv put kv/password=[redacted]"),
         ("sent Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", "sent Bearer [redacted]"),
         ("GET https://user:pass@host/x?y=1", "GET https://[redacted]@host/x?y=1"),
         ("proxy http://token@proxy:3128", "proxy http://[redacted]@proxy:3128"),
@@ -47,6 +48,8 @@ def test_a_secret_is_hidden_and_its_name_stays(text: str, shown: str) -> None:
         "authorization failed; the bearer of news; Bearer token is missing",
         "pip install git+https://github.com/huggingface/trl@v0.20.0 by someone@example.org",
         "monkey=1 keyword: x",
+        "/etc/passwd: not a preset",
+        "localhost/etc/passwd: no such file; /run/secrets/api_key: closed to us",
     ],
 )
 def test_ordinary_lines_are_untouched(text: str) -> None:

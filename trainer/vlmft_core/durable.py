@@ -30,7 +30,8 @@ def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        # A path that is not UTF-8 is text with half characters in it, and written as the bytes that it is.
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
             file.flush()
             os.fchmod(file.fileno(), mode)

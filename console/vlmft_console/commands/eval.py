@@ -12,7 +12,7 @@ import typer
 
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import preset_names, run_names
-from vlmft_console.commands.output import add_row, new_table, print_json, print_table
+from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
 from vlmft_console.commands.parameters import Json, Overrides, Trust
 from vlmft_console.figures import percent
 from vlmft_console.paths import OUTPUTS
@@ -68,7 +68,7 @@ def evaluate(
     job = eval_job(trained, task, split, limit, output)
     processes = processes_for(trained.preset, gpus)
     folder = Path(job.folder)
-    typer.echo(f"answers are kept in {folder}", err=True)
+    say(f"answers are kept in {folder}", err=True)
     scores: Mapping[str, Any] = {}
     for name, value in answers(EVAL, job, processes, folder / "eval.log"):
         if name == "scores":
@@ -164,7 +164,7 @@ def print_scores(found: Mapping[str, Any]) -> None:
     for line in lines:
         add_row(table, *(line[column] for column in shown))
     print_table(table)
-    typer.echo(f"answers and scores: {found['folder']}")
+    say(f"answers and scores: {found['folder']}")
 
 
 def rows(one: Mapping[str, Any]) -> Iterator[tuple[str, float | None, float | None]]:

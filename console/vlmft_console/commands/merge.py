@@ -9,7 +9,7 @@ import typer
 
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import run_names
-from vlmft_console.commands.output import print_json
+from vlmft_console.commands.output import print_json, say
 from vlmft_console.commands.parameters import Json, Trust
 from vlmft_console.errors import RunFolderError
 from vlmft_console.programs.ask import MERGE
@@ -59,4 +59,4 @@ def _print(merged: dict[str, object], json_output: bool) -> None:
     if json_output:
         print_json(merged)
         return
-    typer.echo(f"merged model: {merged['folder']} ({filesize(int(str(merged['bytes'])))})")
+    say(f"merged model: {merged['folder']} ({filesize(int(str(merged['bytes'])))})")

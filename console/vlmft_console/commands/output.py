@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vlmft_console.sanitize import redacted, sanitize
+from vlmft_console.sanitize import json_safe, redacted, sanitize
 from vlmft_core.durable import write_whole
 from vlmft_core.errors import VlmftError
 
@@ -26,7 +26,12 @@ def say(text: str, *, err: bool = False) -> None:
 
 def print_json(value: Any, *, indent: bool = False) -> None:
     """Print `value` as JSON in UTF-8, secrets left out; on one line without `indent`."""
-    typer.echo(orjson.dumps(redacted(value), option=orjson.OPT_INDENT_2 if indent else None))
+    typer.echo(as_json(value, indent=indent))
+
+
+def as_json(value: Any, *, indent: bool = False) -> str:
+    """`value` as `print_json` prints it."""
+    return json_safe(orjson.dumps(redacted(value), option=orjson.OPT_INDENT_2 if indent else None).decode())
 
 
 def new_table(*headings: str) -> Table:

@@ -6,14 +6,14 @@ import sys
 import time
 from typing import Protocol, TextIO
 
-import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from vlmft_console.commands.output import as_json
 from vlmft_console.figures import clock, short
 from vlmft_console.history.state import RunState, tasks_of
-from vlmft_console.sanitize import redacted, sanitize
+from vlmft_console.sanitize import sanitize
 from vlmft_core.counted import counted
 from vlmft_core.health import CAUTION, STOP
 from vlmft_core.run_folder import events
@@ -109,7 +109,7 @@ class JsonDisplay:
 
     def tell(self, new: list[Record]) -> None:
         for record in new:
-            print(orjson.dumps(redacted(record)).decode(), flush=True)
+            print(as_json(record), flush=True)
 
     def update(self, state: RunState) -> None:
         pass

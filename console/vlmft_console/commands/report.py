@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from vlmft_console.commands.output import write_file
+from vlmft_console.commands.output import say, write_file
 from vlmft_console.commands.parameters import EvalSet, Force, Log, RunNumber
 from vlmft_console.history.loading import ReadLog, read_log
 from vlmft_console.history.trainings import Choice
@@ -55,7 +55,7 @@ def report(
         typer.echo(text, nl=False)
         return
     write_file(output, text, force=force)
-    typer.echo(f"written: {output}")
+    say(f"written: {output}")
 
 
 def _format(form: Format | None, output: Path | None) -> Format:

@@ -50,13 +50,13 @@ def run(
     loaded = load_preset(preset, preset_folders(), overrides or [])
     launch = prepare(loaded.preset, loaded.name, gpus=gpus, name=run_name, root=output_root, inherited=loaded.inherited)
     if dry_run:
-        typer.echo(str(launch.command))
+        say(str(launch.command))
         return
     folder, warning = start(launch)
     if detach:
-        typer.echo(f"{folder.name} runs in {folder.path}")
+        say(f"{folder.name} runs in {folder.path}")
         if warning:
-            typer.echo(f"note: {warning}", err=True)
+            say(f"note: {warning}", err=True)
         return
     show(folder, [launch.note, *launch.plan.warnings, warning], json_output, steer=True, fresh=True)
 
@@ -82,7 +82,7 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool,
     finally:
         display.close()
     if status is None:
-        typer.echo(f"{folder.name} goes on; come back with: vlmft attach {folder.name}", err=json_output)
+        say(f"{folder.name} goes on; come back with: vlmft attach {folder.name}", err=json_output)
         return
     if steer and status.exit_code == EXIT_MISTAKE and not state.planned:
         if fresh:
@@ -94,9 +94,9 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool,
     if json_output:
         print_json({"event": "summary", **figures})
     else:
-        typer.echo("\n".join(summary_lines(figures, state.seconds)))
+        say("\n".join(summary_lines(figures, state.seconds)))
         if status.exit_code not in (0, EXIT_INTERRUPTED):
-            typer.echo(f"  log            {folder.training_log}", err=True)
+            say(f"  log            {folder.training_log}", err=True)
     raise typer.Exit(status.exit_code)
 
 

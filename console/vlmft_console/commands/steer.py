@@ -16,6 +16,7 @@ from vlmft_console.runs.locks import held
 from vlmft_console.runs.registry import find, read_run
 from vlmft_console.runs.status import status_of
 from vlmft_console.runs.steering import check_deletable, delete_run, resume_run, stop_run
+from vlmft_console.sanitize import sanitize
 from vlmft_core.run_folder.stop import PATIENCE_SECONDS, StopRequest
 
 
@@ -80,9 +81,9 @@ def resume(
     folder = find(name)
     began, warning = resume_run(folder, data_changed=data_changed, trust=trust)
     if detach:
-        typer.echo(began)
+        say(began)
         if warning:
-            typer.echo(f"note: {warning}", err=True)
+            say(f"note: {warning}", err=True)
         return
     show(folder, [warning], json_output, steer=True)
 
@@ -91,6 +92,6 @@ def rm(name: Run, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not 
     """Delete a run with its checkpoints and its adapter. Refuses a run that is live."""
     folder = find(name)
     check_deletable(folder)
-    if not yes and not typer.confirm(f"delete {folder.path} with everything in it?"):
+    if not yes and not typer.confirm(sanitize(f"delete {folder.path} with everything in it?")):
         raise typer.Exit(1)
     delete_run(folder)

@@ -19,6 +19,12 @@ _FULL = 1 << 20
 """A disk with fewer bytes left is called full."""
 
 
+def full_disk(folder: RunFolder) -> str:
+    """That the run's disk is full, in words; empty if it is not."""
+    full = shutil.disk_usage(folder.path).free < _FULL
+    return f"the disk of {folder.path.resolve()} is full" if full else ""
+
+
 class ExitFile:
     """Takes its disk space at the start of the run, when there is some.
 
@@ -43,8 +49,8 @@ class ExitFile:
             survivors: processes that not even KILL could end; they may hold a GPU.
         """
         reason = verdict.reason[:4000]
-        if verdict.status in (FAILED, CRASHED) and shutil.disk_usage(self._folder.path).free < _FULL:
-            reason += f"; the disk of {self._folder.path.resolve()} is full"
+        if verdict.status in (FAILED, CRASHED) and (full := full_disk(self._folder)):
+            reason += f"; {full}"
         record = {
             "status": verdict.status,
             "reason": reason,

@@ -60,6 +60,8 @@ class RunFolder(RunLayout):
             delete = f", or delete that run: vlmft rm {folder.path}" if folder.run_file.is_file() else ""
             raise RunFolderError(f"{folder.path} exists already", f"choose another --run-name{delete}") from None
         except OSError as error:
+            with contextlib.suppress(OSError):
+                folder.path.rmdir()  # the disk had room for the folder and none for what is in it
             raise RunFolderError(f"{folder.path} cannot be made: {error.strerror}") from None
         return folder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Collection
@@ -9,8 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from vlmft_console.errors import RunFolderError
 from vlmft_console.paths import OUTPUTS
 from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_core.durable import delete
 from vlmft_core.errors import VlmftError
 from vlmft_core.filesize import filesize
 
@@ -102,21 +105,36 @@ def start(launch: Launch) -> tuple[RunFolder, str]:
     """Make the run folder and start the run; it goes on whatever becomes of this process.
 
     Returns:
-        The run folder, and a warning that the run may not outlive the logout, or an empty string.
+        The run folder, and a warning that the run may not outlive the logout or be found from other folders, or an
+        empty string.
 
     Raises:
-        VlmftError: this machine lacks something, the folder cannot be made, or the supervisor did not start.
+        VlmftError: this machine lacks something, the folder cannot be made, or the supervisor did not start; nothing is
+            left behind then, unless something of the run lives.
     """
     from vlmft_console.runs.preflight import check_machine
     from vlmft_console.runs.registry import remember
+    from vlmft_console.runs.status import status_of
     from vlmft_console.runs.supervisor_start import start_supervisor
     from vlmft_core.preset import dump_preset
 
     check_machine(launch.preset)
     folder = RunFolder.create(launch.root, launch.name)
-    folder.write_run(preset_name=launch.preset_name, preset_text=dump_preset(launch.preset), command=launch.command)
-    remember(launch.root)
-    return folder, start_supervisor(folder)
+    try:
+        folder.write_run(preset_name=launch.preset_name, preset_text=dump_preset(launch.preset), command=launch.command)
+        warnings = [start_supervisor(folder)]
+    except (OSError, VlmftError) as error:
+        if not status_of(folder).live:
+            with contextlib.suppress(OSError):
+                delete(folder.path)
+        if isinstance(error, VlmftError):
+            raise
+        raise RunFolderError(f"{folder.path} cannot be written: {error.strerror}") from None
+    try:
+        remember(launch.root)
+    except OSError as error:
+        warnings.append(f"`vlmft runs` finds it only from here: {error.filename}: {error.strerror}")
+    return folder, "; ".join(filter(None, warnings))
 
 
 def checks(launch: Launch) -> list[Check]:

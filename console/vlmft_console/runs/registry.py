@@ -26,8 +26,8 @@ def remember(root: Path) -> None:
     """Keep in mind that runs are made under `root`, so that they are found from any folder."""
     path = str(root.absolute())
     known = _memory()
-    known.mkdir(parents=True, exist_ok=True)
-    write_whole(known / hashlib.sha256(path.encode()).hexdigest()[:16], path)
+    known.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_whole(known / hashlib.sha256(os.fsencode(path)).hexdigest()[:16], path)
 
 
 def roots() -> list[Path]:
@@ -35,7 +35,8 @@ def roots() -> list[Path]:
     found = [OUTPUTS]
     memory = _memory()
     if memory.is_dir():
-        found += sorted(Path(entry.read_text()) for entry in memory.iterdir() if not entry.name.startswith("."))
+        entries = (entry for entry in memory.iterdir() if not entry.name.startswith("."))
+        found += sorted(Path(os.fsdecode(entry.read_bytes())) for entry in entries)
     unique: dict[Path, Path] = {}
     for root in found:
         with contextlib.suppress(OSError):  # a folder above it is closed to us

@@ -1,0 +1,104 @@
+"""Trouble with what is written: full disks and outputs, and folders whose names are no UTF-8."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.command_line import VLMFT
+from tests.run_folders import ended_run
+from tests.supervised import STANDIN
+from vlmft_console.cli import app
+from vlmft_console.runs import training_command as run_launch
+from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_core.preset import Preset
+
+
+@pytest.fixture
+def standins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is started is a run of stand-ins."""
+
+    def command(preset: Preset, folder: RunFolder, port: int) -> Command:
+        return Command((sys.executable, str(STANDIN), "runner", str(folder.path.absolute()), "1"), {})
+
+    monkeypatch.setattr(run_launch, "training_command", command)
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with some kilobytes left."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a file system")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.mark.usefixtures("standins", "here")
+@pytest.mark.parametrize("left", [0, 4096, 8192, 12288, 16384, 20480])
+def test_a_start_on_a_full_disk_is_one_line_and_leaves_nothing(full_disk: Path, left: int) -> None:
+    with (full_disk / "ballast").open("wb") as file:
+        file.write(b"\0" * ((1 << 20) - left))
+    refused = CliRunner().invoke(app, ["run", "demo", "--run-name", "mine", "--output-root", str(full_disk)])
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1), refused.output
+    assert "No space left on device" in refused.stderr or "mine is full" in refused.stderr
+    assert [path.name for path in full_disk.iterdir()] == ["ballast"]
+
+
+@pytest.mark.usefixtures("standins")
+@pytest.mark.parametrize("name", [b"caf\xe9", b"\xff\xfe", "\u202eexe\x1b[31m".encode()])
+def test_a_run_in_a_folder_with_any_name_is_made_and_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes
+) -> None:
+    folder = tmp_path / os.fsdecode(name)
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    made = CliRunner().invoke(app, ["run", "demo", "--run-name", "mine"])
+    assert made.exit_code == 0, made.output
+    monkeypatch.chdir(tmp_path)
+    for command in (["runs"], ["status", "mine"], ["runs", "--json"], ["status", "mine", "--json"], ["rm", "mine"]):
+        done = CliRunner().invoke(app, command, input="n\n")
+        assert done.exit_code == (1 if command[0] == "rm" else 0), done.output
+        assert not set("\x1b\u202e") & set(done.output)
+        if "--json" in command:
+            json.loads(done.stdout)
+
+
+def test_the_command_of_a_dry_run_cannot_steer_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "\x1b]0;EVIL\x07\u202e"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    shown = CliRunner().invoke(app, ["run", "demo", "--dry-run"])
+    assert shown.exit_code == 0
+    assert "EVIL" in shown.output
+    assert not set("\x1b\x07\u202e") & set(shown.output)
+
+
+def test_what_json_escapes_it_still_says(tmp_path: Path) -> None:
+    run = ended_run(tmp_path, "run", reason="a\u202eb\x9b31m\x7f c")
+    shown = CliRunner().invoke(app, ["status", "--json", str(run.path)])
+    assert not set("\u202e\x9b\x7f") & set(shown.stdout)
+    assert json.loads(shown.stdout)["reason"] == "a\u202eb\x9b31m\x7f c"
+
+
+@pytest.mark.parametrize(
+    "command", [["--help"], ["--version"], ["presets", "list"], ["plan", "demo"], ["runs", "--json"], ["status", "run"]]
+)
+def test_an_output_that_takes_nothing_is_one_line(tmp_path: Path, command: list[str]) -> None:
+    ended_run(tmp_path / "outputs", "run")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [VLMFT, *command], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+        )
+    assert (done.returncode, done.stderr) == (1, "vlmft: the output: No space left on device\n")
