@@ -223,3 +223,31 @@ def test_a_written_preset_reads_back_equal(
 def test_a_key_may_be_hinted_at_by_its_initials(tmp_path: Path) -> None:
     path = write(tmp_path, "mine", "training:\n  lr: 1e-4\n")
     assert refused(path) == [f"{path}:2: training.lr: unknown key (did you mean learning_rate?)"]
+
+
+def test_a_chain_of_presets_has_an_end(tmp_path: Path) -> None:
+    for number in range(60):
+        write(tmp_path, f"p{number}", f"extends: p{number + 1}\n")
+    write(tmp_path, "p60", "training: {epochs: 3}\n")
+    assert load_preset(tmp_path / "p11.yaml").preset.training.epochs == 3
+    (line,) = refused(tmp_path / "p0.yaml")
+    assert "extends: more than 50 presets, each on the next" in line
+
+
+def test_of_endless_mistakes_the_first_are_explained_and_the_others_counted(tmp_path: Path) -> None:
+    keys = "".join(f"  key{number}: 1\n" for number in range(5000))
+    lines = refused(write(tmp_path, "many", f"training:\n{keys}"))
+    assert len(lines) == 101
+    assert lines[-1].endswith("and 4,900 more mistakes")
+
+
+@pytest.mark.parametrize("pattern", [r"(\w+\.?)+_projj", r"([a-z_]+\.?)+proj", r"((a*)b?)*c", r"(?:x(?:y+|z))+"])
+def test_a_pattern_that_could_take_for_ever_is_refused(tmp_path: Path, pattern: str) -> None:
+    (line,) = refused(write(tmp_path, "mine", f"lora: {{target_pattern: '{pattern}'}}\n"))
+    assert "repeats what is itself repeated" in line
+
+
+@pytest.mark.parametrize("pattern", [r".*\.(q|v)_proj", r"(.*\.)?layers\.(\d+)\..*_proj", r"(?:[a-z]{1,9}\.)+q_proj"])
+def test_other_patterns_are_taken(tmp_path: Path, pattern: str) -> None:
+    path = write(tmp_path, "mine", f"lora: {{target_pattern: '{pattern}'}}\n")
+    assert load_preset(path).preset.lora.target_pattern == pattern

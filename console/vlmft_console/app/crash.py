@@ -22,7 +22,7 @@ def write_report(error: BaseException) -> Path | None:
     folder = Path(platformdirs.user_state_dir("vlmft"))
     path = folder / f"crash-{stamp()}.txt"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_whole(path, redact("".join(traceback.format_exception(error))))
     except OSError:
         return None

@@ -27,13 +27,17 @@ _WORDS = {
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
 }
+MOST = 100
+"""Mistakes explained at once."""
 _SHOW_INPUT = {"greater_than", "greater_than_equal", "less_than", "less_than_equal", "literal_error"} | set(_WORDS)
 
 
 def explain(error: ValidationError, origins: Mapping[str, Origin], name: str) -> list[str]:
     """One line for each mistake, in the order of the file."""
-    lines = [_line(detail, origins, name) for detail in error.errors(include_url=False)]
-    return [text for _, text in sorted(lines, key=lambda line: line[0])]
+    found = error.errors(include_url=False)
+    lines = sorted((_line(detail, origins, name) for detail in found[:MOST]), key=lambda line: line[0])
+    more = [f"{name}: and {len(found) - MOST:,} more mistakes"] if len(found) > MOST else []
+    return [*(text for _, text in lines), *more]
 
 
 def by_key(error: ValidationError) -> list[tuple[tuple[str, ...], str]]:

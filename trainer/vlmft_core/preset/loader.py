@@ -18,6 +18,8 @@ from vlmft_core.preset.recipe_options import is_recipe
 from vlmft_core.preset.schema import About, Preset
 from vlmft_core.preset.strict_yaml import Origin, parse, printable, read_text, shown
 
+DEEPEST = 50
+"""Presets that may build on one another."""
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """What a preset may be called: its file's name without `.yaml`."""
 SUFFIXES = (".yaml", ".yml")
@@ -221,6 +223,8 @@ def _read_chain(
     if parent.resolve() in [file.resolve() for file in chain]:
         names = " -> ".join(file.stem for file in [*chain, parent])
         raise PresetError(f"{path}:{line}: extends goes round in a circle: {names}", "remove one of them")
+    if len(chain) >= DEEPEST:
+        raise PresetError(f"{path}:{line}: extends: more than {DEEPEST} presets, each on the next", "leave some out")
     below, above, _ = _read_chain(parent, read_text(parent), folders, chain)
     below.add(*above)
     below.drop("about", tuple(About.model_fields))  # what is promised of one preset is not of another
