@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +181,25 @@ def test_a_killed_rank_of_a_run_that_has_just_begun_is_no_success(tmp_path: Path
     os.kill(inner, signal.SIGKILL)
     ranks[killed].send(signal.SIGKILL)
     assert run.wait_for_end()["exit_code"] == 1
+
+
+def test_a_live_run_seen_through_a_mount_without_its_locks_is_elsewhere(tmp_path: Path) -> None:
+    outputs, view, rest = (tmp_path / name for name in ("outputs", "view", "rest"))
+    for folder in (outputs, view, rest / "upper", rest / "work"):
+        folder.mkdir(parents=True)
+    run = Supervised(outputs, 1, *LONG)
+    run.wait_for_ranks()
+    layers = f"lowerdir={outputs},upperdir={rest}/upper,workdir={rest}/work"
+    mount = ["mount", "-t", "overlay", "overlay", "-o", layers, str(view)]
+    mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    try:
+        if mounted:
+            refuse_everything(RunFolder(view / "run"), str(run.folder.path))
+            assert run.status().state == "running"
+    finally:
+        StopRequest("the test is over", now=True).write(run.folder)
+        run.wait_for_end()
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(view)], check=True)
+    if not mounted:
+        pytest.skip("needs the right to mount a file system")

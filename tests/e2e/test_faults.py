@@ -21,7 +21,7 @@ import pytest
 
 from tests.command_line import vlmft
 from tests.supervised import LONG, Supervised, make_run
-from vlmft_console.runs.processes import rank_info
+from vlmft_console.runs.processes import descendants, of_run, rank_info
 from vlmft_core.errors import EXIT_BUSY
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import EventWriter, parse
@@ -97,6 +97,22 @@ def test_whoever_is_killed_no_failure_is_called_a_success(tmp_path: Path, rounds
         assert not any(rank.alive for rank in ranks)
         if victim.startswith("rank"):
             assert f"{victim} was killed by SIGKILL" in end["reason"]
+
+
+def test_a_run_of_a_second_whose_rank_is_killed_is_no_success_though_its_launcher_cannot_tell(
+    tmp_path: Path, rounds: int
+) -> None:
+    chance = random.Random(4)
+    for number in range(max(3, rounds // 2)):
+        run = Supervised(tmp_path, 8, "--fork-s=0.05", name=f"run{number}")
+        run.wait(lambda run=run: len(of_run(run.folder.run_id)) > 2)  # runner, launcher and a rank
+        inner = run.inner_launcher()
+        time.sleep(chance.uniform(0, 0.6))
+        ranks = [one.identity for one in descendants(inner) if rank_info(one.identity.pid).rank is not None]
+        os.kill(inner, signal.SIGKILL)
+        killed = chance.choice(ranks).send(signal.SIGKILL)
+        end = run.wait_for_end(30.0)
+        assert end["exit_code"] != 0 or not killed, end
 
 
 WRITER = """
