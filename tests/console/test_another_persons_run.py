@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from tests.command_line import vlmft
 from tests.console.trained_models import Asked, write_run
 from tests.run_folders import ended_run
 from vlmft_console.cli import app
+from vlmft_console.runs.processes import look
+from vlmft_console.runs.status import status_of
 from vlmft_core.run_folder.checkpoints import seal
 
 SOMEBODY = 54321
@@ -58,3 +62,22 @@ def test_it_is_not_resumed(here: Path, name: str, way: str) -> None:
     assert "--trust takes it all the same" in refused.stderr
     assert (run.run_file.read_bytes(), run.exit_file.exists()) == (before, True)
     assert vlmft("status", str(run.path), code=0).stdout
+
+
+@pytest.mark.parametrize("way", ["owned", "writable"])
+def test_a_process_of_ours_that_it_names_is_not_ended(here: Path, way: str) -> None:
+    run = ended_run(here, "run")
+    run.exit_file.unlink()
+    ours = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    try:
+        seen = look(ours.pid)
+        assert seen is not None
+        run.write_processes(seen.identity, {0: seen.identity}, 1)
+        give_away(run.path, way)
+        assert status_of(run).state == "unsupervised"
+        for command in (["resume"], ["stop", "--now"], ["stop"], ["rm", "-y"]):
+            assert CliRunner().invoke(app, [*command, str(run.path)]).exit_code == 2
+        assert ours.poll() is None
+    finally:
+        ours.kill()
+        ours.wait()

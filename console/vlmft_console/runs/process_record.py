@@ -10,6 +10,7 @@ from typing import Any
 
 from vlmft_console.runs.processes import Identity
 from vlmft_core.run_folder.events import boot_id
+from vlmft_core.run_folder.layout import RunLayout
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class ProcessRecord:
         if self.host and self.host != platform.node() and (self.of_another_boot or not self.by_role):
             return (
                 f"it runs, or ran, on {self.host}: ask there; if {self.host} is gone for good,"
-                f" delete its {path.name}/proc.json"
+                f" delete {RunLayout(path).processes_file}"
             )
         if self.is_of(path) or not any(identity.alive for identity in self.by_role.values()):
             return ""
