@@ -23,6 +23,7 @@ _WRAPPED = re.compile(
     r"(?:tensor|(?:np|numpy|jnp|torch)\.\w+|(?:Device)?Array)\(\[?([^,()\]\s]{1,40}),?[^()\n]{0,80}\)"
 )
 """A number as a library's type prints itself: `tensor(2.5, device='cuda:0')`, `np.float64(2.5)`."""
+_WRAPPERS: Final = ("tensor(", "np.", "numpy.", "torch.", "Array(")
 _PAIR = re.compile(
     r"""
     (?<![\w.$\\])
@@ -73,8 +74,10 @@ class Pair(NamedTuple):
 
 def clean(line: str) -> str:
     """A line without colours and control characters, and numbers without their types."""
-    text = _CONTROL.sub("", line[:LONGEST])
-    return _WRAPPED.sub(r"\1", text) if "(" in text else text
+    text = line[:LONGEST]
+    if not text.isprintable():
+        text = _CONTROL.sub("", text)
+    return _WRAPPED.sub(r"\1", text) if any(kind in text for kind in _WRAPPERS) else text
 
 
 def pairs(line: str) -> Iterator[Pair]:

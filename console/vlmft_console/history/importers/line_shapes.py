@@ -9,7 +9,7 @@ import contextlib
 import math
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from vlmft_console.history.importers.line_entry import Entry, entry_of
 from vlmft_console.history.importers.line_place import Place
@@ -18,20 +18,31 @@ from vlmft_console.history.importers.parsing import number, whole
 
 _SHAPES: Final = 1000
 """Shapes that are remembered; prose has as many as lines."""
-_NUMBER = re.compile(r"(?<![A-Za-z_@\d.])((?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)")
-_SPACES = re.compile(r" {2,}")
+_NUMBER = re.compile(r"(\d(?<![A-Za-z_@\d.]\d)(?:\d{0,2}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d*(?:\.\d*)?)(?:[eE][-+]?\d+)?)")
+"""A number, but for those in a name. It begins with a digit and not with a look back: so it is found much faster."""
 _BASE: Final = 7_000_000
 """The first of the numbers that stand for a line's own while its shape is understood."""
 _STAND_IN = re.compile(r"([-+]?)(7\d{6})(?:\.5)?")
 
 
+class _Value(NamedTuple):
+    """How a figure of a shape is found in a line."""
+
+    name: str
+    sign: str
+    index: int
+    """Of the number in the line; -1 where the shape itself has the value, as `nan`."""
+    text: str
+    varies: bool
+    """Whether there are numbers of the line in the name."""
+
+
 @dataclass(frozen=True)
 class _Shape:
-    """What is read from the lines of one shape; numbers are told by their place in the line."""
+    """What is read from the lines of one shape, with stand-ins for its numbers."""
 
     entry: Entry
-    values: tuple[tuple[str, str], ...]
-    """Names and values that hold stand-ins."""
+    values: tuple[_Value, ...]
 
 
 class Shapes:
@@ -45,7 +56,7 @@ class Shapes:
         parts = _NUMBER.split(line)
         numbers = parts[1::2]
         kinds = "".join(["." if "." in each or "e" in each or "E" in each else "1" for each in numbers])
-        key = (_SPACES.sub(" ", "\0".join(parts[::2])), kinds)
+        key = (" ".join("\0".join(parts[::2]).split()), kinds)
         try:
             shape = self._shapes[key]
         except KeyError:
@@ -60,7 +71,7 @@ class Shapes:
         parts = list(parts)
         parts[1::2] = stand_ins
         entry = entry_of("".join(parts))
-        return None if entry is None else _Shape(entry, tuple(entry.values.items()))
+        return None if entry is None else _Shape(entry, tuple(_value(*each) for each in entry.values.items()))
 
 
 def _filled(shape: _Shape, numbers: list[str]) -> Entry | None:
@@ -76,7 +87,10 @@ def _filled(shape: _Shape, numbers: list[str]) -> Entry | None:
         filled.epochs = _counted(place.epochs, numbers)
     except ValueError:
         return None
-    values = {_restored(name, numbers): _value(value, numbers) for name, value in shape.values}
+    values = {
+        _restored(name, numbers) if varies else name: sign + numbers[index].replace(",", "") if index >= 0 else text
+        for name, sign, index, text, varies in shape.values
+    }
     losses, evals = ([_restored(name, numbers) for name in names] for names in (told.losses, told.evals))
     entry = Entry(filled, values, losses, evals, told.on_eval, told.only)
     if told.perplexity:
@@ -88,15 +102,14 @@ def _filled(shape: _Shape, numbers: list[str]) -> Entry | None:
     return entry
 
 
-def _value(text: str, numbers: list[str]) -> str:
+def _value(name: str, text: str) -> _Value:
     found = _STAND_IN.fullmatch(text)
-    return found[1] + _number(int(found[2]), numbers) if found else text
+    varies = _STAND_IN.search(name) is not None
+    return _Value(name, found[1], int(found[2]) - _BASE, "", varies) if found else _Value(name, "", -1, text, varies)
 
 
 def _restored(name: str, numbers: list[str]) -> str:
     """A name with the line's own numbers in it, as `expert 3 loss`."""
-    if "7" not in name:
-        return name
     return _STAND_IN.sub(lambda found: found[1] + _number(int(found[2]), numbers), name)
 
 
