@@ -534,6 +534,89 @@ SAMPLES: Final[dict[str, Sample]] = {
         [(1, 2.5), (2, 2.25)],
         [(1, 2.125), (2, 2.0)],
     ),
+    "pytorch's quickstart": Sample(
+        "Epoch 1\n-------------------------------\nloss: 2.5  [   64/60000]\nloss: 2.25  [ 6464/60000]\nTest Error: \n Accuracy: 53.8%,"
+        " Avg loss: 2.125000 \n\nEpoch 2\n-------------------------------\nloss: 2.0  [   64/60000]\n",
+        [(64, 2.5), (6464, 2.25), (60064, 2.0)],
+        [(6464, 2.125)],
+    ),
+    "pytorch's transfer learning": Sample(
+        _lines(
+            "Epoch {}/24\n----------\ntrain Loss: {:.4f} Acc: 0.5000\nval Loss: {:.4f} Acc: 0.6000\n",
+            (0, 2.5, 2.125),
+            (1, 2.25, 2.0),
+        )
+        + "Training complete in 1m 10s\nBest val Acc: 0.600000\n",
+        [(1, 2.5), (2, 2.25)],
+        [(1, 2.125), (2, 2.0)],
+    ),
+    "pytorch's classifier": Sample(
+        _lines("[{}, {:5d}] loss: {:.3f}", (1, 2000, 2.5), (1, 4000, 2.25), (2, 2000, 2.0)),
+        [(2000, 2.5), (4000, 2.25), (6000, 2.0)],
+    ),
+    "swin": Sample(
+        _lines(
+            "[2024-01-01 00:00:00 swin] (main.py 200): INFO Train: [{}/300][{}/100]\teta 0:10:00 lr 0.000100\t wd 0.05\ttime 0.5 (0.6)"
+            "\tloss {} (2.6)\tgrad_norm 1.2 (1.3)\tloss_scale 65536.0\tmem 1000MB",
+            (0, 50, 2.5),
+            (1, 0, 2.25),
+            (1, 50, 2.0),
+        ),
+        [(50, 2.5), (100, 2.25), (150, 2.0)],
+    ),
+    "mindformers": Sample(
+        _lines(
+            "2024-01-01 00:00:00,000 - mindformers[mindformers/core/callback.py:300] - INFO - {{ Epoch:[  1/  2], step:[{:5}/  512],"
+            " loss:[{}/2.6], per_step_time:300ms, lr:1e-05, overflow cond: False, loss_scale: 65536.0",
+            *THREE,
+        ),
+        THREE,
+    ),
+    "jax's metric writer": Sample(
+        _lines(
+            "I0101 00:00:00.000000 140 logging_writer.py:48] [{}] learning_rate=0.001, train_loss={}, steps_per_second=10.5",
+            *THREE,
+        ),
+        THREE,
+    ),
+    "lightning's rich bar": Sample(
+        _lines(
+            "Epoch 0/9 ━━━━━━━━╸━━━━━━━ {}/100 0:00:10 • 0:00:00 10.5it/s v_num: 0 train_loss: {} val_loss: 2.1", *THREE
+        ),
+        THREE,
+        [(step, 2.1) for step, _ in THREE],
+    ),
+    "opennmt": Sample(
+        _lines(
+            "[2021-01-01 00:00:00,000 INFO] Step {}/100000; acc:  10.1; ppl: 900.1; xent: {}; lr: 0.0001; 1000/1000 tok/s;    100 sec",
+            *THREE,
+        ),
+        THREE,
+    ),
+    "a bar without a total": Sample(
+        "".join(f"\r{step}it [00:10,  1.10it/s, loss={loss}]" for step, loss in THREE), THREE
+    ),
+    "a bar with the loss before it": Sample(
+        "".join(f"\rEpoch 1 loss {loss}:  10%|#| {step}/100 [00:01<00:09, 1it/s]" for step, loss in THREE), THREE
+    ),
+    "bars of an evaluation": Sample(
+        "".join(f"\rTraining: 10%|█| {step}/100 [00:01<00:09, 1it/s, loss={loss}]" for step, loss in THREE)
+        + "".join(
+            f"\rEvaluating: 10%|█| {step}/10 [00:01<00:09, 1it/s, loss={loss}]"
+            for step, loss in ((1, 2.9), (10, 2.125))
+        ),
+        THREE,
+        [(30, 2.125)],
+    ),
+    "a table of two phases": Sample(
+        _lines(
+            "Train - Epoch {0}: loss {1}, acc 0.5\nVal   - Epoch {0}: loss {2}, acc 0.5",
+            (1, 2.5, 2.125),
+            (2, 2.25, 2.0),
+        ),
+        [(1, 2.5), (2, 2.25)],
+        [(1, 2.125), (2, 2.0)],
+    ),
 }
 
 SILENT: Final[dict[str, str]] = {

@@ -41,6 +41,7 @@ _ARCHIVE: Final = (
 )
 _NAMED = re.compile(rb"""^(?:["']?([A-Za-z_][\w.-]{0,60})["']?)\s*:(?:\s|$)""", re.MULTILINE)
 _KEY = re.compile(rb'"([^"\n]{1,60})"\s*:')
+_COLUMN = re.compile(rb"[A-Za-z_][\w ./()%-]{0,60}")
 _CODE = re.compile(rb"^(?:import|from) \w[\w.]*|^(?:def|class) \w+", re.MULTILINE)
 _MARKUP = re.compile(rb"\s*<(?:!doctype|html|svg|\?xml)", re.IGNORECASE)
 
@@ -85,7 +86,7 @@ def resembles(head: bytes) -> str:
         return f"it seems to be a preset or another configuration, with the keys {_names(_NAMED, text)}"
     first = text.split(b"\n", 1)[0]
     cells = [cell.strip().strip(b'"') for cell in re.split(rb"[,;\t]", first)]
-    if len(cells) > 1 and text.count(b"\n") and all(0 < len(cell) < 60 for cell in cells):
+    if len(cells) > 1 and text.count(b"\n") and all(_COLUMN.fullmatch(cell) for cell in cells):
         columns = listed([cell.decode("utf-8", "replace") for cell in cells])
         return f"it seems to be a table with the columns {columns}"
     return ""

@@ -35,7 +35,7 @@ _ELSEWHERE = re.compile(
 """Words of lines that tell another moment's figures again."""
 _TF_EVAL: Final = "Saving dict for global step"
 _MARK = re.compile(
-    r"(?<![\w.-])(?:(val|valid|validat(?:e|ion|ing)|eval|evaluat(?:e|ion|ing)|dev|test|testing)|train|training)(?![\w-]|\.\w)",
+    r"(?<![\w.-])(?:(val|valid|validat(?:e|ion|ing)|eval|evaluat(?:e|ion|ing)|dev|test|testing|cv)|train|training)(?![\w-]|\.\w)",
     re.IGNORECASE,
 )
 """A word that says what the figures after it were measured on."""

@@ -22,8 +22,8 @@ from vlmft_console.history.importers.table_rows import Table, header_of, is_rule
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
 
-_FIGURES = re.compile(rb"loss|cross|perplexity|ppl", re.IGNORECASE)
-_PLACES = re.compile(rb"step|epoch|iter|batch|valid|eval|train", re.IGNORECASE)
+_FIGURES = re.compile(rb"loss|cross|xent|perplexity|ppl", re.IGNORECASE)
+_PLACES = re.compile(rb"step|epoch|iter|batch|valid|eval|test|train", re.IGNORECASE)
 """What a line must hold to be looked at; long ones only for figures."""
 _LONGEST_HEADING: Final = 400
 """Bytes of a line that tells where the lines after it belong, or figures without a loss."""
@@ -276,7 +276,7 @@ class LineLog:
             told["epoch"] = repr(place.epoch)
         if loss and place.total and not place.in_epoch and not place.bar:
             told["total_steps"] = str(place.total)
-        self.trained += loss is not None and (step is not None or place.epoch is not None)
+        self.trained += loss is not None and (step is not None or place.epoch is not None or len(told) > 1)
         self._take(told, t, records)
 
     def _take(self, values: Mapping[str, str], t: float | None, records: list[Record]) -> None:

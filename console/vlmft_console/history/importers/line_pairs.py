@@ -35,7 +35,7 @@ _PAIR = re.compile(
     [\[('"]{0,3}+
     (?P<number>[-+]?(?:\d{1,3}(?:,\d{3})++(?!\d)(?:\.\d++)?|\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?|[-+]?(?:nan|inf(?:inity)?)(?!\w))
     (?P<unit>\s?%|[A-Za-zµ]{1,8}+(?:/[A-Za-z]{1,8}+)?+)?+
-    (?![\w]|[:./-]\d|\s*/\s*\d)
+    (?![\w]|[:./-]\d+(?![\d.])|[:.-]\d|\s*/\s*\d+(?![\d.]))
     (?:\s*\(\s*(?P<mean>[-+\d.eE]{1,24}|nan|inf)\s*\))?+
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -45,6 +45,8 @@ _LEADING: Final = frozenset(
 )
 """Words before a loss's name that leave it the loss it is."""
 _TRAILING: Final = frozenset(("value", "avg", "mean", "(avg)", "(mean)", "is"))
+_FILLERS: Final = frozenset(("set", "dataset", "split"))
+"""Words that change nothing, as in `test set loss`."""
 _NO_PLACE: Final = frozenset(
     (
         *("per", "num", "number", "total", "max", "min", "warmup", "of", "save", "saved", "every", "remaining"),
@@ -87,7 +89,7 @@ def pairs(line: str) -> Iterator[Pair]:
             return
         name, lead, kind = _resolved(found["name"].strip())
         last = name.rpartition(" ")[2].lower()
-        if last in _NO_METRIC or (kind and found["unit"]):
+        if last in _NO_METRIC or last.endswith(".py") or (kind and found["unit"]):
             continue
         start = found.start("name")
         yield Pair(name, found["number"].replace(",", ""), kind, start, lead, found.end(), found["mean"] or "")
@@ -97,7 +99,7 @@ def _resolved(name: str) -> tuple[str, str, Known | None]:
     """The name, what was left out before it, and what it stands for."""
     if kind := known(name):
         return name, "", kind
-    words = name.split(" ")
+    words = [word for word in name.split(" ") if word.lower() not in _FILLERS]
     while len(words) > 1 and words[-1].lower() in _TRAILING:
         del words[-1]
     for first in range(len(words)):

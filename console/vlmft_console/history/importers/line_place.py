@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from typing import Final
 
 _COUNT: Final = r"\d{1,12}"
-_BAR = re.compile(rf"\d+%\|[^|\n]{{0,300}}\|\s*({_COUNT})/({_COUNT})\s*\[")
+_BAR = re.compile(rf"\d+%\|[^|\n]{{0,300}}\|\s*({_COUNT})/({_COUNT})\s*\[|(?<!\S)({_COUNT})it \[")
 """A tqdm bar, up to the bracket in which its times and figures stand."""
-_BAR_TIMES = re.compile(r"[\d:?]+(?: ?days?, [\d:]+)?<[^,\]]{0,40},\s*[^,\]]{0,24}(?:,\s*)?")
+_BAR_TIMES = re.compile(
+    r"^\d+:\d+(?::\d+)?,\s*[^,\]]{0,24}(?:,\s*)?|[\d:?]+(?: ?days?, [\d:]+)?<[^,\]]{0,40},\s*[^,\]]{0,24}(?:,\s*)?"
+)
 _OF: Final = rf"\[?\s*({_COUNT})\s*(?:/|\bof\b)\s*({_COUNT})(?:\s*\(\s*[\d.]+\s*%\s*\))?\s*\]?"
 _EPOCH = re.compile(
-    rf"(?<![\w/])(?:epochs?|ep)\b(?:\(\w+\))?\s*[:=#]?\s*(?:\[?\s*({_COUNT})\s*(?:/|\bof\b)\s*({_COUNT})\s*\]?|\[\s*({_COUNT})\s*\]"
+    rf"(?<![\w/])(?:epochs?|ep)(?![a-z_])(?:\(\w+\))?\s*[:=#]?\s*(?:\[?\s*({_COUNT})\s*(?:/|\bof\b)\s*({_COUNT})\s*\]?|\[\s*({_COUNT})\s*\]"
     rf"|({_COUNT}(?:\.\d+)?)(?![\w%]|[.:]\d|\s*[*/]))"
-    rf"|\b({_COUNT})epoch results",
+    rf"|\b({_COUNT})epoch(?: results|:)",
     re.IGNORECASE,
 )
-_AFTER_EPOCH = re.compile(rf"[\s:,|\-]*[\[(]?{_OF}\)?")
+_AFTER_EPOCH = re.compile(rf"[\s:,|\-━╸╺─]*[\[(]?{_OF}\)?")
 _STEP = re.compile(
     r"(?<![\w/])(?P<word>(?:global|train|training|optimizer)?[ _]?"
     r"(?:steps?|iter|iters|iterations?|updates?|batch|batches|it|itr))\b"
@@ -29,8 +31,10 @@ _STEP = re.compile(
 )
 _PHASE = re.compile(rf"\b(?:train|test|val|valid\w*|eval)\b:?\s*(?:({_COUNT})\s*)?\[{_OF}", re.IGNORECASE)
 """`Train: 0 [  50/1251 (  4%)]`"""
+_TWO = re.compile(rf"\[{_OF}\s*\]?\s*\[{_OF}|(?:^|(?<=\] ))\[\s*({_COUNT})\s*(?:,\s*({_COUNT})\s*)?\](?=\s)")
+"""`[1/300][50/1251]`, and `[1, 2000]` or `[2000]` at the beginning of a line."""
 _ALONE = re.compile(
-    rf"^\s*{_OF}(?=\s|$)|[\[(]\s*({_COUNT})\s*/\s*({_COUNT})\s*(?:\(\s*\d+\s*%\s*\))?\s*[\])]"
+    rf"^\s*{_OF}(?=\s|$)|\[\s*({_COUNT})\s*/\s*({_COUNT})\s*(?:\(\s*\d+\s*%\s*\))?\s*\]"
     rf"|({_COUNT})\s*/\s*({_COUNT}) batches"
 )
 _FIRST = re.compile(rf"^\s*({_COUNT})\s*\|\s*(?=[A-Za-z])")
@@ -56,8 +60,8 @@ class Place:
 def find_place(line: str) -> tuple[Place, str]:
     """The place, and the line with what told it blanked out by bars."""
     place = Place()
-    if "%|" in line and (bar := _BAR.search(line)):
-        place.bar, place.step, place.total = True, int(bar[1]), int(bar[2])
+    if ("%|" in line or "it [" in line) and (bar := _BAR.search(line)):
+        place.bar, place.step, place.total = True, int(bar[1] or bar[3]), int(bar[2]) if bar[2] else None
         after = _BAR_TIMES.sub("| ", line[bar.end() :], count=1)
         line = f"{line[: bar.start()]}| {after.rpartition(']')[0] or after}"
     if found := _EPOCH.search(line):
@@ -69,6 +73,14 @@ def find_place(line: str) -> tuple[Place, str]:
         if place.step is None and (inner := _AFTER_EPOCH.match(line, end)):
             place.step, place.total, place.in_epoch, end = int(inner[1]), int(inner[2]), True, inner.end()
         line = _blank(line, found.start(), end)
+    if place.step is None and "[" in line and place.epoch is None and (two := _TWO.search(line)):
+        first, of_first, second, of_second, alone, beside = (int(part) if part else None for part in two.groups())
+        if alone is None or beside is not None:
+            place.epoch, place.epochs = first if alone is None else alone, of_first
+            place.step, place.total, place.in_epoch = second if alone is None else beside, of_second, True
+        else:
+            place.step = alone
+        line = _blank(line, two.start(), two.end())
     if place.step is None:
         line = _find_step(place, line)
     return place, line
@@ -107,8 +119,6 @@ class StepCounter:
         self._total: int | None = None
         self._epoch: float | None = None
         self._first_epoch = 1
-        self._through = False
-        """Whether the steps were seen to go on over the end of an epoch."""
 
     def absolute(self, place: Place) -> int | None:
         """The step of the training; None where the place has none."""
@@ -119,14 +129,13 @@ class StepCounter:
             return None
         back = self._step is not None and step < self._step
         if self._step is not None and epoch is not None and self._epoch is not None and epoch > self._epoch:
-            self._through = self._through or (place.in_epoch and step > self._step)
-            if not self._through and (back or place.in_epoch):
+            if back or place.in_epoch:
                 self._offset += max(self._total or 0, self._step)
         elif back:
             wraps = self._total is not None and self._step is not None and self._step >= self._total - 1
             goes_on = wraps and place.total == self._total and (epoch is None or self._epoch is None)
             self._offset = self._offset + (self._total or 0) if goes_on else 0
-        if place.in_epoch and place.total and epoch is not None and not self._through:
+        if place.in_epoch and place.total and epoch is not None:
             self._offset = max(0, int(epoch) - self._first_epoch) * place.total
         self._step, self._total = step, place.total
         self._epoch = epoch if epoch is not None else self._epoch

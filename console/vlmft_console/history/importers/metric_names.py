@@ -25,7 +25,7 @@ _ALIASES: Final = {
         *("train_loss_step", "training_loss_step", "loss_step", "train_step_loss"),
         *("lm_loss", "train_lm_loss", "reduced_train_loss", "loss_metrics_global_avg_loss", "global_avg_loss"),
         *("ce_loss", "train_ce_loss", "nll_loss", "train_nll_loss", "train_crossentropyloss", "cross_entropy_loss"),
-        *("avg_loss", "average_loss", "mean_loss", "train_avg_loss", "train_mean_loss", "total_loss"),
+        *("avg_loss", "average_loss", "mean_loss", "train_avg_loss", "train_mean_loss", "total_loss", "xent"),
         *("train_total_loss", "train_batch_loss", "step_loss", "running_loss", "avr_loss", "loss_avg"),
         *("gpt_loss", "loss_mean", "avg_train_loss", "average_train_loss", "mean_train_loss", "avg_training_loss"),
         *("average_training_loss", "losses", "train_losses", "training_losses", "loss_train_total"),
@@ -56,7 +56,7 @@ _ALIASES: Final = {
 """Of each quantity its names; where an entry has several, the first counts."""
 
 _OTHER = re.compile(r"[^a-z0-9]+")
-_EVALS = "eval|evaluation|val|valid|validation|dev"
+_EVALS = "eval|evaluation|val|valid|validation|dev|cv"
 _EVAL = re.compile(
     rf"(?:(?:avg|average|mean)_)?(?:{_EVALS})_(?:(?!train_)(.+)_)?loss(?:es)?(?:_epoch)?(?:_(dataloader_idx_\d+))?"
     rf"|(test)_loss(?:es)?(?:_epoch)?|loss_(?:{_EVALS})|loss_(test)|lm_loss_validation|metrics_eval_languagecrossentropy"
