@@ -105,6 +105,7 @@ class OtherMetrics:
                 value = number(told)
             except ValueError:
                 continue
+            name = name[:_LONGEST_NAME]
             if value is not None and (kept := self._names.get(name) or self._keep(name)):
                 found[kept] = value if -LARGEST < value < LARGEST else None
         return found
@@ -114,5 +115,5 @@ class OtherMetrics:
             self.more = True
             return ""
         # JSON can spell half of a character, which nobody can print.
-        self._names[name] = name[:_LONGEST_NAME].encode("utf-8", "replace").decode() or "''"
+        self._names[name] = name.encode("utf-8", "replace").decode() or "''"
         return self._names[name]

@@ -37,6 +37,7 @@ _is_summary: Final = re.compile(rb"\x08[\x80-\xff]*[\x00-\x7f]\x1a").match
 _STATS_ITEM, _STATS_KEY = 3, 1
 _STATS_NAMES: Final = 100
 """Names of system metrics that are kept, to be told of a run that has no other."""
+_LONGEST_NAME: Final = 200
 _EXIT_CODE: Final = 1
 
 
@@ -138,7 +139,9 @@ class WandbFile:
         for field, _, item, _ in wire.fields(message):
             if field == _STATS_ITEM and isinstance(item, bytes) and len(self._system) < _STATS_NAMES:
                 names = (name for inner, _, name, _ in wire.fields(item) if inner == _STATS_KEY)
-                self._system |= {name.decode("utf-8", "replace"): None for name in names if isinstance(name, bytes)}
+                self._system |= {
+                    name[:200].decode("utf-8", "replace"): None for name in names if isinstance(name, bytes)
+                }
 
     def _exit(self, code: int) -> Record:
         if code == 0:
