@@ -109,18 +109,18 @@ async def test_one_event_at_a_time(app: VlmftConsole) -> None:
 
 async def test_the_picture_is_the_one_that_a_live_run_had_then(tmp_path: Path) -> None:
     records = [json.dumps(record) for record in sample_records()]
-    cut = next(index for index, line in enumerate(records) if '"step": 1501,' in line)
+    cut = next(index for index, line in enumerate(records) if '"step": 1801,' in line)
     then, whole = tmp_path / "then" / "events.jsonl", tmp_path / "whole" / "events.jsonl"
     for path, lines in ((then, records[:cut]), (whole, records)):
         path.parent.mkdir()
         path.write_text("\n".join(lines) + "\n")
     pictures = []
-    for path, keys in ((then, ("dollar_sign",)), (whole, ("t", *"1501", "enter", "comma"))):
+    for path, keys in ((then, ("dollar_sign",)), (whole, ("t", *"1801", "enter", "comma"))):
         app = VlmftConsole(path, replay=LAST)
         async with app.run_test(size=SIZE) as pilot:
             await until_shown(pilot, "‖ paused")
             await pilot.press(*keys)
-            await until_shown(pilot, "step 1,500/2,400")
+            await until_shown(pilot, "step 1,800/2,400")
             await until_shown(pilot, "token accuracy")
             pictures.append(screen_text(app).splitlines()[1:-2])  # without the name, the track and the keys
     assert pictures[0] == pictures[1]

@@ -108,7 +108,7 @@ def accuracies() -> None:
 
 
 def main() -> None:
-    for count in (5, 10, 20, 40):
+    for count in (10, 20, 40):
         table(count)
     accuracies()
 

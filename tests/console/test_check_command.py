@@ -20,7 +20,8 @@ RECORDED = Path(__file__).resolve().parents[2] / "logs"
 
 KEYS = [
     *("format", "records", "train_points", "eval_points", "lr_points", "grad_norm_points", "nonfinite", "rejected"),
-    *("first_loss", "last_loss", "best_eval", "last_eval_loss", "schedule", "findings"),
+    *("first_loss", "last_loss", "best_eval", "last_eval_loss", "schedule"),
+    *("diagnosis", "other_diagnoses", "findings"),
     *("notes", "metrics", "runs", "eval_set", "eval_sets"),
 ]
 
@@ -58,6 +59,11 @@ def test_json_has_exactly_the_keys_that_scripts_rely_on(log: Path) -> None:
     assert (judged["first_loss"], judged["last_eval_loss"]) == (2.5, 2.6)
     assert judged["schedule"] == {"kind": "constant", "warmup_steps": 0, "max_deviation": 0.0}
     assert list(judged["findings"][0]) == ["rule", "severity", "step", "epoch", "message", "advice"]
+    told = judged["diagnosis"]
+    assert list(told) == ["cause", "severity", "step", "epoch", "sentence", "evidence", "advice", "changes"]
+    assert (told["cause"], told["severity"], told["step"]) == ("overfitting", "stop", 200)
+    assert {each["rule"] for each in told["evidence"]} == {finding["rule"] for finding in judged["findings"]}
+    assert judged["other_diagnoses"] == []
 
 
 def test_the_exit_status_tells_a_stop_finding_from_a_log_that_cannot_be_read(log: Path) -> None:
@@ -78,8 +84,35 @@ def test_the_text_names_best_eval_schedule_and_advice(log: Path) -> None:
     assert "1.5 at step 200 (epoch 2)" in text
     assert "6 points: first 2.5," in text
     assert "constant, at most 0.00% of the peak off" in text
-    assert "stop eval_" in text
-    assert "advice:" in text
+    assert "stop overfits since step 200 (epoch 2): eval loss 1.5 -> 2.6 (+73.3%), train loss 1.25 -> 0.4167" in text
+    assert "1. eval_off_best: eval loss 2.6 is 73.3 % above its best 1.5 at step 200" in text
+    assert "2. eval_rising: eval loss rose 4 evals in a row" in text
+    assert text.count("advice:") == 1
+
+
+def test_a_training_by_reward_gets_no_verdict_on_its_evals_and_the_check_says_so(log: Path) -> None:
+    history = [
+        {"step": 10 * n, "loss": 0.02 / n, "eval_loss": 0.01 * n, "rewards/accuracy": n / 6, "kl": 0.1}
+        for n in range(1, 7)
+    ]
+    log.write_bytes(trainer_state(history))
+    result = call("check", log)
+    assert (result.exit_code, "no findings" in result.stdout) == (0, True)
+    why = "the evals get no verdict: the training goes by reward or preference (it logs rewards/accuracy)"
+    assert why in " ".join(result.stdout.split())
+    assert json.loads(call("check", log, "--json").stdout)["notes"] == [why]
+
+
+def test_a_run_whose_own_metric_is_at_its_best_is_only_cautioned(log: Path) -> None:
+    document = json.loads(overfitting())
+    for index, entry in enumerate(document["log_history"]):
+        entry |= {"eval_wer": 0.9 - 0.1 * index} if "eval_loss" in entry else {}
+    own = {"best_metric": document["log_history"][-1]["eval_wer"], "best_global_step": 600}
+    log.write_text(json.dumps(document | own))
+    result = call("check", log)
+    assert result.exit_code == 0
+    text = " ".join(result.stdout.split())
+    assert "since step 200 (epoch 2), while eval_wer, the run's own metric, is at its best" in text
 
 
 def test_where_a_log_names_no_steps_none_are_claimed(log: Path) -> None:
@@ -153,7 +186,9 @@ def test_watch_says_each_finding_of_our_own_log_once(tmp_path: Path, monkeypatch
     log = tmp_path / "events-0001.jsonl"
     log.write_text("".join([*recorded[:-1], of_another_version, recorded[-1]]))
     lines = call("watch", log).stdout.splitlines()
-    assert len([line for line in lines if "eval_rising" in line]) == 1
+    assert len([line for line in lines if line.startswith(("caution: eval_rising", "stop: eval_rising"))]) == 1
+    assert [line for line in lines if line.startswith("stop: overfits since step 20")] != []
+    assert "  2. eval_rising: eval loss rose 4 evals in a row, to 0.9928" in " ".join(lines)
     assert [line for line in lines if line.startswith("health:")] == ["health: caution: solar_flare: hot"]
     events = [json.loads(line) for line in call("watch", log, "--json").stdout.splitlines()]
     assert len(events) == len(recorded) + 1

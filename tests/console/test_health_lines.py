@@ -40,5 +40,6 @@ def test_the_summary_lists_what_still_holds_with_its_advice(tmp_path: Path) -> N
     assert [(entry["rule"], entry["severity"]) for entry in figures["findings"]] == [("eval_off_best", "caution")]
     lines = summary_lines(figures, 60.0)
     at = next(index for index, line in enumerate(lines) if "health" in line)
-    assert "caution: eval_off_best: eval loss 0.95 is 5.6 % above its best 0.9 at step 20" in lines[at]
-    assert "The best eval was at step 20" in lines[at + 1]
+    assert "caution: may overfit since step 20" in lines[at]
+    assert "eval_off_best: eval loss 0.95 is 5.6 % above its best 0.9 at step 20" in lines[at + 1]
+    assert "The best eval was at step 20" in lines[at + 2]

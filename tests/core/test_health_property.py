@@ -125,12 +125,15 @@ def test_any_log_is_judged_without_a_crash_and_its_changes_add_up_to_its_finding
     seen = {}
     for one in log:
         for finding in health.feed(one):
-            assert 0 < len(finding.message + finding.advice.text) < 600
+            assert 0 < len(finding.message + finding.advice.text) < 700
             assert finding.severity in ("caution", "stop")
             seen[finding.number] = finding
     assert [seen[number] for number in range(len(health.findings))] == health.findings
     active = [finding.rule for finding in health.active]
     assert len(active) == len(set(active))
+    assert sorted(rule for each in health.diagnoses for rule in each.rules) == sorted(active)
+    for each in health.diagnoses:
+        assert 0 < len(each.sentence + each.advice.text) < 600
     assert [finding.number for finding in health.findings] == list(range(len(health.findings)))
 
 
@@ -196,6 +199,8 @@ def test_many_records_at_once_are_judged_exactly_as_one_by_one(
         piece = log[at : at + size]
         one_by_one = [(index, changed) for index, one in enumerate(piece) if (changed := single.feed(one))]
         assert batched.feed_all(piece) == one_by_one
+        assert batched.diagnoses == single.diagnoses
+        assert batched.unjudged == single.unjudged
     assert batched.findings == single.findings
 
 
@@ -230,6 +235,8 @@ def test_advice_makes_a_valid_preset_and_goes_the_way_its_rule_asks_for(
             before = changed[section][name]
             if key == "lora.target_modules":
                 assert set(before) < set(value)  # type: ignore[call-overload]
+            elif key == "training.epochs" and finding.rule != "underfit":
+                assert 1 < value < before  # type: ignore[operator]
             elif key == "training.learning_rate" and finding.rule not in ("loss_high", "underfit"):
                 assert 0 < value < before  # type: ignore[operator]
             else:
@@ -242,7 +249,7 @@ def test_advice_makes_a_valid_preset_and_goes_the_way_its_rule_asks_for(
         advised.add("training.weight_decay")
     if dropout < 0.1:
         advised.add("lora.dropout")
-    assert {key for key, _ in overfitted.advice.changes} == advised
+    assert {key for key, _ in overfitted.advice.changes} - {"training.epochs"} == advised
 
 
 @settings(max_examples=100, deadline=None)

@@ -19,10 +19,11 @@ from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.schedule_fit import Schedule
 from vlmft_console.history.tally import Tally
 from vlmft_console.history.trainings import LAST, Choice, Trainings
+from vlmft_console.report.diagnosis import UNJUDGED, diagnosis_dict, numbered
 from vlmft_console.report.summary import finding_dict
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import EXIT_STOP_FOUND, VlmftError
-from vlmft_core.health import STOP, Finding, Health
+from vlmft_core.health import STOP, Diagnosis, Finding, Health
 
 _LISTED: Final = 12
 """Trainings, and metrics, that are told of one by one."""
@@ -63,6 +64,10 @@ class Judgement:
     schedule: Schedule
     findings: list[Finding]
     """Those that hold at the end; what was resolved before is left out."""
+    diagnoses: list[Diagnosis]
+    """What these come to, the gravest first."""
+    unjudged: str
+    """Why the evals get no verdict; empty where they do."""
 
     @property
     def named_steps(self) -> bool:
@@ -93,6 +98,11 @@ class Judgement:
         return EVAL_LOSS if self.eval_sets else None
 
     @property
+    def notes(self) -> list[str]:
+        """What the health rules have to say beside findings."""
+        return [UNJUDGED.format(self.unjudged)] if self.unjudged else []
+
+    @property
     def stop(self) -> bool:
         """Whether a finding asks for a stop."""
         return any(finding.severity == STOP for finding in self.findings)
@@ -115,13 +125,14 @@ def judge(path: Path, choice: Choice = LAST) -> Judgement:
             health.feed_all(part.records)
     trainings.require(log)
     entries = log.foreign.entries if log.foreign else count
-    return Judgement(log, entries, trainings, tally, tally.schedule(), health.active)
+    return Judgement(log, entries, trainings, tally, tally.schedule(), health.active, health.diagnoses, health.unjudged)
 
 
 def as_json(judged: Judgement) -> dict[str, Any]:
     """The whole judgement, JSON-able. Steps are null where the log names none."""
     named, tally, schedule = judged.named_steps, judged.tally, judged.schedule
     best = tally.best_eval
+    told = [diagnosis_dict(each, named_steps=named) for each in judged.diagnoses]
     return {
         "format": judged.log.format,
         "records": judged.records,
@@ -141,8 +152,10 @@ def as_json(judged: Judgement) -> dict[str, Any]:
             "warmup_steps": schedule.warmup_steps if named else None,
             "max_deviation": schedule.max_deviation,
         },
+        "diagnosis": next(iter(told), None),
+        "other_diagnoses": told[1:],
         "findings": [finding_dict(finding) | ({} if named else {"step": None}) for finding in judged.findings],
-        "notes": tally.notes,
+        "notes": [*tally.notes, *judged.notes],
         "metrics": {name: asdict(measured) for name, measured in tally.by_name().items()},
         "runs": [
             asdict(each)
@@ -156,7 +169,7 @@ def as_json(judged: Judgement) -> dict[str, Any]:
 
 
 def _print(judged: Judgement) -> None:
-    log, tally, named = judged.log, judged.tally, judged.named_steps
+    log, tally = judged.log, judged.tally
     table = new_table()
     rejected = f", {log.rejected:,} rejected" if log.rejected else ""
     nonfinite = f", {tally.nonfinite:,} with a value that is not finite" if tally.nonfinite else ""
@@ -172,16 +185,17 @@ def _print(judged: Judgement) -> None:
         add_row(table, "metrics", f"{listed(others)} (vlmft plot --list has their figures)")
     if tally.end:
         add_row(table, "ended", f"{tally.end['status']} {tally.end.get('reason') or ''}")
-    for note in tally.notes:
+    for note in [*tally.notes, *judged.notes]:
         add_row(table, "note", note)
     if judged.nothing_to_judge:
         add_row(table, "health", "nothing here can be judged")
     elif not judged.findings:
         add_row(table, "health", "no findings")
-    for finding in judged.findings:
-        add_row(table, finding.severity, f"{finding.rule} since {_place(named, finding.step, finding.epoch)}")
-        add_row(table, "", finding.message)
-        add_row(table, "", f"advice: {finding.advice.text}")
+    for told in map(diagnosis_dict, judged.diagnoses):
+        add_row(table, told["severity"], told["sentence"])
+        for line in numbered(told):
+            add_row(table, "", line)
+        add_row(table, "", f"advice: {told['advice']}")
     print_table(table)
 
 

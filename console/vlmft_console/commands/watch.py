@@ -15,9 +15,10 @@ from vlmft_console.history.importers import NothingYet
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.state import RunState
 from vlmft_console.history.trainings import Trainings
+from vlmft_console.report.diagnosis import health_lines
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.errors import EXIT_STOP_FOUND
-from vlmft_core.health import STOP, Finding
+from vlmft_core.health import STOP, Finding, Health
 from vlmft_core.health.rules import RULES
 from vlmft_core.run_folder.events import HEALTH, Record
 
@@ -39,14 +40,16 @@ def watch(
     try:
         log = _wait_for(path, display, eval_set)
         if log.folder is None:
-            findings = _follow(log, display, whole=json_output)
+            health = _follow(log, display, whole=json_output)
+            for line in health_lines(health.diagnoses):
+                display.say(line)
     except KeyboardInterrupt:
         return
     finally:
         display.close()
     if log.folder is not None:
         show(RunFolder(log.folder.path), [], json_output, steer=False)
-    elif any(finding.severity == STOP for finding in findings):
+    elif any(finding.severity == STOP for finding in health.active):
         raise typer.Exit(EXIT_STOP_FOUND)
 
 
@@ -63,8 +66,8 @@ def _wait_for(path: Path, display: Display, eval_set: str | None) -> OpenedLog:
             time.sleep(POLL_SECONDS)
 
 
-def _follow(log: OpenedLog, display: Display, *, whole: bool) -> list[Finding]:
-    """Show what comes until the training has ended; returns the findings that hold then.
+def _follow(log: OpenedLog, display: Display, *, whole: bool) -> Health:
+    """Show what comes until the training has ended; returns the rules with what they have found.
 
     A finding is said as it is judged here; what our own log says of the same rule is shown only with `whole`.
     """
@@ -87,7 +90,7 @@ def _follow(log: OpenedLog, display: Display, *, whole: bool) -> list[Finding]:
                 display.say(_told(finding))
         display.update(state)
         time.sleep(POLL_SECONDS)
-    return state.health.active
+    return state.health
 
 
 def _judged_here(record: Record) -> bool:

@@ -55,7 +55,7 @@ def html(figures: Mapping[str, Any], state: RunState) -> str:
         state: the same run, for its charts.
     """
     name = _text(figures["run"])
-    body = [f"<h1>{name}</h1>", _table((), headlines(figures)), *_findings(figures["findings"])]
+    body = [f"<h1>{name}</h1>", _table((), headlines(figures)), *_health(figures)]
     for chart in DEFAULT_CHARTS:
         spec = chart.of(state)
         if picture := svg(spec):
@@ -90,19 +90,27 @@ def html(figures: Mapping[str, Any], state: RunState) -> str:
     )
 
 
-def _findings(findings: Sequence[Mapping[str, Any]]) -> list[str]:
-    if not findings:
-        return ["<h2>Health</h2>", "<p>No findings.</p>"]
+def _health(figures: Mapping[str, Any]) -> list[str]:
+    """The diagnoses with evidence and advice, then every finding, also those that are over."""
     parts = ["<h2>Health</h2>"]
-    for each in findings:
+    if not figures["findings"]:
+        return [*parts, "<p>No findings.</p>"]
+    for told in figures["diagnoses"]:
+        lines = "".join(f"<li>{_text(each['rule'])}: {_text(each['message'])}</li>" for each in told["evidence"])
+        advice = f"<p>Advice: {_text(told['advice'])}</p>" if told["advice"] else ""
+        parts.append(
+            f'<article class="{_text(told["severity"])}"><h3>{_text(told["severity"])}: {_text(told["sentence"])}</h3>'
+            f"<ol>{lines}</ol>{advice}</article>"
+        )
+    parts.append("<h2>Findings</h2>")
+    for each in figures["findings"]:
         held = f"since step {each['step']:,}"
         if each["resolved"] is not None:
             held = f"from step {each['step']:,} to {each['resolved']:,}, resolved"
         style = each["severity"] if each["resolved"] is None else "dim"
         parts.append(
             f'<article class="{_text(style)}"><h3>{_text(each["severity"])}: {_text(each["rule"])}'
-            f' <span class="dim">{held}</span></h3><p>{_text(each["message"])}</p>'
-            f"<p>Advice: {_text(each['advice'])}</p></article>"
+            f' <span class="dim">{held}</span></h3><p>{_text(each["message"])}</p></article>'
         )
     return parts
 

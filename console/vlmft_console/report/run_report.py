@@ -8,6 +8,7 @@ from typing import Any
 from vlmft_console.history.epochs import EpochFigures
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.history.metrics import Measured
+from vlmft_console.report.diagnosis import diagnosis_dict
 from vlmft_console.report.summary import finding_dict, lr_deviation, task_scores
 
 
@@ -16,7 +17,7 @@ def report_figures(run: ReadLog) -> dict[str, Any]:
 
     Keys: `run`, `format`, `status`, `reason`, `started` (Unix seconds), `host`, `versions`, `plan`, `steps`,
     `total_steps`, `train_loss`, `best_eval`, `last_eval_loss`, `lr_deviation`, `nonfinite_steps`, `skipped_steps`,
-    `tasks`, `findings` (resolved ones too), `epochs`, `checkpoints`,
+    `tasks`, `diagnoses`, `findings` (resolved ones too), `epochs`, `checkpoints`,
     `metrics` (every one by name: `points`, `first`, `last`, `lowest`, `highest`), `notes`, `preset`.
     """
     state, log = run.state, run.log
@@ -41,6 +42,7 @@ def report_figures(run: ReadLog) -> dict[str, Any]:
         "nonfinite_steps": state.nonfinite_steps,
         "skipped_steps": state.skipped_steps,
         "tasks": task_scores(state),
+        "diagnoses": [diagnosis_dict(each) for each in state.health.diagnoses],
         "findings": [
             {**finding_dict(finding), "changes": dict(finding.advice.changes), "resolved": finding.resolved}
             for finding in state.findings

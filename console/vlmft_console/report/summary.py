@@ -7,6 +7,7 @@ from typing import Any
 
 from vlmft_console.figures import short
 from vlmft_console.history.state import RunState
+from vlmft_console.report.diagnosis import diagnosis_dict, numbered
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus
 from vlmft_console.sanitize import sanitize
@@ -31,6 +32,7 @@ def summarise(state: RunState, folder: RunFolder, status: RunStatus) -> dict[str
         "nonfinite_steps": state.nonfinite_steps,
         "skipped_steps": state.skipped_steps,
         "tasks": task_scores(state),
+        "diagnoses": [diagnosis_dict(each) for each in state.health.diagnoses],
         "findings": [finding_dict(finding) for finding in state.findings if finding.active],
         "adapter": str(folder.adapter) if folder.adapter.is_dir() else None,
         "folder": str(folder.path),
@@ -115,10 +117,9 @@ def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
             f"  warning        {figures['nonfinite_steps']} steps with a non-finite value,"
             f" {figures['skipped_steps'] or 0} skipped by DeepSpeed"
         )
-    for found in figures["findings"]:
-        lines.append(f"  health         {found['severity']}: {found['rule']}: {found['message']}")
-        if found["advice"]:
-            lines.append(f"                 {found['advice']}")
+    for found in figures["diagnoses"]:
+        lines.append(f"  health         {found['severity']}: {found['sentence']}")
+        lines += [f"                 {line}" for line in [*numbered(found), found["advice"]] if line]
     lines += [f"  {task:<14} {text}" for task, text in score_lines(figures["tasks"])]
     if figures["adapter"]:
         lines.append(f"  adapter        {figures['adapter']}")

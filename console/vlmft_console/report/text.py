@@ -9,6 +9,7 @@ from typing import Any
 
 from vlmft_console.figures import figure, percent
 from vlmft_console.history.state import RunState
+from vlmft_console.report.diagnosis import numbered
 from vlmft_console.sanitize import sanitize
 
 COLUMNS = ("step", "epoch", "train_loss", "lr", "grad_norm", "samples_per_s", "eval_loss", "token_accuracy")
@@ -16,18 +17,22 @@ COLUMNS = ("step", "epoch", "train_loss", "lr", "grad_norm", "samples_per_s", "e
 
 
 def markdown(figures: Mapping[str, Any]) -> str:
-    """The report as Markdown: figures, findings, epochs, plan and preset. Foreign text is escaped.
+    """The report as Markdown: figures, diagnoses, findings, epochs, plan and preset. Foreign text is escaped.
 
     Args:
         figures: from `report_figures`.
     """
     lines = [f"# {_plain(figures['run'])}", "", *(f"- {name}: {value}" for name, value in headlines(figures))]
+    for told in figures["diagnoses"]:
+        lines += ["", f"## {_plain(told['severity'].capitalize())}: {_plain(told['sentence'])}", ""]
+        lines += [f"- {_plain(line)}" for line in numbered(told)]
+        lines += ["", f"Advice: {_plain(told['advice'])}"] if told["advice"] else []
     if figures["findings"]:
         lines += ["", "## Findings", ""]
         for each in figures["findings"]:
             held = f", resolved at step {each['resolved']:,}" if each["resolved"] is not None else ""
             lines.append(f"- **{each['severity']}** {each['rule']} at step {each['step']:,}{held}: ")
-            lines[-1] += f"{_plain(each['message'])} Advice: {_plain(each['advice'])}"
+            lines[-1] += _plain(each["message"])
     if figures["tasks"]:
         lines += ["", "## Accuracy", "", *_table(("task", "metric", "base", "tuned", "questions"), _tasks(figures))]
     if figures["epochs"]:

@@ -28,17 +28,27 @@ _WORDS = {
 }
 
 
+NONE = Advice("")
+"""Beside a graver finding whose advice is the one to follow."""
+FEWER = 0.7
+"""A best eval before this share of the planned epochs asks for fewer of them."""
+
+
 def lowering(state: HealthState) -> bool:
     """Whether a rule that holds now advises a lower rate. Advice to train harder would contradict it."""
     return not _LOWERING.isdisjoint(state.holding)
 
 
 def overfitting(state: HealthState) -> Advice:
-    """Use the best checkpoint; then more regularisation and a lower rate."""
+    """Use the best checkpoint; then fewer epochs, more regularisation and a lower rate. None of it beside numbers that
+    are not finite: there it is no cure."""
+    if state.broken:
+        return NONE
     return _for_next_run(
         state,
         _best(state),
         [
+            *_fewer_epochs(state),
             *_first_above(state, "training", "weight_decay", 0.02, 0.05),
             *_first_above(state, "lora", "dropout", 0.1),
             *_lower_rate(state),
@@ -53,7 +63,14 @@ def own_metric(state: HealthState) -> Advice:
 
 def diverging(state: HealthState, look: str) -> Advice:
     """A lower rate, and a look at what `look` names."""
-    return _for_next_run(state, look, _lower_rate(state))
+    return NONE if state.broken else _for_next_run(state, look, _lower_rate(state))
+
+
+def not_finite(state: HealthState) -> Advice:
+    """A lower rate, and the last checkpoint from before the first number that was not finite, if there is one."""
+    sound = [step for step in state.checkpoints if not state.odd_count or step < state.odd_first]
+    back = f"resume from {checkpoint_name(max(sound))}" if sound else "begin anew: no checkpoint is from before it"
+    return _for_next_run(state, f"Look at the data of these steps, and {back}.", _lower_rate(state))
 
 
 def loss_too_high(state: HealthState) -> Advice:
@@ -79,7 +96,7 @@ def underfitting(state: HealthState) -> Advice:
 
 def watching(state: HealthState) -> Advice:
     """Nothing to change yet."""
-    return Advice(f"Watch the next evals; when they do not improve, stop. {_best(state)}")
+    return NONE if state.broken else Advice(f"Watch the next evals; when they do not improve, stop. {_best(state)}")
 
 
 def waiting_for_data(state: HealthState) -> Advice:
@@ -107,13 +124,32 @@ def _first_above(state: HealthState, section: str, key: str, *values: float) -> 
     return [(f"{section}.{key}", higher[0])] if higher else []
 
 
+def epochs_planned(state: HealthState) -> float | None:
+    """The run's epochs: its preset's, else the plan's."""
+    own = number(state.setting("training", "epochs"))
+    total, each = number(state.plan.get("total_steps")), number(state.plan.get("steps_per_epoch"))
+    return own if own is not None or total is None or each is None or each <= 0 else total / each
+
+
+def _fewer_epochs(state: HealthState) -> Changes:
+    """As many epochs as the best eval had, and one more for the rate to come to its end."""
+    best, total = state.evaluated.best, epochs_planned(state)
+    if best is None or best.epoch is None or total is None or best.epoch > FEWER * total:
+        return []
+    enough = max(1, round(best.epoch)) + 1
+    return [("training.epochs", enough)] if enough < total else []
+
+
 def _lower_rate(state: HealthState) -> Changes:
     """The published recipe's 3e-5 from a usual rate; half of one that is already as low, or far above the usual.
 
-    Far above, the highest rate that was reached counts, not the one that was planned: it did the harm.
+    The planned peak counts. Far above the usual the highest rate that was reached does, and where numbers were not
+    finite any more the rate at which that began, which may be lower still: it did the harm.
     """
     low, high = USUAL_RATES
     rate = state.peak_lr if state.peak_lr > high else state.rate
+    if state.odd_rate is not None and state.odd_rate > 0:
+        rate = state.odd_rate if rate is None else min(rate, state.odd_rate)
     lower = low if rate is None or low < rate <= high else float(f"{rate / 2:.2g}")
     return [("training.learning_rate", lower)] if rate is None or 0 < lower < rate else []
 
@@ -123,6 +159,12 @@ def _higher_rate(state: HealthState) -> Changes:
     rate = state.rate
     higher = [value for value in (5e-5, 6e-5) if rate is None or value > rate] if not lowering(state) else []
     return [("training.learning_rate", higher[0])] if higher else []
+
+
+def _change(state: HealthState, key: str, value: float) -> str:
+    if key == "training.epochs" and value < (epochs_planned(state) or 0):
+        return f"{_short(value - 1)} or {_short(value)} epochs"
+    return f"{_WORDS[key]} {_short(value)}"
 
 
 def _short(value: float) -> str:
@@ -136,7 +178,7 @@ def _count(value: float) -> str:
 
 def _for_next_run(state: HealthState, now: str, changes: Changes) -> Advice:
     numbers = [(key, value) for key, value in changes if key in _WORDS and isinstance(value, int | float)]
-    parts = [f"{_WORDS[key]} {_short(value)}" for key, value in numbers]
+    parts = [_change(state, key, value) for key, value in numbers]
     if any(key == "lora.target_modules" for key, _ in changes):
         parts.append("all seven target modules")
     then = f"For the next run: {', '.join(parts)}." if parts else ""

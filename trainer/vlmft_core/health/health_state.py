@@ -10,6 +10,7 @@ from typing import Any
 
 from vlmft_core.health.evals import Evals
 from vlmft_core.health.figures import TINY, number
+from vlmft_core.health.finding import STOP, Severity
 from vlmft_core.health.loss_kind import LOOKED_AT, LossKind
 from vlmft_core.health.stretch import Stretch
 from vlmft_core.health.thresholds import Settings
@@ -39,8 +40,17 @@ class HealthState:
         self.since_eval = 0
         """Train losses since the last eval."""
         self.evals: deque[Evals] = deque(maxlen=KEPT_EVALS)
-        self.holding: frozenset[str] = frozenset()
-        """Names of the rules that hold now."""
+        self.holding: Mapping[str, Severity] = {}
+        """The rules that hold now, and how bad it is."""
+        self.logged = 0
+        """`step` events since the start, or since the segment began."""
+        self.odd_count = 0
+        """Those among them whose loss or gradient was not finite."""
+        self.odd_first = self.odd_last = -1
+        """Their first and last step."""
+        self.odd_epoch: float | None = None
+        self.odd_rate: float | None = None
+        """Epoch and learning rate of the first."""
         self.kind = LossKind()
         """What the losses are."""
         self.best_metric: Mapping[str, Any] = {}
@@ -80,7 +90,10 @@ class HealthState:
         """One `step` event, of a later step than the last."""
         self.step = record["step"]
         self.epoch = record["epoch"]
+        self.logged += 1
         loss, rate = record["loss"], record["lr"]
+        if "nonfinite" in record:
+            self._take_odd(record)
         if "metrics" in record and self.kind.looked < LOOKED_AT:
             self.kind = self.kind.after_metrics(record["metrics"])
         if loss is not None:
@@ -91,9 +104,21 @@ class HealthState:
         if rate is not None and rate > self.peak_lr:
             self.peak_lr = rate
 
+    def _take_odd(self, record: Record) -> None:
+        named = record["nonfinite"]
+        if not isinstance(named, list) or not any(
+            name in named and record[name] is None for name in ("loss", "grad_norm")
+        ):
+            return
+        if not self.odd_count:
+            self.odd_first, self.odd_epoch, self.odd_rate = self.step, number(record["epoch"]), number(record["lr"])
+        self.odd_count += 1
+        self.odd_last = self.step
+
     def take_stretch(self, stretch: Stretch) -> None:
         """All of its `step` events."""
         self.step, self.epoch = stretch.steps[-1], stretch.epochs[-1]
+        self.logged += len(stretch.steps)
         if self.kind.looked < LOOKED_AT and stretch.names("metrics"):
             for record in stretch.records:
                 if "metrics" in record and self.kind.looked < LOOKED_AT:
@@ -132,6 +157,9 @@ class HealthState:
         self.losses.clear()
         self.since_eval = 0
         self.step, self.epoch, self.ended = step, None, False
+        self.logged = self.odd_count = 0
+        self.odd_first = self.odd_last = -1
+        self.odd_epoch = self.odd_rate = None
 
     def setting(self, section: str, key: str) -> Any:
         """A value of the run's preset; None where it is not known."""
@@ -158,6 +186,11 @@ class HealthState:
         """Whether no further eval is to come: the log says so, or has come to the last step of the plan."""
         total = number(self.plan.get("total_steps"))
         return self.ended or (total is not None and self.at >= total > 0)
+
+    @property
+    def broken(self) -> bool:
+        """Whether numbers are not finite any more: no other cure is of use then."""
+        return self.holding.get("non_finite") == STOP
 
     @property
     def unjudged(self) -> str:

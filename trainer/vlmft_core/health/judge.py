@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from vlmft_core.health.diagnosis import Diagnosis, diagnoses
 from vlmft_core.health.finding import Finding
 from vlmft_core.health.health_state import HealthState
 from vlmft_core.health.rule import Rule, Verdict
@@ -48,6 +49,16 @@ class Health:
     def active(self) -> list[Finding]:
         """The findings that hold now, in the order raised."""
         return [finding for finding in self.findings if finding.resolved is None]
+
+    @property
+    def diagnoses(self) -> list[Diagnosis]:
+        """What these come to: one for each cause, the gravest first."""
+        return diagnoses(self.active, self._state)
+
+    @property
+    def unjudged(self) -> str:
+        """Why the eval losses get no verdict; empty where they do."""
+        return self._state.unjudged
 
     def feed(self, record: Record) -> list[Finding]:
         """Take in one record.
@@ -151,7 +162,7 @@ class Health:
             elif verdict is None and before is not None:
                 changed.append(self._update(before, resolved=self._state.at))
                 del self._active[rule.name]
-                self._state.holding -= {rule.name}
+                self._hold()
         return changed
 
     def _raise(self, rule: str, verdict: Verdict) -> Finding:
@@ -161,14 +172,18 @@ class Health:
         number = earlier[-1] if again else len(self.findings)
         finding = Finding(rule, number, severity, step, epoch, message, advice, seen=step)
         self._active[rule] = finding
-        self._state.holding |= {rule}
+        self._hold()
         self.findings[number : number + 1] = [finding]
         return finding
 
     def _update(self, before: Finding, **values: Any) -> Finding:
         finding = replace(before, **values)
         self._active[before.rule] = self.findings[before.number] = finding
+        self._hold()
         return finding
+
+    def _hold(self) -> None:
+        self._state.holding = {name: finding.severity for name, finding in self._active.items()}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Health:
         twin = copy.copy(self)

@@ -12,19 +12,17 @@ WIDTHS = (1, 2, 4, 8, 16)
 """Values in a row whose means are looked through for the lowest level."""
 NEWEST = (1, 2, 3, 4)
 """Newest values whose mean is compared with it."""
-LEAST_BENDS = 3
-"""Bends below which the noise is not known."""
 FEW = 5
 """Bends below which the noise is hardly known."""
 LEAST = 0.002
 """Noise that every figure has."""
-SIGMAS = 0.85
+SIGMAS = 1.0
 """Standard deviations beside those that the number of comparisons asks for; found with `tests/bench/noise.py`."""
 SINGLE = 1.5
 """More of them where the newest value stands alone: real logs have wilder ones than a normal distribution."""
 WILD = 4.0
 """Usual bends that a wild one counts for, at most."""
-CLEAR = 3.0
+CLEAR = 5.0
 """Standard deviations that a rise takes while there are few bends."""
 AGREEING = 4
 """Newest values that are a level of their own where they lie close together."""
@@ -62,26 +60,24 @@ class Scatter:
         return replace(self, count=self.count + 1, recent=recent, lows=lows, bends=bends)
 
     @property
-    def measured(self) -> bool:
-        """Whether the noise is known at all."""
-        return len(self.bends) >= LEAST_BENDS
-
-    @property
     def few(self) -> bool:
         """Whether there is too little to know the noise by."""
         return len(self.bends) < FEW
 
-    def noise(self, newest: int = 0) -> float:
+    def noise(self, newest: int = 0, wildest: int = 0) -> float:
         """Standard deviation of one value. The fewer bends, the higher it is taken to be; a wild one among many counts
-        for `WILD` usual ones, or one jump would hide itself.
+        for `WILD` usual ones, or a jump would hide itself.
 
         Args:
-            newest: values that shall not count.
+            newest: newest bends that shall not count.
+            wildest: largest of the others that shall not either.
         """
-        bends = self.bends[: max(0, len(self.bends) - newest)]
-        most = WILD * sorted(bends)[len(bends) // 2] if len(bends) >= FEW else math.inf
-        squares = LEAST * LEAST + sum(min(bend, most) * min(bend, most) for bend in bends)
-        return math.sqrt(squares / (1 + len(bends))) * (1 + 0.5 / max(1, len(bends)))
+        ordered = sorted(self.bends[: max(0, len(self.bends) - newest)])
+        number = len(ordered)
+        most = WILD * ordered[number // 2] if number >= FEW else math.inf
+        counted = [min(bend, most) for bend in ordered[: max(0, number - wildest)]]
+        squares = LEAST * LEAST + sum(bend * bend for bend in counted)
+        return math.sqrt(squares / (1 + len(counted))) * (1 + 0.5 / max(1, number))
 
     def risen(self, noise: float | None = None, more: float = 0.0) -> bool:
         """Whether the newest values surely lie above the lowest level.
@@ -124,12 +120,13 @@ class Scatter:
 
     def clearly(self, share: float, alone: float) -> bool:
         """Whether a rise is so large that it counts although the noise is hardly known yet: two values that on average
-        are further than `share`, or one that is further than `alone`, above what two in a row came to before."""
+        are further than `share`, or one that is further than `alone`, above what two in a row came to before. The
+        widest bend may be the turn from the fall to this rise."""
         one = self.recent[-1] - _low(self.recent[:-1]) if self.count > 1 else 0.0
-        if one > max(alone, CLEAR * self.noise(1)):
+        if one > max(alone, CLEAR * self.noise(1, wildest=1)):
             return True
         two = sum(self.recent[-2:]) / 2 - _low(self.recent[:-2]) if self.twice(share / 2) else 0.0
-        return two > max(share, CLEAR * self.noise(2))
+        return two > max(share, CLEAR * self.noise(2, wildest=1))
 
 
 def _low(values: tuple[float, ...]) -> float:

@@ -49,15 +49,15 @@ class LogScreen(Screen[None]):
 
     def action_advice(self) -> None:
         """Open the preset that the selected finding advises, as a child of the run's own, in the editor."""
-        finding = self._view.health.selected
+        finding, advice = self._view.health.selected, self._view.health.advice
         if self._log is None or finding is None:
             tell(self, "There is no finding to act on.")
-        elif not finding.advice.changes:
-            tell(self, f"{finding.rule}: {finding.advice.text}")
+        elif not advice.changes:
+            tell(self, f"{finding.rule}: {advice.text}")
         elif (preset := self._log.own and self._log.own.file) is None:
             tell(self, "No preset of ours stands beside this log, so there is none to change.")
         else:
-            self.app.post_message(OpenEditor(str(preset), dict(finding.advice.changes)))
+            self.app.post_message(OpenEditor(str(preset), dict(advice.changes)))
 
     def action_back(self) -> None:
         """Show all panels again; then leave."""

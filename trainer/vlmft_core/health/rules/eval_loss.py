@@ -80,9 +80,9 @@ def _stays_off(state: HealthState, best: Point, last: Point) -> bool:
     share, parted = math.log1p(settings.off_best_stop), last.parted(best, settings.train_fall)
     if evals.scatter.lasting(share) and last.parted(best, HALVED):
         return True
-    if evals.scatter.measured and evals.scatter.risen():
-        return parted or evals.scatter.twice(share)
-    if not evals.scatter.few or not parted:
+    if not evals.scatter.few:
+        return evals.scatter.risen() and (parted or evals.scatter.twice(share))
+    if not parted:
         return False
     # What is still to come will tell; where nothing is, this has to do.
     return state.over or (not state.seen_once and evals.scatter.clearly(share, ALONE * share))

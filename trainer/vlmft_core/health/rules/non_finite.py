@@ -164,8 +164,7 @@ class NonFinite(Rule):
         message = self._said
         if repeated:
             message += f"; at least {_count(self._limit, 'step')} close together"
-        look = "Look at the data of these steps, and resume from a checkpoint before them."
-        return Verdict(STOP if repeated or fatal else CAUTION, message, advice.diverging(state, look))
+        return Verdict(STOP if repeated or fatal else CAUTION, message, advice.not_finite(state))
 
 
 def _count(number: int, word: str) -> str:

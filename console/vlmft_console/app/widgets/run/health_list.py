@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -12,18 +13,20 @@ from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.run.run_list import state_words
 from vlmft_console.history.state import RunState
 from vlmft_console.history.tally import NEWER
+from vlmft_console.report.diagnosis import UNJUDGED
 from vlmft_console.report.summary import score_lines, task_scores
 from vlmft_console.runs.headline import Headline
 from vlmft_console.runs.status import STOPPING
-from vlmft_core.health import STOP, Advice, Finding
+from vlmft_core.health import STOP, Advice, Diagnosis, Finding
 
+_SIGNS = {"stop": "■ STOP", "caution": "▲ caution"}
 _NOTES = 5
 """So many of the newest notes stand below the findings."""
 
 
 class HealthList(LineView, can_focus=True):
-    """What a run that has ended came to; findings that hold, the worst first, then the resolved ones, then the run's
-    notes. One finding is selected."""
+    """What a run that has ended came to; the diagnosis, its findings, the worst first, then the resolved ones, then the
+    run's notes. One finding is selected."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "select(-1)", "previous finding", show=False),
@@ -39,6 +42,7 @@ class HealthList(LineView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._findings: list[Finding] = []
+        self._diagnoses: list[Diagnosis] = []
         self._notes: list[str] = []
         self._selected: int | None = None
         self._tops: list[int] = []
@@ -47,6 +51,7 @@ class HealthList(LineView, can_focus=True):
         self._adapter = ""
         self._judged = True
         self._newer: int | None = None
+        self._unjudged = ""
 
     @property
     def selected(self) -> Finding | None:
@@ -54,9 +59,17 @@ class HealthList(LineView, can_focus=True):
         chosen = [finding for finding in self._findings if finding.number == self._selected]
         return next(iter(chosen or self._findings), None)
 
+    @property
+    def advice(self) -> Advice:
+        """What to do about the selected finding: the advice of the diagnosis that it belongs to."""
+        return _advice_for(self.selected, self._diagnoses) if self.selected else Advice("")
+
     def show(self, state: RunState) -> None:
         """Show what the rules have found so far."""
         self._findings = sorted(state.findings, key=_urgency)
+        self._diagnoses = state.health.diagnoses
+        unjudged = state.health.unjudged
+        self._unjudged = UNJUDGED.format(unjudged) if unjudged else ""
         self._judged = bool(state.train_loss or state.eval_loss)
         self._outcome = [f"{task}: {text}" for task, text in score_lines(task_scores(state))] if state.end else []
         self._notes = list(state.notes)[-_NOTES:]
@@ -113,20 +126,27 @@ class HealthList(LineView, can_focus=True):
             lines += _wrapped(f"adapter: {self._adapter}", "good", width, indent="")
         if self._newer is not None:
             lines += _wrapped(f"▲ {NEWER.format(self._newer)}", "caution", width, indent="")
-        self._tops = []
         told: set[str] = set()
+        for diagnosis in self._diagnoses:
+            if diagnosis.evidence:
+                lines += _sentence(diagnosis, width)
+                told.add(diagnosis.advice.text)
+        self._tops = []
         for finding in self._findings:
             self._tops.append(len(lines))
             here = finding is self.selected
             lines += _head(finding, cursor=here and self.has_focus)
             if finding.active:
                 lines += _wrapped(finding.message, "", width)
-                lines += _advice(finding.advice, width, selected=here, told=finding.advice.text in told)
-                told.add(finding.advice.text)
+                advice = _advice_for(finding, self._diagnoses)
+                lines += _advice(advice, width, selected=here, told=advice.text in told)
+                told.add(advice.text)
         if not self._judged:
             lines.append((("no losses to judge", "dim"),))
         elif not self._findings:
             lines.append((("✓ ok", "good"), ("  no findings so far", "")))
+        if self._unjudged:
+            lines += _wrapped(self._unjudged, "dim", width, indent="")
         for note in reversed(self._notes):
             lines += _wrapped(f"note: {note}", "dim", width, indent="")
         self.show_lines(lines)
@@ -141,9 +161,21 @@ def _head(finding: Finding, *, cursor: bool) -> list[Line]:
     if finding.resolved is not None:
         head = f"✓ resolved  {one_line(finding.rule)} · {where} to {finding.resolved:,}"
         return [((head, "cursor" if cursor else "dim"),)]
-    word, role = ("■ STOP", "stop") if finding.severity == STOP else ("▲ caution", "caution")
+    role = "stop" if finding.severity == STOP else "caution"
     name = (one_line(finding.rule), "cursor" if cursor else "strong")
-    return [((word, role), ("  ", ""), name, (f" · {where}", "dim"))]
+    return [((_SIGNS[role], role), ("  ", ""), name, (f" · {where}", "dim"))]
+
+
+def _sentence(diagnosis: Diagnosis, width: int) -> list[Line]:
+    """What several findings come to, and the one advice; the findings follow as its evidence."""
+    role = "stop" if diagnosis.severity == STOP else "caution"
+    lines = _wrapped(f"{_SIGNS[role]}  {diagnosis.sentence}", role, width, indent="")
+    return lines + (_wrapped(f"→ {diagnosis.advice.text}", "accent", width) if diagnosis.advice.text else [])
+
+
+def _advice_for(finding: Finding, diagnoses: Sequence[Diagnosis]) -> Advice:
+    mine = (each.advice for each in diagnoses if finding.active and finding.rule in each.rules)
+    return next(mine, finding.advice)
 
 
 def _advice(advice: Advice, width: int, *, selected: bool, told: bool) -> list[Line]:
