@@ -30,7 +30,7 @@ class _Value(NamedTuple):
 
     name: str
     sign: str
-    index: int
+    place: int
     """Of the number in the line; -1 where the shape itself has the value, as `nan`."""
     text: str
     varies: bool
@@ -77,19 +77,17 @@ class Shapes:
 def _filled(shape: _Shape, numbers: list[str]) -> Entry | None:
     """The entry of a line with these numbers."""
     told = shape.entry
-    place = told.place
+    spot = told.place
     try:
-        filled = Place(
-            _counted(place.step, numbers), _counted(place.total, numbers), None, None, place.in_epoch, place.bar
-        )
-        if place.epoch is not None:
-            filled.epoch = float(_number(int(place.epoch), numbers))
-        filled.epochs = _counted(place.epochs, numbers)
+        filled = Place(_counted(spot.step, numbers), _counted(spot.total, numbers), None, None, spot.in_epoch, spot.bar)
+        if spot.epoch is not None:
+            filled.epoch = float(_number(int(spot.epoch), numbers))
+        filled.epochs = _counted(spot.epochs, numbers)
     except ValueError:
         return None
     values = {
-        _restored(name, numbers) if varies else name: sign + numbers[index].replace(",", "") if index >= 0 else text
-        for name, sign, index, text, varies in shape.values
+        _restored(name, numbers) if varies else name: sign + numbers[place].replace(",", "") if place >= 0 else text
+        for name, sign, place, text, varies in shape.values
     }
     losses, evals = ([_restored(name, numbers) for name in names] for names in (told.losses, told.evals))
     entry = Entry(filled, values, losses, evals, told.on_eval, told.only)
