@@ -152,6 +152,11 @@ def test_two_writers_of_one_log_count_once_though_their_last_digits_differ() -> 
     assert evals(records_of(*both)) == [(10, 1.9)]
 
 
+def test_the_same_loss_at_the_same_step_of_another_epoch_is_another_record() -> None:
+    told = [{"step": 100, "epoch": epoch, "loss": 0.05} for epoch in (1, 2, 3)]
+    assert [step for step, _ in steps(records_of(*told))] == [100, 200, 300]
+
+
 def test_ranks_that_print_the_same_record_without_a_prefix_count_once() -> None:
     assert len(steps(records_of(loss(1, epoch=0.1), loss(1, epoch=0.1), loss(2, epoch=0.2)))) == 2
     stuck = {"loss": 0.0, "learning_rate": 1e-4, "grad_norm": float("nan"), "epoch": 0.1}

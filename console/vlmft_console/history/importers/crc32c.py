@@ -10,5 +10,5 @@ from google_crc32c import value
 
 def masked(data: bytes) -> int:
     """The Castagnoli checksum, rotated right by 15 bits, plus a constant, in 32 bits."""
-    crc = value(data)
+    crc: int = value(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF

@@ -26,7 +26,7 @@ class Repeats:
         """Whether this is the training record before once more: another writer's, its last digit perhaps another."""
         before, self._train = self._train, entry
         if entry[0] is not None:
-            return before is not None and before[0] == entry[0] and _alike(before[2], entry[2])
+            return before is not None and _same(before, entry)
         # Without steps, what is alike to the last digit is the same if there are digits enough: NaN and 0 have none.
         if before == entry and entry[1] and entry[2] and entry[4]:
             return True
@@ -36,12 +36,18 @@ class Repeats:
     def eval(self, entry: _Eval) -> bool:
         """Whether this is the eval before once more; one without a step is known by its epoch."""
         before, self._eval = self._eval, entry
-        if before is None or before[0] != entry[0] or not _alike(before[2], entry[2]):
+        if before is None or not _same(before, entry):
             return False
-        one, other = before[1], entry[1]
-        if entry[0] is not None or one is None or other is None:
-            return entry[0] is not None or before == entry
-        return abs(one - other) < _SAME_EPOCH
+        placed = entry[0] is not None or (before[1] is not None and entry[1] is not None)
+        return placed or before == entry
+
+
+def _same(before: _Train | _Eval, entry: _Train | _Eval) -> bool:
+    """Whether step, epoch and loss are the same but for rounding. Some logs count their steps anew in every epoch."""
+    one, other = before[1], entry[1]
+    if before[0] != entry[0] or not _alike(before[2], entry[2]):
+        return False
+    return one is None or other is None or abs(one - other) < _SAME_EPOCH
 
 
 def _alike(one: float | None, other: float | None) -> bool:
