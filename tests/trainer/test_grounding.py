@@ -168,9 +168,14 @@ def test_a_box_in_a_turned_picture_is_one_of_the_picture_as_it_is_seen(
             talk("?", "<bbox>", objects={"bbox": [[1, 2], [3, 4]]}),
             {},
             WRONG_SCHEMA,
-            "1 times <bbox> in the texts, but 2",
+            "1 <bbox> in the texts, but 2",
         ),
-        (talk("?", "<bbox>", objects={"ref": ["cat"], "bbox": [[1, 2]]}), {}, WRONG_SCHEMA, "0 times <ref-object>"),
+        (
+            talk("?", "<bbox>", objects={"ref": ["cat"], "bbox": [[1, 2]]}),
+            {},
+            WRONG_SCHEMA,
+            "0 <ref-object> in the texts",
+        ),
         (talk("?", "<bbox>", objects={"bbox": [[1, 2, 3]]}), {}, WRONG_SCHEMA, "3 numbers"),
         (talk("?", "<bbox>", objects={"bbox": [[]]}), {}, WRONG_SCHEMA, "0 numbers"),
         (talk("?", "<bbox>", objects={"bbox": [1, 2]}), {}, WRONG_SCHEMA, "objects.bbox is 1, not a list of numbers"),
@@ -198,6 +203,9 @@ def test_a_box_in_a_turned_picture_is_one_of_the_picture_as_it_is_seen(
         (talk("?", "<|box_start|>1,2<|box_end|>"), {"boxes": "absolute"}, WRONG_SCHEMA, "no (x,y)"),
         (talk("?", "<|box_start|>(1,a)<|box_end|>"), {"boxes": "absolute"}, WRONG_SCHEMA, "not a number"),
         (talk("?", '{"bbox": [1, 2]}', ()), {"boxes": "absolute"}, WRONG_SCHEMA, "no image"),
+        (talk("?", "<bbox>", objects={"bbox": [[0.1, 0.2, 0.9, 1]]}), {}, WRONG_BOX, "look like shares of the sides"),
+        (talk("?", '{"bbox": [0.1, 0.2]}'), {"boxes": "relative_1000"}, WRONG_BOX, "look like shares of the sides"),
+        (talk("?", "<bbox>", objects={"bbox": [[5, 6, 5, 6]]}), {}, WRONG_BOX, "both corners are the same"),
         (
             talk("?", '{"bbox": [1, 2]}', ("a.png", "b.png")),
             {"boxes": "absolute"},
@@ -233,6 +241,16 @@ def test_a_check_counts_boxes_and_names_what_is_not_declared(encoder: Encoder, o
     assert any("column objects (no text has <bbox>" in line for line in found["unused"])
     assert any("key area of objects" in line for line in found["unused"])
     assert any("token <|box_start|> (this tokenizer has none" in line for line in found["unused"])
+
+
+BOXES = ["<box>[[1,2,3,4]]</box>", "<loc0012><loc0300>", '<point x="1" y="2">', "[12, 30.5, 400, 500]"]
+
+
+@pytest.mark.parametrize("text", BOXES)
+def test_boxes_as_other_models_write_them_are_named_beside_an_image(text: str, encoder: Encoder, opened: Open) -> None:
+    survey = Survey("training", opened(talk("Where?", text), talk("Where?", text, ())), range(2))
+    survey.read(encoder, 4096, lambda done: None)
+    assert survey.to_dict()["undeclared_boxes"]["count"] == 1
 
 
 def test_answers_are_scored_in_pixels_of_the_resized_picture(qwen: Encoder, opened: Open) -> None:

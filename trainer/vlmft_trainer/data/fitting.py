@@ -28,7 +28,7 @@ def fitted(
     try:
         fits = tuple(encoder.fit(*size, ref) for size, ref in zip(sizes, conversation.images, strict=True))
     except ValueError as error:
-        raise BadRow(NARROW_IMAGE) from error
+        raise BadRow(NARROW_IMAGE, "one side is over 200 times the other") from error
     if not conversation.boxes:
         return conversation, fits
     turns = tuple(
@@ -49,16 +49,22 @@ def scaled(box: Box, size: tuple[int, int], fit: Fit) -> tuple[int, ...]:
         size: width and height of the image.
 
     Raises:
-        BadRow: it is outside the image by more than a unit (a thousandth of a share), or its corners are turned round.
+        BadRow: it is outside the image by more than a unit (a thousandth of a share), its corners are turned round or
+            the same, or its numbers are shares of the sides where they should not be.
     """
     to = fit.width, fit.height
     sides = {"absolute": size, "resized": to}.get(box.unit) or (UNITS[box.unit],) * 2
     slack = 0.001 if box.unit == "relative_1" else 1
+    if slack == 1 and max(box.numbers) <= 1 and any(number % 1 for number in box.numbers):
+        todo = "`boxes: relative_1` in the source, or `bbox_type: norm1` in objects, says so"
+        raise BadRow(WRONG_BOX, f"{box} ({box.unit}) look like shares of the sides: {todo}")
     for place, number in enumerate(box.numbers):
         if not -slack <= number <= sides[place % 2] + slack:
             raise BadRow(WRONG_BOX, f"{box} ({box.unit}) in an image of {size[0]}x{size[1]}")
     if len(box.numbers) == 4 and (box.numbers[0] > box.numbers[2] or box.numbers[1] > box.numbers[3]):
         raise BadRow(WRONG_BOX, f"{box}: x1, y1 is not the upper left corner and x2, y2 the lower right one")
+    if len(box.numbers) == 4 and box.numbers[:2] == box.numbers[2:]:
+        raise BadRow(WRONG_BOX, f"{box}: both corners are the same; a point has two numbers")
     return tuple(
         min(max(round(number / sides[place % 2] * to[place % 2]), 0), to[place % 2])
         for place, number in enumerate(box.numbers)

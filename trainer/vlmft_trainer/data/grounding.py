@@ -30,7 +30,8 @@ _SAID: Final[Mapping[Any, str]] = {None: "", "": "", "real": "absolute", "norm1"
 _TOKENS = "|".join(re.escape(slot.value) for slot in Slot if slot.value.startswith("<|"))
 _KEY = r"[\"'](?:bbox_2d|bbox|point_2d|point)[\"']\s*:\s*"
 _IN_TEXT = re.compile(rf"({_TOKENS})|({_KEY})")
-_UNDECLARED = re.compile(rf"{_TOKENS}|{_KEY}\[")
+_FOUR = r"\[\s*\d+(?:\.\d+)?(?:\s*,\s*\d+(?:\.\d+)?){3}\s*\]"
+_UNDECLARED = re.compile(rf"{_TOKENS}|{_KEY}\[|<box>|<loc_?\d|<point x|{_FOUR}")
 _POINTS = re.compile(r"\s*\(\s*[^(),]+,\s*[^(),]+\)(?:\s*,?\s*\(\s*[^(),]+,\s*[^(),]+\))*\s*")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
@@ -71,7 +72,7 @@ def fill_in(turns: Sequence[Turn], objects: Any, images: int, unused: list[str])
     for slot, there in fillings.items():
         if (places := marks.count(slot)) != len(there):
             what = "bbox" if slot is Slot.BOX else "ref"
-            raise BadRow(WRONG_SCHEMA, f"{places} times {slot.value} in the texts, but {len(there)} in objects.{what}")
+            raise BadRow(WRONG_SCHEMA, f"{places} {slot.value} in the texts, but {len(there)} in objects.{what}")
     following = {slot: iter(there) for slot, there in fillings.items()}
     return [
         replace(
@@ -216,9 +217,9 @@ def _of_one_image(numbers: tuple[float, ...], unit: str, images: int) -> Box:
 
 
 def undeclared(conversation: Conversation) -> bool:
-    """Whether texts hold what looks like boxes or their tokens."""
-    return any(
-        ("_start|>" in part or "bbox" in part or "point" in part) and _UNDECLARED.search(part)
+    """Whether texts about images hold what looks like boxes or their tokens, of this or of other models."""
+    return bool(conversation.images) and any(
+        ("<" in part or "[" in part) and _UNDECLARED.search(part)
         for turn in conversation.turns
         for part in turn.parts
         if isinstance(part, str)
