@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from vlmft_console.commands.check import judge
 from vlmft_console.history.loading import ReadLog, read_log
+from vlmft_console.history.opened import open_log
+from vlmft_console.history.tally import Tally
 from vlmft_console.paths import recorded_runs
+from vlmft_console.report.summary import lr_deviation
+from vlmft_core.run_folder.events import STEP
 
 LOGS = Path(__file__).parents[2] / "logs"
 
@@ -67,3 +72,17 @@ def test_the_resumed_run_goes_on_where_it_was_stopped() -> None:
     assert run.state.segments[1][1] > 50
     assert [int(step) for step, _ in run.state.train_loss] == list(range(1, run.state.step + 1))
     assert not stops(run)
+
+
+@pytest.mark.parametrize(("name", "warmup"), [("diverging", 30), ("healthy", 10), ("overfitting", 6), ("resumed", 8)])
+def test_warm_up_and_deviation_are_those_of_the_plan_wherever_they_are_told(name: str, warmup: int) -> None:
+    run = read(name)
+    schedule = judge(LOGS / name).schedule
+    assert (schedule.kind, schedule.warmup_steps) == ("cosine", warmup)
+    assert schedule.max_deviation == lr_deviation(run.state)
+    told = Tally()
+    told.add(
+        [record for batch in open_log(LOGS / name).reader.batches() for record in batch if record["event"] == STEP]
+    )
+    if name != "diverging":  # which never came to its peak
+        assert told.schedule().warmup_steps == warmup  # from the rates alone

@@ -80,6 +80,17 @@ def test_a_run_that_has_not_reached_its_peak_is_warming_up() -> None:
     assert (found.kind, found.warmup_steps) == ("warmup-only", None)
 
 
+def test_a_first_rate_of_0_that_some_trainers_log_before_they_know_it_spoils_nothing() -> None:
+    found = recognise([(1, 0.0), *((step, cosine(step, 8)) for step in range(10, TOTAL + 1, 10))])
+    assert (found.kind, found.warmup_steps) == ("cosine", 8)
+    assert found.max_deviation == pytest.approx(0, abs=1e-6)
+
+
+def test_a_warm_up_is_counted_in_updates_where_a_step_logs_the_rate_before_its_own() -> None:
+    found = recognise([(step, linear(step - 1, 10)) for step in range(1, TOTAL + 1)])
+    assert (found.kind, found.warmup_steps) == ("linear", 10)
+
+
 def test_a_rate_off_the_schedule_shows_in_the_deviation() -> None:
     points = [(step, linear(step, 0)) for step in range(10, TOTAL + 1, 10)]
     points[100] = (points[100][0], points[100][1] * 0.99)

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
-from tests.records import evaluated, record, run_start, step
+import pytest
+
+from tests.records import evaluated, plan, record, run_start, step
+from vlmft_console.history.schedule_fit import Schedule
 from vlmft_console.history.tally import NEWER, Tally
+from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.run_folder.events import VERSION, Record
 
 
@@ -56,3 +60,24 @@ def test_a_resume_that_repeats_steps_takes_the_place_of_their_rates_even_of_one_
         found.add([step(number, lr=5e-5) for number in range(again, 41)])
         straight = tally(*(step(number, lr=1e-4 if number < again else 5e-5) for number in range(1, 41)))
         assert (found._steps, found._rates) == (straight._steps, straight._rates)
+
+
+COSINE = RatePlan(60, 10, 1e-4, "cosine")
+
+
+def test_rates_are_held_against_the_plan_where_the_log_tells_it() -> None:
+    planned = plan(**COSINE._asdict())
+    steps = [step(number, lr=planned_rate(COSINE, number)) for number in range(1, 61)]
+    assert tally(planned, *steps).schedule() == Schedule("cosine", 10, 0.0)
+    steps[29] = step(30, lr=planned_rate(COSINE, 30) + 1e-5)
+    assert tally(planned, *steps).schedule() == Schedule("cosine", 10, pytest.approx(0.1))
+    assert tally(*steps[:12], planned).schedule() == Schedule("cosine", 10, 0.0)
+    assert tally(planned).schedule() == Schedule("unknown", None, None)
+
+
+def test_skipped_steps_move_no_schedule_that_is_told_from_the_rates() -> None:
+    steps = [step(number, lr=planned_rate(COSINE, number)) for number in range(1, 8)]
+    steps += [step(number + 3, lr=planned_rate(COSINE, number), skipped_steps=3) for number in range(8, 60)]
+    found = tally(*steps).schedule()
+    assert (found.kind, found.warmup_steps) == ("cosine", 10)
+    assert found.max_deviation == pytest.approx(0, abs=1e-6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 
@@ -49,3 +49,14 @@ def planned_rate(plan: RatePlan, step: int) -> float:
     if scheduler == "linear":
         return peak * max(0.0, (total - updates) / falling)
     return peak * max(0.0, 0.5 * (1 + math.cos(math.pi * (updates - warmup) / falling)))
+
+
+def plan_deviation(plan: RatePlan, rates: Iterable[tuple[float, float | None]]) -> float | None:
+    """Largest distance of a logged rate from the planned one, as a share of the peak; None where none was logged.
+
+    Args:
+        plan: what the rates are held against.
+        rates: step and rate; None for one that is not known.
+    """
+    off = [abs(rate - planned_rate(plan, int(step))) for step, rate in rates if rate is not None]
+    return max(off) / plan.peak_lr if off else None

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
+
+from vlmft_console.history.schedule_falls import LEVEL, Course, deviation, fall, line, restarts
 
 FEWEST: Final = 5
 """Points below which no schedule is told."""
 _FITTED: Final = 200
 """Points that the curves are fitted to, spread evenly."""
+_AROUND: Final = 10
+"""Points before the highest one, and from it on, that are among them."""
 _UNLIKE: Final = 0.02
 """Deviation, as a share of the peak, above which a curve is not the one."""
-_LEVEL: Final = 1e-6
-"""Change, as a share of the peak, that is none."""
-_EXACT: Final = 1e-12
-"""Deviation that the arithmetic alone explains."""
-_SIMPLER: Final = 1.5
-"""A straight line is believed until the cosine fits this much better: rounded rates fit both."""
 
-Course = Callable[[float], float]
+_ON_IT: Final = 1e-3
+"""Distance from the line of the warm-up, as a share of the peak, of a point that is on it."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule as `recognise` tells it."""
+    """A schedule as `recognise` tells it, or as the run's plan has it."""
 
     kind: str
-    """`constant`, `linear`, `cosine`, `warmup-only` (the run ended or stands before the peak), or `unknown`."""
+    """`constant`, `linear`, `cosine`, `cosine-restarts`, `inverse-sqrt`, `polynomial`, `wsd` (a plateau, then a fall),
+    `warmup-only` (the run ended or stands before the peak), or `unknown`."""
     warmup_steps: int | None
-    """Steps until the peak; 0 where the first rate logged is the highest; None where unknown."""
+    """Updates until the peak; 0 where the first rate logged is the highest; None where unknown."""
     max_deviation: float | None
     """Largest distance of a rate from the schedule, as a share of the peak; None where unknown."""
 
@@ -41,8 +40,8 @@ UNKNOWN: Final = Schedule("unknown", None, None)
 def recognise(points: Iterable[tuple[float, float]]) -> Schedule:
     """The schedule that fits best.
 
-    Nothing needs to be known of the plan: warm-up, peak and end are fitted. Warm-up is a straight line up to the peak;
-    behind it the rate is level, or falls in a straight line, or as half a cosine to a floor of 0 or above.
+    Nothing needs to be known of the plan: warm-up, peak and end are fitted. Warm-up is a straight line up to the peak,
+    counted from where it is 0: some trainers log the rate of the next update, some that of the last one.
 
     Args:
         points: step and learning rate, which is finite; of a step logged twice, after a resume, the later counts.
@@ -52,107 +51,77 @@ def recognise(points: Iterable[tuple[float, float]]) -> Schedule:
     if len(ordered) < FEWEST or peak <= 0:
         return UNKNOWN
     thinned = _thinned(ordered)
-    top = max(range(len(thinned)), key=lambda index: thinned[index][1])
-    falling = thinned[top:]
-    rising = thinned[:top]
-    climb = _climb(rising, falling[0])
+    first = _first_top(thinned, peak)
+    behind = restarts(thinned[first:], peak)
+    top = first if behind else max(range(len(thinned)), key=lambda index: thinned[index][1])
+    climb, zero = _climb(thinned[:top])
+    if zero is not None and not behind and abs(climb(thinned[top][0]) - thinned[top][1]) <= _ON_IT * peak:
+        top += 1  # the highest rate that was logged may be the last one of the warm-up
+    falling, rising = thinned[top:], thinned[:top]
     if len(falling) < 3:
-        return Schedule("warmup-only", None, _deviation(ordered, climb, peak)) if len(rising) >= FEWEST else UNKNOWN
-    kind, fall = _fall(falling, peak)
-    warmup = _crossing(climb, fall, rising[-1][0], falling[1][0]) if rising else 0.0
-    deviation = _deviation(ordered, lambda step: climb(step) if step < warmup else fall(step), peak)
-    if deviation > _UNLIKE and _deviation(falling, fall, peak) > _UNLIKE:
+        return Schedule("warmup-only", None, deviation(ordered, climb, peak)) if len(rising) >= FEWEST else UNKNOWN
+    behind = behind or fall(falling, peak)
+    if not rising:
+        end: float | None = 0.0
+    elif zero is None:  # nothing between 0 and the peak was logged
+        end = behind.begin if behind.begin is not None and rising[-1][0] < behind.begin <= falling[0][0] else None
+    else:
+        end = _crossing(climb, behind.course, rising[-1][0], falling[1][0])
+    met = falling[0][0] if end is None else end
+    warming = [(step, rate) for step, rate in ordered if step < met and (rate > 0 or zero is not None)]
+    off = max(deviation(warming, climb, peak), behind.deviation_of([each for each in ordered if each[0] >= met], peak))
+    if off > _UNLIKE and behind.deviation > _UNLIKE:
         return UNKNOWN
-    return Schedule(kind, round(warmup), deviation)
+    began = zero or 0.0
+    warmup = None if end is None else max(0, round(end - began))
+    return Schedule(behind.kind, warmup, off)
 
 
 def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """About `_FITTED` of the points, spread evenly, the highest and the last among them."""
+    """About `_FITTED` of the points, spread evenly, the last, and those around the highest: a warm-up is short."""
     if len(points) <= _FITTED:
         return points
+    top = max(range(len(points)), key=lambda index: points[index][1])
     chosen = {index * len(points) // _FITTED for index in range(_FITTED)}
-    chosen |= {len(points) - 1, max(range(len(points)), key=lambda index: points[index][1])}
+    chosen |= {len(points) - 1, *range(max(0, top - _AROUND), min(len(points), top + _AROUND))}
     return [points[index] for index in sorted(chosen)]
 
 
-def _climb(rising: list[tuple[float, float]], top: tuple[float, float]) -> Course:
-    """The line through the rising points; from zero where there is one alone, and none where there is none."""
-    if not rising:
-        return lambda _: top[1]
-    return _line(rising if len(rising) > 1 else [(0.0, 0.0), rising[0]] if rising[0][0] > 0 else [rising[0], top])
+def _first_top(points: list[tuple[float, float]], peak: float) -> int:
+    """The last point before the rate falls for the first time."""
+    for index, (_, rate) in enumerate(points[1:]):
+        if points[index][1] - rate > LEVEL * peak:
+            return index
+    return len(points) - 1
 
 
-def _fall(points: list[tuple[float, float]], peak: float) -> tuple[str, Course]:
-    if peak - min(rate for _, rate in points) <= _LEVEL * peak:
-        return "constant", lambda _: peak
-    line = _line(points)
-    straight = _deviation(points, line, peak)
-    if straight < _EXACT:
-        return "linear", line
-    cosine = _cosine(points, peak)
-    return ("linear", line) if straight <= _SIMPLER * _deviation(points, cosine, peak) else ("cosine", cosine)
+def _climb(rising: list[tuple[float, float]]) -> tuple[Course, float | None]:
+    """The line through the rising points above 0, and the step, 0 or 1, at which a warm-up from 0 begins.
+
+    None where there is no rate above 0. A single one has the line from the zero before it, logged or at step 0.
+    """
+    above = [point for point in rising if point[1] > 0]
+    zeros = [point for point in rising if point[1] <= 0]
+    if not above:
+        return lambda _: 0.0, None
+    start = zeros[-1] if zeros else (0.0, 0.0)
+    if len(above) > 1:
+        climb = line(above)
+    else:
+        climb = line([start, above[0]]) if above[0][0] > start[0] else lambda _: above[0][1]
+    slope = climb(1.0) - climb(0.0)
+    zero = -climb(0.0) / slope if slope > 0 else 0.0
+    return lambda step: max(0.0, climb(step)), zeros[-1][0] if zeros and zero >= 0.5 else float(0.5 <= zero <= 1.5)
 
 
-def _line(points: Sequence[tuple[float, float]], weights: Sequence[float] | None = None) -> Course:
-    """The straight line of least squares."""
-    weights = weights or [1.0] * len(points)
-    total = math.fsum(weights) or 1.0
-    mean_x = math.fsum(w * x for w, (x, _) in zip(weights, points, strict=True)) / total
-    mean_y = math.fsum(w * y for w, (_, y) in zip(weights, points, strict=True)) / total
-    spread = math.fsum(w * (x - mean_x) ** 2 for w, (x, _) in zip(weights, points, strict=True))
-    shared = math.fsum(w * (x - mean_x) * (y - mean_y) for w, (x, y) in zip(weights, points, strict=True))
-    slope = shared / spread if spread > 0 else 0.0
-    return lambda x: mean_y + slope * (x - mean_x)
-
-
-def _cosine(points: list[tuple[float, float]], peak: float) -> Course:
-    """The half cosine that comes closest: the best of a few floors, then the best peak for it."""
-    lowest = min(rate for _, rate in points)
-
-    def deviation(floor: float, top: float) -> float:
-        return _deviation(points, _half_cosine(points, top, floor), peak)
-
-    floors = {0.0, lowest, *(share * peak for share in (0.01, 0.05, 0.1, 0.2, 0.5) if share * peak < lowest)}
-    floor = min(sorted(floors), key=lambda floor: min(deviation(floor, peak), deviation(floor, 1.01 * peak)))
-    # The peak itself may stand between two points of the log: golden section search up to a fifth above the highest.
-    low, high, share = peak, 1.2 * peak, (math.sqrt(5) - 1) / 2
-    seen = {top: deviation(floor, top) for top in (low, 1.001 * peak)}
-    if seen[low] <= seen[1.001 * peak]:
-        high = 1.001 * peak
-    for _ in range(24):
-        left, right = high - share * (high - low), low + share * (high - low)
-        for top in (left, right):
-            if top not in seen:
-                seen[top] = deviation(floor, top)
-        low, high = (low, right) if seen[left] < seen[right] else (left, high)
-    return _half_cosine(points, min(seen, key=lambda top: seen[top]), floor)
-
-
-def _half_cosine(points: list[tuple[float, float]], peak: float, floor: float) -> Course:
-    """floor + (peak - floor) * (1 + cos(pi * phase)) / 2, its phase a line over the steps, fitted to these points."""
-    height = peak - floor
-    if height <= 0:
-        return lambda _: peak
-    phases = [
-        (step, math.acos(max(-1.0, min(1.0, 2 * (rate - floor) / height - 1))) / math.pi) for step, rate in points
-    ]
-    # Near the ends of a half cosine the rate says little about the phase: weigh by how fast one changes with the other.
-    phase = _line(phases, [math.sin(math.pi * value) ** 2 + 1e-9 for _, value in phases])
-    return lambda step: floor + height * (1 + math.cos(math.pi * max(0.0, min(1.0, phase(step))))) / 2
-
-
-def _crossing(climb: Course, fall: Course, low: float, high: float) -> float:
+def _crossing(climb: Course, course: Course, low: float, high: float) -> float:
     """Where the warm-up meets what follows, between two steps. Bisection."""
-    if climb(high) <= fall(high):
+    if climb(high) <= course(high):
         return high
     for _ in range(40):
         middle = (low + high) / 2
-        if climb(middle) < fall(middle):
+        if climb(middle) < course(middle):
             low = middle
         else:
             high = middle
     return high
-
-
-def _deviation(points: Sequence[tuple[float, float]], curve: Course, peak: float) -> float:
-    return max(abs(rate - curve(step)) for step, rate in points) / peak

@@ -1,4 +1,4 @@
-"""Tally: what a whole log amounts to, counted piece by piece; a log of any length takes 16 bytes a logged step."""
+"""Tally: what a whole log amounts to, counted piece by piece; a log of any length takes 24 bytes a logged step."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Final
 
 from vlmft_console.history.metrics import LONGEST_NAME, MOST, TOO_MANY, Measured, collect, some_have
 from vlmft_console.history.schedule_fit import Schedule, recognise
+from vlmft_core.learning_rate import RatePlan, plan_deviation, rate_plan
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
 
@@ -41,7 +42,10 @@ class Tally:
     end: Record | None = None
     """The latest `run_end`, unless the run was resumed after it."""
     _steps: array[float] = field(default_factory=lambda: array("d"))
+    _skipped: array[float] = field(default_factory=lambda: array("d"))
+    """At each of the steps, how many before it were skipped, and moved no schedule."""
     _rates: array[float] = field(default_factory=lambda: array("d"))
+    _plan: RatePlan | None = None
 
     def add(self, records: Sequence[Record]) -> None:
         """Take in the next records: many at once, for a log has hundreds of thousands."""
@@ -66,16 +70,24 @@ class Tally:
             self.end = record
         elif event == events.RUN_START:
             self.end = None
+        elif event == events.PLAN:
+            self._plan = rate_plan(record)
         elif event == events.NOTE and len(self.notes) < _NOTES and record["message"] not in self.notes:
             self.notes.append(record["message"])
 
     def schedule(self) -> Schedule:
-        """The schedule that the learning rates follow, told from points spread evenly over the log."""
+        """The planned schedule, where the log tells its plan; else the one that the learning rates follow.
+
+        That is told from points spread evenly over the log.
+        """
         count = len(self._steps)
+        if self._plan and count:
+            off = plan_deviation(self._plan, zip(self._steps, self._rates, strict=True))
+            return Schedule(self._plan.scheduler, self._plan.warmup_steps, off)
         chosen = {index * count // min(count, _COMPARED) for index in range(min(count, _COMPARED))}
         if count:
             chosen |= {count - 1, self._rates.index(max(self._rates))}
-        return recognise([(self._steps[index], self._rates[index]) for index in sorted(chosen)])
+        return recognise([(self._steps[at] - self._skipped[at], self._rates[at]) for at in sorted(chosen)])
 
     def by_name(self) -> dict[str, Measured]:
         """Every figure that the log tells, by name, those that a run is judged by first."""
@@ -97,19 +109,23 @@ class Tally:
                 values = [record[key] for record in steps if record[key] is not None or key in _nonfinite(record)]
             measured.add(values)
         told = [record for record in steps if record["lr"] is not None]
-        self._rates_taken(list(map(itemgetter("step"), told)), list(map(itemgetter("lr"), told)))
+        skipped = [count if type(count := record.get("skipped_steps")) is int else 0 for record in told]
+        self._rates_taken(list(map(itemgetter("step"), told)), skipped, list(map(itemgetter("lr"), told)))
 
-    def _rates_taken(self, steps: list[int], rates: list[float]) -> None:
+    def _rates_taken(self, steps: list[int], skipped: list[int], rates: list[float]) -> None:
         last = self._steps[-1] if self._steps else -math.inf
         if not steps or (steps[0] > last and all(map(lt, steps, islice(steps, 1, None)))):
             self._steps.extend(steps)
+            self._skipped.extend(skipped)
             self._rates.extend(rates)
             return
-        for step, rate in zip(steps, rates, strict=True):
+        for step, count, rate in zip(steps, skipped, rates, strict=True):
             while self._steps and self._steps[-1] >= step:  # a resume takes the place of what was before
                 self._steps.pop()
+                self._skipped.pop()
                 self._rates.pop()
             self._steps.append(step)
+            self._skipped.append(count)
             self._rates.append(rate)
 
     def _eval(self, record: Record) -> None:

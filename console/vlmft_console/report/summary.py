@@ -12,7 +12,7 @@ from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus
 from vlmft_console.sanitize import sanitize
 from vlmft_core.health import Finding
-from vlmft_core.learning_rate import planned_rate, rate_plan
+from vlmft_core.learning_rate import plan_deviation, rate_plan
 from vlmft_core.metrics import HEADLINE
 
 
@@ -88,10 +88,7 @@ def score_lines(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
 def lr_deviation(state: RunState) -> float | None:
     """Largest distance of a logged learning rate from the planned one, as a share of the peak."""
     plan = rate_plan(state.plan or {})
-    if plan is None:
-        return None
-    off = [abs(rate - planned_rate(plan, int(step))) for step, rate in state.lr if rate is not None]
-    return max(off) / plan.peak_lr if off else None
+    return plan_deviation(plan, state.lr) if plan else None
 
 
 def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
