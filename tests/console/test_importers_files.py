@@ -42,6 +42,10 @@ REFUSED = {
     "half a trainer state": (trainer_state(HISTORY)[:-40], "was cut off, or is being written"),
     "ZIP": (b"PK\x03\x04" + bytes(100), "is a ZIP archive, not a training log"),
     "checkpoint": (b"PK\x03\x04" + bytes(26) + b"archive/data.pkl" + bytes(100), "is a PyTorch checkpoint"),
+    "our own, compressed": (
+        gzip.compress(b'{"v":1,"seq":0,"t":0.0,"event":"run_start","run_id":"x","segment":1}\n'),
+        "is an event log of vlmft, compressed (unpack it first)",
+    ),
     "old checkpoint": (b"\x80\x02\x8a\x0al\xfc\x9c" + bytes(100), "is a Python pickle, such as an older PyTorch"),
     "safetensors": (b"\x40" + bytes(7) + b'{"__metadata__":{"format":"pt"}}' + bytes(100), "is a safetensors file"),
     "picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "is a picture (PNG)"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import orjson
 import pytest
 
 from tests.console.foreign_logs import evals, read_all, steps
@@ -12,7 +13,7 @@ from tests.console.text_logs import SAMPLES, SILENT
 from vlmft_console.history.importers import NothingYet, open_foreign
 from vlmft_console.history.importers.line_log import LineLog
 from vlmft_console.history.importers.translate import Translator
-from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.events import Record, parse
 
 
 @pytest.fixture
@@ -75,3 +76,37 @@ def test_the_small_cases_are_read_as_they_stand(shared: Path, name: str) -> None
     points = steps(records)
     assert (len(points), points[0], points[-1]) == (count, first, last)
     assert measured is None or evals(records) == measured
+
+
+HOSTILE = {
+    "a line without end": b"step: 1 loss: 2.5 lr: 1 " * 100_000,
+    "names without end": b"a " * 50_000 + b"loss: 1 step: 2\n",
+    "brackets": (b"step [[[[[ loss [" * 200 + b"\n") * 20,
+    "digits": b"loss: " + b"1" * 100_000 + b" step: " + b"2" * 100_000 + b"\n",
+    "a huge step": b"step: 99999999999999999999999999 loss: 2.5 lr: 1\n" * 3,
+    "NULs": b"\x00" * 100_000 + b"step 1 loss 2.5 lr 1\n",
+    "columns": b",".join(b"c%d" % number for number in range(100_000)) + b",step,loss\n" + b"1," * 100_001 + b"1\n",
+    "no UTF-8": b"\xff\xfe\xfd step: 1 loss: 2.5 \xff: 3\n" * 3,
+    "dashes": (b"loss - " * 570 + b"\n") * 20,
+    "headings": b"[step=1/2]\n" * 1000 + b"loss: 1\n" * 1000,
+    "shapes": b"".join(b"step %d %s loss 2.5 lr 1\n" % (number, b"x" * (number % 300)) for number in range(2000)),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_lines_are_read_or_passed_over_and_cut_anywhere_alike(name: str) -> None:
+    text, chance = HOSTILE[name], random.Random(7)
+    whole = _records(text, [])
+    assert all(parse(orjson.dumps(record)) == record for record in whole)
+    assert _records(text, sorted(chance.sample(range(len(text)), 20))) == whole
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_damaged_lines_never_crash_their_reader(name: str) -> None:
+    text, chance = SAMPLES[name].text.encode(), random.Random(11)
+    for _ in range(10):
+        damaged = bytearray(text)
+        for _ in range(chance.randrange(1, 20)):
+            at = chance.randrange(len(damaged))
+            damaged[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(4))
+        assert all(parse(orjson.dumps(record)) == record for record in _records(bytes(damaged), []))

@@ -143,3 +143,44 @@ def test_evals_fewer_than_the_train_losses_are_spread_over_them(tmp_path: Path) 
 def test_the_small_cases_are_read_as_they_stand(shared: Path, name: str, count: int, last: tuple[int, float]) -> None:
     records = read_all(shared / "cases" / "logs" / name)
     assert (len(steps(records)), len(evals(records)), evals(records)[-1]) == (count, count, last)
+
+
+def test_a_notebook_tells_the_table_of_its_cells(tmp_path: Path) -> None:
+    rows = "".join(
+        f"<tr>\n<td>{step}</td>\n<td>{loss}</td>\n<td>{val}</td>\n</tr>"
+        for step, loss, val in ((10, 2.5, 2.125), (20, 2.25, 2.0))
+    )
+    table = f'<div>[20/20 01:40]</div><table border="1" class="dataframe"><thead><tr style="x"><th>Step</th><th>Training Loss</th><th>Validation Loss</th></tr></thead><tbody>{rows}</tbody></table><p>'
+    cells = [
+        {
+            "cell_type": "code",
+            "source": ["loss = 1.0\n"],
+            "outputs": [{"output_type": "stream", "text": ["step 1 of 3\n"]}],
+        },
+        {
+            "cell_type": "code",
+            "source": [],
+            "outputs": [{"data": {"text/html": table.splitlines(True), "text/plain": ["<IPython>"]}}],
+        },
+    ]
+    (tmp_path / "log").write_text(
+        json.dumps({"cells": cells, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}, indent=1)
+    )
+    records = read_all(tmp_path / "log")
+    assert (steps(records), evals(records)) == (STEPS, EVALS)
+    assert open_foreign(tmp_path / "log").format == "notebook"
+
+
+def test_a_notebook_tells_what_its_cells_printed(tmp_path: Path) -> None:
+    printed = ["{'loss': 2.5, 'step': 10}\n", "{'eval_loss': 2.125, 'step': 10}\n", "{'loss': 2.25, 'step': 20}\n"]
+    cells = [{"cell_type": "code", "outputs": [{"output_type": "stream", "name": "stdout", "text": printed}]}]
+    (tmp_path / "log").write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    assert steps(read_all(tmp_path / "log")) == STEPS
+
+
+def test_a_notebook_without_a_training_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text(
+        json.dumps({"cells": [{"cell_type": "markdown", "source": "step 1 loss 2"}], "nbformat": 4})
+    )
+    with pytest.raises(NothingYet):
+        open_foreign(tmp_path / "log")

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from vlmft_console.history.importers.console_text import ConsoleText
 from vlmft_console.history.importers.crc32c import masked
 from vlmft_console.history.importers.event_log import EventLog
 from vlmft_console.history.importers.json_history import entries_of
 from vlmft_console.history.importers.jsonl import JsonLines, flat, json_object
 from vlmft_console.history.importers.kinds import refuse_binary, resembles
-from vlmft_console.history.importers.line_log import LineLog
 from vlmft_console.history.importers.metric_names import EPOCH, STEP, known, tells_training
+from vlmft_console.history.importers.notebook import is_notebook, open_notebook
 from vlmft_console.history.importers.reader import LogReader, StreamReader
 from vlmft_console.history.importers.results import Results, is_results
 from vlmft_console.history.importers.tensorboard import EventFile
-from vlmft_console.history.importers.trackio import MAGIC as SQLITE
-from vlmft_console.history.importers.trackio import TrackioDatabase, is_trackio
+from vlmft_console.history.importers.text_detect import text_format
 from vlmft_console.history.importers.trainer_state import TrainerState, load_json
-from vlmft_console.history.importers.translate import Translator
 from vlmft_console.history.importers.unpacked import Unpacked
 from vlmft_console.history.importers.wandb import MAGIC as WANDB
 from vlmft_console.history.importers.wandb import WandbFile
@@ -32,16 +29,9 @@ from vlmft_core.errors import VlmftError
 _HEAD: Final = 64 << 10
 _LINES: Final = 100
 """Lines of JSON among which one with metrics is looked for."""
-_SEARCHED: Final = 256 << 20
-"""Bytes of a text in which the first training record is looked for."""
-_SEARCHED_LINES: Final = 64 << 20
-"""Bytes of a text in which the first line with figures is looked for."""
-_WEIGHED: Final = 8 << 20
-"""Bytes after DeepSpeed's first step in which a dict of another trainer, printed late, may come."""
 
-_SURE: Final = 2
-"""Lines with a train loss that tell a log from a text about one."""
 
+_SQLITE: Final = b"SQLite format 3\0"
 _LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 _HOLE: Final = re.compile(rb"\x00{16,}")
 """What a crash of the machine leaves in a text."""
@@ -84,13 +74,19 @@ def open_file(path: Path) -> LogReader:
         return StreamReader(path, "tensorboard", EventFile)
     if _JSON.match(head) and (reader := _json(path, head)):
         return reader
-    if head.startswith(SQLITE) and is_trackio(path):
-        return TrackioDatabase(path)
+    if head.startswith(_SQLITE) and (reader := _database(path)):
+        return reader
     refuse_binary(path, head)
     text = _HOLE.sub(b"", head)
     if len(_CONTROLS.findall(text)) > len(text) // 10:
         raise VlmftError(f"{path} is a binary file of an unknown kind")
     return _text(path, head)
+
+
+def _database(path: Path) -> LogReader | None:
+    from vlmft_console.history.importers.trackio import TrackioDatabase, is_trackio  # brings SQLite
+
+    return TrackioDatabase(path) if is_trackio(path) else None
 
 
 def _head(path: Path) -> bytes:
@@ -126,11 +122,19 @@ def _json(path: Path, head: bytes) -> LogReader | None:
             continue
         for format, keys in _JSON_LINES:
             if keys <= values.keys():
-                return EventLog(path) if format == EventLog.format else StreamReader(path, format, JsonLines)
+                return _event_log(path) if format == EventLog.format else StreamReader(path, format, JsonLines)
         if tells_training(values):
             return StreamReader(path, _JSONL, JsonLines)
         found = found or (_JSONL if _has_place(values) else None)
     return StreamReader(path, found, JsonLines) if found else None
+
+
+def _event_log(path: Path) -> LogReader:
+    content = Unpacked(path)
+    content.chunk()
+    if content.packed:
+        raise VlmftError(f"{path} is an event log of vlmft, compressed", hint="unpack it first")
+    return EventLog(path)
 
 
 def _has_place(values: dict[str, Any]) -> bool:
@@ -147,60 +151,19 @@ def _document(path: Path, head: bytes) -> LogReader | None:
         return None
     if is_results(document):
         return Results(path, document)
+    if is_notebook(document):
+        return open_notebook(path, document)
     return TrainerState(path, "json_history", entries_of) if entries_of(document) else None
 
 
 def _text(path: Path, head: bytes) -> LogReader:
-    """Look for the first training record.
-
-    Hugging Face's dicts count most: what stands beside them tells the same. Then what single lines and tables tell,
-    and last DeepSpeed's own lines, which know no loss.
-    """
-    dicts = _dicts(path)
-    if dicts.losses:
-        return StreamReader(path, "hf_stdout", partial(ConsoleText, deepspeed_steps=False))
-    if reader := _lines(path):
-        return reader
-    if dicts.dicts:
-        return StreamReader(path, "hf_stdout", partial(ConsoleText, deepspeed_steps=False))
-    if dicts.entries or dicts.overflows:
-        return StreamReader(path, "deepspeed", partial(ConsoleText, deepspeed_steps=True))
+    if found := text_format(lambda: _chunks(path)):
+        return StreamReader(path, *found)
     seems = resembles(head)
     raise NothingYet(f"{path} holds no training record that this program knows" + (f": {seems}" if seems else ""))
 
 
-def _dicts(path: Path) -> ConsoleText:
-    """What the text holds of Hugging Face's dicts and of DeepSpeed's lines, until it is known which counts."""
-    parser = ConsoleText(Translator(""), deepspeed_steps=True)
+def _chunks(path: Path) -> Iterator[bytes]:
     file = Unpacked(path)
-    searched = first = 0
-    while searched < _SEARCHED and (chunk := file.chunk()):
-        searched += len(chunk)
-        parser.feed(chunk)
-        if parser.losses:
-            break
-        if parser.entries:
-            first = first or searched
-            if searched - first >= _WEIGHED:
-                break
-    return parser
-
-
-def _lines(path: Path) -> LogReader | None:
-    """The reader of single lines and tables, if they tell of a training."""
-    parser = LineLog(Translator(""), bare=False)
-    file = Unpacked(path)
-    searched = 0
-    while searched < _SEARCHED_LINES and (chunk := file.chunk()):
-        searched += len(chunk)
-        parser.feed(chunk)
-        if parser.trained >= _SURE or parser.rows:
-            break
-    parser.rest()
-    if parser.rows:
-        return StreamReader(path, "table", LineLog)
-    if parser.trained >= _SURE:
-        return StreamReader(path, "text", LineLog)
-    if len(parser.bare_losses) > _SURE and len(set(parser.bare_losses)) > 1:
-        return StreamReader(path, "text", partial(LineLog, bare=True))
-    return None
+    while chunk := file.chunk():
+        yield chunk

@@ -52,8 +52,8 @@ class LineLog:
         self.rejected = 0
         self.entries = 0
         self.else_holds = ""
-        self.trained = 0
-        """Entries with a train loss and where they stand."""
+        self.placed = 0
+        """Entries with a loss and where it stands, or other figures beside it."""
         self.rows = 0
         """Entries that were rows of a table."""
         self.bare_losses: list[str] = []
@@ -155,7 +155,7 @@ class LineLog:
             return
         if len(entry.values) < 3 and len(text) < 200 and text.rstrip().endswith(("]", ":")):
             self._block, self._block_lines = Entry(place), 0
-        elif len(entry.values) > 1 and entry.only and self.trained:
+        elif len(entry.values) > 1 and entry.only and self.placed:
             step = self._counter.absolute(place)
             self._take({**entry.values, "step": str(step)}, None, records)
 
@@ -211,7 +211,7 @@ class LineLog:
     def _counts_alone(self, entry: Entry, text: str) -> bool:
         """Whether a line counts that holds losses and nothing else."""
         if entry.evals and not entry.losses:
-            return self.trained > 0 or self._epoch is not None or self._bare
+            return self.placed > 0 or self._epoch is not None or self._bare
         if not entry.only or _ASSIGNED.fullmatch(text):
             return False
         if entry.losses and len(self.bare_losses) < 10:
@@ -276,7 +276,7 @@ class LineLog:
             told["epoch"] = repr(place.epoch)
         if loss and place.total and not place.in_epoch and not place.bar:
             told["total_steps"] = str(place.total)
-        self.trained += loss is not None and (step is not None or place.epoch is not None or len(told) > 1)
+        self.placed += (loss is not None or bool(entry.evals)) and len(told) > 1
         self._take(told, t, records)
 
     def _take(self, values: Mapping[str, str], t: float | None, records: list[Record]) -> None:

@@ -23,7 +23,6 @@ from vlmft_console.history.importers.translate import Translator
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record
 
-MAGIC: Final = b"SQLite format 3\0"
 _COLUMNS: Final = frozenset(("id", "timestamp", "run_name", "step", "metrics"))
 _LARGEST: Final = 1 << 20
 """Bytes of a row that is looked at."""

@@ -1,0 +1,83 @@
+"""Text detection: which of the readers of printed text tells most of a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final, NamedTuple
+
+from vlmft_console.history.importers.console_text import ConsoleText
+from vlmft_console.history.importers.line_log import LineLog
+from vlmft_console.history.importers.reader import Parser
+from vlmft_console.history.importers.translate import Translator
+
+_SEARCHED: Final = 256 << 20
+"""Bytes of a text in which the first dict is looked for."""
+_SEARCHED_LINES: Final = 64 << 20
+"""Bytes of a text in which the first line with figures is looked for."""
+_WEIGHED: Final = 8 << 20
+"""Bytes after DeepSpeed's first step in which a dict of another trainer, printed late, may come."""
+_SURE: Final = 2
+"""Lines with a loss that tell a log from a text about one."""
+
+Chunks = Callable[[], Iterable[bytes]]
+"""Gives a text from its start, piece by piece."""
+
+
+class Found(NamedTuple):
+    """A format of text, and what makes its parser."""
+
+    format: str
+    parser: Callable[[Translator], Parser]
+
+
+def text_format(chunks: Chunks) -> Found | None:
+    """How a text is to be read; None where it holds no training record.
+
+    Hugging Face's dicts count most: what stands beside them tells the same. Then what single lines and tables tell,
+    and last DeepSpeed's own lines, which know no loss.
+    """
+    dicts = _dicts(chunks())
+    hugging_face = Found("hf_stdout", partial(ConsoleText, deepspeed_steps=False))
+    if dicts.losses:
+        return hugging_face
+    if found := _lines(chunks()):
+        return found
+    if dicts.dicts:
+        return hugging_face
+    if dicts.entries or dicts.overflows:
+        return Found("deepspeed", partial(ConsoleText, deepspeed_steps=True))
+    return None
+
+
+def _dicts(chunks: Iterable[bytes]) -> ConsoleText:
+    """What the text holds of Hugging Face's dicts and of DeepSpeed's lines, until it is known which counts."""
+    parser = ConsoleText(Translator(""), deepspeed_steps=True)
+    searched = first = 0
+    for chunk in chunks:
+        searched += len(chunk)
+        parser.feed(chunk)
+        if parser.entries:
+            first = first or searched
+        if parser.losses or searched >= _SEARCHED or (first and searched - first >= _WEIGHED):
+            break
+    return parser
+
+
+def _lines(chunks: Iterable[bytes]) -> Found | None:
+    """The reader of single lines and tables, if they tell of a training."""
+    parser = LineLog(Translator(""), bare=False)
+    searched = 0
+    for chunk in chunks:
+        searched += len(chunk)
+        parser.feed(chunk)
+        if parser.placed >= _SURE or parser.rows or searched >= _SEARCHED_LINES:
+            break
+    parser.rest()
+    if parser.rows:
+        return Found("table", LineLog)
+    if parser.placed >= _SURE:
+        return Found("text", LineLog)
+    if len(parser.bare_losses) > _SURE and len(set(parser.bare_losses)) > 1:
+        return Found("text", partial(LineLog, bare=True))
+    return None
