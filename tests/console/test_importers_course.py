@@ -140,9 +140,9 @@ def test_rates_without_losses_that_go_back_to_the_first_begin_anew() -> None:
 
 def test_evals_alone_that_go_back_are_another_training_s() -> None:
     told = [{"eval_loss": value, "epoch": float(epoch)} for epoch, value in enumerate(TOLD[:3], 1)]
-    records = records_of(*told, *told)
-    assert starts(records) == [None, None]
-    assert [step for step, _ in evals(records)] == [1, 2, 3, 1, 2, 3]
+    for records in (records_of(*told, *told), records_of(*told, {"train_runtime": 1.0, "epoch": 3.0}, *told)):
+        assert starts(records) == [None, None]
+        assert [step for step, _ in evals(records)] == [1, 2, 3, 1, 2, 3]
 
 
 def test_two_writers_of_one_log_count_once_though_their_last_digits_differ() -> None:

@@ -229,3 +229,17 @@ def test_lines_of_metrics_without_a_loss_are_read_as_metrics(log: Path) -> None:
     reader = open_foreign(log)
     told = [record["metrics"] for record in reader.read() if record["event"] == "metrics"]
     assert (reader.format, told) == ("jsonl", [{"reward": 0.1}, {"reward": 0.2}])
+
+
+def test_the_last_line_counts_without_its_newline_once_it_is_whole(log: Path) -> None:
+    log.write_text('{"step": 1, "loss": 2.5}\n{"step": 2, "lo')
+    reader = open_foreign(log)
+    told = steps(reader.read()) + steps(reader.read())
+    assert told == [(1, 2.5)]
+    with log.open("a") as file:
+        file.write('ss": 2.25}')
+    assert steps(reader.read()) == [(2, 2.25)]
+    with log.open("a") as file:
+        file.write('\n{"step": 3, "loss": 2.0}\n')
+    assert steps(reader.read()) == [(3, 2.0)]
+    assert (reader.entries, reader.rejected) == (3, 0)

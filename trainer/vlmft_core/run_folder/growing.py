@@ -88,6 +88,15 @@ class LineSplitter:
             self._partial = b""
         return lines
 
+    @property
+    def partial(self) -> bytes:
+        """What stands after the last newline."""
+        return self._partial
+
+    def end_line(self) -> None:
+        """What stands after the last newline has been dealt with as a line: what comes is another."""
+        self._partial = b""
+
 
 def read_at(path: Path, descriptor: int, size: int, offset: int) -> bytes:
     """At most `size` bytes from `offset`.

@@ -75,8 +75,11 @@ class Course:
             anew: whether it tells of another training if it goes back at all: it promises another number of steps.
         """
         last_step, last_epoch = self._last
-        if not trains and (self._trained or ended):
+        if not trains and self._trained:
             return None  # the evals after a training's end are its own
+        if not trains and ended:
+            back = epoch is not None and last_epoch is not None and epoch < last_epoch
+            return Start(None) if back else None
         if ended:
             if step is not None:
                 goes_on = step > self.step

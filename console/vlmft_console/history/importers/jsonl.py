@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -38,23 +39,42 @@ class JsonLines:
         for line in self._lines.feed(data):
             if line and not line.isspace():
                 try:
-                    records += self._entry(line)
+                    records += self._taken(_values(line))
                 except ValueError:
                     self._rejected += 1
-                else:
-                    self.entries += 1
         return records
 
     def rest(self) -> list[Record]:
-        return []
-
-    def _entry(self, line: bytes) -> list[Record]:
+        """A last object that no newline ends: whatever follows does not belong to it."""
         try:
-            return self._translator.take(flat(json_object(line)))
+            values = _values(self._lines.partial)
         except ValueError:
-            if values := metrics_in(line.strip()):  # JSON but for a bare nan, say
-                return self._translator.take(values)
-            raise
+            return []  # not whole yet
+        self._lines.end_line()
+        try:
+            return self._taken(values)
+        except ValueError:
+            self._rejected += 1
+            return []
+
+    def _taken(self, values: Mapping[str, Any]) -> list[Record]:
+        records = self._translator.take(values)
+        self.entries += 1
+        return records
+
+
+def _values(line: bytes) -> Mapping[str, Any]:
+    """The metrics of a line.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return flat(json_object(line))
+    except ValueError:
+        if values := metrics_in(line.strip()):  # JSON but for a bare nan, say
+            return values
+        raise
 
 
 def flat(values: dict[str, Any]) -> dict[str, Any]:
