@@ -52,7 +52,7 @@ async def test_a_run_that_ended_says_what_its_adapter_can_do_and_where_it_is() -
         state.apply(record("run_end", status="finished", reason=""))
         panel.show(state)
         panel.show_end(Headline("finished", "run", adapter="outputs/[b]run/adapter"))
-        await until_shown(pilot, "chartqa: base 39.0 % -> tuned 83.5 % (+44.5, relaxed accuracy, n=200)")
+        await until_shown(pilot, "chartqa: base 39.0 % [32.5, 45.9] -> tuned 83.5 % [77.7, 88.0] (+44.5,")
         await until_shown(pilot, "adapter: outputs/[b]run/adapter")
 
 

@@ -11,7 +11,10 @@ from tests.records import plan, record, step, write_log
 from tests.supervised import LONG, Supervised
 from vlmft_console.cli import app
 from vlmft_console.history.loading import ReadLog, read_log
-from vlmft_console.report.compare import better, outcomes, preset_differences
+from vlmft_console.report.better import better
+from vlmft_console.report.compare import outcomes, preset_differences
+from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.scores import add_points
 from vlmft_core.run_folder.stop import StopRequest
 
 
@@ -53,7 +56,10 @@ def test_accuracy_on_tasks_outranks_the_eval_loss(tmp_path: Path) -> None:
         read(write_run(tmp_path, "a", eval_loss=0.5, **good), write_run(tmp_path, "b", eval_loss=0.4, **bad))
     )
     assert judged.winner == 0
-    assert "a is better by 20.0 points of accuracy on chartqa (80.0 against 60.0 % of b)." in judged.text
+    assert judged.text.startswith(
+        "a is better by 20.0 points of accuracy on chartqa: 80.0 % [78.4, 81.5], b 60.0 % [58.1, 61.9]."
+    )
+    assert "not kept in a and b: by the shares alone, the difference lies in [17.5, 22.5]." in judged.text
     assert "chance" not in judged.text
 
 
@@ -61,8 +67,10 @@ def test_a_difference_on_few_questions_is_called_chance(tmp_path: Path) -> None:
     first = {"chartqa": {"relaxed_accuracy": 0.52, "n": 50}}
     second = {"chartqa": {"relaxed_accuracy": 0.50, "n": 50}}
     runs = read(write_run(tmp_path, "a", eval_loss=0.5, **first), write_run(tmp_path, "b", eval_loss=0.5, **second))
-    # standard error of the difference: sqrt(0.52 * 0.48 / 50 + 0.5 * 0.5 / 50) = 0.0999; 1.96 times that: 19.6 points
-    assert "may be chance: it takes 19.6 points" in better(runs).text
+    judged = better(runs)
+    assert judged.winner is None
+    assert "a is ahead by 2.0 points" in judged.text
+    assert "the difference lies in [-17.0, 20.8], which may be chance" in judged.text
 
 
 def test_several_tasks_count_alike_in_the_mean_and_in_its_error(tmp_path: Path) -> None:
@@ -71,22 +79,28 @@ def test_several_tasks_count_alike_in_the_mean_and_in_its_error(tmp_path: Path) 
     runs = read(write_run(tmp_path, "a", eval_loss=0.5, **first), write_run(tmp_path, "b", eval_loss=0.5, **second))
     judged = better(runs)
     assert judged.values == pytest.approx((0.6, 0.5))
-    assert judged.text.startswith("a is better by 10.0 points of accuracy on chartqa and textvqa (60.0 against 50.0 %")
-    # sqrt(0.8 * 0.2 / 100 + 0.4 * 0.6 / 50 + 0.5 * 0.5 / 100 + 0.5 * 0.5 / 50) / 2 = 0.0589; 1.96 times that
-    assert "it takes 11.6 points to be sure" in judged.text
+    assert judged.text.startswith("a is ahead by 10.0 points of accuracy on chartqa and textvqa: 60.0 % [")
+    assert judged.winner is None
+    # the mean of 0.3 and -0.1, off by about 1.96 * sqrt(0.8 * 0.2 / 100 + 0.4 * 0.6 / 50 + 0.25 / 100 + 0.25 / 50) / 2
+    assert "the difference lies in [-1.2, 21.2], which may be chance" in judged.text
 
 
 def test_a_verdict_between_other_data_says_so(tmp_path: Path) -> None:
     other = "data: {max_eval: 7}"
     runs = read(write_run(tmp_path, "a", eval_loss=0.5), write_run(tmp_path, "b", eval_loss=0.4, preset=other))
-    assert "only if all were evaluated on the same data" in better(runs).text
+    judged = better(runs)
+    assert judged.winner is None
+    assert "not evaluated on the same data" in judged.text
 
 
 def test_runs_without_presets_are_not_taken_to_be_evaluated_on_the_same_data(tmp_path: Path) -> None:
     folders = [write_run(tmp_path, name, eval_loss=loss) for name, loss in (("a", 0.5), ("b", 0.4))]
     for folder in folders:
         (folder / "preset.yaml").unlink()
-    assert "only if all were evaluated on the same data" in better(read(*folders)).text
+    judged = better(read(*folders))
+    assert judged.winner is None
+    assert "b is ahead by 0.100 of eval loss" in judged.text
+    assert "only if all were evaluated on the same data" in judged.text
 
 
 def test_without_a_common_measure_nothing_is_called_better(tmp_path: Path) -> None:
@@ -117,8 +131,8 @@ def test_the_outcome_has_a_row_for_every_task_that_a_tuned_model_answered(tmp_pa
     tasks = {"chartqa": {"relaxed_accuracy": 0.625, "n": 8}, "textvqa": {"accuracy": 0.5, "n": 8}}
     runs = read(write_run(tmp_path, "a", eval_loss=0.5), write_run(tmp_path, "b", eval_loss=0.5, **tasks))
     rows = {row.label: row for row in outcomes(runs)}
-    assert rows["chartqa, tuned %"].texts == ("-", "62.50")
-    assert rows["textvqa, tuned %"].texts == ("-", "50.00")
+    assert rows["chartqa, tuned"].texts == ("-", "62.5 % [30.6, 86.3]")
+    assert rows["textvqa, tuned"].texts == ("-", "50.0 % [21.5, 78.5]")
 
 
 def test_the_findings_that_hold_are_counted_by_severity(tmp_path: Path) -> None:
@@ -187,3 +201,71 @@ def test_one_run_or_nine_are_refused_in_one_line(tmp_path: Path, count: int, sai
     result = compare(*[folder] * count)
     assert result.exit_code == 2
     assert result.stderr == f"vlmft: {said} to compare (name 2 to 8)\n"
+
+
+def with_answers(root: Path, name: str, right: list[int], *, eval_loss: float = 0.5, first: int = 0) -> Path:
+    """A run that answered questions, numbered from `first` on, and kept which of them rightly."""
+    scores = {"chartqa": {"relaxed_accuracy": sum(right) / len(right), "n": len(right)}}
+    folder = write_run(root, name, eval_loss=eval_loss, **scores)
+    points = {f"question {number}": float(value) for number, value in enumerate(right, first)}
+    add_points(RunLayout(folder).scores_file, 3, "chartqa", points)
+    return folder
+
+
+def test_the_same_questions_are_compared_one_by_one(tmp_path: Path) -> None:
+    # 90 against 82 of 100: by the shares alone that may be chance, but the one is right wherever the other is
+    low = with_answers(tmp_path, "low", [1] * 82 + [0] * 18)
+    high = with_answers(tmp_path, "high", [1] * 90 + [0] * 10)
+    judged = better(read(low, high))
+    assert judged.winner == 1
+    assert judged.text == (
+        "high is better by 8.0 points of accuracy on chartqa: 90.0 % [82.6, 94.5], low 82.0 % [73.3, 88.3]."
+        " On all 100 questions that both answered: better on 8, worse on 0, p = 0.0078."
+    )
+    RunLayout(low).scores_file.unlink()
+    alone = better(read(low, high))
+    assert alone.winner is None
+    assert "which may be chance" in alone.text
+    assert "not kept in low" in alone.text
+
+
+def test_one_right_of_one_against_none_of_one_is_chance(tmp_path: Path) -> None:
+    kept = [with_answers(tmp_path, "a", [1]), with_answers(tmp_path, "b", [0])]
+    assert better(read(*kept)).winner is None
+    for folder in kept:
+        RunLayout(folder).scores_file.unlink()
+    judged = better(read(*kept))
+    assert judged.winner is None
+    assert "chance" in judged.text
+
+
+def test_only_questions_that_both_were_asked_are_compared(tmp_path: Path) -> None:
+    first = with_answers(tmp_path, "a", [1] * 40)
+    other = with_answers(tmp_path, "b", [0] * 40, first=30)
+    judged = better(read(first, other))
+    assert judged.winner == 0
+    assert "On the 10 questions that both answered (of 40), +100.0 points: better on 10, worse on 0" in judged.text
+    apart = better(read(first, with_answers(tmp_path, "c", [0] * 40, first=40)))
+    assert apart.winner is None
+    assert "They were not asked the same questions" in apart.text
+
+
+def test_where_the_answers_leave_it_open_the_eval_loss_decides_and_that_is_said(tmp_path: Path) -> None:
+    first = with_answers(tmp_path, "a", [1] * 15 + [0] * 5, eval_loss=0.5)
+    second = with_answers(tmp_path, "b", [1] * 14 + [0] * 6, eval_loss=0.4)
+    judged = better(read(first, second))
+    assert (judged.winner, judged.measure) == (1, "best eval loss")
+    assert "a is ahead by 5.0 points" in judged.text
+    assert "may be chance. So the eval loss decides: b is better by 0.100 of eval loss, 20.0%" in judged.text
+    equal = better(read(first, with_answers(tmp_path, "c", [1] * 15 + [0] * 5, eval_loss=0.501)))
+    assert equal.winner is None
+    assert "no more than they scatter from eval to eval" in equal.text
+
+
+def test_json_has_the_intervals_and_the_probability_of_chance(tmp_path: Path) -> None:
+    runs = with_answers(tmp_path, "low", [1] * 80 + [0] * 20), with_answers(tmp_path, "high", [1] * 90 + [0] * 10)
+    found = json.loads(compare(*runs, "--json").output)["better"]
+    assert found["run"] == "high"
+    assert found["low"] == pytest.approx([0.7112, 0.8256], abs=1e-4)
+    assert found["high"] == pytest.approx([0.8666, 0.9448], abs=1e-4)
+    assert found["p"] == pytest.approx(2 / 2**10)

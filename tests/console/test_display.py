@@ -35,7 +35,7 @@ def test_plain_output_names_evals_checkpoints_and_the_last_step() -> None:
     shown = out.getvalue()
     assert "plan: 2 steps" in shown
     assert "step 2/2  loss 0.5" in shown
-    assert "eval at step 2: loss 0.75, token accuracy 50.0%, chartqa 60.0%" in shown
+    assert "eval at step 2: loss 0.75, token accuracy 50.0%, chartqa 60.0 %" in shown
     assert "checkpoint at step 2" in shown
 
 
@@ -66,4 +66,4 @@ def test_a_loss_that_is_not_finite_reads_nan() -> None:
 def test_an_eval_that_measured_no_loss_shows_none() -> None:
     scores = {"chartqa": {"relaxed_accuracy": 0.25, "n": 4}}
     line = event_line(record("eval", step=0, epoch=0.0, eval_loss=None, tasks=scores))
-    assert line == "eval at step 0: chartqa 25.0%"
+    assert line == "eval at step 0: chartqa 25.0 % [4.6, 69.9]"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import pytest
 
 from tests.core.health_records import PLAN, evaluated, judged, only, record, rules, start, step, with_evals
+from vlmft_core.chance import paired
 from vlmft_core.health.scatter import Scatter
 from vlmft_core.preset import Lora, Monitor, Preset, Training
+from vlmft_core.run_folder.events import Record
 
 
 def test_a_healthy_run_has_no_finding() -> None:
@@ -394,3 +397,55 @@ def test_an_eval_that_is_logged_before_its_steps_takes_nothing_away() -> None:
     late = [*found, evaluated(40, 1.3), *(step(number, loss=1.0) for number in range(21, 41))]
     told = only(judged(late), "eval_off_best")
     assert (told.severity, told.step, told.epoch) == ("caution", 40, 0.2)  # the eval's own epoch
+
+
+def against(better: int, worse: int, alike: int) -> dict[str, float]:
+    """How a tuned model's answers compare with its base's."""
+    both = [(1.0, 0.0)] * better + [(0.0, 1.0)] * worse + [(1.0, 1.0)] * alike
+    return asdict(paired([both]))
+
+
+def answered(*, losses: Sequence[float] = (1.6, 1.3, 1.1, 1.0), **tasks: dict[str, float]) -> list[Record]:
+    """A run whose tuned model answers questions at its end."""
+    best = min(range(len(losses)), key=lambda index: losses[index])
+    end = evaluated(10 * (best + 1), losses[best], epoch=best + 1.0, against_base=tasks)
+    return [*with_evals(losses), end]
+
+
+def test_a_model_that_answers_no_better_than_its_base_is_a_caution_and_told_to_train_harder() -> None:
+    found = only(judged(answered(chartqa=against(9, 7, 184))), "answers_no_better")
+    assert (found.severity, found.active) == ("caution", True)
+    assert found.message == (
+        "the tuned model answers no better than its base:"
+        " chartqa +1.0 points (better on 9, worse on 7, p = 0.80: may be chance)"
+    )
+    assert "vlmft eval" in found.advice.text
+    assert "learning rate" in found.advice.text
+    assert "weight decay" not in found.advice.text
+    assert ("training.learning_rate", 5e-5) in found.advice.changes
+
+
+def test_a_gain_on_one_task_is_enough_and_a_loss_on_one_is_told() -> None:
+    gain, nothing, loss = against(20, 2, 100), against(0, 0, 122), against(2, 20, 100)
+    assert rules(judged(answered(chartqa=gain, textvqa=nothing))) == {}
+    found = only(judged(answered(chartqa=gain, textvqa=loss)), "answers_no_better")
+    assert found.message == (
+        "the tuned model answers worse than its base: textvqa -14.8 points (better on 2, worse on 20, p < 0.001)"
+    )
+
+
+def test_few_questions_are_asked_to_be_more() -> None:
+    few = only(judged(answered(qa=against(2, 0, 13))), "answers_no_better")
+    assert "More eval questions" in few.advice.text
+    assert "More eval questions" not in only(judged(answered(qa=against(2, 0, 130))), "answers_no_better").advice.text
+
+
+def test_beside_overfitting_nobody_is_told_to_train_harder() -> None:
+    overfit = judged(answered(losses=[1.0, 0.9, 1.2, 1.4, 1.6], qa=against(2, 1, 130)))
+    found = only(overfit, "answers_no_better")
+    assert found.advice.changes == ()
+    assert found.advice.text == "Look at the answers: vlmft eval keeps them beside the right ones."
+
+
+def test_a_resume_forgets_how_the_answers_compared() -> None:
+    assert rules(judged([*answered(qa=against(1, 1, 10)), *start(resumed_from=10)])) == {}

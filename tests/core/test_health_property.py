@@ -287,4 +287,4 @@ def test_findings_and_memory_stay_bounded_however_often_a_rule_fires() -> None:
 
 def test_every_rule_has_its_own_name() -> None:
     names = [rule.name for rule in RULES]
-    assert len(set(names)) == len(names) == 12
+    assert len(set(names)) == len(names) == 13

@@ -22,7 +22,8 @@ from vlmft_console.history.loading import ReadLog, read_log
 from vlmft_console.history.metrics import Measured
 from vlmft_console.history.trainings import Choice
 from vlmft_console.report import COMPARED
-from vlmft_console.report.compare import OutcomeRow, better, outcomes, preset_differences
+from vlmft_console.report.better import better
+from vlmft_console.report.compare import OutcomeRow, outcomes, preset_differences
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
 
@@ -74,6 +75,9 @@ def compare(
                 "run": None if judged.winner is None else runs[judged.winner].name,
                 "measure": judged.measure,
                 "values": list(judged.values),
+                "low": [low for low, _ in judged.bounds],
+                "high": [high for _, high in judged.bounds],
+                "p": judged.p,
                 "text": judged.text,
             },
         }

@@ -14,10 +14,12 @@ from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import preset_names, run_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
 from vlmft_console.commands.parameters import Json, Overrides, Trust
-from vlmft_console.figures import percent
+from vlmft_console.figures import accuracy
 from vlmft_console.paths import OUTPUTS
 from vlmft_console.programs.ask import EVAL
 from vlmft_console.programs.trained import Trained, find_trained, processes_for
+from vlmft_console.report.summary import bounds, score_of
+from vlmft_core.chance import Paired
 from vlmft_core.errors import DataError
 from vlmft_core.jobs import EvalJob, identity
 from vlmft_core.metrics import HEADLINE
@@ -119,7 +121,8 @@ def eval_job(trained: Trained, task: str | None, split: str | None, limit: int |
 
 
 def figures(trained: Trained, job: EvalJob, scores: Mapping[str, Any]) -> dict[str, Any]:
-    """The scores, as shares of one, with what the preset expects and what is published for the base, in percent."""
+    """The scores, as shares of one with where they lie 19 times of 20 (`low`, `high`), what the preset expects and
+    what is published for the base, in percent."""
     published = published_for(job.preset)
     return {
         "model": trained.name,
@@ -130,14 +133,20 @@ def figures(trained: Trained, job: EvalJob, scores: Mapping[str, Any]) -> dict[s
             task: {
                 "metric": HEADLINE[task],
                 "questions": sides["base"]["n"],
-                "base": sides["base"],
-                "tuned": sides.get("tuned"),
+                "base": _bounded(sides["base"], task),
+                "tuned": _bounded(sides["tuned"], task) if "tuned" in sides else None,
+                "against_base": sides.get("against_base"),
                 "expected": job.preset.about.expected.get(task) if job.adapter else None,
                 "published": published.get(task),
             }
             for task, sides in scores.items()
         },
     }
+
+
+def _bounded(scores: Mapping[str, Any], task: str) -> dict[str, Any]:
+    low, high = bounds(score_of(scores, task))
+    return {**scores, "low": low, "high": high}
 
 
 def print_scores(found: Mapping[str, Any]) -> None:
@@ -151,8 +160,8 @@ def print_scores(found: Mapping[str, Any]) -> None:
                 (
                     f"{task} {name.replace('_', ' ')}" if main else f"  {name}",
                     f"{one['questions']:,}" if main else "",
-                    percent(base),
-                    percent(tuned),
+                    accuracy(base, one["questions"] if main else None),
+                    accuracy(tuned, one["questions"] if main else None),
                     "" if base is None or tuned is None else f"{100 * (tuned - base):+.1f}",
                     " to ".join(dict.fromkeys(f"{value:g} %" for value in expected or ())),
                     "" if published is None else f"{published:g} %",
@@ -164,11 +173,14 @@ def print_scores(found: Mapping[str, Any]) -> None:
     for line in lines:
         add_row(table, *(line[column] for column in shown))
     print_table(table)
+    for task, one in found["tasks"].items():
+        if pair := Paired.read(one["against_base"]):
+            say(f"{task}: tuned {pair.says}")
     say(f"answers and scores: {found['folder']}")
 
 
 def rows(one: Mapping[str, Any]) -> Iterator[tuple[str, float | None, float | None]]:
     """A task's figures (name, base, tuned), the one that stands for it first."""
     base, tuned = one["base"], one["tuned"] or {}
-    names = sorted(base.keys() - {"n"}, key=lambda name: (name != one["metric"], name))
+    names = sorted(base.keys() - {"n", "low", "high"}, key=lambda name: (name != one["metric"], name))
     yield from ((name, base.get(name), tuned.get(name)) for name in names)

@@ -11,8 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from vlmft_console.commands.output import as_json
+from vlmft_console.figures import accuracy as accuracy_text
 from vlmft_console.figures import clock, short
 from vlmft_console.history.state import RunState, tasks_of
+from vlmft_console.report.summary import score_of
 from vlmft_console.sanitize import sanitize
 from vlmft_core.counted import counted
 from vlmft_core.health import CAUTION, STOP
@@ -139,9 +141,8 @@ def event_line(record: Record) -> str:
         if isinstance(accuracy, float):
             parts.append(f"token accuracy {accuracy:.1%}")
         for task, metrics in tasks_of(record).items():
-            if isinstance(metrics, dict):
-                found = (metrics.get("relaxed_accuracy"), metrics.get("accuracy"))
-                parts += [f"{task} {value:.1%}" for value in found if isinstance(value, float)]
+            if score := score_of(metrics, task):
+                parts.append(f"{task} {accuracy_text(*score)}")
         return f"eval at step {record['step']:,}: {', '.join(parts)}"
     if event == events.CHECKPOINT:
         return f"checkpoint at step {record['step']:,}"

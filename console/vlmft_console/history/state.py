@@ -204,10 +204,14 @@ class RunState(RunSeries):
         return next((tasks_of(record) for record in self.current_evals if record["step"] == 0), {})
 
     @property
+    def answered(self) -> Record | None:
+        """The last eval at which the adapter answered questions."""
+        return next((one for one in reversed(self.current_evals) if one["step"] > 0 and tasks_of(one)), None)
+
+    @property
     def tuned_scores(self) -> Mapping[str, Any]:
         """What the adapter answered last: task to metrics."""
-        answered = [tasks_of(record) for record in self.current_evals if record["step"] > 0 and tasks_of(record)]
-        return answered[-1] if answered else {}
+        return tasks_of(self.answered) if self.answered else {}
 
     def mean_loss(self, *, first: bool) -> float | None:
         """Mean training loss over the first, or the last, tenth of the steps logged."""

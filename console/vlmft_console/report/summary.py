@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from vlmft_console.figures import short
+from vlmft_console.figures import accuracy, short
 from vlmft_console.history.state import RunState
 from vlmft_console.report.diagnosis import diagnosis_dict, numbered
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus
 from vlmft_console.sanitize import sanitize
+from vlmft_core.chance import Paired, difference, interval
 from vlmft_core.health import Finding
 from vlmft_core.learning_rate import plan_deviation, rate_plan
 from vlmft_core.metrics import HEADLINE
@@ -52,22 +54,44 @@ def finding_dict(finding: Finding) -> dict[str, Any]:
 
 
 def task_scores(state: RunState) -> dict[str, Any]:
-    """For each task that the adapter answered: its metric, the scores of base and adapter (0 to 1), the questions."""
-    return {
-        task: {
-            "metric": HEADLINE.get(task, "accuracy"),
-            "base": _score(state.base_scores.get(task), task),
-            "tuned": _score(tuned, task),
-            "questions": tuned.get("n"),
-        }
-        for task, tuned in state.tuned_scores.items()
-        if isinstance(tuned, Mapping)
-    }
+    """For each task that the adapter answered: its metric, the scores of base and adapter (0 to 1) with where they lie
+    19 times of 20 (`low`, `high`), the questions, and how the answers compare one by one (`against_base`, the fields of
+    a `Paired`; null where the log does not tell)."""
+    answered = state.answered or {}
+    against = answered.get("against_base")
+    found = {}
+    for task, metrics in state.tuned_scores.items():
+        if isinstance(metrics, Mapping):
+            base, tuned = score_of(state.base_scores.get(task), task), score_of(metrics, task)
+            pair = Paired.read(against.get(task)) if isinstance(against, Mapping) else None
+            found[task] = {
+                "metric": HEADLINE.get(task, "accuracy"),
+                "base": base and base[0],
+                "tuned": tuned and tuned[0],
+                "low": {"base": bounds(base)[0], "tuned": bounds(tuned)[0]},
+                "high": {"base": bounds(base)[1], "tuned": bounds(tuned)[1]},
+                "questions": tuned and tuned[1],
+                "base_questions": base and base[1],
+                "against_base": pair and asdict(pair),
+            }
+    return found
 
 
-def _score(metrics: Any, task: str) -> float | None:
-    value = metrics.get(HEADLINE.get(task, "accuracy")) if isinstance(metrics, Mapping) else None
-    return float(value) if isinstance(value, int | float) else None
+def score_of(metrics: Any, task: str) -> tuple[float, int | None] | None:
+    """The figure that stands for a task, 0 to 1, and of how many questions, as far as a log tells; None without it."""
+    if not isinstance(metrics, Mapping):
+        return None
+    share, questions = metrics.get(HEADLINE.get(task, "accuracy")), metrics.get("n")
+    if not isinstance(share, int | float):
+        return None
+    return float(share), questions if type(questions) is int and questions > 0 else None
+
+
+def bounds(score: tuple[float, int | None] | None) -> tuple[float | None, float | None]:
+    """Where a score lies 19 times of 20; unknown without the number of its questions."""
+    if score is None or score[1] is None or not 0 <= score[0] <= 1:
+        return None, None
+    return interval(score[0], score[1])
 
 
 def score_lines(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -79,10 +103,23 @@ def score_lines(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     lines = []
     for task, score in scores.items():
         if score["base"] is not None and score["tuned"] is not None:
-            base, tuned = 100 * score["base"], 100 * score["tuned"]
-            more = f"{tuned - base:+.1f}, {score['metric'].replace('_', ' ')}, n={score['questions']}"
-            lines.append((sanitize(task), f"base {base:.1f} % -> tuned {tuned:.1f} % ({more})"))
+            base = accuracy(score["base"], score["base_questions"])
+            tuned = accuracy(score["tuned"], score["questions"])
+            more = f"{100 * (score['tuned'] - score['base']):+.1f}, {score['metric'].replace('_', ' ')}"
+            more += f", n={score['questions']}" if score["questions"] else ""
+            lines.append((sanitize(task), f"base {base} -> tuned {tuned} ({more}{told_apart(score)})"))
     return lines
+
+
+def told_apart(score: Mapping[str, Any]) -> str:
+    """Whether base and adapter of one task differ by more than chance, as an addition; empty where nobody knows."""
+    if pair := Paired.read(score["against_base"]):
+        return f"; {pair.says}"
+    sides = [(score["base"], score["base_questions"]), (score["tuned"], score["questions"])]
+    if any(bounds(side) == (None, None) for side in sides):
+        return ""
+    low, high = difference([(sides[1], sides[0])])
+    return "; may be chance" if low <= 0 <= high else ""
 
 
 def lr_deviation(state: RunState) -> float | None:

@@ -7,9 +7,10 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vlmft_console.figures import figure, percent
+from vlmft_console.figures import accuracy, figure
 from vlmft_console.history.state import RunState
 from vlmft_console.report.diagnosis import numbered
+from vlmft_console.report.summary import told_apart
 from vlmft_console.sanitize import sanitize
 
 COLUMNS = ("step", "epoch", "train_loss", "lr", "grad_norm", "samples_per_s", "eval_loss", "token_accuracy")
@@ -67,8 +68,9 @@ def headlines(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(("last eval loss", figure(figures["last_eval_loss"])))
     for task, score in figures["tasks"].items():
         if score["tuned"] is not None:
-            base = "" if score["base"] is None else f"{100 * score['base']:.1f} to "
-            found.append((_plain(task), f"{base}{percent(score['tuned'])} ({score['metric'].replace('_', ' ')})"))
+            base = "" if score["base"] is None else f"{accuracy(score['base'], score['base_questions'])} to "
+            more = f"{score['metric'].replace('_', ' ')}{told_apart(score) if base else ''}"
+            found.append((_plain(task), f"{base}{accuracy(score['tuned'], score['questions'])} ({more})"))
     if figures["lr_deviation"] is not None:
         found.append(("learning rate", f"within {figures['lr_deviation']:.2%} of the plan"))
     if figures["nonfinite_steps"]:
@@ -117,7 +119,8 @@ def steps_csv(state: RunState) -> str:
 
 def _tasks(figures: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for task, score in figures["tasks"].items():
-        shares = (percent(share, "-") for share in (score["base"], score["tuned"]))
+        sides = ((score["base"], score["base_questions"]), (score["tuned"], score["questions"]))
+        shares = (accuracy(share, questions, "-") for share, questions in sides)
         yield _plain(task), score["metric"].replace("_", " "), *shares, str(score["questions"] or "-")
 
 

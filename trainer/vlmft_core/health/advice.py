@@ -94,6 +94,22 @@ def underfitting(state: HealthState) -> Advice:
     return _for_next_run(state, "", [*changes, *_first_above(state, "training", "epochs", 8, 10)])
 
 
+def answers_no_better(state: HealthState, *, few: bool) -> Advice:
+    """A look at the answers; to train harder, where the eval loss had not left its best and no rule says otherwise.
+
+    Args:
+        few: whether more questions would tell more.
+    """
+    looks = "Look at the answers: vlmft eval keeps them beside the right ones."
+    if few:
+        looks += " More eval questions tell smaller gains (data.max_eval, evaluation.answers)."
+    evals = state.evaluated
+    if evals.last is None or evals.off > state.settings.min_rise or lowering(state):
+        return Advice(looks)
+    harder = underfitting(state)
+    return Advice(f"{looks} {harder.text}".strip(), harder.changes)
+
+
 def watching(state: HealthState) -> Advice:
     """Nothing to change yet."""
     return NONE if state.broken else Advice(f"Watch the next evals; when they do not improve, stop. {_best(state)}")

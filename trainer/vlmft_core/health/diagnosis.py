@@ -12,6 +12,7 @@ from vlmft_core.health.health_state import HealthState
 DIVERGED = "diverged"
 OVERFITTING = "overfitting"
 NOT_LEARNING = "not learning"
+NO_BETTER = "no better answers"
 OFF_SCHEDULE = "off schedule"
 STALLED = "stalled"
 SLOW_DATA = "slow data"
@@ -26,6 +27,7 @@ _CAUSES = {
     "plateau": OVERFITTING,
     "loss_high": NOT_LEARNING,
     "underfit": NOT_LEARNING,
+    "answers_no_better": NO_BETTER,
     "lr_off_schedule": OFF_SCHEDULE,
     "stalled": STALLED,
     "slow_data": SLOW_DATA,

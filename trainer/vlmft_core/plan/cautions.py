@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from vlmft_core.chance import FEW_QUESTIONS, half_width
 from vlmft_core.counted import counted
 from vlmft_core.filesize import filesize
 from vlmft_core.metrics import most_of_textvqa
@@ -32,8 +32,6 @@ FEW_STEPS: Final = 100
 """Below this many steps in all a training has hardly begun."""
 ANSWERS: Final = 4
 """People who have to agree before TextVQA's accuracy can be 100 %."""
-FEW_QUESTIONS: Final = 100
-"""Below this many eval questions a score says little."""
 
 
 def cautions(preset: Preset, plan: Plan, there: int | None, inherited: Collection[str]) -> list[str]:
@@ -58,13 +56,6 @@ def published_for(preset: Preset) -> dict[str, float]:
         return {}
     tasks = {source.task for source in preset.data.sources if source.path in SPLIT_SIZES}
     return {task: score for task, score in PUBLISHED.items() if task in tasks}
-
-
-def half_width(share: float, questions: int) -> float:
-    """How far a score (0 to 1) of so many questions may be off, 19 times of 20: half of Wilson's interval."""
-    z = 1.96
-    spread = z * math.sqrt(share * (1 - share) / questions + z * z / (4 * questions * questions))
-    return spread / (1 + z * z / questions)
 
 
 def few_questions(questions: int) -> str:

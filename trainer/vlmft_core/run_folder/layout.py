@@ -58,6 +58,8 @@ class RunLayout:
     """The same while it is being written."""
     logs = _Inside("logs")
     """The folder of the logs."""
+    scores_file = _Inside("logs/scores.jsonl")
+    """Which questions were answered rightly, at every eval with answers."""
     supervisor_log = _Inside("logs/supervisor.log")
     """What the supervisor prints, which is nothing unless it fails."""
 

@@ -17,6 +17,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from transformers import GenerationConfig
 
+from vlmft_core.metrics import HEADLINE
 from vlmft_core.preset.schema import Evaluation
 from vlmft_trainer.data.collate import pad_collator
 from vlmft_trainer.data.encode import Encoded, Encoder
@@ -28,6 +29,10 @@ from vlmft_trainer.model.loss import answer_loss, supervised_tokens
 
 Stop = Callable[[], bool]
 """Whether to stop between two batches; must answer the same on every rank."""
+
+
+Keep = Callable[[str, Samples, list[str]], None]
+"""Takes a task, its questions, and the answers to them in their order."""
 
 
 def never() -> bool:
@@ -108,6 +113,16 @@ def answer_questions(
     return [answers[index] for index in range(len(samples))]
 
 
+def points(task_name: str, samples: Samples, answers: list[str]) -> list[float]:
+    """What each answer is worth by its task's metric, 0 to 1; `score` is their mean."""
+    task, headline = TASKS[task_name], HEADLINE[task_name]
+    conversations = (samples.conversation(index) for index in range(len(samples)))
+    return [
+        float(task.score([conversation], [answer])[headline])
+        for conversation, answer in zip(conversations, answers, strict=True)
+    ]
+
+
 def score(task_name: str, samples: Samples, answers: list[str]) -> Scores:
     """Answers to the questions of `samples`, all of one task, scored by its metric; shares of one, and `n`."""
     conversations = [samples.conversation(index) for index in range(len(samples))]
@@ -127,11 +142,13 @@ def answer_tasks(
     stop: Stop = never,
     *,
     limit: int | None = None,
+    keep: Keep | None = None,
 ) -> dict[str, Scores] | None:
     """Answer and score questions of each task among `samples`.
 
     Args:
         limit: at most this many of each task; `settings.answers` if None.
+        keep: is given each task with its questions and the answers, on every rank.
 
     Returns:
         Scores by task, as an `eval` event's `tasks`; None if it was stopped.
@@ -150,6 +167,8 @@ def answer_tasks(
         if answers is None:
             return None
         results[task_name] = score(task_name, picked, answers)
+        if keep:
+            keep(task_name, picked, answers)
     return results
 
 

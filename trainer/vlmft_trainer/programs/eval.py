@@ -11,17 +11,17 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from vlmft_core.chance import paired
 from vlmft_core.durable import open_own, write_whole
 from vlmft_core.errors import DataError, VlmftError
 from vlmft_core.jobs import EvalJob, identity
-from vlmft_core.metrics import HEADLINE
 from vlmft_trainer.data.samples import Samples, prepare_eval
-from vlmft_trainer.data.tasks import TASKS
 from vlmft_trainer.distributed import ranks
-from vlmft_trainer.model.evaluate import answer_questions, score, task_names
+from vlmft_trainer.model.evaluate import answer_questions, points, score, task_names
 from vlmft_trainer.programs import Say
 from vlmft_trainer.programs.load_weights import load_weights
 
@@ -50,7 +50,8 @@ def evaluate(job: EvalJob, say: Say) -> None:
 
 
 def answer_and_score(job: EvalJob, say: Say) -> dict[str, dict[str, Any]]:
-    """Scores by task and side (`base`, `tuned`), as a training's `eval` events have them.
+    """Scores by task and side (`base`, `tuned`), as a training's `eval` events have them, and `against_base`: how the
+    answers compare one by one (the fields of a `Paired`).
 
     Raises:
         VlmftError: model or data cannot be used.
@@ -65,11 +66,15 @@ def answer_and_score(job: EvalJob, say: Say) -> dict[str, dict[str, Any]]:
     if empty := [name for name, part in picked.items() if not len(part)]:
         raise DataError(f"there are no eval samples of {empty[0]}")
     scores: dict[str, dict[str, Any]] = {name: {} for name in names}
+    worth: dict[str, list[float]] = {}
     for side in ("base", "tuned") if job.adapter else ("base",):
         for name, part in picked.items():
             file = Path(job.folder) / f"{name}-{side}.jsonl"
             answers = answer(model, part, job, file, {"side": side, "task": name}, say)
             scores[name][side] = score(name, part, answers)
+            before, worth[name] = worth.get(name), points(name, part, answers)
+            if before:
+                scores[name]["against_base"] = asdict(paired([list(zip(worth[name], before, strict=True))]))
     return scores
 
 
@@ -141,8 +146,9 @@ def append(file: Path, samples: Samples, answers: list[str], first: int) -> None
     """Add answers to a file, one line each: `index`, `where` (of the row), `question`, `gold`, `prediction`, `right` (0
     to 1) and, where the data has parts, `group`."""
     lines = []
-    for index, prediction in enumerate(answers):
-        conversation, name = samples.conversation(index), samples.task_name(index)
+    worth = points(samples.task_name(0), samples, answers)
+    for index, (prediction, right) in enumerate(zip(answers, worth, strict=True)):
+        conversation = samples.conversation(index)
         split, row = samples.places[index]
         record = {
             "index": first + index,
@@ -150,7 +156,7 @@ def append(file: Path, samples: Samples, answers: list[str], first: int) -> None
             "question": conversation.prompt,
             "gold": list(conversation.references),
             "prediction": prediction,
-            "right": TASKS[name].score([conversation], [prediction])[HEADLINE[name]],
+            "right": right,
         }
         lines.append(json.dumps(record | ({"group": conversation.group} if conversation.group else {})) + "\n")
     with os.fdopen(open_own(file, os.O_WRONLY | os.O_APPEND), "w", encoding="ascii") as opened:

@@ -50,6 +50,7 @@ from vlmft_trainer.training.callbacks.heartbeat import Heartbeat
 from vlmft_trainer.training.callbacks.step_events import StepEvents
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest, StopRequested
 from vlmft_trainer.training.checkpoint_manager import CheckpointManager, rewrite_card, take_best, write_adapter
+from vlmft_trainer.training.kept_points import KeptPoints
 from vlmft_trainer.training.options import Job
 from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.safe_loading import check_tensors, only_tensors
@@ -155,7 +156,7 @@ def build(
     assert_positions(model, collator([encoder.sample("?", "!", Image.new("RGB", (112, 84)))]))
     stop.check()
 
-    settings = preset.checkpoints
+    kept, settings = KeptPoints(job.run, log), preset.checkpoints
     trainer = WeightedTrainer(
         model=model,
         args=args,
@@ -172,9 +173,9 @@ def build(
         ),
         stop=stop.asked,
         packed=preset.training.packing,
-        callbacks=[EvalEvents(log, answers_while_training(preset, data, stop)), heartbeat, stop],
+        callbacks=[EvalEvents(log, answers_while_training(preset, data, stop, kept)), heartbeat, stop],
     )
-    base_answers = BaseAnswers(trainer, preset, stop, log)
+    base_answers = BaseAnswers(trainer, preset, stop, log, kept)
     if start:
         base_answers.scores = base_scores(job.run)
     trainer.add_callback(StepEvents(trainer, log, find_mfu(architecture, preset.lora, kernels.precision)))
@@ -196,21 +197,19 @@ def fuse(model: Any, log: RunLog) -> None:
 
 
 def answers_while_training(
-    preset: Preset, data: RunData, stop: StopOnRequest
-) -> Callable[[Any], dict[str, Scores] | None] | None:
+    preset: Preset, data: RunData, stop: StopOnRequest, kept: KeptPoints
+) -> Callable[[Any, int], dict[str, Scores] | None] | None:
     """What scores the model's answers at an eval while training; None if the preset wants none."""
     settings = preset.evaluation
     limit = min(settings.answers, settings.answers_at_evals)
     if limit == 0:
         return None
-    return partial(
-        answer_tasks,
-        samples=data.eval,
-        settings=settings,
-        workers=preset.data.workers,
-        stop=stop.asked,
-        limit=limit,
-    )
+
+    def answers(model: Any, step: int) -> dict[str, Scores] | None:
+        keep = partial(kept.keep, step)
+        return answer_tasks(model, data.eval, settings, preset.data.workers, stop.asked, limit=limit, keep=keep)
+
+    return answers
 
 
 def check_same_plan(plan: dict[str, Any], start: Checkpoint) -> None:
@@ -305,9 +304,12 @@ def finish(
 
     if preset.evaluation.answers and not stop.asked():
         log.note("the tuned model answers eval questions")
-        scores = answer_tasks(model, trainer.eval_dataset, preset.evaluation, preset.data.workers, stop.asked)
+        fields = eval_fields(chosen, step, trainer.state.epoch)
+        keep = partial(before.kept.keep, fields["step"])
+        samples, settings = trainer.eval_dataset, preset.evaluation
+        scores = answer_tasks(model, samples, settings, preset.data.workers, stop.asked, keep=keep)
         if scores is not None:
-            log.write(EVAL, **eval_fields(chosen, step, trainer.state.epoch), tasks=scores)
+            log.write(EVAL, **fields, tasks=scores, against_base=before.kept.against_base(fields["step"]))
             log.say(f"tuned model: {json.dumps(scores)}")
             if ranks.rank() == 0:
                 rewrite_card(job.run, card(scores))

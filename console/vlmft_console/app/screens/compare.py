@@ -140,7 +140,8 @@ class CompareScreen(WatchingScreen):
             self._show_charts()
 
     def _show_figures(self) -> None:
-        from vlmft_console.report.compare import better, outcomes, preset_differences
+        from vlmft_console.report.better import better
+        from vlmft_console.report.compare import outcomes, preset_differences
 
         names = [run.name for run in self._runs]
         figures = outcomes(self._runs, self._ended)

@@ -2,6 +2,7 @@
 
 from vlmft_core.health.rule import Rule
 from vlmft_core.health.rules.accuracy import AccuracyFalling
+from vlmft_core.health.rules.answers import AnswersNoBetter
 from vlmft_core.health.rules.eval_loss import EvalOffBest, EvalRising, Gap, Plateau
 from vlmft_core.health.rules.gradient import GradHigh
 from vlmft_core.health.rules.loss_level import LossHigh, Underfit
@@ -15,6 +16,7 @@ RULES: tuple[type[Rule], ...] = (
     EvalOffBest,
     Gap,
     AccuracyFalling,
+    AnswersNoBetter,
     Plateau,
     GradHigh,
     LrOffSchedule,

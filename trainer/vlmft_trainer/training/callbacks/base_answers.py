@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from transformers import TrainerCallback
@@ -13,6 +14,7 @@ from vlmft_core.run_folder.events import EVAL
 from vlmft_trainer.data.tasks import Scores
 from vlmft_trainer.model.evaluate import answer_tasks
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest, StopRequested
+from vlmft_trainer.training.kept_points import KeptPoints
 from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.weighted_trainer import WeightedTrainer
 
@@ -24,11 +26,15 @@ class BaseAnswers(TrainerCallback):  # type: ignore[misc]
     to be this late because generating under ZeRO-3 needs DeepSpeed's engine, which exists only now.
     """
 
-    def __init__(self, trainer: WeightedTrainer, preset: Preset, stop: StopOnRequest, log: RunLog) -> None:
+    def __init__(
+        self, trainer: WeightedTrainer, preset: Preset, stop: StopOnRequest, log: RunLog, kept: KeptPoints
+    ) -> None:
         self._trainer = trainer
         self._preset = preset
         self._stop = stop
         self._log = log
+        self.kept = kept
+        """What is known of single questions."""
         self.scores: dict[str, Scores] = {}
         """By task; empty if no answers are wanted. A resumed run is given those of its first start."""
 
@@ -44,6 +50,7 @@ class BaseAnswers(TrainerCallback):  # type: ignore[misc]
                 self._preset.evaluation,
                 self._preset.data.workers,
                 self._stop.asked,
+                keep=partial(self.kept.keep, 0),
             )
         if scores is None:
             raise StopRequested

@@ -17,18 +17,18 @@ class EvalEvents(TrainerCallback):  # type: ignore[misc]
     """Writes an `eval` event whenever the trainer has evaluated.
 
     Args:
-        answers: lets the model answer eval questions, and returns scores by task, or None if it was stopped; None if no
-            answers are wanted.
+        answers: lets the model answer eval questions at a step, and returns scores by task, or None if it was stopped;
+            None if no answers are wanted.
     """
 
-    def __init__(self, log: RunLog, answers: Callable[[Any], dict[str, Scores] | None] | None = None) -> None:
+    def __init__(self, log: RunLog, answers: Callable[[Any, int], dict[str, Scores] | None] | None = None) -> None:
         self._log = log
         self._answers = answers
 
     def on_evaluate(
         self, args: Any, state: Any, control: Any, metrics: dict[str, float], model: Any, **kwargs: Any
     ) -> None:
-        tasks = self._answers(model) if self._answers else None
+        tasks = self._answers(model, state.global_step) if self._answers else None
         if tasks:
             self._log.say(f"answers: {json.dumps(tasks)}")
         self._log.write(
