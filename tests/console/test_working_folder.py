@@ -59,9 +59,9 @@ def test_no_program_takes_a_library_from_the_working_folder(
         (run / name).mkdir()
     (run / "checkpoint-5" / "optimizer.pt").touch()
     seal(run / "checkpoint-5", 5, None, None, {})
-    CliRunner().invoke(app, command)
+    done = CliRunner().invoke(app, command)
     deadline = time.monotonic() + 30.0
-    while told.read_text().count("\n") < programs:  # a launcher starts when the command has ended
-        assert time.monotonic() < deadline
+    while not told.exists() or told.read_text().count("\n") < programs:  # a launcher starts when the command has ended
+        assert time.monotonic() < deadline, repr(done)
         time.sleep(0.02)
     assert told.read_text() == "started\n" * programs
