@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from tests.app.looking import screen_text, told, until, until_shown
 from tests.records import write_log
 from tests.sample_run import BEGAN, make_sample, sample_records
 from tests.supervised import LONG, Supervised
+from vlmft_console.app import live_reader
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens import live
+from vlmft_console.history.loading import Progress, ReadLog, read_log
 from vlmft_core.run_folder.stop import StopRequest
 
 SIZES = ((40, 12), (80, 24), (120, 40), (200, 60))
@@ -158,6 +162,30 @@ async def test_a_log_of_another_program_is_followed_while_it_grows(tmp_path: Pat
         assert "● growing" in screen_text(app)
         await pilot.press("x")
         assert "nothing to stop" in told(app)
+
+
+async def test_a_log_shows_its_first_chart_while_the_rest_of_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, rest = tmp_path / "train.log", threading.Event()
+    log.write_text("".join(f"{{'loss': {2 - step / 100}, 'epoch': {step / 100}}}\n" for step in range(50)))
+
+    def load_slowly(target: Path) -> Iterator[Progress | ReadLog]:
+        read = read_log(target)
+        yield Progress(read.name, None, 50, pickle.dumps(read.state))
+        rest.wait(60)
+        yield read
+
+    monkeypatch.setattr(live_reader, "load", load_slowly)
+    app = VlmftConsole(log)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "○ reading")
+        await until_shown(pilot, "Loss 1.51")
+        await pilot.press("x")
+        assert "nothing to stop" in told(app)
+        rest.set()
+        await until(pilot, lambda: "reading" not in screen_text(app))
+        assert "Loss 1.51" in screen_text(app)
 
 
 async def test_a_file_that_is_no_log_is_refused_with_the_reason(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.sample_run import make_sample
 from vlmft_console.history import loading
 from vlmft_console.history.loading import Progress, ReadAhead, ReadLog, load, read_log
 from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder import growing
 from vlmft_core.run_folder.layout import RunLayout
 
 HISTORY = [{"step": 1, "epoch": 0.5, "loss": 2.5}, {"step": 2, "epoch": 1.0, "eval_loss": 2.0}]
@@ -72,6 +74,22 @@ def test_how_far_the_reading_is_comes_from_the_other_process_too(
         assert (first.share, first.step) == (1.0, 8)
         assert str(first).endswith("a.jsonl: 100%, step 8")
         assert isinstance(last, ReadLog)
+
+
+def test_a_log_that_takes_a_while_shows_what_it_held_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOADING_SECONDS", "GLIMPSE_SECONDS"):
+        monkeypatch.setattr(loading, name, 0.0)
+    monkeypatch.setattr(growing, "CHUNK", 1000)
+    log = tmp_path / "log"
+    log.write_text("".join(f"{{'loss': {number}.5, 'epoch': 1}}\n" for number in range(1, 3001)))
+    for results in (load(log), ReadAhead(log).results()):
+        first, *_, last = results
+        assert isinstance(first, Progress)
+        assert isinstance(last, ReadLog)
+        assert first.pickled
+        so_far = pickle.loads(first.pickled)
+        assert 1000 < so_far.step == len(so_far.train_loss) < 3000
+        assert list(so_far.train_loss) == list(last.state.train_loss)[: so_far.step]
 
 
 def test_what_cannot_be_read_is_told_in_the_same_words(tmp_path: Path) -> None:

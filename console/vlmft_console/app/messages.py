@@ -111,7 +111,8 @@ class Loading(Message):
     progress: Progress
 
     def can_replace(self, message: Message) -> bool:
-        return isinstance(message, Loading)
+        # What shows a state gives way to what shows a newer one alone.
+        return isinstance(message, Loading) and (self.progress.pickled is None or message.progress.pickled is not None)
 
 
 @dataclass

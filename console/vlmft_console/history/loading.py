@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOADING_SECONDS = 0.3
 """Between two words on how far the reading is."""
+GLIMPSE_SECONDS = 0.6
+"""Until a log that is still being read shows what it held so far; then at twice the time, and twice that."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Progress:
     share: float | None
     """How much of the log has been read, 0 to 1; None where nobody knows."""
     step: int
+    pickled: bytes | None = None
+    """The state of the run at that point, where it is time to show one. To be unpickled by who shows it."""
 
     def __str__(self) -> str:
         share = "" if self.share is None else f"{self.share:.0%}, "
@@ -72,14 +76,20 @@ def load(target: Path, choice: Choice | None = None) -> Iterator[Progress | Read
 
     choice = choice or LAST
     log, trainings = open_log(target, choice.eval_set), Trainings(choice.run)
-    state, said = RunState(log.monitor), time.monotonic()
+    state, began = RunState(log.monitor), time.monotonic()
+    said, glimpsed = began, GLIMPSE_SECONDS / 2
     for part in trainings.of(log.reader.batches()):
         if part.begins:
             state = RunState(log.monitor, notes=state.notes)
         state.apply_all(part.records)
-        if time.monotonic() - said >= LOADING_SECONDS:
-            said = time.monotonic()
-            yield Progress(log.name, log.reader.progress, state.step)
+        now = time.monotonic()
+        if now - said >= LOADING_SECONDS:
+            said = now
+            pickled = None
+            if now - began >= 2 * glimpsed:
+                glimpsed = now - began
+                pickled = pickle.dumps(state, pickle.HIGHEST_PROTOCOL)
+            yield Progress(log.name, log.reader.progress, state.step, pickled)
     log.require_read()
     trainings.require(log)
     state.prepare()

@@ -12,6 +12,8 @@ from vlmft_core.run_folder.stop import StopRequest
 
 GROWING = "growing"
 """A log of another program to which something was added a moment ago."""
+READING = "reading"
+"""A log that has not been read to its end yet."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -11,12 +12,12 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
 from vlmft_console.app.live_reader import Batch, LiveReader, LogOpened
-from vlmft_console.app.messages import Alert, OpenReplay, RunAction
+from vlmft_console.app.messages import Alert, Loading, OpenReplay, RunAction
 from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_view import RunView
-from vlmft_console.runs.headline import Headline, headline
+from vlmft_console.runs.headline import READING, Headline, headline
 from vlmft_console.runs.status import ELSEWHERE, UNSUPERVISED
 from vlmft_core.health import STOP
 from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED, Record
@@ -74,6 +75,16 @@ class LiveScreen(LogScreen):
         if status.live:
             return () if status.state == UNSUPERVISED else ("resume",)
         return ("stop", "resume") if status.state in (FINISHED, EARLY_STOPPED) else ("stop",)
+
+    def on_loading(self, message: Loading) -> None:
+        """Say how far the reading is, and show what there is by now."""
+        progress = message.progress
+        super().on_loading(message)
+        if progress.pickled is not None:
+            remark = f"{progress.share:.0%} read" if progress.share is not None else ""
+            self._view.show(
+                pickle.loads(progress.pickled), Headline(READING, progress.name, remark, sign=("○ reading", "dim"))
+            )
 
     def on_log_opened(self, message: LogOpened) -> None:
         """Everything that the log held until now is in `message.state`."""
