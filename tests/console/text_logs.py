@@ -534,6 +534,34 @@ SAMPLES: Final[dict[str, Sample]] = {
         [(1, 2.5), (2, 2.25)],
         [(1, 2.125), (2, 2.0)],
     ),
+    "megatron's two sets": Sample(
+        _lines(" iteration {}/ 1000 | consumed samples: 1 | lm loss: {} | grad norm: 1 |", *THREE)
+        + " validation loss at iteration 30 on validation set | lm loss value: 2.125 | lm loss PPL: 8 |\n"
+        " validation loss at iteration 30 on test set | lm loss value: 9.5 | lm loss PPL: 8 |\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "llm.c's own log": Sample(
+        "s:0 tel:11.0\n" + _lines("s:{} trl:{} lr:0.001000 norm:1.10", *THREE) + "s:30 tel:2.125\n",
+        THREE,
+        [(0, 11.0), (30, 2.125)],
+    ),
+    "nanogpt's own log": Sample(
+        "0 val 10.5\n0 hella 0.24\n" + _lines("{} train {}", *THREE) + "30 val 2.125\n", THREE, [(0, 10.5), (30, 2.125)]
+    ),
+    "bits per byte": Sample(
+        _lines("step {:05}/00700 (1.43%) | loss: {} | lrm: 1.00 | dt: 500.1ms", *THREE)
+        + "Step 00030 | Validation bpb: 1.125\n",
+        THREE,
+        [(30, 1.125)],
+    ),
+    "evals alone": Sample(_lines("step {} | val loss {}", *THREE), [], THREE),
+    "steps and the mean of their epoch": Sample(
+        _lines("Epoch 1 Step {} Loss {}", *THREE)
+        + "Epoch 1 average loss: 2.4, val loss: 2.125\nEpoch 2 Step 10 Loss 1.75\n",
+        [*THREE, (40, 1.75)],
+        [(30, 2.125)],
+    ),
     "pytorch's quickstart": Sample(
         "Epoch 1\n-------------------------------\nloss: 2.5  [   64/60000]\nloss: 2.25  [ 6464/60000]\nTest Error: \n Accuracy: 53.8%,"
         " Avg loss: 2.125000 \n\nEpoch 2\n-------------------------------\nloss: 2.0  [   64/60000]\n",

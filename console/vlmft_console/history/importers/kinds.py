@@ -82,7 +82,7 @@ def resembles(head: bytes) -> str:
     if text.startswith(b"#!") or len(_CODE.findall(text)) > 2:
         return "it seems to be a program's source"
     names = _NAMED.findall(text)
-    if len(names) > 2 and len(names) * 3 > text.count(b"\n"):
+    if len(set(names)) > 2 and len(names) * 3 > text.count(b"\n"):
         return f"it seems to be a preset or another configuration, with the keys {_names(_NAMED, text)}"
     first = text.split(b"\n", 1)[0]
     cells = [cell.strip().strip(b'"') for cell in re.split(rb"[,;\t]", first)]

@@ -41,6 +41,8 @@ _MARK = re.compile(
 """A word that says what the figures after it were measured on."""
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _PERPLEXITY = re.compile(r"(?:(eval|val|valid|validation|test)[ _/.]?)?(?:ppl|perplexity)", re.IGNORECASE)
+_BITS = re.compile(r"(?:eval|val|valid|validation)[ _/.]?bpb", re.IGNORECASE)
+"""nanochat's measure, bits per byte: a loss on a scale of its own."""
 _SAID: Final = ("train", "eval", "val", "test", "dev")
 """How names begin that say themselves what was measured on."""
 _GLOBAL: Final = ("global", "update")
@@ -77,16 +79,16 @@ def entry_of(line: str) -> Entry | None:
         return None
     place, rest = find_place(line)
     found = list(pairs(rest))
-    marks = [(mark.start(), mark[1] is not None) for mark in _MARK.finditer(rest)]
+    marks = [(mark.start(), (mark[1] or "").lower()) for mark in _MARK.finditer(rest)]
     entry = Entry(place)
     told_by_estimator = _TF_EVAL in line
     for pair in found:
         kind = pair.known.quantity if pair.known else None
         if kind in (STEP, EPOCH):
             continue
-        on_eval = told_by_estimator or _section(marks, found, pair.start)
-        _add(entry, pair, kind, on_eval=on_eval)
-    entry.on_eval = _section(marks, found, len(rest))
+        _add(entry, pair, kind, "eval" if told_by_estimator else _section(marks, found, pair.start) or "")
+    section = _section(marks, found, len(rest))
+    entry.on_eval = None if section is None else bool(section)
     _set_place(place, found)
     if (entry.losses or entry.evals) and _tells_otherwise(rest, found):
         return None
@@ -96,13 +98,16 @@ def entry_of(line: str) -> Entry | None:
     return entry
 
 
-def _section(marks: list[tuple[int, bool]], found: list[Pair], at: int) -> bool | None:
-    """Whether the last mark before a place is one of an eval; marks in the names of other figures do not count."""
-    on_eval: bool | None = None
-    for start, is_eval in marks:
+def _section(marks: list[tuple[int, str]], found: list[Pair], at: int) -> str | None:
+    """The last word before a place that tells an eval, "" for one that tells the training, None where there is none.
+
+    Words in the names of other figures do not count.
+    """
+    section: str | None = None
+    for start, word in marks:
         if start < at and not any(_own(pair) <= start < pair.end for pair in found):
-            on_eval = is_eval
-    return on_eval
+            section = word
+    return section
 
 
 def _own(pair: Pair) -> int:
@@ -110,15 +115,18 @@ def _own(pair: Pair) -> int:
     return pair.start + (len(pair.lead) if pair.known and pair.known.quantity in (STEP, EPOCH) else 0)
 
 
-def _add(entry: Entry, pair: Pair, kind: str | None, *, on_eval: bool | None) -> None:
+def _add(entry: Entry, pair: Pair, kind: str | None, section: str) -> None:
     name, value = pair.name, pair.number
     lower = name.lower()
     if lower in ("val", "valid") and any("loss" in each.lower() for each in entry.losses):
         name, kind = f"{name} loss", EVAL_LOSS  # litgpt: `loss train: 1.25, val: 1.5`
+    elif _BITS.fullmatch(lower):
+        name, kind = f"{name}_loss", EVAL_LOSS
     elif lower == "norm":
         name = "grad_norm"
-    elif on_eval and kind in (LOSS, None) and not lower.startswith(_SAID):
-        name, kind = (EVAL_LOSS, EVAL_LOSS) if kind == LOSS else (f"eval_{name}", None)
+    elif section and kind in (LOSS, None) and not lower.startswith(_SAID):
+        area = "test" if section.startswith("test") else "eval"
+        name, kind = (f"{area}_loss", EVAL_LOSS) if kind == LOSS else (f"{area}_{name}", None)
         value = pair.mean or value
     if name in entry.values:
         return
@@ -175,7 +183,7 @@ def _tells_otherwise(rest: str, found: list[Pair]) -> bool:
     outside = " | ".join([*gaps, rest[at:]])
     if _PROSE.search(outside):
         return True
-    first = next(pair for pair in found if pair.known and pair.known.quantity in (LOSS, EVAL_LOSS))
+    first = next((pair for pair in found if pair.known and pair.known.quantity in (LOSS, EVAL_LOSS)), found[-1])
     before = rest[: first.start] + first.lead
     if _ELSEWHERE.search(before):
         return True

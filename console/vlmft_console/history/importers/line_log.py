@@ -22,8 +22,8 @@ from vlmft_console.history.importers.table_rows import Table, header_of, is_rule
 from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
 
-_FIGURES = re.compile(rb"loss|cross|xent|perplexity|ppl", re.IGNORECASE)
-_PLACES = re.compile(rb"step|epoch|iter|batch|valid|eval|test|train", re.IGNORECASE)
+_FIGURES = re.compile(rb"loss|cross|xent|perplexity|ppl|bpb|t[er]l:", re.IGNORECASE)
+_PLACES = re.compile(rb"step|epoch|iter|batch|val|eval|test|train", re.IGNORECASE)
 """What a line must hold to be looked at; long ones only for figures."""
 _LONGEST_HEADING: Final = 400
 """Bytes of a line that tells where the lines after it belong, or figures without a loss."""

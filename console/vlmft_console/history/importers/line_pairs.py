@@ -24,6 +24,12 @@ _WRAPPED = re.compile(
 )
 """A number as a library's type prints itself: `tensor(2.5, device='cuda:0')`, `np.float64(2.5)`."""
 _WRAPPERS: Final = ("tensor(", "np.", "numpy.", "torch.", "Array(")
+_DIALECTS: Final = (
+    (re.compile(r"^s:(\d+) trl:"), r"step:\1 train_loss:"),
+    (re.compile(r"^s:(\d+) tel:"), r"step:\1 val_loss:"),
+    (re.compile(r"^(\d+) (train|val) (?=[\d.]+$)"), r"step:\1 \2_loss:"),
+)
+"""Names too short to be known everywhere, of llm.c's and nanoGPT's own logs."""
 _PAIR = re.compile(
     r"""
     (?<![\w.$\\])
@@ -79,6 +85,9 @@ def clean(line: str) -> str:
     text = line[:LONGEST]
     if not text.isprintable():
         text = _CONTROL.sub("", text)
+    if text[:2] == "s:" or text[:1].isdigit():
+        for pattern, spelled in _DIALECTS:
+            text = pattern.sub(spelled, text)
     return _WRAPPED.sub(r"\1", text) if any(kind in text for kind in _WRAPPERS) else text
 
 
