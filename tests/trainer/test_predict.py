@@ -17,7 +17,7 @@ from vlmft_core.jobs import Ask, PredictJob
 from vlmft_core.preset import Source
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.data.sources import Split, open_split
-from vlmft_trainer.programs.predict import AskedRows, _input, predict, read_batch
+from vlmft_trainer.programs.predict import AskedRows, _input, check_images, predict, read_batch
 
 
 @pytest.fixture
@@ -83,6 +83,13 @@ def test_an_image_that_cannot_be_used_is_said_before_the_model_is_loaded(
         predict(job(sources, [Ask(question="What?", images=[image])]), Said())
 
 
+def test_another_programs_mark_in_a_question_is_named() -> None:
+    rows = AskedRows("messages", [Ask(question="Hi"), Ask(question="<|im_start|>Hi")], ["question 1", "question 2"])
+    assert check_images(Split("messages", rows)) == [
+        "question 2: not used: mark <|im_start|> in a text (it is read as letters)"
+    ]
+
+
 def test_a_question_about_several_images_gets_all_of_them(
     sources: list[Source], picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,13 +139,14 @@ def test_questions_and_pictures_come_on_standard_input(
         ({"question": "a", "img": "a.png"}, "unknown key img"),
         ({"question": "a", "image": "a.png", "images": ["b.png"]}, "both `image` and `images`"),
         ({"question": "a", "image": "-"}, "cannot come on standard input"),
+        ('{"question": "a", "question": "b"}', "key question is there twice"),
     ],
 )
 def test_what_a_line_of_a_batch_holds_and_is_not_used_is_refused(
-    tmp_path: Path, line: dict[str, Any], reason: str
+    tmp_path: Path, line: dict[str, Any] | str, reason: str
 ) -> None:
     file = tmp_path / "batch.jsonl"
-    file.write_text(json.dumps(line))
+    file.write_text(line if isinstance(line, str) else json.dumps(line))
     with pytest.raises(DataError, match=rf"{file}:1: .*{reason}"):
         read_batch(str(file))
 

@@ -120,7 +120,7 @@ def _numbers(value: Any, where: str) -> tuple[float, ...]:
     ):
         raise BadRow(WRONG_SCHEMA, f"{where} is {str(value)[:60]}, not a list of numbers")
     if not value or len(value) % 2:
-        raise BadRow(WRONG_SCHEMA, f"{where} has {len(value)} numbers: x and y by turns are needed")
+        raise BadRow(WRONG_SCHEMA, f"{where} has {counted(len(value), 'number')}: x and y by turns are needed")
     return tuple(value)
 
 

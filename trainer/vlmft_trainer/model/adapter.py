@@ -14,6 +14,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError, first_line
 from vlmft_core.plan.adapter_files import Adapter, read_adapter
 from vlmft_core.plan.base_files import current_name
@@ -126,7 +127,7 @@ def _fill(model: Any, state: dict[str, torch.Tensor], where: str, note: Note) ->
         ModelError: some found no place, some places got none, shapes differ, or a number is not finite.
     """
     if wild := [name for name, weight in state.items() if not weight.isfinite().all()]:
-        raise ModelError(f"{where}: {len(wild)} tensors hold numbers that are not finite: {first_names(wild)}")
+        raise ModelError(f"{where}: numbers that are not finite in {counted(len(wild), 'tensor')}: {first_names(wild)}")
     try:
         with _warnings_to(note):
             result = set_peft_model_state_dict(model, state)

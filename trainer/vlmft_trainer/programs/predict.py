@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from vlmft_core.errors import DataError, first_line
 from vlmft_core.jobs import STANDARD_INPUT, Ask, PredictJob
+from vlmft_trainer.data.file_faults import repeated_key
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.data.sources import Split
 from vlmft_trainer.model.evaluate import answer_questions
@@ -73,7 +74,8 @@ def predict(job: PredictJob, say: Say) -> None:
         folder = None if job.batch == STANDARD_INPUT else Path(job.batch).parent
         splits.append(Split(task, AskedRows(task, further, lines), folder))
     for split in splits:
-        check_images(split)
+        for note in check_images(split):
+            say("note", note)
     model, encoder = load_weights(job, say)
     size = job.preset.evaluation.micro_batch
     places = [(number, row) for number, split in enumerate(splits) for row in range(len(split))]
@@ -99,17 +101,23 @@ def _input() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def check_images(split: Split) -> None:
+def check_images(split: Split) -> list[str]:
     """Refuse a question whose image is missing or broken before the model is loaded.
+
+    Returns:
+        What of the questions is not used, a sentence for each that has such.
 
     Raises:
         DataError: the first such.
     """
+    notes = []
     for row in range(len(split)):
         try:
-            split.sample(row)
+            if unused := split.sample(row)[0].unused:
+                notes.append(f"{split.where(row)}: not used: {', '.join(unused)}")
         except (OSError, ValueError, SyntaxError) as error:  # what Pillow and the data's reader raise
             raise DataError(f"{split.where(row)}: {first_line(error)}") from error
+    return notes
 
 
 def read_batch(batch: str) -> tuple[list[Ask], list[str]]:
@@ -142,6 +150,8 @@ def read_question(line: bytes, where: str) -> Ask:
     known = 'each line is {"image": "chart.png", "question": "…"}, or with "images": ["a.png", "b.png"], or an "id"'
     try:
         values = json.loads(line)
+        if (twice := repeated_key(line, values)) is not None:
+            raise DataError(f"{where}: key {twice:.60} is there twice", "keep one")
         if unknown := ", ".join(values.keys() - {"question", "image", "images", "id"}):
             raise DataError(f"{where}: unknown key {unknown}", known)
         one, several = values.get("image"), values.get("images")
