@@ -125,8 +125,9 @@ def rank_info(pid: int) -> RankInfo:
 def of_run(run_id: str) -> list[Seen]:
     """Every process that was started for a run: all inherit its variable."""
     said = f"VLMFT_RUN_ID={run_id}".encode()
-    everyone = (look(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    return [seen for seen in everyone if seen and not seen.zombie and said in _variables(seen.identity.pid)]
+    everyone = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    looks = (look(pid) for pid in everyone if said in _variables(pid))
+    return [seen for seen in looks if seen and not seen.zombie]
 
 
 def _number(pid: int, begin: bytes) -> int | None:
@@ -136,7 +137,8 @@ def _number(pid: int, begin: bytes) -> int | None:
 
 def _variables(pid: int) -> list[bytes]:
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        with Path(f"/proc/{pid}/environ").open("rb", buffering=0) as file:
+            return file.read().split(b"\0")
     except OSError:
         return []
 
