@@ -255,3 +255,14 @@ def test_a_log_of_metrics_alone_is_told_with_their_figures(log: Path) -> None:
     assert result.exit_code == 2
     assert "reward 4 points: first 0.25, last 1, lowest 0.25, highest 1" in text
     assert "train loss" not in text
+
+
+def test_watch_begins_anew_with_another_training(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.0)
+    end = "{'train_runtime': 9.0, 'epoch': 3.0}\n"
+    risen = [f"{{'loss': 1.0, 'epoch': {n}.0}}\n{{'eval_loss': {n}.0, 'epoch': {n}.0}}\n" for n in range(1, 7)]
+    fallen = [f"{{'loss': {1 / n}, 'epoch': {n}.0}}\n{{'eval_loss': {1 / n}, 'epoch': {n}.0}}\n" for n in range(1, 4)]
+    log.write_text("".join([*risen, end, *fallen, end]))
+    result = call("watch", log)
+    assert "training 2 begins" in result.stdout
+    assert result.exit_code == 0
