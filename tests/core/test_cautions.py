@@ -88,3 +88,10 @@ def test_what_is_right_for_the_demo_alone_is_said_elsewhere(tmp_path: Path) -> N
     demo = "\n".join(make_plan(preset("demo")).warnings)
     assert "tiny model" not in demo
     assert "learning_rate" not in demo
+
+
+def test_layers_by_name_beside_a_pattern_are_said_to_be_unused() -> None:
+    pattern = "lora.target_pattern=.*layers.2..*q_proj"
+    said = "lora.target_modules is not used: lora.target_pattern takes its place"
+    for options, idle in (((pattern, "lora.target_modules=[k_proj]"), True), ((pattern,), False)):
+        assert (said in make_plan(preset("best", *options)).warnings) is idle

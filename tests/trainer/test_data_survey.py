@@ -79,6 +79,17 @@ def test_a_check_counts_questions_without_text_and_images_that_only_their_ends_a
         assert (found["images"], found["images_not_decoded"]) == (2, unknown)
 
 
+def test_options_of_a_source_that_have_no_effect_are_said(folder: Path, encoder: Encoder) -> None:
+    def notes(**options: Any) -> str:
+        checked = Source(task="llava", path=str(folder), **options)
+        found = inspect_data.check(Data(sources=[checked]), encoder, lambda *_: None)
+        return "; ".join(found["sources"][0]["notes"])
+
+    assert "not used" not in notes()
+    assert f"{folder}: eval_share is not used, as it has an eval split" in notes(eval_share=0.2)
+    assert "boxes: absolute is declared, and no training sample has a box" in notes(boxes="absolute")
+
+
 def test_a_check_says_where_a_training_would_not_start(folder: Path, encoder: Encoder) -> None:
     found = inspect_data.check(Data(sources=[source(folder)], max_bad=0.1), encoder, lambda *_: None)
     assert not found["starts"]

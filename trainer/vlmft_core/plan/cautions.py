@@ -18,7 +18,7 @@ from vlmft_core.plan.planned import Plan
 from vlmft_core.plan.row_count import first_rows
 from vlmft_core.plan.sample_count import SPLIT_SIZES, available, split_file
 from vlmft_core.preset.data_schema import Source
-from vlmft_core.preset.schema import Preset
+from vlmft_core.preset.schema import Lora, Preset
 
 RECIPE_EVALS = {250: 8, 500: 4}
 """Evals an epoch that the published recipe promises for a number of eval steps."""
@@ -46,8 +46,17 @@ def cautions(preset: Preset, plan: Plan, there: int | None, inherited: Collectio
         *_rate(preset),
         *_sizes(preset, plan),
         *_claims(preset),
+        *_idle(preset),
         *data_cautions(preset),
     ]
+
+
+def _idle(preset: Preset) -> list[str]:
+    """Options that have no effect beside others."""
+    lora, usual = preset.lora, Lora()
+    if lora.target_pattern is not None and lora.target_modules != usual.target_modules:
+        return ["lora.target_modules is not used: lora.target_pattern takes its place"]
+    return []
 
 
 def published_for(preset: Preset) -> dict[str, float]:

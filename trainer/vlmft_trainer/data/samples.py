@@ -161,7 +161,9 @@ def open_source(source: Source, train_on: str = "all") -> SourceSplits:
 
     train, other = ranks.rank0_first(opened)
     if other is not None:
-        return SourceSplits(train, list(range(len(train))), other, list(range(len(other))))
+        idle = f"{source.path}: eval_share is not used, as it has an eval split"
+        notes = (idle,) if source.eval_share != Source.model_fields["eval_share"].default else ()
+        return SourceSplits(train, list(range(len(train))), other, list(range(len(other))), notes)
     rows, held = ranks.together(lambda: hold_out(train, source.eval_share))
     note = f"{source.path} has no eval split: {len(held):,} of its {len(train):,} samples are held out"
     return SourceSplits(train, rows, train, held, (note,))

@@ -125,6 +125,8 @@ class Survey:
                 f"image paths start from {(self.split.images or Path()).absolute()}: name another folder with --images"
                 " (in a preset: `images` of the source)"
             )
+        if self.split.boxes and self.lengths and not self.boxes:
+            said.append(f"boxes: {self.split.boxes} is declared, and no {self.kind} sample has a box")
         if self.kind == "eval" and self.lengths:
             said += [ceiling(len(self.lengths), self.few_answers), few_questions(len(self.lengths))]
         return [note for note in said if note]
