@@ -55,6 +55,16 @@ def test_a_training_adds_the_backward_of_what_is_trained_through() -> None:
     assert both == through + 6 * 10 * (2 * 24) + 2 * forward["vision"] + scores + 6 * 8 * (3 * 10)
 
 
+@pytest.mark.parametrize(
+    ("part", "tower", "more"),
+    [("lm_head", False, 2 * 3 * 32 * 8), ("merger", False, 2 * 2 * 8 * 96), ("merger", True, 2 * 8 * 96)],
+)
+def test_a_part_that_is_trained_whole_needs_gradients_of_its_weights(part: str, tower: bool, more: float) -> None:
+    lora = Lora(r=1, alpha=1, target_modules=["gate_proj"], vision_tower=tower)
+    whole = Lora.model_validate({**lora.model_dump(), "modules_to_save": [part]})
+    assert training_flops(TINY, whole, WORK) == training_flops(TINY, lora, WORK) + more
+
+
 def test_work_adds_up_by_field() -> None:
     assert Work() == Work(0, 0, 0, 0, 0)
     assert Work(1, 2, 3, 4, 5) + Work(10, 20, 30, 40, 50) == Work(11, 22, 33, 44, 55)

@@ -8,6 +8,8 @@ the sum of the squared lengths, S supervised tokens, P patches and P2 the sum of
 - its backward: the linear layers and logits once more, for gradients of activations alone, as their weights are frozen;
   attention twice more;
 - adapter: 6 T x its parameters (forward, gradients of activations and of weights);
+- a part that is trained whole: its weights' gradients, as many as its forward takes; the merger's activations once more
+  where the tower is not adapted; the embedding's are few;
 - vision tower, forward: 2 P x weights + 4 width x (P2 x blocks with full attention + P x window x the others); its
   backward, as above, only if it is adapted.
 """
@@ -86,6 +88,11 @@ def training_flops(base: Architecture, lora: Lora, work: Work) -> float:
     forward = forward_flops(base, work)
     adapter, tower = base.lora_parts(lora)
     text = 2 * (forward["text"] + forward["head"]) + _text_attention(base, work) + 6.0 * work.tokens * adapter
+    if "lm_head" in lora.modules_to_save:
+        text += forward["head"]
+    if "merger" in lora.modules_to_save:
+        merger = sum(i * o for i, o in base.merger_linears().values()) / base.merge
+        text += 2.0 * work.patches * merger * (1 if lora.vision_tower else 2)
     if not lora.vision_tower:
         return text + forward["vision"]
     vision = 2 * forward["vision"] + _vision_attention(base, work) + 6.0 * work.patches * tower
