@@ -184,3 +184,11 @@ def test_dicts_of_named_eval_sets_and_of_other_metrics_are_read(log: Path) -> No
     assert evals(records) == [(1, 2.0)]
     told = [record["metrics"] for record in records if record["event"] == "metrics"]
     assert told == [{"eval_b_loss": 4.0}, {"eval_wer": 0.25}]
+
+
+def test_dicts_of_evals_alone_are_read_as_such(log: Path) -> None:
+    summary = "{'train_runtime': 300.0, 'train_loss': 0.41, 'epoch': 3.0}\n"
+    log.write_text("".join(f"{{'eval_loss': {1 + epoch}, 'epoch': {epoch}.0}}\n" for epoch in (1, 2, 3)) + summary)
+    reader = open_foreign(log)
+    records = reader.read()
+    assert (reader.format, steps(records), len(evals(records))) == ("hf_stdout", [], 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, NamedTuple
@@ -19,6 +20,8 @@ _WEIGHED: Final = 8 << 20
 """Bytes after DeepSpeed's first step in which a dict of another trainer, printed late, may come."""
 _SURE: Final = 2
 """Lines with a loss that tell a log from a text about one."""
+
+_DICT = re.compile(rb"\{[^{}\n]{0,8192}\}")
 
 Chunks = Callable[[], Iterable[bytes]]
 """Gives a text from its start, piece by piece."""
@@ -41,7 +44,8 @@ def text_format(chunks: Chunks) -> Found | None:
     hugging_face = Found("hf_stdout", partial(ConsoleText, deepspeed_steps=False))
     if dicts.losses:
         return hugging_face
-    if found := _lines(chunks()):
+    # Where there are dicts of evals alone, only lines beside them can tell of the training.
+    if found := _lines((_DICT.sub(b"", chunk) for chunk in chunks()) if dicts.dicts else chunks()):
         return found
     if dicts.dicts:
         return hugging_face
