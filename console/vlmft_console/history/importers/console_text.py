@@ -46,8 +46,8 @@ class ConsoleText:
         self.else_holds = ""
         self.dicts = 0
         """Dicts with metrics."""
-        self.losses = 0
-        """Dicts with a train loss."""
+        self.losses = False
+        """Whether one of them had a train loss."""
         self._translator = translator
         self._deepspeed = DeepSpeedLines(translator, steps=deepspeed_steps)
         self._text = b""
@@ -119,7 +119,8 @@ class ConsoleText:
             self.rejected += 1
         else:
             self.dicts += 1
-            self.losses += any(_is_train_loss(name) for name in values) and "train_runtime" not in values
+            if not self.losses:
+                self.losses = any(_is_train_loss(name) for name in values) and "train_runtime" not in values
 
     def _told_by_another(self, text: bytes, source: bytes) -> bool:
         """Whether another host or worker has printed this dict as often already."""

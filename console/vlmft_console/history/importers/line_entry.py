@@ -20,7 +20,8 @@ from vlmft_console.history.importers.parsing import number, whole
 _CODE = re.compile(
     r"^\s*(?:(?:def|class|import|from|return|if|elif|else|for|while|with|assert|raise|try|export|python3?|torchrun|deepspeed"
     r"|accelerate|usage)\b|print\(|self\.|logger\.|parser\.|args\.|#|//|\$ |>>>|>|\+\+\+|\+ |[-*] \w+:)"
-    r"|[A-Za-z_]\w*\(\w+=|\w\s*==\s*[\w'\"]|[+*/-]=|(?<![\w-])--[a-z]|\{\w+:?[.\d]*\w?\}"
+    r"|^\s*\w+ = [\[({]|\bfor \w+ in\b|= ?[\d.]+ [-+*/] "
+    r"|[A-Za-z_]\w*\((?:[^()=]{0,200},\s*)?\w+=|\w\s*==\s*[\w'\"]|[+*/-]=|(?<![\w-])--[a-z]|\{\w+:?[.\d]*\w?\}"
 )
 _PROSE = re.compile(
     r"\b(?:the|is|was|are|were|been|be|and(?! \d)|but|my|your|our|we|you|(?<!/)it(?!/)|its|this|that|these|those|when"
