@@ -259,7 +259,7 @@ def test_where_the_answers_leave_it_open_the_eval_loss_decides_and_that_is_said(
     assert "may be chance. So the eval loss decides: b is better by 0.100 of eval loss, 20.0%" in judged.text
     equal = better(read(first, with_answers(tmp_path, "c", [1] * 15 + [0] * 5, eval_loss=0.501)))
     assert equal.winner is None
-    assert "no more than they scatter from eval to eval" in equal.text
+    assert "which may be chance (that makes up to 0.8%)" in equal.text
 
 
 def test_json_has_the_intervals_and_the_probability_of_chance(tmp_path: Path) -> None:
@@ -269,3 +269,15 @@ def test_json_has_the_intervals_and_the_probability_of_chance(tmp_path: Path) ->
     assert found["low"] == pytest.approx([0.7112, 0.8256], abs=1e-4)
     assert found["high"] == pytest.approx([0.8666, 0.9448], abs=1e-4)
     assert found["p"] == pytest.approx(2 / 2**10)
+
+
+def test_eval_losses_of_few_samples_differ_by_chance(tmp_path: Path) -> None:
+    def judged(samples: int) -> int | None:
+        folders = [write_run(tmp_path, f"{name}{samples}", eval_loss=loss) for name, loss in (("a", 0.5), ("b", 0.47))]
+        for folder in folders:
+            events = folder / "logs" / "events-0001.jsonl"
+            events.write_text(events.read_text().replace('"eval_loss": 0', f'"samples": {samples}, "eval_loss": 0'))
+        assert f'"samples": {samples}' in events.read_text()
+        return better(read(*folders)).winner
+
+    assert [judged(100), judged(10_000)] == [None, 1]

@@ -21,6 +21,7 @@ SCORES = {
     "chartqa": {
         "base": {"relaxed_accuracy": 0.39, "human": 0.5, "augmented": 0.28, "n": 200},
         "tuned": {"relaxed_accuracy": 0.885, "human": 0.9, "augmented": 0.87, "n": 200},
+        "against_base": {"questions": 200, "gain": 0.495, "better": 101, "worse": 2, "p": 1e-20},
     },
     "textvqa": {"base": {"accuracy": 0.45, "n": 200}, "tuned": {"accuracy": 1.0, "n": 200}},
 }
@@ -55,12 +56,16 @@ def test_base_and_adapter_stand_side_by_side_with_what_its_preset_expects(here: 
     )
     assert " ".join(shown[2].split()) == "augmented 28.0 % 87.0 % +59.0"
     assert " ".join(shown[4].split()) == "textvqa accuracy 200 45.0 % [38.3, 51.9] 100.0 % [98.2, 100.0] +55.0"
+    assert "chartqa: tuned better on 101, worse on 2, p < 0.001" in shown
 
 
 def test_json_has_the_same_figures(here: Path, asked: Asked) -> None:
     write_run(here / "outputs")
     found = json.loads(evaluate("mine", "--json").stdout)
     assert found["tasks"]["chartqa"]["tuned"]["relaxed_accuracy"] == 0.885
+    assert found["tasks"]["chartqa"]["tuned"]["low"] == pytest.approx(0.8333, abs=1e-4)
+    assert found["tasks"]["chartqa"]["base"]["high"] == pytest.approx(0.4591, abs=1e-4)
+    assert found["tasks"]["chartqa"]["against_base"]["better"] == 101
     assert found["tasks"]["chartqa"]["expected"] == [65, 70]
     assert found["tasks"]["textvqa"]["expected"] is None
     assert found["base"] == "demo"

@@ -7,13 +7,17 @@ import subprocess
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
 from tests.e2e.launching import Run, launch, training
 from vlmft_core.learning_rate import planned_rate, rate_plan
+from vlmft_core.metrics import HEADLINE
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.run_folder.checkpoints import intact, read
+from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.scores import read_points
 from vlmft_trainer.demo.dataset import write
 
 pytestmark = pytest.mark.train
@@ -149,6 +153,19 @@ def test_plain_peft_reproduces_the_recorded_accuracy(trained: Callable[[int, int
     assert answer_tasks(base, data.eval, preset.evaluation) == run.events("eval")[0]["tasks"]
     tuned = PeftModel.from_pretrained(base, run.folder / "adapter")
     assert answer_tasks(tuned, data.eval, preset.evaluation) == run.events("eval")[-1]["tasks"]
+
+
+def test_what_every_answer_was_worth_is_kept_and_held_against_the_base(trained: Callable[[int, int], Run]) -> None:
+    run = trained(2, 2)
+    first, *_, last = run.events("eval")
+    kept = read_points(RunLayout(run.folder).scores_file)
+    for task, scores in last["tasks"].items():
+        headline = HEADLINE[task]
+        assert fmean(kept[0, task].values()) == pytest.approx(first["tasks"][task][headline])
+        assert fmean(kept[last["step"], task].values()) == pytest.approx(scores[headline])
+        gain = scores[headline] - first["tasks"][task][headline]
+        assert last["against_base"][task]["questions"] == scores["n"]
+        assert last["against_base"][task]["gain"] == pytest.approx(gain)
 
 
 def test_a_stop_request_ends_all_ranks_with_a_checkpoint_and_an_adapter(workplace: Path) -> None:

@@ -79,6 +79,11 @@ def test_every_answer_is_kept_with_its_question_and_whether_it_is_right(
         metric = "relaxed_accuracy" if task == "chartqa" else "accuracy"
         mean = sum(record["right"] for record in records) / 5
         assert mean == pytest.approx(said.last("scores")[task][side][metric])
+    pairs = list(zip(found["chartqa-tuned"], found["chartqa-base"], strict=True))
+    against_base = said.last("scores")["chartqa"]["against_base"]
+    assert against_base["questions"] == 5
+    assert against_base["better"] == sum(tuned["right"] > base["right"] for tuned, base in pairs)
+    assert against_base["worse"] == sum(tuned["right"] < base["right"] for tuned, base in pairs)
     first = found["chartqa-base"][0]
     assert first["question"].endswith("Answer the question with a single word.")
     assert first["group"] in ("human", "augmented")

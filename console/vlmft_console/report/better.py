@@ -16,7 +16,10 @@ from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.scores import Points, common, read_points
 
 SURE = 2.0
-"""Standard deviations of the scatter of both eval losses by which they must differ."""
+"""Standard deviations by which eval losses must differ."""
+SAMPLES_DIFFER = 0.2
+"""Variance of the difference of two runs' losses on one sample, as a share of the squared mean loss: such losses vary
+about as much as they are large, and correlate by about 0.9. The logs do not tell it."""
 
 
 @dataclass(frozen=True)
@@ -117,31 +120,34 @@ def _by_loss(runs: Sequence[ReadLog], losses: list[float]) -> Better:
     ahead, measure, values = losses[second] - losses[first], "best eval loss", tuple(losses)
     if ahead == 0:
         return Better(None, measure, values, f"The best two are equal: eval loss {short(losses[first])}.")
-    scatter = SURE * math.hypot(_scatter(runs[first]), _scatter(runs[second]))
+    chance = SURE * math.hypot(*(_noise(runs[index]) for index in (first, second)))
     same, share = same_eval(runs), ahead / abs(losses[second]) if losses[second] else 0.0
-    sure = share > scatter and same is True
+    sure = share > chance and same is True
     text = f"{runs[first].name} is {'better' if sure else 'ahead'} by {figure(ahead, 3)} of eval loss"
     text += f", {share:.1%}" if share else ""
     text += f" ({figure(losses[first])} against {figure(losses[second])} of {runs[second].name})"
-    if share <= scatter:
-        text += f", no more than they scatter from eval to eval ({scatter:.1%}): that may be chance."
+    if share <= chance:
+        text += f", which may be chance (that makes up to {chance:.1%})."
     elif same is None:
         text += ". It is better only if all were evaluated on the same data, which the logs do not tell."
     elif not same:
         text += ", but they were not evaluated on the same data, so that does not tell which is better."
     else:
-        text += f", more than they scatter from eval to eval ({scatter:.1%})."
+        text += f", more than chance makes (up to {chance:.1%})."
     return Better(first if sure else None, measure, values, text)
 
 
-def _scatter(run: ReadLog) -> float:
-    """Standard deviation of one eval loss, as a share of it, told by how the evals scatter."""
+def _noise(run: ReadLog) -> float:
+    """Standard deviation of a run's eval loss, as a share of it: how it scatters from eval to eval, and by the choice
+    of so many samples."""
     scatter = Scatter()
+    samples = (run.state.best_eval or {}).get("samples")
+    by_choice = SAMPLES_DIFFER / 2 / samples if type(samples) is int and samples > 0 else 0.0
     evals = {record["step"]: record["eval_loss"] for record in run.state.current_evals}
     for _, loss in sorted(evals.items()):
         if loss is not None and loss > 0:
             scatter = scatter.next(math.log(loss))
-    return scatter.noise()
+    return math.sqrt(scatter.noise() ** 2 + by_choice)
 
 
 def same_eval(runs: Sequence[ReadLog]) -> bool | None:

@@ -19,8 +19,8 @@ import orjson
 from vlmft_core.durable import open_own, open_regular
 from vlmft_core.errors import VlmftError
 
-MOST_BYTES: Final = 64 << 20
-"""Of a longer file the beginning is not read: 5,000 evals of 500 questions take as much."""
+MOST_BYTES: Final = 16 << 20
+"""Of a longer file the beginning is not read: 1,000 evals of 500 questions take as much."""
 
 Points = Mapping[str, float]
 """What the answers were worth, 0 to 1, by question."""
