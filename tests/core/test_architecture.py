@@ -137,6 +137,8 @@ def test_a_base_without_config_weights_or_tokenizer_is_said(tmp_path: Path) -> N
     (tmp_path / "model-1.safetensors").touch()
     assert "lacks model-2.safetensors" in refused()
     (tmp_path / "model-2.safetensors").touch()
+    assert "lacks tokenizer.json" in refused()
+    (tmp_path / "tokenizer.json").write_text("{}")
     assert "model-1.safetensors: is empty (0 bytes)" in refused()
 
 

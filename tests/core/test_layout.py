@@ -17,8 +17,8 @@ SPELLED = re.compile(
     r"preset\.yaml|run\.json|proc\.json|(?<!\w)(stop|exit)\.json|exit-|ranks\.lock|\.exit\.reserve|events-|training_(\W|$)"
     r"|checkpoint-|supervisor\.log|adapter_(model|config)\.|^(logs|lock)$"
 )
-ALSO_CALLED_SO = {("paths.py", "logs"), ("cli.py", "logs"), ("eval.py", "lock")}
-"""The checkout's folder of recorded runs, the command `vlmft logs`, and the lock in an eval's own folder."""
+ALSO_CALLED_SO = {("paths.py", "logs"), ("cli.py", "logs"), ("eval.py", "lock"), ("jsonl.py", "logs")}
+"""The checkout's folder of recorded runs, the command `vlmft logs`, the lock in an eval's own folder, and a key."""
 
 
 def texts(path: Path) -> Iterator[str]:

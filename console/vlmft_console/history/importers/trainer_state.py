@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from vlmft_console.history.importers.contents import Contents
@@ -21,8 +20,8 @@ from vlmft_console.history.importers.unpacked import Unpacked
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record
+from vlmft_core.run_folder.layout import checkpoint_name
 
-_CHECKPOINT: Final = re.compile(r"checkpoint-(\d{1,15})/*$")
 LARGEST: Final = 256 << 20
 """Bytes of a file that is read as one JSON document."""
 
@@ -133,9 +132,10 @@ def _best_metric(document: Mapping[str, Any], history: list[Any]) -> dict[str, A
         return None
     if value is None or not math.isfinite(value):
         return None
-    found = _CHECKPOINT.search(str(document.get("best_model_checkpoint") or ""))
-    if not step and found:
-        step = int(found[1])
+    best = PurePath(str(document.get("best_model_checkpoint") or "")).name
+    digits = best.rpartition("-")[2][:15]
+    if not step and digits.isdecimal() and best == checkpoint_name(int(digits)):
+        step = int(digits)
     entries = [entry for entry in history if isinstance(entry, Mapping) and (not step or entry.get("step") == step)]
     names = (name for entry in entries for name, told in entry.items() if name.startswith("eval_") and _is(told, value))
     return {"value": value, "step": step or None, "name": next(names, None)}
