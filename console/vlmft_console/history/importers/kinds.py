@@ -39,7 +39,9 @@ _ARCHIVE: Final = (
     (b"[Content_Types].xml", "an Office document"),
     (b".npy", "NumPy arrays in an archive"),
 )
-_NAMED = re.compile(rb"""^(?:["']?([A-Za-z_][\w.-]{0,60})["']?)\s*:(?:\s|$)""", re.MULTILINE)
+_NAMED = re.compile(rb"""^[ \t-]*["']?([A-Za-z_][\w.-]{0,60})["']?[ \t]*[:=](?:[ \t]|$)""", re.MULTILINE)
+_SAYS = re.compile(rb"^[ \t]*[^\s#]", re.MULTILINE)
+"""A line that is neither empty nor a comment."""
 _KEY = re.compile(rb'"([^"\n]{1,60})"\s*:')
 _COLUMN = re.compile(rb"[A-Za-z_][\w ./()%-]{0,60}")
 _CODE = re.compile(rb"^(?:import|from) \w[\w.]*|^(?:def|class) \w+", re.MULTILINE)
@@ -82,7 +84,7 @@ def resembles(head: bytes) -> str:
     if text.startswith(b"#!") or len(_CODE.findall(text)) > 2:
         return "it seems to be a program's source"
     names = _NAMED.findall(text)
-    if len(set(names)) > 2 and len(names) * 3 > text.count(b"\n"):
+    if len(set(names)) > 2 and len(names) * 2 > len(_SAYS.findall(text)):
         return f"it seems to be a preset or another configuration, with the keys {_names(_NAMED, text)}"
     first = text.split(b"\n", 1)[0]
     cells = [cell.strip().strip(b'"') for cell in re.split(rb"[,;\t]", first)]
