@@ -69,13 +69,13 @@ class RunSeries:
         Args:
             steps: its `step` records.
             others: its `eval` and `metrics` records.
-            together: both in the order of the log, maybe with records of other events among them.
+            together: those of both that have metrics, in the order of the log, maybe with other records among them.
         """
         self._add_steps(steps)
         for record in others:
             if record["event"] == EVAL:
                 add_point(self.eval_loss, record, "eval_loss")
-        for name, points in collect(together if some_have(together, "metrics") else others).items():
+        for name, points in collect(together).items():
             self._add_metric(name, points)
 
     def prepare(self) -> None:

@@ -73,18 +73,19 @@ class RunState(RunSeries):
         """Take in records in order; the more at once, the less each costs."""
         steps: list[Record] = []
         others: list[Record] = []
-        begin, last = 0, self.step
+        begin, last, named = 0, self.step, False  # whether a step has metrics by name is asked here: it is at hand
         for index, record in enumerate(records):
             event = record["event"]
             if event == events.STEP:
                 if record["step"] < last:
-                    self._measured(steps, others, records[begin:index])
+                    self._measured(steps, others, records[begin:index] if named else others)
                     self._rewind(record["step"] - 1)
                     steps, others, begin = [], [], index
                 last = record["step"]
+                named = named or "metrics" in record
                 steps.append(record)
             elif event == events.RUN_START:
-                self._measured(steps, others, records[begin:index])
+                self._measured(steps, others, records[begin:index] if named else others)
                 self._clock(records[:index])
                 self._start(record)
                 steps, others, begin, last = [], [], index, min(last, resumed_from(record))
@@ -92,7 +93,7 @@ class RunState(RunSeries):
                 others.append(record)
             else:
                 self._other(event, record)
-        self._measured(steps, others, records[begin:])
+        self._measured(steps, others, records[begin:] if named else others)
         self._clock(records)
         self.pulse = self.pulse.after(records)
         self._judge(records)
