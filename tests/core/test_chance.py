@@ -55,6 +55,7 @@ def test_points_between_right_and_wrong_weigh_as_much_as_they_are() -> None:
 
 def test_where_nothing_differs_there_is_nothing_to_tell() -> None:
     assert paired([[BOTH, NEITHER]]) == Paired(2, 0.0, 0, 0, 1.0)
+    assert paired([[BOTH, NEITHER]]).says == "no question answered better or worse"
     assert paired([]).p == sign_flip([]) == 1.0
     assert paired([[RIGHT_ALONE, WRONG_ALONE]]).p == 1.0
 

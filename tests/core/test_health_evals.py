@@ -449,3 +449,12 @@ def test_beside_overfitting_nobody_is_told_to_train_harder() -> None:
 
 def test_a_resume_forgets_how_the_answers_compared() -> None:
     assert rules(judged([*answered(qa=against(1, 1, 10)), *start(resumed_from=10)])) == {}
+
+
+def test_while_the_eval_loss_is_at_its_best_no_cure_for_overfitting_is_advised() -> None:
+    apart = with_evals([2.4, 2.3, 2.2], train=[1.9, 1.6, 1.3])
+    found = only(judged(apart), "gap")
+    assert found.advice.changes == ()
+    assert found.advice.text.startswith("The eval loss is still at its best")
+    left = only(judged([*apart, evaluated(40, 2.9, epoch=4.0)]), "gap")
+    assert "weight decay" in left.advice.text

@@ -106,6 +106,8 @@ class Paired:
     @property
     def says(self) -> str:
         """`better on 12, worse on 3, p = 0.035`, and whether that may be chance."""
+        if not self.better and not self.worse:
+            return "no question answered better or worse"
         p = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.2g}" if self.p < 0.1 else f"p = {self.p:.2f}"
         return f"better on {self.better:,}, worse on {self.worse:,}, {p}{'' if self.sure else ': may be chance'}"
 

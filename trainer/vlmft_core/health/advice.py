@@ -41,9 +41,12 @@ def lowering(state: HealthState) -> bool:
 
 def overfitting(state: HealthState) -> Advice:
     """Use the best checkpoint; then fewer epochs, more regularisation and a lower rate. None of it beside numbers that
-    are not finite: there it is no cure."""
+    are not finite, where it is no cure, nor while the eval loss is at its best, where nothing is to be cured yet."""
     if state.broken:
         return NONE
+    evals = state.evaluated
+    if evals.best is not None and evals.last is not None and evals.last.loss <= evals.best.loss:
+        return Advice(f"The eval loss is still at its best: there is nothing to cure yet. {_best(state)}")
     return _for_next_run(
         state,
         _best(state),
