@@ -54,6 +54,7 @@ bench: install  ## Measure what has a budget, as ratios within one run
 	-$(PYTHON) -m venv .venv/.rivals && .venv/.rivals/bin/pip install --quiet --disable-pip-version-check wandb==0.31.0 tensorboard==2.21.0
 	$(BIN)/python -m tests.bench.readers --rivals .venv/.rivals/bin
 	$(BIN)/python tests/bench/health.py
+	$(BIN)/python -m tests.bench.noise
 	$(BIN)/python -m tests.bench.events
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target .venv/.trl trl==1.16.0
 	$(BIN)/python -m tests.bench.trainer --trl .venv/.trl

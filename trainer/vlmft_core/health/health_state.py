@@ -53,6 +53,8 @@ class HealthState:
         """Epoch and learning rate of the first."""
         self.kind = LossKind()
         """What the losses are."""
+        self._unknown = LOOKED_AT
+        """Steps that are still looked at for it."""
         self.best_metric: Mapping[str, Any] = {}
         """The metric by which the run itself chooses its best: `name`, `value` and `step`, where the log tells it."""
         self.ended = False
@@ -73,7 +75,7 @@ class HealthState:
         preset = record.get("preset")
         self.preset = preset if isinstance(preset, Mapping) else {}
         if type(record.get("resumed_from")) is not int:
-            self.kind = LossKind(own=bool(self.preset))
+            self.kind, self._unknown = LossKind(own=bool(self.preset)), LOOKED_AT
         self._take_best_metric(record)
 
     def take_plan(self, record: Record) -> None:
@@ -94,15 +96,20 @@ class HealthState:
         loss, rate = record["loss"], record["lr"]
         if "nonfinite" in record:
             self._take_odd(record)
-        if "metrics" in record and self.kind.looked < LOOKED_AT:
-            self.kind = self.kind.after_metrics(record["metrics"])
+        if self._unknown:
+            self._learn(record)
         if loss is not None:
-            if self.kind.first is None:
-                self.kind = replace(self.kind, first=loss)
             self.losses.append(loss)
             self.since_eval += 1
         if rate is not None and rate > self.peak_lr:
             self.peak_lr = rate
+
+    def _learn(self, record: Record) -> None:
+        """What the loss is, from the first steps of a log."""
+        self.kind = self.kind.after_metrics(record.get("metrics"))
+        if self.kind.first is None and record["loss"] is not None:
+            self.kind = replace(self.kind, first=record["loss"])
+        self._unknown -= 1
 
     def _take_odd(self, record: Record) -> None:
         named = record["nonfinite"]
@@ -119,12 +126,8 @@ class HealthState:
         """All of its `step` events."""
         self.step, self.epoch = stretch.steps[-1], stretch.epochs[-1]
         self.logged += len(stretch.steps)
-        if self.kind.looked < LOOKED_AT and stretch.names("metrics"):
-            for record in stretch.records:
-                if "metrics" in record and self.kind.looked < LOOKED_AT:
-                    self.kind = self.kind.after_metrics(record["metrics"])
-        if self.kind.first is None:
-            self.kind = replace(self.kind, first=stretch.losses[0])
+        for record in stretch.records[: self._unknown]:
+            self._learn(record)
         self.losses.extend(stretch.losses)
         self.since_eval += len(stretch.losses)
         self.peak_lr = max(self.peak_lr, *stretch.rates)
@@ -141,8 +144,7 @@ class HealthState:
         now = before.next(record, list(self.losses), self.since_eval, self.settings)
         self.evals.append(now)
         self.since_eval = 0
-        if self.kind.looked < LOOKED_AT:
-            self.kind = self.kind.after_metrics(record.get("metrics"))
+        self.kind = self.kind.after_metrics(record.get("metrics"))
         if record["eval_loss"] is not None and now.last is not None:
             self.kind = self.kind.after_eval(now.last.loss, now.last.level)
         # One whose step had to be counted stands at that of the steps before it, and may tell a later epoch.

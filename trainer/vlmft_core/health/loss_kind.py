@@ -10,7 +10,7 @@ from typing import Any
 from vlmft_core.health.figures import number
 
 LOOKED_AT = 64
-"""Records whose metrics' names are looked at: those of a training come early."""
+"""Steps whose metrics' names are looked at, beside those of all evals: what a training logs comes early."""
 LARGEST = 13.0
 """A model that knows nothing has a loss of ln(vocabulary) a token, 11.9 for 152,000 tokens, and little more."""
 OTHER_SCALE = 2.5
@@ -28,8 +28,6 @@ class LossKind:
 
     own: bool = False
     """The log is of our own training program."""
-    looked: int = 0
-    """Records whose metrics were looked at."""
     reward: str = ""
     """A metric that only a training by reward or preference has."""
     other_task: str = ""
@@ -63,7 +61,7 @@ class LossKind:
         """With the names of one more record's metrics."""
         if not isinstance(metrics, Mapping):
             return self
-        found = replace(self, looked=self.looked + 1)
+        found = self
         for name, value in metrics.items():
             if number(value) is None or not isinstance(name, str):
                 continue

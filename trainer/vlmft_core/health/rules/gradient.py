@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import islice
 from operator import ge
 
@@ -42,8 +42,6 @@ class GradHigh(Rule):
         self._size = settings.window
         self._caution = settings.grad_caution
         self._window: deque[float] = deque(maxlen=settings.window)
-        self._losses: deque[float] = deque(maxlen=settings.window)
-        """Train losses of the same steps."""
         self._rate = 0.0
         """The newest learning rate."""
         self._count = 0
@@ -56,21 +54,21 @@ class GradHigh(Rule):
         """The same, from low to high."""
         self._lowest = math.inf
         """Lowest mean train loss of those windows."""
+        self._mean = 0.0
+        """Mean train loss of the window that was last found high."""
         self._level = CALM
 
     def on_step(self, record: Record, state: HealthState) -> bool:
-        value, loss, rate = record["grad_norm"], record["loss"], record["lr"]
+        value, rate = record["grad_norm"], record["lr"]
         if value is None:
             return False
-        if rate is not None:
+        if rate is not None and rate != self._rate:
             if rate > self._rate and self._level == CALM:
                 self._begin()  # still warming up
             self._rate = rate
         self._window.append(value)
-        if loss is not None:
-            self._losses.append(loss)
-        self._count += 1
-        return not self._count % LOOK_EVERY and self._look(state)
+        self._count = count = self._count + 1
+        return not count % LOOK_EVERY and self._look(state, state.losses)
 
     def quiet(self, stretch: Stretch, state: HealthState) -> bool:
         if (
@@ -87,36 +85,32 @@ class GradHigh(Rule):
         # Nothing is high: all that is left to do is keep the windows that fall due.
         while (due := -(-self._next_own // LOOK_EVERY) * LOOK_EVERY) <= end:
             taken = done + due - self._count
-            self._take(stretch, done, taken)
+            self._window.extend(stretch.gradients[done:taken])
             done, self._count = taken, due
-            self._look(state)
-        self._take(stretch, done, len(stretch.gradients))
+            self._look(state, [*state.losses, *stretch.losses[:taken]][-self._size :])
+        self._window.extend(stretch.gradients[done:])
         self._count = end
-
-    def _take(self, stretch: Stretch, start: int, stop: int) -> None:
-        self._window.extend(stretch.gradients[start:stop])
-        self._losses.extend(stretch.losses[start:stop])
 
     def _begin(self) -> None:
         self._window.clear()
-        self._losses.clear()
         self._count, self._next_own = 0, self._size
 
-    def _look(self, state: HealthState) -> bool:
-        """Judge a full window. True when the verdict may have changed."""
+    def _look(self, state: HealthState, losses: Collection[float]) -> bool:
+        """Judge a full window, and the train losses beside it. True when the verdict may have changed."""
         if len(self._window) < self._size:
             return False
         median, settings, was = _median(self._window), state.settings, self._level
         limit = max(settings.grad_caution, settings.grad_rise * self._own_median)
         self._level = CALM
         if self._own and median > limit * (BACK if was != CALM else 1):
-            mean = sum(self._losses) / max(1, len(self._losses))
-            self._level = HARMFUL if median > settings.grad_stop and mean > HARM * self._lowest else RISEN
+            self._mean = sum(losses) / max(1, len(losses))
+            self._level = HARMFUL if median > settings.grad_stop and self._mean > HARM * self._lowest else RISEN
         renew = self._count >= self._next_own
         if renew:
             self._next_own = self._count + self._size
             if self._level == CALM:
                 self._keep(median)
+                self._lowest = min(self._lowest, sum(losses) / len(losses)) if losses else self._lowest
         return self._level != was or (renew and self._level != CALM)
 
     @property
@@ -129,8 +123,6 @@ class GradHigh(Rule):
             del ordered[bisect_left(ordered, own[0])]
         own.append(median)
         insort(ordered, median)
-        if self._losses:
-            self._lowest = min(self._lowest, sum(self._losses) / len(self._losses))
 
     def rewind(self) -> None:
         self._begin()
@@ -145,8 +137,7 @@ class GradHigh(Rule):
             f" {self._own_median:.4g}"
         )
         if self._level == HARMFUL:
-            mean = sum(self._losses) / max(1, len(self._losses))
-            message += f"; train loss rose from {self._lowest:.4g} to {mean:.4g} with it"
+            message += f"; train loss rose from {self._lowest:.4g} to {self._mean:.4g} with it"
         look = advice.diverging(state, "Look at the data of these steps.")
         return Verdict(STOP if self._level == HARMFUL else CAUTION, message, look)
 

@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 
 from vlmft_core.health import STOP, Finding, Health
 from vlmft_core.preset.schema import Monitor
-from vlmft_core.run_folder.events import HEALTH, Record
+from vlmft_core.run_folder.events import HEALTH, RUN_END, Record
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.segments import records
 from vlmft_trainer.distributed import ranks
@@ -56,7 +56,8 @@ class HealthEvents(TrainerCallback):  # type: ignore[misc]
             self.judge()
 
     def take(self, record: Record) -> None:
-        self._taken.append(record)
+        if record["event"] != RUN_END:  # the last record of a segment: nothing is told after it
+            self._taken.append(record)
 
     def judge(self) -> None:
         """Feed what was taken. The main thread and the heartbeat's may call it at the same time."""
