@@ -16,7 +16,7 @@ FEW = 5
 """Bends below which the noise is hardly known."""
 LEAST = 0.002
 """Noise that every figure has."""
-SIGMAS = 1.0
+SIGMAS = 1.25
 """Standard deviations beside those that the number of comparisons asks for; found with `tests/bench/noise.py`."""
 SINGLE = 1.5
 """More of them where the newest value stands alone: real logs have wilder ones than a normal distribution."""
@@ -125,7 +125,7 @@ class Scatter:
         one = self.recent[-1] - _low(self.recent[:-1]) if self.count > 1 else 0.0
         if one > max(alone, CLEAR * self.noise(1, wildest=1)):
             return True
-        two = sum(self.recent[-2:]) / 2 - _low(self.recent[:-2]) if self.twice(share / 2) else 0.0
+        two = sum(self.recent[-2:]) / 2 - _low(self.recent[:-2]) if self.twice(0.75 * share) else 0.0
         return two > max(share, CLEAR * self.noise(2, wildest=1))
 
 

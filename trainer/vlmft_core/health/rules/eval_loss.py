@@ -13,8 +13,10 @@ from vlmft_core.run_folder.events import Record
 
 HALVED = 0.5
 """Fall of the train loss, as a share, that makes a rise of the eval loss likely before one looks at its noise."""
-ALONE = 2.0
-"""A single eval counts from so many times `off_best_stop` while the noise is not known: from 32 % by default."""
+ALONE = 2.2
+"""A single eval counts from so many times `off_best_stop` while the noise is not known: from 36 % by default."""
+RISING = 0.7
+"""Standard deviations more than usual by which a rise must be no noise if it is short of `off_best_stop`."""
 
 
 class EvalRule(Rule):
@@ -44,7 +46,7 @@ class EvalRising(EvalRule):
             f"eval loss {rose} {evals.last.loss:.4g}, {percent(evals.off)} above its best"
             f" {evals.best.loss:.4g} at step {evals.best.step:,}"
         )
-        stop = evals.off > settings.min_rise and evals.scatter.risen()
+        stop = evals.off > settings.min_rise and evals.scatter.risen(more=0.0 if evals.scatter.few else RISING)
         return _unless_tracked(state, stop, message)
 
 
