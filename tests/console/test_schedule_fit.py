@@ -91,6 +91,19 @@ def test_a_warm_up_is_counted_in_updates_where_a_step_logs_the_rate_before_its_o
     assert (found.kind, found.warmup_steps) == ("linear", 10)
 
 
+def test_steps_that_were_skipped_at_the_start_are_no_warm_up() -> None:
+    found = recognise([(step, linear(max(0, step - 5), 20)) for step in range(1, TOTAL + 1)])
+    assert (found.kind, found.warmup_steps) == ("linear", 20)
+
+
+@pytest.mark.parametrize("at_the_jump", [0.0, PEAK])
+def test_where_a_cycle_ends_on_a_step_that_has_the_rate_of_either(at_the_jump: float) -> None:
+    points = [(step, PEAK * (1 + math.cos(math.pi * (step % 250) / 250)) / 2) for step in range(TOTAL)]
+    found = recognise([(step, rate if step % 250 or not step else at_the_jump) for step, rate in points])
+    assert (found.kind, found.warmup_steps) == ("cosine-restarts", 0)
+    assert found.max_deviation == pytest.approx(0, abs=1e-3)
+
+
 def test_a_rate_off_the_schedule_shows_in_the_deviation() -> None:
     points = [(step, linear(step, 0)) for step in range(10, TOTAL + 1, 10)]
     points[100] = (points[100][0], points[100][1] * 0.99)

@@ -96,8 +96,9 @@ def _first_top(points: list[tuple[float, float]], peak: float) -> int:
 
 
 def _climb(rising: list[tuple[float, float]]) -> tuple[Course, float | None]:
-    """The line through the rising points above 0, and the step, 0 or 1, at which a warm-up from 0 begins.
+    """The line through the rising points above 0, and the step at which a warm-up from 0 begins.
 
+    That is 0 or 1, or a later one where the rates before it are 0, as of steps that were skipped.
     None where there is no rate above 0. A single one has the line from the zero before it, logged or at step 0.
     """
     above = [point for point in rising if point[1] > 0]
@@ -111,7 +112,7 @@ def _climb(rising: list[tuple[float, float]]) -> tuple[Course, float | None]:
         climb = line([start, above[0]]) if above[0][0] > start[0] else lambda _: above[0][1]
     slope = climb(1.0) - climb(0.0)
     zero = -climb(0.0) / slope if slope > 0 else 0.0
-    return lambda step: max(0.0, climb(step)), zeros[-1][0] if zeros and zero >= 0.5 else float(0.5 <= zero <= 1.5)
+    return lambda step: max(0.0, climb(step)), max(0.0, zero) if zeros else float(0.5 <= zero <= 1.5)
 
 
 def _crossing(climb: Course, course: Course, low: float, high: float) -> float:
