@@ -562,6 +562,30 @@ SAMPLES: Final[dict[str, Sample]] = {
         [*THREE, (40, 1.75)],
         [(30, 2.125)],
     ),
+    "llama-recipes": Sample(
+        "".join(
+            f"\rTraining Epoch: 1/3, step {step}/388 completed (loss: {loss}):  10%|█         | {step}/388 [00:10<01:30,  1.0s/it]"
+            for step, loss in THREE
+        )
+        + "\nevaluating Epoch: 100%|██| 10/10 [00:10<00:00]\n eval_ppl=tensor(8.1, device='cuda:0') eval_epoch_loss=tensor(2.125,"
+        " device='cuda:0')\nbest eval loss on epoch 1 is 2.125\nEpoch 1: train_perplexity=9.1, train_epoch_loss=2.3, epoch time 100.5s\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "flax": Sample(
+        _lines("Step... ({} / 1000 | Loss: {}, Learning Rate: 1e-4)", *THREE)
+        + "Step... (30 / 1000 | Eval Loss: 2.125 | Eval wer: 10.5 |)\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "a heading with the step": Sample(_lines("===== step {} =====\nloss: {}\nlr: 1e-4", *THREE), THREE),
+    "accuracies beside a loss": Sample(
+        _lines("Epoch: {:03d}, Loss: {:.4f}, Train: 0.5, Val: 0.4, Test: 0.3", *FIRST), FIRST
+    ),
+    "a loss that is not finite, in words": Sample(
+        _lines("step {}: loss {}, lr 1e-4", (1, 2.5), (2, "nan")),
+        [(1, 2.5), (2, None)],  # type: ignore[list-item]
+    ),
     "pytorch's quickstart": Sample(
         "Epoch 1\n-------------------------------\nloss: 2.5  [   64/60000]\nloss: 2.25  [ 6464/60000]\nTest Error: \n Accuracy: 53.8%,"
         " Avg loss: 2.125000 \n\nEpoch 2\n-------------------------------\nloss: 2.0  [   64/60000]\n",

@@ -30,7 +30,7 @@ _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 _SOURCE = re.compile(
     rb"(\([A-Za-z]\w* pid=\d+[^()]*\)|\[(?:rank|default)?\d+\]:?|\[\d+,\d+\]<std(?:out|err)>:|^[\w.-]{1,64}:)$"
 )
-_NAMED_STEP = re.compile(rb"\bStep:?\s+(\d{1,15})$")
+_NAMED_STEP = re.compile(rb"\b[Ss]tep(?::?\s+|=)(\d{1,15})[:,|-]?$")
 
 
 class ConsoleText:

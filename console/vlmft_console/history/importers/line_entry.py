@@ -119,7 +119,7 @@ def _own(pair: Pair) -> int:
 def _add(entry: Entry, pair: Pair, kind: str | None, section: str) -> None:
     name, value = pair.name, pair.number
     lower = name.lower()
-    if lower in ("val", "valid") and any("loss" in each.lower() for each in entry.losses):
+    if lower in ("val", "valid") and any(each.lower() == "loss train" for each in entry.losses):
         name, kind = f"{name} loss", EVAL_LOSS  # litgpt: `loss train: 1.25, val: 1.5`
     elif _BITS.fullmatch(lower):
         name, kind = f"{name}_loss", EVAL_LOSS

@@ -35,6 +35,8 @@ _STICKY: Final = 12
 """Lines for which a heading such as `Validation:` holds."""
 _SETTING = re.compile(r"\s*[\"']?[\w.]+[\"']?\s*(?::|=)\s*\S+,?\s*")
 """A line of a configuration."""
+_RULED = re.compile(r"\s*[=*#-]{3,} ")
+"""How a heading such as `===== step 10 =====` begins."""
 _ASSIGNED = re.compile(r"\s*\w+ = [-+]?\d+(?:\.\d{0,2})?(?:e[-+]?\d+)?\s*")
 """A line of a program, such as `best_loss = 1e9`."""
 _CLOCK = re.compile(rb"(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,](\d{3}))?")
@@ -153,7 +155,7 @@ class LineLog:
             self._on_eval = (entry.on_eval, _STICKY)
         if place.step is None or place.bar or entry.on_eval:
             return
-        if len(entry.values) < 3 and len(text) < 200 and text.rstrip().endswith(("]", ":")):
+        if len(entry.values) < 3 and len(text) < 200 and (text.rstrip().endswith(("]", ":")) or _RULED.match(text)):
             self._block, self._block_lines = Entry(place), 0
         elif len(entry.values) > 1 and entry.only and self.placed:
             step = self._counter.absolute(place)

@@ -35,7 +35,7 @@ _PAIR = re.compile(
     (?<![\w.$\\])
     ['"]?
     (?P<name>[A-Za-z_][\w/.@#%+-]*+(?:\([^()\s]{1,24}\))?+
-        (?:[ ][A-Za-z_(][\w/.@#%()+-]*+){0,6}+)
+        (?:[ ](?!(?:nan|inf)\b)(?:[A-Za-z_]|\((?=[A-Za-z]))[\w/.@#%()+-]*+){0,6}+)
     ['"]?
     (?P<sign>\s*+[:=]\s*+|\s++)
     [\[('"]{0,3}+
@@ -88,6 +88,8 @@ def clean(line: str) -> str:
     if text[:2] == "s:" or text[:1].isdigit():
         for pattern, spelled in _DIALECTS:
             text = pattern.sub(spelled, text)
+    if "... (" in text:  # Flax: `Step... (10 | Loss: 2.5`
+        text = text.replace("... (", " (")
     return _WRAPPED.sub(r"\1", text) if any(kind in text for kind in _WRAPPERS) else text
 
 
@@ -106,6 +108,8 @@ def pairs(line: str) -> Iterator[Pair]:
 
 def _resolved(name: str) -> tuple[str, str, Known | None]:
     """The name, what was left out before it, and what it stands for."""
+    if name.count("(") > name.count(")"):
+        name = name.rpartition("(")[2]  # llama-recipes: `step 10/388 completed (loss: 2.5)`
     if kind := known(name):
         return name, "", kind
     words = [word for word in name.split(" ") if word.lower() not in _FILLERS]

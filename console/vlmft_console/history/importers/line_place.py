@@ -17,7 +17,7 @@ _BAR_TIMES = re.compile(
 )
 _OF: Final = rf"\[?\s*({_COUNT})\s*(?:/|\bof\b)\s*({_COUNT})(?:\s*\(\s*[\d.]+\s*%\s*\))?\s*\]?"
 _EPOCH = re.compile(
-    rf"(?<![\w/])(?:epochs?|ep)(?![a-z_])(?:\(\w+\))?\s*[:=#]?\s*(?:\[?\s*({_COUNT})\s*(?:/|\bof\b)\s*({_COUNT})\s*\]?|\[\s*({_COUNT})\s*\]"
+    rf"(?<![\w/])(?:epochs?|ep)(?![a-z_])(?:\(\w+\))?\s*[:=#]?\s*(?:[\[(]?\s*({_COUNT})\s*(?:/|\bof\b)\s*({_COUNT})\s*\]?|\[\s*({_COUNT})\s*\]"
     rf"|({_COUNT}(?:\.\d+)?)(?![\w%]|[.:]\d|\s*[*/]))"
     rf"|\b({_COUNT})epoch(?: results|:)",
     re.IGNORECASE,
