@@ -586,6 +586,9 @@ SAMPLES: Final[dict[str, Sample]] = {
         _lines("step {}: loss {}, lr 1e-4", (1, 2.5), (2, "nan")),
         [(1, 2.5), (2, None)],  # type: ignore[list-item]
     ),
+    "two trainings, one after the other": Sample(
+        _lines("step:{}/3 train_loss:{} train_time:200ms", *FIRST, *FIRST), [*FIRST, *FIRST]
+    ),
     "pytorch's quickstart": Sample(
         "Epoch 1\n-------------------------------\nloss: 2.5  [   64/60000]\nloss: 2.25  [ 6464/60000]\nTest Error: \n Accuracy: 53.8%,"
         " Avg loss: 2.125000 \n\nEpoch 2\n-------------------------------\nloss: 2.0  [   64/60000]\n",

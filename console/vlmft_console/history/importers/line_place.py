@@ -133,7 +133,8 @@ class StepCounter:
                 self._offset += max(self._total or 0, self._step)
         elif back:
             wraps = self._total is not None and self._step is not None and self._step >= self._total - 1
-            goes_on = wraps and place.total == self._total and (epoch is None or self._epoch is None)
+            partial = place.bar or place.in_epoch  # where a step of the whole training goes back, it begins anew
+            goes_on = partial and wraps and place.total == self._total and (epoch is None or self._epoch is None)
             self._offset = self._offset + (self._total or 0) if goes_on else 0
         if place.in_epoch and place.total and epoch is not None:
             self._offset = max(0, int(epoch) - self._first_epoch) * place.total
