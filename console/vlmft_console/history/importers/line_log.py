@@ -108,7 +108,7 @@ class LineLog:
     def _row(self, line: bytes, records: list[Record]) -> bool:
         """Whether the line belongs to the table."""
         text = clean(line.decode("utf-8", "replace"))
-        if not text.strip() or is_rule(text):
+        if not text[:1].isdigit() and is_rule(text):
             return True
         values = self._table.row(text) if self._table else None
         if values is None:

@@ -18,7 +18,7 @@ _COLUMNS: Final = 500
 """Columns of a table that are looked at."""
 _LONGEST_HEADER: Final = 64 << 10
 _NO_VALUE: Final = frozenset(("", "-", "--", "—", "none", "null", "na", "n/a", "no log", "nan.", "<na>"))
-_RULE = re.compile(r"[|+:\-=─━═╪┼│╞╡├┤┌┐└┘\s]+")
+_RULE = re.compile(r"[|+:\-=─━═╪┼│╞╡├┤┌┐└┘\s]*")
 """A line of a table that only separates."""
 _RANGE = re.compile(r"__(?:MIN|MAX)$")
 _GAP = re.compile(r"\t|\s{2,}")
@@ -30,6 +30,7 @@ class Table:
 
     def __init__(self, names: list[str], separator: str, *, others: tuple[str, ...] = ()) -> None:
         self._names = names
+        self._known = [known(name) is not None for name in names]
         self._separator = separator
         self.others = others
         """Runs beside the one that is read, as exports of several runs hold them."""
@@ -43,17 +44,16 @@ class Table:
         if len(cells) < 2 or missing < 0 or (missing and self._separator == " "):
             return None
         values: dict[str, str] = {}
-        for name, cell in zip(self._names, cells, strict=False):
-            if not name or cell.lower() in _NO_VALUE:
+        for name, is_known, cell in zip(self._names, self._known, cells, strict=False):
+            if not name or not cell or cell.lower() in _NO_VALUE:
                 continue
-            kind = known(name)
             try:
                 value = number(cell)
             except ValueError:
-                if kind:
+                if is_known:
                     return None
                 continue
-            if kind and value is not None and math.isnan(value) and self._separator in " |":
+            if is_known and value is not None and math.isnan(value) and self._separator in " |":
                 continue  # what pandas prints where there is no value
             values[name] = cell
         return values
