@@ -18,7 +18,7 @@ from vlmft_core.run_folder.segments import records
 from vlmft_trainer.training.callbacks.health_events import HealthEvents
 from vlmft_trainer.training.run_log import RunLog, open_run_log
 
-OVERFITTING = [1.0, 0.9, 0.95, 1.2]
+OVERFITTING = [1.0, 0.9, 0.95, 1.26]
 RECOVERING = [*OVERFITTING, 0.88]
 
 
@@ -91,7 +91,7 @@ def test_a_stop_finding_ends_the_run_only_when_early_stop_is_auto(tmp_path: Path
         assert not ends(health, step=30)
         write(log, with_evals(OVERFITTING)[-11:])
         assert ends(health) == health.stopped == expected
-        assert health.reason.startswith("eval_off_best: eval loss 1.2 is 33.3 % above" if expected else "")
+        assert health.reason.startswith("eval_off_best: eval loss 1.26 is 40.0 % above" if expected else "")
 
 
 def test_off_writes_no_finding(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_after_a_resume_the_rules_know_the_earlier_segments_and_do_not_repeat_th
     log, health = begin(tmp_path, resumed_from=30)
     assert [finding.rule for finding in health._health.active] == ["eval_off_best"]
     assert told(tmp_path) == [("eval_off_best", "caution", 30)]
-    write(log, [one for one in with_evals([1.0, 0.9, 0.95, 1.2]) if one.get("step", 0) > 30])
+    write(log, [one for one in with_evals([1.0, 0.9, 0.95, 1.26]) if one.get("step", 0) > 30])
     assert ("eval_off_best", "stop", 40) in told(tmp_path)
 
 
