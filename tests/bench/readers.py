@@ -94,7 +94,8 @@ def board_costs(program: Path, log: Path) -> Costs:
     """From the start of a server until it has served all the train losses."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [str(program), "--logdir", str(log.parent), "--port", str(port), "--samples_per_plugin", "scalars=0"]
+    every_point = f"--samples_per_plugin=scalars={STEPS}"
+    command = [str(program), "--logdir", str(log.parent), "--port", str(port), every_point]
     url = f"http://127.0.0.1:{port}/data/plugin/scalars/scalars?tag=train%2Floss&run=."
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     began = time.perf_counter()
