@@ -40,7 +40,7 @@ def figures(pilot: Pilot[None], label: str) -> list[str]:
 
 async def test_curves_figures_and_the_verdict_stand_on_one_screen(machine: Path) -> None:
     async with compared(*two_runs(machine)) as pilot:
-        await until_shown(pilot, "falling is better by")
+        await until_shown(pilot, "falling is ahead by")
         for text in ("Train loss, smoothed", "Eval loss", "1 falling", "2 rising", "1.050 ★", "by step"):
             await until_shown(pilot, text)
 
@@ -50,7 +50,7 @@ async def test_runs_marked_in_the_list_are_compared(machine: Path) -> None:
     async with VlmftConsole().run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "rising")
         await pilot.press("space", "space", "c")
-        await until_shown(pilot, "is better by")
+        await until_shown(pilot, "is ahead by")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
 
@@ -67,14 +67,14 @@ async def test_the_charts_count_along_epochs_and_show_other_metrics(machine: Pat
 
 async def test_a_chart_alone_fills_the_screen_and_gives_it_back(machine: Path) -> None:
     async with compared(*two_runs(machine)) as pilot:
-        await until_shown(pilot, "is better by")
+        await until_shown(pilot, "is ahead by")
         pilot.app.screen.query_one("#second").focus()
         await pilot.press("f")
         await until(pilot, lambda: "Train loss" not in screen_text(pilot.app))
         assert "Eval loss" in screen_text(pilot.app)
         await pilot.press("f")
         await until_shown(pilot, "Train loss")
-        assert "is better by" in screen_text(pilot.app)
+        assert "is ahead by" in screen_text(pilot.app)
 
 
 async def test_what_cannot_be_read_is_said_in_the_screen(machine: Path) -> None:

@@ -16,7 +16,7 @@ from vlmft_console.app.screens import replay
 from vlmft_console.app.screens.editor import EditorScreen
 from vlmft_console.app.widgets.run.run_view import RunView
 from vlmft_console.app.widgets.run.transport import Place, track
-from vlmft_console.history.trainings import LAST, Choice
+from vlmft_console.history.choice import LAST, Choice
 
 SIZE = (100, 34)
 

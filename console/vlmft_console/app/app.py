@@ -24,8 +24,8 @@ from vlmft_console.charts.styles import speaks_unicode
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from vlmft_console.history.choice import Choice
     from vlmft_console.history.loading import ReadAhead
-    from vlmft_console.history.trainings import Choice
 
 THEMES = {"dark": DARK, "light": LIGHT}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from textual.message import Message
 
-from vlmft_console.history.trainings import LAST, Choice
+from vlmft_console.history.choice import LAST, Choice
 
 if TYPE_CHECKING:
     from vlmft_console.history.loading import Progress, ReadAhead

@@ -12,13 +12,14 @@ from rich.table import Table
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table
 from vlmft_console.commands.parameters import EvalSet, Json, Log, RunNumber
 from vlmft_console.figures import short
+from vlmft_console.history.choice import LAST, Choice
 from vlmft_console.history.importers.contents import listed
 from vlmft_console.history.importers.metric_names import EVAL_LOSS
 from vlmft_console.history.metrics import Measured
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.schedule_fit import Schedule
 from vlmft_console.history.tally import Tally
-from vlmft_console.history.trainings import LAST, Choice, Trainings
+from vlmft_console.history.trainings import Trainings
 from vlmft_console.report.diagnosis import UNJUDGED, diagnosis_dict, numbered
 from vlmft_console.report.summary import finding_dict
 from vlmft_console.runs.targets import locate

@@ -17,10 +17,10 @@ from vlmft_console.commands.output import add_row, new_table, print_json, print_
 from vlmft_console.commands.parameters import EvalSet, Json
 from vlmft_console.commands.plot import print_charts
 from vlmft_console.figures import figure
+from vlmft_console.history.choice import Choice
 from vlmft_console.history.chosen import chosen
 from vlmft_console.history.loading import ReadLog, read_log
 from vlmft_console.history.metrics import Measured
-from vlmft_console.history.trainings import Choice
 from vlmft_console.report import COMPARED
 from vlmft_console.report.better import better
 from vlmft_console.report.compare import OutcomeRow, outcomes, preset_differences

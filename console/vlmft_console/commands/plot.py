@@ -20,12 +20,12 @@ from vlmft_console.charts.view import View
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
 from vlmft_console.commands.parameters import EvalSet, Log, RunNumber
 from vlmft_console.figures import short
+from vlmft_console.history.choice import Choice
 from vlmft_console.history.chosen import chosen
 from vlmft_console.history.loading import read_log
 from vlmft_console.history.metrics import Measured
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
-from vlmft_console.history.trainings import Choice
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
 

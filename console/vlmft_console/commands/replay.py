@@ -9,7 +9,7 @@ import typer
 
 from vlmft_console.app.terminal import GiveBack, refusal
 from vlmft_console.commands.parameters import EvalSet, Log, RunNumber
-from vlmft_console.history.trainings import Choice
+from vlmft_console.history.choice import Choice
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
 

@@ -11,8 +11,8 @@ import typer
 
 from vlmft_console.commands.output import say, write_file
 from vlmft_console.commands.parameters import EvalSet, Force, Log, RunNumber
+from vlmft_console.history.choice import Choice
 from vlmft_console.history.loading import ReadLog, read_log
-from vlmft_console.history.trainings import Choice
 from vlmft_console.report.html import html
 from vlmft_console.report.run_report import report_figures
 from vlmft_console.report.text import markdown, steps_csv

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from vlmft_core.errors import VlmftError
 
 if TYPE_CHECKING:
+    from vlmft_console.history.choice import Choice
     from vlmft_console.history.opened import OpenedLog
     from vlmft_console.history.state import RunState
-    from vlmft_console.history.trainings import Choice
 
 LOADING_SECONDS = 0.3
 """Between two words on how far the reading is."""
@@ -72,7 +72,8 @@ def load(target: Path, choice: Choice | None = None) -> Iterator[Progress | Read
     """
     from vlmft_console.history.opened import open_log
     from vlmft_console.history.state import RunState
-    from vlmft_console.history.trainings import LAST, Trainings
+    from vlmft_console.history.choice import LAST
+    from vlmft_console.history.trainings import Trainings
 
     choice = choice or LAST
     log, trainings = open_log(target, choice.eval_set), Trainings(choice.run)

@@ -24,19 +24,6 @@ _TOLD: Final = 20
 """Trainings that a message lists."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What of a log is judged."""
-
-    run: int | None = None
-    """The training's number, counted from 1; the last one, if None."""
-    eval_set: str | None = None
-    """The eval set, where another program's log has several; the first one, if None."""
-
-
-LAST: Final = Choice()
-
-
 @dataclass
 class Training:
     """One training of a log, as far as it came."""

@@ -22,10 +22,11 @@ from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_view import RunView
 from vlmft_console.app.widgets.run.transport import SPEEDS, Place, Transport
+from vlmft_console.history.choice import LAST, Choice
 from vlmft_console.history.loading import LOADING_SECONDS, Progress
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.replay import Replay
-from vlmft_console.history.trainings import LAST, Choice, Trainings
+from vlmft_console.history.trainings import Trainings
 from vlmft_console.runs.headline import Headline
 from vlmft_console.runs.status import RUNNING
 from vlmft_core.errors import VlmftError
