@@ -135,6 +135,6 @@ async def test_where_not_all_runs_fit_the_others_are_reached(machine: Path) -> N
 
 async def test_it_can_be_used_on_the_smallest_terminal(machine: Path) -> None:
     async with compared(*two_runs(machine), size=(40, 12)) as pilot:
-        await until_shown(pilot, "better by")
+        await until_shown(pilot, "ahead by")
         assert "Train loss" in screen_text(pilot.app)
         assert "steps" in screen_text(pilot.app)

@@ -70,9 +70,9 @@ def load(target: Path, choice: Choice | None = None) -> Iterator[Progress | Read
     Raises:
         VlmftError: as `open_log` and its reader; or there is not what was chosen.
     """
+    from vlmft_console.history.choice import LAST
     from vlmft_console.history.opened import open_log
     from vlmft_console.history.state import RunState
-    from vlmft_console.history.choice import LAST
     from vlmft_console.history.trainings import Trainings
 
     choice = choice or LAST
