@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmft_console.history.importers import open_foreign
-from vlmft_console.history.importers.crc32c import masked
+from vlmft_console.history.importers.stores.crc32c import masked
 from vlmft_core.run_folder.events import EVAL, STEP, Record
 
 

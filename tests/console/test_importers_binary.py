@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.console.foreign_logs import field, history, scalar, summary, wandb, wandb_values
-from vlmft_console.history.importers.crc32c import masked
-from vlmft_console.history.importers.history_items import HistoryItems
-from vlmft_console.history.importers.scalar_events import ScalarEvents
-from vlmft_console.history.importers.translate import Translator
-from vlmft_console.history.importers.wandb import WandbFile
+from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.stores.crc32c import masked
+from vlmft_console.history.importers.stores.history_items import HistoryItems
+from vlmft_console.history.importers.stores.scalar_events import ScalarEvents
+from vlmft_console.history.importers.stores.wandb import WandbFile
 
 
 def damaged(message: bytes, chance: random.Random) -> bytes:

@@ -21,12 +21,12 @@ from tests.console.foreign_logs import (
     steps,
 )
 from vlmft_console.history.importers import open_foreign
-from vlmft_console.history.importers.console_text import ConsoleText
-from vlmft_console.history.importers.jsonl import JsonLines
+from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.printed.console_text import ConsoleText
+from vlmft_console.history.importers.printed.jsonl import JsonLines
 from vlmft_console.history.importers.reader import Parser
-from vlmft_console.history.importers.tensorboard import EventFile
-from vlmft_console.history.importers.translate import Translator
-from vlmft_console.history.importers.wandb import WandbFile
+from vlmft_console.history.importers.stores.tensorboard import EventFile
+from vlmft_console.history.importers.stores.wandb import WandbFile
 from vlmft_core.run_folder import growing
 from vlmft_core.run_folder.events import Record, parse
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.console.foreign_logs import evals, steps
-from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_core.health import STOP, Health
 from vlmft_core.run_folder.events import Record
 

@@ -11,8 +11,8 @@ import pytest
 from tests.console.foreign_logs import evals, read_all, steps
 from tests.console.text_logs import SAMPLES, SILENT
 from vlmft_console.history.importers import NothingYet, open_foreign
-from vlmft_console.history.importers.line_log import LineLog
-from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.printed.line_log import LineLog
 from vlmft_core.run_folder.events import Record, parse
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.console.foreign_logs import DEEPSPEED, HF5_STDOUT, HF_STDOUT, RANKS_STDOUT, evals, notes, read_all, steps
-from vlmft_console.history.importers import console_text, open_foreign
-from vlmft_console.history.importers.console_text import ConsoleText, Needles
-from vlmft_console.history.importers.deepspeed import NEEDLES
-from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers import open_foreign
+from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.printed import console_text
+from vlmft_console.history.importers.printed.console_text import ConsoleText, Needles
+from vlmft_console.history.importers.printed.deepspeed import NEEDLES
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from tests.console.foreign_logs import evals
-from vlmft_console.history.importers.entry_values import MORE_NAMES
-from vlmft_console.history.importers.translate import SETS, Translator
+from vlmft_console.history.importers.entries.entry_values import MORE_NAMES
+from vlmft_console.history.importers.entries.translate import SETS, Translator
 from vlmft_core.run_folder.events import parse
 
 

@@ -13,8 +13,8 @@ from vlmft_console.commands.output import add_row, new_table, print_json, print_
 from vlmft_console.commands.parameters import EvalSet, Json, Log, RunNumber
 from vlmft_console.figures import short
 from vlmft_console.history.choice import LAST, Choice
-from vlmft_console.history.importers.contents import listed
-from vlmft_console.history.importers.metric_names import EVAL_LOSS
+from vlmft_console.history.importers.entries.contents import listed
+from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS
 from vlmft_console.history.metrics import Measured
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.schedule_fit import Schedule

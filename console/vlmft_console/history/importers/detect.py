@@ -8,21 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from vlmft_console.history.importers.crc32c import masked
+from vlmft_console.history.importers.documents.json_history import entries_of
+from vlmft_console.history.importers.documents.notebook import is_notebook, open_notebook
+from vlmft_console.history.importers.documents.results import Results, is_results
+from vlmft_console.history.importers.documents.trainer_state import TrainerState, load_json
+from vlmft_console.history.importers.entries.metric_names import EPOCH, STEP, known, tells_training
 from vlmft_console.history.importers.event_log import EventLog
-from vlmft_console.history.importers.json_history import entries_of
-from vlmft_console.history.importers.jsonl import JsonLines, flat, json_object
 from vlmft_console.history.importers.kinds import refuse_binary, resembles
-from vlmft_console.history.importers.metric_names import EPOCH, STEP, known, tells_training
-from vlmft_console.history.importers.notebook import is_notebook, open_notebook
+from vlmft_console.history.importers.printed.jsonl import JsonLines, flat, json_object
+from vlmft_console.history.importers.printed.text_detect import text_format
 from vlmft_console.history.importers.reader import LogReader, StreamReader
-from vlmft_console.history.importers.results import Results, is_results
-from vlmft_console.history.importers.tensorboard import EventFile
-from vlmft_console.history.importers.text_detect import text_format
-from vlmft_console.history.importers.trainer_state import TrainerState, load_json
+from vlmft_console.history.importers.stores.crc32c import masked
+from vlmft_console.history.importers.stores.tensorboard import EventFile
+from vlmft_console.history.importers.stores.wandb import MAGIC as WANDB
+from vlmft_console.history.importers.stores.wandb import WandbFile
 from vlmft_console.history.importers.unpacked import Unpacked
-from vlmft_console.history.importers.wandb import MAGIC as WANDB
-from vlmft_console.history.importers.wandb import WandbFile
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
 
@@ -84,7 +84,7 @@ def open_file(path: Path) -> LogReader:
 
 
 def _database(path: Path) -> LogReader | None:
-    from vlmft_console.history.importers.trackio import TrackioDatabase, is_trackio  # brings SQLite
+    from vlmft_console.history.importers.stores.trackio import TrackioDatabase, is_trackio  # brings SQLite
 
     return TrackioDatabase(path) if is_trackio(path) else None
 

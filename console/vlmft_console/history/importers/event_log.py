@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vlmft_console.history.importers.contents import Contents
+from vlmft_console.history.importers.entries.contents import Contents
 from vlmft_console.history.importers.reader import label_of
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record

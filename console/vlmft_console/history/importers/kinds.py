@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from vlmft_console.history.importers.contents import listed
+from vlmft_console.history.importers.entries.contents import listed
 from vlmft_core.errors import VlmftError
 
 _MAGIC: Final = (

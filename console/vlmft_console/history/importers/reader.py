@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from vlmft_console.history.importers.contents import Contents
-from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.entries.contents import Contents
+from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.unpacked import Unpacked
 from vlmft_core.run_folder.events import Record
 

@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from vlmft_console.history.importers.line_entry import Entry, entry_of
-from vlmft_console.history.importers.line_place import Place
-from vlmft_console.history.importers.metric_names import EVAL_LOSS
-from vlmft_console.history.importers.parsing import number, whole
+from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS
+from vlmft_console.history.importers.entries.parsing import number, whole
+from vlmft_console.history.importers.printed.line_entry import Entry, entry_of
+from vlmft_console.history.importers.printed.line_place import Place
 
 _SHAPES: Final = 1000
 """Shapes that are remembered; prose has as many as lines."""

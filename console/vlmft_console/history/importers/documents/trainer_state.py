@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-from vlmft_console.history.importers.contents import Contents
-from vlmft_console.history.importers.parsing import number, whole
+from vlmft_console.history.importers.entries.contents import Contents
+from vlmft_console.history.importers.entries.parsing import number, whole
+from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.reader import BATCH, REPLACED, label_of
-from vlmft_console.history.importers.translate import Translator
 from vlmft_console.history.importers.unpacked import Unpacked
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError

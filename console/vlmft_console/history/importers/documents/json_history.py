@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from vlmft_console.history.importers.jsonl import flat
-from vlmft_console.history.importers.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, known, tells_training
+from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, known, tells_training
+from vlmft_console.history.importers.printed.jsonl import flat
 
 _DEPTH: Final = 4
 _LOOKED_AT: Final = 50

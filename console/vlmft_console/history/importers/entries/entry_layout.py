@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from vlmft_console.history.importers.metric_names import (
+from vlmft_console.history.importers.entries.metric_names import (
     EPOCH,
     EVAL_LOSS,
     GRAD_NORM,

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from vlmft_console.history.importers.contents import Contents
-from vlmft_console.history.importers.jsonl import flat, json_object
+from vlmft_console.history.importers.entries.contents import Contents
+from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.printed.jsonl import flat, json_object
 from vlmft_console.history.importers.reader import BATCH, label_of
-from vlmft_console.history.importers.translate import Translator
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record
 

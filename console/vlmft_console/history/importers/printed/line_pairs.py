@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from vlmft_console.history.importers.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, Known, known
+from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, Known, known
 
 LONGEST: Final = 4000
 """Characters of a line that are looked at."""

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import orjson
 
-from vlmft_console.history.importers.metric_names import tells_training
-from vlmft_console.history.importers.parsing import number
+from vlmft_console.history.importers.entries.metric_names import tells_training
+from vlmft_console.history.importers.entries.parsing import number
 
 LONGEST: Final = 8192
 """Bytes of a dict; what is longer is not metrics."""

@@ -12,14 +12,14 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from vlmft_console.history.importers.line_entry import Entry
-from vlmft_console.history.importers.line_pairs import LONGEST, clean
-from vlmft_console.history.importers.line_place import StepCounter
-from vlmft_console.history.importers.line_shapes import Shapes
-from vlmft_console.history.importers.line_source import Sources
-from vlmft_console.history.importers.metric_names import EVAL_LOSS, LOSS, known
-from vlmft_console.history.importers.table_rows import Table, header_of, is_rule
-from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, LOSS, known
+from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.printed.line_entry import Entry
+from vlmft_console.history.importers.printed.line_pairs import LONGEST, clean
+from vlmft_console.history.importers.printed.line_place import StepCounter
+from vlmft_console.history.importers.printed.line_shapes import Shapes
+from vlmft_console.history.importers.printed.line_source import Sources
+from vlmft_console.history.importers.printed.table_rows import Table, header_of, is_rule
 from vlmft_core.run_folder.events import Record
 
 _FIGURES = re.compile(rb"loss|cross|xent|perplexity|ppl|bpb|t[er]l:", re.IGNORECASE)

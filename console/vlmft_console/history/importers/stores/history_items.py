@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from vlmft_console.history.importers import wire
+from vlmft_console.history.importers.stores import wire
 
 _ITEM, _KEY, _NESTED_KEY, _JSON = 1, 1, 2, 16
 _ITEM_START: Final = _ITEM << 3 | wire.BYTES

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vlmft_console.history.importers.entry_layout import STEPS_PER_S, EvalName, Layout
-from vlmft_console.history.importers.metric_names import GRAD_NORM, LOSS, is_eval, known
-from vlmft_console.history.importers.parsing import number, step_of_total, whole
+from vlmft_console.history.importers.entries.entry_layout import STEPS_PER_S, EvalName, Layout
+from vlmft_console.history.importers.entries.metric_names import GRAD_NORM, LOSS, is_eval, known
+from vlmft_console.history.importers.entries.parsing import number, step_of_total, whole
 
 LARGEST: Final = 1e300
 """Numbers from here on are not finite to us: our own log refuses them too."""

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, NamedTuple
 
-from vlmft_console.history.importers.console_text import ConsoleText
-from vlmft_console.history.importers.line_log import LineLog
+from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.printed.console_text import ConsoleText
+from vlmft_console.history.importers.printed.line_log import LineLog
 from vlmft_console.history.importers.reader import Parser
-from vlmft_console.history.importers.translate import Translator
 
 _SEARCHED: Final = 256 << 20
 """Bytes of a text in which the first dict is looked for."""

@@ -11,10 +11,10 @@ import re
 from collections import OrderedDict
 from typing import Final
 
-from vlmft_console.history.importers.deepspeed import BEFORE, NEEDLES, DeepSpeedLines
-from vlmft_console.history.importers.hf_dict import LONGEST, metrics_in, resembles_metrics
-from vlmft_console.history.importers.metric_names import LOSS, known
-from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.entries.metric_names import LOSS, known
+from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.printed.deepspeed import BEFORE, NEEDLES, DeepSpeedLines
+from vlmft_console.history.importers.printed.hf_dict import LONGEST, metrics_in, resembles_metrics
 from vlmft_core.run_folder.events import Record
 
 _BRACE: Final = b"{"

@@ -12,11 +12,11 @@ import struct
 import zlib
 from typing import Final
 
-from vlmft_console.history.importers import wire
-from vlmft_console.history.importers.contents import listed
-from vlmft_console.history.importers.history_items import HistoryItems
-from vlmft_console.history.importers.parsing import number
-from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.entries.contents import listed
+from vlmft_console.history.importers.entries.parsing import number
+from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.stores import wire
+from vlmft_console.history.importers.stores.history_items import HistoryItems
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from vlmft_console.history.importers.contents import Contents
+from vlmft_console.history.importers.entries.contents import Contents
+from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.reader import label_of
-from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
 
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vlmft_console.history.importers.contents import Contents
-from vlmft_console.history.importers.course import Course
-from vlmft_console.history.importers.entry_layout import EvalName, Layout, layout_of
-from vlmft_console.history.importers.entry_values import (
+from vlmft_console.history.importers.entries.contents import Contents
+from vlmft_console.history.importers.entries.course import Course
+from vlmft_console.history.importers.entries.entry_layout import EvalName, Layout, layout_of
+from vlmft_console.history.importers.entries.entry_values import (
     LARGEST,
     MORE_NAMES,
     OtherMetrics,
@@ -19,9 +19,9 @@ from vlmft_console.history.importers.entry_values import (
     place,
     step_extras,
 )
-from vlmft_console.history.importers.metric_names import EVAL_LOSS, known, plain
-from vlmft_console.history.importers.parsing import duration, number
-from vlmft_console.history.importers.repeats import Repeats
+from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, known, plain
+from vlmft_console.history.importers.entries.parsing import duration, number
+from vlmft_console.history.importers.entries.repeats import Repeats
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from vlmft_console.history.importers.contents import Contents
+from vlmft_console.history.importers.entries.contents import Contents
+from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.printed.text_detect import Found, text_format
 from vlmft_console.history.importers.reader import label_of
-from vlmft_console.history.importers.text_detect import Found, text_format
-from vlmft_console.history.importers.translate import Translator
 from vlmft_core.run_folder.events import Record
 
 _ROW = re.compile(r"<tr[^>]{0,200}>(.*?)</tr>", re.DOTALL | re.IGNORECASE)

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from vlmft_console.history.importers.hf_dict import metrics_in
-from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.printed.hf_dict import metrics_in
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.growing import LineSplitter
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from vlmft_console.history.importers.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, known
-from vlmft_console.history.importers.parsing import number
+from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, known
+from vlmft_console.history.importers.entries.parsing import number
 
 _COLUMNS: Final = 500
 """Columns of a table that are looked at."""

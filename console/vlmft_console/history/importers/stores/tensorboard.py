@@ -8,10 +8,10 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from vlmft_console.history.importers.crc32c import masked
-from vlmft_console.history.importers.metric_names import STEP
-from vlmft_console.history.importers.scalar_events import ScalarEvents
-from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.entries.metric_names import STEP
+from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.stores.crc32c import masked
+from vlmft_console.history.importers.stores.scalar_events import ScalarEvents
 from vlmft_core.run_folder.events import Record
 
 LARGEST: Final = 64 << 10

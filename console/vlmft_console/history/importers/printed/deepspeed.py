@@ -14,8 +14,8 @@ import math
 import re
 from typing import Final
 
-from vlmft_console.history.importers.parsing import number
-from vlmft_console.history.importers.translate import Translator
+from vlmft_console.history.importers.entries.parsing import number
+from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_core.run_folder.events import Record
 
 NEEDLES: Final = (b"skipped=", b"OVERFLOW!", b"Evaluating perplexity, Epoch ", b"ppl: ")

@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from vlmft_console.history.importers.line_pairs import Pair, pairs
-from vlmft_console.history.importers.line_place import Place, find_place
-from vlmft_console.history.importers.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP
-from vlmft_console.history.importers.parsing import number, whole
+from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP
+from vlmft_console.history.importers.entries.parsing import number, whole
+from vlmft_console.history.importers.printed.line_pairs import Pair, pairs
+from vlmft_console.history.importers.printed.line_place import Place, find_place
 
 _CODE = re.compile(
     r"^\s*(?:(?:def|class|import|from|return|if|elif|else|for|while|with|assert|raise|try|export|python3?|torchrun|deepspeed"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from vlmft_console.history.importers import wire
+from vlmft_console.history.importers.stores import wire
 
 Scalars = list[tuple[str, float]]
 """Tag and value."""

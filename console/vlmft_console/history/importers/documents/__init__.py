@@ -1,0 +1,1 @@
+"""Documents: JSON and notebooks with a whole training in them."""

@@ -1,0 +1,1 @@
+"""Entries of a log, whatever its format, as records: names, values, the order of steps."""

@@ -1,0 +1,1 @@
+"""Stores: binary logs and databases."""
