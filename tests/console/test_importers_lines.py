@@ -31,6 +31,12 @@ def test_the_lines_of_a_trainer_become_its_steps_and_evals(log: Path, name: str)
     assert open_foreign(log).format == "text"
 
 
+def test_a_metric_keeps_all_words_of_its_name(log: Path) -> None:
+    log.write_text(SAMPLES["megatron"].text)
+    (names,) = {tuple(record["metrics"]) for record in read_all(log) if record["event"] == "step"}
+    assert names[-2:] == ("number of skipped iterations", "number of nan iterations")
+
+
 @pytest.mark.parametrize("name", SILENT)
 def test_a_text_with_the_words_of_a_training_is_no_training(log: Path, name: str) -> None:
     log.write_text(SILENT[name])
