@@ -35,7 +35,8 @@ _PAIR = re.compile(
     (?<![\w.$\\])
     ['"]?
     (?P<name>[A-Za-z_][\w/.@#%+-]*+(?:\([^()\s]{1,24}\))?+
-        (?:[ ](?!(?:nan|inf)\b(?![ ](?:iterations|steps|gradients|values|batches)\b))(?:[A-Za-z_]|\((?=[A-Za-z]))[\w/.@#%()+-]*+){0,6}+)
+        (?:[ ](?!(?:nan|inf)\b(?![ ](?:iterations|steps|gradients|values|batches)\b))
+            (?:[A-Za-z_]|\((?=[A-Za-z]))[\w/.@#%()+-]*+){0,6}+)
     ['"]?
     (?P<sign>\s*+[:=]\s*+|\s++)
     [\[('"]{0,3}+
