@@ -30,20 +30,21 @@ _DIALECTS: Final = (
     (re.compile(r"^(\d+) (train|val) (?=[\d.]+$)"), r"step:\1 \2_loss:"),
 )
 """Names too short to be known everywhere, of llm.c's and nanoGPT's own logs."""
+# No group is possessive: before Python 3.11.5 such a group gives up too early.
 _PAIR = re.compile(
     r"""
     (?<![\w.$\\])
     ['"]?
-    (?P<name>[A-Za-z_][\w/.@#%+-]*+(?:\([^()\s]{1,24}\))?+
+    (?P<name>[A-Za-z_][\w/.@#%+-]*+(?:\([^()\s]{1,24}+\))?
         (?:[ ](?!(?:nan|inf)\b(?![ ](?:iterations|steps|gradients|values|batches)\b))
-            (?:[A-Za-z_]|\((?=[A-Za-z]))[\w/.@#%()+-]*+){0,6}+)
+            (?:[A-Za-z_]|\((?=[A-Za-z]))[\w/.@#%()+-]*+){0,6})
     ['"]?
     (?P<sign>\s*+[:=]\s*+|\s++)
     [\[('"]{0,3}+
     (?P<number>[-+]?(?:\d{1,3}(?:,\d{3})++(?!\d)(?:\.\d++)?|\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?|[-+]?(?:nan|inf(?:inity)?)(?!\w))
-    (?P<unit>\s?%|[A-Za-zµ]{1,8}+(?:/[A-Za-z]{1,8}+)?+)?+
+    (?P<unit>\s?%|[A-Za-zµ]{1,8}+(?:/[A-Za-z]{1,8}+)?)?
     (?![\w]|[:./-]\d+(?![\d.])|[:.-]\d|\s*/\s*\d+(?![\d.]))
-    (?:\s*\(\s*(?P<mean>[-+\d.eE]{1,24}|nan|inf)\s*\))?+
+    (?:\s*\(\s*(?P<mean>[-+\d.eE]{1,24}|nan|inf)\s*\))?
     """,
     re.VERBOSE | re.IGNORECASE,
 )
