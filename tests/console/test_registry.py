@@ -111,18 +111,17 @@ def test_no_name_means_no_run_and_not_this_folder(around: Path) -> None:
         locate("")
 
 
+@pytest.mark.parametrize(("deviation", "found"), [(0.01, True), (0.9, False)])
 def test_a_run_that_is_looked_at_again_is_judged_by_its_own_thresholds(
-    around: Path, capsys: pytest.CaptureFixture[str]
+    around: Path, capsys: pytest.CaptureFixture[str], deviation: float, found: bool
 ) -> None:
     run = make(around / "shared", "charts")
-    strict = Preset.model_validate({"monitor": {"grad_caution": 0.01, "grad_stop": 0.02}})
-    run.preset_file.write_text(dump_preset(strict))
-    write_log(
-        run.events_file(), [{**run_start(1), "preset": strict.model_dump(mode="json")}, plan(), step(1, grad_norm=0.05)]
-    )
+    own = Preset.model_validate({"monitor": {"lr_deviation": deviation}})
+    run.preset_file.write_text(dump_preset(own))
+    write_log(run.events_file(), [{**run_start(1), "preset": own.model_dump(mode="json")}, plan(), step(1, lr=3e-5)])
     with pytest.raises(typer.Exit):
         show(run, [], json_output=False, steer=False)
-    assert "above 0.02" in capsys.readouterr().out
+    assert ("where the plan has" in capsys.readouterr().out) == found
 
 
 def close(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
