@@ -29,7 +29,11 @@ def again(short_run: RunFolder) -> dict[str, Any]:
 
 
 def side(found: dict[str, Any], name: str) -> dict[str, Any]:
-    return {task: one[name] for task, one in found["tasks"].items()}
+    """The scores of one side, without their intervals."""
+    return {
+        task: {metric: score for metric, score in one[name].items() if metric not in ("low", "high")}
+        for task, one in found["tasks"].items()
+    }
 
 
 def measured(short_run: RunFolder) -> list[tuple[int, dict[str, Any]]]:
