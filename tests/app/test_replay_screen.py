@@ -163,8 +163,11 @@ async def test_the_advice_of_a_finding_opens_in_the_editor_as_in_the_live_view(a
         await until(pilot, lambda: isinstance(app.screen, EditorScreen))
 
 
-async def test_of_several_trainings_the_last_is_played_or_the_one_chosen(tmp_path: Path) -> None:
-    log = tmp_path / "log.jsonl"
+async def test_of_several_trainings_the_last_is_played_or_the_one_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    log = Path("log.jsonl")
     steps = [*range(10, 70, 10), *range(10, 50, 10)]
     log.write_text("".join(json.dumps({"step": step, "loss": 1.0}) + "\n" for step in steps))
     for choice, shown in ((LAST, "step 40"), (Choice(run=1), "step 60"), (Choice(run=3), "has no training 3")):
