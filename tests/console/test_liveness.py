@@ -148,9 +148,9 @@ def test_a_launcher_alone_makes_a_run_unsupervised_which_is_not_deleted_but_adop
     run.wait(lambda: "rank 0" in run.folder.processes())
     inner = look(run.inner_launcher())
     assert inner is not None
+    os.kill(inner.identity.pid, signal.SIGSTOP)  # first: it ends when it sees a rank end
     for role in ("supervisor", "launcher", "rank 0"):
         run.who(role).send(signal.SIGKILL)
-    os.kill(inner.identity.pid, signal.SIGSTOP)
     for who in [seen.identity for seen in processes.of_run(run.folder.run_id)]:
         if who != inner.identity:  # a rank that came in between
             who.send(signal.SIGKILL)
