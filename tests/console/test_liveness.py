@@ -155,7 +155,7 @@ def test_a_launcher_alone_makes_a_run_unsupervised_which_is_not_deleted_but_adop
         if who != inner.identity:  # a rank that came in between
             who.send(signal.SIGKILL)
     run.wait(lambda: len(processes.of_run(run.folder.run_id)) == 1)
-    assert status_of(run.folder).state == "unsupervised"
+    run.wait(lambda: status_of(run.folder).state == "unsupervised")  # a killed supervisor takes a moment to end
     assert f"process {inner.identity.pid}" in status_of(run.folder).reason
     with pytest.raises(RunFolderError, match="is unsupervised"):
         check_deletable(run.folder)
