@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.command_line import VLMFT
+from tests.file_systems import small_file_system
 from tests.run_folders import ended_run
 from tests.supervised import STANDIN
 from vlmft_console.cli import app
@@ -36,15 +37,8 @@ def standins(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with some kilobytes left."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs the right to mount a file system")
-    try:
+    with small_file_system(tmp_path / "disk", "1m") as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 @pytest.mark.usefixtures("standins", "here")

@@ -75,30 +75,25 @@ class Parser(Protocol):
         """What stands at the end and can be told only by the silence after it."""
 
 
-class StreamReader:
-    """A `LogReader` of a file that grows at its end.
+class ParsedLog:
+    """What every `LogReader` has whose bytes a `Parser` takes.
 
     Args:
         path: the log.
         format: its format's name.
-        parser: makes a parser, for the file or for the one that replaced it.
+        parser: makes a parser.
     """
 
     def __init__(self, path: Path, format: str, parser: Callable[[Translator], Parser]) -> None:
         self.path = path
         self.format = format
         self.label = label_of(path)
-        self._file = Unpacked(path)
-        self._make_parser = parser
         self._translator = Translator(self.label)
         self._parser = parser(self._translator)
-        self._pending: list[Record] = [self._translator.begin()]
-        self._lost = 0
-        self._told = ""
 
     @property
     def rejected(self) -> int:
-        return self._lost + self._parser.rejected
+        return self._parser.rejected
 
     @property
     def entries(self) -> int:
@@ -114,6 +109,22 @@ class StreamReader:
 
     def judge_set(self, name: str) -> None:
         self._translator.judge_set(name)
+
+
+class StreamReader(ParsedLog):
+    """A `LogReader` of a file that grows at its end. The parser is made anew for the file that replaced it."""
+
+    def __init__(self, path: Path, format: str, parser: Callable[[Translator], Parser]) -> None:
+        super().__init__(path, format, parser)
+        self._file = Unpacked(path)
+        self._make_parser = parser
+        self._pending: list[Record] = [self._translator.begin()]
+        self._lost = 0
+        self._told = ""
+
+    @property
+    def rejected(self) -> int:
+        return self._lost + self._parser.rejected
 
     def read(self) -> list[Record]:
         records, self._pending = self._pending, []

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vlmft_console.history.importers.entries.contents import Contents
-from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.text_detect import Found, text_format
-from vlmft_console.history.importers.reader import label_of
+from vlmft_console.history.importers.reader import ParsedLog
 from vlmft_core.run_folder.events import Record
 
 _ROW = re.compile(r"<tr[^>]{0,200}>(.*?)</tr>", re.DOTALL | re.IGNORECASE)
@@ -24,7 +23,7 @@ def is_notebook(document: Any) -> bool:
     return isinstance(document, dict) and "nbformat" in document and isinstance(document.get("cells"), list)
 
 
-class Notebook:
+class Notebook(ParsedLog):
     """A `LogReader` of what a notebook holds now; one that is saved again is not read again.
 
     Args:
@@ -34,31 +33,12 @@ class Notebook:
     """
 
     def __init__(self, path: Path, text: bytes, found: Found) -> None:
-        self.path = path
-        self.label = label_of(path)
-        self.format = "notebook"
-        self._translator = Translator(self.label)
-        self._parser = found.parser(self._translator)
+        super().__init__(path, "notebook", found.parser)
         self._text: bytes | None = text
-
-    @property
-    def rejected(self) -> int:
-        return self._parser.rejected
-
-    @property
-    def entries(self) -> int:
-        return self._parser.entries
-
-    @property
-    def named_steps(self) -> bool:
-        return self._translator.named_steps
 
     @property
     def contents(self) -> Contents:
         return self._translator.contents("it is a notebook")
-
-    def judge_set(self, name: str) -> None:
-        self._translator.judge_set(name)
 
     def read(self) -> list[Record]:
         text, self._text = self._text, None
