@@ -55,7 +55,8 @@ def measure(way: Way, size: str, count: int, micro: int) -> dict[str, Any]:
     """Train `count` samples and a step to warm up; figures of one process on one device."""
     from tests.bench import charts_like
     from tests.bench.rivals import LORA, SCALE, WholeHead, fuse
-    from vlmft_core.plan.flops import Work, peak_flops, training_flops
+    from vlmft_core.plan.flops import Work, training_flops
+    from vlmft_core.plan.gpus import peak_flops
     from vlmft_trainer.data.collate import collate
     from vlmft_trainer.data.order import MicroBatches
     from vlmft_trainer.data.packing import pack

@@ -1,4 +1,4 @@
-"""FLOPs, the floating point operations that a training needs, and the peaks of GPUs: together they make its MFU.
+"""FLOPs, the floating point operations that a training needs.
 
 A multiplication and an addition are two operations. Counted is what the mathematics asks for: no padding, no
 recomputation of activations, logits at supervised positions only, half of causal attention's square. With T tokens, T2
@@ -16,39 +16,10 @@ the sum of the squared lengths, S supervised tokens, P patches and P2 the sum of
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
 
 from vlmft_core.plan.architecture import Architecture
 from vlmft_core.preset.schema import Lora
-
-PEAKS = {
-    "B200": 2250e12,
-    "GB200": 2500e12,
-    "H200 NVL": 835e12,
-    "H200": 989e12,
-    "GH200": 989e12,
-    "H100 PCIE": 756e12,
-    "H100 NVL": 835e12,
-    "H100": 989e12,
-    "H800": 989e12,
-    "A100": 312e12,
-    "A800": 312e12,
-    "A40": 149.7e12,
-    "A6000": 154.8e12,
-    "A10G": 70e12,
-    "A10": 125e12,
-    "L40S": 362e12,
-    "L40": 181e12,
-    "L4": 121e12,
-    "RTX 4090": 165.2e12,
-    "RTX 3090": 71e12,
-    "V100": 125e12,
-    "V100S": 130e12,
-    "T4": 65e12,
-}
-"""Operations a second of tensor cores in bf16 (V100, T4: fp16) without sparsity, from NVIDIA's data sheets, by words of
-the GPU's name; the first that fits counts."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +68,6 @@ def training_flops(base: Architecture, lora: Lora, work: Work) -> float:
         return text + forward["vision"]
     vision = 2 * forward["vision"] + _vision_attention(base, work) + 6.0 * work.patches * tower
     return text + vision
-
-
-def peak_flops(gpu: str) -> float | None:
-    """Highest operations a second of a GPU, by the name that its driver gives; None for one that is not known."""
-    name = gpu.upper()
-    return next((peak for words, peak in PEAKS.items() if re.search(rf"\b{words}\b", name)), None)
 
 
 def _text_attention(base: Architecture, work: Work) -> float:

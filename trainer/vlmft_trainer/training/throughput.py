@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from vlmft_core.plan.architecture import Architecture
-from vlmft_core.plan.flops import Work, peak_flops, training_flops
+from vlmft_core.plan.flops import Work, training_flops
+from vlmft_core.plan.gpus import peak_flops
 from vlmft_core.preset.schema import Lora
 from vlmft_trainer.data.encode import IGNORED
 from vlmft_trainer.distributed import ranks
