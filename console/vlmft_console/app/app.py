@@ -149,6 +149,11 @@ class VlmftConsole(KeyOrder):
 
         ACTIONS[message.action](self, message.run)
 
+    def on_resume_ready(self, message: messages.ResumeReady) -> None:
+        from vlmft_console.app.run_actions import ask_to_resume
+
+        ask_to_resume(self, message.run, message.detail)
+
     def on_action_done(self, message: messages.ActionDone) -> None:
         tell(self, message.text, problem=message.problem)
         self._runs.look_now()

@@ -68,10 +68,19 @@ class OpenLaunch(Message):
 
 @dataclass
 class RunAction(Message):
-    """Do something to a run; where that loses anything, ask first."""
+    """Do something to a run, once the person has answered a question."""
 
     run: RunLayout
     action: Literal["stop", "resume", "delete"]
+
+
+@dataclass
+class ResumeReady(Message):
+    """A run can be resumed, if the person still wants it."""
+
+    run: RunLayout
+    detail: str
+    """What it would do: from which step, on what, for how long."""
 
 
 @dataclass

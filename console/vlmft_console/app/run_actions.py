@@ -1,14 +1,19 @@
-"""Run actions: stop, resume and delete. The question first, then the work in a thread, then an `ActionDone`."""
+"""Run actions: stop, resume and delete. The question first, then the work in a thread, then an `ActionDone`.
+
+Nothing is started, ended or lost by a single key."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from textual.app import App
+from textual.message import Message
 
 from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
-from vlmft_console.app.messages import ActionDone
+from vlmft_console.app.messages import ActionDone, ResumeReady
+from vlmft_console.figures import clock
 from vlmft_console.runs.folder import RunFolder
+from vlmft_core.counted import counted
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.stop import StopRequest
@@ -23,13 +28,13 @@ def _stop(app: App[None], run: RunLayout) -> None:
         if not how:
             return
 
-        def work() -> str:
+        def work() -> Message:
             from vlmft_console.runs.steering import stop_run
 
             stop_run(RunFolder(run.path), StopRequest("the console", now=how == NOW))
             if how == NOW:
-                return f"{run.name}: ending all ranks now"
-            return f"{run.name} stops at the next step, with a checkpoint"
+                return ActionDone(f"{run.name}: ending all ranks now")
+            return ActionDone(f"{run.name} stops at the next step, with a checkpoint")
 
         _in_thread(app, work)
 
@@ -46,14 +51,60 @@ def _stop(app: App[None], run: RunLayout) -> None:
 
 
 def _resume(app: App[None], run: RunLayout) -> None:
-    """Resume a run that stopped, or supervise one that lost its supervisor."""
+    """See whether a run can be resumed, or supervised again, and what that would come to; then comes the question."""
 
-    def work() -> str:
-        from vlmft_console.runs.steering import resume_run
+    def look() -> Message:
+        return ResumeReady(run, resume_detail(RunFolder(run.path)))
 
-        return "\n".join(filter(None, resume_run(RunFolder(run.path))))
+    _in_thread(app, look)
 
-    _in_thread(app, work)
+
+def ask_to_resume(app: App[None], run: RunLayout, detail: str) -> None:
+    """Ask whether to resume a run that was found fit for it, and do it.
+
+    Args:
+        app: asks.
+        run: the run.
+        detail: as `resume_detail` has it.
+    """
+
+    def resume(answer: str | None) -> None:
+        if not answer:
+            return
+
+        def work() -> Message:
+            from vlmft_console.runs.steering import resume_run
+
+            return ActionDone("\n".join(filter(None, resume_run(RunFolder(run.path)))))
+
+        _in_thread(app, work)
+
+    app.push_screen(
+        ConfirmScreen(f"Resume {run.name}?", [Answer("y", "start the training", "resume")], detail, careful=True),
+        resume,
+    )
+
+
+def resume_detail(folder: RunFolder) -> str:
+    """`from step 51 of 120, on 2 GPUs, about 1:05 left`. Reads the whole log.
+
+    Raises:
+        VlmftError: as `check_resumable`.
+    """
+    from vlmft_console.runs.registry import read_run
+    from vlmft_console.runs.steering import check_resumable
+
+    resumable = check_resumable(folder)
+    if resumable is None:
+        return "it trains, but nobody watches over it: it gets a supervisor again"
+    preset, newest = resumable
+    state, _ = read_run(folder)
+    count, total = preset.hardware.gpus, state.total_steps
+    parts = [f"from step {newest.step:,}" + (f" of {total:,}" if total else "")]
+    parts.append("on the CPU" if preset.hardware.device == "cpu" else f"on {counted(count, 'GPU')}")
+    if total and (speed := state.pulse.steps_per_second):
+        parts.append(f"about {clock(max(0, total - newest.step) / speed)} left")
+    return ", ".join(parts)
 
 
 def _delete(app: App[None], run: RunLayout) -> None:
@@ -63,10 +114,10 @@ def _delete(app: App[None], run: RunLayout) -> None:
         if not answer:
             return
 
-        def work() -> str:
+        def work() -> Message:
             from vlmft_console.runs.steering import delete_run
 
-            return f"deleted {delete_run(RunFolder(run.path))}"
+            return ActionDone(f"deleted {delete_run(RunFolder(run.path))}")
 
         _in_thread(app, work)
 
@@ -81,10 +132,10 @@ def _delete(app: App[None], run: RunLayout) -> None:
     )
 
 
-def _in_thread(app: App[None], work: Callable[[], str]) -> None:
+def _in_thread(app: App[None], work: Callable[[], Message]) -> None:
     def run() -> None:
         try:
-            app.post_message(ActionDone(work()))
+            app.post_message(work())
         except VlmftError as error:
             app.post_message(ActionDone(str(error), problem=True))
 

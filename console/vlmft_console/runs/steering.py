@@ -14,8 +14,8 @@ from vlmft_console.runs.supervisor_start import start_supervisor
 from vlmft_console.runs.training_command import training_command
 from vlmft_core.durable import delete
 from vlmft_core.plan.base_files import check_base
-from vlmft_core.preset import load_preset
-from vlmft_core.run_folder.checkpoints import check_ranks, newest_intact
+from vlmft_core.preset import Preset, load_preset
+from vlmft_core.run_folder.checkpoints import Checkpoint, check_ranks, newest_intact
 from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED
 from vlmft_core.run_folder.stop import StopRequest
 from vlmft_core.run_folder.trust import check_own
@@ -44,15 +44,16 @@ def stop_run(folder: RunFolder, request: StopRequest) -> None:
         )
 
 
-def resume_run(folder: RunFolder, *, data_changed: bool = False, trust: bool = False) -> tuple[str, str]:
-    """Go on from the newest complete checkpoint, or give an unsupervised run a supervisor again.
+def check_resumable(folder: RunFolder, *, trust: bool = False) -> tuple[Preset, Checkpoint] | None:
+    """What a run would go on with.
 
     Args:
-        data_changed: go on although the data is not what it began with.
+        folder: the run folder.
         trust: go on although others own the folder or may change it, and could have put a program into it.
 
     Returns:
-        What was done, in one line, and a warning that the run may not outlive the logout, or an empty string.
+        Its preset, and the newest complete checkpoint; None for an unsupervised run, which only gets a supervisor
+        again.
 
     Raises:
         VlmftError: the run is live, has finished, has no complete checkpoint or one of another number of GPUs, its
@@ -62,8 +63,7 @@ def resume_run(folder: RunFolder, *, data_changed: bool = False, trust: bool = F
         check_own(folder.path)
     state = status_of(folder)
     if state.state == UNSUPERVISED:
-        warning = start_supervisor(folder, adopt=True)
-        return f"{folder.name} has a supervisor again", warning
+        return None
     if state.state == ELSEWHERE:
         raise RunBusyError(f"{folder.name} is not run from here: {state.reason}")
     if state.live:
@@ -77,6 +77,27 @@ def resume_run(folder: RunFolder, *, data_changed: bool = False, trust: bool = F
     check_ranks(newest, preset.hardware.gpus)
     check_base(preset.model.base)
     check_machine(preset)
+    return preset, newest
+
+
+def resume_run(folder: RunFolder, *, data_changed: bool = False, trust: bool = False) -> tuple[str, str]:
+    """Go on from the newest complete checkpoint, or give an unsupervised run a supervisor again.
+
+    Args:
+        folder, trust: as `check_resumable`.
+        data_changed: go on although the data is not what it began with.
+
+    Returns:
+        What was done, in one line, and a warning that the run may not outlive the logout, or an empty string.
+
+    Raises:
+        VlmftError: as `check_resumable`.
+    """
+    resumable = check_resumable(folder, trust=trust)
+    if resumable is None:
+        warning = start_supervisor(folder, adopt=True)
+        return f"{folder.name} has a supervisor again", warning
+    preset, newest = resumable
     command = training_command(preset, folder, free_port(), resume=True, data_changed=data_changed, trust=trust)
     folder.change_command(command)
     warning = start_supervisor(folder)
