@@ -3,38 +3,55 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 # C0 but newline and tab, DEL and C1; the bidi controls, which can reorder what a reader sees; lone surrogates.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_SAFE_ASCII = bytes([*b"\n\t", *range(0x20, 0x7F)])
+
 _HALVES = re.compile("[\ud800-\udfff]")
 
 _SMALL = "(?:api|access|secret)_key|(?:hub|hf|access|auth)_token|secret|password|passwd"
 
-# What follows group 1 is secret.
-_SECRETS = (
+_SETTING = re.compile("(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD|token|key|secret|password|passwd)[\"']?[ ]?[=:]")
+
+# What follows group 1 is secret. Beside each pattern what every text that it finds something in passes: a log of any
+# size is looked through for that, in a tenth of the time.
+_SECRETS: tuple[tuple[Callable[[str], object], re.Pattern[str]], ...] = (
     # Hugging Face tokens, wherever they stand; in names such as hf_hub_download no part is that long.
-    re.compile(r"(\b)hf_[A-Za-z0-9]{16,}"),
+    (lambda text: "hf_" in text, re.compile(r"(\b)hf_[A-Za-z0-9]{16,}")),
     # The user and the password in an address.
-    re.compile(r"(://)[^/\s@]+(?=@)"),
-    re.compile(r"""(\bauthorization["']?[=:][ ]?["']?(?:[a-z]+[ ])?)[^\s"']+""", re.IGNORECASE),
-    re.compile(r"(\bBearer )[\w.~+/=-]{16,}"),
+    (lambda text: "://" in text, re.compile(r"(://)[^/\s@]+(?=@)")),
+    (
+        lambda text: "author" in text.lower(),
+        re.compile(r"""(\bauthorization["']?[=:][ ]?["']?(?:[a-z]+[ ])?)[^\s"']+""", re.IGNORECASE),
+    ),
+    (lambda text: "Bearer " in text, re.compile(r"(\bBearer )[\w.~+/=-]{16,}")),
     # Environment variables by how their names end, in capitals: eos_token=</s> is no secret. Then the few names in
     # small letters that mean nothing else, but not of a file that something is said of: `/etc/passwd: not a preset`.
     # A quoted value ends at its quote, or with the line.
-    re.compile(
-        rf"""((?:TOKEN|_KEY|APIKEY|SECRET|PASSWORD|PASSWD|(?<!/)(?:{_SMALL})|(?<=/)(?:{_SMALL})(?=["']?[ ]?=))"""
-        r"""["']?[ ]?[=:][ ]?(["'])?)(?(2).*?(?=\2|$)|[^\s"']+)""",
-        re.MULTILINE,
+    (
+        _SETTING.search,
+        re.compile(
+            rf"""((?:TOKEN|_KEY|APIKEY|SECRET|PASSWORD|PASSWD|(?<!/)(?:{_SMALL})|(?<=/)(?:{_SMALL})(?=["']?[ ]?=))"""
+            r"""["']?[ ]?[=:][ ]?(["'])?)(?(2).*?(?=\2|$)|[^\s"']+)""",
+            re.MULTILINE,
+        ),
     ),
 )
 
 
 def sanitize(text: str) -> str:
-    """`text` without secrets, and every character that could steer a terminal as an escape (`\\x1b`, `\\u202e`)."""
-    return _UNSAFE.sub(_escape, redact(text))
+    """`text` without secrets, and every character that could steer a terminal as an escape (`\\x1b`, `\\u202e`).
+
+    Lines together become what each of them alone would.
+    """
+    text = redact(text)
+    if text.isascii() and not text.encode("ascii").translate(None, _SAFE_ASCII):
+        return text
+    return _UNSAFE.sub(_escape, text)
 
 
 def json_safe(text: str) -> str:
@@ -44,8 +61,9 @@ def json_safe(text: str) -> str:
 
 def redact(text: str) -> str:
     """`text` with tokens, passwords and keys replaced by `[redacted]`; what they are called stays readable."""
-    for secret in _SECRETS:
-        text = secret.sub(r"\1[redacted]", text)
+    for may_be, secret in _SECRETS:
+        if may_be(text):
+            text = secret.sub(r"\1[redacted]", text)
     return text
 
 

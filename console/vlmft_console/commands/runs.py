@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +19,9 @@ from vlmft_console.runs.status import UNREADABLE, RunStatus, status_of
 from vlmft_console.sanitize import sanitize
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
+
+_BLOCK = 1 << 15
+"""Characters of a log that are read and printed at once; to the end of the line where they end."""
 
 
 def runs(json_output: Json = False) -> None:
@@ -103,20 +105,37 @@ def logs(
     if log is None:
         typer.echo("no log yet", err=True)
         return
-    with os.fdopen(open_regular(log), encoding="utf-8", errors="replace", newline="\n") as file:
-        for line in deque(file, maxlen=lines) if lines else file:
-            typer.echo(sanitize(line), nl=False)
+    descriptor = open_regular(log)
+    if lines:
+        os.lseek(descriptor, _begin_of_last(descriptor, lines), os.SEEK_SET)
+    with os.fdopen(descriptor, encoding="utf-8", errors="replace", newline="\n") as file:
         try:
-            while follow:
+            while True:
                 # Before the read: what came until the end is then printed. Whether a run lives, no event need tell.
-                live = status_of(folder).live
-                while line := file.readline():
-                    typer.echo(sanitize(line), nl=False)
+                live = follow and status_of(folder).live
+                while text := file.read(_BLOCK) + file.readline():
+                    typer.echo(sanitize(text), nl=False)
                 if not live:
                     break
                 time.sleep(0.5)
         except KeyboardInterrupt:
             return
+
+
+def _begin_of_last(descriptor: int, lines: int) -> int:
+    """Where the last lines of a file begin; it is read from its end. What no newline ends is a line, too."""
+    place = end = os.fstat(descriptor).st_size
+    newlines = 0
+    while place > 0:
+        start = max(0, place - _BLOCK)
+        block = os.pread(descriptor, place - start, start)
+        at = len(block)
+        while (at := block.rfind(b"\n", 0, at)) >= 0:
+            newlines += start + at + 1 < end  # the one at the very end begins no line
+            if newlines == lines:
+                return start + at + 1
+        place = start
+    return 0
 
 
 def overview(folder: RunFolder, run: RunState, status: RunStatus) -> dict[str, Any]:
