@@ -1,11 +1,12 @@
 """Stand-ins for DeepSpeed's runner, its launcher and the ranks, with the manners measured of the real ones.
 
-    python standin.py runner FOLDER RANKS [--steps N] [--step-s S] [--save-s S] [--fork-s S] [--deaf]
+    python standin.py runner FOLDER RANKS [--steps N] [--step-s S] [--save-s S] [--fork-s S] [--deaf] [--together]
 
 The runner exits 0 when its launcher is killed. The launcher looks at its ranks now and then and, once one failed, ends
 the others one after another. The ranks look for `stop.json` at step boundaries and save for a while before they end;
 deaf ones neither look nor listen. A file `enough` makes their present step the last; with one named `refuse` they end
-before they begin, as for a mistake of the user's. Rank 0 writes a real event log.
+before they begin, as for a mistake of the user's. Ranks that go together stop together, and rank 0 says how the run
+ended only when all others are done, as collectives make it. Rank 0 writes a real event log.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def main() -> int:
     parser.add_argument("--save-s", type=float, default=0.0)
     parser.add_argument("--fork-s", type=float, default=0.0)
     parser.add_argument("--deaf", action="store_true")
+    parser.add_argument("--together", action="store_true")
     args = parser.parse_args()
     if args.role == "rank":  # as the real ones do, it goes with its folder when that is moved
         args.folder = Path(f"/proc/self/fd/{os.open(args.folder, os.O_PATH)}")
@@ -92,12 +94,21 @@ def rank(args: argparse.Namespace) -> int:
         time.sleep(args.step_s)
         if log:
             log.write("step", step=step, epoch=step / args.steps, loss=1 / step, lr=1e-4, grad_norm=0.5)
-        if not args.deaf and (told or (args.folder / "stop.json").exists()):
+        if told and args.together:
+            (args.folder / "told").touch()
+        if not args.deaf and (told or any((args.folder / name).exists() for name in ("stop.json", "told"))):
             status = "stopped"
             break
         if (args.folder / "enough").exists():
             break
     time.sleep(args.save_s)
+    if args.together:
+        (args.folder / f"done-{os.environ['RANK']}").touch()
+        before = len(told)
+        while log and len(list(args.folder.glob("done-*"))) < args.ranks:
+            time.sleep(0.02)
+            if len(told) > before:
+                return 1
     if log:
         log.write("run_end", status=status, reason="asked to" if status == "stopped" else "")
     return 0

@@ -112,6 +112,17 @@ def test_a_killed_launcher_is_no_success_though_the_runner_exits_with_0(tmp_path
     assert "left ranks behind" in end["reason"]
 
 
+def test_a_killed_launcher_is_noticed_before_its_runner_ends(tmp_path: Path) -> None:
+    run = Supervised(tmp_path, 2, *LONG)
+    run.wait_for_ranks()
+    inner = run.inner_launcher()
+    run.who("launcher").send(signal.SIGSTOP)
+    os.kill(inner, signal.SIGKILL)
+    end = run.wait_for_end()
+    assert (end["status"], end["exit_code"]) == ("failed", 1)
+    assert "it left ranks behind" in end["reason"]
+
+
 def test_a_killed_supervisor_leaves_an_unsupervised_run_that_refuses_a_second_start(tmp_path: Path) -> None:
     run = Supervised(tmp_path, 2, *LONG)
     run.wait_for_ranks()

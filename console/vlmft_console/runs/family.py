@@ -59,6 +59,8 @@ class Family:
         self.ends: dict[int, RankEnd] = {}
         self.world_size: int | None = None
         """How many ranks there are to be, once one of them tells."""
+        self.orphans: set[Identity] = set()
+        """Ranks that lost the launcher which started them: their parent is their subreaper."""
         self._others: list[Identity] = []
         self._scanned = -RESCAN_SECONDS
 
@@ -147,6 +149,8 @@ class Family:
                     self._note_end(rank, None, signalled)
                 elif seen.zombie:
                     self._note_end(rank, seen.exit_status, signalled)
+                elif seen.parent == os.getpid() and identity != self.launcher:
+                    self.orphans.add(identity)
 
     def _reap(self, signalled: bool) -> None:
         by_pid = {identity.pid: rank for rank, identity in self.ranks.items()}

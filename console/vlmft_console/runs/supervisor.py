@@ -127,7 +127,10 @@ class Supervisor:
         died = any(status not in (0, None) for status in ends)
         # The launcher tells of a rank that vanished unseen, if it is ours; else only the log can say that all is well.
         died |= self._family.adopted and None in ends and self._run_end is None
-        if self._left_at is not None and now - self._left_at > LEFTOVER_SECONDS:
+        # Of DeepSpeed's two launchers only the outer one's exit status is heard, and that may be 0 and late. Ranks that
+        # have said that they finished may outlive it, for as long as they take to end.
+        abandoned = self._run_end is None and any(orphan.alive for orphan in self._family.orphans)
+        if abandoned or (self._left_at is not None and now - self._left_at > LEFTOVER_SECONDS):
             self._orphans = tuple(identity.pid for identity in self._family.living_ranks())
             died = True
         if died or self._family.launcher_status not in (0, None):

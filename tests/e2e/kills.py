@@ -1,0 +1,131 @@
+"""Kills: who of a run is signalled when, and what may not be said of it afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vlmft_console.errors import MachineError, RunBusyError
+from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.processes import of_run, rank_info
+from vlmft_console.runs.registry import read_run
+from vlmft_console.runs.status import UNSUPERVISED, RunStatus
+from vlmft_console.runs.steering import resume_run
+from vlmft_core.run_folder.checkpoints import complete_ones, intact
+from vlmft_core.run_folder.events import FINISHED
+from vlmft_core.run_folder.tail import RunTail
+
+VICTIMS = ("supervisor", "runner", "launcher", "rank")
+PAUSE = signal.SIGSTOP
+
+
+@dataclass
+class Round:
+    """What was done to one run, and what is wrong with what was said of it."""
+
+    folder: RunFolder
+    done: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    killed_working: bool = False
+    """Whether a rank, or a launcher of ranks that had not said how they ended, was killed."""
+    status: RunStatus = field(default_factory=lambda: RunStatus("never looked at"))
+
+    def __str__(self) -> str:
+        said = f"{self.status.state} ({self.status.reason})"
+        return f"{self.folder.name}: {', '.join(self.done) or 'nothing'} -> {said}: {'; '.join(self.faults) or 'right'}"
+
+
+def said_at_the_end(folder: RunFolder) -> str | None:
+    """The status of the log's `run_end`; None where there is none."""
+    ends = [record["status"] for record in RunTail(folder.logs).read() if record["event"] == "run_end"]
+    return ends[-1] if ends else None
+
+
+def processes_of(folder: RunFolder) -> dict[str, list[int]]:
+    """The living processes of a run by what they are, as `/proc` tells it: no word of the product is taken for it."""
+    found: dict[str, list[int]] = {role: [] for role in VICTIMS}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            if not any(os.fsencode(folder.path) in word for word in words):
+                continue
+            pid = int(entry.name)
+            if b"vlmft_console.runs.supervisor" in words:
+                found["supervisor"].append(pid)
+            elif rank_info(pid).rank is not None:
+                found["rank"].append(pid)
+            elif b"launcher" in words or b"deepspeed.launcher.launch" in words:
+                found["launcher"].append(pid)
+            elif b"runner" in words or any(word.endswith(b"/deepspeed") for word in words):
+                found["runner"].append(pid)
+    return found
+
+
+def strike(this: Round, role: str, number: signal.Signals, chance: random.Random, seconds: float = 0.0) -> bool:
+    """Signal one process of a role, waiting a while for there to be one; one that is paused goes on after a second."""
+    until = time.monotonic() + seconds
+    while not (pids := processes_of(this.folder)[role]):
+        if time.monotonic() >= until:
+            this.done.append(f"no {role}")
+            return False
+        time.sleep(0.01)
+    pid = chance.choice(sorted(pids))
+    silent = said_at_the_end(this.folder) is None
+    try:
+        os.kill(pid, number)
+        if number is PAUSE:
+            time.sleep(1.0)
+            os.kill(pid, signal.SIGCONT)
+    except ProcessLookupError:
+        this.done.append(f"no {role}")
+        return False
+    this.done.append(f"{number.name} to {role}")
+    this.killed_working |= number is signal.SIGKILL and silent and role != "supervisor"
+    return True
+
+
+def settle(this: Round, *, adopt: bool, seconds: float) -> None:
+    """Wait until the run is said to have ended, giving it a supervisor again where it lost its own, if asked to; then
+    look at what is said."""
+    until = time.monotonic() + seconds
+    folder = this.folder
+    while (status := read_run(folder)[1]).live:
+        if time.monotonic() > until:
+            this.status = status
+            this.faults.append(f"not over after {seconds:.0f} s: {processes_of(folder)}")
+            return
+        if status.state == UNSUPERVISED and adopt:
+            adopt = False
+            with contextlib.suppress(RunBusyError, MachineError):  # it ended, or its launcher was never written down
+                resume_run(folder)
+                this.done.append("adopted")
+        time.sleep(0.05)
+    left = [seen.identity.pid for seen in of_run(folder.run_id)]
+    this.status = status
+    said = said_at_the_end(folder)
+    good = status.exit_code == 0
+    if left:
+        this.faults.append(f"orphans: {left}")
+    if good and (said != FINISHED or this.killed_working):
+        this.faults.append(f"false success: the log says {said}")
+    if status.state in ("crashed", "lost") and said is not None:
+        this.faults.append(f"called {status.state} though its log says {said}")
+    for checkpoint in complete_ones(folder):
+        if not intact(folder.checkpoint(checkpoint.step), checkpoint):
+            this.faults.append(f"checkpoint {checkpoint.step} is called complete and is broken")
+    if good and folder.exit_file.exists() and json.loads(folder.exit_file.read_text())["survivors"]:
+        this.faults.append("survivors of a success")
+
+
+def told(rounds: list[Round]) -> str:
+    """What was done and what was then said of the run, counted."""
+    counts = Counter((" + ".join(sorted(one.done)) or "nothing", one.status.state) for one in rounds)
+    lines = [f"{count:4} {done} -> {state}" for (done, state), count in sorted(counts.items())]
+    return "\n".join([*lines, f"{len(rounds)} rounds, {sum(bool(one.faults) for one in rounds)} with a fault"])
