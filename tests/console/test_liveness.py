@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,13 @@ from tests.records import record
 from tests.run_folders import ended_run
 from tests.supervised import LONG, Supervised, make_run
 from vlmft_console.errors import RunBusyError, RunFolderError
-from vlmft_console.runs import processes
+from vlmft_console.runs import processes, steering
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.processes import Identity, look, myself
 from vlmft_console.runs.status import status_of
 from vlmft_console.runs.steering import check_deletable, resume_run, stop_run
+from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder.checkpoints import seal
 from vlmft_core.run_folder.stop import StopRequest
 
 
@@ -86,12 +90,28 @@ def test_a_renamed_run_without_a_supervisor_gets_one(tmp_path: Path) -> None:
     assert run.wait_for_end()["status"] == "finished"
 
 
+THERE = Identity(7, 7, "00000000-0000-0000-0000-000000000000")
+"""A process of another machine, or of this one before it was started again."""
+
+
+def run_of_another_machine(root: Path, seconds: float, host: str = "n1") -> RunFolder:
+    """One that nothing was heard of for so long."""
+    folder = ended_run(root, "run", status="stopped")
+    folder.exit_file.unlink()
+    (folder.path / "checkpoint-5").mkdir()
+    (folder.path / "checkpoint-5" / "optimizer.pt").touch()
+    seal(folder.path / "checkpoint-5", 5, None, None, {})
+    folder.write_processes(THERE, {0: THERE}, 1)
+    change(folder, host=host, supervisor=THERE.as_json(), t=time.time() - seconds)
+    events = [json.loads(line) for line in folder.events_file().read_text().splitlines()]
+    silent = (json.dumps(event | {"t": event["t"] - seconds}) for event in events)
+    folder.events_file().write_text("".join(f"{line}\n" for line in silent))
+    return folder
+
+
 def test_a_run_of_another_machine_is_elsewhere_until_it_has_ended(tmp_path: Path) -> None:
-    folder = make_run(tmp_path, "run", 2)
-    there = Identity(7, 7, "00000000-0000-0000-0000-000000000000")
-    folder.write_processes(there, {0: there}, 1)
-    change(folder, host="n1", supervisor=there.as_json())
-    refuse_everything(folder, "n1: ask there")
+    folder = run_of_another_machine(tmp_path, 3 * 3600)
+    refuse_everything(folder, "n1, last heard of 3 h ago: ask there")
     folder.exit_file.write_text('{"status": "finished", "exit_code": 0}')
     assert status_of(folder).state == "finished"
     check_deletable(folder)
@@ -101,9 +121,44 @@ def test_a_run_that_another_machine_is_about_to_start_is_elsewhere(tmp_path: Pat
     folder = make_run(tmp_path, "run", 2)
     assert status_of(folder).state == "crashed"
     change(folder, host="n1")
-    refuse_everything(folder, "n1: ask there")
-    folder.processes_file.unlink()  # as its reason says for a machine that is gone
-    assert status_of(folder).state == "crashed"
+    refuse_everything(folder, "n1, last heard of now: ask there")
+
+
+def test_who_knows_that_the_other_machine_is_gone_can_delete_its_run(tmp_path: Path) -> None:
+    folder = run_of_another_machine(tmp_path, 300)
+    assert "use --gone" in vlmft("rm", "-y", str(folder.path), code=2).stderr
+    vlmft("rm", "-y", "--gone", str(folder.path), code=0)
+    assert not folder.path.exists()
+
+
+def test_who_knows_that_the_other_machine_is_gone_can_resume_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run_of_another_machine(tmp_path, 300)
+    assert status_of(folder, gone=True).state == "lost"
+    with pytest.raises(VlmftError, match="n1"):
+        resume_run(folder)
+    started = list[RunFolder]()
+    monkeypatch.setattr(steering, "start_supervisor", lambda run: started.append(run) or "")
+    monkeypatch.setattr(steering, "check_machine", lambda preset: None)
+    assert resume_run(folder, gone=True) == ("run goes on from step 5", "")
+    assert started == [folder]
+
+
+def test_a_machine_that_was_heard_of_a_moment_ago_is_not_gone(tmp_path: Path) -> None:
+    folder = run_of_another_machine(tmp_path, 300)
+    change(folder, t=time.time() - 30)
+    refused = vlmft("rm", "-y", "--gone", str(folder.path), code=2)
+    assert "n1 is not gone: it was heard of less than a minute ago" in refused.stderr
+    assert folder.path.exists()
+
+
+def test_another_machine_of_the_same_name_is_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = run_of_another_machine(tmp_path, 300, platform.node())
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: 3600.0)  # this machine was started an hour ago
+    refuse_everything(folder, f"another machine called {platform.node()}, last heard of 5 min ago")
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: 60.0)
+    assert status_of(folder).state == "lost"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -145,7 +146,7 @@ def test_a_second_supervisor_is_refused_and_names_the_first(tmp_path: Path) -> N
     run.wait_for_end()
 
 
-def test_a_run_of_another_boot_is_lost(tmp_path: Path) -> None:
+def test_a_run_of_another_boot_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Supervised(tmp_path, 1, *LONG)
     run.wait_for_ranks()
     rank = run.who("rank 0")
@@ -154,7 +155,8 @@ def test_a_run_of_another_boot_is_lost(tmp_path: Path) -> None:
     run.wait(lambda: run.status().state == "crashed")
     file = run.folder.path / "proc.json"
     file.write_text(file.read_text().replace(rank.boot_id, "00000000-0000-0000-0000-000000000000"))
-    assert run.status().state == "lost"
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: 0.0)  # the machine was started just now
+    assert run.status() == RunStatus("lost", "the machine was restarted", 1)
 
 
 def test_a_program_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:

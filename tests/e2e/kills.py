@@ -33,8 +33,8 @@ class Round:
     folder: RunFolder
     done: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    killed_working: bool = False
-    """Whether a rank, or a launcher of ranks that had not said how they ended, was killed."""
+    rank_killed: bool = False
+    """Whether a rank was killed before the log said how the run ended."""
     status: RunStatus = field(default_factory=lambda: RunStatus("never looked at"))
 
     def __str__(self) -> str:
@@ -87,7 +87,7 @@ def strike(this: Round, role: str, number: signal.Signals, chance: random.Random
         this.done.append(f"no {role}")
         return False
     this.done.append(f"{number.name} to {role}")
-    this.killed_working |= number is signal.SIGKILL and silent and role != "supervisor"
+    this.rank_killed |= role == "rank" and number is signal.SIGKILL and silent
     return True
 
 
@@ -113,7 +113,7 @@ def settle(this: Round, *, adopt: bool, seconds: float) -> None:
     good = status.exit_code == 0
     if left:
         this.faults.append(f"orphans: {left}")
-    if good and (said != FINISHED or this.killed_working):
+    if good and (said != FINISHED or this.rank_killed):
         this.faults.append(f"false success: the log says {said}")
     if status.state in ("crashed", "lost") and said is not None:
         this.faults.append(f"called {status.state} though its log says {said}")
@@ -128,4 +128,5 @@ def told(rounds: list[Round]) -> str:
     """What was done and what was then said of the run, counted."""
     counts = Counter((" + ".join(sorted(one.done)) or "nothing", one.status.state) for one in rounds)
     lines = [f"{count:4} {done} -> {state}" for (done, state), count in sorted(counts.items())]
-    return "\n".join([*lines, f"{len(rounds)} rounds, {sum(bool(one.faults) for one in rounds)} with a fault"])
+    faulty = [str(one) for one in rounds if one.faults]
+    return "\n".join(["", *lines, *faulty, f"{len(rounds)} rounds, {len(faulty)} with a fault"])

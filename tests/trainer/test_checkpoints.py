@@ -104,12 +104,22 @@ def test_every_file_is_on_the_disk_before_the_marker_is_there(tmp_path: Path, mo
     assert synced[-1] == (path.name, True)
 
 
-def test_the_marker_says_its_version_and_anyone_may_read_it(tmp_path: Path) -> None:
+def test_the_marker_says_its_version(tmp_path: Path) -> None:
     path = saved(tmp_path, 5)
     seal(path, 5, 1.5, 0.5, {"total_steps": 9})
     content = json.loads((path / MARKER).read_text())
     assert (content["v"], content["step"], content["plan"]) == (1, 5, {"total_steps": 9})
-    assert (path / MARKER).stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027, 0o022])
+def test_who_may_read_the_files_of_a_checkpoint_may_read_its_marker(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        path = saved(tmp_path, 5)
+        seal(path, 5, 1.5, None, {})
+    finally:
+        os.umask(before)
+    assert (path / MARKER).stat().st_mode == (path / "state" / "optimizer.pt").stat().st_mode
 
 
 def test_a_damaged_checkpoint_is_neither_the_best_nor_the_newest(tmp_path: Path) -> None:

@@ -19,11 +19,11 @@ from vlmft_core.errors import VlmftError
 _LARGEST_JSON: Final = 1 << 20
 
 
-def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
+def write_whole(path: Path, text: str, *, private: bool = True) -> None:
     """Write a file: temporary file, fsync, rename, fsync of its folder.
 
     Args:
-        mode: the file's permissions.
+        private: for its owner alone; else as the umask has it.
 
     Raises:
         OSError: it cannot be written; what was there before is still there.
@@ -34,7 +34,7 @@ def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
             file.flush()
-            os.fchmod(file.fileno(), mode)
+            os.fchmod(file.fileno(), 0o600 if private else 0o666 & ~_umask())
             os.fsync(file.fileno())
         Path(name).replace(path)
     except OSError:
@@ -104,6 +104,12 @@ def delete(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The umask of this process; `os.umask` would change it meanwhile for its other threads."""
+    status = Path("/proc/self/status").read_text(errors="replace")
+    return next((int(line.split()[1], 8) for line in status.splitlines() if line.startswith("Umask:")), 0o077)
 
 
 def sync_folder(folder: Path) -> None:

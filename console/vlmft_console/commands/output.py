@@ -65,7 +65,7 @@ def write_file(path: Path, text: str, *, force: bool) -> None:
     if path.exists() and not force:
         raise VlmftError(f"{path}: exists already", "pass --force to replace it")
     try:
-        write_whole(path, text, mode=0o644)
+        write_whole(path, text, private=False)
     except OSError as error:
         raise VlmftError(f"{path}: cannot be written: {error.strerror}") from None
 

@@ -25,6 +25,10 @@ Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is 
 Trust = Annotated[
     bool, typer.Option("--trust", help="Load files that others own or may change: they could run as you.")
 ]
+Gone = Annotated[
+    bool,
+    typer.Option("--gone", help="Of a run of another machine: that is gone for good, and nothing of the run lives."),
+]
 Detach = Annotated[bool, typer.Option("--detach", help="Return as soon as the run has started.")]
 RunNumber = Annotated[
     int | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vlmft_console.commands.output import StatusLine, print_json, say
-from vlmft_console.commands.parameters import Detach, Json, Run, Trust
+from vlmft_console.commands.parameters import Detach, Gone, Json, Run, Trust
 from vlmft_console.commands.run import show
 from vlmft_console.commands.runs import overview
 from vlmft_console.figures import clock
@@ -65,6 +65,7 @@ def resume(
         bool, typer.Option("--data-changed", help="Go on although the data is not what the run began with.")
     ] = False,
     trust: Trust = False,
+    gone: Gone = False,
     detach: Detach = False,
     json_output: Json = False,
 ) -> None:
@@ -79,7 +80,7 @@ def resume(
     Exit status: as `vlmft run`; 75 when the run is live.
     """
     folder = find(name)
-    began, warning = resume_run(folder, data_changed=data_changed, trust=trust)
+    began, warning = resume_run(folder, data_changed=data_changed, trust=trust, gone=gone)
     if detach:
         say(began)
         if warning:
@@ -88,10 +89,12 @@ def resume(
     show(folder, [warning], json_output, steer=True)
 
 
-def rm(name: Run, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+def rm(
+    name: Run, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False, gone: Gone = False
+) -> None:
     """Delete a run with its checkpoints and its adapter. Refuses a run that is live."""
     folder = find(name)
-    check_deletable(folder)
+    check_deletable(folder, gone=gone)
     if not yes and not typer.confirm(sanitize(f"delete {folder.path} with everything in it?")):
         raise typer.Exit(1)
-    delete_run(folder)
+    delete_run(folder, gone=gone)

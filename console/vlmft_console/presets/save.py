@@ -46,7 +46,7 @@ def save_as(draft: Draft, name: str, folder: Path, folders: Sequence[Path], *, r
     text = child_text(draft.base, preset, target, folders)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(target, text, mode=0o644)
+        write_whole(target, text, private=False)
     except OSError as error:
         raise PresetError(f"{target}: cannot be written: {error.strerror}") from None
     return load_text(text, target, folders)

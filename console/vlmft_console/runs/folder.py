@@ -7,6 +7,7 @@ import hashlib
 import platform
 import re
 import shlex
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -137,6 +138,7 @@ class RunFolder(RunLayout):
             platform.node(),
             str(self.path.resolve()),
             folder_identity(self.path),
+            time.time(),
         )
         with contextlib.suppress(OSError):
             write_whole(self.processes_file, as_json(record.as_json()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 from vlmft_console.runs.processes import Identity
 from vlmft_core.run_folder.events import boot_id
-from vlmft_core.run_folder.layout import RunLayout
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,8 @@ class ProcessRecord:
     """Where the folder was."""
     folder: tuple[int, int] | None = None
     """The folder's device and inode: a copy of it, and the same seen through another mount, have others."""
+    t: float = 0.0
+    """When it was written, unix time; 0 for a record that does not say."""
 
     @property
     def by_role(self) -> dict[str, Identity]:
@@ -45,20 +45,10 @@ class ProcessRecord:
         """Whether it was written of this very folder."""
         return self.folder == folder_identity(path)
 
-    def elsewhere(self, path: Path) -> str:
-        """Why the run in this folder cannot be judged from here, and where it can; empty if it can."""
-        if self.host and self.host != platform.node() and (self.of_another_boot or not self.by_role):
-            return (
-                f"it runs, or ran, on {self.host}: ask there; if {self.host} is gone for good,"
-                f" delete {RunLayout(path).processes_file}"
-            )
-        if self.is_of(path) or not any(identity.alive for identity in self.by_role.values()):
-            return ""
-        return f"a copy of {self.path}, or that folder seen another way: what runs belongs to that one, so ask there"
-
     def as_json(self) -> dict[str, Any]:
         """As `from_json` takes it."""
         return {
+            "t": self.t,
             "segment": self.segment,
             "host": self.host,
             "path": self.path,
@@ -87,7 +77,12 @@ class ProcessRecord:
             str(value.get("host") or ""),
             str(value.get("path") or ""),
             (folder[0], folder[1]) if whole and isinstance(folder, list) else None,
+            _time(value.get("t")),
         )
+
+
+def _time(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and 0 <= value < 1e12 else 0.0
 
 
 def folder_identity(path: Path) -> tuple[int, int] | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from vlmft_console.history.pulse import Pulse
+from vlmft_console.runs.elsewhere import elsewhere
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.locks import held
 from vlmft_console.runs.verdict import CRASHED
@@ -57,13 +59,14 @@ class RunStatus:
         return self.state in LIVE
 
 
-def status_of(folder: RunFolder, pulse: Pulse | None = None) -> RunStatus:
+def status_of(folder: RunFolder, pulse: Pulse | None = None, *, gone: bool = False) -> RunStatus:
     """The state of the run.
 
     Args:
         folder: the run folder.
         pulse: of its events so far. Without it a run that may be starting or stalled counts as running, which is told
             at once, however long the log.
+        gone: the machine that ran it is said to be gone, and all of the run with it.
     """
     if not folder.path.exists():
         return RunStatus(UNREADABLE, "its folder is gone: deleted, or moved")
@@ -79,7 +82,7 @@ def status_of(folder: RunFolder, pulse: Pulse | None = None) -> RunStatus:
             code,
         )
     if not supervised:
-        return _without_supervisor(folder)
+        return _without_supervisor(folder, gone)
     if folder.stop_file.exists():
         return RunStatus(STOPPING)
     return RunStatus(RUNNING) if pulse is None else _by_pulse(pulse, folder.process_record().segment or 0)
@@ -99,9 +102,12 @@ def _by_pulse(pulse: Pulse, segment: int) -> RunStatus:
     return RunStatus(RUNNING)
 
 
-def _without_supervisor(folder: RunFolder) -> RunStatus:
+def _without_supervisor(folder: RunFolder, gone: bool) -> RunStatus:
     record = folder.process_record()
-    if where := record.elsewhere(folder.path):
+    lines = _last_lines(folder.events_file(record.segment or folder.last_segment))
+    latest = next(_records(lines), None)
+    heard = max(record.t, (latest and latest["t"]) or 0.0)
+    if where := elsewhere(folder.path, record, heard, gone=gone):
         return RunStatus(ELSEWHERE, where)
     if held(folder.ranks_lock):
         return RunStatus(
@@ -109,27 +115,27 @@ def _without_supervisor(folder: RunFolder) -> RunStatus:
         )
     if alive := folder.alive():
         return RunStatus(UNSUPERVISED, f"its supervisor is gone but {', '.join(alive)} live")
-    if end := _last_word(folder.events_file(record.segment or folder.last_segment)):
+    ends = _records(line for line in lines if RUN_END.encode() in line)
+    if end := next((one for one in ends if one["event"] == RUN_END and one["status"] in STATUSES), None):
         reason = "; ".join(filter(None, (str(end.get("reason") or ""), UNWITNESSED)))
         return RunStatus(end["status"], reason, _EXIT_CODES.get(end["status"], EXIT_FAILED))
     if record.of_another_boot:
-        return RunStatus(LOST, "the machine was restarted")
+        return RunStatus(LOST, "its machine is said to be gone" if gone else "the machine was restarted")
     return RunStatus(CRASHED, "its supervisor is gone and nothing of it is alive")
 
 
-def _last_word(log: Path) -> Record | None:
-    """The `run_end` of an event log that has one of the known ones; only the end of the log is read."""
+def _last_lines(log: Path) -> list[bytes]:
+    """What stands at the end of an event log, the newest first; the rest of it is not read."""
     try:
-        lines = GrowingFile(log).chunk(newest=True).splitlines()
+        return GrowingFile(log).chunk(newest=True).splitlines()[::-1]
     except VlmftError:
-        return None
-    for line in reversed(lines):
-        if RUN_END.encode() in line:
-            with contextlib.suppress(ValueError):
-                record = parse(line)
-                if record["event"] == RUN_END and record["status"] in STATUSES:
-                    return record
-    return None
+        return []
+
+
+def _records(lines: Iterable[bytes]) -> Iterator[Record]:
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            yield parse(line)
 
 
 def _silent(pulse: Pulse) -> bool:

@@ -44,12 +44,13 @@ def stop_run(folder: RunFolder, request: StopRequest) -> None:
         )
 
 
-def check_resumable(folder: RunFolder, *, trust: bool = False) -> tuple[Preset, Checkpoint] | None:
+def check_resumable(folder: RunFolder, *, trust: bool = False, gone: bool = False) -> tuple[Preset, Checkpoint] | None:
     """What a run would go on with.
 
     Args:
         folder: the run folder.
         trust: go on although others own the folder or may change it, and could have put a program into it.
+        gone: the machine that ran it last is gone, and with it whatever lived of the run.
 
     Returns:
         Its preset, and the newest complete checkpoint; None for an unsupervised run, which only gets a supervisor
@@ -61,7 +62,7 @@ def check_resumable(folder: RunFolder, *, trust: bool = False) -> tuple[Preset, 
     """
     if not trust:
         check_own(folder.path)
-    state = status_of(folder)
+    state = status_of(folder, gone=gone)
     if state.state == UNSUPERVISED:
         return None
     if state.state == ELSEWHERE:
@@ -80,11 +81,13 @@ def check_resumable(folder: RunFolder, *, trust: bool = False) -> tuple[Preset, 
     return preset, newest
 
 
-def resume_run(folder: RunFolder, *, data_changed: bool = False, trust: bool = False) -> tuple[str, str]:
+def resume_run(
+    folder: RunFolder, *, data_changed: bool = False, trust: bool = False, gone: bool = False
+) -> tuple[str, str]:
     """Go on from the newest complete checkpoint, or give an unsupervised run a supervisor again.
 
     Args:
-        folder, trust: as `check_resumable`.
+        folder, trust, gone: as `check_resumable`.
         data_changed: go on although the data is not what it began with.
 
     Returns:
@@ -93,7 +96,7 @@ def resume_run(folder: RunFolder, *, data_changed: bool = False, trust: bool = F
     Raises:
         VlmftError: as `check_resumable`.
     """
-    resumable = check_resumable(folder, trust=trust)
+    resumable = check_resumable(folder, trust=trust, gone=gone)
     if resumable is None:
         warning = start_supervisor(folder, adopt=True)
         return f"{folder.name} has a supervisor again", warning
@@ -104,11 +107,16 @@ def resume_run(folder: RunFolder, *, data_changed: bool = False, trust: bool = F
     return f"{folder.name} goes on from step {newest.step:,}", warning
 
 
-def check_deletable(folder: RunFolder) -> None:
-    """Raises:
-    RunFolderError: the run is live, or its folder is a symbolic link.
+def check_deletable(folder: RunFolder, *, gone: bool = False) -> None:
+    """Refuse to delete a run that is, or may be, live.
+
+    Args:
+        gone: as `check_resumable` takes it.
+
+    Raises:
+        RunFolderError: it is live, or its folder is a symbolic link.
     """
-    state = status_of(folder)
+    state = status_of(folder, gone=gone)
     if state.state == ELSEWHERE:
         raise RunFolderError(f"{folder.name} may be live: {state.reason}")
     if state.live:
@@ -117,13 +125,13 @@ def check_deletable(folder: RunFolder) -> None:
         raise RunFolderError(f"{folder.path} is a symbolic link")
 
 
-def delete_run(folder: RunFolder) -> Path:
+def delete_run(folder: RunFolder, *, gone: bool = False) -> Path:
     """Delete the run folder with its checkpoints and its adapter, and return where it was.
 
     Raises:
         RunFolderError: as `check_deletable`, or something in it cannot be deleted.
     """
-    check_deletable(folder)
+    check_deletable(folder, gone=gone)
     try:
         delete(folder.path)
     except OSError as error:

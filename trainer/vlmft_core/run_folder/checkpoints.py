@@ -70,7 +70,7 @@ def seal(
     files = {str(path.relative_to(folder)): _entry(path) for path in _files(folder)}
     checkpoint = Checkpoint(step, _finite(eval_loss), _finite(token_accuracy), files, dict(plan))
     content = json.dumps({"v": 1, **asdict(checkpoint)}, indent=1, allow_nan=False)
-    write_whole(folder / MARKER, content, mode=0o644)
+    write_whole(folder / MARKER, content, private=False)
     return checkpoint
 
 

@@ -142,4 +142,4 @@ def write_adapter(model: Any, run: RunLayout, card: str) -> None:
 
 def rewrite_card(run: RunLayout, card: str) -> None:
     """Replace the adapter's model card, once more is known."""
-    write_whole(run.adapter / MODEL_CARD, card, mode=0o644)
+    write_whole(run.adapter / MODEL_CARD, card, private=False)
