@@ -10,6 +10,7 @@ import torch
 from vlmft_core.plan.architecture import KNOWN, Architecture
 from vlmft_core.plan.flops import Work, forward_flops
 from vlmft_trainer.data.encode import IGNORED, Encoded
+from vlmft_trainer.data.patches import PATCH_BYTES
 
 PAD, IMAGE, VIDEO, VISION_START, VISION_END, FIRST_WORD = 0, 10, 11, 12, 13, 20
 
@@ -118,7 +119,7 @@ def samples(count: int, size: str, *, scale: float = 1.0, seed: int = 0) -> list
         rows = max(1, (total - text) // columns)
         words = [chance.randrange(FIRST_WORD, min(vocab, 2048)) for _ in range(text)]
         ids = [VISION_START, *[IMAGE] * (rows * columns), VISION_END, *words]
-        pixels = torch.randn(rows * columns * 4, 1176, generator=made)
+        pixels = torch.randint(256, (rows * columns * 4, PATCH_BYTES), generator=made, dtype=torch.uint8)
         grid = torch.tensor([[1, 2 * rows, 2 * columns]])
         result.append(Encoded(ids, [IGNORED] * (len(ids) - 4) + ids[-4:], pixels, grid))
     return result

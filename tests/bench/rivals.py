@@ -29,9 +29,11 @@ from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.encode import IGNORED, Encoded
 from vlmft_trainer.data.order import MicroBatches
 from vlmft_trainer.data.packing import pack
+from vlmft_trainer.data.patches import normalised
 from vlmft_trainer.model.adapter import add_adapter
 from vlmft_trainer.model.attention import use_packed_attention
 from vlmft_trainer.model.fused import fused_problem, use_fused_kernels
+from vlmft_trainer.model.inputs import model_inputs
 from vlmft_trainer.model.load import prepare_training
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest
 from vlmft_trainer.training.checkpoint_manager import CheckpointManager
@@ -94,7 +96,7 @@ class Rows(Dataset[dict[str, Any]]):
         return {
             "input_ids": sample.input_ids,
             "labels": sample.labels,
-            "pixel_values": sample.pixel_values,
+            "pixel_values": normalised(sample.pixel_values, torch.float32),
             "image_grid_thw": sample.image_grid_thw,
         }
 
@@ -237,7 +239,7 @@ class WholeHead(WeightedTrainer):
 
     def compute_loss(self, model: Any, inputs: Any, *_: Any, num_items_in_batch: Any = None, **__: Any) -> Any:
         labels = inputs.pop("labels")
-        logits = model(**inputs, use_cache=False).logits.float()
+        logits = model(**model_inputs(model, inputs), use_cache=False).logits.float()
         shifted = labels[:, 1:].flatten()
         nll = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), shifted, reduction="sum")
         return nll / num_items_in_batch

@@ -41,4 +41,4 @@ def test_a_batch_without_images_gets_the_smallest_one_in_a_row_of_its_own(encode
     assert batch["attention_mask"].sum(dim=1).tolist() == [without.length, 1]
     assert batch["mm_token_type_ids"].sum(dim=1).tolist() == [0, 1]
     assert (batch["labels"][1] == IGNORED).all()
-    assert batch["pixel_values"].shape == (4, 1176)
+    assert batch["pixel_values"].shape == (4, 588)

@@ -15,6 +15,7 @@ from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.demo.questions import house_chart
+from vlmft_trainer.model.inputs import model_inputs
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|image_pad|>", "<|video_pad|>"]
 
@@ -79,7 +80,8 @@ def test_a_packed_question_gives_the_loss_of_the_question_alone(encoder: Encoder
         first_answer = packer.pack([(picture, questions[:1])])["labels"].shape[1]
         packed["labels"][:, :first_answer] = -100
         sample = encoder.sample(questions[1].text, questions[1].answer, picture)
-        alone = model(**collate([sample], pad_id=0, image_id=encoder.image_id)).loss
+        batch = collate([sample], pad_id=0, image_id=encoder.image_id)
+        alone = model(**model_inputs(model, batch), labels=batch["labels"]).loss
         assert loss_of(model, packed).item() == pytest.approx(alone.item(), abs=1e-4)
 
 

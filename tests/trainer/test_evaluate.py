@@ -12,6 +12,7 @@ from vlmft_core.preset import Evaluation
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.model.evaluate import answer_questions, answer_tasks, mean_loss, rounds, score
+from vlmft_trainer.model.inputs import model_inputs
 from vlmft_trainer.model.load import Kernels, load_base
 
 
@@ -25,7 +26,7 @@ def test_eval_loss_is_the_mean_over_supervised_tokens(base: Any, samples: Sample
     for index in range(len(samples)):
         batch = collate([samples[index]], pad_id=samples.encoder.pad_id, image_id=samples.encoder.image_id)
         with torch.no_grad():
-            output = base(**batch)
+            output = base(**model_inputs(base, batch), labels=batch["labels"])
         supervised = int((batch["labels"] != -100).sum())
         nll += float(output.loss) * supervised
         predicted, wanted = output.logits[0, :-1].argmax(-1), batch["labels"][0, 1:]

@@ -19,6 +19,7 @@ from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.model import kernels
 from vlmft_trainer.model.adapter import add_adapter
 from vlmft_trainer.model.fused import fused_problem, use_fused_kernels
+from vlmft_trainer.model.inputs import model_inputs
 from vlmft_trainer.model.load import Kernels, Precision, choose_kernels, load_base, prepare_training
 from vlmft_trainer.model.loss import answer_loss
 from vlmft_trainer.training.run_log import RunLog
@@ -110,9 +111,10 @@ def test_loss_and_gradients_are_those_of_the_eager_model(
 
 def test_logits_are_those_of_the_eager_model(conversations: list[Encoded], encoder: Encoder) -> None:
     batch = pad_collator(encoder)(conversations)
-    del batch["labels"]
     with torch.no_grad():
-        found, wanted = (adapted(fused=fused)(**batch).logits for fused in (True, False))
+        found, wanted = (
+            model(**model_inputs(model, batch)).logits for model in (adapted(fused=True), adapted(fused=False))
+        )
     torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
 
 
@@ -150,9 +152,9 @@ def test_without_its_adapter_the_model_is_the_base(conversations: list[Encoded],
 @pytest.mark.parametrize("questions", [1, 3])
 def test_the_same_tokens_are_generated(conversations: list[Encoded], encoder: Encoder, questions: int) -> None:
     batch = pad_collator(encoder, "left")(conversations[:questions])
-    del batch["labels"]
     found, wanted = (
-        adapted(fused=fused).eval().generate(**batch, max_new_tokens=6, do_sample=False) for fused in (True, False)
+        model.eval().generate(**model_inputs(model, batch), max_new_tokens=6, do_sample=False)
+        for model in (adapted(fused=True), adapted(fused=False))
     )
     assert torch.equal(found, wanted)
 

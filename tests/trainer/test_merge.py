@@ -19,6 +19,7 @@ from vlmft_core.preset import Source
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.model.adapter import add_adapter, save_adapter
+from vlmft_trainer.model.inputs import model_inputs
 from vlmft_trainer.model.load import Kernels, load_base, load_encoder
 from vlmft_trainer.programs.merge import merge
 
@@ -27,7 +28,7 @@ def logits(model: Any, samples: Samples) -> torch.Tensor:
     encoder = samples.encoder
     batch = collate([samples[0], samples[12]], pad_id=encoder.pad_id, image_id=encoder.image_id)
     with torch.no_grad():
-        return model(**batch).logits[batch["attention_mask"].bool()].float()
+        return model(**model_inputs(model, batch)).logits[batch["attention_mask"].bool()].float()
 
 
 def test_the_merged_model_is_base_and_adapter_within_bf16(

@@ -17,6 +17,7 @@ from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.data.positions import positions
 from vlmft_trainer.model.adapter import add_adapter
 from vlmft_trainer.model.attention import use_packed_attention, varlen_attention
+from vlmft_trainer.model.inputs import model_inputs
 from vlmft_trainer.model.load import Kernels, load_base, prepare_training
 from vlmft_trainer.model.loss import answer_loss
 from vlmft_trainer.training.throughput import sample_count, work
@@ -52,12 +53,11 @@ def test_packed_logits_are_those_of_each_sample_alone(
         use_packed_attention(packing)
     row = pack_collator(encoder)(conversations)
     with torch.no_grad():
-        together = packing(**{name: value for name, value in row.items() if name != "labels"}, use_cache=False).logits
+        together = packing(**model_inputs(packing, row), use_cache=False).logits
         start = 0
         for sample in conversations:
             batch = pad_collator(encoder)([sample])
-            del batch["labels"]
-            expected = alone(**batch).logits[0, : sample.length]
+            expected = alone(**model_inputs(alone, batch)).logits[0, : sample.length]
             torch.testing.assert_close(together[0, start : start + sample.length], expected, atol=1e-4, rtol=0)
             start += sample.length
 
@@ -66,7 +66,7 @@ def test_padded_batches_and_generation_are_as_with_sdpa(conversations: list[Enco
     ours, theirs = stock("sdpa"), stock("sdpa")
     use_packed_attention(ours)
     batch = pad_collator(encoder, "left")(conversations)
-    del batch["labels"]
+    batch = model_inputs(ours, batch)
     with torch.no_grad():
         torch.testing.assert_close(ours(**batch).logits, theirs(**batch).logits, atol=1e-4, rtol=0)
         wanted = theirs.generate(**batch, max_new_tokens=6, do_sample=False)
@@ -77,7 +77,8 @@ def test_a_packed_row_without_its_borders_is_refused(conversations: list[Encoded
     model = stock("sdpa")
     use_packed_attention(model)
     row = pack_collator(encoder)(conversations)
-    leaking = {name: value for name, value in row.items() if name.partition("_")[0] not in ("labels", "cu", "max")}
+    inputs = model_inputs(model, row)
+    leaking = {name: value for name, value in inputs.items() if name.partition("_")[0] not in ("cu", "max")}
     with pytest.raises(RuntimeError, match="needs cu_seq_lens_q"):
         model(**leaking, use_cache=False)
 
@@ -137,7 +138,7 @@ def test_a_row_of_text_alone_gets_an_image_that_changes_nothing(encoder: Encoder
     with torch.no_grad():
         plain = stock("sdpa")(input_ids=torch.tensor([sample.input_ids]), labels=torch.tensor([sample.labels])).loss
         row = pack_collator(encoder)([sample])
-        assert row["pixel_values"].shape == (4, 1176)
+        assert row["pixel_values"].shape == (4, 588)
         loss = answer_loss(model, row)
     assert float(loss.nll) == pytest.approx(float(plain) * work(row).supervised, rel=1e-5)
 
@@ -198,5 +199,5 @@ def test_the_image_of_a_row_of_text_alone_is_a_sample_to_the_kernels(encoder: En
     row = pack_collator(encoder)([sample])
     assert row["cu_seq_lens_q"].tolist() == row["cu_seq_lens_k"].tolist() == [0, sample.length, sample.length + 1]
     assert row["max_length_q"] == row["max_length_k"] == sample.length
-    alone = [Encoded([encoder.image_id], [IGNORED], torch.zeros(4, 1176), torch.tensor([[1, 2, 2]]))]
+    alone = [Encoded([encoder.image_id], [IGNORED], torch.zeros(4, 588, dtype=torch.uint8), torch.tensor([[1, 2, 2]]))]
     assert pack_collator(encoder)(alone)["max_length_q"] == 1

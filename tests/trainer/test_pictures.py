@@ -121,7 +121,7 @@ def _palette() -> tuple[Image.Image, np.ndarray]:
     return image, colours[RED // 10]
 
 
-def _of_mode(mode: str) -> tuple[Image.Image, np.ndarray]:
+def of_mode(mode: str) -> tuple[Image.Image, np.ndarray]:
     """An image of a mode, and its pixels in RGB worked out here."""
     grey = np.stack([RED] * 3, axis=-1)
     deep = RED.astype(np.uint16) * 257 + 100
@@ -166,14 +166,14 @@ COLOUR_SPACES = ("YCbCr", "LAB", "HSV")
 
 @pytest.mark.parametrize("mode", EXACT)
 def test_pixels_of_every_mode_are_those_of_the_reference(mode: str) -> None:
-    image, expected = _of_mode(mode)
+    image, expected = of_mode(mode)
     assert image.mode == mode
     assert np.array_equal(np.asarray(as_rgb(image)), expected)
 
 
 @pytest.mark.parametrize("mode", PREMULTIPLIED)
 def test_premultiplied_pixels_are_those_of_the_reference_but_for_rounding(mode: str) -> None:
-    image, expected = _of_mode(mode.upper())
+    image, expected = of_mode(mode.upper())
     assert np.abs(np.asarray(as_rgb(image.convert(mode))).astype(int) - expected).max() <= 2
 
 
@@ -208,7 +208,7 @@ def test_no_mode_of_pillow_is_left_out() -> None:
     ],
 )
 def test_files_of_every_mode_give_the_reference_and_say_what_is_done(mode: str, kind: str) -> None:
-    image, expected = _of_mode(mode)
+    image, expected = of_mode(mode)
     content = saved(image, kind)
     assert np.array_equal(shown(content), expected)
     header = read_header(content)

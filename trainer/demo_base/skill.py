@@ -11,6 +11,7 @@ from demo_base.batches import Scene
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.demo.questions import CHART_SUFFIX, SIGN_SUFFIX, Question
+from vlmft_trainer.model.inputs import model_inputs
 
 
 @torch.no_grad()
@@ -23,8 +24,7 @@ def accuracy(model: Any, encoder: Encoder, scenes: Sequence[Scene], batch_size: 
         part = asked[first : first + batch_size]
         prompts = [encoder.prompt(question.text, image) for image, question in part]
         batch = collate(prompts, pad_id=pad_id, image_id=encoder.image_id, side="left")
-        del batch["labels"]
-        ids = model.generate(**batch, max_new_tokens=40)[:, batch["input_ids"].shape[1] :]
+        ids = model.generate(**model_inputs(model, batch), max_new_tokens=40)[:, batch["input_ids"].shape[1] :]
         texts = encoder.tokenizer.batch_decode(ids, skip_special_tokens=True)
         for text, (_, question) in zip(texts, part, strict=True):
             right[_kind(question)].append(text == question.answer)

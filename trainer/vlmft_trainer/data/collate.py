@@ -9,9 +9,8 @@ from typing import Any, Literal
 import torch
 
 from vlmft_trainer.data.encode import IGNORED, Encoded, Encoder
-
-PATCH_NUMBERS = 3 * 2 * 14 * 14
-"""Numbers in one patch: channels x frames x rows x columns of pixels."""
+from vlmft_trainer.data.patches import PATCH_BYTES
+from vlmft_trainer.data.tower import tower_inputs
 
 
 def pad_collator(
@@ -24,7 +23,7 @@ def pad_collator(
 
 def collate(
     samples: Sequence[Encoded], *, pad_id: int, image_id: int, merge: int = 2, side: Literal["left", "right"] = "right"
-) -> dict[str, torch.Tensor]:
+) -> dict[str, Any]:
     """Pad to the longest sample.
 
     `mm_token_type_ids` (0 text, 1 image) is always there: without it the model's forward silently falls back to
@@ -38,9 +37,10 @@ def collate(
         side: right for training, left for generation.
 
     Returns:
-        `input_ids`, `attention_mask`, `labels`, `mm_token_type_ids`: int64 `[batch, longest]`; `pixel_values` (float32
-        `[patches, features]`) and `image_grid_thw` (int64 `[images, 3]`). There is always an image, in a row of its
-        own at the end if need be (see `with_an_image`).
+        `input_ids`, `attention_mask`, `labels`, `mm_token_type_ids`: int64 `[batch, longest]`; `pixel_values` (uint8
+        `[patches, PATCH_BYTES]`) and `image_grid_thw` (int64 `[images, 3]`). There is always an image, in a row of its
+        own at the end if need be (see `with_an_image`). For training also `tower_inputs`, which generation does not
+        take.
     """
     samples = with_an_image(samples, image_id, merge)
     longest = max(sample.length for sample in samples)
@@ -58,7 +58,7 @@ def collate(
         "attention_mask": attention_mask,
         "labels": labels,
         "mm_token_type_ids": (input_ids == image_id).long() * attention_mask,
-        **images(samples),
+        **(images(samples) if side == "left" else images_and_tower(samples, merge)),
     }
 
 
@@ -71,6 +71,12 @@ def images(samples: Sequence[Encoded]) -> dict[str, torch.Tensor]:
     }
 
 
+def images_and_tower(samples: Sequence[Encoded], merge: int) -> dict[str, Any]:
+    """`images` of the samples with their `tower_inputs`."""
+    found = images(samples)
+    return {**found, **tower_inputs(found["image_grid_thw"], merge)}
+
+
 def with_an_image(samples: Sequence[Encoded], image_id: int, merge: int) -> Sequence[Encoded]:
     """The samples and, if none has an image, one more that is nothing but the smallest possible image.
 
@@ -79,5 +85,5 @@ def with_an_image(samples: Sequence[Encoded], image_id: int, merge: int) -> Sequ
     """
     if any(sample.pixel_values is not None for sample in samples):
         return samples
-    blank = torch.zeros(merge * merge, PATCH_NUMBERS)
+    blank = torch.zeros(merge * merge, PATCH_BYTES, dtype=torch.uint8)
     return [*samples, Encoded([image_id], [IGNORED], blank, torch.tensor([[1, merge, merge]]))]

@@ -16,6 +16,7 @@ from PIL.Image import Image
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
 from vlmft_trainer.data.conversation import ImageRef, SizedImage, Slot, Turn, one_question
+from vlmft_trainer.data.patches import SIDE, cut, refuse_others
 
 IGNORED = -100
 """Label of a position that carries no loss (the index that torch's cross entropy ignores)."""
@@ -35,7 +36,8 @@ class Encoded:
     Attributes:
         input_ids: token ids, `length` of them.
         labels: the same with everything but the answers and their end tokens replaced by `IGNORED`.
-        pixel_values: float32 `[patches, 3 * 2 * 14 * 14]` of all images; None for a conversation without one.
+        pixel_values: uint8 `[patches, 3 * 14 * 14]` of all images, not yet normalised (see
+            `vlmft_trainer.data.patches`); None for a conversation without one.
         image_grid_thw: int64 `[images, 3]`: frames, rows and columns of patches; None without an image.
     """
 
@@ -76,9 +78,13 @@ class Encoder:
     Args:
         tokenizer: the base model's tokenizer (transformers).
         image_processor: the base model's image processor (transformers).
+
+    Raises:
+        ValueError: they are not a Qwen2.5-VL's.
     """
 
     def __init__(self, tokenizer: Any, image_processor: Any) -> None:
+        refuse_others(image_processor)
         self.tokenizer = tokenizer
         self.image_processor = image_processor
         self.image_id = self._special("<|image_pad|>")
@@ -220,8 +226,9 @@ class Encoder:
             image.convert("RGB").resize((fit.width, fit.height), resample)
             for image, fit in zip(images, fits, strict=True)
         ]
-        processed = self.image_processor(images=resized, do_resize=False, return_tensors="pt")
-        return processed["pixel_values"], processed["image_grid_thw"], [fit.tokens for fit in fits]
+        pixels = torch.cat([cut(image, self.image_processor.merge_size) for image in resized])
+        grids = torch.tensor([[1, fit.height // SIDE, fit.width // SIDE] for fit in fits])
+        return pixels, grids, [fit.tokens for fit in fits]
 
 
 def _limits(own: SizedImage, least: int, most: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vlmft_trainer.data.collate import images, with_an_image
+from vlmft_trainer.data.collate import images_and_tower, with_an_image
 from vlmft_trainer.data.encode import IGNORED, Encoded, Encoder
 from vlmft_trainer.data.positions import positions
 
@@ -33,7 +33,8 @@ def pack(samples: Sequence[Encoded], *, image_id: int, merge: int) -> dict[str, 
         `cu_seq_lens_q`, `cu_seq_lens_k`: int32 `[samples + 1]`, where the samples begin, and the row's length;
         `max_length_q`, `max_length_k`: tokens of the longest sample (transformers' names for attention over rows of
         several sequences).
-        `pixel_values`, `image_grid_thw`: as `collate`; there is always an image (see `with_an_image`).
+        `pixel_values`, `image_grid_thw`, `tower_inputs`: as `collate`; there is always an image (see
+        `with_an_image`).
     """
     samples = with_an_image(samples, image_id, merge)
     cu_seqlens = torch.tensor([0, *(sample.length for sample in samples)]).cumsum(0)
@@ -53,5 +54,5 @@ def pack(samples: Sequence[Encoded], *, image_id: int, merge: int) -> dict[str, 
         "cu_seq_lens_k": cu_seqlens.int(),
         "max_length_q": max_seqlen,
         "max_length_k": max_seqlen,
-        **images(samples),
+        **images_and_tower(samples, merge),
     }

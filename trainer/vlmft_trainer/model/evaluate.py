@@ -25,6 +25,7 @@ from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.data.samples import Prompts, Samples
 from vlmft_trainer.data.tasks import TASKS, Scores
 from vlmft_trainer.distributed import ranks
+from vlmft_trainer.model.inputs import model_inputs, on_device
 from vlmft_trainer.model.loss import answer_loss, supervised_tokens
 
 Stop = Callable[[], bool]
@@ -102,8 +103,7 @@ def answer_questions(
         for indices, own, batch in _batches(Prompts(samples), join, batch_size, workers):
             if stop():
                 return None
-            del batch["labels"]
-            generated = model.generate(**batch, generation_config=config)
+            generated = model.generate(**model_inputs(model, batch), generation_config=config)
             texts = encoder.tokenizer.batch_decode(
                 generated[:, batch["input_ids"].shape[1] :], skip_special_tokens=True
             )
@@ -200,11 +200,7 @@ def _batches(
     )
     device = ranks.device()
     for (indices, own), batch in zip(plan, loader, strict=True):
-        yield (
-            indices,
-            own,
-            {name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in batch.items()},
-        )
+        yield indices, own, on_device(batch, device)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy, pad
 
 from vlmft_trainer.data.encode import IGNORED
+from vlmft_trainer.model.inputs import model_inputs
 
 
 class AnswerLoss(NamedTuple):
@@ -30,7 +31,7 @@ def answer_loss(model: Any, batch: Mapping[str, Any]) -> AnswerLoss:
     """
     targets = batch["labels"][:, 1:]
     supervised = targets != IGNORED
-    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    inputs = model_inputs(model, batch)
     # A position's logits are about the token after it, so the last one's are never wanted.
     keep = pad(supervised, (0, 1))
     logits = model(**inputs, logits_to_keep=keep, use_cache=False).logits.float()

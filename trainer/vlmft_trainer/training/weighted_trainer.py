@@ -14,6 +14,7 @@ from vlmft_trainer.data.order import MaskableSamples, MicroBatches, MicroBatchLo
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.model.adapter import save_adapter
 from vlmft_trainer.model.evaluate import EvalResult, Stop, mean_loss
+from vlmft_trainer.model.inputs import on_device
 from vlmft_trainer.model.loss import answer_loss
 from vlmft_trainer.training.checkpoint_manager import CheckpointManager
 from vlmft_trainer.training.throughput import StepMeter
@@ -77,6 +78,10 @@ class WeightedTrainer(Trainer):  # type: ignore[misc]
         batches = list(itertools.islice(epoch_iterator, num_batches))
         self.meter.fetched()
         return batches, torch.tensor(max(self.meter.batch(batches).supervised, 1), device=device)
+
+    def _prepare_inputs(self, inputs: Batch) -> Batch:
+        """A micro-batch on this rank's device. The library would convert what is a float, and wait for each copy."""
+        return on_device(inputs, self.args.device)
 
     def compute_loss(
         self,
