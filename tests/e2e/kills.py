@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vlmft_console.errors import MachineError, RunBusyError
+from vlmft_console.errors import MachineError, RunFolderError
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.processes import of_run, rank_info
 from vlmft_console.runs.registry import read_run
@@ -103,7 +103,7 @@ def settle(this: Round, *, adopt: bool, seconds: float) -> None:
             return
         if status.state == UNSUPERVISED and adopt:
             adopt = False
-            with contextlib.suppress(RunBusyError, MachineError):  # it ended, or its launcher was never written down
+            with contextlib.suppress(RunFolderError, MachineError):  # it ended, or its launcher was never written down
                 resume_run(folder)
                 this.done.append("adopted")
         time.sleep(0.05)
