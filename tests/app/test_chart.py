@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from textual.app import App, ComposeResult
+from textual.color import Color
 from textual.geometry import Region
+from textual.theme import Theme
 
 from vlmft_console.app.themes import DARK, LIGHT
-from vlmft_console.app.widgets.base.chart import Chart
+from vlmft_console.app.widgets.base.chart import _ROLES, Chart
 from vlmft_console.charts.spec import ChartSpec, Curve, Mark, ReferenceLine
 from vlmft_console.history.series import Series, Smoothed
 
@@ -258,3 +260,22 @@ def test_a_loss_chart_looks_as_it_should_on_a_light_background(snap_compare: obj
 
 def test_a_loss_chart_looks_as_it_should_without_colours(snap_compare: object) -> None:
     assert snap_compare(ChartApp(loss_spec(), no_color=True), terminal_size=(80, 24))
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT], ids=["dark", "light"])
+def test_every_curve_stands_out_from_the_paper(theme: Theme) -> None:
+    paper = Color.parse(theme.background or "")
+    for name, style in _ROLES.items():
+        word = next((word for word in style.split() if word.startswith("$")), None)
+        if word is None:
+            continue
+        share = float(style.rpartition(" ")[2].rstrip("%")) / 100 if style.endswith("%") else 1.0
+        ink = Color.parse(getattr(theme, word[1:]))
+        light, dark = sorted((_luminance(paper.blend(ink, share)), _luminance(paper)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 3, name
+
+
+def _luminance(color: Color) -> float:
+    """Relative luminance, as WCAG 2 defines it."""
+    parts = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]

@@ -128,6 +128,7 @@ async def test_where_not_all_runs_fit_the_others_are_reached(machine: Path) -> N
     targets = [ended_run(machine / "outputs", f"a-run-{n}", steps=40).path for n in range(6)]
     async with compared(*targets, size=(60, 24)) as pilot:
         await until_shown(pilot, "1 of 6 →")
+        pilot.app.screen.query_one(OutcomeTable).focus()
         await pilot.press("right", "right", "right", "l", "l")
         await until_shown(pilot, "[6 a-run-5]")
         assert "← 6 of 6" in screen_text(pilot.app)

@@ -269,3 +269,34 @@ async def test_escape_closes_the_search_box_before_it_leaves(tmp_path: Path) -> 
         assert isinstance(app.screen, live.LiveScreen)
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, live.LiveScreen))
+
+
+async def test_escape_takes_the_crosshair_away_before_it_leaves(tmp_path: Path) -> None:
+    app = VlmftConsole(make_sample(tmp_path).path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "2,000/2,400")
+        await pilot.press("c")
+        await until_shown(pilot, "actual ")
+        await pilot.press("escape")
+        await until(pilot, lambda: "planned 1" not in screen_text(app) and "step 2,000  " not in screen_text(app))
+        assert isinstance(app.screen, live.LiveScreen)
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, live.LiveScreen))
+
+
+async def test_advice_asked_for_while_the_log_is_read_comes_once_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, rest = make_sample(tmp_path), threading.Event()
+
+    def load_slowly(target: Path) -> Iterator[Progress | ReadLog]:
+        rest.wait(60)
+        yield read_log(target)
+
+    monkeypatch.setattr(live_reader, "load", load_slowly)
+    app = VlmftConsole(folder.path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a")
+        assert told(app) == ""
+        rest.set()
+        await until(pilot, lambda: type(app.screen).__name__ == "EditorScreen")

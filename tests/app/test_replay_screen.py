@@ -26,14 +26,27 @@ def app(tmp_path: Path) -> VlmftConsole:
     return VlmftConsole(make_sample(tmp_path).path, replay=LAST)
 
 
-async def test_it_begins_paused_at_the_start_and_goes_to_the_end(app: VlmftConsole) -> None:
+async def at_the_start(pilot: Any) -> None:
+    await until_shown(pilot, "‖ paused")
+    await pilot.press("0")
+    await until_shown(pilot, " 0 s of ")
+
+
+async def test_it_stands_at_the_end_paused_and_goes_to_the_start(app: VlmftConsole) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await until_shown(pilot, "‖ paused  ×100  0 s of 1:06:40")
-        await pilot.press("dollar_sign")
-        await until_shown(pilot, "step 2,000/2,400")
-        await until_shown(pilot, "1:06:40 of 1:06:40")
+        await until_shown(pilot, "‖ paused  ×100  1:06:40 of 1:06:40")
+        assert "no data" not in screen_text(app)
+        assert "step 2,000/2,400" in screen_text(app)
         await pilot.press("0")
         await until_shown(pilot, "0 s of 1:06:40")
+        await pilot.press("dollar_sign")
+        await until_shown(pilot, "1:06:40 of 1:06:40")
+
+
+async def test_the_keys_that_play_are_named_first_where_there_is_little_room(app: VlmftConsole) -> None:
+    async with app.run_test(size=(60, 15)) as pilot:
+        await until_shown(pilot, "‖ paused")
+        assert screen_text(app).splitlines()[-1].strip().startswith("space play  > faster")
 
 
 async def test_time_passes_at_the_speed_asked_for_and_stops_at_the_end(
@@ -59,7 +72,7 @@ async def test_time_passes_at_the_speed_asked_for_and_stops_at_the_end(
 
 async def test_it_goes_to_findings_and_evals_and_shows_what_was_known_then(app: VlmftConsole) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await until_shown(pilot, "‖ paused")
+        await at_the_start(pilot)
         await pilot.press("e")
         await until_shown(pilot, "step 100/2,400")
         await pilot.press("e", "e", "E")
@@ -100,7 +113,7 @@ async def test_a_place_that_is_none_is_refused_and_can_be_mended(app: VlmftConso
 
 async def test_one_event_at_a_time(app: VlmftConsole) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await until_shown(pilot, "‖ paused")
+        await at_the_start(pilot)
         await pilot.press(*["full_stop"] * 5)
         await until_shown(pilot, "step 2/2,400")
         await pilot.press("comma")
@@ -156,7 +169,7 @@ def test_the_screen_looks_as_it_did(app: VlmftConsole, size: tuple[int, int], sn
 
 async def test_the_advice_of_a_finding_opens_in_the_editor_as_in_the_live_view(app: VlmftConsole) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await until_shown(pilot, "‖ paused")
+        await at_the_start(pilot)
         await pilot.press("a")
         assert told(app) == "There is no finding to act on."
         await pilot.press("n", "a")

@@ -6,10 +6,15 @@ import pytest
 
 from tests.app.alone import RUNNING, Alone, sample_state
 from tests.app.looking import screen_text, until, until_shown
-from tests.records import step
+from tests.records import record, run_start, step
+from tests.sample_run import sample_records
+from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.run.panel_layout import PANELS, UPPER, size_class, visible
 from vlmft_console.app.widgets.run.progress_line import ProgressLine
 from vlmft_console.app.widgets.run.run_view import RunView
+from vlmft_console.figures import figure
+from vlmft_console.history.state import RunState
+from vlmft_console.runs.headline import Headline
 
 
 @pytest.mark.parametrize(
@@ -82,7 +87,9 @@ async def test_the_share_of_the_gpus_peak_stands_beside_the_speed_where_there_is
         async with app.run_test(size=(width, 24)) as pilot:
             view.show(state, RUNNING)
             await until_shown(pilot, "epoch 200.10")
-            assert ("MFU 38.2%  61.9 samples/s" in screen_text(app)) is seen
+            text = screen_text(app)
+            assert ("MFU 38.2%" in text) is seen
+            assert "samples/s" in text
 
 
 async def test_one_panel_fills_the_screen_and_gives_it_back() -> None:
@@ -98,11 +105,71 @@ async def test_a_smoother_curve_can_be_asked_for() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         view.show(sample_state(), RUNNING)
         view.focus_panel()
-        await pilot.press("s", "s")
         assert view.state is not None
-        assert view.state.smooth_loss.weight > 0.9
+        before = view.state.smooth_loss.weight
+        await pilot.press("s", "s")
+        smoother = view.state.smooth_loss.weight
+        assert smoother > before
         view.show(sample_state(), RUNNING)  # as a replay does after a jump
-        assert view.state.smooth_loss.weight > 0.9
+        assert view.state.smooth_loss.weight == smoother
+
+
+async def test_all_charts_zoom_together_and_read_off_the_same_step() -> None:
+    view = RunView()
+    app = Alone(view)
+    async with app.run_test(size=(120, 40)) as pilot:
+        view.show(sample_state(), RUNNING)
+        view.focus_panel()
+        await pilot.press("plus", "plus", "c", "left")
+        loss, *others = view.query(Chart)
+        assert loss.view.span is not None
+        assert loss.view.cross is not None
+        for chart in others:
+            assert (chart.view.span, chart.view.right, chart.view.cross) == (
+                loss.view.span,
+                loss.view.right,
+                loss.view.cross,
+            )
+        assert screen_text(app).count(f"step {loss.view.cross:,.0f}") == 4
+
+
+async def test_header_titles_and_tables_are_of_one_step_at_every_moment() -> None:
+    view, state = RunView(), RunState()
+    records = list(sample_records(60))
+    app = Alone(view)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for each in records:
+            state.apply(each)
+            if each["event"] == "step" and each["step"] > 1:
+                view.show(state, RUNNING)
+                await pilot.pause()
+                text = screen_text(app)
+                assert f"step {each['step']:,}/2,400" in text
+                assert f"Loss train {figure(each['loss'])}" in text
+                assert f"Learning rate {figure(each['lr'])}" in text
+                assert f"Gradient norm {figure(each['grad_norm'])}" in text
+                assert f"Throughput last {figure(each['samples_per_s'])} samples/s" in text
+
+
+async def test_the_speed_of_a_run_that_has_ended_is_its_median_and_not_that_of_its_last_step() -> None:
+    state = RunState()
+    state.apply_all([step(number, samples_per_s=5.0 if number == 40 else 50.0) for number in range(1, 41)])
+    view = RunView()
+    app = Alone(view)
+    async with app.run_test(size=(80, 24)) as pilot:
+        view.show(state, Headline("finished", "run"))
+        await until_shown(pilot, "median 50.00 samples/s")
+
+
+async def test_a_run_without_steps_says_in_its_charts_what_it_is_doing() -> None:
+    state = RunState()
+    state.apply_all([run_start(), record("note", message="loading the base model demo")])
+    view = RunView()
+    app = Alone(view)
+    async with app.run_test(size=(120, 40)) as pilot:
+        view.show(state, RUNNING)
+        await until_shown(pilot, "loading the base model demo")
+        assert "no data" not in screen_text(app)
 
 
 async def test_the_clock_changes_time_left_and_elapsed_only() -> None:

@@ -41,7 +41,7 @@ def test_marks_without_a_value_never_stand_among_the_points(height: int) -> None
 
 def test_a_label_of_x_makes_room_for_a_mark() -> None:
     spec = ChartSpec("Loss", (curve("train", *[1.0] * 60),), marks=(STOP,), limit=60)
-    below, rule = lines(spec, 40, 7)[-1], lines(spec, 40, 8)[-2]
+    below, rule = lines(spec, 40, 6)[-1], lines(spec, 40, 7)[-2]
     assert below.index("✖") == rule.index("✖")
     assert below.split() in (["step", "0", "50", "✖"], ["step", "0", "✖", "50"])
 

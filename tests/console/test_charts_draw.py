@@ -58,6 +58,24 @@ def test_a_gap_is_not_bridged() -> None:
     assert rows[6] == "       │                 ⠈⠉⠉⠉⠉⠉⠒⠒⠒⠒⠒⠂"
 
 
+def test_values_that_are_not_finite_are_marked_below_and_named() -> None:
+    spec = chart(1.0, 2.0, *[None] * 48, 1.5)
+    rows = draw(spec, View(), 60, 10).lines()
+    assert "× not finite" in rows[0]
+    assert rows[-3].count("×") > 20
+    assert "x not finite" in draw(spec, View(), 60, 10, Look(unicode=False)).lines()[0]
+
+
+def test_all_values_being_finite_nothing_is_marked() -> None:
+    assert "×" not in "".join(draw(chart(1.0, 2.0, 3.0), View(), 60, 10).lines())
+
+
+def test_a_chart_that_is_held_says_what_it_shows_and_how_to_go_on() -> None:
+    spec = chart(*[1.0] * 160)
+    assert "held at 50-90, w follows" in draw(spec, View(span=40, right=90), 60, 10).lines()[0]
+    assert "held" not in draw(spec, View(span=40), 60, 10).lines()[0]
+
+
 def test_a_spike_is_marked_with_value_and_step_and_leaves_the_curve_readable() -> None:
     noise = [1 + index % 2 / 10 for index in range(1, 1000)]
     noise[776] = 50.0

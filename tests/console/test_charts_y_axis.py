@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -26,6 +27,15 @@ def evals(*values: float, every: int = 10) -> ChartSpec:
 def rows_of(spec: ChartSpec, height: int, *, log: bool = False) -> list[str]:
     """The rows of the canvas, with their labels."""
     return [line for line in draw(spec, View(log=log), 90, height).lines()[1:] if line[7] in "│┤"]
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize(("low", "high"), [(9.06e8, 9.96e8), (9.35e-5, 1.03e-4), (0.0999, 0.1001), (999, 1001)])
+def test_no_two_labels_of_an_axis_are_the_same(low: float, high: float, log: bool) -> None:
+    for rows in range(3, 50):
+        ends = (math.log10(low), math.log10(high)) if log else (low, high)
+        labels = [label for _, label in labelled_axis(*ends, rows, log).labels]
+        assert len(set(labels)) == len(labels)
 
 
 @pytest.mark.parametrize(

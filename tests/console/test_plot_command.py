@@ -39,7 +39,7 @@ def test_one_metric_at_the_size_that_was_asked_for(log: Path) -> None:
     code, output = plot(log, "--metric", "loss", "--width", "50", "--height", "9")
     assert code == 0
     assert len(output.splitlines()) == 9
-    assert output.startswith(" Loss 0.04000")
+    assert output.startswith(" Loss train 0.04000")
 
 
 def test_the_help_names_every_chart() -> None:
@@ -103,7 +103,7 @@ def test_any_metric_is_drawn_by_name_or_pattern(judged_by_reward: Path) -> None:
         ["reward", "0.5000"],
         ["rewards/a[red]", "1.000"],
         ["eval_wer", "0.2500"],
-        ["Loss", "0.4000"],
+        ["Loss", "train"],
     ]
 
 

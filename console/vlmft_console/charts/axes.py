@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from vlmft_console.charts.canvas import Canvas
 from vlmft_console.charts.curves import put_point
 from vlmft_console.charts.grid import Grid
-from vlmft_console.charts.spec import ChartSpec
+from vlmft_console.charts.spec import ChartSpec, Kind
 from vlmft_console.charts.styles import Look, shown
 from vlmft_console.charts.ticks import ticks, x_label
 from vlmft_console.charts.trace import Trace
 from vlmft_console.figures import figure
 
 _COLUMNS_A_TICK = 11
+_MEASURED: tuple[Kind, ...] = ("raw", "line", "points")
+"""Kinds of curves whose gaps are values that were not finite."""
 _ASIDE = (0, 1, -1, 2, -2, 3, -3)
 """Where a mark may stand, in columns from its own."""
 
@@ -74,6 +76,24 @@ def draw_marks(grid: Grid, canvas: Canvas, spec: ChartSpec, look: Look) -> None:
     for mark in spec.marks:
         if mark.y is not None:
             put_point(grid, canvas, mark.x, mark.y, mark.glyph if look.unicode else mark.plain, mark.style)
+
+
+def draw_gaps(grid: Grid, canvas: Canvas, traces: Sequence[Trace], look: Look) -> str:
+    """A sign at the bottom wherever what was measured was not a finite number.
+
+    Returns:
+        The sign, for the legend; empty where all is finite.
+    """
+    sign, found = "×" if look.unicode else "x", False
+    for each in traces:
+        if each.curve.kind not in _MEASURED:
+            continue
+        for x, y in each.points:
+            column = canvas.column(x)
+            if y is None and 0 <= column < canvas.width:
+                grid.put(canvas.left + column, canvas.top + canvas.height - 1, sign, "not-finite", over=False)
+                found = True
+    return sign if found else ""
 
 
 def draw_off_scale(grid: Grid, canvas: Canvas, traces: Sequence[Trace], spec: ChartSpec, look: Look) -> None:

@@ -37,9 +37,10 @@ def draw_curves(grid: Grid, canvas: Canvas, traces: Sequence[Trace], look: Look)
     for each in traces:
         if each.curve.kind == "points":
             _put_points(grid, canvas, each, look)
+    tagged: set[tuple[int, int]] = set()
     for each in traces:
         if each.curve.tag:
-            _put_tag(grid, canvas, each)
+            _put_tag(grid, canvas, each, tagged)
 
 
 def legend_glyph(curve: Curve, look: Look) -> str:
@@ -101,10 +102,14 @@ def _put_points(grid: Grid, canvas: Canvas, drawn: Trace, look: Look) -> None:
             last = column
 
 
-def _put_tag(grid: Grid, canvas: Canvas, drawn: Trace) -> None:
+def _put_tag(grid: Grid, canvas: Canvas, drawn: Trace, tagged: set[tuple[int, int]]) -> None:
+    """The tag at the last point that is seen; left of tags that stand there already, whose places are `tagged`."""
     for x, y in reversed(drawn.points):
-        if y is not None and canvas.row(y) is not None:
-            put_point(grid, canvas, x, y, drawn.curve.tag, drawn.curve.style_name)
+        row, column = None if y is None else canvas.row(y), canvas.column(x)
+        if row is not None and 0 <= column < canvas.width:
+            place = next((each for each in range(column, -1, -1) if (each, row) not in tagged), column)
+            tagged.add((place, row))
+            grid.put(canvas.left + place, canvas.top + row, drawn.curve.tag, drawn.curve.style_name)
             return
 
 

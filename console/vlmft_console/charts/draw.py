@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from vlmft_console.charts.axes import draw_axes, draw_crosshair, draw_marks, draw_off_scale
+from vlmft_console.charts.axes import draw_axes, draw_crosshair, draw_gaps, draw_marks, draw_off_scale
 from vlmft_console.charts.canvas import Canvas
 from vlmft_console.charts.curves import draw_curves
 from vlmft_console.charts.grid import Grid
@@ -37,7 +37,7 @@ class Box(NamedTuple):
         return self.columns * DOTS_ACROSS
 
 
-_LEAST_WIDTH, _LEAST_HEIGHT, _RULED_HEIGHT = 24, 5, 8
+_LEAST_WIDTH, _LEAST_HEIGHT, _RULED_HEIGHT = 24, 5, 7
 _MAIN: tuple[Kind, ...] = ("smooth", "line", "raw", "points", "planned")
 """Kinds of curves, the one that a small chart shows first."""
 _DENSE: tuple[Kind, ...] = ("raw", "old")
@@ -70,16 +70,18 @@ def draw(
     reading = reading_at(spec, view.cross) if view.cross is not None else ()
     if canvas is None:
         draw_title(grid, spec, look, focused=focused, reading=reading)
-        _say(grid, "no values above 0 for a log axis" if _is_log(spec, view) and traces else "no data")
+        _say(grid, "no values above 0 for a log axis" if _is_log(spec, view) and traces else spec.empty)
         return grid
     draw_curves(grid, canvas, traces, look)
     if view.cross is not None:
         draw_crosshair(grid, canvas, view.cross, look)
     draw_off_scale(grid, canvas, traces, spec, look)
+    gaps = draw_gaps(grid, canvas, traces, look)
     unnamed = draw_references(grid, canvas, spec, look)
     draw_axes(grid, canvas, spec, look, ruled=box.top + box.rows + 2 == height)
     draw_marks(grid, canvas, spec, look)
-    draw_title(grid, spec, look, focused=focused, reading=reading, unnamed=unnamed)
+    held = _held(spec, view, canvas)
+    draw_title(grid, spec, look, focused=focused, reading=reading, unnamed=unnamed, held=held, gaps=gaps)
     return grid
 
 
@@ -100,6 +102,14 @@ def reading_at(spec: ChartSpec, x: float) -> list[str]:
         elsewhere = f" @{x_label(point[0], spec.unit)}" if x_label(point[0], spec.unit) != x_label(x, spec.unit) else ""
         parts.append(f"{curve.tag or curve.label} {figure(point[1])}{elsewhere}")
     return parts
+
+
+def _held(spec: ChartSpec, view: View, canvas: Canvas) -> str:
+    """What is seen of a chart that does not go along with new points; empty for one that does."""
+    if view.span is None or view.follows:
+        return ""
+    low, high = (x_label(max(0.0, edge), spec.unit) for edge in canvas.seen)
+    return f"held at {low}-{high}, w follows"
 
 
 def _is_log(spec: ChartSpec, view: View) -> bool:
@@ -145,4 +155,5 @@ def _draw_small(grid: Grid, spec: ChartSpec, view: View, look: Look) -> None:
 
 
 def _say(grid: Grid, text: str) -> None:
+    text = text[: grid.width]
     grid.put(max(0, (grid.width - len(text)) // 2), grid.height // 2, text, "legend")

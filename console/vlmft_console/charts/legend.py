@@ -40,6 +40,8 @@ def draw_title(
     focused: bool,
     reading: Sequence[str] = (),
     unnamed: Sequence[tuple[str, ReferenceLine]] = (),
+    held: str = "",
+    gaps: str = "",
 ) -> None:
     """Title and headline on the left, the legend on the right; or what the crosshair reads.
 
@@ -47,21 +49,23 @@ def draw_title(
         reading: pieces of text; where they do not fit beside the title they take its place, as many as there is room
             for.
         unnamed: reference lines for whose label the chart has no room, each with its character.
+        held: what is said of a chart that does not go along with new points.
+        gaps: the sign of values that were not finite, where there are any.
     """
     style = "title-focused" if focused else "title"
     if focused:
         grid.put(0, 0, shown("▸", look), style)
-    title = f"{spec.title} {'' if reading else spec.headline}"
+    title = f"{spec.title} {'' if reading else spec.headline}".rstrip() + " "
     parts = list(reading)
     if reading and len(title) + len("  ".join(parts)) >= grid.width:
         title = ""
         while len("  ".join(parts)) >= grid.width:
             parts.pop()
     column = 1
-    for text, each in ((title, style), ("  ".join(parts), "crosshair")):
+    for text, each in ((title, style), (f" {held} " if held else "", "caution"), ("  ".join(parts), "crosshair")):
         grid.put(column, 0, text, each)
         column += len(text)
-    entries = [] if reading else _fitting(_entries(spec, look, unnamed), grid.width - column)
+    entries = [] if reading else _fitting(_entries(spec, look, unnamed, gaps), grid.width - column)
     place = grid.width - sum(entry.width for entry in entries)
     for entry in entries:
         grid.put(place, 0, f" {entry.glyph}", entry.style)
@@ -69,7 +73,7 @@ def draw_title(
         place += entry.width
 
 
-def _entries(spec: ChartSpec, look: Look, unnamed: Sequence[tuple[str, ReferenceLine]]) -> list[Entry]:
+def _entries(spec: ChartSpec, look: Look, unnamed: Sequence[tuple[str, ReferenceLine]], gaps: str) -> list[Entry]:
     curves = [Entry(legend_glyph(each, look), each.style_name, each.label, each.label) for each in spec.curves]
     marks = [
         Entry(each.glyph if look.unicode else each.plain, each.style, each.legend, each.short or each.legend)
@@ -78,7 +82,8 @@ def _entries(spec: ChartSpec, look: Look, unnamed: Sequence[tuple[str, Reference
     lines = [Entry(glyph, line.style, line.label, line.label) for glyph, line in unnamed]
     if len(curves) == 1 and not marks and not spec.curves[0].tag:
         curves = []  # a single curve is what the title says
-    return [entry for entry in dict.fromkeys([*curves, *marks, *lines]) if entry.text]
+    missing = [Entry(gaps, "not-finite", "not finite", "not finite")] if gaps else []
+    return [entry for entry in dict.fromkeys([*missing, *curves, *marks, *lines]) if entry.text]
 
 
 def _fitting(entries: list[Entry], room: int) -> list[Entry]:

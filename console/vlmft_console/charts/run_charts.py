@@ -44,7 +44,8 @@ class RunChart:
 
     def of(self, state: RunState) -> ChartSpec:
         """The chart of one run."""
-        return self.draw(state, replace(self.blank, limit=state.total_steps))
+        empty = sanitize(state.notes[-1]) if state.notes and not state.step and state.end is None else self.blank.empty
+        return self.draw(state, replace(self.blank, limit=state.total_steps, empty=empty))
 
 
 def _loss(state: RunState, blank: ChartSpec) -> ChartSpec:
@@ -56,7 +57,7 @@ def _loss(state: RunState, blank: ChartSpec) -> ChartSpec:
             *_curves(("train", state.train_loss, "raw"), (_average(state), state.smooth_loss, "smooth")),
             *_evals(state),
         ),
-        headline=_latest(state.train_loss),
+        headline=f"train {_latest(state.train_loss)}" if state.train_loss else "",
         marks=(*_best(state), *_resumes(state), *_findings(state)),
     )
 
@@ -78,7 +79,7 @@ def _learning_rate(state: RunState, blank: ChartSpec) -> ChartSpec:
             *_superseded(state.lr),
             *_curves(("actual", state.lr, "line")),
         ),
-        headline=_latest(state.lr, 3),
+        headline=_latest(state.lr),
         whole=whole if whole and (not state.lr.last or state.lr.last[0] <= whole[1]) else None,
     )
 
@@ -101,7 +102,7 @@ def _grad_norm(state: RunState, blank: ChartSpec) -> ChartSpec:
 def _throughput(state: RunState, blank: ChartSpec) -> ChartSpec:
     """Samples a second; tokens a second where the log has only those."""
     name, series = ("samples/s", state.samples_per_s) if state.samples_per_s else ("tokens/s", state.tokens_per_s)
-    headline = f"{_latest(series)} {name}" if series else ""
+    headline = f"last {_latest(series)} {name}" if series else ""
     return replace(blank, curves=(*_superseded(series), *_noisy(name, series)), headline=headline)
 
 
@@ -191,8 +192,8 @@ def _superseded(series: Series) -> tuple[Curve, ...]:
     return _curves(("before resume", series.superseded, "old"))
 
 
-def _latest(series: Series, digits: int = 4) -> str:
-    return figure(series.last[1], digits) if series.last else ""
+def _latest(series: Series) -> str:
+    return figure(series.last[1]) if series.last else ""
 
 
 def _best(state: RunState) -> tuple[Mark, ...]:

@@ -104,6 +104,7 @@ class ChartSpec:
         unit: what x counts.
         whole: range of x of the whole chart; from the data when None.
         limit: largest x there will ever be (the run's last step); None when not known.
+        empty: what is said where there is nothing to draw.
     """
 
     title: str
@@ -117,6 +118,7 @@ class ChartSpec:
     unit: Unit = "step"
     whole: tuple[float, float] | None = None
     limit: float | None = None
+    empty: str = "no data"
 
     def sets_scale(self, curve: Curve) -> bool:
         """Whether `curve` has a say in the range of y. The average of a curve beside it lies within that curve's."""

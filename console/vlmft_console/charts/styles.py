@@ -20,6 +20,7 @@ STYLES = {
     "reference": "bright_black",
     "caution": "yellow",
     "stop": "bold red",
+    "not-finite": "bold red",
     "best": "bold bright_green",
     "off-scale": "bold bright_magenta",
     "crosshair": "bold",

@@ -21,7 +21,8 @@ _LOG_ROOM = 0.3
 _NEAR_ZERO = 0.3
 """A range that starts within this share of its top is drawn from zero on."""
 _START = 0.25
-"""What a chart that settles may leave off the scale lies within this share of its x, at the beginning."""
+"""What a chart that settles may leave off the scale lies within this share of a curve's x, at its beginning: of every
+curve the rest is seen, also of one that ends where others have hardly begun."""
 _SQUEEZED = 4.0
 """It does so only where all values need more than this many times the height of the later ones."""
 _FEWEST = 30
@@ -111,9 +112,16 @@ def _settled(
     """`span`, cut so that the later values have about half the height, where they would have little of it."""
     if spec.extent is None or max(len(curve.points) for curve, _ in drawn) < _FEWEST:
         return span
-    start = spec.extent[0] + _START * (spec.extent[1] - spec.extent[0])
-    later = [(curve, [point for point in points if point[0] >= start]) for curve, points in drawn]
-    rest = _span(later, (start, seen[1]), spec, False)
+    ranges = []
+    for curve, points in drawn:
+        first, last = curve.points.first, curve.points.last
+        if not spec.sets_scale(curve) or first is None or last is None:
+            continue
+        start = first[0] + _START * (last[0] - first[0])
+        later = [point for point in points if point[0] >= start]
+        if found := _curve_range(curve, later, (start, seen[1]), False):
+            ranges.append(found)
+    rest = (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else None
     if rest is None or span[1] - span[0] <= _SQUEEZED * (rest[1] - rest[0]):
         return span
     room = max(rest[1] - rest[0], (span[1] - span[0]) / (2 * _SQUEEZED))

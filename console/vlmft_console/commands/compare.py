@@ -11,6 +11,7 @@ import typer
 
 from vlmft_console.charts.overlay import overlay_chart
 from vlmft_console.charts.run_charts import CHARTS
+from vlmft_console.charts.smoothing import smooth
 from vlmft_console.charts.spec import Unit
 from vlmft_console.commands.completion import run_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
@@ -113,6 +114,8 @@ def _last_row(runs: Sequence[ReadLog], metric: str) -> OutcomeRow:
 
 def _print_charts(runs: Sequence[ReadLog], metrics: Sequence[str], by: By) -> None:
     named = [(run.name, run.state) for run in runs]
+    for _, state in named:
+        smooth(state)
     print_charts([overlay_chart(named, metric, _UNITS[by]) for metric in metrics])
 
 

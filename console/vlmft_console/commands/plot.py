@@ -14,6 +14,7 @@ from rich.text import Text
 from vlmft_console.charts.draw import draw
 from vlmft_console.charts.grid import Grid
 from vlmft_console.charts.run_charts import CHARTS, DEFAULT_CHARTS, metric_chart
+from vlmft_console.charts.smoothing import smooth
 from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.styles import STYLES, Look, speaks_unicode
 from vlmft_console.charts.view import View
@@ -117,6 +118,7 @@ def _points(series: Series) -> dict[str, list[float | None]]:
 
 
 def _specs(state: RunState, target: str, metrics: list[str] | None) -> list[ChartSpec]:
+    smooth(state)
     if metrics:
         names = chosen(metrics, state.by_name, CHARTS)
         specs = {name: metric_chart(name, state).of(state) for name in names}

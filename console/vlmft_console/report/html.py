@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from vlmft_console.charts.run_charts import DEFAULT_CHARTS
+from vlmft_console.charts.smoothing import smooth
 from vlmft_console.history.state import RunState
 from vlmft_console.presets.table import value_text
 from vlmft_console.report.svg import legend, svg
@@ -54,6 +55,7 @@ def html(figures: Mapping[str, Any], state: RunState) -> str:
         figures: from `report_figures`.
         state: the same run, for its charts.
     """
+    smooth(state)
     name = _text(figures["run"])
     body = [f"<h1>{name}</h1>", _table((), headlines(figures)), *_health(figures)]
     for chart in DEFAULT_CHARTS:

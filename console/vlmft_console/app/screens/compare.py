@@ -20,6 +20,8 @@ from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
 from vlmft_console.app.widgets.run.outcome_table import OutcomeTable
+from vlmft_console.charts.smoothing import USUAL, smooth
+from vlmft_console.charts.view import View
 from vlmft_console.history.loading import ReadLog, read_log
 from vlmft_core.errors import VlmftError
 
@@ -39,13 +41,13 @@ class CompareScreen(WatchingScreen):
         targets: run folders or logs.
     """
 
-    AUTO_FOCUS = "OutcomeTable"
+    AUTO_FOCUS = "Chart"
     CSS_PATH = "compare.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("u", "unit", "step/epoch/time", tooltip="Count along steps, epochs or hours"),
         Binding("m", "metric", "metric", tooltip="Show the next metrics"),
         Binding("tab", "app.focus_next", "next panel", show=False, tooltip="Move to the next chart or the table"),
-        Binding("escape", "app.back", "back", key_display="esc", tooltip="Back to the runs"),
+        Binding("escape", "back", "back", key_display="esc", tooltip="Crosshair off, all charts, back to the runs"),
     ]
 
     @dataclass
@@ -70,7 +72,7 @@ class CompareScreen(WatchingScreen):
         self._ended: list[str] = []
         self._unit: Unit = "step"
         self._first = 0
-        self._smoothing = 0.9  # what the curves start with
+        self._smoothing = USUAL
 
     def compose(self) -> ComposeResult:
         yield Static("vlmft  compare: reading …", id="title", markup=False)
@@ -79,7 +81,7 @@ class CompareScreen(WatchingScreen):
             yield Chart(id="second")
         yield OutcomeTable()
         yield Static("", id="better", markup=False)
-        yield KeyBar()
+        yield KeyBar(screen_first=True)
 
     def on_mount(self) -> None:
         self._read()
@@ -125,6 +127,7 @@ class CompareScreen(WatchingScreen):
     @on(Compared)
     def _show_all(self, message: Compared) -> None:
         self._runs, self._ended = message.runs, message.ended
+        self._smooth_runs()
         self._show_figures()
         self._show_charts()
 
@@ -137,6 +140,7 @@ class CompareScreen(WatchingScreen):
             self._ended = message.ended
             self._show_figures()
         if grown:
+            self._smooth_runs()
             self._show_charts()
 
     def _show_figures(self) -> None:
@@ -160,6 +164,8 @@ class CompareScreen(WatchingScreen):
     def action_unit(self) -> None:
         """Count along something else."""
         self._unit = _UNITS[(_UNITS.index(self._unit) + 1) % len(_UNITS)]
+        for chart in self.query(Chart):
+            chart.look_like(View())  # a place on the old scale is none on the new one
         self._show_charts()
 
     def action_metric(self) -> None:
@@ -170,14 +176,39 @@ class CompareScreen(WatchingScreen):
     @on(Chart.SmoothingRequested)
     def _smooth(self, message: Chart.SmoothingRequested) -> None:
         self._smoothing = message.applied_to(self._smoothing)
-        for run in self._runs:
-            run.state.smooth_loss.weight = self._smoothing
+        self._smooth_runs()
         self._show_charts()
+
+    def _smooth_runs(self) -> None:
+        """Average each train loss over a share of its steps that are seen."""
+        span = self.query_one("#first", Chart).view.span if self._unit == "step" else None
+        for run in self._runs:
+            smooth(run.state, self._smoothing, span)
+
+    @on(Chart.Looked)
+    def _look_alike(self, message: Chart.Looked) -> None:
+        """Both charts show the same part, and the crosshair at the same place."""
+        for chart in self.query(Chart):
+            if chart is not message.chart:
+                chart.look_like(message.chart.view)
+        self._smooth_runs()
+        self._show_charts()
+
+    def action_back(self) -> None:
+        """Take the crosshair away; show everything again; then leave."""
+        if self.query_one("#first", Chart).leave_crosshair():
+            return
+        if self.has_class("-alone"):
+            self._give_room(None)
+        else:
+            self.dismiss()
 
     @on(Chart.FullScreenRequested)
     def _alone(self, message: Chart.FullScreenRequested) -> None:
         """This chart alone, or everything again."""
-        alone = not self.has_class("-alone")
-        self.set_class(alone, "-alone")
+        self._give_room(None if self.has_class("-alone") else message.chart)
+
+    def _give_room(self, alone: Chart | None) -> None:
+        self.set_class(alone is not None, "-alone")
         for chart in self.query(Chart):
-            chart.set_class(alone and chart is not message.chart, "-hidden")
+            chart.set_class(alone is not None and chart is not alone, "-hidden")

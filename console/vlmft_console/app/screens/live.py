@@ -97,6 +97,7 @@ class LiveScreen(LogScreen):
         self._wind()
         if not self.focused:
             self._view.focus_panel()
+        self._advise_if_wanted()
 
     def on_news(self) -> None:
         """Take in what was added."""
@@ -159,11 +160,11 @@ class LiveScreen(LogScreen):
             self.app.post_message(Alert(f"{self._log.name} {after.state.replace('_', ' ')}", after.reason))
 
     def action_back(self) -> None:
-        """Show all panels again; then leave, and say that the run goes on."""
+        """As any log screen; on leaving say that the run goes on."""
         live = self._batch.status is not None and self._batch.status.live
-        if live and self._log is not None and not self._view.is_full:
-            tell(self, f"{self._log.name} goes on; `vlmft attach {self._log.name}` shows it again")
         super().action_back()
+        if live and self._log is not None and not self.is_current:
+            tell(self.app, f"{self._log.name} goes on; `vlmft attach {self._log.name}` shows it again")
 
     def action_stop(self) -> None:
         """Ask how to stop the run, and do it."""

@@ -31,6 +31,7 @@ class LogScreen(Screen[None]):
         super().__init__()
         self._target = target
         self._log: OpenedLog | None = None
+        self._advice_wanted = False
 
     @property
     def _view(self) -> RunView:
@@ -39,6 +40,12 @@ class LogScreen(Screen[None]):
     def on_loading(self, message: Loading) -> None:
         """Say how far the reading is."""
         self._view.say(str(message.progress))
+
+    def _advise_if_wanted(self) -> None:
+        """The log has been read: do what was asked for before."""
+        if self._advice_wanted:
+            self._advice_wanted = False
+            self.action_advice()
 
     def on_unreadable(self, message: Unreadable) -> None:
         """There is nothing to show, or nothing more."""
@@ -50,7 +57,9 @@ class LogScreen(Screen[None]):
     def action_advice(self) -> None:
         """Open the preset that the selected finding advises, as a child of the run's own, in the editor."""
         finding, advice = self._view.health.selected, self._view.health.advice
-        if self._log is None or finding is None:
+        if self._log is None:
+            self._advice_wanted = True  # as soon as the log has been read
+        elif finding is None:
             tell(self, "There is no finding to act on.")
         elif not advice.changes:
             tell(self, f"{finding.rule}: {advice.text}")
@@ -60,7 +69,9 @@ class LogScreen(Screen[None]):
             self.app.post_message(OpenEditor(str(preset), dict(advice.changes)))
 
     def action_back(self) -> None:
-        """Show all panels again; then leave."""
+        """Take the crosshair away; show all panels again; then leave."""
+        if self._view.leave_crosshair():
+            return
         if self._view.is_full:
             self._view.leave_full()
         else:

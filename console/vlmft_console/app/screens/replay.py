@@ -50,7 +50,7 @@ class Ready(Message):
 
 
 class ReplayScreen(LogScreen):
-    """Plays a log. It begins at the start, paused.
+    """Plays a log. It stands at the end at first; to play begins at the start.
 
     Args:
         target: a run folder or a log.
@@ -91,7 +91,7 @@ class ReplayScreen(LogScreen):
         yield RunView()
         yield Transport()
         yield Input(placeholder="step 1250, 40% or 1:20:00", id="place", compact=True)
-        yield KeyBar()
+        yield KeyBar(screen_first=True)
 
     def on_mount(self) -> None:
         self.query_one("#place", Input).cursor_blink = False
@@ -130,11 +130,13 @@ class ReplayScreen(LogScreen):
     def on_ready(self, message: Ready) -> None:
         """The log can be played."""
         self._log, self._replay = message.log, message.replay
+        message.replay.seek(message.replay.length)
         self._marks = [(at, finding.severity) for at, finding in message.replay.all_findings]
         self._speed = next((speed for speed in SPEEDS if message.replay.seconds / speed <= _WHOLE_SECONDS), SPEEDS[-1])
         self._view.log_pane.add([_NO_LOG])
         self._show()
         self._view.focus_panel()
+        self._advise_if_wanted()
 
     def _frame(self) -> None:
         """Let the time pass that has passed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -17,12 +17,11 @@ from textual.widget import Widget
 from vlmft_console.app.widgets.base.role_style import role_style
 from vlmft_console.charts.draw import canvas_box, draw
 from vlmft_console.charts.grid import Grid
+from vlmft_console.charts.smoothing import SHARES
 from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.styles import Look, speaks_unicode
 from vlmft_console.charts.view import View, cross_moved, crossed, held_still, panned, window, zoomed
 
-SMOOTHING: Final = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
-"""Weights of the past in a smoothed curve, from rough to smooth."""
 _ZOOM = 0.5
 _PAN = 0.25
 _ROLES = {
@@ -30,15 +29,16 @@ _ROLES = {
     "title-focused": "bold $primary",
     "legend": "$secondary",
     "axis": "$secondary",
-    "raw": "$primary 45%",
+    "raw": "$primary 65%",
     "smooth": "bold $primary",
     "line": "$primary",
     "points": "$warning",
     "planned": "$secondary",
-    "old": "$secondary 60%",
+    "old": "$secondary 65%",
     "reference": "$secondary",
     "caution": "$warning",
     "stop": "bold $error",
+    "not-finite": "bold $error",
     "best": "bold $success",
     "off-scale": "bold $accent",
     "crosshair": "bold",
@@ -48,10 +48,10 @@ _ROLES = {
     "run-4": "$accent",
     "run-5": "$error",
     "run-6": "$secondary",
-    "run-7": "$primary 60%",
-    "run-8": "$warning 60%",
+    "run-7": "$primary 65%",
+    "run-8": "$warning 65%",
 }
-"""What the styles of `charts.styles` are in the app."""
+"""What the styles of `charts.styles` are in the app; each stands out from the paper by 3:1 and more."""
 
 
 class Chart(Widget, can_focus=True):
@@ -89,9 +89,19 @@ class Chart(Widget, can_focus=True):
         change: int
         """1 for smoother, -1 for rougher."""
 
-        def applied_to(self, weight: float) -> float:
-            """The weight that comes after this one, or before it; the first and the last stay."""
-            return SMOOTHING[max(0, min(len(SMOOTHING) - 1, SMOOTHING.index(weight) + self.change))]
+        def applied_to(self, share: float) -> float:
+            """The share that comes after this one, or before it; the first and the last stay."""
+            return SHARES[max(0, min(len(SHARES) - 1, SHARES.index(share) + self.change))]
+
+        @property
+        def control(self) -> Chart:
+            return self.chart
+
+    @dataclass
+    class Looked(Message):
+        """The person looks at another part, or reads off another place; charts beside this one may do the same."""
+
+        chart: Chart
 
         @property
         def control(self) -> Chart:
@@ -134,6 +144,15 @@ class Chart(Widget, can_focus=True):
         self._view = view
         self._redraw()
 
+    def look_like(self, view: View) -> None:
+        """Show the part that another chart shows, and its crosshair; each keeps its own scale of y."""
+        self.look_at(replace(view, log=self._view.log))
+
+    def _look(self, view: View) -> None:
+        """Show another part because the person wants to."""
+        self.look_at(view)
+        self.post_message(self.Looked(self))
+
     def render_line(self, y: int) -> Strip:
         if y >= self._grid.height:
             return Strip.blank(self.size.width, self.rich_style)
@@ -168,7 +187,7 @@ class Chart(Widget, can_focus=True):
         box = canvas_box(*self.size)
         if offset is not None and seen is not None and 0 <= offset.x - box.left < box.columns:
             share = (offset.x - box.left + 0.5) / box.columns
-            self.look_at(crossed(self._spec, self._view, self._columns, seen[0] + share * (seen[1] - seen[0])))
+            self._look(crossed(self._spec, self._view, self._columns, seen[0] + share * (seen[1] - seen[0])))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Zoom in; a chart that is not focused leaves the wheel to what it stands in."""
@@ -188,33 +207,40 @@ class Chart(Widget, can_focus=True):
 
     def action_zoom(self, closer: bool) -> None:
         """See half as much, or twice as much."""
-        self.look_at(zoomed(self._spec, self._view, self._columns, _ZOOM if closer else 1 / _ZOOM))
+        self._look(zoomed(self._spec, self._view, self._columns, _ZOOM if closer else 1 / _ZOOM))
 
     def action_move(self, direction: int) -> None:
         """Move the crosshair by a column, or without one the window by a part of its width."""
         if self._view.cross is None:
-            self.look_at(panned(self._spec, self._view, self._columns, direction * _PAN))
+            self._look(panned(self._spec, self._view, self._columns, direction * _PAN))
         else:
-            self.look_at(cross_moved(self._spec, self._view, self._columns, direction))
+            self._look(cross_moved(self._spec, self._view, self._columns, direction))
 
     def action_whole(self) -> None:
         """See the whole run."""
-        self.look_at(replace(self._view, span=None, right=None))
+        self._look(replace(self._view, span=None, right=None))
 
     def action_follow(self, follow: bool | None = None) -> None:
         """Stay with the newest step, or hold still."""
         if follow or not self._view.follows:
-            self.look_at(replace(self._view, right=None))
+            self._look(replace(self._view, right=None))
         else:
-            self.look_at(held_still(self._spec, self._view, self._columns))
+            self._look(held_still(self._spec, self._view, self._columns))
 
     def action_crosshair(self) -> None:
         """Crosshair on, at the newest point that is seen, or off."""
         seen = window(self._spec, self._view, self._columns)
         if self._view.cross is not None or seen is None:
-            self.look_at(replace(self._view, cross=None))
+            self.leave_crosshair()
         else:
-            self.look_at(crossed(self._spec, self._view, self._columns, seen[1]))
+            self._look(crossed(self._spec, self._view, self._columns, seen[1]))
+
+    def leave_crosshair(self) -> bool:
+        """Take the crosshair away; whether there was one."""
+        had = self._view.cross is not None
+        if had:
+            self._look(replace(self._view, cross=None))
+        return had
 
     def action_log(self) -> None:
         """Logarithmic or linear values."""

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class KeyBar(Widget, can_focus=False):
-    """Names the keys of the screen in the order of its bindings; `?` keeps its place at the end, however narrow."""
+    """Names the keys of the screen in the order of its bindings; `?` keeps its place at the end, however narrow.
+
+    Args:
+        screen_first: whether the screen's own keys come before those of the widget that has the focus.
+    """
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -29,8 +33,9 @@ class KeyBar(Widget, can_focus=False):
     }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, screen_first: bool = False) -> None:
         super().__init__()
+        self._screen_first = screen_first
         self._keys: list[Key] = []
 
     def on_mount(self) -> None:
@@ -41,6 +46,8 @@ class KeyBar(Widget, can_focus=False):
         if not self.is_attached or screen is not self.screen:
             return
         keys = [key for key in keys_of(screen) if key.shown]
+        if self._screen_first:
+            keys.sort(key=lambda key: key.node is not screen)
         if [_label(key) for key in keys] != [_label(key) for key in self._keys]:
             self.refresh()
         self._keys = keys

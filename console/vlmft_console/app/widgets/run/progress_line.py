@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
@@ -10,11 +12,13 @@ from vlmft_console.app.widgets.base.line_view import LineView
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.base.readout import Readout
 from vlmft_console.app.widgets.run.run_list import state_words
-from vlmft_console.figures import clock
+from vlmft_console.figures import clock, figure
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline
 from vlmft_console.runs.status import STARTING
 
+_RECENT = 20
+"""Steps whose median speed a live run shows."""
 _MFU_FROM = 100
 """Cells from which on there is room for the share of the GPUs' peak."""
 
@@ -61,7 +65,7 @@ class ProgressLine(Vertical):
         words, role = headline.sign or state_words(headline.word)
         self._readout("word").show(words, role or "strong")
         self._title(headline, role)
-        self._steps(state)
+        self._steps(state, speed_of(state, live=headline.now is not None))
         self.tick(headline.now)
 
     def say(self, text: str) -> None:
@@ -87,22 +91,30 @@ class ProgressLine(Vertical):
         name, remark = one_line(headline.name), one_line(headline.remark)
         self.query_one("#name", LineView).show_lines((((name, "strong"), ("  ", ""), (remark, role)),))
 
-    def _steps(self, state: RunState) -> None:
+    def _steps(self, state: RunState, speed: float | None) -> None:
         total = state.total_steps
         self._readout("steps").show(f"step {state.step:,}" + (f"/{total:,}" if total else ""))
         share = state.step / total if total else None
         self._readout("percent").show("" if share is None else f"{share:.0%}")
         self.query_one(Bar).show(share)
         record = state.last_step or {}
-        epoch, speed, mfu = (record.get(key) for key in ("epoch", "samples_per_s", "mfu"))
+        epoch, mfu = (record.get(key) for key in ("epoch", "mfu"))
         epochs = (state.plan or {}).get("epochs")
         of = f"/{epochs:g}" if isinstance(epochs, int | float) else ""
         self._readout("epoch").show(f"epoch {epoch:.2f}{of}" if isinstance(epoch, int | float) else "")
         self._readout("mfu").show(f"MFU {mfu:.1%}" if isinstance(mfu, int | float) else "")
-        self._readout("speed").show(f"{speed:.3g} samples/s" if isinstance(speed, int | float) else "")
+        self._readout("speed").show("" if speed is None else f"median {figure(speed)} samples/s")
 
     def _readout(self, name: str) -> Readout:
         return self.query_one(f"#{name}", Readout)
+
+
+def speed_of(state: RunState, *, live: bool) -> float | None:
+    """Median of the samples a second: while it goes on over the last steps, then over all."""
+    speed = state.samples_per_s
+    first = speed[max(0, len(speed) - _RECENT)][0] if live and speed else -math.inf
+    found = speed.quantiles(first, math.inf, 0.5, 0.5) if speed else None
+    return found[0] if found else None
 
 
 class Bar(LineView):

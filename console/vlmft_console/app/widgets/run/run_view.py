@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -22,11 +21,10 @@ from vlmft_console.app.widgets.run.memory_panel import MemoryPanel
 from vlmft_console.app.widgets.run.panel_layout import EXPLAINED, LOWER, PANELS, UPPER, size_class, visible
 from vlmft_console.app.widgets.run.progress_line import ProgressLine
 from vlmft_console.charts.run_charts import CHARTS
+from vlmft_console.charts.smoothing import USUAL, smooth
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline
 
-CHART_SECONDS: Final = 2.0
-"""Charts of a live run are drawn anew this often at most: a step moves them by a fraction of a column."""
 _TITLES: Final = {"gpus": "GPUs", "health": "Health", "epochs": "Epochs", "log": "Log"}
 """Charts draw their own."""
 _RESOURCES: Final = ("throughput", "gpus", "memory-disk")
@@ -84,10 +82,8 @@ class RunView(Vertical):
         self._lower = "health"
         self._resource = "throughput"
         self._full = False
-        self._smoothing = 0.9
+        self._smoothing = USUAL
         self._visible: set[str] = set()
-        self._drawn = 0.0
-        self._behind = False
 
     def compose(self) -> ComposeResult:
         yield ProgressLine()
@@ -146,13 +142,11 @@ class RunView(Vertical):
         return self._full
 
     def show(self, state: RunState, headline: Headline) -> None:
-        """Show the figures of `state` as they are now."""
-        if state is not self._state:
-            self._drawn = 0.0  # another picture altogether: it does not wait
+        """Show the figures of `state` as they are now: header, charts and tables together, so that all that stands on
+        the screen is of one moment."""
         self._state = state
-        state.smooth_loss.weight = self._smoothing
-        self._behind = True
-        for name in self._visible - {*UPPER}:
+        self._smooth()
+        for name in self._visible:
             self._update(name)
         self.show_headline(headline)
 
@@ -162,7 +156,6 @@ class RunView(Vertical):
         if self._state is not None:
             self.query_one(ProgressLine).show(self._state, headline)
             self.health.show_end(headline)
-            self._draw_charts()
 
     def say(self, text: str) -> None:
         """Show one line at the top while there are no figures; it may hold a name from anywhere."""
@@ -172,15 +165,6 @@ class RunView(Vertical):
     def tick(self, now: float) -> None:
         """Let the clocks of the progress line stand at `now` (unix time)."""
         self.query_one(ProgressLine).tick(now)
-        self._draw_charts()
-
-    def _draw_charts(self) -> None:
-        """Bring the charts up to date: at once, but not too often while the run is live."""
-        live = self._headline is not None and self._headline.now is not None
-        if self._behind and not (live and time.monotonic() - self._drawn < CHART_SECONDS):
-            self._behind, self._drawn = False, time.monotonic()
-            for name in self._visible & {*UPPER}:
-                self._update(name)
 
     def action_choose(self, name: str) -> None:
         """Go to a panel. The fourth one, chosen again, shows its next content."""
@@ -206,9 +190,27 @@ class RunView(Vertical):
         """Smooth the train loss more or less."""
         message.stop()
         self._smoothing = message.applied_to(self._smoothing)
-        if self._state is not None:
-            self._state.smooth_loss.weight = self._smoothing
+        self._smooth()
+        self._update("loss")
+
+    def on_chart_looked(self, message: Chart.Looked) -> None:
+        """All charts show the same steps, and the crosshair at the same one."""
+        message.stop()
+        for chart in self.query(Chart):
+            if chart is not message.chart:
+                chart.look_like(message.chart.view)
+        self._smooth()
+        if "loss" in self._visible:
             self._update("loss")
+
+    def leave_crosshair(self) -> bool:
+        """Take the crosshair away; whether there was one."""
+        return self.query_one("#loss", Chart).leave_crosshair()
+
+    def _smooth(self) -> None:
+        """Average the train loss over a share of the steps that are seen."""
+        if self._state is not None:
+            smooth(self._state, self._smoothing, self.query_one("#loss", Chart).view.span)
 
     def leave_full(self) -> None:
         """Show the other panels again."""
