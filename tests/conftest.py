@@ -77,9 +77,11 @@ def shared() -> Path:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The tests of a file go to one worker, where they share what its fixtures made, unless they are marked `apart`."""
     for item in items:
+        if item.get_closest_marker("soak") and not config.getoption("--soak"):
+            item.add_marker(pytest.mark.skip("takes minutes: pytest --soak"))
         if item.get_closest_marker("xdist_group") is None:
             group = item.nodeid if item.get_closest_marker("apart") else item.nodeid.partition("::")[0]
             item.add_marker(pytest.mark.xdist_group(group))

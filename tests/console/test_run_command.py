@@ -85,7 +85,14 @@ def test_the_core_loads_no_torch() -> None:
 
 @pytest.mark.train
 def test_data_that_cannot_be_used_is_said_and_the_run_folder_is_gone(tmp_path: Path) -> None:
-    done = vlmft("run", "demo", "--set", "data.sources=[{task: chartqa, path: ./missing}]", folder=tmp_path)
+    done = vlmft(
+        "run",
+        "demo",
+        "--set=hardware.gpus=1",
+        "--set",
+        "data.sources=[{task: chartqa, path: ./missing}]",
+        folder=tmp_path,
+    )
     assert done.returncode == 2
     assert "./missing: no such folder" in done.stderr
     assert not list((tmp_path / "outputs").iterdir())
@@ -103,7 +110,14 @@ def test_broken_images_over_the_limit_stop_the_run_before_it_starts(tmp_path: Pa
     rows = table.to_pylist()
     rows[3]["image"]["bytes"] = b"not an image"
     parquet.write_table(table.from_pylist(rows, table.schema), file)
-    done = vlmft("run", "demo", "--set", "data.sources=[{task: chartqa, path: ./charts}]", folder=tmp_path)
+    done = vlmft(
+        "run",
+        "demo",
+        "--set=hardware.gpus=1",
+        "--set",
+        "data.sources=[{task: chartqa, path: ./charts}]",
+        folder=tmp_path,
+    )
     assert done.returncode == 2
     assert "charts, split train, row 3: no image in a format that is read" in done.stderr
     assert "is over data.max_bad 1.0%" in done.stderr

@@ -53,7 +53,7 @@ def wait_for_step(folder: RunFolder, step: int) -> None:
         time.sleep(0.05)
 
 
-def wait_for_end(folder: RunFolder, seconds: float = 60.0) -> dict[str, Any]:
+def wait_for_end(folder: RunFolder, seconds: float = 180.0) -> dict[str, Any]:
     """What `exit.json` says."""
     deadline = time.monotonic() + seconds
     while not folder.exit_file.exists():

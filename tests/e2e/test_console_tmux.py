@@ -13,8 +13,8 @@ from tests.in_tmux import Tmux, tmux
 from tests.supervised import LONG, Supervised
 from vlmft_console.runs.folder import RunFolder
 
-SMALL = {"data.max_train": "1280", "data.max_eval": "20", "training.epochs": "1", "evaluation.eval_steps": "20"}
-"""What makes a run of 40 steps of it."""
+SMALL = {"data.max_train": "1280", "data.max_eval": "20", "training.epochs": "1", "hardware.gpus": "1"}
+"""What makes a run of 40 steps of it, on one process."""
 
 
 @pytest.mark.train

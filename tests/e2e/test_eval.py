@@ -54,7 +54,7 @@ def test_accuracy_measured_during_training_is_what_eval_finds_afterwards(
     assert side(again, "base") == base
     assert side(again, "tuned") == tuned
     step, scores = between[0]
-    at_eval = evaluated([str(short_run.path / f"checkpoint-{step}"), "--limit=6"])
+    at_eval = evaluated([str(short_run.path / f"checkpoint-{step}"), "--limit=6", "--gpus=1"])
     assert side(at_eval, "tuned") == scores
 
 

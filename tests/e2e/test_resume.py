@@ -51,6 +51,7 @@ def test_a_killed_run_resumes_from_its_newest_checkpoint_onto_the_same_curves(
     assert (folder.adapter / "adapter_model.safetensors").is_file()
 
 
+@pytest.mark.soak
 def test_a_renamed_run_is_stopped_and_resumes_at_the_step_it_stopped_at(tmp_path: Path, uninterrupted: Curve) -> None:
     begun = start(tmp_path, "begun", "--detach")
     wait_for_step(begun, 3)
@@ -81,13 +82,13 @@ def test_a_run_is_resumed_on_its_own_data_and_number_of_processes_or_told_why_no
     write("one")
     preset.write_text(f"extends: demo\ndata:\n  sources:\n    - {{task: qa, path: {data}}}\n")
     where = [f"--output-root={tmp_path}", "--run-name=own"]
-    vlmft("run", str(preset), *settings(SMALL), *where, "--detach", code=0)
+    vlmft("run", str(preset), *settings(SMALL), "--set=hardware.gpus=1", *where, "--detach", code=0)
     folder = RunFolder(tmp_path / "own")
     wait_for_step(folder, 2)
     vlmft("stop", str(folder.path), code=0)
     end, said = folder.exit_file.read_text(), folder.preset_file.read_text()
-    folder.preset_file.write_text(said.replace("gpus: 2", "gpus: 1"))
-    assert "was made on 2 GPUs or processes and cannot be resumed on 1" in refused()
+    folder.preset_file.write_text(said.replace("gpus: 1", "gpus: 2"))
+    assert "was made on 1 GPU or process and cannot be resumed on 2" in refused()
     assert folder.exit_file.read_text() == end
     folder.preset_file.write_text(said)
     write("two")

@@ -23,7 +23,7 @@ from vlmft_trainer.demo.dataset import write
 pytestmark = pytest.mark.train
 
 STEPS = 6
-LAYOUTS = [(2, 2), (2, 1), (3, 2), (3, 1)]
+LAYOUTS = [(2, 2), (3, 1), pytest.param(2, 1, marks=pytest.mark.soak), pytest.param(3, 2, marks=pytest.mark.soak)]
 """ZeRO stage and number of ranks."""
 
 PRESET = """
@@ -203,11 +203,11 @@ def test_a_mistake_found_late_ends_all_ranks_with_one_line_and_exit_2(workplace:
     assert "split dev" in json.dumps(end)
 
 
-@pytest.mark.parametrize("zero", [2, 3])
+@pytest.mark.parametrize("zero", [pytest.param(2, marks=pytest.mark.soak), 3])
 def test_a_training_goes_on_from_the_adapter_of_another(
     trained: Callable[[int, int], Run], workplace: Path, zero: int
 ) -> None:
-    first = trained(2, 1)
+    first = trained(3, 1)
     preset = PRESET.format(data=workplace, epochs=1, ranks=1, zero=zero)
     preset = preset.replace("dropout: 0}", f"dropout: 0, start_from: {first.folder}}}")
     run = launch(workplace / f"further{zero}", preset, 1)

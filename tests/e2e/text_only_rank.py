@@ -1,4 +1,4 @@
-"""Run by the launcher: two ranks under ZeRO-3, of which one never sees an image. Prints its losses."""
+"""Run by the launcher: two ranks under ZeRO-3, of which one never sees an image. Keeps the losses of each layout."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Mixed(Dataset[Encoded]):
         return replace(self.samples[index])
 
 
-def main() -> None:
-    folder, packed, tower = Path(sys.argv[-3]), sys.argv[-2] == "packed", sys.argv[-1] == "tower"
+def train(folder: Path, packed: bool, tower: bool) -> None:
+    """Four steps; rank 0 writes their losses to `losses.json`."""
     preset = Preset.model_validate(
         {
             "model": {"base": "demo", "precision": "fp32"},
@@ -59,25 +59,35 @@ def main() -> None:
             "hardware": {"device": "cpu", "gpus": 2, "zero_stage": 3},
         }
     )
+    encoder = load_encoder(str(DEMO_BASE), 200704)
+    args = training_args(preset, KERNELS, folder, 0)
+    args.save_strategy = args.eval_strategy = "no"
+    model = add_adapter(load_base(str(DEMO_BASE), KERNELS), preset.lora, seed=1)
+    prepare_training(model, gradient_checkpointing=False, train_vision=tower)
+    trainer = WeightedTrainer(
+        model=model,
+        args=args,
+        train_dataset=Mixed(encoder),
+        data_collator=pack_collator(encoder) if packed else pad_collator(encoder),
+        checkpoints=CheckpointManager(RunLayout(folder), None, "eval_loss", RunLog(None), {}),
+        stop=StopOnRequest(RunLayout(folder)).asked,
+        packed=packed,
+    )
+    trainer.train()
+    if ranks.rank() == 0:
+        losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+        (folder / "losses.json").write_text(json.dumps(losses))
+
+
+def main() -> None:
+    """For each layout named on the command line, as `packed-tower`, in a folder of its name."""
+    root = Path(next(argument for argument in sys.argv[1:] if not argument.startswith("--")))
+    layouts = [argument for argument in sys.argv[1:] if argument.partition("-")[0] in ("packed", "padded")]
     with process_group():
-        encoder = load_encoder(str(DEMO_BASE), 200704)
-        args = training_args(preset, KERNELS, folder, 0)
-        args.save_strategy = args.eval_strategy = "no"
-        model = add_adapter(load_base(str(DEMO_BASE), KERNELS), preset.lora, seed=1)
-        prepare_training(model, gradient_checkpointing=False, train_vision=tower)
-        trainer = WeightedTrainer(
-            model=model,
-            args=args,
-            train_dataset=Mixed(encoder),
-            data_collator=pack_collator(encoder) if packed else pad_collator(encoder),
-            checkpoints=CheckpointManager(RunLayout(folder), None, "eval_loss", RunLog(None), {}),
-            stop=StopOnRequest(RunLayout(folder)).asked,
-            packed=packed,
-        )
-        trainer.train()
-        if ranks.rank() == 0:
-            losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-            (folder / "losses.json").write_text(json.dumps(losses))
+        for layout in layouts:
+            folder = root / layout
+            folder.mkdir(exist_ok=True)
+            train(folder, layout.startswith("packed"), layout.endswith("tower"))
 
 
 if __name__ == "__main__":
