@@ -30,8 +30,10 @@ check: install  ## Lint, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# Most tests wait for a screen or a process; a training keeps two cores busy.
 test: check  ## Every check and every test
-	$(BIN)/pytest --numprocesses=2 --dist=loadgroup --durations=15
+	$(BIN)/pytest -m "not train" --numprocesses=4 --dist=loadgroup --durations=15
+	$(BIN)/pytest -m train --numprocesses=2 --dist=loadgroup --durations=15
 
 orders: install  ## The tests without real trainings in three random orders
 	for seed in 1 2 3; do $(BIN)/pytest -p randomly --randomly-seed=$$seed -m "not train" --ignore=tests/e2e || exit 1; done
