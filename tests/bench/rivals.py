@@ -240,7 +240,7 @@ class WholeHead(WeightedTrainer):
     def compute_loss(self, model: Any, inputs: Any, *_: Any, num_items_in_batch: Any = None, **__: Any) -> Any:
         labels = inputs.pop("labels")
         logits = model(**model_inputs(model, inputs), use_cache=False).logits.float()
-        shifted = labels[:, 1:].flatten()
+        shifted = labels[:, 1:].flatten().to(logits.device)
         nll = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), shifted, reduction="sum")
         return nll / num_items_in_batch
 

@@ -118,11 +118,15 @@ def test_only_the_adapter_is_counted_as_trainable_and_put_into_state_dicts() -> 
 def test_a_batch_that_lost_its_image_positions_is_refused(batch: dict[str, torch.Tensor]) -> None:
     model = adapted(Lora(r=4, alpha=8))
     assert_positions(model, batch)
-    without = {name: value for name, value in batch.items() if name != "mm_token_type_ids"}
-    with pytest.raises(RuntimeError, match="M-RoPE"):
+    with pytest.raises(RuntimeError, match="not the model's own"):
+        assert_positions(model, batch | {"position_ids": batch["position_ids"] + 1})
+    worked_out = {name: value for name, value in batch.items() if name != "position_ids"}
+    assert_positions(model, worked_out)
+    without = {name: value for name, value in worked_out.items() if name != "mm_token_type_ids"}
+    with pytest.raises(RuntimeError, match="lost the positions"):
         assert_positions(model, without)
-    with pytest.raises(RuntimeError, match="M-RoPE"):
-        assert_positions(model, batch | {"mm_token_type_ids": torch.zeros_like(batch["input_ids"])})
+    with pytest.raises(RuntimeError, match="lost the positions"):
+        assert_positions(model, worked_out | {"mm_token_type_ids": torch.zeros_like(batch["input_ids"])})
 
 
 def test_without_a_gpu_flash_attention_falls_back_with_a_note_and_precision_is_fp32() -> None:

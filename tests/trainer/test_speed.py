@@ -33,7 +33,7 @@ def test_the_output_layer_runs_on_supervised_positions_only(samples: Samples) ->
     model.lm_head.register_forward_hook(lambda _, inputs, __: seen.append(tuple(inputs[0].shape)))
     batch = pack_collator(samples.encoder)([samples[0], samples[1], samples[12]])
     answer_loss(model, batch)
-    assert seen == [(supervised_tokens(batch), model.config.text_config.hidden_size)]
+    assert seen == [(1, supervised_tokens(batch), model.config.text_config.hidden_size)]
     assert supervised_tokens(batch) < batch["input_ids"].numel() / 3
 
 

@@ -22,6 +22,7 @@ from vlmft_trainer.data.encode import Encoded
 from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.model.adapter import add_adapter
+from vlmft_trainer.model.inputs import model_inputs
 from vlmft_trainer.model.load import Kernels, load_base, prepare_training
 from vlmft_trainer.training.callbacks.eval_events import EvalEvents
 from vlmft_trainer.training.callbacks.step_events import StepEvents
@@ -153,7 +154,7 @@ def test_the_first_loss_is_the_mean_over_the_effective_batchs_tokens(samples: Sa
     encoder = samples.encoder
     batch = collate([few[index] for index in range(8)], pad_id=encoder.pad_id, image_id=encoder.image_id)
     with torch.no_grad():
-        expected = float(base(**batch).loss)
+        expected = float(base(**model_inputs(base, batch), labels=batch["labels"]).loss)
     step = events(tmp_path, "step")[0]
     assert step["loss"] == pytest.approx(expected, rel=1e-4)
     assert step["supervised_tokens"] == int((batch["labels"] != -100).sum())

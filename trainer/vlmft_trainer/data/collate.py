@@ -10,6 +10,7 @@ import torch
 
 from vlmft_trainer.data.encode import IGNORED, Encoded, Encoder
 from vlmft_trainer.data.patches import PATCH_BYTES
+from vlmft_trainer.data.positions import positions
 from vlmft_trainer.data.tower import tower_inputs
 
 
@@ -39,26 +40,28 @@ def collate(
     Returns:
         `input_ids`, `attention_mask`, `labels`, `mm_token_type_ids`: int64 `[batch, longest]`; `pixel_values` (uint8
         `[patches, PATCH_BYTES]`) and `image_grid_thw` (int64 `[images, 3]`). There is always an image, in a row of its
-        own at the end if need be (see `with_an_image`). For training also `tower_inputs`, which generation does not
-        take.
+        own at the end if need be (see `with_an_image`). For training also `position_ids` (int64 `[3, batch,
+        longest]`: M-RoPE's time, row and column) and `tower_inputs`; generation works them out itself.
     """
     samples = with_an_image(samples, image_id, merge)
     longest = max(sample.length for sample in samples)
     input_ids = torch.full((len(samples), longest), pad_id)
     labels = torch.full_like(input_ids, IGNORED)
     attention_mask = torch.zeros_like(input_ids)
+    position_ids = torch.zeros(3, *input_ids.shape, dtype=torch.long)
     for row, sample in enumerate(samples):
         first = longest - sample.length if side == "left" else 0
         place = slice(first, first + sample.length)
         input_ids[row, place] = torch.tensor(sample.input_ids)
         labels[row, place] = torch.tensor(sample.labels)
         attention_mask[row, place] = 1
+        position_ids[:, row, place] = positions(input_ids[row, place] == image_id, sample.image_grid_thw, merge)
     return {
         "input_ids": input_ids,
         "attention_mask": attention_mask,
         "labels": labels,
         "mm_token_type_ids": (input_ids == image_id).long() * attention_mask,
-        **(images(samples) if side == "left" else images_and_tower(samples, merge)),
+        **(images(samples) if side == "left" else {"position_ids": position_ids, **images_and_tower(samples, merge)}),
     }
 
 

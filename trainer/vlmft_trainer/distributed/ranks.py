@@ -53,6 +53,14 @@ def all_reduce_sum(values: Sequence[float]) -> list[float]:
     return sums.tolist()
 
 
+def sum_on_device(value: int) -> torch.Tensor:
+    """The sum over all ranks of a number, left on the device: nobody waits for it."""
+    total = torch.full((), value, dtype=torch.int64, device=device())
+    if dist.is_initialized():
+        dist.all_reduce(total)
+    return total
+
+
 def all_reduce_max(values: Sequence[float]) -> list[float]:
     """The largest over all ranks of each number."""
     tops = torch.tensor(values, dtype=torch.float64, device=device())

@@ -64,7 +64,9 @@ def text_attention(
     """
     if cu_seq_lens_q is not None:
         return varlen_attention(query, key, value, cu_seq_lens_q, max_length_q, causal=True, scale=scaling), None
-    if attention_mask is None and position_ids is not None and bool((position_ids.diff() < 0).any()):
+    # Once a forward, for to read a value is to wait for the GPU; a single query is a token that is being generated.
+    looks = module.layer_idx == 0 and query.shape[2] > 1
+    if looks and attention_mask is None and position_ids is not None and bool((position_ids.diff() < 0).any()):
         raise RuntimeError("a packed row needs cu_seq_lens_q")
     output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     return output, None

@@ -68,18 +68,18 @@ def mean_loss(
     encoder = samples.encoder
     join = pack_collator(encoder) if packed else pad_collator(encoder)
     start = time.monotonic()
-    nll = correct = tokens = 0.0
+    tokens = 0
+    sums = torch.zeros(2, dtype=torch.float64, device=ranks.device())
     with _evaluating(model):
         for _, own, batch in _batches(samples, join, batch_size, workers):
             if stop():
                 return None
             loss = answer_loss(model, batch)
             if own:
-                nll += float(loss.nll)
-                correct += float(loss.correct)
+                sums += torch.stack([loss.nll.double(), loss.correct.double()])
                 tokens += supervised_tokens(batch)
-    nll, correct, tokens = ranks.all_reduce_sum([nll, correct, tokens])
-    return EvalResult(nll / tokens, correct / tokens, len(samples), time.monotonic() - start)
+    nll, correct, count = ranks.all_reduce_sum([*sums.tolist(), tokens])
+    return EvalResult(nll / count, correct / count, len(samples), time.monotonic() - start)
 
 
 def answer_questions(

@@ -13,9 +13,10 @@ from vlmft_trainer.data.patches import normalised
 def on_device(batch: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
     """A batch with its tensors on `device`. From pinned memory they are copied beside what the GPU is doing.
 
-    The images' grid stays behind where the model only reads its values: on a GPU that would mean waiting for it.
+    What is only looked up value by value stays behind, for on a GPU that would mean waiting for it: the labels, and the
+    images' grid where the tower does not compute with it.
     """
-    behind = {"image_grid_thw"} if "image_window_index" in batch else set()
+    behind = {"labels", "image_grid_thw"} if "image_window_index" in batch else {"labels"}
     return {
         name: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) and name not in behind else value
         for name, value in batch.items()

@@ -244,7 +244,7 @@ def recomputes(preset: Preset, architecture: Architecture | None, trainable: int
 
 
 def assert_positions(model: Any, batch: dict[str, Any]) -> None:
-    """Check that a batch with images gets three-dimensional positions, and that a packed one brings the right ones.
+    """Check that a batch with images has three-dimensional positions, and the right ones.
 
     Without `mm_token_type_ids` the model falls back to one-dimensional ones, silently, and learns nothing about where
     things are in an image.
@@ -257,8 +257,8 @@ def assert_positions(model: Any, batch: dict[str, Any]) -> None:
     """
     base = model.get_base_model()
     ids = batch["input_ids"]
-    packed = batch.get("position_ids")
-    kinds = batch.get("mm_token_type_ids") if packed is None else (ids == base.config.image_token_id).int()
+    given = batch.get("position_ids")
+    kinds = batch.get("mm_token_type_ids") if given is None else (ids == base.config.image_token_id).int()
     own = base.model.compute_3d_position_ids(
         input_ids=ids,
         image_grid_thw=batch.get("image_grid_thw"),
@@ -271,5 +271,5 @@ def assert_positions(model: Any, batch: dict[str, Any]) -> None:
     base.model.rope_deltas = None  # the check leaves no trace
     if own is None or any(torch.equal(own[one], own[two]) for one, two in ((0, 1), (0, 2), (1, 2))):
         raise RuntimeError("the model lost the positions of image tokens (M-RoPE): not training on that")
-    if packed is not None and not torch.equal(packed[1:], own):
-        raise RuntimeError("the positions of a packed row are not the model's own (M-RoPE): not training on that")
+    if given is not None and not torch.equal(given[-3:], own):
+        raise RuntimeError("the positions of a batch are not the model's own (M-RoPE): not training on that")

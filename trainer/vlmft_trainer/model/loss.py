@@ -27,15 +27,15 @@ def answer_loss(model: Any, batch: Mapping[str, Any]) -> AnswerLoss:
 
     Args:
         model: Qwen2.5-VL, bare or wrapped by PEFT or DeepSpeed.
-        batch: as `collate` or `pack` makes it.
+        batch: as `collate` or `pack` makes it, on the model's device but for its labels (see `on_device`).
     """
     targets = batch["labels"][:, 1:]
     supervised = targets != IGNORED
-    inputs = model_inputs(model, batch)
-    # A position's logits are about the token after it, so the last one's are never wanted.
-    keep = pad(supervised, (0, 1))
-    logits = model(**inputs, logits_to_keep=keep, use_cache=False).logits.float()
-    wanted = targets[supervised]
+    # A position's logits are about the token after it, so the last one's are never wanted. Of a single row the places
+    # are known here; a mask would be counted on the GPU.
+    keep = supervised[0].nonzero().T if len(supervised) == 1 else pad(supervised, (0, 1))
+    keep, wanted = (one.to(batch["input_ids"].device, non_blocking=True) for one in (keep, targets[supervised]))
+    logits = model(**model_inputs(model, batch), logits_to_keep=keep, use_cache=False).logits.float().flatten(0, -2)
     return AnswerLoss(cross_entropy(logits, wanted, reduction="sum"), (logits.argmax(-1) == wanted).sum())
 
 

@@ -69,18 +69,16 @@ class StepMeter:
         """The step's micro-batches are there."""
         self._data_seconds += time.monotonic() - self._start
 
-    def batch(self, micro_batches: Sequence[Mapping[str, Any]]) -> Work:
+    def batch(self, micro_batches: Sequence[Mapping[str, Any]]) -> torch.Tensor:
         """Count a step's micro-batches; every rank calls it.
 
         Returns:
-            The effective batch's: the sum over all ranks.
+            The effective batch's supervised tokens, over all ranks: on the device, for the loss alone needs them.
         """
         mine = sum((work(batch) for batch in micro_batches), Work())
-        samples, *sums = ranks.all_reduce_sum([sum(sample_count(batch) for batch in micro_batches), *astuple(mine)])
-        step = Work(*(int(value) for value in sums))
-        self._samples += int(samples)
-        self._work += step
-        return step
+        self._samples += sum(sample_count(batch) for batch in micro_batches)
+        self._work += mine
+        return ranks.sum_on_device(mine.supervised)
 
     def micro_batch(self, loss: torch.Tensor) -> None:
         """Add a micro-batch's share of the step's loss, not filtered: a NaN stays visible."""
@@ -98,15 +96,17 @@ class StepMeter:
             replaced: how many samples this rank has replaced so far.
         """
         steps, world = max(self._steps, 1), ranks.world_size()
-        loss, data, gone = ranks.all_reduce_sum([float(self._loss), self._data_seconds, replaced])
+        loss, data, gone, samples, *done = ranks.all_reduce_sum(
+            [float(self._loss), self._data_seconds, replaced, self._samples, *astuple(self._work)]
+        )
         (memory,) = ranks.all_reduce_max([_memory_gib()])
         figures = StepFigures(
             steps=steps,
             seconds=max(self._seconds, 1e-9),
             data_seconds=data / world,
             loss=loss / world / steps,
-            samples=self._samples,
-            work=self._work,
+            samples=int(samples),
+            work=Work(*(int(value) for value in done)),
             memory_gib=memory,
             replaced=int(gone),
         )

@@ -44,6 +44,10 @@ class WeightedTrainer(Trainer):  # type: ignore[misc]
         self.checkpoints = checkpoints
         self.stop = stop
         self.meter = StepMeter()
+        # The library would read each loss back to look at it: a micro-batch could only be begun after the last one.
+        self.filters_losses, self.args.logging_nan_inf_filter = self.args.logging_nan_inf_filter, False
+        """Whether the library's own log repeats the last finite loss in place of one that is not."""
+        self._finite_loss = torch.zeros(())
         self.last_eval: tuple[int, EvalResult] | None = None
         """Step and result of the newest eval."""
 
@@ -77,7 +81,7 @@ class WeightedTrainer(Trainer):  # type: ignore[misc]
         self.meter.fetch()
         batches = list(itertools.islice(epoch_iterator, num_batches))
         self.meter.fetched()
-        return batches, torch.tensor(max(self.meter.batch(batches).supervised, 1), device=device)
+        return batches, self.meter.batch(batches).clamp(min=1)
 
     def _prepare_inputs(self, inputs: Batch) -> Batch:
         """A micro-batch on this rank's device. The library would convert what is a float, and wait for each copy."""
@@ -100,7 +104,10 @@ class WeightedTrainer(Trainer):  # type: ignore[misc]
     def training_step(self, model: Any, inputs: Batch, num_items_in_batch: torch.Tensor | None = None) -> torch.Tensor:
         loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
         self.meter.micro_batch(loss)
-        return loss
+        if not self.filters_losses:
+            return loss
+        self._finite_loss = torch.where(loss.isfinite(), loss, self._finite_loss.to(loss.device))
+        return self._finite_loss
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Loss and token accuracy on the eval samples, in the library's names.
