@@ -14,7 +14,7 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:  # several workers share the cores: threads that wait for one would burn another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-_HOMES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+_HOMES = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 _numbers = itertools.count()
 
 

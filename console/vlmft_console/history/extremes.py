@@ -86,6 +86,7 @@ class _Side:
             start += 1
         if start >= stop:
             return self._none, -1
-        value = self._pick(values[start:stop])
-        index = values.index(value, start, stop)
+        stretch = values[start:stop]
+        value = self._pick(stretch)
+        index = start + stretch.index(value)
         return value, index if level == 0 else self._places[level][index]

@@ -48,6 +48,8 @@ class ReadLog:
     state: RunState
     several: str = ""
     """Of a log with several trainings, which one this is, in words."""
+    kept: bool = False
+    """Whether most of it stands in a summary, from which it can be had again in a moment."""
 
     @property
     def name(self) -> str:
@@ -60,24 +62,28 @@ class _Failed:
     reason: str
 
 
-def load(target: Path, choice: Choice | None = None) -> Iterator[Progress | ReadLog]:
-    """Read a run or a log to its end; `ReadLog` comes last.
+def load(target: Path, choice: Choice | None = None, *, glimpses: bool = True) -> Iterator[Progress | ReadLog]:
+    """Read a run or a log to its end; `ReadLog` comes last. Of a long log of ours that was read before, only the rest.
 
     Args:
         target: a run folder or a log.
         choice: what of it; the last training and the first eval set, if None.
+        glimpses: whether somebody looks at the state before the end.
 
     Raises:
         VlmftError: as `open_log` and its reader; or there is not what was chosen.
     """
+    from vlmft_console.history import summary
     from vlmft_console.history.choice import LAST
     from vlmft_console.history.opened import open_log
     from vlmft_console.history.state import RunState
     from vlmft_console.history.trainings import Trainings
 
     choice = choice or LAST
-    log, trainings = open_log(target, choice.eval_set), Trainings(choice.run)
-    state, began = RunState(log.monitor), time.monotonic()
+    log = open_log(target, choice.eval_set)
+    taken = summary.take_up(log) if choice == LAST else None
+    state, trainings = taken or (RunState(log.monitor), Trainings(choice.run))
+    before, began = summary.read_so_far(log), time.monotonic()
     said, glimpsed = began, GLIMPSE_SECONDS / 2
     for part in trainings.of(log.reader.batches()):
         if part.begins:
@@ -87,14 +93,15 @@ def load(target: Path, choice: Choice | None = None) -> Iterator[Progress | Read
         if now - said >= LOADING_SECONDS:
             said = now
             pickled = None
-            if now - began >= 2 * glimpsed:
+            if glimpses and now - began >= 2 * glimpsed:
                 glimpsed = now - began
                 pickled = pickle.dumps(state, pickle.HIGHEST_PROTOCOL)
             yield Progress(log.name, log.reader.progress, state.step, pickled)
     log.require_read()
     trainings.require(log)
     state.prepare()
-    yield ReadLog(log, state, trainings.note())
+    kept = choice == LAST and summary.keep(log, state, trainings, before)
+    yield ReadLog(log, state, trainings.note(), kept)
 
 
 def read_log(target: Path, choice: Choice | None = None) -> ReadLog:
@@ -103,11 +110,13 @@ def read_log(target: Path, choice: Choice | None = None) -> ReadLog:
     Raises:
         VlmftError: as `load`.
     """
-    return next(each for each in load(target, choice) if isinstance(each, ReadLog))
+    return next(each for each in load(target, choice, glimpses=False) if isinstance(each, ReadLog))
 
 
 class ReadAhead:
     """`load` in a process of its own, which goes on while this one imports Textual and draws its first screen.
+
+    Of a log that has a summary then, this one reads the summary: that takes less memory than to be told everything.
 
     It is forked, so only a process that has no threads yet may do this. The child ends by itself when nobody listens
     any more.
@@ -136,7 +145,7 @@ class ReadAhead:
             try:
                 while not isinstance(said := pickle.load(pipe), ReadLog | _Failed):
                     yield said
-            except (EOFError, pickle.UnpicklingError):  # the child was killed: this process can read, too
+            except (EOFError, pickle.UnpicklingError):  # there is a summary, or the child was killed: read it here
                 said = None
         os.waitpid(self._child, 0)
         if isinstance(said, _Failed):
@@ -154,6 +163,8 @@ def _send_all(target: Path, sender: int) -> None:
         with os.fdopen(sender, "wb") as pipe:
             try:
                 for each in load(target):
+                    if isinstance(each, ReadLog) and each.kept:
+                        break
                     pickle.dump(each, pipe, pickle.HIGHEST_PROTOCOL)
                     pipe.flush()
             except (VlmftError, OSError) as error:

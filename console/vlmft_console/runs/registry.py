@@ -12,14 +12,13 @@ from pathlib import Path
 import platformdirs
 
 from vlmft_console.errors import RunFolderError
-from vlmft_console.history.own_preset import OwnPreset
+from vlmft_console.history.loading import read_log
 from vlmft_console.history.state import RunState
 from vlmft_console.paths import OUTPUTS
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus, status_of
 from vlmft_core.durable import write_whole
 from vlmft_core.run_folder.layout import RunLayout, is_run
-from vlmft_core.run_folder.tail import RunTail
 
 
 def remember(root: Path) -> None:
@@ -96,10 +95,8 @@ def read_run(folder: RunFolder) -> tuple[RunState, RunStatus]:
     Raises:
         VlmftError: something in the folder is there and cannot be read.
     """
+    run = read_log(folder.path).state
     try:
-        run = RunState(OwnPreset(folder.events_file()).monitor)
-        for records in RunTail(folder.logs).batches():
-            run.apply_all(records)
         return run, status_of(folder, run.pulse)
     except OSError as error:
         raise RunFolderError(f"{folder.path} cannot be read: {error.strerror}") from None

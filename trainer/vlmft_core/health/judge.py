@@ -185,6 +185,14 @@ class Health:
     def _hold(self) -> None:
         self._state.holding = {name: finding.severity for name, finding in self._active.items()}
 
+    def __getstate__(self) -> dict[str, Any]:
+        asked = ("_at_step", "_at_other", "_after_others", "_at_stretch")
+        return {name: value for name, value in vars(self).items() if name not in asked}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        vars(self).update(kept)
+        self._use(self._rules)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Health:
         twin = copy.copy(self)
         twin.findings, twin._active = self.findings.copy(), self._active.copy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,10 @@ class GrowingFile:
         """Bytes of the file read, or passed over, so far."""
         self.restarts = 0
         """Times that the file was found to be another one than before; `chunk` then begins at its start again."""
-        self._inode = -1
+        self.checksum = 0
+        """CRC-32 of these bytes, where none was passed over."""
+        self.inode = -1
+        """Of the file read last; -1 before the first chunk."""
         self._head = b""
 
     def chunk(self, *, newest: bool = False) -> bytes:
@@ -48,28 +52,68 @@ class GrowingFile:
             info = os.fstat(descriptor)
             # A new file can have the old inode and any size, so bytes are compared, too.
             head = read_at(self.path, descriptor, _HEAD, 0)
-            same = info.st_ino == self._inode and info.st_size >= self.offset and head.startswith(self._head)
-            if not same and self._inode >= 0:
+            same = info.st_ino == self.inode and info.st_size >= self.offset and head.startswith(self._head)
+            if not same and self.inode >= 0:
                 self.restarts += 1
-                self.offset = 0
-            self._inode, self._head = info.st_ino, head
+                self.offset = self.checksum = 0
+            self.inode, self._head = info.st_ino, head
             if newest:
                 self.offset = max(self.offset, info.st_size - CHUNK)
             data = read_at(self.path, descriptor, CHUNK, self.offset)
             self.offset += len(data)
+            self.checksum = zlib.crc32(data, self.checksum)
             return data
+        finally:
+            os.close(descriptor)
+
+    def skip(self, inode: int, offset: int, checksum: int, *, whole: bool = False) -> bool:
+        """Go to where another reader of this file was, if all that it has read still stands there.
+
+        That is looked at as bytes, a hundred times as fast as the records in them can be read.
+
+        Args:
+            inode: what the other had.
+            offset: the same.
+            checksum: the same.
+            whole: whether nothing may have been added since.
+
+        Raises:
+            VlmftError: as `chunk`.
+        """
+        try:
+            descriptor = open_regular(self.path)
+        except FileNotFoundError:
+            return False
+        try:
+            info = os.fstat(descriptor)
+            if info.st_ino != inode or info.st_size < offset or (whole and info.st_size > offset):
+                return False
+            found = at = 0
+            while at < offset and (data := read_at(self.path, descriptor, min(CHUNK, offset - at), at)):
+                found = zlib.crc32(data, found)
+                at += len(data)
+            if at != offset or found != checksum:
+                return False
+            self.inode, self.offset, self.checksum = inode, offset, checksum
+            self._head = read_at(self.path, descriptor, min(_HEAD, offset), 0)
+            return True
         finally:
             os.close(descriptor)
 
 
 class LineSplitter:
-    """Complete lines out of chunks that are cut anywhere, in bounded memory. Only a newline ends a line."""
+    """Complete lines out of chunks that are cut anywhere, in bounded memory. Only a newline ends a line.
 
-    def __init__(self) -> None:
+    Args:
+        partial: what another splitter had of a line, to go on from there.
+        dropping: the same.
+    """
+
+    def __init__(self, partial: bytes = b"", *, dropping: bool = False) -> None:
         self.dropped = 0
         """Lines of more than `MAX_LINE` bytes, which nobody gets to see."""
-        self._partial = b""
-        self._dropping = False
+        self._partial = partial
+        self._dropping = dropping
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that are complete with these bytes, without their ends."""
@@ -92,6 +136,11 @@ class LineSplitter:
     def partial(self) -> bytes:
         """What stands after the last newline."""
         return self._partial
+
+    @property
+    def dropping(self) -> bool:
+        """Whether what comes up to the next newline belongs to a line that is too long."""
+        return self._dropping
 
     def end_line(self) -> None:
         """What stands after the last newline has been dealt with as a line: what comes is another."""

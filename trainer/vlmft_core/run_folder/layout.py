@@ -60,6 +60,8 @@ class RunLayout:
     """The folder of the logs."""
     scores_file = _Inside("logs/scores.jsonl")
     """Which questions were answered rightly, at every eval with answers."""
+    summary = _Inside("logs/.summary")
+    """What the event logs come to, so that only what was added has to be read. Whoever deletes it loses nothing."""
     supervisor_log = _Inside("logs/supervisor.log")
     """What the supervisor prints, which is nothing unless it fails."""
 

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record, parse
-from vlmft_core.run_folder.growing import GrowingFile, LineSplitter
+from vlmft_core.run_folder.growing import GrowingFile, LineSplitter, read_at
 from vlmft_core.run_folder.layout import segment_file, segment_files
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far an event log has been read, and by what it is known again."""
+
+    inode: int
+    offset: int
+    """Bytes read."""
+    checksum: int
+    """Their CRC-32."""
+    partial: int
+    """How many of them, at the end, no newline has ended yet."""
+    dropping: bool
+    """Whether that is a line too long to be kept."""
+    rejected: int
+    """Lines skipped."""
 
 
 class Tail:
@@ -70,6 +90,38 @@ class Tail:
             if records := self._records(self._lines.feed(chunk)):
                 yield records
 
+    @property
+    def mark(self) -> Mark:
+        """How far it has come."""
+        file, lines = self._file, self._lines
+        return Mark(file.inode, file.offset, file.checksum, len(lines.partial), lines.dropping, self.rejected)
+
+    def go_to(self, mark: Mark, *, whole: bool = False) -> bool:
+        """Go on from where another reader of this log was, if what that one has read is what stands there.
+
+        Args:
+            mark: that one's.
+            whole: whether nothing may have been added since.
+
+        Raises:
+            VlmftError: as `batches`.
+        """
+        if not self._file.skip(mark.inode, mark.offset, mark.checksum, whole=whole):
+            return False
+        self._lines = LineSplitter(self._before(mark), dropping=mark.dropping)
+        self._rejected = mark.rejected
+        return True
+
+    def _before(self, mark: Mark) -> bytes:
+        """The bytes of the line that had not ended."""
+        if not mark.partial:
+            return b""
+        descriptor = open_regular(self._file.path)
+        try:
+            return read_at(self._file.path, descriptor, mark.partial, mark.offset - mark.partial)
+        finally:
+            os.close(descriptor)
+
     def _records(self, lines: list[bytes]) -> list[Record]:
         records: list[Record] = []
         for line in lines:
@@ -129,6 +181,23 @@ class RunTail:
         while _is_there(path := segment_file(self._logs, len(self._tails) + 1)):
             self._tails.append(Tail(path))
             yield from self._tails[-1].batches()
+
+    @property
+    def marks(self) -> list[Mark]:
+        """How far it has come in each segment."""
+        return [tail.mark for tail in self._tails]
+
+    def go_to(self, marks: Sequence[Mark]) -> bool:
+        """Go on from where another reader of this run was, as `Tail.go_to`.
+
+        Raises:
+            VlmftError: as `Tail.batches`.
+        """
+        tails = [Tail(segment_file(self._logs, number)) for number in range(1, len(marks) + 1)]
+        if not all(tail.go_to(mark, whole=tail is not tails[-1]) for tail, mark in zip(tails, marks, strict=True)):
+            return False
+        self._tails = tails
+        return True
 
 
 def _is_there(path: Path) -> bool:

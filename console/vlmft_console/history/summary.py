@@ -1,0 +1,143 @@
+"""Summary: what a long event log came to when it was read last, kept beside it, so that only the rest is to be read.
+
+It can be rebuilt at any time, and is never believed over the log: the bytes that it was made from must stand there
+still, and the programs that made it must be the ones that read it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import astuple, fields
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+import vlmft_core
+from vlmft_console.history.sealed import SealedFile, write_sealed
+from vlmft_console.history.trainings import Trainings
+from vlmft_console.own_key import own_key
+from vlmft_core.errors import VlmftError
+from vlmft_core.health.thresholds import Settings, Thresholds
+from vlmft_core.run_folder.tail import Mark, RunTail, Tail
+
+if TYPE_CHECKING:
+    from vlmft_console.history.opened import OpenedLog
+    from vlmft_console.history.state import RunState
+
+LEAST = 8 << 20
+"""Bytes of a log that are worth a summary: reading them takes a quarter of a second."""
+_SHARE = 16
+"""A summary is made anew when this part of the log has come since."""
+_IN_CACHE = 16
+"""Summaries kept in the user's cache, the latest."""
+
+
+def take_up(log: OpenedLog) -> tuple[RunState, Trainings] | None:
+    """What a log came to when its summary was made; its reader then goes on from there.
+
+    Returns:
+        None where there is no summary of this very log by programs like these, or none that this user wrote.
+    """
+    reader = log.reader
+    if not isinstance(reader, Tail | RunTail):
+        return None
+    for place in _places(log):
+        with suppress(OSError, ValueError, KeyError, TypeError, VlmftError, UnpicklingError):
+            with closing(SealedFile(place)) as file:
+                note, settings = orjson.loads(file.note), log.monitor or Thresholds()
+                if (note["programs"], note["settings"]) != (_programs(), _told(settings)):
+                    continue
+                marks = [Mark(*mark) for mark in note["marks"]]
+                taken: tuple[RunState, Trainings] = file.value(own_key(), settings)
+            if reader.go_to(marks) if isinstance(reader, RunTail) else reader.go_to(marks[0]):
+                return taken
+    return None
+
+
+def keep(log: OpenedLog, state: RunState, trainings: Trainings, before: int) -> bool:
+    """Keep what a log, read to its present end, comes to, where so much of it is new that it is worth it.
+
+    Args:
+        log: the log.
+        state: what it comes to.
+        trainings: those in it.
+        before: bytes of it that the summary it was read with stood for.
+
+    Returns:
+        Whether there is a summary that stands for nearly all of it.
+    """
+    reader = log.reader
+    if not isinstance(reader, Tail | RunTail):
+        return False
+    marks = _marks(reader)
+    read = sum(mark.offset for mark in marks)
+    if read < LEAST or read - before < max(LEAST, read // _SHARE):
+        return before > 0
+    state.prepare()
+    settings = state.health.settings
+    for place in _places(log):
+        with suppress(OSError):  # closed to us, or full: then the next place, or none
+            note = {"programs": _programs(), "settings": _told(settings), "marks": list(map(astuple, marks))}
+            if place.parent == _cache():
+                _make_room()
+            return write_sealed(place, own_key(), orjson.dumps(note), (state, trainings), settings)
+    return False
+
+
+def read_so_far(log: OpenedLog) -> int:
+    """Bytes of our own event log that its reader is past."""
+    return sum(mark.offset for mark in _marks(log.reader)) if isinstance(log.reader, Tail | RunTail) else 0
+
+
+def _marks(reader: Tail | RunTail) -> list[Mark]:
+    return reader.marks if isinstance(reader, RunTail) else [reader.mark]
+
+
+def _places(log: OpenedLog) -> Iterator[Path]:
+    """Where its summary may be: in the folder of a run; else, or where that cannot be written, in the user's cache."""
+    if log.folder is not None:
+        yield log.folder.summary
+    yield _cache() / sha256(os.fsencode(log.path.resolve())).hexdigest()[:32]
+
+
+def _cache() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("vlmft")) / "summaries"
+
+
+def _make_room() -> None:
+    """The folder in the cache, and of what is in it only the latest."""
+    _cache().mkdir(parents=True, exist_ok=True, mode=0o700)
+    ages = sorted((entry.stat().st_mtime_ns, entry.path) for entry in os.scandir(_cache()))
+    for _, path in ages[: 1 - _IN_CACHE]:
+        Path(path).unlink(missing_ok=True)
+
+
+def _told(settings: Settings) -> dict[str, Any]:
+    """What the health rules go by, as JSON has it."""
+    told: dict[str, Any] = orjson.loads(
+        orjson.dumps({field.name: getattr(settings, field.name) for field in fields(Thresholds)})
+    )
+    return told
+
+
+@cache
+def _programs() -> str:
+    """What stands for the programs by which a log becomes a state: a change of any file of theirs changes it."""
+    digest = sha256(sys.version.encode())
+    for package in (Path(vlmft_core.__file__).parent, Path(__file__).parent):
+        for folder, _, names in sorted(os.walk(package)):
+            for name in sorted(names):
+                if name.endswith(".py"):
+                    path = Path(folder, name)
+                    info = path.stat()
+                    digest.update(f"{path} {info.st_size} {info.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
