@@ -7,14 +7,15 @@ import os
 import platform
 import shutil
 import signal
-import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.command_line import vlmft
+from tests.file_systems import mounted, overlay
 from tests.records import record
 from tests.run_folders import ended_run
 from tests.supervised import LONG, Supervised, make_run
@@ -238,23 +239,25 @@ def test_a_killed_rank_of_a_run_that_has_just_begun_is_no_success(tmp_path: Path
     assert run.wait_for_end()["exit_code"] == 1
 
 
-def test_a_live_run_seen_through_a_mount_without_its_locks_is_elsewhere(tmp_path: Path) -> None:
-    outputs, view, rest = (tmp_path / name for name in ("outputs", "view", "rest"))
-    for folder in (outputs, view, rest / "upper", rest / "work"):
-        folder.mkdir(parents=True)
-    run = Supervised(outputs, 1, *LONG)
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Supervised]:
+    """A live run in a folder of its own."""
+    (tmp_path / "outputs").mkdir()
+    run = Supervised(tmp_path / "outputs", 1, *LONG)
     run.wait_for_ranks()
-    layers = f"lowerdir={outputs},upperdir={rest}/upper,workdir={rest}/work"
-    mount = ["mount", "-t", "overlay", "overlay", "-o", layers, str(view)]
-    mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
-    try:
-        if mounted:
-            refuse_everything(RunFolder(view / "run"), str(run.folder.path))
-            assert run.status().state == "running"
-    finally:
-        StopRequest("the test is over", now=True).write(run.folder)
-        run.wait_for_end()
-        if mounted:
-            subprocess.run(["umount", "--lazy", str(view)], check=True)
-    if not mounted:
-        pytest.skip("needs the right to mount a file system")
+    yield run
+    StopRequest("the test is over", now=True).write(run.folder)
+    run.wait_for_end()
+
+
+def test_a_live_run_seen_through_a_mount_without_its_locks_is_elsewhere(tmp_path: Path, live: Supervised) -> None:
+    with overlay(tmp_path / "outputs", tmp_path / "view") as view:
+        refuse_everything(RunFolder(view / "run"), str(live.folder.path))
+        assert live.status().state == "running"
+
+
+def test_a_live_run_seen_through_a_mount_that_is_read_only_is_running(tmp_path: Path, live: Supervised) -> None:
+    with mounted(tmp_path / "view", "-o", "bind,ro", str(tmp_path / "outputs")) as view:
+        assert status_of(RunFolder(view / "run")).state == "running"
+        with pytest.raises(RunFolderError, match="is running"):
+            check_deletable(RunFolder(view / "run"))

@@ -77,26 +77,3 @@ def sshfs(source: Path, at: Path) -> Iterator[Path]:
         for process in (client, server):
             process.terminate()
             process.wait(30)
-
-
-@contextmanager
-def mounted(at: Path, *mount: str) -> Iterator[Path]:
-    """Something mounted at a new folder; skips the test where that is not allowed."""
-    at.mkdir()
-    if subprocess.run(["mount", *mount, str(at)], capture_output=True, check=False).returncode:
-        pytest.skip("needs the right to mount a file system")
-    try:
-        yield at
-    finally:
-        subprocess.run(["umount", "--lazy", str(at)], check=True)
-
-
-@contextmanager
-def overlay(source: Path, at: Path) -> Iterator[Path]:
-    """A folder seen through a file system of this machine that does not know its locks."""
-    rest = at.with_name(f"{at.name}.rest")
-    for folder in (rest / "upper", rest / "work"):
-        folder.mkdir(parents=True)
-    options = f"lowerdir={source},upperdir={rest}/upper,workdir={rest}/work"
-    with mounted(at, "-t", "overlay", "overlay", "-o", options):
-        yield at

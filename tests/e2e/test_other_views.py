@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import vlmft
-from tests.e2e.machines import Machine, mounted, overlay, sshfs
+from tests.e2e.machines import Machine, sshfs
+from tests.file_systems import mounted, overlay
 from tests.supervised import LONG, Supervised
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.run_folder.stop import StopRequest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -37,15 +38,35 @@ def acquire(path: Path) -> int | None:
 
 
 def held(path: Path) -> bool:
-    """Whether any process holds the lock, in either mode. A file that does not exist is not held."""
+    """Whether any process holds the lock, in either mode. A file that does not exist is not held, and none is where the
+    file system knows no locks.
+
+    Raises:
+        PermissionError: it may not even be read.
+    """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = _open(path)
+    except PermissionError:
+        raise
     except OSError:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except OSError:
+        return False
     finally:
         os.close(descriptor)
     return False
+
+
+def _open(path: Path) -> int:
+    """A descriptor of the file as it is; network file systems want one for writing, others may allow reading alone."""
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        return os.open(path, os.O_RDWR | flags)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        return os.open(path, os.O_RDONLY | flags)

@@ -24,7 +24,7 @@ STOPPING = "stopping"
 STALLED = "stalled"
 UNSUPERVISED = "unsupervised"
 ELSEWHERE = "elsewhere"
-"""Whether it lives can only be told on another machine, or in another folder."""
+"""Whether it lives can only be told on another machine, in another folder, or by another user."""
 LOST = "lost"
 
 LIVE = frozenset({STARTING, RUNNING, STOPPING, STALLED, UNSUPERVISED, ELSEWHERE})
@@ -59,6 +59,9 @@ class RunStatus:
         return self.state in LIVE
 
 
+_CLOSED = RunStatus(ELSEWHERE, "its locks are closed to you: only its owner can tell whether it lives")
+
+
 def status_of(folder: RunFolder, pulse: Pulse | None = None, *, gone: bool = False) -> RunStatus:
     """The state of the run.
 
@@ -70,7 +73,7 @@ def status_of(folder: RunFolder, pulse: Pulse | None = None, *, gone: bool = Fal
     """
     if not folder.path.exists():
         return RunStatus(UNREADABLE, "its folder is gone: deleted, or moved")
-    supervised = held(folder.lock)  # before the look at its end: a supervisor writes that while it holds the lock
+    supervised = _held(folder.lock)  # before the look at its end: a supervisor writes that while it holds the lock
     ended = read_json(folder.exit_file)
     if ended is not None:
         state = str(ended.get("status"))
@@ -81,6 +84,8 @@ def status_of(folder: RunFolder, pulse: Pulse | None = None, *, gone: bool = Fal
             str(ended.get("reason") or ""),
             code,
         )
+    if supervised is None:
+        return _CLOSED
     if not supervised:
         return _without_supervisor(folder, gone)
     if folder.stop_file.exists():
@@ -109,7 +114,10 @@ def _without_supervisor(folder: RunFolder, gone: bool) -> RunStatus:
     heard = max(record.t, (latest and latest["t"]) or 0.0)
     if where := elsewhere(folder.path, record, heard, gone=gone):
         return RunStatus(ELSEWHERE, where)
-    if held(folder.ranks_lock):
+    ranked = _held(folder.ranks_lock)
+    if ranked is None:
+        return _CLOSED
+    if ranked:
         return RunStatus(
             UNSUPERVISED, f"its supervisor is gone but ranks live: {folder.owner()}; vlmft resume gives it one"
         )
@@ -122,6 +130,14 @@ def _without_supervisor(folder: RunFolder, gone: bool) -> RunStatus:
     if record.of_another_boot:
         return RunStatus(LOST, "its machine is said to be gone" if gone else "the machine was restarted")
     return RunStatus(CRASHED, "its supervisor is gone and nothing of it is alive")
+
+
+def _held(lock: Path) -> bool | None:
+    """Whether a lock is held; None where it is closed to us."""
+    try:
+        return held(lock)
+    except PermissionError:
+        return None
 
 
 def _last_lines(log: Path) -> list[bytes]:
