@@ -192,3 +192,29 @@ def test_whatever_an_entry_holds_it_is_refused_or_becomes_records_of_our_own() -
         for number, record in enumerate(told):
             assert record["seq"] == number
             assert parse(orjson.dumps(record, option=orjson.OPT_NON_STR_KEYS)) == record
+
+
+def test_an_entry_reads_the_same_whether_or_not_it_is_like_nearly_all_others() -> None:
+    """One that has a place for a total, though it tells none, takes a closer look than the others."""
+    chance = random.Random(11)
+    odd = (float("nan"), float("inf"), 1e300, -1e305, None, 1, "2.5", True, [1])
+    for _ in range(300):
+        plain, close = Translator("log"), Translator("log")
+        names = [
+            "step",
+            "loss",
+            *chance.sample(("epoch", "learning_rate", "grad_norm", "acc", "reward", "val_loss"), 3),
+        ]
+        step = 0
+        for _ in range(12):
+            step = chance.choice((step + 1, step + 1, step + 5, step, max(0, step - 3), 0))
+            entry = {name: chance.choice(odd) if chance.random() < 0.05 else chance.random() for name in names}
+            entry["step"] = step if chance.random() < 0.95 else chance.choice((str(step), float(step), None, 2**60))
+            time = chance.choice((None, 1.0, -1.0, 1e301))
+            told = []
+            for translator, values in ((plain, entry), (close, {**entry, "max_steps": None})):
+                try:
+                    told.append(translator.take(values, time))
+                except ValueError as refused:
+                    told.append(str(refused))
+            assert told[0] == told[1]

@@ -62,6 +62,20 @@ class Course:
             raise ValueError("more steps than any training has")
         return step + self._offset
 
+    def goes_on(self, step: int, epoch: float | None) -> bool:
+        """Place a training record with a step behind the last one, if that is all there is to it.
+
+        Returns:
+            False where `since_the_beginning` and `start` have to be asked first: then nothing was done.
+        """
+        if self._offset or not self._trained or not self._last[0] < step < LAST:
+            return False
+        self.named, self.step = True, step
+        self._forward += 1
+        self.points += 1
+        self._last = (step, epoch)
+        return True
+
     def start(
         self, step: int | None, epoch: float | None, *, ended: bool, trains: bool, anew: bool = False
     ) -> Start | None:

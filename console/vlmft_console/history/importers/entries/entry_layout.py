@@ -29,7 +29,9 @@ _STEP_EXTRAS: Final = {
 }
 """Figures beside the loss, and what they are called in our log."""
 _ACCURACY: Final = ("mean_token_accuracy", "token_acc", "acc")
-_CLOCKS: Final = frozenset(("_timestamp", "_runtime", "elapsed_time"))
+CLOCK: Final = "elapsed_time"
+"""The name that tells the time of an entry in seconds, or as a clock does."""
+_CLOCKS: Final = frozenset(("_timestamp", "_runtime", CLOCK))
 """What tells the time of an entry, and is no metric."""
 _SPLIT: Final = frozenset(("mode", "split", "phase", "stage", "subset"))
 """What may tell the part of the data that an entry was measured on."""
@@ -43,6 +45,15 @@ class EvalName(NamedTuple):
     eval_set: str
     extras: tuple[tuple[str, str], ...]
     """Names beside it of the same set, and what they are called in our log."""
+
+
+class Usual(NamedTuple):
+    """The names of a training record that has nothing unusual."""
+
+    step: str
+    loss: str
+    figures: tuple[tuple[str, str], ...]
+    """The loss, and what there is of epoch, rate and norm, each with what it is called in our log."""
 
 
 class Layout(NamedTuple):
@@ -67,6 +78,8 @@ class Layout(NamedTuple):
     """Whether there is no more than one train loss, with one rate and one norm."""
     ends: bool
     """Whether the entry is a training's last, which sums it up."""
+    usual: Usual | None
+    """What nearly all entries of a log are; None for one that may be an eval, tells a total, or names no step."""
 
 
 _CACHE: Final[dict[tuple[str, ...], Layout]] = {}
@@ -99,6 +112,10 @@ def _layout(names: tuple[str, ...]) -> Layout:
             others.append(name)  # beside `train_runtime`, `train_loss` is the mean over the run
     order = {quantity: tuple(name for _, name in sorted(found, key=_rank)) for quantity, found in ranked.items()}
     evals = tuple(_eval(name, bare) for name in order.get(EVAL_LOSS, ()))
+    usual = None
+    if not evals and not ends and TOTAL not in order and STEP in order and LOSS in order and CLOCK not in names:
+        figures = tuple((order[ours][0], ours) for ours in (LOSS, EPOCH, RATE, GRAD_NORM) if ours in order)
+        usual = Usual(order[STEP][0], order[LOSS][0], figures)
     return Layout(
         step=order.get(STEP, ()),
         total=order.get(TOTAL, ()),
@@ -114,6 +131,7 @@ def _layout(names: tuple[str, ...]) -> Layout:
         split=next((name for name in names if bare[name] in _SPLIT), None),
         plain=not others and not evals and max(len(order.get(one, ())) for one in (LOSS, RATE, GRAD_NORM)) == 1,
         ends=ends,
+        usual=usual,
     )
 
 

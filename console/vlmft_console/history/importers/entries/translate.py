@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from vlmft_console.history.importers.entries.contents import Contents
 from vlmft_console.history.importers.entries.course import Course
-from vlmft_console.history.importers.entries.entry_layout import EvalName, Layout, layout_of
+from vlmft_console.history.importers.entries.entry_layout import CLOCK, EvalName, Layout, Usual, layout_of
 from vlmft_console.history.importers.entries.entry_values import (
     LARGEST,
     MORE_NAMES,
@@ -137,12 +137,14 @@ class Translator:
         if layout.split:
             values = of_split(values, layout.split)
             layout = layout_of(tuple(values))
+        if layout.usual and (records := self._usual(layout, layout.usual, values, t)):
+            return records
         loss_name, loss = self._loss(layout.loss, values)
         judged, eval_loss = self._judged_eval(layout.evals, values) if layout.evals else (None, None)
         lr, grad_norm = first(layout.rate, values), first(layout.grad_norm, values)
         epoch, (step, total) = first(layout.epoch, values), place(layout, values)
-        if t is None and "elapsed_time" in values:
-            t = duration(values["elapsed_time"])
+        if t is None and CLOCK in values:
+            t = duration(values[CLOCK])
         if t is not None and not 0 <= t < LARGEST:
             t = None
         told = loss is not None and not self._repeats.train((step, epoch, loss, lr, grad_norm))
@@ -150,7 +152,7 @@ class Translator:
         if not told and not evaluated and not (loss is None and eval_loss is None):
             return []
         step, within = self._course.since_the_beginning(step, epoch, trains=told), step
-        records: list[Record] = []
+        records = []
         if judged is None or judged.eval_set:
             records += self._tell_sets(layout.evals, judged)
         if told or evaluated:
@@ -185,6 +187,34 @@ class Translator:
                 records.append(self._measured(events.METRICS, t, self._course.step, epoch, {"metrics": metrics}))
         if layout.ends and not self._ended:
             records.append(self.end(t=t))
+        return records
+
+    def _usual(self, layout: Layout, usual: Usual, values: Mapping[str, Any], t: float | None) -> list[Record]:
+        """A step that simply follows the last one, all its figures finite: what nearly every entry is. For any other
+        entry nothing, and nothing is done."""
+        step = values[usual.step]
+        if type(step) is not int or usual.loss != self._loss_name or self._ended or self._apart or self.skipped:
+            return []
+        if t is not None and not 0 <= t < LARGEST:
+            return []
+        record: Record = {"v": events.VERSION, "seq": self._seq, "t": t or 0.0, "event": events.STEP, "step": step}
+        record["epoch"] = record["loss"] = record["lr"] = record["grad_norm"] = None
+        for theirs, ours in usual.figures:
+            record[ours] = figure = values[theirs]
+            if type(figure) is not float or not -LARGEST < figure < LARGEST:
+                return []
+        epoch = record["epoch"]
+        if not self._course.goes_on(step, epoch):
+            return []
+        self._repeats.train((step, epoch, record["loss"], record["lr"], record["grad_norm"]))
+        self._seq += 1
+        records = [record]
+        if layout.extras:
+            record |= step_extras(layout, values)
+        if not layout.plain and (metrics := self._metrics(layout, values, (usual.loss, None), records)):
+            record["metrics"] = metrics
+        if t is not None:
+            record["mono"] = t
         return records
 
     def _tell(

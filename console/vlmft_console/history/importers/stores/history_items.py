@@ -12,18 +12,17 @@ import orjson
 from vlmft_console.history.importers.stores import wire
 
 _ITEM, _KEY, _NESTED_KEY, _JSON = 1, 1, 2, 16
-_ITEM_START: Final = _ITEM << 3 | wire.BYTES
 _SHORT: Final = 0x80
 """Lengths below it take one byte."""
 _REMEMBERED: Final = 5000
-"""Names."""
+"""Beginnings of items."""
 
 
 class HistoryItems:
     """Reads history records one by one.
 
-    All of a run have the same names. A name is remembered with the bytes around it, up to the length of the value: an
-    item that begins with these, and has short lengths, needs no parsing.
+    All of a run have the same names. A name is remembered with all bytes of its item before those of the value, the
+    lengths among them: an item that begins as one did needs no parsing.
     """
 
     def __init__(self) -> None:
@@ -35,48 +34,53 @@ class HistoryItems:
         Raises:
             ValueError: the message is damaged.
         """
-        values: dict[str, Any] = {}
-        names, at, end = self._names, 0, len(message)
-        padded = message + bytes(3)
+        known, at, end = self._names, 0, len(message)
+        names: list[str] = []
+        texts: list[bytes] = []
         while at < end:
-            # 0A length | 12 length key 82 01 | length value
-            size = padded[at + 1]
-            start, stop = at + 6 + padded[at + 3], at + 2 + size
-            name = names.get(padded[at + 2 : start])
-            if name is not None and size < _SHORT and padded[at] == _ITEM_START and start < stop <= end:
-                text = message[start + 1 : stop]
-                if len(text) == padded[start]:
-                    try:
-                        values[name] = orjson.loads(text)
-                    except ValueError:
-                        values[name] = _no_json(text)
-                    at = stop
-                    continue
-            field, _, part, at = wire.field(message, at)
-            if field == _ITEM and isinstance(part, bytes):
-                name, text = self._item(part)
-                try:
-                    values[name] = orjson.loads(text)
-                except ValueError:
-                    values[name] = _no_json(text)
-        return dict(sorted(values.items()))  # wandb writes them in any order
+            try:
+                first = at + 7 + message[at + 3]  # 0A length | 12 length key 82 01 | length value
+                names.append(known[message[at:first]])
+                texts.append(message[first : (at := first + message[first - 1])])
+            except (KeyError, IndexError):
+                field, _, item, stop = wire.field(message, at)
+                if field == _ITEM and isinstance(item, bytes):
+                    name, text = self._item(item, message[at:stop])
+                    names.append(name)
+                    texts.append(text)
+                at = stop
+        if at > end:
+            raise ValueError("cut off")
+        return dict(sorted(dict(zip(names, _values(texts), strict=True)).items()))  # wandb writes them in any order
 
-    def _item(self, item: bytes) -> tuple[str, bytes]:
+    def _item(self, item: bytes, field: bytes) -> tuple[str, bytes]:
+        """Its name and value; `field` is the item with what stands before it."""
         key, text, at_the_end = [], b"", False
-        for field, kind, part, end in wire.fields(item):
+        for number, kind, part, end in wire.fields(item):
             if kind == wire.BYTES and isinstance(part, bytes):
-                if field in (_KEY, _NESTED_KEY):
+                if number in (_KEY, _NESTED_KEY):
                     key.append(part.decode("utf-8", "replace"))
-                elif field == _JSON:
+                elif number == _JSON:
                     text, at_the_end = part, end == len(item)
         name = "/".join(key)
-        if at_the_end and len(text) < _SHORT:
+        if at_the_end and len(item) < _SHORT:
             if len(self._names) >= _REMEMBERED:
                 self._names.clear()
-            self._names[item[: len(item) - len(text) - 1]] = name
+            self._names[field[: len(field) - len(text)]] = name
         return name, text
 
 
-def _no_json(text: bytes) -> str:
-    """What Go and Python write for numbers that are not finite, as it stands."""
-    return text.decode("utf-8", "replace")
+def _values(texts: list[bytes]) -> list[Any]:
+    """Numbers and whatever else; as text what is no JSON, such as what Go and Python write for an infinity."""
+    try:
+        values: list[Any] = orjson.loads(b"[%b]" % b",".join(texts))
+    except ValueError:
+        values = []
+    return values if len(values) == len(texts) else [_value(text) for text in texts]
+
+
+def _value(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return text.decode("utf-8", "replace")

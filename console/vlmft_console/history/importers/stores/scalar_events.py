@@ -45,8 +45,7 @@ class ScalarEvents:
         layout = self._layouts.get(len(message))
         if layout is not None:
             time_key, time, step_key, step, before, value, after = layout.unpack(message)
-            tag = layout.tags.get(before + after)
-            if tag is not None and time_key == _TIME_KEY and step_key == _STEP_KEY:
+            if time_key == _TIME_KEY and step_key == _STEP_KEY and (tag := layout.tags.get(before + after)) is not None:
                 if step != self._step[0]:
                     number, end = wire.varint(step, 0)
                     if end < len(step):

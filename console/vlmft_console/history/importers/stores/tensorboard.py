@@ -57,7 +57,7 @@ class EventFile:
             self._skip -= skipped
             data = data[skipped:]
         self._data += data
-        data, sizes, at = self._data, self._sizes, 0
+        data, sizes, read, at = self._data, self._sizes, self._events.read, 0
         while len(data) - at >= _HEADER:
             size = sizes.get(data[at : at + _HEADER])
             if size is None and (size := self._size(data[at : at + _HEADER])) is None:
@@ -71,11 +71,23 @@ class EventFile:
             if len(data) - end < _FOOTER:
                 break
             message = data[at + _HEADER : end]
-            if masked(message) == _checksum(data, end)[0]:
-                self._message(message, records)
-            else:
-                self.rejected += 1
             at = end + _FOOTER
+            if masked(message) != _checksum(data, end)[0]:
+                self.rejected += 1
+                continue
+            try:
+                time, step, scalars = read(message)
+            except (ValueError, struct.error):
+                self.rejected += 1
+                continue
+            for tag, value in scalars:
+                if step != self._step or tag in self._group or len(self._group) >= _MOST_TAGS:
+                    records += self._flush()
+                self.entries += 1
+                self._step, self._time = step, time
+                self._group[tag] = value
+                if tag == _LAST_TAG:
+                    records += self._flush()
         self._data = data[at:]
         return records
 
@@ -96,27 +108,13 @@ class EventFile:
         self._lost = True
         return [*self._flush(), self._translator.note("the event file is damaged: the rest of it cannot be read")]
 
-    def _message(self, message: bytes, records: list[Record]) -> None:
-        try:
-            time, step, scalars = self._events.read(message)
-        except (ValueError, struct.error):
-            self.rejected += 1
-            return
-        for tag, value in scalars:
-            self.entries += 1
-            if step != self._step or tag in self._group or len(self._group) >= _MOST_TAGS:
-                records += self._flush()
-            self._step, self._time = step, time
-            self._group[tag] = value
-            if tag == _LAST_TAG:
-                records += self._flush()
-
     def _flush(self) -> list[Record]:
-        group, self._group = self._group, {}
-        if not group:
+        if not self._group:
             return []
+        group, self._group = self._group, {}
+        group[STEP] = self._step
         try:
-            return self._translator.take({**group, STEP: self._step}, self._time)
+            return self._translator.take(group, self._time)
         except ValueError:
             self.rejected += 1
             return []

@@ -34,6 +34,8 @@ _LARGEST: Final = 1 << 20
 _HISTORY, _STATS, _EXIT = 2, 7, 18
 _is_summary: Final = re.compile(rb"\x08[\x80-\xff]*[\x00-\x7f]\x1a").match
 """Two of three records, each one of several kinds, are summaries: they say again what the history says."""
+_history_begins: Final = re.compile(rb"\x08[\x80-\xff]*[\x00-\x7f]\x12([\x80-\xff]?[\x00-\x7f])").match
+"""What nearly all others begin with: a number, and a history after its length."""
 _STATS_ITEM, _STATS_KEY = 3, 1
 _STATS_NAMES: Final = 100
 """Names of system metrics that are kept, to be told of a run that has no other."""
@@ -60,65 +62,64 @@ class WandbFile:
 
     def feed(self, data: bytes) -> list[Record]:
         self._data += data
-        data = self._data
+        data, place = self._data, self._place
         records: list[Record] = []
-        at = max(0, _FILE_HEADER - self._place)
+        at = max(0, _FILE_HEADER - place)
         while at < len(data):
-            left = _BLOCK - (self._place + at) % _BLOCK
-            there = len(data) - at
-            if left < _HEADER:
-                if there < left:
-                    break
-                at += left
-                continue
-            if there < _HEADER:
+            block = at + _BLOCK - (place + at) % _BLOCK
+            at = self._fragments(data, at, min(block, len(data)), records)
+            if block > len(data):
                 break
-            checksum, size, kind = _fragment_header(data, at)
-            if not checksum and not size and not kind:
-                if there < left:
-                    break  # space that the writer has yet to fill, or the padding of a whole block
-                at += left
-                continue
-            sound = _HEADER + size <= left and kind in _KINDS
-            if sound:
-                if there < _HEADER + size:
-                    break
-                body = data[at + _HEADER : at + _HEADER + size]
-                sound = zlib.crc32(body, _KINDS[kind]) == checksum
-            if not sound:
-                if there < left:
-                    break
-                at += left
-                self._reject()
-                continue
-            at += _HEADER + size
-            self._fragment(kind, body, records)
+            if block - at >= _HEADER and any(data[at : at + _HEADER]):  # else it is padding
+                self.rejected += 1
+                self._message = None
+            at = block
         self._data = data[at:]
-        self._place += at
+        self._place = place + at
         return records
+
+    def _fragments(self, data: bytes, at: int, stop: int, records: list[Record]) -> int:
+        """Read the sound fragments of a block from a place on; returns where something else begins."""
+        while at + _HEADER <= stop:
+            checksum, size, kind = _fragment_header(data, at)
+            start, end = at + _HEADER, at + _HEADER + size
+            if end > stop or kind not in _KINDS:
+                break
+            body = data[start:end]
+            if zlib.crc32(body, _KINDS[kind]) != checksum:
+                break
+            at = end
+            if kind == _WHOLE:
+                message, self._message = body, None
+            else:
+                message = self._joined(kind, body)
+            if not _is_summary(message):
+                try:
+                    self._record(message, records)
+                except ValueError:
+                    self.rejected += 1
+        return at
 
     def rest(self) -> list[Record]:
         return []
 
-    def _reject(self) -> None:
-        self.rejected += 1
-        self._message = None
-
-    def _fragment(self, kind: int, body: bytes, records: list[Record]) -> None:
-        if kind in (_WHOLE, _FIRST):
+    def _joined(self, kind: int, body: bytes) -> bytes:
+        """The message whose last fragment this is; empty where there is more to come, or the start is missing."""
+        if kind == _FIRST:
             self._message = body
         elif self._message is not None:
             self._message = self._message + body if len(self._message) < _LARGEST else None
-        if kind in (_WHOLE, _LAST) and self._message is not None:
-            message, self._message = self._message, None
-            try:
-                self._record(message, records)
-            except ValueError:
-                self.rejected += 1
+        if kind != _LAST:
+            return b""
+        message, self._message = self._message, None
+        return message or b""
 
     def _record(self, message: bytes, records: list[Record]) -> None:
-        if _is_summary(message):
-            return
+        if head := _history_begins(message):
+            length, start = head[1], head.end()
+            if len(message) - start == (length[0] if len(length) == 1 else length[0] - 0x80 + (length[1] << 7)):
+                records += self._history(message[start:])  # alone, as nearly all are
+                return
         at = 0
         while at < len(message):
             field, _, value, at = wire.field(message, at)
