@@ -248,7 +248,8 @@ def test_a_samples_size_counts_all_tokens_those_of_its_images_and_those_that_car
     said = [*talk("two")["messages"], *talk("fourteen")["messages"]]
     split = opened(lines({"messages": said, "images": ["a.png"]}))
     conversation, pictures = split.sample(0)
-    size = measure(conversation, map(read_header, split.contents(conversation)), encoder, 500)
+    contents = split.contents(conversation)
+    size = measure(conversation, map(read_header, contents), contents, encoder, 500)
     encoded = encoder.conversation(conversation.turns, pictures)
     assert size.length == encoded.length
     assert size.image == encoded.input_ids.count(encoder.image_id) == 4

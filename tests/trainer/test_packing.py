@@ -16,7 +16,7 @@ from vlmft_trainer.data.encode import IGNORED, Encoded, Encoder
 from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.data.positions import positions
 from vlmft_trainer.model.adapter import add_adapter
-from vlmft_trainer.model.attention import use_packed_attention, varlen_attention
+from vlmft_trainer.model.attention import Borders, use_packed_attention, varlen_attention
 from vlmft_trainer.model.inputs import model_inputs
 from vlmft_trainer.model.load import Kernels, load_base, prepare_training
 from vlmft_trainer.model.loss import answer_loss
@@ -174,11 +174,27 @@ def test_pieces_attend_to_themselves_alone_whatever_their_lengths(lengths: list[
     query = torch.randn(1, 4, sum(lengths), 8, generator=made)
     key, value = (torch.randn(1, 2, sum(lengths), 8, generator=made) for _ in range(2))
     cu_seqlens = torch.tensor([0, *lengths]).cumsum(0).int()
-    found = varlen_attention(query, key, value, cu_seqlens, max(lengths), causal=causal, scale=None)
+    borders = Borders(cu_seqlens, cu_seqlens, max(lengths), max(lengths))
+    found = varlen_attention(query, key, value, borders, causal=causal, scale=None)
     for start, end in pairwise(cu_seqlens.tolist()):
         pieces = [tensor[:, :, start:end] for tensor in (query, key, value)]
         wanted = torch.nn.functional.scaled_dot_product_attention(*pieces, is_causal=causal, enable_gqa=True)
         torch.testing.assert_close(found[:, start:end], wanted.transpose(1, 2))
+
+
+@pytest.mark.parametrize("lengths", [[(2, 5)], [(3, 3), (2, 7), (3, 3), (2, 7)], [(4, 4), (1, 5), (3, 7)]])
+def test_a_piece_that_goes_on_behind_others_sees_them_and_itself(lengths: list[tuple[int, int]]) -> None:
+    made = torch.Generator().manual_seed(0)
+    queries, keys = (torch.tensor([0, *side]).cumsum(0).int() for side in zip(*lengths, strict=True))
+    query = torch.randn(1, 4, int(queries[-1]), 8, generator=made)
+    key, value = (torch.randn(1, 2, int(keys[-1]), 8, generator=made) for _ in range(2))
+    found = varlen_attention(query, key, value, Borders(queries, keys, 4, 7), causal=True, scale=None)
+    for (start, end), (first, last) in zip(pairwise(queries.tolist()), pairwise(keys.tolist()), strict=True):
+        for number in range(start, end):
+            seen = slice(first, last - (end - number) + 1)
+            pieces = query[:, :, number : number + 1], key[:, :, seen], value[:, :, seen]
+            wanted = torch.nn.functional.scaled_dot_product_attention(*pieces, enable_gqa=True)
+            torch.testing.assert_close(found[:, number : number + 1], wanted.transpose(1, 2))
 
 
 def test_a_row_tells_the_kernels_where_its_samples_begin_and_how_long_the_longest_is(

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 
-from vlmft_trainer.data.encode import IGNORED, Encoded
-
-MASKED = -1
-"""Index -1 - n is sample n without loss: what a rank computes on when a last, smaller batch leaves it nothing."""
+from vlmft_trainer.data.encode import Encoded
+from vlmft_trainer.data.prefixes import Groups
 
 
 class MicroBatches(Sampler[list[int]]):
@@ -21,17 +17,22 @@ class MicroBatches(Sampler[list[int]]):
 
     Samples are shuffled by seed and epoch alone, then cut into effective batches; the last one of an epoch may be
     smaller. Within an effective batch ranks and micro-batches share the samples so that each gets about as many
-    tokens: ranks wait for each other after every micro-batch, and the largest one decides how much memory is needed.
+    tokens: ranks wait for each other after every micro-batch, and the largest one decides how much memory is needed. A
+    micro-batch that is left nothing is empty: all ranks go through as many.
+
+    With `groups`, these are shuffled instead, and stay together: in an effective batch, but for the one that its end
+    cuts, and in a micro-batch, which then holds as many samples as it has tokens for.
 
     Args:
         lengths: tokens of each sample.
         effective_batch: samples of an optimizer step over all ranks: a multiple of `micro_batch` x `world`.
-        micro_batch: samples of a micro-batch at most.
+        micro_batch: samples of a micro-batch at most; with `groups`, their tokens at the most.
         packed: whether a micro-batch becomes a row without padding, which costs its tokens; a padded one costs its
             longest sample for each, so that like goes with like.
         seed: of the shuffling.
         rank: whose micro-batches.
         world: number of ranks.
+        groups: samples that begin alike, and are to share that; only for packed rows.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class MicroBatches(Sampler[list[int]]):
         seed: int,
         rank: int = 0,
         world: int = 1,
+        groups: Groups | None = None,
     ) -> None:
         self.lengths = lengths
         self.effective_batch = effective_batch
@@ -52,6 +54,7 @@ class MicroBatches(Sampler[list[int]]):
         self.seed = seed
         self.rank = rank
         self.world = world
+        self.groups = groups
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -65,13 +68,14 @@ class MicroBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         order = torch.randperm(len(self.lengths), generator=generator).tolist()
+        if self.groups:
+            # Where a group comes is up to one of its samples, so that large ones do not come earlier.
+            place = {sample: number for number, sample in enumerate(order)}
+            first = self.groups.first
+            order.sort(key=lambda sample: (place[first[sample]], place[sample]))
         for start in range(0, len(order), self.effective_batch):
-            batch = order[start : start + self.effective_batch]
-            shares = self._share_out(batch)
-            for first in range(0, len(shares), self.world):
-                mine = shares[first + self.rank]
-                # As many micro-batches for each rank: with weights or gradients shared, all must come to each.
-                yield mine or [MASKED - min(batch, key=self.lengths.__getitem__)]
+            shares = self._share_out(order[start : start + self.effective_batch])
+            yield from shares[self.rank :: self.world]
 
     def _rounds(self, samples: int) -> int:
         """Micro-batches for each rank in an effective batch of this size."""
@@ -80,39 +84,44 @@ class MicroBatches(Sampler[list[int]]):
     def _share_out(self, batch: list[int]) -> list[list[int]]:
         """An effective batch's micro-batches, the heavy ones first; the first `world` of them run at one time."""
         count = self._rounds(len(batch)) * self.world
-        heavy_first = sorted(batch, key=lambda sample: (-self.lengths[sample], sample))
         if not self.packed:
+            heavy_first = sorted(batch, key=lambda sample: (-self.lengths[sample], sample))
             return [list(share) for share in _slices(heavy_first, count)]
+        if self.groups:
+            together, most = self._together(batch, self.groups, count), len(batch)
+        else:
+            together, most = [(self.lengths[sample], [sample]) for sample in batch], self.micro_batch
         shares: list[list[int]] = [[] for _ in range(count)]
         tokens = [0] * count
-        for sample in heavy_first:
-            room = (share for share in range(count) if len(shares[share]) < self.micro_batch)
+        for weight, samples in sorted(together, key=lambda one: (-one[0], one[1])):
+            room = (share for share in range(count) if len(shares[share]) < most)
             lightest = min(room, key=lambda share: (tokens[share], share))
-            shares[lightest].append(sample)
-            tokens[lightest] += self.lengths[sample]
+            shares[lightest] += samples
+            tokens[lightest] += weight
         return [shares[share] for share in sorted(range(count), key=lambda share: (-tokens[share], share))]
+
+    def _together(self, batch: list[int], groups: Groups, count: int) -> list[tuple[int, list[int]]]:
+        """Samples that go into one micro-batch, and their tokens. A group is taken apart where it has more than a
+        micro-batch would have if nothing were shared."""
+        most = sum(self.lengths[sample] for sample in batch) / count
+        parts: list[tuple[int, list[int]]] = []
+        of: dict[int, int] = {}
+        for sample in batch:
+            first, length = groups.first[sample], self.lengths[sample]
+            part = of.get(first)
+            if part is not None and parts[part][0] + length - groups.shared[sample] <= most:
+                weight, samples = parts[part]
+                parts[part] = (weight + length - groups.shared[sample], [*samples, sample])
+            else:
+                of[first] = len(parts)
+                parts.append((length, [sample]))
+        return parts
 
 
 def _slices(items: Sequence[int], count: int) -> Iterator[Sequence[int]]:
     """`items` in `count` runs whose sizes differ by at most one."""
     for part in range(count):
         yield items[len(items) * part // count : len(items) * (part + 1) // count]
-
-
-class MaskableSamples(Dataset[Encoded]):
-    """Samples of which some are asked for without loss (see `MASKED`)."""
-
-    def __init__(self, samples: Any) -> None:
-        self.samples = samples
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> Encoded:
-        if index >= 0:
-            return self.samples[index]  # type: ignore[no-any-return]
-        sample: Encoded = self.samples[MASKED - index]
-        return replace(sample, labels=[IGNORED] * sample.length)
 
 
 class MicroBatchLoader(DataLoader[Encoded]):

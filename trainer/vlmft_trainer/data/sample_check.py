@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from vlmft_trainer.data.encode import GROUNDING, IGNORED, Encoder, Fit
 from vlmft_trainer.data.fingerprint import sample_digest
 from vlmft_trainer.data.fitting import fitted
 from vlmft_trainer.data.pictures import Header, read_header
+from vlmft_trainer.data.prefixes import Prefix, find_prefix
 from vlmft_trainer.data.sources import Split
 from vlmft_trainer.data.unused import count
 
@@ -30,10 +31,12 @@ class Usable(NamedTuple):
     Attributes:
         length: its tokens.
         digest: stands for its content.
+        prefix: what it may have in common with others.
     """
 
     length: int
     digest: bytes
+    prefix: Prefix
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Size:
         supervised: those that carry loss.
         headers: of its image files.
         fits: how they are resized.
+        prefix: what it may have in common with others.
     """
 
     length: int
@@ -53,6 +57,7 @@ class Size:
     supervised: int
     headers: tuple[Header, ...]
     fits: tuple[Fit, ...]
+    prefix: Prefix
 
 
 def examine(
@@ -69,17 +74,20 @@ def examine(
         if unused is not None:
             count(unused, (*conversation.unused, *spelt_tokens(conversation, encoder)))
         contents = split.contents(conversation)
-        size = measure(conversation, map(read_header, contents), encoder, max_length)
-        return Usable(size.length, sample_digest(conversation, contents))
+        size = measure(conversation, map(read_header, contents), contents, encoder, max_length)
+        return Usable(size.length, sample_digest(conversation, contents), size.prefix)
     except BadRow as error:
         return bad(split, row, error)
 
 
-def measure(conversation: Conversation, headers: Iterable[Header], encoder: Encoder, max_length: int) -> Size:
+def measure(
+    conversation: Conversation, headers: Iterable[Header], contents: Sequence[bytes], encoder: Encoder, max_length: int
+) -> Size:
     """A conversation's size in tokens.
 
     Args:
         headers: of its image files; looked at once its answers are found to be there.
+        contents: the files, or what stands for each.
         max_length: as `examine`.
 
     Raises:
@@ -95,7 +103,8 @@ def measure(conversation: Conversation, headers: Iterable[Header], encoder: Enco
     ids, labels = encoder.ids(conversation.turns, image_tokens)
     if len(ids) > max_length:
         raise BadRow(TOO_LONG, f"{len(ids)} tokens")
-    return Size(len(ids), sum(image_tokens), len(labels) - labels.count(IGNORED), headers, fits)
+    prefix = find_prefix(ids, labels, encoder.image_id, zip(contents, fits, strict=True))
+    return Size(len(ids), sum(image_tokens), len(labels) - labels.count(IGNORED), headers, fits, prefix)
 
 
 def spelt_tokens(conversation: Conversation, encoder: Encoder) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -18,7 +18,8 @@ from vlmft_trainer.data.encode import Encoded, Encoder, Fit
 from vlmft_trainer.data.fingerprint import fingerprint
 from vlmft_trainer.data.fitting import fitted
 from vlmft_trainer.data.holdout import hold_out
-from vlmft_trainer.data.pictures import read_header
+from vlmft_trainer.data.pictures import decode, read_header
+from vlmft_trainer.data.prefixes import Groups, find_groups
 from vlmft_trainer.data.row_keys import EXPECTED
 from vlmft_trainer.data.sample_check import Bad, Usable, examine, report
 from vlmft_trainer.data.sources import Split, eval_split, open_split
@@ -27,6 +28,9 @@ from vlmft_trainer.distributed import ranks
 
 Place = tuple[int, int]
 """Which split, and which of its rows."""
+
+Files = tuple[bytes, ...]
+"""The image files of one sample."""
 
 
 class Samples(Dataset[Encoded]):
@@ -41,6 +45,7 @@ class Samples(Dataset[Encoded]):
         encoder: the base model's.
         lengths: tokens of each sample; None where not known, and then all count as equally long.
         fingerprint: stands for the content of all; empty where not known.
+        groups: which of them begin alike; None where not known.
     """
 
     def __init__(
@@ -50,12 +55,14 @@ class Samples(Dataset[Encoded]):
         encoder: Encoder,
         lengths: Sequence[int] | None = None,
         fingerprint: str = "",
+        groups: Groups | None = None,
     ) -> None:
         self.splits = list(splits)
         self.places = list(places)
         self.encoder = encoder
         self.lengths = None if lengths is None else list(lengths)
         self.fingerprint = fingerprint
+        self.groups = groups
         self.replaced = torch.zeros(1, dtype=torch.int64)
         self.replaced.share_memory_()  # type: ignore[no-untyped-call]
 
@@ -74,23 +81,45 @@ class Samples(Dataset[Encoded]):
         headers = map(read_header, self.splits[split].contents(conversation))
         return fitted(conversation, [header.size for header in headers], self.encoder)[0]
 
-    def sample(self, index: int) -> tuple[Conversation, list[Image]]:
-        """A conversation and its images, or those of the next sample whose images can be decoded."""
+    def sample(self, index: int, known: Container[Files] = ()) -> tuple[Conversation, list[Image], Files]:
+        """A conversation, its images if their files are not `known`, and these; or those of the next sample whose
+        images can be decoded."""
         for further in range(len(self)):
-            split, row = self.places[(index + further) % len(self)]
+            place, row = self.places[(index + further) % len(self)]
+            split = self.splits[place]
             try:
-                return self.splits[split].sample(row)
+                conversation = split.conversation(row)
+                files = tuple(split.contents(conversation))
+                return conversation, [] if files in known else [decode(file) for file in files], files
             except (OSError, ValueError, SyntaxError):
                 self.replaced += 1
         raise DataError("no image of the data set can be decoded")
 
     def __getitem__(self, index: int) -> Encoded:
-        conversation, images, fits = self.fitted(index)
-        return self.encoder.conversation(conversation.turns, images, fits)
+        (encoded,) = self.__getitems__([index])
+        return encoded
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Encoded]:
+        """Several samples, as a data loader asks for them. Images that several of them have are prepared once."""
+        known: dict[Files, tuple[list[tuple[int, int]], tuple[Fit, ...], Encoded]] = {}
+        found = []
+        for index in indices:
+            conversation, images, files = self.sample(index, known)
+            sizes, before, earlier = known.get(files, ([image.size for image in images], None, None))
+            conversation, fits = fitted(conversation, sizes, self.encoder)
+            if earlier is not None and fits == before:
+                ids, labels = self.encoder.ids(conversation.turns, [fit.tokens for fit in fits])
+                found.append(replace(earlier, input_ids=ids, labels=labels))
+                continue
+            if earlier is not None:  # wanted in another size
+                images = [decode(file) for file in files]
+            found.append(self.encoder.conversation(conversation.turns, images, fits))
+            known[files] = (sizes, fits, found[-1])
+        return found
 
     def fitted(self, index: int) -> tuple[Conversation, list[Image], tuple[Fit, ...]]:
         """`sample`, its boxes in the pixels of the resized images, and how these are resized."""
-        conversation, images = self.sample(index)
+        conversation, images, _ = self.sample(index)
         conversation, fits = fitted(conversation, [image.size for image in images], self.encoder)
         return conversation, images, fits
 
@@ -242,9 +271,9 @@ def _usable(
         )
     usable = [(place, one) for place in picked if isinstance(one := found[place], Usable)]
     lengths = [one.length for _, one in usable]
-    return Samples(
-        splits, [place for place, _ in usable], encoder, lengths, fingerprint(one.digest for _, one in usable)
-    )
+    places = [place for place, _ in usable]
+    groups = find_groups([one.prefix for _, one in usable], places)
+    return Samples(splits, places, encoder, lengths, fingerprint(one.digest for _, one in usable), groups)
 
 
 def _mixed(source: Source, there: int) -> list[int]:

@@ -93,7 +93,7 @@ class Survey:
                 count(self.unused, (*conversation.unused, *spelt_tokens(conversation, encoder)))
                 contents = self.split.contents(conversation)
                 digests = [_digest(content) for content in contents]
-                size = measure(conversation, map(self._header, digests, contents), encoder, max_length)
+                size = measure(conversation, map(self._header, digests, contents), digests, encoder, max_length)
             except BadRow as error:
                 found = bad(self.split, row, error)
                 self.bad.setdefault(found.reason, Findings()).add(found.where)

@@ -3,7 +3,8 @@
 transformers' own way, a block-diagonal mask over the whole row, costs the square of the row's length. Here the row is
 cut where the samples begin: by PyTorch's variable-length kernel on a GPU that has it, else by one call of
 `scaled_dot_product_attention` for all pieces of one length. The vision tower's windows go the same way; transformers
-would make a call for each of them.
+would make a call for each of them. A sample that shares its beginning with another sees keys and values gathered from
+there.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import inspect
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -48,7 +49,10 @@ def text_attention(
     scaling: float | None = None,
     position_ids: torch.Tensor | None = None,
     cu_seq_lens_q: torch.Tensor | None = None,
+    cu_seq_lens_k: torch.Tensor | None = None,
     max_length_q: int = 0,
+    max_length_k: int = 0,
+    kv_indices: torch.Tensor | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """Causal attention as transformers calls it: `[batch, heads, length, width]` in, `[batch, length, heads, width]`
@@ -56,14 +60,18 @@ def text_attention(
 
     Args:
         position_ids: each token's place in its sample, where transformers knows it.
-        cu_seq_lens_q: int32 `[samples + 1]`: where the samples of a packed row begin, and its length.
-        max_length_q: tokens of the longest sample.
+        cu_seq_lens_q: int32 `[samples + 1]`: where the samples of a packed row begin, and its length; this and the rest
+            as `pack` makes it.
 
     Raises:
         RuntimeError: a packed row without `cu_seq_lens_q`: its samples would see each other.
     """
     if cu_seq_lens_q is not None:
-        return varlen_attention(query, key, value, cu_seq_lens_q, max_length_q, causal=True, scale=scaling), None
+        assert cu_seq_lens_k is not None
+        if kv_indices is not None:
+            key, value = (tensor.index_select(2, kv_indices) for tensor in (key, value))
+        borders = Borders(cu_seq_lens_q, cu_seq_lens_k, max_length_q, max_length_k)
+        return varlen_attention(query, key, value, borders, causal=True, scale=scaling), None
     # Once a forward, for to read a value is to wait for the GPU; a single query is a token that is being generated.
     looks = module.layer_idx == 0 and query.shape[2] > 1
     if looks and attention_mask is None and position_ids is not None and bool((position_ids.diff() < 0).any()):
@@ -85,15 +93,32 @@ def vision_attention(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention within each image or window: `[1, heads, patches, width]` in, `[1, patches, heads, width]` out."""
-    return varlen_attention(query, key, value, cu_seq_lens_q, max_length_q, causal=False, scale=scaling), None
+    borders = Borders(cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q)
+    return varlen_attention(query, key, value, borders, causal=False, scale=scaling), None
+
+
+class Borders(NamedTuple):
+    """Pieces of a row of queries, and those of keys that they see.
+
+    Attributes:
+        queries: int32 `[pieces + 1]`: where the pieces begin, and the row's length.
+        keys: the same of keys and values. A causal piece with more keys than queries goes on behind them: its last
+            query sees all.
+        longest_queries: length of the longest piece.
+        longest_keys: the same of keys.
+    """
+
+    queries: torch.Tensor
+    keys: torch.Tensor
+    longest_queries: int
+    longest_keys: int
 
 
 def varlen_attention(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    cu_seqlens: torch.Tensor,
-    max_seqlen: int,
+    borders: Borders,
     *,
     causal: bool,
     scale: float | None,
@@ -101,24 +126,21 @@ def varlen_attention(
     """Attention within each piece of a row.
 
     Args:
-        query: `[1, heads, length, width]`; key and value the same, or with fewer heads.
-        cu_seqlens: int32 `[pieces + 1]`: where the pieces begin, and the row's length.
-        max_seqlen: length of the longest piece.
+        query: `[1, heads, length, width]`; key and value the same with a length of their own, or with fewer heads.
 
     Returns:
         `[1, length, heads, width]`, contiguous.
     """
     if query.is_cuda and query.dtype != torch.float32 and varlen_problem() == "":
-        return _by_kernel(query, key, value, cu_seqlens, max_seqlen, causal=causal, scale=scale)
-    return _by_length(query, key, value, cu_seqlens, causal=causal, scale=scale)
+        return _by_kernel(query, key, value, borders, causal=causal, scale=scale)
+    return _by_length(query, key, value, borders, causal=causal, scale=scale)
 
 
 def _by_kernel(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    cu_seqlens: torch.Tensor,
-    max_seqlen: int,
+    borders: Borders,
     *,
     causal: bool,
     scale: float | None,
@@ -129,10 +151,7 @@ def _by_kernel(
         q,
         k,
         v,
-        cu_seqlens,
-        cu_seqlens,
-        max_seqlen,
-        max_seqlen,
+        *borders,
         scale=scale,
         window_size=(-1, 0 if causal else -1),
         enable_gqa=query.shape[1] != key.shape[1],
@@ -144,34 +163,46 @@ def _by_length(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    cu_seqlens: torch.Tensor,
+    borders: Borders,
     *,
     causal: bool,
     scale: float | None,
 ) -> torch.Tensor:
-    """One call for all pieces of one length."""
-    starts = cu_seqlens.tolist()
-    pieces: dict[int, list[int]] = {}
-    for start, end in pairwise(starts):
-        pieces.setdefault(end - start, []).append(start)
+    """One call for all pieces that have as many queries and as many keys."""
+    ends = pairwise(borders.queries.tolist()), pairwise(borders.keys.tolist())
+    pieces: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for (start, end), (first, last) in zip(*ends, strict=True):
+        pieces.setdefault((end - start, last - first), []).append((start, first))
     query, key, value = (tensor.squeeze(0) for tensor in (query, key, value))
     order = None
-    if len(pieces) < len(starts) - 1:  # some share a length: bring those together
-        order = torch.cat(
-            [(torch.tensor(begin)[:, None] + torch.arange(length)).flatten() for length, begin in pieces.items()]
-        ).to(query.device)
-        query, key, value = (tensor.index_select(1, order) for tensor in (query, key, value))
+    if len(pieces) < len(borders.queries) - 1:  # some have the same lengths: bring those together
+        order, keys = (
+            torch.cat(
+                [
+                    (torch.tensor([begin[side] for begin in begins])[:, None] + torch.arange(lengths[side])).flatten()
+                    for lengths, begins in pieces.items()
+                ]
+            ).to(query.device)
+            for side in (0, 1)
+        )
+        query = query.index_select(1, order)
+        key, value = (tensor.index_select(1, keys) for tensor in (key, value))
     if key.shape[0] != query.shape[0]:  # faster than `enable_gqa` where there is no kernel for it
         repeats = query.shape[0] // key.shape[0]
         key, value = (tensor[:, None].expand(-1, repeats, -1, -1).flatten(0, 1) for tensor in (key, value))
     # Split, not sliced: a slice's gradient is as long as the row, and all but the slice is zeros.
-    sizes = [length * len(begin) for length, begin in pieces.items()]
-    parts = zip(*(torch.split(tensor, sizes, 1) for tensor in (query, key, value)), strict=True)
+    sizes = [[lengths[side] * len(begins) for lengths, begins in pieces.items()] for side in (0, 1)]
+    parts = zip(
+        *(torch.split(tensor, sizes[side], 1) for tensor, side in ((query, 0), (key, 1), (value, 1))), strict=True
+    )
     outputs = []
-    for (length, begin), part in zip(pieces.items(), parts, strict=True):
+    for ((queries, keys_each), begins), part in zip(pieces.items(), parts, strict=True):
         # [heads, pieces x length, width] -> [pieces, heads, length, width]
-        q, k, v = (tensor.unflatten(1, (len(begin), length)).transpose(0, 1) for tensor in part)
-        attended = scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
+        q, k, v = (tensor.unflatten(1, (len(begins), -1)).transpose(0, 1) for tensor in part)
+        mask = None
+        if causal and queries != keys_each:
+            mask = torch.ones(queries, keys_each, dtype=torch.bool, device=q.device).tril(keys_each - queries)
+        attended = scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal and mask is None, scale=scale)
         outputs.append(attended.transpose(1, 2).flatten(0, 1))
     output = torch.cat(outputs)
     if order is not None:
@@ -214,7 +245,7 @@ def _varlen() -> Any:
 
 @cache
 def varlen_problem() -> str:
-    """Why PyTorch's variable-length attention cannot be used here; empty if it can. It is tried out on two small
+    """Why PyTorch's variable-length attention cannot be used here; empty if it can. It is tried out on small
     pieces, with their gradients: no figure of a training would show that it is wrong."""
     if not torch.cuda.is_available():
         return "no GPU"
@@ -228,18 +259,19 @@ def varlen_problem() -> str:
 @torch.enable_grad()  # it may first be asked for in the middle of an eval
 def _try_out(width: int, *, causal: bool) -> str:
     """What is wrong with the kernel for heads of one width: those of the language model and of the tower."""
-    cu_seqlens = torch.tensor([0, 5, 16], dtype=torch.int32, device="cuda")
+    queries, keys = (torch.tensor(ends, dtype=torch.int32, device="cuda") for ends in ([0, 5, 16, 19], [0, 5, 16, 28]))
+    borders = Borders(queries, keys, 11, 12)  # the last piece goes on behind nine tokens
     made = torch.Generator("cuda").manual_seed(0)
     query, key, value = (
-        torch.randn(1, heads, 16, width, device="cuda", generator=made).bfloat16().requires_grad_()
-        for heads in (4, 2, 2)
+        torch.randn(1, heads, length, width, device="cuda", generator=made).bfloat16().requires_grad_()
+        for heads, length in ((4, 19), (2, 28), (2, 28))
     )
     try:
-        output = _by_kernel(query, key, value, cu_seqlens, 11, causal=causal, scale=None)
+        output = _by_kernel(query, key, value, borders, causal=causal, scale=None)
         gradients = torch.autograd.grad(output.float().sum(), [query, key, value])
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
         return first_line(error)
-    expected = _by_length(query, key, value, cu_seqlens, causal=causal, scale=None)
+    expected = _by_length(query, key, value, borders, causal=causal, scale=None)
     wanted = torch.autograd.grad(expected.float().sum(), [query, key, value])
     pairs = zip((output, *gradients), (expected, *wanted), strict=True)
     if not all(torch.allclose(one, other, atol=3e-2, rtol=3e-2) for one, other in pairs):

@@ -118,10 +118,11 @@ def work(batch: Mapping[str, Any]) -> Work:
     """What there is to compute for a batch, as `collate` or `pack` makes it."""
     cu_seqlens = batch.get("cu_seq_lens_q")
     lengths = batch["attention_mask"].sum(1) if cu_seqlens is None else cu_seqlens.diff().long()
+    seen = lengths if cu_seqlens is None else batch["cu_seq_lens_k"].diff().long()
     patches = batch["image_grid_thw"].prod(1)
     return Work(
         tokens=int(lengths.sum()),
-        token_squares=int((lengths**2).sum()),
+        token_squares=int((seen**2 - (seen - lengths) ** 2).sum()),  # without what a shared beginning sees
         supervised=supervised_tokens(batch),
         patches=int(patches.sum()),
         patch_squares=int((patches**2).sum()),

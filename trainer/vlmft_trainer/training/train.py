@@ -54,6 +54,7 @@ from vlmft_trainer.training.kept_points import KeptPoints
 from vlmft_trainer.training.options import Job
 from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.safe_loading import check_tensors, only_tensors
+from vlmft_trainer.training.sharing import SHARING, choose_sharing
 from vlmft_trainer.training.throughput import find_mfu
 from vlmft_trainer.training.training_args import training_args
 from vlmft_trainer.training.weighted_trainer import WeightedTrainer
@@ -126,7 +127,10 @@ def build(
         log.note(note)
     stop.check()
 
-    plan = steps_plan(preset, data)
+    shared, kernels, note = choose_sharing(preset.training, kernels, data.train, start)
+    if note:
+        log.note(note)
+    plan = steps_plan(preset, data) | {SHARING: shared}
     if start:
         check_same_plan(plan, start)
         for note in compare_data(plan, start, data_changed=job.data_changed):
@@ -151,7 +155,7 @@ def build(
     if preset.training.gradient_checkpointing == "auto":
         log.note(f"activations are {'recomputed: memory is short' if checkpointing else 'kept: memory suffices'}")
     prepare_training(model, gradient_checkpointing=checkpointing, train_vision=trains_vision(preset.lora))
-    collator = pack_collator(encoder) if preset.training.packing else pad_collator(encoder)
+    collator = pack_collator(encoder, share=shared) if preset.training.packing else pad_collator(encoder)
     # Not a sample of the data: the first ones may have no image.
     assert_positions(model, collator([encoder.sample("?", "!", Image.new("RGB", (112, 84)))]))
     stop.check()
@@ -168,11 +172,12 @@ def build(
             settings.save_total_limit,
             preset.evaluation.metric_for_best_model,
             log,
-            plan={name: plan[name] for name in (*PLANNED, *DATA)},
+            plan={name: plan[name] for name in (*PLANNED, *DATA, SHARING)},
             expected_bytes=CHECKPOINT_BYTES * trainable,
         ),
         stop=stop.asked,
         packed=preset.training.packing,
+        groups=data.train.groups if shared else None,
         callbacks=[EvalEvents(log, answers_while_training(preset, data, stop, kept)), heartbeat, stop],
     )
     base_answers = BaseAnswers(trainer, preset, stop, log, kept)

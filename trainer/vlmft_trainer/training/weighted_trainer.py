@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from transformers import Trainer
 
-from vlmft_trainer.data.order import MaskableSamples, MicroBatches, MicroBatchLoader
+from vlmft_trainer.data.order import MicroBatches, MicroBatchLoader
+from vlmft_trainer.data.prefixes import Groups
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.model.adapter import save_adapter
 from vlmft_trainer.model.evaluate import EvalResult, Stop, mean_loss
@@ -32,15 +33,25 @@ class WeightedTrainer(Trainer):  # type: ignore[misc]
         checkpoints: where and how checkpoints are completed and rotated.
         stop: whether the run was asked to stop, the same on all ranks.
         packed: whether `data_collator` makes rows without padding.
+        groups: training samples that share what they begin with; `data_collator` must know how.
         kwargs: as for `transformers.Trainer`.
     """
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, checkpoints: CheckpointManager, stop: Stop, packed: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        checkpoints: CheckpointManager,
+        stop: Stop,
+        packed: bool = False,
+        groups: Groups | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.control: Any
         super().__init__(**kwargs)
         self.packed = packed
+        self.groups = groups
         self.checkpoints = checkpoints
         self.stop = stop
         self.meter = StepMeter()
@@ -62,9 +73,10 @@ class WeightedTrainer(Trainer):  # type: ignore[misc]
             seed=args.data_seed,
             rank=ranks.rank(),
             world=world,
+            groups=self.groups,
         )
         return MicroBatchLoader(
-            MaskableSamples(samples),
+            samples,
             batch_sampler=order,
             collate_fn=self.data_collator,
             num_workers=args.dataloader_num_workers,
