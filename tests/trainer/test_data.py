@@ -9,6 +9,7 @@ from typing import Any
 
 import datasets
 import pytest
+import torch
 from PIL import Image
 
 from tests.trainer.pictures import picture
@@ -16,7 +17,7 @@ from vlmft_core.errors import DataError
 from vlmft_core.preset import Data, Source
 from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Conversation, one_question
 from vlmft_trainer.data.encode import Encoder
-from vlmft_trainer.data.pictures import read_header
+from vlmft_trainer.data.pictures import decode, read_header
 from vlmft_trainer.data.sample_check import Bad, report
 from vlmft_trainer.data.samples import Samples, evenly, prepare
 from vlmft_trainer.data.sources import open_split
@@ -157,16 +158,32 @@ def test_an_image_that_breaks_later_is_replaced_by_the_next_and_counted(
 ) -> None:
     mine = Samples(samples.splits, samples.places, samples.encoder)
     expected = mine[1].input_ids
-    original = type(mine.splits[0]).sample
+    seen: list[bytes] = []
 
-    def broken_first(split: Any, row: int) -> Any:
-        if row == 0:
+    def broken_first(content: bytes) -> Any:
+        seen.append(content)
+        if len(seen) == 1:
             raise OSError("image file is truncated")
-        return original(split, row)
+        return decode(content)
 
-    monkeypatch.setattr(type(mine.splits[0]), "sample", broken_first)
+    monkeypatch.setattr("vlmft_trainer.data.samples.decode", broken_first)
     assert mine[0].input_ids == expected
     assert int(mine.replaced) == 1
+
+
+def test_an_image_that_several_samples_of_a_micro_batch_have_is_decoded_once(
+    samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twice = Samples(samples.splits, [(0, 0), (0, 1), (0, 0)], samples.encoder)
+    alone = [twice[index] for index in range(3)]
+    seen: list[bytes] = []
+    monkeypatch.setattr("vlmft_trainer.data.samples.decode", lambda content: (seen.append(content), decode(content))[1])
+    together = twice.__getitems__([0, 1, 2])
+    assert len(seen) == 2
+    for one, other in zip(alone, together, strict=True):
+        assert (one.input_ids, one.labels) == (other.input_ids, other.labels)
+        assert torch.equal(one.pixel_values, other.pixel_values)  # type: ignore[arg-type]
+        assert torch.equal(one.image_grid_thw, other.image_grid_thw)  # type: ignore[arg-type]
 
 
 def test_samples_pickle_for_data_workers_and_share_their_count(samples: Samples) -> None:
