@@ -291,7 +291,7 @@ def test_a_summary_by_other_programs_or_thresholds_is_made_anew(
     assert not was_used(run.path)
     assert read_log(run.path).state.health.settings.window == 7
     assert was_used(run.path)
-    monkeypatch.setattr(summary, "_programs", lambda: "newer")
+    monkeypatch.setattr(summary, "programs", lambda: "newer")
     assert not was_used(run.path)
 
 

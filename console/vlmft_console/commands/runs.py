@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +13,10 @@ from vlmft_console.commands.output import add_row, new_table, print_json, print_
 from vlmft_console.commands.parameters import Json, Run
 from vlmft_console.commands.run import show
 from vlmft_console.figures import clock, short
+from vlmft_console.history.log_figures import LogFigures
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.known_figures import KnownFigures, log_files
 from vlmft_console.runs.registry import all_runs, find, read_run
 from vlmft_console.runs.status import UNREADABLE, RunStatus, status_of
 from vlmft_console.sanitize import sanitize
@@ -26,7 +29,9 @@ _BLOCK = 1 << 15
 
 def runs(json_output: Json = False) -> None:
     """List every run on this machine, newest first."""
-    found = [_at_a_glance(folder) for folder in all_runs()]
+    known = KnownFigures()
+    found = [_at_a_glance(folder, known) for folder in all_runs()]
+    known.keep()
     if json_output:
         print_json(found)
         return
@@ -36,11 +41,11 @@ def runs(json_output: Json = False) -> None:
     table = new_table("run", "state", "step", "left", "loss", "best eval")
     for number, column in enumerate(table.columns):
         column.no_wrap = number > 0  # a run may go by its whole path
-    names = [figures["run"] for figures in found]
+    names = Counter(figures["run"] for figures in found)
     for figures in found:
         add_row(
             table,
-            figures["run"] if names.count(figures["run"]) == 1 else figures["folder"],
+            figures["run"] if names[figures["run"]] == 1 else figures["folder"],
             figures["state"],
             f"{figures['step']:,}/{figures['total_steps'] or '?'}",
             figures["left"],
@@ -50,10 +55,19 @@ def runs(json_output: Json = False) -> None:
     print_table(table)
 
 
-def _at_a_glance(folder: RunFolder) -> dict[str, Any]:
-    """The figures of a run; one that cannot be read hides no other."""
+def _at_a_glance(folder: RunFolder, known: KnownFigures) -> dict[str, Any]:
+    """The figures of a run; one that cannot be read hides no other. The log of one that lives is always read."""
     try:
-        return overview(folder, *read_run(folder))
+        status = status_of(folder)
+        if not status.live and (figures := known.of(folder)):
+            return _row(folder, figures, status)
+        files = log_files(folder)
+        run, status = read_run(folder)
+        if not status.live:
+            known.add(folder, files, LogFigures.of(run))
+        return overview(folder, run, status)
+    except OSError as error:
+        return overview(folder, RunState(), RunStatus(UNREADABLE, f"{folder.path} cannot be read: {error.strerror}"))
     except VlmftError as error:
         return overview(folder, RunState(), RunStatus(UNREADABLE, str(error)))
 
@@ -140,20 +154,24 @@ def _begin_of_last(descriptor: int, lines: int) -> int:
 
 def overview(folder: RunFolder, run: RunState, status: RunStatus) -> dict[str, Any]:
     """The figures of one run, JSON-able; null or empty where there are none yet."""
-    best = run.best_eval
+    return _row(folder, LogFigures.of(run), status, run.eta_seconds if status.live else None)
+
+
+def _row(folder: RunFolder, figures: LogFigures, status: RunStatus, eta: float | None = None) -> dict[str, Any]:
+    log = folder.training_log
     return {
         "run": folder.name,
         "state": status.state,
         "reason": status.reason,
         "folder": str(folder.path.absolute()),
-        "log": str(folder.training_log.absolute()) if folder.training_log else None,
-        "step": run.step,
-        "total_steps": run.total_steps,
-        "left": clock(run.eta_seconds) if status.live and run.eta_seconds is not None else "",
-        "eta_seconds": run.eta_seconds if status.live else None,
-        "loss": run.last_step["loss"] if run.last_step else None,
-        "best_eval_loss": best["eval_loss"] if best else None,
-        "best_step": best["step"] if best else None,
-        "checkpoints": run.checkpoints[-1].get("kept", []) if run.checkpoints else [],
+        "log": str(log.absolute()) if log else None,
+        "step": figures.step,
+        "total_steps": figures.total_steps,
+        "left": clock(eta) if eta is not None else "",
+        "eta_seconds": eta,
+        "loss": figures.loss,
+        "best_eval_loss": figures.best_eval_loss,
+        "best_step": figures.best_step,
+        "checkpoints": figures.checkpoints,
         "processes": {role: who.pid for role, who in folder.processes().items() if who.alive},
     }

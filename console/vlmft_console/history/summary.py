@@ -7,11 +7,9 @@ still, and the programs that made it must be the ones that read it.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import astuple, fields
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from pickle import UnpicklingError
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-import vlmft_core
+from vlmft_console.history.programs import programs
 from vlmft_console.history.sealed import SealedFile, write_sealed
 from vlmft_console.history.trainings import Trainings
 from vlmft_console.own_key import own_key
@@ -52,7 +50,7 @@ def take_up(log: OpenedLog) -> tuple[RunState, Trainings] | None:
         with suppress(OSError, ValueError, KeyError, TypeError, VlmftError, UnpicklingError):
             with closing(SealedFile(place)) as file:
                 note, settings = orjson.loads(file.note), log.monitor or Thresholds()
-                if (note["programs"], note["settings"]) != (_programs(), _told(settings)):
+                if (note["programs"], note["settings"]) != (programs(), _told(settings)):
                     continue
                 marks = [Mark(*mark) for mark in note["marks"]]
                 taken: tuple[RunState, Trainings] = file.value(own_key(), settings)
@@ -84,7 +82,7 @@ def keep(log: OpenedLog, state: RunState, trainings: Trainings, before: int) -> 
     settings = state.health.settings
     for place in _places(log):
         with suppress(OSError):  # closed to us, or full: then the next place, or none
-            note = {"programs": _programs(), "settings": _told(settings), "marks": list(map(astuple, marks))}
+            note = {"programs": programs(), "settings": _told(settings), "marks": list(map(astuple, marks))}
             if place.parent == _cache():
                 _make_room()
             return write_sealed(place, own_key(), orjson.dumps(note), (state, trainings), settings)
@@ -127,17 +125,3 @@ def _told(settings: Settings) -> dict[str, Any]:
         orjson.dumps({field.name: getattr(settings, field.name) for field in fields(Thresholds)})
     )
     return told
-
-
-@cache
-def _programs() -> str:
-    """What stands for the programs by which a log becomes a state: a change of any file of theirs changes it."""
-    digest = sha256(sys.version.encode())
-    for package in (Path(vlmft_core.__file__).parent, Path(__file__).parent):
-        for folder, _, names in sorted(os.walk(package)):
-            for name in sorted(names):
-                if name.endswith(".py"):
-                    path = Path(folder, name)
-                    info = path.stat()
-                    digest.update(f"{path} {info.st_size} {info.st_mtime_ns}\n".encode())
-    return digest.hexdigest()

@@ -1,0 +1,36 @@
+"""Log figures: the few of a run that lists show, as its log has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vlmft_console.history.state import RunState
+
+
+@dataclass(frozen=True)
+class LogFigures:
+    """Of a log that has not told it yet, a figure is None."""
+
+    step: int = 0
+    """Optimizer steps done."""
+    total_steps: int | None = None
+    loss: float | None = None
+    """The last training loss."""
+    best_eval_loss: float | None = None
+    best_step: int | None = None
+    """Where that was."""
+    checkpoints: list[int] = field(default_factory=list)
+    """Steps of the checkpoints that were kept last."""
+
+    @classmethod
+    def of(cls, run: RunState) -> LogFigures:
+        """Those of a state."""
+        best, kept = run.best_eval, run.checkpoints[-1].get("kept") if run.checkpoints else None
+        return cls(
+            run.step,
+            run.total_steps,
+            run.last_step["loss"] if run.last_step else None,
+            best["eval_loss"] if best else None,
+            best["step"] if best else None,
+            [step for step in kept if type(step) is int] if isinstance(kept, list) else [],
+        )
