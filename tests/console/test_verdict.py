@@ -64,6 +64,18 @@ def test_a_rank_reaped_unseen_is_blamed_with_the_signal_the_launcher_tells() -> 
     assert judge(said("finished"), exited(0), [RankEnd(1, 0, None, False)]).status == "finished"
 
 
+def test_a_rank_killed_before_anybody_saw_it_is_blamed_not_those_ended_for_it() -> None:
+    ends = [RankEnd(1, 0, signal.SIGTERM, False)]
+    assert judge(None, exited(247), ends, unseen=[0]).reason == (
+        "rank 0 was killed by SIGKILL; 1 rank never seen; the event log has no run_end"
+    )
+    assert judge(None, exited(247), ends, unseen=[0, 2]).reason.startswith(
+        "one of the ranks 0, 2 was killed by SIGKILL; 2 ranks never seen"
+    )
+    ends = [RankEnd(1, 0, signal.SIGKILL, False)]
+    assert judge(None, exited(247), ends, unseen=[0]).reason.startswith("rank 1 was killed by SIGKILL; 1 rank never")
+
+
 def test_a_rank_that_told_of_a_lost_peer_does_not_hide_who_was_killed() -> None:
     ends = [RankEnd(1, 0, signal.SIGKILL, False), RankEnd(0, 1, exited(1), False)]
     verdict = judge(said("failed", "connection closed by peer"), exited(1), ends)

@@ -130,9 +130,9 @@ class Family:
             os.close(descriptor)
 
     @property
-    def unseen(self) -> int:
-        """How many ranks there should have been that nobody ever saw."""
-        return max(0, (self.world_size or 0) - len(self.ranks))
+    def unseen(self) -> list[int]:
+        """The ranks that there should have been and nobody ever saw."""
+        return [rank for rank in range(self.world_size or 0) if rank not in self.ranks]
 
     def living_ranks(self) -> list[Identity]:
         return [identity for identity in self.ranks.values() if identity.alive]

@@ -98,7 +98,7 @@ class Supervisor:
             self._request if self._failed_at is None else None,
             checkpoint=max(checkpoints, default=None),
             adopted=self._family.adopted,
-            unseen=0 if self._family.adopted else self._family.unseen,
+            unseen=() if self._family.adopted else self._family.unseen,
         )
         before = read_json(self._folder.earlier_exit_file(self._segment - 1))
         if verdict.exit_code == EXIT_MISTAKE and before is not None and not living:

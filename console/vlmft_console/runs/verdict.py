@@ -37,7 +37,7 @@ def judge(
     *,
     checkpoint: int | None = None,
     adopted: bool = False,
-    unseen: int = 0,
+    unseen: Sequence[int] = (),
 ) -> Verdict:
     """Success takes three witnesses: the launcher's exit 0, a `run_end` that says so, and no rank left behind or never
     seen.
@@ -51,13 +51,14 @@ def judge(
         checkpoint: step of the newest checkpoint that a resume could go on from.
         adopted: the supervisor is not the launcher's parent, so that only the other two witnesses can be heard;
             `launcher_status` is None then.
-        unseen: how many ranks there should have been that nobody ever saw.
+        unseen: ranks that there should have been and nobody ever saw.
     """
     said = str(run_end["status"]) if run_end else None
     reason = str((run_end or {}).get("reason") or "")
     good = said in (FINISHED, EARLY_STOPPED, STOPPED)
     first = ADOPTED if adopted else None
-    culprit = _culprit(ends, 0 if adopted and good else launcher_status)
+    ends = list(ends)
+    culprit = _culprit(ends, 0 if adopted and good else launcher_status, unseen)
     if said and good and (adopted or launcher_status == 0) and not orphans and not unseen and culprit is None:
         return Verdict(said, _line(first, reason), EXIT_INTERRUPTED if said == STOPPED else 0)
     if not adopted and _is_mistake(launcher_status, ends):
@@ -73,7 +74,7 @@ def judge(
     elif launcher_status is not None and (not culprit or launcher_status == 0):
         launcher = f"the launcher {describe_exit(launcher_status)}"
     left = f"it left ranks behind: {', '.join(map(str, orphans))}" if orphans else None
-    never = f"{counted(unseen, 'rank')} never seen" if unseen else None
+    never = f"{counted(len(unseen), 'rank')} never seen" if unseen else None
     silent = "the event log has no run_end" if said is None else None
     return Verdict(
         CRASHED if said is None else FAILED, _line(first, culprit, launcher, left, never, silent), EXIT_FAILED
@@ -90,9 +91,14 @@ def _line(*parts: str | None) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _culprit(ends: Iterable[RankEnd], launcher_status: int | None) -> str | None:
+def _culprit(ends: Iterable[RankEnd], launcher_status: int | None, unseen: Sequence[int]) -> str | None:
     """The first rank that died of itself, and of what."""
     blamed = [end for end in ends if not end.signalled and not end.clean]
+    told = _told_by_launcher(launcher_status)
+    if unseen and told and all(end.status and os.WTERMSIG(end.status) != told for end in blamed):
+        # It was killed before anybody saw it, and those that were seen to be killed were so by their launcher.
+        names = ", ".join(map(str, unseen))
+        return f"{'rank' if len(unseen) == 1 else 'one of the ranks'} {names} was killed by {told.name}"
     # One that vanished unseen is to blame only if the launcher says that a rank failed.
     if not (launcher_status is None or os.waitstatus_to_exitcode(launcher_status) > 0):
         blamed = [end for end in blamed if end.status is not None]
@@ -101,8 +107,11 @@ def _culprit(ends: Iterable[RankEnd], launcher_status: int | None) -> str | None
     first = min(blamed, key=lambda end: end.order)
     if first.status is not None:
         return f"rank {first.rank} {describe_exit(first.status)}"
-    code = os.waitstatus_to_exitcode(launcher_status) if launcher_status is not None else 0
-    # DeepSpeed's launcher exits with minus the signal's number, of which a byte is left
-    killed = 256 - code in {number.value for number in signal.Signals}
-    how = f"was killed by {signal.Signals(256 - code).name}" if killed else "ended, how is not known"
-    return f"rank {first.rank} {how}"
+    return f"rank {first.rank} {f'was killed by {told.name}' if told else 'ended, how is not known'}"
+
+
+def _told_by_launcher(status: int | None) -> signal.Signals | None:
+    """The signal that killed a rank, says the launcher: DeepSpeed's exits with minus its number, of which a byte is
+    left."""
+    code = os.waitstatus_to_exitcode(status) if status is not None else 0
+    return signal.Signals(256 - code) if 256 - code in {number.value for number in signal.Signals} else None
