@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.core.weights import copy_base
-from tests.records import step, write_log
+from tests.fake_gpus import fake_gpus
+from tests.records import plan, step, write_log
 from vlmft_console.cli import app
 from vlmft_console.paths import preset_folders
 from vlmft_core.preset import dump_preset, load_preset
@@ -30,15 +31,18 @@ def test_the_plan_of_best_at_50k_samples_shows_the_true_figures() -> None:
     assert "8,257,536 trainable, 8,292,166,656 in the base" in text
     assert "adapter 16.5 MB" in text
     assert "checkpoint 132 MB" in text
-    assert "18.0 to 24.0 h: the published recipe's table" in text
+    assert "memory about 38.8 GiB of 80.0 on A100-SXM4-80GB; activations kept, chosen by the memory" in text
+    assert "of which activations 21.1, weights 15.4, fixed 2.0," in text
+    assert "time 2.1 to 3.8 h: 50,000 samples x 6 epochs x 28.5 TFLOP / (8 x 312 TFLOP/s x 25-45 % MFU)" in text
+    assert "note: the published recipe's table has 18 h on 8 A100" in text
     assert "warning: evaluation.eval_steps 250 gives 1.6 evals an epoch" in text
 
 
 def test_fewer_gpus_keep_the_effective_batch_and_say_so() -> None:
     result = call("best", "--gpus", "2", "--json")
-    plan = json.loads(result.stdout)
-    assert (plan["preset"], plan["gpus"], plan["effective_batch"], plan["accumulation"]) == ("best", 2, 128, 16)
-    assert "the effective batch stays 128, accumulation goes from 4 to 16" in plan["notes"][0]
+    told = json.loads(result.stdout)
+    assert (told["preset"], told["gpus"], told["effective_batch"], told["accumulation"]) == ("best", 2, 128, 16)
+    assert "the effective batch stays 128, accumulation goes from 4 to 16" in told["notes"][0]
     refused = call("best", "--gpus", "6")
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "cannot be shared evenly by 6 GPUs" in refused.stderr
@@ -53,11 +57,48 @@ def test_the_time_is_measured_where_an_earlier_run_computed_the_same(tmp_path: P
     steps = [step(number, samples_per_s=speed) for number, speed in ((1, 50), (2, 100), (3, 60))]
     write_log(folder / "logs" / "events-0001.jsonl", steps)
 
-    plan = json.loads(call("best", "--samples", "60000", "--json").stdout)
-    assert plan["hours_source"] == "measured: 60 samples/s in run first"
-    assert plan["hours"] == pytest.approx([60_000 * 6 / 60 / 3600] * 2)
-    assert "the published recipe's table" in json.loads(call("ultimate", "--json").stdout)["hours_source"]
-    assert "the published recipe's table" in json.loads(call("best", "--gpus", "4", "--json").stdout)["hours_source"]
+    told = json.loads(call("best", "--samples", "60000", "--json").stdout)
+    assert told["hours_source"] == "measured: 60 samples/s in run first"
+    assert told["hours"] == pytest.approx([60_000 * 6 / 60 / 3600] * 2)
+    for other in (("ultimate",), ("best", "--gpus", "4"), ("best", "--gpu", "H100")):
+        assert "TFLOP" in json.loads(call(*other, "--json").stdout)["hours_source"]
+
+
+def test_a_run_that_says_it_had_other_gpus_has_not_measured_these(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "outputs" / "first"
+    (folder / "logs").mkdir(parents=True)
+    (folder / "preset.yaml").write_text(dump_preset(load_preset("best", preset_folders()).preset))
+    (folder / "run.json").write_text("{}")
+    planned = plan(gpu="NVIDIA H100 80GB HBM3")
+    write_log(folder / "logs" / "events-0001.jsonl", [planned, step(1, samples_per_s=50)])
+    fake_gpus(tmp_path / "bin", monkeypatch, ["NVIDIA L40S, 46068, 8.9"] * 8)
+    assert "TFLOP" in json.loads(call("best", "--json").stdout)["hours_source"]
+    fake_gpus(tmp_path / "bin", monkeypatch, ["NVIDIA H100 80GB HBM3, 81559, 9.0"] * 8)
+    assert json.loads(call("best", "--json").stdout)["hours_source"] == "measured: 50 samples/s in run first"
+
+
+def test_hours_and_memory_are_told_for_the_gpu_that_is_named() -> None:
+    told = json.loads(call("best", "--samples", "50000", "--gpu", "H100", "--json").stdout)
+    assert (told["gpu"], told["fits"], told["recomputed_every"]) == ("H100 80GB HBM3", True, 0)
+    assert told["hours"] == pytest.approx([0.667, 1.2], rel=0.01)
+    assert "989 TFLOP/s x 25-45 % MFU" in told["hours_source"]
+    assert sum(told["memory"].values()) == told["gpu_memory_bytes"] < told["gpu_bytes"]
+    refused = call("best", "--gpu", "H1000")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "--gpu 'H1000': not known (did you mean H100 80GB HBM3? known are H100, A100" in refused.stderr
+
+
+def test_the_gpus_of_this_machine_are_planned_for_without_being_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_gpus(tmp_path / "bin", monkeypatch, ["NVIDIA L40S, 46068, 8.9", "NVIDIA RTX A4000, 16376, 8.6"])
+    told = json.loads(call("best", "--json").stdout)
+    assert (told["gpu"], told["gpu_bytes"], told["fits"]) == ("RTX A4000", 16376 << 20, False)
+    assert "so is the peak of RTX A4000" in told["hours_source"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert json.loads(call("best", "--json").stdout)["gpu"] == "L40S"
 
 
 def test_a_value_can_be_tried_out() -> None:

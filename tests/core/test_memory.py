@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.core.test_flops import TINY
+from vlmft_core.plan.activations import ALL, KEPT, Activations, Batch, activations, largest_batch
 from vlmft_core.plan.architecture import KNOWN
-from vlmft_core.plan.memory import base_bytes, gpu_bytes, needs_checkpointing, weight_bytes
+from vlmft_core.plan.fit import memory_problem, unusable, ways_to_fit
+from vlmft_core.plan.gpus import asked_gpu
+from vlmft_core.plan.memory import base_bytes, choose_every, gpu_memory, gradient_bucket, least_every, weight_bytes
 from vlmft_core.preset import Preset
 
+SEVEN = KNOWN["Qwen2.5-VL-7B"]
 PARAMETERS = TINY.total_parameters
 TRAINABLE = 100
 CUDA = 2_147_483_648
 TOKENS = 2 * (10 + 128)
 """Two samples at once, each an image of ten tokens and 128 of text."""
-LAYER = TOKENS * (2 * (2 * 4 + 3 * 16) + 8 * (33 + 4 * 2))
-"""Activations of one layer in bf16."""
-BLOCK = 2 * (2 * 10 * 4) * (8 * 4 + 4 * 6)
-"""Activations of one block of the vision tower in bf16."""
-LOGITS = 2 * 32 * 32 * (2 + 8)
-ADAPTER = 2 * TRAINABLE + (2 + 12) * TRAINABLE // 2
-RECOMPUTED = LAYER + 2 * (2 * TOKENS * 8)
+ATTENTION = 2 * TOKENS * (2 * 8 + 2 * 4) + 4 * TOKENS * 2
+NORMS = 2 * TOKENS * (2 * 8 + 4)
+MLP = 2 * TOKENS * 2 * 16
+ADAPTER = 3 * 2 * TOKENS * 16
+"""The narrow results of q, v and o."""
+LAYER = ATTENTION + NORMS + MLP + ADAPTER + 2 * TOKENS * 8
+"""Without dropout q and v share their input; o's is attention's output."""
+REST = 2 * 2 * TOKENS * 8 + TOKENS * (2 * 8 + 4) + 3 * 2 * TOKENS * 16
 
 
 def preset(**changes: dict[str, Any]) -> Preset:
-    """Two GPUs, micro-batches of two samples, images of ten tokens, bf16."""
+    """Two GPUs, micro-batches of two samples, images of ten tokens, bf16, no dropout."""
     values: dict[str, dict[str, Any]] = {
         "model": {"precision": "bf16", "attention": "sdpa"},
+        "lora": {"dropout": 0},
         "data": {"max_pixels": 7840},
         "training": {"effective_batch": 4, "micro_batch": 2},
         "hardware": {"gpus": 2, "zero_stage": 2},
@@ -38,57 +45,91 @@ def preset(**changes: dict[str, Any]) -> Preset:
     return Preset.model_validate(values)
 
 
-def estimated(*, checkpointing: bool | None = None, **changes: dict[str, Any]) -> int:
-    return gpu_bytes(preset(**changes), TINY, TRAINABLE, checkpointing=checkpointing)
+def sizes(**changes: dict[str, Any]) -> Activations:
+    changed = preset(**changes)
+    return activations(changed, TINY, largest_batch(changed, TINY))
 
 
-def test_the_estimate_is_the_sum_of_its_parts() -> None:
-    fixed = 2 * PARAMETERS + ADAPTER + BLOCK + LOGITS + CUDA
-    assert estimated() == fixed + RECOMPUTED
-    assert estimated(checkpointing=True) == fixed + RECOMPUTED
-    assert estimated(checkpointing=False) == fixed + 2 * LAYER
-    assert estimated(training={"gradient_checkpointing": False}) == fixed + 2 * LAYER
+def test_a_layer_keeps_what_attention_norms_mlp_and_adapter_need() -> None:
+    assert sizes().layers == (LAYER, LAYER)
+    assert sizes().peak(KEPT) == 2 * LAYER + REST
+    plain = sizes(model={"precision": "bf16", "fused_kernels": False}).layers[0]
+    assert plain == LAYER - NORMS + 2 * TOKENS * (4 * 8 + 4) + 2 * TOKENS * 16  # norms in fp32, the gate twice
+
+
+def test_dropout_keeps_the_input_of_each_adapter_and_a_byte_for_what_it_dropped() -> None:
+    assert sizes(lora={"dropout": 0.05}, model={"fused_kernels": False}).layers[0] == (
+        sizes(model={"fused_kernels": False}).layers[0] - 2 * TOKENS * 8 + 3 * (2 + 1) * TOKENS * 8
+    )
+
+
+def test_recomputed_layers_keep_their_input_and_one_needs_room() -> None:
+    inputs = 2 * TOKENS * 8
+    assert sizes().peak(ALL) == 2 * inputs + LAYER + REST
+    assert sizes().peak(2) == inputs + LAYER + REST  # by then the last layer's share is free
+
+
+def test_layers_below_the_first_adapter_keep_nothing() -> None:
+    upper = {"target_pattern": r".*layers\.1\..*\.o_proj", "dropout": 0}
+    assert sizes(lora=upper).layers == (0, ATTENTION + NORMS + MLP + 2 * TOKENS * 16)
+    below = sizes(lora=upper | {"modules_to_save": ["embed_tokens"]}).layers[0]
+    assert below == ATTENTION + NORMS + MLP  # the embedding learns, so gradients come down to it
 
 
 def test_a_sample_is_never_longer_than_the_longest_allowed() -> None:
-    tokens = 2 * 100
-    layer = tokens * (2 * (2 * 4 + 3 * 16) + 8 * (33 + 4 * 2))
-    fixed = 2 * PARAMETERS + ADAPTER + BLOCK + LOGITS + CUDA
-    assert estimated(data={"max_length": 100}) == fixed + layer + 2 * (2 * tokens * 8)
+    assert largest_batch(preset(), TINY) == Batch(2, TOKENS, 138, 2 * 10 * 4)
+    assert largest_batch(preset(data={"max_length": 100}), TINY) == Batch(2, 200, 100, 2 * 10 * 4)
 
 
 def test_eager_attention_keeps_the_scores_of_every_head() -> None:
-    scores = 2 * 2 * (10 + 128) ** 2 * (2 * 2 + 4)
-    assert estimated(model={"attention": "eager"}) == estimated() + scores
-    one_at_once: dict[str, Any] = {"micro_batch": 1}
-    exact = estimated(model={"precision": "fp32"}, training=one_at_once)
-    scores = 1 * 2 * (10 + 128) ** 2 * (2 * 4 + 4)
-    assert estimated(model={"attention": "eager", "precision": "fp32"}, training=one_at_once) == exact + scores
+    scores = 2 * 2 * 138**2 * (2 * 2 + 4)
+    assert sizes(model={"attention": "eager"}).layers[0] == LAYER + scores
+    exact = sizes(model={"precision": "fp32"}).layers[0]
+    scores = 2 * 2 * 138**2 * (2 * 4 + 4)
+    assert sizes(model={"attention": "eager", "precision": "fp32"}).layers[0] == exact + scores
 
 
-def test_an_adapted_tower_keeps_the_input_of_each_block_or_all_of_them() -> None:
-    inputs = 3 * 2 * (2 * 10 * 4) * 4
-    adapted = {"lora": {"vision_tower": True}}
-    assert estimated(**adapted) == estimated() + inputs
-    assert estimated(**adapted, checkpointing=False) == estimated(checkpointing=False) + 2 * BLOCK
+def test_an_adapted_tower_keeps_its_blocks_and_a_frozen_one_none() -> None:
+    frozen = sizes(lora={"target_modules": ["gate_proj"]})
+    adapted = sizes(lora={"target_modules": ["gate_proj"], "vision_tower": True})
+    assert frozen.blocks == ()
+    assert len(adapted.blocks) == 3
+    assert adapted.peak(KEPT) > frozen.peak(KEPT) + sum(adapted.blocks)
+    assert replace(frozen, frozen_tower=10**9).peak(KEPT) == 10**9  # it runs before anything is kept
+
+
+def test_memory_is_the_sum_of_its_parts() -> None:
+    found = gpu_memory(preset(), TINY, TRAINABLE, KEPT)
+    assert found.weights == 2 * PARAMETERS
+    assert found.activations == sizes().peak(KEPT)
+    assert found.logits == 2 * 32 * 32 * (2 + 8)
+    assert found.images == 2 * 80 * 5
+    assert found.fixed == CUDA
+    assert found.total == sum(vars(found).values())
+    assert gpu_memory(preset(), TINY, TRAINABLE, ALL).activations == sizes().peak(ALL)
+    short = Batch(1, 50, 50, 80)
+    assert gpu_memory(preset(), TINY, TRAINABLE, KEPT, short).total < found.total
 
 
 @pytest.mark.parametrize(
     ("hardware", "weights", "adapter"),
     [
-        ({"zero_stage": 0}, 2 * PARAMETERS, 200 + 1400),
-        ({"zero_stage": 3}, 2 * PARAMETERS // 2, 200 + 700),
-        ({"offload": "optimizer"}, 2 * PARAMETERS, 200 + 100),
-        ({"zero_stage": 3, "offload": "parameters"}, 2 * PARAMETERS, 200 + 100),
+        ({}, 2 * PARAMETERS, 400 + 200 + 700),
+        ({"zero_stage": 0}, 2 * PARAMETERS, 400 + 1400),
+        ({"offload": "optimizer"}, 2 * PARAMETERS, 400 + 200 + 100),
     ],
 )
-def test_zero_shares_state_and_weights_and_offload_takes_them_away(
-    hardware: dict[str, Any], weights: int, adapter: int
-) -> None:
-    changed = preset(hardware=hardware)
-    assert base_bytes(changed, TINY) == weights
-    rest = RECOMPUTED + BLOCK + LOGITS + CUDA
-    assert gpu_bytes(changed, TINY, TRAINABLE) == weights + adapter + rest
+def test_zero_shares_state_and_offload_takes_it_away(hardware: dict[str, Any], weights: int, adapter: int) -> None:
+    found = gpu_memory(preset(hardware=hardware), TINY, TRAINABLE, KEPT)
+    assert (found.weights, found.adapter) == (weights, adapter)
+
+
+def test_zero_3_shares_weights_but_gathers_up_to_a_billion() -> None:
+    sharded = preset(hardware={"zero_stage": 3})
+    assert base_bytes(sharded, SEVEN) == 2 * (SEVEN.total_parameters // 2 + 1_000_000_000)
+    assert base_bytes(sharded, TINY) == 2 * PARAMETERS  # so few that all are gathered
+    offloaded = preset(hardware={"zero_stage": 3, "offload": "parameters"})
+    assert base_bytes(offloaded, SEVEN) == 2_000_000_000
 
 
 def test_a_weight_has_the_bytes_of_its_number_format() -> None:
@@ -98,7 +139,7 @@ def test_a_weight_has_the_bytes_of_its_number_format() -> None:
 
 
 def test_a_cpu_holds_no_cuda_context() -> None:
-    assert estimated(hardware={"device": "cpu"}) == estimated() - CUDA
+    assert gpu_memory(preset(hardware={"device": "cpu"}), TINY, TRAINABLE, KEPT).fixed == 0
 
 
 def test_four_bits_halve_a_byte_for_the_language_models_linear_layers() -> None:
@@ -106,13 +147,68 @@ def test_four_bits_halve_a_byte_for_the_language_models_linear_layers() -> None:
     assert base_bytes(preset(model={"quantization": "nf4"}), TINY) == 2 * (PARAMETERS - linear) + round(0.516 * linear)
 
 
-def test_offloaded_weights_stay_below_a_billion_on_the_gpu() -> None:
-    offloaded = preset(hardware={"zero_stage": 3, "offload": "parameters"})
-    assert base_bytes(offloaded, KNOWN["Qwen2.5-VL-7B"]) == 2_000_000_000
+def test_all_gradients_of_an_adapter_fit_into_one_even_bucket() -> None:
+    assert (gradient_bucket(100), gradient_bucket(101)) == (100, 102)
+    assert gradient_bucket(10**9) == 500_000_000
+    assert gradient_bucket(None) == 50_000_000
 
 
-def test_activations_are_recomputed_from_85_percent_of_a_gpu_on() -> None:
-    size = estimated(checkpointing=False)
-    fits = round(size / 0.85) + 10
-    assert not needs_checkpointing(preset(), TINY, TRAINABLE, fits)
-    assert needs_checkpointing(preset(), TINY, TRAINABLE, fits - 20)
+def test_as_few_layers_are_recomputed_as_the_memory_needs() -> None:
+    four = replace(TINY, layers=4)
+    needed = {every: gpu_memory(preset(), four, TRAINABLE, every).total for every in (KEPT, 4, 3, 2, ALL)}
+
+    def chosen(bytes_free: int) -> int:
+        return choose_every(preset(), four, TRAINABLE, round(bytes_free / 0.9) + 1)
+
+    assert chosen(needed[KEPT]) == KEPT
+    assert chosen(needed[KEPT] - 9) == 4
+    assert chosen(needed[2]) == 2
+    assert chosen(needed[2] - 9) == ALL
+    assert chosen(10) == ALL  # nothing fits
+
+
+def test_a_presets_word_on_recomputation_counts_whatever_the_memory() -> None:
+    for training, every in (
+        ({"gradient_checkpointing": False}, KEPT),
+        ({"gradient_checkpointing": True}, ALL),
+        ({"gradient_checkpointing": True, "recompute_every": 3}, 3),
+    ):
+        asked = preset(training=training | {"effective_batch": 4, "micro_batch": 2})
+        assert choose_every(asked, TINY, TRAINABLE, 10) == choose_every(asked, TINY, TRAINABLE, 10**12) == every
+        assert least_every(asked) == every
+    assert least_every(preset()) == ALL
+
+
+def test_what_does_not_fit_is_told_with_what_would() -> None:
+    large, gpu = KNOWN["Qwen2.5-VL-72B"], asked_gpu("H100")
+    asked = Preset()
+    trainable = large.lora_parameters(asked.lora)
+    assert "GiB, H100 80GB HBM3 has 79.6" in memory_problem(asked, large, trainable, gpu)
+    ways = ways_to_fit(asked, large, trainable, gpu)
+    assert ways[-1].startswith("hardware.zero_stage=3: ")
+    assert [way for way in ways if "still too much" not in way] == ways[-2:]
+    assert {way.split(":")[0] for way in ways} == {
+        "training.micro_batch=2",
+        "training.micro_batch=1",
+        "data.max_pixels=401408",
+        "model.quantization=nf4",
+        "hardware.zero_stage=3",
+    }
+    assert memory_problem(asked, SEVEN, 8_257_536, gpu) == ""
+
+
+def test_kept_activations_that_do_not_fit_may_be_recomputed() -> None:
+    asked = Preset.model_validate({"training": {"gradient_checkpointing": False}})
+    ways = ways_to_fit(asked, SEVEN, 8_257_536, asked_gpu("4090"))
+    assert any(way.startswith("training.gradient_checkpointing=true training.recompute_every=2: ") for way in ways)
+    half = Preset.model_validate({"training": {"gradient_checkpointing": True, "recompute_every": 2}})
+    assert any(way.startswith("training.recompute_every=1: ") for way in ways_to_fit(half, SEVEN, 1, asked_gpu("4090")))
+
+
+def test_what_cannot_compute_this_model_is_refused_with_the_reason() -> None:
+    assert "fp16 cannot be used: this model's vision tower" in unusable(preset(model={"precision": "fp16"}), None)
+    assert unusable(preset(model={"precision": "auto"}), asked_gpu("V100")).startswith(
+        "Tesla V100-SXM2-32GB has no bf16"
+    )
+    assert unusable(preset(model={"precision": "fp32"}), asked_gpu("V100")) == ""
+    assert unusable(preset(), asked_gpu("A100")) == ""

@@ -11,6 +11,7 @@ import pytest
 
 from vlmft_core.errors import DataError, ModelError, PresetError
 from vlmft_core.plan import make_plan, optimizer_steps, warmup_steps, with_gpus
+from vlmft_core.plan.gpus import Gpu, asked_gpu
 from vlmft_core.preset import Preset, load_preset
 
 FOLDER = Path(__file__).parents[2] / "presets"
@@ -98,61 +99,103 @@ def test_what_cannot_be_trained_is_refused() -> None:
         make_plan(preset(), samples=0)
 
 
-def test_time_is_the_published_table_scaled_or_a_measured_speed() -> None:
-    assert make_plan(preset(), samples=50_000).hours == pytest.approx((18, 24))
-    assert make_plan(preset(), samples=50_000, gpus=4).hours == pytest.approx((30, 40))
-    assert make_plan(preset("ultimate"), samples=25_000).hours == pytest.approx((18, 24))
-    table = "the published recipe's table (an epoch of 50,000 samples: A100 3 h, V100 4 h on 8 GPUs)"
-    assert make_plan(preset(), samples=50_000).hours_source == f"{table}, scaled to 50,000 samples x 6 epochs"
-    assert make_plan(preset("quick"), samples=50_000).hours_source == f"{table}, scaled to 50,000 samples x 1 epoch"
-    assert "doubled for rank 32 on all seven modules" in make_plan(preset("ultimate")).hours_source
+def test_hours_are_operations_by_what_gpus_can_do() -> None:
+    plan = make_plan(preset(), samples=50_000, gpu=asked_gpu("H100"))
+    assert plan.hours is not None
+    fast, slow = plan.hours
+    assert plan.sample_flops == pytest.approx(28.5e12, rel=0.01)
+    assert fast == pytest.approx(50_000 * 6 * plan.sample_flops / (8 * 989e12 * 0.45) / 3600)
+    assert slow == pytest.approx(fast * 0.45 / 0.25)
+    assert plan.hours_source == (
+        "50,000 samples x 6 epochs x 28.5 TFLOP / (8 x 989 TFLOP/s x 25-45 % MFU); peak of H100 80GB HBM3: NVIDIA's "
+        "data sheet; a sample is an image of 850 x 600 or 1024 x 768 pixels with 64 tokens of text; evals and answers "
+        "not counted"
+    )
+
+
+def test_hours_follow_gpus_samples_epochs_and_recomputation() -> None:
+    def slow(*overrides: str, gpu: str = "A100", gpus: int = 8, samples: int = 50_000) -> float:
+        hours = make_plan(preset("best", *overrides), samples=samples, gpu=asked_gpu(gpu), gpus=gpus).hours
+        assert hours is not None
+        return hours[1]
+
+    whole = slow()
+    assert slow(gpu="H100") == pytest.approx(whole * 312 / 989)
+    assert slow(gpus=4) == pytest.approx(2 * whole)
+    assert slow(samples=25_000) == pytest.approx(whole / 2)
+    assert slow("training.epochs=1") == pytest.approx(whole / 6)
+    forward = slow("training.gradient_checkpointing=true") - whole
+    assert 0.3 * whole < forward < 0.5 * whole
+    assert slow("training.gradient_checkpointing=true", "training.recompute_every=4") - whole == pytest.approx(
+        forward / 4
+    )
+    assert slow("data.max_pixels=200704") < whole / 2
+    assert slow("model.base=Qwen/Qwen2.5-VL-3B-Instruct") < 0.6 * whole
+
+
+def test_a_measured_speed_counts_more_than_any_formula() -> None:
     measured = make_plan(preset(), samples=50_000, samples_per_s=82)
     assert measured.hours == pytest.approx((300_000 / 82 / 3600,) * 2)
     assert measured.hours_source == "measured: 82 samples/s in earlier runs"
 
 
-@pytest.mark.parametrize(
-    ("gpus", "hours", "table"),
-    [
-        (1, (144, 192), "A100 24 h, V100 32 h on 1 GPU)"),
-        (2, (72, 96), "A100 12 h, V100 16 h on 2 GPUs)"),
-        (4, (30, 40), "A100 5 h, V100 6.67 h on 4 GPUs)"),
-        (16, (9, 12), "A100 1.5 h, V100 2 h on 16 GPUs)"),
-    ],
-)
-def test_on_other_gpus_the_published_time_is_shared_evenly(gpus: int, hours: tuple[float, float], table: str) -> None:
-    plan = make_plan(preset(), samples=50_000, gpus=gpus)
-    assert plan.hours == pytest.approx(hours)
-    assert table in plan.hours_source
-    assert (f"scaled to 50,000 samples x 6 epochs, to {gpus} GPU" in plan.hours_source) == (gpus != 4)
+def test_the_published_table_stays_a_footnote_where_it_says_something() -> None:
+    def said(*overrides: str, name: str = "best", gpus: int = 8) -> str:
+        return "\n".join(make_plan(preset(name, *overrides), samples=50_000, gpus=gpus).notes)
 
-
-@pytest.mark.parametrize(("size", "factor"), [("3B", 0.45279), ("32B", 4.03435), ("72B", 8.85309)])
-def test_on_another_base_the_published_time_is_scaled_by_parameters(size: str, factor: float) -> None:
-    plan = make_plan(preset("best", f"model.base=Qwen/Qwen2.5-VL-{size}-Instruct"), samples=50_000)
-    assert plan.hours == pytest.approx((18 * factor, 24 * factor), rel=1e-4)
-    assert plan.hours_source.endswith("by parameters from the 7B")
+    table = "the published recipe's table has"
+    assert f"{table} 18 h on 8 A100 for so many samples and epochs" in said()
+    assert f"{table} 30 h on 4 A100" in said(gpus=4)
+    assert f"{table} 36 h on 8 A100 for so many samples and epochs, twice its hours for rank 32" in said(
+        name="ultimate"
+    )
+    assert table not in said(gpus=2)
+    assert table not in said("model.base=Qwen/Qwen2.5-VL-3B-Instruct")
 
 
 @pytest.mark.parametrize(
-    "overrides",
+    ("override", "gpu", "reason"),
     [
-        ["lora.r=32"],
-        ["lora.target_modules=[q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]"],
-        ["lora.r=32", "lora.target_modules=[q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj]"],
+        ("hardware.device=cpu", None, "no run on this CPU has measured it yet"),
+        ("model.base=someone/model", "H100", "so is the model's size"),
+        ("model.precision=fp32", "H100", "no peak is known for fp32"),
+        ("model.precision=auto", "V100", "Tesla V100-SXM2-32GB cannot be used"),
     ],
 )
-def test_only_a_high_rank_on_all_seven_modules_takes_twice_the_time(overrides: list[str]) -> None:
-    assert make_plan(preset("best", *overrides), samples=50_000).hours == pytest.approx((18, 24))
-    pattern = "lora.target_pattern=.*q_proj"
-    assert make_plan(preset("ultimate", pattern), samples=50_000).hours == pytest.approx((18, 24))
-
-
-@pytest.mark.parametrize("override", ["hardware.device=cpu", "model.base=someone/model", "model.base=demo"])
-def test_where_the_published_table_says_nothing_the_time_is_unknown(override: str) -> None:
-    plan = make_plan(preset("best", override), samples=50_000)
+def test_where_nothing_says_it_the_time_is_unknown(override: str, gpu: str | None, reason: str) -> None:
+    plan = make_plan(preset("best", override), samples=50_000, gpu=asked_gpu(gpu) if gpu else None)
     assert plan.hours is None
-    assert plan.hours_source.startswith("unknown: the published recipe's table")
+    assert plan.hours_source == f"unknown: {reason}"
+
+
+def test_a_gpu_of_unknown_peak_has_memory_but_no_hours() -> None:
+    plan = make_plan(preset(), samples=50_000, gpu=Gpu("RTX A4000", None, 16 << 30, (8, 6)))
+    assert plan.hours_source == "unknown: so is the peak of RTX A4000"
+    assert plan.fits is False
+
+
+def test_without_a_gpu_the_usual_one_is_assumed_and_said() -> None:
+    plan = make_plan(preset(), samples=50_000)
+    assert plan.gpu == "A100-SXM4-80GB"
+    assert any("as no GPU was found here: --gpu plans for another" in note for note in plan.notes)
+    assert make_plan(preset(), gpu=asked_gpu("A100")).notes == plan.notes[:0] + tuple(
+        note for note in make_plan(preset()).notes if "--gpu" not in note
+    )
+
+
+def test_auto_recomputes_as_little_as_the_gpu_allows_and_says_so() -> None:
+    plans = {gpu: make_plan(preset("ultimate"), samples=50_000, gpu=asked_gpu(gpu)) for gpu in ("H100", "L40S", "4090")}
+    assert [plan.recomputed_every for plan in plans.values()] == [0, 2, 1]
+    assert all(plan.fits for plan in plans.values())
+    assert any("to recompute nothing would take" in note for note in plans["L40S"].notes)
+
+
+def test_what_does_not_fit_is_warned_of_with_ways_out() -> None:
+    plan = make_plan(preset("best", "model.base=Qwen/Qwen2.5-VL-72B-Instruct"), gpu=asked_gpu("H100"))
+    assert plan.fits is False
+    assert plan.ways_to_fit[-1].startswith("hardware.zero_stage=3: ")
+    assert plan.warnings[0].startswith("memory does not suffice: a GPU needs 1")
+    assert "hardware.zero_stage=3: " in plan.warnings[0]
 
 
 def test_memory_grows_with_what_needs_memory() -> None:
@@ -160,10 +203,10 @@ def test_memory_grows_with_what_needs_memory() -> None:
         return (make_plan(preset("best", *overrides)).gpu_memory_bytes or 0) / 2**30
 
     base = gib()
-    assert 15.5 < base < 32  # the weights alone are 15.4 GiB; the published recipe trains on 32 GB GPUs
-    assert gib("training.gradient_checkpointing=false") > base + 20
+    assert 15.5 < base < 45  # the weights alone are 15.4 GiB
+    assert gib("training.gradient_checkpointing=true") < base - 15
     assert gib("model.precision=fp32") > base + 15
-    assert gib("hardware.zero_stage=3") < base - 10
+    assert gib("hardware.zero_stage=3", "training.gradient_checkpointing=false") < base - 5
     assert gib("training.micro_batch=2") < base
     assert gib("model.attention=eager") > base
     assert gib("lora.vision_tower=true", "lora.target_modules=[q_proj, v_proj, o_proj, qkv]") > base + 1

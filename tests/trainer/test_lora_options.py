@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from vlmft_core.errors import ModelError
+from vlmft_core.plan.activations import ALL
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, read_architecture
-from vlmft_core.plan.memory import gpu_bytes
+from vlmft_core.plan.memory import Memory, gpu_memory
 from vlmft_core.preset import Lora, Preset
 from vlmft_core.preset.schema import Hardware, Model
 from vlmft_trainer.data.collate import collate
@@ -131,17 +132,18 @@ def test_the_memory_plan_knows_four_bits_and_offload() -> None:
     base, preset = KNOWN["Qwen2.5-VL-7B"], Preset()
     trainable = base.lora_parameters(preset.lora)
 
-    def memory(model: Model = preset.model, **hardware: Any) -> int:
+    def memory(model: Model = preset.model, **hardware: Any) -> Memory:
         with_hardware = Hardware(**hardware) if hardware else preset.hardware
-        return gpu_bytes(preset.model_copy(update={"model": model, "hardware": with_hardware}), base, trainable)
+        asked = preset.model_copy(update={"model": model, "hardware": with_hardware})
+        return gpu_memory(asked, base, trainable, ALL)
 
     linear = 28 * sum(i * o for i, o in base.text_linears().values())
-    saved = memory() - memory(Model(quantization="nf4"))
+    saved = memory().weights - memory(Model(quantization="nf4")).weights
     assert saved == pytest.approx(1.484 * linear, rel=1e-3)
-    assert memory() - memory(offload="optimizer") == 12 * trainable // 8
-    assert memory(zero_stage=3, gpus=1) - memory(zero_stage=3, gpus=1, offload="parameters") == pytest.approx(
-        2 * (base.total_parameters - 1e9) + 12 * trainable
-    )
+    assert memory().total - memory(offload="optimizer").total == 12 * trainable // 8
+    alone, offloaded = (memory(zero_stage=3, gpus=1, offload=kind) for kind in ("none", "parameters"))
+    assert alone.weights - offloaded.weights == 2 * (base.total_parameters - 10**9)
+    assert alone.adapter - offloaded.adapter == 12 * trainable
 
 
 @pytest.mark.parametrize(

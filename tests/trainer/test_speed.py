@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 
 from tests.bench.gpu import BATCH, WAYS, measure
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, read_architecture
 from vlmft_core.plan.flops import Work, forward_flops, training_flops
-from vlmft_core.plan.memory import gpu_bytes, needs_checkpointing
-from vlmft_core.preset import Lora, Model, Preset
+from vlmft_core.preset import Lora, Model
 from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.data.samples import Samples
-from vlmft_trainer.model.load import Kernels, choose_kernels, load_base, recomputes
+from vlmft_trainer.model.load import Kernels, choose_kernels, load_base
 from vlmft_trainer.model.loss import answer_loss, supervised_tokens
 from vlmft_trainer.training.throughput import find_mfu, mfu, work
 from vlmft_trainer.training.training_args import look_ahead
 
 SEVEN = KNOWN["Qwen2.5-VL-7B"]
-GIB = 2**30
-
-
-def preset(**changes: dict[str, Any]) -> Preset:
-    return Preset.model_validate({"training": {}, **changes})
 
 
 def test_the_output_layer_runs_on_supervised_positions_only(samples: Samples) -> None:
@@ -62,55 +54,6 @@ def test_mfu_is_needed_operations_by_possible_ones_and_unknown_on_a_cpu() -> Non
     one = Work(850, 850**2, 4, 2436, 2436**2)
     assert mfu(SEVEN, Lora(), 989e12, one, 1.0) == pytest.approx(training_flops(SEVEN, Lora(), one) / 989e12)
     assert find_mfu(SEVEN, Lora(), "bf16") is None
-
-
-def test_activations_are_recomputed_only_where_memory_asks_for_it() -> None:
-    seven = preset()
-    assert not needs_checkpointing(seven, SEVEN, 8_257_536, 80 * GIB)
-    assert needs_checkpointing(seven, SEVEN, 8_257_536, 48 * GIB)
-    assert needs_checkpointing(preset(training={"micro_batch": 16}), SEVEN, 8_257_536, 80 * GIB)
-    for wanted in (True, False):
-        asked = preset(training={"gradient_checkpointing": wanted})
-        assert needs_checkpointing(asked, SEVEN, 8_257_536, 80 * GIB) is wanted
-        assert recomputes(asked, SEVEN, 8_257_536) is wanted
-    assert not recomputes(seven, SEVEN, 8_257_536)  # on a CPU
-    assert gpu_bytes(seven, SEVEN, 8_257_536) == gpu_bytes(seven, SEVEN, 8_257_536, checkpointing=True)
-
-
-def test_the_estimate_covers_what_autograd_keeps() -> None:
-    from tests.bench import charts_like
-    from vlmft_trainer.model.adapter import add_adapter
-    from vlmft_trainer.model.load import prepare_training
-
-    base = charts_like.SMALL
-    model = add_adapter(charts_like.build("small", dtype=torch.bfloat16), Lora(r=8, alpha=16), seed=0)
-    prepare_training(model, gradient_checkpointing=False, train_vision=False)
-    model.train()
-    sample = charts_like.samples(1, "small", scale=0.5)[0]
-    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
-    kept: dict[int, torch.Tensor] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.untyped_storage().data_ptr() not in weights:
-            kept[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
-
-    batch = charts_like_row(sample)
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss = answer_loss(model, batch).nll
-    measured = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
-    estimated = (
-        base.layers * sample.length * (2 * (2 * base.kv_width + 3 * base.intermediate) + base.hidden * (33 + 4 * 2))
-    )
-    assert loss.requires_grad
-    assert 0.8 * estimated < measured < 1.25 * estimated
-
-
-def charts_like_row(sample: Any) -> dict[str, Any]:
-    from tests.bench.charts_like import IMAGE
-    from vlmft_trainer.data.packing import pack
-
-    return pack([sample], image_id=IMAGE, merge=2)
 
 
 def test_the_best_attention_there_is_is_taken_without_a_word() -> None:

@@ -34,7 +34,8 @@ def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
         ("adapter", _size(plan.adapter_bytes)),
         ("checkpoint", _size(plan.checkpoint_bytes)),
         ("disk", f"{_size(plan.disk_bytes)} {kept}"),
-        ("memory", _memory(plan, "in each process (estimated)")),
+        ("memory", _memory(plan, preset)),
+        *([("of which", _parts(plan.memory))] if plan.memory else []),
         ("time", _time(plan)),
     ]
 
@@ -52,7 +53,7 @@ def short_plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
         ("evals", f"{_count(plan.evals)}{rate}"),
         *([] if plan.trainable_params is None else [("trains", f"{plan.trainable_params:,} parameters")]),
         ("disk", f"{_size(plan.disk_bytes)}, {_count(plan.checkpoints_kept)} {kept} kept"),
-        ("memory", _memory(plan, "a process")),
+        ("memory", _memory(plan, preset)),
         ("time", _time(plan)),
     ]
 
@@ -62,8 +63,25 @@ def _ranks(preset: Preset, count: int) -> str:
     return one if count == 1 else several
 
 
-def _memory(plan: Plan, of: str) -> str:
-    return "unknown" if plan.gpu_memory_bytes is None else f"about {plan.gpu_memory_bytes / 2**30:.1f} GiB {of}"
+def _memory(plan: Plan, preset: Preset) -> str:
+    """Of one GPU, what it has, and what of the activations is kept for that."""
+    if plan.gpu_memory_bytes is None:
+        return "unknown"
+    text = f"about {plan.gpu_memory_bytes / 2**30:.1f} GiB"
+    if plan.gpu_bytes is None:
+        return f"{text} in each process"
+    chosen = ", chosen by the memory" if preset.training.gradient_checkpointing == "auto" else ""
+    kept = {None: "", 0: "kept", 1: "recomputed"}.get(plan.recomputed_every)
+    if kept is None:
+        kept = f"recomputed in one of {plan.recomputed_every} layers"
+    verdict = "" if plan.fits else ": TOO LITTLE"
+    return f"{text} of {plan.gpu_bytes / 2**30:.1f} on {plan.gpu}{verdict}; activations {kept}{chosen}"
+
+
+def _parts(memory: dict[str, int]) -> str:
+    """Memory by what takes it, in GiB, the largest first."""
+    ordered = sorted(memory.items(), key=lambda entry: -entry[1])
+    return ", ".join(f"{name} {size / 2**30:.1f}" for name, size in ordered if size >= 2**30 // 20) + " GiB"
 
 
 def _time(plan: Plan) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from vlmft_console.errors import MachineError, RunFolderError
 from vlmft_console.paths import preset_folders
-from vlmft_console.runs.preflight import check_libraries, count_gpus
+from vlmft_console.runs.machine_gpus import count_gpus
+from vlmft_console.runs.preflight import check_libraries
 from vlmft_console.runs.registry import find
 from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError

@@ -76,13 +76,15 @@ def prepare(
         VlmftError: a bad run name, GPUs that do not fit, or a base model that cannot be used.
     """
     from vlmft_console.runs.folder import check_name, default_name
+    from vlmft_console.runs.machine_gpus import smallest_gpu
     from vlmft_console.runs.preflight import free_port
     from vlmft_console.runs.training_command import training_command, with_absolute_paths
     from vlmft_core.plan import make_plan, with_gpus
 
     settled, note = with_gpus(preset, gpus) if gpus else (preset, "")
     settled = with_absolute_paths(settled)
-    plan = make_plan(settled, inherited=inherited)
+    gpu = smallest_gpu() if settled.hardware.device == "cuda" else None
+    plan = make_plan(settled, gpu=gpu, inherited=inherited)
     name = default_name(preset_name) if name is None else name
     check_name(name)
     port = free_port()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
+from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 
 from vlmft_console.errors import MachineError
+from vlmft_console.runs.machine_gpus import count_gpus, torch_architectures, visible_gpus
+from vlmft_core.plan.architecture import find_architecture
+from vlmft_core.plan.fit import memory_problem, unusable, ways_to_fit
+from vlmft_core.plan.gpus import Gpu, has_code
 from vlmft_core.preset import Preset
 
 _NEEDED = ("torch", "transformers", "peft", "deepspeed", "datasets", "PIL")
@@ -30,7 +32,8 @@ def check_libraries() -> None:
 
 def check_machine(preset: Preset) -> None:
     """Raises:
-    MachineError: the training libraries, or the GPUs that the preset asks for, are not there.
+    MachineError: the training libraries, or the GPUs that the preset asks for, are not there, or the GPUs cannot be
+        used for it.
     """
     check_libraries()
     for service in preset.training.report_to:
@@ -47,18 +50,33 @@ def check_machine(preset: Preset) -> None:
             f"hardware.gpus: {wanted} asked for, {found} found on this machine",
             f"pass --gpus {found}" if found else "try the demo preset, which runs on a CPU",
         )
+    if preset.hardware.device == "cuda":
+        _check_gpus(preset, visible_gpus()[:wanted])
 
 
-def count_gpus() -> int:
-    """NVIDIA GPUs that a process started now would see: `CUDA_VISIBLE_DEVICES`, else what the driver lists."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+def _check_gpus(preset: Preset, gpus: Sequence[Gpu]) -> None:
+    """Raises:
+    MachineError: one of the GPUs cannot be used by this PyTorch, or for this preset.
+    """
+    for gpu in gpus:
+        if reason := unusable(preset, gpu):
+            raise MachineError(reason, "`vlmft plan PRESET --gpu NAME` plans for another GPU")
+    version, architectures = torch_architectures() if gpus else ("", [])
+    for gpu in gpus:
+        if architectures and not has_code(gpu.capability, architectures):
+            raise MachineError(
+                f"PyTorch {version} has no code for {gpu.name} (sm_{''.join(map(str, gpu.capability))}, it has "
+                f"{', '.join(architectures)})",
+                "install a PyTorch that has, or use another GPU",
+            )
+    base = find_architecture(preset.model.base)
+    if not gpus or base is None:
+        return
+    smallest = min(gpus, key=lambda gpu: gpu.memory)
+    trainable = base.lora_parameters(preset.lora)
+    if problem := memory_problem(preset, base, trainable, smallest):
+        ways = "; ".join(ways_to_fit(preset, base, trainable, smallest))
+        raise MachineError(f"memory does not suffice: a GPU {problem}", f"try --set {ways}" if ways else "")
 
 
 def free_port(wanted: int = 0) -> int:

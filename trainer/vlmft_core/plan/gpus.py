@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -104,6 +105,26 @@ def peak_flops(name: str) -> float | None:
     """Highest operations a second of a GPU, by the name that its driver gives; None for one that is not known."""
     found = known_gpu(name)
     return found.peak if found else None
+
+
+def has_code(capability: tuple[int, int], architectures: Iterable[str]) -> bool:
+    """Whether a GPU can run what a PyTorch was built for.
+
+    Code runs on later GPUs of its own generation (`sm_80` on 8.6), intermediate code (`compute_90`) on all later ones.
+
+    Args:
+        capability: of the GPU.
+        architectures: as `torch.cuda.get_arch_list` gives them.
+    """
+    for name in architectures:
+        kind, _, number = name.partition("_")
+        digits = re.sub(r"\D", "", number)
+        if not digits:
+            continue
+        made = int(digits[:-1] or 0), int(digits[-1])
+        if made <= capability and (kind == "compute" or made[0] == capability[0]):
+            return True
+    return False
 
 
 def asked_gpu(text: str) -> Gpu:

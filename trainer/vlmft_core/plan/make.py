@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import asdict, replace
 
 from vlmft_core.errors import DataError
-from vlmft_core.filesize import filesize
+from vlmft_core.plan.activations import KEPT
 from vlmft_core.plan.adapter_files import starting_adapter
-from vlmft_core.plan.architecture import find_architecture
+from vlmft_core.plan.architecture import Architecture, find_architecture
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.plan.cautions import cautions
-from vlmft_core.plan.memory import MARGIN, gpu_bytes, weight_bytes
+from vlmft_core.plan.fit import GIB, memory_problem, unusable, ways_to_fit
+from vlmft_core.plan.gpus import Gpu, asked_gpu
+from vlmft_core.plan.memory import Memory, choose_every, gpu_memory, least_every, weight_bytes
 from vlmft_core.plan.planned import Plan
 from vlmft_core.plan.sample_count import available
 from vlmft_core.plan.steps import optimizer_steps, warmup_steps, with_gpus
-from vlmft_core.plan.time import estimate_hours
+from vlmft_core.plan.time import Duration, estimate_hours, recipe_hours
 from vlmft_core.preset.schema import Preset
 
 LOG_BYTES_PER_STEP = 2_000
 """Bytes of event log and plain log for each step, generously."""
+USUAL_GPU = asked_gpu("A100")
+"""What is planned for where no GPU is known: the one of the published recipe's table."""
 
 
 def make_plan(
@@ -27,6 +32,7 @@ def make_plan(
     gpus: int | None = None,
     samples: int | None = None,
     eval_samples: int | None = None,
+    gpu: Gpu | None = None,
     samples_per_s: float | None = None,
     measured_in: str = "earlier runs",
     inherited: Collection[str] = (),
@@ -38,6 +44,7 @@ def make_plan(
         gpus: plan for this many GPUs, the effective batch kept.
         samples: training samples there are, where the preset's sources have an unknown or other size.
         eval_samples: the same for evaluation.
+        gpu: what it will run on; None plans for `USUAL_GPU`, and says so.
         samples_per_s: measured speed of the training steps on this hardware, for the time.
         measured_in: where that was measured, in words.
         inherited: keys that another preset said and that this one only takes over, such as `data.max_train`.
@@ -65,14 +72,19 @@ def make_plan(
     used = _capped(there, preset.data.max_train)
 
     per_epoch = total = warmup = evals = None
-    rate = hours = None
-    source = "unknown, as the number of samples is"
+    rate = None
+    time = Duration(None, "unknown, as the number of samples is")
+    assumed = gpu is None and preset.hardware.device == "cuda"
+    device = None if preset.hardware.device == "cpu" else gpu or USUAL_GPU
+    every, memory = _memory(preset, base, trainable, device)
     if used is not None:
         per_epoch, total = optimizer_steps(used, preset.training.effective_batch, preset.training.epochs)
         warmup = warmup_steps(total, preset.training.warmup_ratio)
         evals = -(-total // preset.evaluation.eval_steps)
         rate = per_epoch / preset.evaluation.eval_steps
-        hours, source = estimate_hours(preset, base, used, samples_per_s, measured_in)
+        time = estimate_hours(
+            preset, base, used, gpu=device, every=every or KEPT, samples_per_s=samples_per_s, measured_in=measured_in
+        )
 
     limit = preset.checkpoints.save_total_limit
     kept = evals if limit is None else limit + 1 if evals is None else min(limit + 1, evals)
@@ -103,29 +115,54 @@ def make_plan(
         checkpoint_bytes=checkpoint,
         checkpoints_kept=kept,
         disk_bytes=disk,
-        gpu_memory_bytes=gpu_bytes(preset, base, trainable) if base and trainable is not None else None,
-        hours=hours,
-        hours_source=source,
+        gpu=device.name if device else None,
+        gpu_bytes=device.memory if device else None,
+        gpu_memory_bytes=memory.total if memory else None,
+        memory=asdict(memory) if memory else None,
+        recomputed_every=every,
+        fits=memory.total <= device.memory if memory and device else None,
+        ways_to_fit=(),
+        hours=time.hours,
+        hours_source=time.source,
+        sample_flops=time.sample_flops,
     )
     notes = [note] if note else []
     if start:
         notes += [f"training goes on from the adapter {start.folder} ({len(start.names)} tensors)", *start.notes]
     if used is None:
         notes.append("the size of the training data is unknown: pass --samples")
-    if base and trainable is not None and preset.training.gradient_checkpointing == "auto":
-        size = gpu_bytes(preset, base, trainable, checkpointing=False)
-        notes.append(
-            f"a GPU with {filesize(round(size / MARGIN))} or more recomputes no activations: "
-            f"it uses {filesize(size)} and is a third faster"
-        )
+    elif recipe := recipe_hours(preset, base, used):
+        notes.append(recipe)
+    if assumed and device:
+        notes.append(f"memory and time are for {device.name}, as no GPU was found here: --gpu plans for another")
+    warnings = cautions(preset, plan, there, inherited)
+    if base and trainable is not None and device:
+        if problem := memory_problem(preset, base, trainable, device):
+            ways = ways_to_fit(preset, base, trainable, device)
+            plan = replace(plan, ways_to_fit=tuple(ways))
+            warnings.insert(0, f"memory does not suffice: a GPU {problem}" + "".join(f"; {way}" for way in ways))
+        elif preset.training.gradient_checkpointing == "auto" and every != KEPT:
+            size = gpu_memory(preset, base, trainable, KEPT).total
+            notes.append(f"to recompute nothing would take {size / GIB:.1f} GiB of the GPU's {device.memory / GIB:.1f}")
+    if trouble := unusable(preset, device):
+        warnings.insert(0, trouble)
     if base is None:
         notes.append(f"the size of {preset.model.base} is not known offline: parameters, disk and memory are unknown")
-    return _with(plan, notes, cautions(preset, plan, there, inherited))
+    return replace(plan, notes=tuple(notes), warnings=tuple(warnings))
+
+
+def _memory(
+    preset: Preset, base: Architecture | None, trainable: int | None, gpu: Gpu | None
+) -> tuple[int | None, Memory | None]:
+    """Which layers are recomputed, and the memory that it takes; None where the base's size is not known."""
+    if base is None or trainable is None:
+        return None, None
+    if gpu:
+        every = choose_every(preset, base, trainable, gpu.memory)
+    else:  # a CPU has memory enough for what it can train
+        every = KEPT if preset.training.gradient_checkpointing == "auto" else least_every(preset)
+    return every, gpu_memory(preset, base, trainable, every)
 
 
 def _capped(there: int | None, most: int | None) -> int | None:
     return there if there is None or most is None else min(there, most)
-
-
-def _with(plan: Plan, notes: list[str], warnings: list[str]) -> Plan:
-    return Plan(**{**vars(plan), "notes": tuple(notes), "warnings": tuple(warnings)})

@@ -1,31 +1,57 @@
-"""GPU memory that a training will need, estimated from sizes alone."""
+"""GPU memory that a training will need, estimated from sizes alone, and which activations it has room for."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+
+from vlmft_core.plan.activations import ALL, KEPT, Batch, activations, largest_batch, numbers
 from vlmft_core.plan.architecture import Architecture
 from vlmft_core.preset.schema import Preset
 
-TEXT_TOKENS = 128
-"""Tokens of question, answer and template in one sample, generously."""
 ANSWER_TOKENS = 32
 """Tokens of one sample that have a label: only they go through the output layer."""
-PIXELS_PER_TOKEN = 784
-"""Pixels of an image token: 2 x 2 patches of 14 x 14."""
 FIXED_BYTES = 2 << 30
 """CUDA's context, communication buffers and fragmentation."""
 NF4_BYTES = 0.516
 """Bytes of a weight in 4 bits with its share of the scales: one in 8 bits for each 64 weights, and one in 32 bits for
 each 256 of those."""
 LIVE_PARAMETERS = 1_000_000_000
-"""Parameters that DeepSpeed keeps on a GPU at most when they are offloaded."""
-MARGIN = 0.85
-"""Share of a GPU's memory that an estimate may fill before activations are recomputed."""
+"""Parameters that DeepSpeed keeps gathered on a GPU at most, under ZeRO-3 (its `stage3_max_live_parameters`)."""
+LARGEST_BUCKET = 500_000_000
+"""Gradients that DeepSpeed reduces at once at most (its own default)."""
+MARGIN = 0.9
+"""Share of a GPU's memory that an estimate may fill before more activations are recomputed."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Peak memory of one GPU in bytes, by what takes it."""
+
+    weights: int
+    """Of the base: shared by the GPUs under ZeRO-3, with up to a billion gathered; offloaded, those alone; in 4 bits
+    about half a byte for each in the language model's linear layers."""
+    adapter: int
+    """What learns: weights, gradients of a micro-batch, the bucket they are reduced in, and, shared by the GPUs under
+    ZeRO-2 and 3, gradients of the step, fp32 copy and AdamW's two moments (these 12 bytes are not there when they are
+    offloaded)."""
+    activations: int
+    """Most that forward and backward of the largest micro-batch need at one time."""
+    logits: int
+    """Of the labelled tokens: in the base's numbers, in fp32, and their gradient."""
+    images: int
+    """Pixels of the micro-batch."""
+    fixed: int
+    """2 GiB for CUDA itself; 0 on a CPU."""
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return sum(asdict(self).values())
 
 
 def weight_bytes(preset: Preset) -> int:
     """Bytes for each weight: 2 for bf16 and fp16, 4 for fp32; `auto` is fp32 on a CPU."""
-    precision = preset.model.precision
-    return 4 if precision == "fp32" or (precision == "auto" and preset.hardware.device == "cpu") else 2
+    return numbers(preset).weight
 
 
 def base_bytes(preset: Preset, base: Architecture) -> int:
@@ -36,67 +62,73 @@ def base_bytes(preset: Preset, base: Architecture) -> int:
     if preset.model.quantization == "nf4":
         linear = base.layers * sum(inputs * outputs for inputs, outputs in base.text_linears().values())
         return b * (held - linear) + round(NF4_BYTES * linear)
-    return b * held // (preset.hardware.gpus if preset.hardware.zero_stage == 3 else 1)
+    if preset.hardware.zero_stage == 3 and preset.hardware.gpus > 1:
+        return b * min(held, held // preset.hardware.gpus + LIVE_PARAMETERS)
+    return b * held
 
 
-def needs_checkpointing(preset: Preset, base: Architecture, trainable: int, memory: int) -> bool:
-    """Whether a GPU with `memory` bytes has to recompute activations, by the preset's word or, for `auto`, by the
-    estimate with its margin."""
-    wanted = preset.training.gradient_checkpointing
-    if wanted != "auto":
-        return wanted
-    return gpu_bytes(preset, base, trainable, checkpointing=False) > MARGIN * memory
-
-
-def gpu_bytes(preset: Preset, base: Architecture, trainable: int, *, checkpointing: bool | None = None) -> int:
-    """Peak memory of one GPU in bytes, give or take a quarter.
+def gradient_bucket(trainable: int | None) -> int:
+    """Numbers in the bucket that gradients are reduced in: all of an adapter's fit into one.
 
     Args:
-        checkpointing: whether activations are recomputed; None does as the preset says, and for `auto` recomputes:
-            the least memory that the preset can be trained with.
-
-    The sum of, with b bytes a weight, t tokens in a micro-batch (largest image allowed plus 128 of text each), h and
-    i the widths of the language model and its MLP:
-
-    - weights: b x parameters, shared by the GPUs under ZeRO-3, at most a billion of them when they are offloaded; in
-      4 bits about half a byte for each in the language model's linear layers;
-    - adapter: b a parameter for the weight and b + 12 for gradient, fp32 copy and AdamW's two moments, the latter
-      shared by the GPUs under ZeRO-2 and 3 (offloaded, the 12 are not on the GPU);
-    - activations of one layer: t x (b x (2 kv + 3 i) + h x (33 + 4 b)), for every layer, or with gradient
-      checkpointing for one layer plus b x t x h for the input of each (measured as what autograd keeps, in bf16 and
-      fp32, with an adapter on three layers: its input is kept in fp32);
-    - the vision tower: one block's activations for the patches of the micro-batch, or all when it is adapted;
-    - eager attention: two score matrices and an fp32 softmax for every head;
-    - logits of the labelled tokens: in b, in fp32, and their gradient;
-    - 2 GiB for CUDA itself.
+        trainable: parameters that learn; None where that is not known beforehand.
     """
-    b, gpus, stage = weight_bytes(preset), preset.hardware.gpus, preset.hardware.zero_stage
-    micro = preset.training.micro_batch
-    image_tokens = preset.data.max_pixels // PIXELS_PER_TOKEN
-    sample_tokens = min(preset.data.max_length, image_tokens + TEXT_TOKENS)
-    tokens = micro * sample_tokens
-    if checkpointing is None:
-        checkpointing = preset.training.gradient_checkpointing is not False
+    return min(LARGEST_BUCKET, trainable + trainable % 2) if trainable else LARGEST_BUCKET // 10
 
-    weights = base_bytes(preset, base)
-    state = b + (0 if preset.hardware.offload != "none" else 12)
-    adapter = b * trainable + state * trainable // (gpus if stage >= 2 else 1)
 
-    layer = tokens * (b * (2 * base.kv_width + 3 * base.intermediate) + base.hidden * (33 + 4 * b))
-    if preset.model.attention == "eager":
-        layer += micro * base.heads * sample_tokens**2 * (2 * b + 4)
-    inputs = b * tokens * base.hidden
-    text = layer + base.layers * inputs if checkpointing else base.layers * layer
+def gpu_memory(preset: Preset, base: Architecture, trainable: int, every: int, batch: Batch | None = None) -> Memory:
+    """Peak memory of one GPU.
 
-    patches = micro * image_tokens * base.merge
-    block = b * patches * (8 * base.vision_hidden + 4 * base.vision_intermediate)
-    if not preset.lora.vision_tower:
-        vision = block
-    elif checkpointing:
-        vision = block + base.vision_depth * b * patches * base.vision_hidden
-    else:
-        vision = base.vision_depth * block
+    Activations are within 15 % of what autograd keeps of models of the real sizes; the rest is counted.
 
-    logits = micro * ANSWER_TOKENS * base.vocab * (b + 8)
-    fixed = FIXED_BYTES if preset.hardware.device == "cuda" else 0
-    return weights + adapter + text + vision + logits + fixed
+    Args:
+        trainable: parameters that learn.
+        every: which layers are recomputed (`KEPT`, `ALL`, or n for the first of each n).
+        batch: the largest micro-batch; None for the largest that the preset allows.
+
+    Raises:
+        ModelError: the adapter's layers cannot be told.
+    """
+    batch = batch or largest_batch(preset, base)
+    b, stage = weight_bytes(preset), preset.hardware.zero_stage
+    a = numbers(preset).adapter
+    state = a + (0 if preset.hardware.offload != "none" else 12)
+    buckets = a * gradient_bucket(trainable) if stage >= 2 else 0
+    return Memory(
+        weights=base_bytes(preset, base),
+        adapter=2 * a * trainable + buckets + state * trainable // (preset.hardware.gpus if stage >= 2 else 1),
+        activations=activations(preset, base, batch).peak(every),
+        logits=batch.samples * ANSWER_TOKENS * base.vocab * (b + 8),
+        images=b * batch.patches * base.patch_inputs,
+        fixed=FIXED_BYTES if preset.hardware.device == "cuda" else 0,
+    )
+
+
+def least_every(preset: Preset) -> int:
+    """Which layers are recomputed where memory is short: what the preset says, and all of them for `auto`."""
+    wanted = preset.training.gradient_checkpointing
+    if wanted == "auto":
+        return ALL
+    return preset.training.recompute_every if wanted else KEPT
+
+
+def choose_every(preset: Preset, base: Architecture, trainable: int, memory: int, batch: Batch | None = None) -> int:
+    """Which layers are recomputed on a GPU: what the preset says, or, for `auto`, as few as its memory allows.
+
+    Args:
+        memory: of the GPU, in bytes.
+        batch: as for `gpu_memory`.
+
+    Returns:
+        `KEPT`, `ALL`, or n for the first of each n layers; `ALL` where nothing fits.
+
+    Raises:
+        ModelError: the adapter's layers cannot be told.
+    """
+    if preset.training.gradient_checkpointing != "auto":
+        return least_every(preset)
+    batch = batch or largest_batch(preset, base)
+    whole = gpu_memory(preset, base, trainable, KEPT, batch)
+    room = MARGIN * memory - (whole.total - whole.activations)
+    sizes = activations(preset, base, batch)
+    return next((every for every in (KEPT, *range(base.layers, ALL, -1)) if sizes.peak(every) <= room), ALL)

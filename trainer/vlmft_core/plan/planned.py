@@ -47,13 +47,27 @@ class Plan:
     """Checkpoints on disk at most: the limit and the newest, or one for each eval."""
     disk_bytes: int | None
     """Checkpoints kept, the final adapter and the logs."""
+    gpu: str | None
+    """GPU that memory and time are for; None on a CPU, or where none is known."""
+    gpu_bytes: int | None
+    """Memory that it has."""
     gpu_memory_bytes: int | None
-    """Peak memory of one GPU (of one process on a CPU), with activations recomputed unless the preset forbids it;
-    `vlmft_core.plan.memory` has the formula."""
+    """Peak memory of one GPU (of one process on a CPU); `vlmft_core.plan.memory` has the formula."""
+    memory: dict[str, int] | None
+    """The same by what takes it."""
+    recomputed_every: int | None
+    """Layers that are recomputed in the backward pass: 0 none, 1 all, n the first of each n. For `auto` as few as the
+    GPU has room for, and all where the GPU is not known."""
+    fits: bool | None
+    """Whether the GPU's memory suffices."""
+    ways_to_fit: tuple[str, ...]
+    """Where it does not: single changes that need less, each with the memory it comes to."""
     hours: tuple[float, float] | None
-    """Training time in hours, fast and slow."""
+    """Training time in hours, fast and slow, without start, evals and answers."""
     hours_source: str
-    """Where the time comes from."""
+    """Where the time comes from: a formula with its figures, a run, or why it is not known."""
+    sample_flops: float | None
+    """Operations for one sample, recomputed ones included."""
     notes: tuple[str, ...] = ()
     """What was changed to fit, and what is unknown and why."""
     warnings: tuple[str, ...] = ()

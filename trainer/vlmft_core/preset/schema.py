@@ -135,8 +135,11 @@ class Training(Section):
     `auto`: where rows are packed and that saves a twentieth of the tokens. A micro-batch then may hold more samples,
     not more tokens. `off` until accuracy has been measured with and without."""
     gradient_checkpointing: Literal["auto", True, False] = "auto"
-    """Recompute activations in the backward pass: less memory, about half more work. `auto`: only where the plan's
-    estimate does not fit the GPU."""
+    """Recompute activations in the backward pass: less memory, up to a third more work. `auto`: of as few layers as
+    the plan's estimate needs to fit the GPU."""
+    recompute_every: Annotated[int, Field(ge=1, le=256)] = 1
+    """Where `gradient_checkpointing` is true, the first of each so many layers is recomputed, 1 to 256: 1 recomputes
+    all, 2 half of them. `auto` chooses by itself."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """Seed of data order, adapter initialisation and dropout."""
     logging_steps: Positive = 1
@@ -189,6 +192,9 @@ class Hardware(Section):
     offload: Literal["none", "optimizer", "parameters"] = "none"
     """What waits in the machine's memory instead of the GPU's: the optimizer's state (ZeRO-2 or 3), or under ZeRO-3
     the weights too. Less GPU memory, slower steps."""
+    timeout_minutes: Annotated[float, Field(gt=0, le=10080)] = 30
+    """Longest wait of a rank for the others, in minutes, from the first step on: a run that hangs ends then, instead of
+    holding its GPUs. Before, while rank 0 may download, it is 12 hours."""
 
 
 class Monitor(Section):

@@ -127,7 +127,12 @@ def _slices(items: Sequence[int], count: int) -> Iterator[Sequence[int]]:
 class MicroBatchLoader(DataLoader[Encoded]):
     """A data loader over `MicroBatches`."""
 
+    @property
+    def micro_batches(self) -> MicroBatches:
+        """The order that it follows."""
+        assert isinstance(self.batch_sampler, MicroBatches)
+        return self.batch_sampler
+
     def set_epoch(self, epoch: int) -> None:
         """The trainer calls it at the start of an epoch."""
-        assert isinstance(self.batch_sampler, MicroBatches)
-        self.batch_sampler.set_epoch(epoch)
+        self.micro_batches.set_epoch(epoch)

@@ -20,11 +20,9 @@ from transformers.utils import is_flash_attn_2_available
 
 from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError, first_line
-from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.base_files import check_base
-from vlmft_core.plan.memory import needs_checkpointing
 from vlmft_core.plan.weight_file import first_names
-from vlmft_core.preset.schema import Model, Preset
+from vlmft_core.preset.schema import Model
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.model.attention import use_packed_attention, varlen_problem
 
@@ -189,16 +187,22 @@ def _four_bits(kernels: Kernels) -> dict[str, Any]:
     return {"quantization_config": config, "device_map": {"": torch.cuda.current_device()}}
 
 
-def prepare_training(model: Any, *, gradient_checkpointing: bool, train_vision: bool) -> None:
+def prepare_training(model: Any, *, gradient_checkpointing: bool, train_vision: bool, every: int = 1) -> None:
     """Set up activation checkpointing, and keep what is frozen out of the backward pass and out of checkpoints.
 
     transformers' own switch would make the output of every embedding require gradients, the patch embedding's too,
     and so send a backward through a tower that learns nothing. Checkpointing without re-entrance needs no such hook.
+
+    Args:
+        every: the first of each so many layers is recomputed, in the language model and in the tower alike.
     """
     base = model.get_base_model()
     if gradient_checkpointing:
         base.activation_checkpointing_enable({"use_reentrant": False})
         base.disable_input_require_grads()
+        for layers in (base.model.language_model.layers, base.model.visual.blocks):
+            for number, layer in enumerate(layers):  # its own count would go through both
+                layer.gradient_checkpointing = number % every == 0
     if not train_vision:
         visual = base.model.visual
         visual.forward = torch.no_grad()(visual.forward)
@@ -226,21 +230,6 @@ def _numbers(weight: Any) -> int:
     if type(weight).__name__ == "Params4bit":  # two in each byte of its storage
         return 2 * int(weight.numel()) * int(weight.element_size())
     return int(getattr(weight, "ds_numel", weight.numel()))
-
-
-def recomputes(preset: Preset, architecture: Architecture | None, trainable: int) -> bool:
-    """Whether activations are recomputed in the backward pass on this machine.
-
-    For `auto` that is so where the plan's estimate does not fit this GPU, and where the model's sizes are not known. A
-    CPU has memory enough for what it can train.
-    """
-    wanted = preset.training.gradient_checkpointing
-    if wanted != "auto":
-        return wanted
-    if not torch.cuda.is_available():
-        return False
-    memory = torch.cuda.get_device_properties().total_memory
-    return architecture is None or needs_checkpointing(preset, architecture, trainable, memory)
 
 
 def assert_positions(model: Any, batch: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from vlmft_core.errors import VlmftError
 from vlmft_core.jobs import fingerprint
 from vlmft_core.plan import optimizer_steps, warmup_steps
+from vlmft_core.plan.activations import ALL, KEPT
 from vlmft_core.plan.adapter_files import starting_adapter
 from vlmft_core.plan.architecture import find_architecture, resolve_base
 from vlmft_core.plan.lora_layers import trains_vision
@@ -40,7 +41,6 @@ from vlmft_trainer.model.load import (
     load_base,
     load_encoder,
     prepare_training,
-    recomputes,
 )
 from vlmft_trainer.training.callbacks.base_answers import BaseAnswers
 from vlmft_trainer.training.callbacks.eval_events import EvalEvents
@@ -52,6 +52,7 @@ from vlmft_trainer.training.callbacks.stop_request import StopOnRequest, StopReq
 from vlmft_trainer.training.checkpoint_manager import CheckpointManager, rewrite_card, take_best, write_adapter
 from vlmft_trainer.training.kept_points import KeptPoints
 from vlmft_trainer.training.options import Job
+from vlmft_trainer.training.recompute import choose_recomputation
 from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.safe_loading import check_tensors, only_tensors
 from vlmft_trainer.training.sharing import SHARING, choose_sharing
@@ -151,10 +152,6 @@ def build(
         fuse(model, log)
     trainable, total = count_parameters(model)
     architecture = find_architecture(preset.model.base)
-    checkpointing = recomputes(preset, architecture, trainable)
-    if preset.training.gradient_checkpointing == "auto":
-        log.note(f"activations are {'recomputed: memory is short' if checkpointing else 'kept: memory suffices'}")
-    prepare_training(model, gradient_checkpointing=checkpointing, train_vision=trains_vision(preset.lora))
     collator = pack_collator(encoder, share=shared) if preset.training.packing else pad_collator(encoder)
     # Not a sample of the data: the first ones may have no image.
     assert_positions(model, collator([encoder.sample("?", "!", Image.new("RGB", (112, 84)))]))
@@ -180,12 +177,21 @@ def build(
         groups=data.train.groups if shared else None,
         callbacks=[EvalEvents(log, answers_while_training(preset, data, stop, kept)), heartbeat, stop],
     )
+    every, why = choose_recomputation(
+        preset, architecture, trainable, trainer.get_train_dataloader().micro_batches, data.train.lengths
+    )
+    if why:
+        log.note(why)
+    prepare_training(
+        model, gradient_checkpointing=every != KEPT, train_vision=trains_vision(preset.lora), every=max(every, ALL)
+    )
     base_answers = BaseAnswers(trainer, preset, stop, log, kept)
     if start:
         base_answers.scores = base_scores(job.run)
     trainer.add_callback(StepEvents(trainer, log, find_mfu(architecture, preset.lora, kernels.precision)))
     trainer.add_callback(base_answers)
-    log.write(PLAN, **plan, trainable_params=trainable, total_params=total)
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    log.write(PLAN, **plan, trainable_params=trainable, total_params=total, gpu=gpu)
     log.say(f"plan: {json.dumps(plan | {'trainable_params': trainable, 'total_params': total})}")
     # Dropout should differ between ranks; the order of the data has a seed of its own.
     torch.manual_seed(preset.training.seed + ranks.rank())

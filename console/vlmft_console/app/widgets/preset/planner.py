@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from textual import work
 from textual.message import Message
@@ -10,9 +11,11 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from vlmft_console.presets import Draft
+from vlmft_console.runs.machine_gpus import smallest_gpu
 from vlmft_console.runs.speed import measured_speed
 from vlmft_core.errors import VlmftError
 from vlmft_core.plan import Plan
+from vlmft_core.plan.gpus import Gpu
 from vlmft_core.preset import Preset
 
 WAIT_SECONDS = 0.15
@@ -64,17 +67,27 @@ class Planner(Widget):
             speed, measured_in = self._measured_speed(preset)
             if number == self._newest:
                 settled = with_absolute_paths(preset)
-                plan = make_plan(settled, samples_per_s=speed, measured_in=measured_in, inherited=inherited)
+                plan = make_plan(
+                    settled,
+                    gpu=self._gpu,
+                    samples_per_s=speed,
+                    measured_in=measured_in,
+                    inherited=inherited,
+                )
                 message = Planned(preset, plan, "")
         except VlmftError as error:
             message = Planned(preset, None, str(error))
         if message is not None and number == self._newest:
             self.post_message(message)
 
+    @cached_property
+    def _gpu(self) -> Gpu | None:
+        """The GPU of this machine that plans are for."""
+        return smallest_gpu()
+
     def _measured_speed(self, preset: Preset) -> tuple[float | None, str]:
         """How fast earlier runs here were; they are read once for each way to compute."""
-        training = preset.training.micro_batch, preset.training.gradient_checkpointing
-        key = repr((preset.model, preset.lora, preset.hardware, preset.data, training))
+        key = repr((preset.model, preset.lora, preset.hardware, preset.data, preset.training))
         if key not in self._speeds:
-            self._speeds[key] = measured_speed(preset)
+            self._speeds[key] = measured_speed(preset, self._gpu)
         return self._speeds[key]

@@ -1,0 +1,84 @@
+"""Which activations a step keeps, by the preset, the GPU's memory and the data's longest micro-batch."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from vlmft_core.plan.activations import ALL, KEPT, Batch, largest_batch
+from vlmft_core.plan.architecture import DEMO_BASE, KNOWN
+from vlmft_core.preset import Lora, Preset
+from vlmft_trainer.model.adapter import add_adapter
+from vlmft_trainer.model.load import Kernels, load_base, prepare_training
+from vlmft_trainer.training.recompute import choose_recomputation, longest_batch
+
+SEVEN, TRAINABLE = KNOWN["Qwen2.5-VL-7B"], 8_257_536
+GIB = 2**30
+LENGTHS = [1400] * 8
+"""Samples as long as the preset allows."""
+ORDER = [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def on_a_gpu(patch: pytest.MonkeyPatch, gib: int) -> None:
+    patch.setattr(torch.cuda, "is_available", lambda: True)
+    patch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=gib * GIB))
+    patch.setattr("vlmft_trainer.distributed.ranks.all_reduce_max", lambda values: [float(value) for value in values])
+
+
+def preset(**training: Any) -> Preset:
+    return Preset.model_validate({"training": training})
+
+
+@pytest.mark.parametrize(
+    ("gib", "every", "words"),
+    [(80, KEPT, "kept: 3"), (34, 3, "recomputed in one of 3 layers: 3"), (24, ALL, "recomputed in all layers: 2")],
+)
+def test_a_gpu_recomputes_as_few_layers_as_its_memory_needs(
+    monkeypatch: pytest.MonkeyPatch, gib: int, every: int, words: str
+) -> None:
+    on_a_gpu(monkeypatch, gib)
+    chosen, why = choose_recomputation(preset(), SEVEN, TRAINABLE, ORDER, LENGTHS)
+    assert chosen == every
+    assert why.startswith(f"activations are {words}")
+    assert why.endswith(f" GiB of {gib}.0 are needed for the longest micro-batch, 5,600 tokens")
+
+
+def test_data_of_short_samples_keeps_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_a_gpu(monkeypatch, 30)
+    assert choose_recomputation(preset(), SEVEN, TRAINABLE, ORDER, LENGTHS)[0] != KEPT
+    assert choose_recomputation(preset(), SEVEN, TRAINABLE, ORDER, [500] * 8)[0] == KEPT
+
+
+def test_unknown_lengths_are_the_longest_and_an_unknown_base_recomputes_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_a_gpu(monkeypatch, 80)
+    assert longest_batch(preset(), SEVEN, ORDER, None) == largest_batch(preset(), SEVEN)
+    assert choose_recomputation(preset(), None, TRAINABLE, ORDER, LENGTHS) == (
+        ALL,
+        "activations of all layers are recomputed: the model's sizes are not known",
+    )
+
+
+def test_the_presets_word_counts_without_a_remark() -> None:
+    for asked, every in ((False, KEPT), (True, ALL)):
+        assert choose_recomputation(preset(gradient_checkpointing=asked), SEVEN, 1, ORDER, LENGTHS) == (every, "")
+    third = preset(gradient_checkpointing=True, recompute_every=3)
+    assert choose_recomputation(third, SEVEN, 1, ORDER, LENGTHS) == (3, "")
+    assert choose_recomputation(preset(), SEVEN, 1, ORDER, LENGTHS)[0] == KEPT  # on a CPU
+
+
+def test_a_padded_micro_batch_is_as_long_as_its_longest_sample_for_each() -> None:
+    order, lengths = [[0, 1], [2, 3, -1]], [10, 300, 200, 200]
+    assert longest_batch(preset(), SEVEN, order, lengths) == Batch(2, 400, 300, 400 * 4)
+    assert longest_batch(preset(packing=False), SEVEN, order, lengths) == Batch(2, 600, 300, 600 * 4)
+
+
+@pytest.mark.parametrize(("every", "recomputed"), [(1, [0, 1, 2, 3]), (2, [0, 2]), (3, [0, 3])])
+def test_the_first_of_each_so_many_layers_is_recomputed(every: int, recomputed: list[int]) -> None:
+    model = add_adapter(load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ())), Lora(), seed=0)
+    prepare_training(model, gradient_checkpointing=True, train_vision=False, every=every)
+    layers = model.get_base_model().model.language_model.layers
+    marked = [number for number, layer in enumerate(layers) if layer.gradient_checkpointing]
+    assert marked == [number for number in recomputed if number < len(layers)]

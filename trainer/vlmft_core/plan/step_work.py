@@ -1,0 +1,61 @@
+"""Work of a step: operations for one sample of a preset's data, as far as that is known before it is loaded."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vlmft_core.plan.activations import KEPT, PIXELS_PER_TOKEN
+from vlmft_core.plan.architecture import Architecture
+from vlmft_core.plan.flops import Work, forward_flops, training_flops
+from vlmft_core.plan.sample_count import available
+from vlmft_core.preset.data_schema import Source
+from vlmft_core.preset.schema import Preset
+
+IMAGES: Final = {"HuggingFaceM4/ChartQA": (850, 600), "lmms-lab/textvqa": (1024, 768)}
+"""Width and height in pixels of most images of the published data sets."""
+OTHER_IMAGE: Final = (850, 600)
+"""The same where nothing is known."""
+TEXT: Final = 64
+"""Tokens of question, answer and template."""
+SUPERVISED: Final = 4
+"""Tokens of an answer."""
+_SIDE: Final = 28
+"""Pixels of an image token's side."""
+
+
+def sample_flops(preset: Preset, base: Architecture, every: int) -> float:
+    """Operations to train on one sample, mean of the sources; what is recomputed counts again.
+
+    Args:
+        every: which layers are recomputed.
+
+    Raises:
+        ModelError: the adapter's layers cannot be told.
+    """
+    weights = [float(available([source], "train") or 1) for source in preset.data.sources]
+    total = 0.0
+    for source, weight in zip(preset.data.sources, weights, strict=True):
+        work = sample_work(preset, base, source)
+        again = 0.0 if every == KEPT else forward_flops(base, work)["text"] / every
+        total += weight * (training_flops(base, preset.lora, work) + again)
+    return total / sum(weights)
+
+
+def sample_work(preset: Preset, base: Architecture, source: Source) -> Work:
+    """One sample of a source: a question about an image of its usual size, scaled down as the preset has it."""
+    tokens = image_tokens(*IMAGES.get(source.path, OTHER_IMAGE), preset.data.max_pixels)
+    patches = tokens * base.merge
+    length = tokens + TEXT
+    return Work(length, length**2, SUPERVISED, patches, patches**2)
+
+
+def image_tokens(width: int, height: int, most: int) -> int:
+    """Tokens of an image of at most so many pixels."""
+    return min(round(width / _SIDE) * round(height / _SIDE), most // PIXELS_PER_TOKEN)
+
+
+def shape_of_samples(preset: Preset) -> str:
+    """What `sample_flops` takes samples to be, in words."""
+    sizes = dict.fromkeys(IMAGES.get(source.path, OTHER_IMAGE) for source in preset.data.sources)
+    images = " or ".join(f"{width} x {height}" for width, height in sizes)
+    return f"a sample is an image of {images} pixels with {TEXT} tokens of text"

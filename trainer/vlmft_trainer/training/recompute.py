@@ -1,0 +1,73 @@
+"""Recomputation: of which layers a step keeps the activations, chosen for this GPU's memory and this run's data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+
+from vlmft_core.plan.activations import KEPT, PIXELS_PER_TOKEN, Batch, largest_batch
+from vlmft_core.plan.architecture import Architecture
+from vlmft_core.plan.memory import choose_every, gpu_memory, least_every
+from vlmft_core.preset import Preset
+from vlmft_trainer.distributed import ranks
+
+
+def choose_recomputation(
+    preset: Preset,
+    base: Architecture | None,
+    trainable: int,
+    order: Iterable[Sequence[int]],
+    lengths: Sequence[int] | None,
+) -> tuple[int, str]:
+    """Which layers are recomputed in the backward pass on this machine; all ranks call it, and get the same.
+
+    For `auto` those are as few as the memory of the smallest GPU needs for the largest micro-batch, and all where the
+    model's sizes are not known. A CPU has memory enough for what it can train.
+
+    Args:
+        trainable: parameters that learn.
+        order: this rank's micro-batches of one epoch, as places of their samples.
+        lengths: tokens of each sample; None where they are not known.
+
+    Returns:
+        `KEPT`, `ALL`, or n for the first of each n layers; and a sentence on why, empty where the preset says it.
+    """
+    if preset.training.gradient_checkpointing != "auto":
+        return least_every(preset), ""
+    if not torch.cuda.is_available():
+        return KEPT, "activations are kept: a CPU has memory enough"
+    if base is None:
+        return least_every(preset), "activations of all layers are recomputed: the model's sizes are not known"
+    (smallest,) = ranks.all_reduce_max([-torch.cuda.get_device_properties(ranks.device()).total_memory])
+    memory = -int(smallest)
+    batch = longest_batch(preset, base, order, lengths)
+    every = choose_every(preset, base, trainable, memory, batch)
+    needed = gpu_memory(preset, base, trainable, every, batch).total / 2**30
+    why = f"{needed:.1f} GiB of {memory / 2**30:.1f} are needed for the longest micro-batch, {batch.tokens:,} tokens"
+    return every, f"activations are {recomputed(every)}: {why}"
+
+
+def recomputed(every: int) -> str:
+    """What becomes of activations, in words."""
+    if every == KEPT:
+        return "kept"
+    return "recomputed in all layers" if every == 1 else f"recomputed in one of {every} layers"
+
+
+def longest_batch(
+    preset: Preset, base: Architecture, order: Iterable[Sequence[int]], lengths: Sequence[int] | None
+) -> Batch:
+    """The longest micro-batch of any rank in an epoch; the longest that the preset allows where lengths are unknown."""
+    if lengths is None:
+        return largest_batch(preset, base)
+    tokens = longest = samples = 0
+    for places in order:
+        # A micro-batch of no sample's loss has a place below 0: it is no longer than others.
+        own = [lengths[place] for place in places if place >= 0]
+        if own:
+            row = sum(own) if preset.training.packing else len(own) * max(own)
+            tokens, longest, samples = max(tokens, row), max(longest, *own), max(samples, len(own))
+    tokens, longest, samples = map(int, ranks.all_reduce_max([tokens, longest, samples]))
+    image = min(tokens, samples * (preset.data.max_pixels // PIXELS_PER_TOKEN))
+    return Batch(samples, tokens, longest, image * base.merge)
