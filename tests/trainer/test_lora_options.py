@@ -159,6 +159,12 @@ def test_deepspeed_is_told_what_to_offload(offload: Any, stage: Any, offloaded: 
     zero = deepspeed_config(preset, "bf16", on_gpu=True)["zero_optimization"]
     assert {key for key in zero if key.startswith("offload")} == offloaded
     assert all(zero[key]["device"] == "cpu" for key in offloaded)
+    assert zero["overlap_comm"] is (stage == 3)
+
+
+def test_deepspeed_reduces_an_adapters_gradients_in_one_bucket_of_their_size() -> None:
+    zero = deepspeed_config(Preset(), "bf16", on_gpu=True, trainable=8_257_537)["zero_optimization"]
+    assert zero["reduce_bucket_size"] == zero["allgather_bucket_size"] == 8_257_538
 
 
 def test_language_model_and_vision_tower_are_counted_apart() -> None:

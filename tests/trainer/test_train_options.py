@@ -142,6 +142,25 @@ def test_ranks_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (os.environ["CUDA_VISIBLE_DEVICES"], os.environ["DS_ACCELERATOR"]) == ("", "cpu")
 
 
+@pytest.mark.parametrize(
+    ("torch", "given", "expected"),
+    [
+        ("2.13.0+cu130", {}, {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}),
+        ("2.9.1", {}, {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}),
+        ("2.13.0", {"PYTORCH_CUDA_ALLOC_CONF": "backend:native"}, {"PYTORCH_CUDA_ALLOC_CONF": "backend:native"}),
+        ("2.9.1", {"PYTORCH_ALLOC_CONF": ""}, {"PYTORCH_ALLOC_CONF": ""}),
+    ],
+)
+def test_the_gpus_allocator_leaves_no_gaps_unless_the_user_has_set_it_up(
+    monkeypatch: pytest.MonkeyPatch, torch: str, given: dict[str, str], expected: dict[str, str]
+) -> None:
+    monkeypatch.setattr("vlmft_trainer.distributed.environment.version", lambda _: torch)
+    for device, left in (("cpu", given), ("cuda", expected)):
+        monkeypatch.setattr(os, "environ", dict(given))
+        prepare_process(device)
+        assert {name: value for name, value in os.environ.items() if "ALLOC" in name} == left
+
+
 def test_a_run_is_not_resumed_under_another_plan(sources: list[Source], tmp_path: Path) -> None:
     begun, longer = (
         trained.preset(sources).model_copy(update={"training": Training(epochs=epochs, effective_batch=32)})

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
+from typing import Final
+
+ALLOCATOR: Final = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
+"""What PyTorch reads the settings of its allocator from, by the newer name and the older one. 2.9 knows both, but does
+not obey the newer one on a GPU (pytorch/pytorch issue 183387); up to 2.11 the older one is taken."""
 
 
 def prepare_process(device: str) -> None:
@@ -16,6 +22,14 @@ def prepare_process(device: str) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // ranks_here)))
     # A worker process inherits the tokenizer after it has been used, which its own threads do not survive.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Packed rows differ in length at each step: whole blocks of the allocator would be left with gaps.
+    if device == "cuda" and not any(name in os.environ for name in ALLOCATOR):
+        os.environ[ALLOCATOR[int(_torch_version() < (2, 12))]] = "expandable_segments:True"
     if device == "cpu":
         os.environ["DS_ACCELERATOR"] = "cpu"
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def _torch_version() -> tuple[int, int]:
+    major, minor, *_ = version("torch").split(".")
+    return int(major), int(minor)

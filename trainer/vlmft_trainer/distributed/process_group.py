@@ -15,8 +15,8 @@ import torch
 import transformers
 
 PATIENCE = timedelta(hours=12)
-"""How long ranks wait for each other: as long as rank 0 may take to download the model and the data. The library's 10
-minutes would end a first start on a slow line; a run that really hangs is shown as stalled."""
+"""How long ranks wait for each other at the start: as long as rank 0 may take to download the model and the data. The
+library's 10 minutes would end a first start on a slow line."""
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -34,6 +35,14 @@ def barrier() -> None:
     """Wait until every rank is here."""
     if dist.is_initialized():
         dist.barrier()
+
+
+def set_patience(patience: timedelta) -> None:
+    """How long ranks wait for each other from now on, in every group that there is: the libraries make some of their
+    own. A rank that has waited for longer ends with an error, and with it the run."""
+    if dist.is_initialized():
+        for group in dist.distributed_c10d._world.pg_map:
+            dist.distributed_c10d._set_pg_timeout(patience, group)  # PyTorch has no public way
 
 
 def gather(value: T) -> list[T]:

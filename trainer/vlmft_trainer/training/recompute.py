@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -10,6 +11,7 @@ from vlmft_core.plan.activations import KEPT, PIXELS_PER_TOKEN, Batch, largest_b
 from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.memory import choose_every, gpu_memory, least_every
 from vlmft_core.preset import Preset
+from vlmft_trainer.data.prefixes import Groups
 from vlmft_trainer.distributed import ranks
 
 
@@ -19,6 +21,7 @@ def choose_recomputation(
     trainable: int,
     order: Iterable[Sequence[int]],
     lengths: Sequence[int] | None,
+    groups: Groups | None = None,
 ) -> tuple[int, str]:
     """Which layers are recomputed in the backward pass on this machine; all ranks call it, and get the same.
 
@@ -29,6 +32,7 @@ def choose_recomputation(
         trainable: parameters that learn.
         order: this rank's micro-batches of one epoch, as places of their samples.
         lengths: tokens of each sample; None where they are not known.
+        groups: samples that share what they begin with.
 
     Returns:
         `KEPT`, `ALL`, or n for the first of each n layers; and a sentence on why, empty where the preset says it.
@@ -41,7 +45,7 @@ def choose_recomputation(
         return least_every(preset), "activations of all layers are recomputed: the model's sizes are not known"
     (smallest,) = ranks.all_reduce_max([-torch.cuda.get_device_properties(ranks.device()).total_memory])
     memory = -int(smallest)
-    batch = longest_batch(preset, base, order, lengths)
+    batch = longest_batch(preset, base, order, lengths, groups)
     every = choose_every(preset, base, trainable, memory, batch)
     needed = gpu_memory(preset, base, trainable, every, batch).total / 2**30
     why = f"{needed:.1f} GiB of {memory / 2**30:.1f} are needed for the longest micro-batch, {batch.tokens:,} tokens"
@@ -56,18 +60,23 @@ def recomputed(every: int) -> str:
 
 
 def longest_batch(
-    preset: Preset, base: Architecture, order: Iterable[Sequence[int]], lengths: Sequence[int] | None
+    preset: Preset,
+    base: Architecture,
+    order: Iterable[Sequence[int]],
+    lengths: Sequence[int] | None,
+    groups: Groups | None = None,
 ) -> Batch:
     """The longest micro-batch of any rank in an epoch; the longest that the preset allows where lengths are unknown."""
     if lengths is None:
         return largest_batch(preset, base)
     tokens = longest = samples = 0
-    for places in order:
-        # A micro-batch of no sample's loss has a place below 0: it is no longer than others.
-        own = [lengths[place] for place in places if place >= 0]
-        if own:
-            row = sum(own) if preset.training.packing else len(own) * max(own)
-            tokens, longest, samples = max(tokens, row), max(longest, *own), max(samples, len(own))
+    for places in filter(None, order):
+        own = [lengths[place] for place in places]
+        row = sum(own) if preset.training.packing else len(own) * max(own)
+        if groups:  # what a group begins with is in the row once
+            firsts = Counter(groups.first[place] for place in places)
+            row -= sum((many - 1) * groups.shared[first] for first, many in firsts.items())
+        tokens, longest, samples = max(tokens, row), max(longest, *own), max(samples, len(own))
     tokens, longest, samples = map(int, ranks.all_reduce_max([tokens, longest, samples]))
     image = min(tokens, samples * (preset.data.max_pixels // PIXELS_PER_TOKEN))
     return Batch(samples, tokens, longest, image * base.merge)

@@ -47,6 +47,7 @@ from vlmft_trainer.training.callbacks.eval_events import EvalEvents
 from vlmft_trainer.training.callbacks.gpu_events import GpuEvents
 from vlmft_trainer.training.callbacks.health_events import HealthEvents
 from vlmft_trainer.training.callbacks.heartbeat import Heartbeat
+from vlmft_trainer.training.callbacks.patience import Patience
 from vlmft_trainer.training.callbacks.step_events import StepEvents
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest, StopRequested
 from vlmft_trainer.training.checkpoint_manager import CheckpointManager, rewrite_card, take_best, write_adapter
@@ -140,7 +141,9 @@ def build(
             for name in remove_unusable(job.run, start.step):
                 log.note(f"{name} was not complete or not intact and is deleted")
         log.note(f"resuming from step {start.step}")
-    args = training_args(preset, kernels, job.run.path, plan["warmup_steps"])
+    architecture = find_architecture(preset.model.base)
+    expected = architecture.lora_parameters(preset.lora) if architecture else None
+    args = training_args(preset, kernels, job.run.path, plan["warmup_steps"], expected)
     log.note(f"loading the base model {preset.model.base}")
     model = ranks.together(
         lambda: add_adapter(load_base(base, kernels, preset.model.quantization), preset.lora, preset.training.seed)
@@ -151,13 +154,13 @@ def build(
     if kernels.fused:
         fuse(model, log)
     trainable, total = count_parameters(model)
-    architecture = find_architecture(preset.model.base)
     collator = pack_collator(encoder, share=shared) if preset.training.packing else pad_collator(encoder)
     # Not a sample of the data: the first ones may have no image.
     assert_positions(model, collator([encoder.sample("?", "!", Image.new("RGB", (112, 84)))]))
     stop.check()
 
     kept, settings = KeptPoints(job.run, log), preset.checkpoints
+    groups = data.train.groups if shared else None
     trainer = WeightedTrainer(
         model=model,
         args=args,
@@ -174,12 +177,16 @@ def build(
         ),
         stop=stop.asked,
         packed=preset.training.packing,
-        groups=data.train.groups if shared else None,
-        callbacks=[EvalEvents(log, answers_while_training(preset, data, stop, kept)), heartbeat, stop],
+        groups=groups,
+        callbacks=[
+            EvalEvents(log, answers_while_training(preset, data, stop, kept)),
+            heartbeat,
+            stop,
+            Patience(preset.hardware.timeout_minutes),
+        ],
     )
-    every, why = choose_recomputation(
-        preset, architecture, trainable, trainer.get_train_dataloader().micro_batches, data.train.lengths
-    )
+    order = trainer.get_train_dataloader().micro_batches
+    every, why = choose_recomputation(preset, architecture, trainable, order, data.train.lengths, groups)
     if why:
         log.note(why)
     prepare_training(

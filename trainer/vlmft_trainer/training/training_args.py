@@ -15,13 +15,15 @@ from vlmft_trainer.training.deepspeed_config import deepspeed_config
 SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 
 
-def training_args(preset: Preset, kernels: Kernels, output_dir: Path, warmup_steps: int) -> Any:
+def training_args(
+    preset: Preset, kernels: Kernels, output_dir: Path, warmup_steps: int, trainable: int | None = None
+) -> Any:
     """The arguments. Creating them under ZeRO-3 makes `from_pretrained` load the model sharded, so they come first."""
     on_gpu = torch.cuda.is_available()
     training, evaluation = preset.training, preset.evaluation
     return TrainingArguments(
         output_dir=str(output_dir),
-        deepspeed=deepspeed_config(preset, kernels.precision, on_gpu),
+        deepspeed=deepspeed_config(preset, kernels.precision, on_gpu, trainable),
         use_cpu=not on_gpu,
         ddp_backend=None if on_gpu else "gloo",
         bf16=kernels.precision == "bf16",
