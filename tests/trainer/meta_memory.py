@@ -179,10 +179,6 @@ def _meta(*shape: int, dtype: torch.dtype) -> torch.Tensor:
 
 def as_on_a_gpu(patch: pytest.MonkeyPatch) -> None:
     """Let what looks at values, or at the device, do on the meta device as on a GPU."""
-    by_kernel = attention._by_kernel
-
-    def varlen(query: Any, key: Any, value: Any, cu: Any, most: int, *, causal: bool, scale: float | None) -> Any:
-        return by_kernel(query, key, value, cu, most, causal=causal, scale=scale)
 
     def compiled(self: Any, *inputs: Any) -> Any:
         """What a compiled kernel gives, without what the formula has in between."""
@@ -198,7 +194,7 @@ def as_on_a_gpu(patch: pytest.MonkeyPatch) -> None:
         return torch.native_dropout(x, p, True)[0] if training and p else x
 
     nothing: Callable[..., None] = lambda *_, **__: None  # noqa: E731
-    patch.setattr(attention, "varlen_attention", varlen)
+    patch.setattr(attention, "varlen_attention", attention._by_kernel)
     patch.setattr(kernels.Compiled, "__call__", compiled)
     patch.setattr(torch.nn.modules.dropout.F, "dropout", dropout)
     patch.setattr(theirs, "create_causal_mask", nothing)
