@@ -84,6 +84,20 @@ def test_a_disk_that_is_too_small_is_said(monkeypatch: pytest.MonkeyPatch) -> No
     assert [text for text in found(prepare(DEMO, "demo"), "caution") if "checkpoints will not be saved" in text]
 
 
+def test_too_little_shared_memory_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Usage(NamedTuple):
+        free: int
+
+    said = []
+    for free in (64 * 2**20, 2**40):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, free=free: Usage(free))
+        said.append([text for text in found(prepare(BEST, "charts"), "caution") if "/dev/shm" in text])
+    assert len(said[0]) == 1
+    assert "docker run --shm-size=3g" in said[0][0]
+    assert "data.workers" in said[0][0]
+    assert not said[1]
+
+
 def test_a_taken_name_and_a_root_that_cannot_be_used_are_said(here: Path) -> None:
     (here / "outputs" / "mine").mkdir(parents=True)
     (here / "file").touch()

@@ -119,7 +119,7 @@ def test_compare_prints_the_published_table_from_the_files() -> None:
     assert rows["Eval Steps"] == ["500", "500", "500", "250", "250"]
     assert rows["Save Limit"] == ["∞", "∞", "3", "5", "5"]
     assert rows["Auto Best"] == ["no", "no", "yes", "yes", "yes"]
-    assert rows["Dataloader Workers"] == ["0", "0", "0", "2", "2"]
+    assert rows["Dataloader Workers"] == ["2", "2", "2", "2", "2"]
     assert rows["LoRA Rank"] == ["16", "16", "16", "16", "32"]
     assert rows["Expected Improvement"][:4] == ["Baseline", "+5%", "+12%", "+15-20%"]
     assert rows["Training Time (8 GPUs)"] == ["3-4h", "6-8h", "15-20h", "18-24h", "36-48h"]

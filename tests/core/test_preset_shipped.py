@@ -23,7 +23,6 @@ RECIPE_TABLE: dict[str, tuple[Any, ...]] = {
     "evaluation.eval_steps": (500, 500, 500, 250),
     "checkpoints.save_total_limit": (None, None, 3, 5),
     "checkpoints.load_best_model_at_end": (False, False, True, True),
-    "data.workers": (0, 0, 0, 2),
     "about.improvement": ("Baseline", "+5%", "+12%", "+15-20%"),
     "about.time": ("3-4h", "6-8h", "15-20h", "18-24h"),
 }
@@ -41,6 +40,13 @@ def test_exactly_the_six_presets_ship() -> None:
 def test_the_published_comparison_table_is_what_the_files_say(column: int) -> None:
     found = values(REAL[column])
     assert {key: found[key] for key in RECIPE_TABLE} == {key: row[column] for key, row in RECIPE_TABLE.items()}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_images_are_decoded_beside_the_training_also_where_the_published_recipe_has_no_workers(name: str) -> None:
+    preset = load_preset(name, [FOLDER]).preset
+    assert preset.data.workers == 2
+    assert ("recipe's 0" in preset.reasons["data.workers"]) == (name in ("quick", "standard", "good"))
 
 
 @pytest.mark.parametrize("name", REAL)

@@ -97,6 +97,7 @@ def test_an_interrupted_eval_goes_on_where_it_was(
     whole = tmp_path / "whole"
     evaluate(job(sources, adapter, whole), Said())
     monkeypatch.setattr("vlmft_trainer.programs.eval.CHUNK", 1)
+    monkeypatch.setattr("vlmft_trainer.model.evaluate.ANSWERED_AT_ONCE", 1)
     cut = tmp_path / "cut"
 
     def stop_after_four(name: str, value: Any) -> None:

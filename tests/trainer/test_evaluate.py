@@ -95,3 +95,46 @@ def test_every_sample_counts_once_and_every_rank_makes_as_many_rounds(count: int
     counted = [index for plan in by_rank for indices, own in plan if own for index in indices]
     assert sorted(counted) == list(range(count))
     assert len({len(plan) for plan in by_rank}) == 1
+
+
+def test_where_memory_is_short_fewer_questions_are_answered_at_once(
+    base: Any, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = Samples(samples.splits, samples.places[6:17], samples.encoder)
+    expected = answer_questions(base, some, batch_size=3, max_new_tokens=3)
+    original, sizes = base.generate, list[int]()
+
+    def generate(**inputs: Any) -> Any:
+        sizes.append(len(inputs["input_ids"]))
+        if sizes[-1] > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return original(**inputs)
+
+    monkeypatch.setattr(base, "generate", generate)
+    assert answer_questions(base, some, batch_size=8, max_new_tokens=3) == expected
+    assert sizes == [8, 4, 2, 2, 2, 2, 2, 1]  # what failed once is not tried again
+
+    def never_enough(**_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(base, "generate", never_enough)
+    with pytest.raises(torch.OutOfMemoryError):
+        answer_questions(base, some, batch_size=8, max_new_tokens=3)
+
+
+def test_an_answer_ends_with_its_turn_or_with_the_text(base: Any, samples: Samples) -> None:
+    one = Samples(samples.splits, samples.places[:1], samples.encoder)
+    tokenizer = samples.encoder.tokenizer
+    [seven] = tokenizer("7", add_special_tokens=False)["input_ids"]
+    for end in ("<|im_end|>", "<|endoftext|>"):
+        said = [seven, tokenizer.convert_tokens_to_ids(end), seven, seven]
+        turns = iter(said)
+
+        def only(_: Any, args: Any, output: Any, turns: Any = turns) -> Any:
+            output[..., next(turns)] += 1e4
+            return output
+
+        hook = base.lm_head.register_forward_hook(only)
+        assert answer_questions(base, one, batch_size=1, max_new_tokens=4) == ["7"]
+        hook.remove()
+        assert len(list(turns)) == 2

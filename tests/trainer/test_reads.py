@@ -161,3 +161,17 @@ def test_a_step_reads_one_value_beside_its_forwards(
         mine.train()
     assert len(steps) == 3
     assert steps[2] - steps[1] == 1, reads.count
+
+
+@pytest.mark.parametrize("questions", [1, 3])
+def test_a_generated_token_reads_one_value_whether_all_have_ended(
+    conversations: list[Encoded], encoder: Encoder, questions: int
+) -> None:
+    model = load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ())).eval()
+    batch = inputs.model_inputs(model, pad_collator(encoder, "left")(conversations[:questions]))
+    counted = []
+    for tokens in (2, 6):
+        with torch.no_grad(), Reads() as reads:
+            model.generate(**batch, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False)
+        counted.append(reads.count)
+    assert counted[1].total() - counted[0].total() == 4, counted

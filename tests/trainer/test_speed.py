@@ -14,7 +14,6 @@ from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.model.load import Kernels, choose_kernels, load_base
 from vlmft_trainer.model.loss import answer_loss, supervised_tokens
 from vlmft_trainer.training.throughput import find_mfu, mfu, work
-from vlmft_trainer.training.training_args import look_ahead
 
 SEVEN = KNOWN["Qwen2.5-VL-7B"]
 
@@ -58,12 +57,6 @@ def test_mfu_is_needed_operations_by_possible_ones_and_unknown_on_a_cpu() -> Non
 
 def test_the_best_attention_there_is_is_taken_without_a_word() -> None:
     assert choose_kernels(Model(base="demo", attention="auto")) == Kernels("fp32", "sdpa", ())
-
-
-@pytest.mark.parametrize(("accumulation", "workers", "each"), [(4, 2, 3), (32, 2, 17), (1, 8, 2), (4, 0, None)])
-def test_data_workers_prepare_a_whole_step_ahead(accumulation: int, workers: int, each: int | None) -> None:
-    assert look_ahead(accumulation, workers) == each
-    assert each is None or each * workers >= accumulation + workers
 
 
 @pytest.mark.parametrize("name", [name for name in WAYS if "flash" not in name])

@@ -14,6 +14,7 @@ from transformers import TrainingArguments
 from vlmft_core.errors import VlmftError
 from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.plan.shared_memory import look_ahead
 from vlmft_core.preset import Lora, Preset
 from vlmft_core.run_folder.events import EventWriter
 from vlmft_core.run_folder.layout import RunLayout
@@ -31,7 +32,6 @@ from vlmft_trainer.training.checkpoint_manager import CheckpointManager
 from vlmft_trainer.training.options import Job
 from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.train import train
-from vlmft_trainer.training.training_args import look_ahead
 from vlmft_trainer.training.weighted_trainer import WeightedTrainer
 
 STEPS = 6

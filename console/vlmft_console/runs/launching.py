@@ -16,6 +16,7 @@ from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_core.durable import delete
 from vlmft_core.errors import VlmftError
 from vlmft_core.filesize import filesize
+from vlmft_core.plan.shared_memory import shared_memory_problem
 
 if TYPE_CHECKING:
     from vlmft_core.plan import Plan
@@ -147,6 +148,7 @@ def checks(launch: Launch) -> list[Check]:
         _disk(launch),
         _base(launch),
         *_data(launch.preset),
+        *_shared_memory(launch.preset),
         *([Check("caution", launch.note)] if launch.note else []),
         *(Check("caution", text) for text in launch.plan.warnings),
     ]
@@ -190,6 +192,12 @@ def _disk(launch: Launch) -> Check:
     enough = free >= needed
     text = f"{filesize(free)} of disk are free, about {filesize(needed)} needed"
     return Check("ok" if enough else "caution", text + ("" if enough else ": checkpoints will not be saved"))
+
+
+def _shared_memory(preset: Preset) -> list[Check]:
+    """A caution where it may be short: what is needed is known once the data is."""
+    problem = shared_memory_problem(preset, preset.hardware.gpus)
+    return [Check("caution", "; ".join(problem))] if problem else []
 
 
 def _base(launch: Launch) -> Check:

@@ -159,7 +159,8 @@ class Evaluation(Section):
     eval_steps: Positive = 250
     """Steps between two evals; a checkpoint is saved after each. The published recipe's best preset uses 250."""
     micro_batch: Annotated[int, Field(ge=1, le=1024)] = 4
-    """Samples that one GPU evaluates at once. Does not change any result."""
+    """Samples that one GPU evaluates at once. Does not change any result. Answers are generated 32 at once, where the
+    GPU has memory for it and zero_stage is not 3."""
     answers: Annotated[int, Field(ge=0)] = 500
     """Eval questions of each source that base and adapter answer, before and after training; 0 for none."""
     answers_at_evals: Annotated[int, Field(ge=0)] = 100

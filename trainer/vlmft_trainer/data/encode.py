@@ -89,6 +89,9 @@ class Encoder:
         self.image_processor = image_processor
         self.image_id = self._special("<|image_pad|>")
         self.end_id = self._special("<|im_end|>")
+        self.stop_ids = [self.end_id, *([] if (text_end := self._id("<|endoftext|>")) is None else [text_end])]
+        """What ends a generated answer: the end of a turn, and, as Qwen2.5-VL's own generation_config.json has it, the
+        end of a text."""
         self.pad_id: int = self.end_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         self._factor = int(image_processor.patch_size) * int(image_processor.merge_size)
         self._start = self._special("<|im_start|>")
@@ -109,7 +112,8 @@ class Encoder:
 
     def _id(self, token: str) -> int | None:
         found = self.tokenizer.convert_tokens_to_ids(token)
-        return found if isinstance(found, int) and found != self.tokenizer.unk_token_id else None
+        # For a token that it lacks it gives another's id: that of <|endoftext|>.
+        return found if isinstance(found, int) and self.tokenizer.convert_ids_to_tokens(found) == token else None
 
     def _texts(self, texts: list[str]) -> list[list[int]]:
         """Ids of plain texts; a special token's spelling inside them stays plain text."""

@@ -17,9 +17,8 @@ def prepare_process(device: str) -> None:
     Args:
         device: `cpu` hides the GPUs.
     """
-    ranks_here = int(os.environ.get("LOCAL_SIZE") or os.environ.get("WORLD_SIZE") or 1)
     # Each rank's share of the cores; torch would count them all for itself.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // ranks_here)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // ranks_here())))
     # A worker process inherits the tokenizer after it has been used, which its own threads do not survive.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Packed rows differ in length at each step: whole blocks of the allocator would be left with gaps.
@@ -28,6 +27,11 @@ def prepare_process(device: str) -> None:
     if device == "cpu":
         os.environ["DS_ACCELERATOR"] = "cpu"
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def ranks_here() -> int:
+    """Ranks that were started on this machine."""
+    return int(os.environ.get("LOCAL_SIZE") or os.environ.get("WORLD_SIZE") or 1)
 
 
 def _torch_version() -> tuple[int, int]:

@@ -224,11 +224,13 @@ def _mask(
     """
     if attention_mask is None and q_length == kv_length and not allow_is_causal_skip:
         return None
+    # Several rows of one length, without padding, could do without a mask. To find that out, all is waited for.
+    alone = attention_mask is None or len(attention_mask) == 1
     return sdpa_mask(
         attention_mask=attention_mask,
         q_length=q_length,
         kv_length=kv_length,
-        allow_is_causal_skip=allow_is_causal_skip,
+        allow_is_causal_skip=allow_is_causal_skip and alone,
         **kwargs,
     )
 

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import GenerationConfig
 
 from vlmft_core.metrics import HEADLINE
+from vlmft_core.plan.shared_memory import ANSWERED_AT_ONCE, EVAL_AHEAD
 from vlmft_core.preset.schema import Evaluation
 from vlmft_trainer.data.collate import pad_collator
 from vlmft_trainer.data.encode import Encoded, Encoder
@@ -89,28 +90,81 @@ def answer_questions(
 
     Args:
         model: a transformers model, bare or wrapped by PEFT; under ZeRO-3 the one inside the DeepSpeed engine.
-        batch_size: questions that one rank answers at once. Does not change the answers.
+        batch_size: questions that one rank answers at once, where its GPU has memory for them; else half as many, and
+            so on. Does not change the answers.
         max_new_tokens: longest answer.
 
     Returns:
         None if it was stopped.
     """
-    encoder = samples.encoder
-    join = pad_collator(encoder, "left")
-    config = _greedy(encoder, max_new_tokens)
+    generator = _Generator(model, samples, batch_size, max_new_tokens)
     mine: dict[int, str] = {}
     with _evaluating(model):
-        for indices, own, batch in _batches(Prompts(samples), join, batch_size, workers):
+        # One worker has the next batch ready before this one is answered.
+        for indices, own, batch in _batches(generator.prompts, generator.join, batch_size, min(workers, 1), ahead=1):
             if stop():
                 return None
-            generated = model.generate(**model_inputs(model, batch), generation_config=config)
-            texts = encoder.tokenizer.batch_decode(
-                generated[:, batch["input_ids"].shape[1] :], skip_special_tokens=True
-            )
-            if own:  # a batch without images has one row more than questions
-                mine.update(zip(indices, (text.strip() for text in texts[: len(indices)]), strict=True))
+            texts = generator.answer(indices, batch)
+            if own:
+                mine.update(zip(indices, texts, strict=True))
     answers = {index: text for share in ranks.gather(mine) for index, text in share.items()}
     return [answers[index] for index in range(len(samples))]
+
+
+class _Generator:
+    """Generates answers in batches that memory suffices for.
+
+    Args:
+        most: questions of a batch at first.
+    """
+
+    def __init__(self, model: Any, samples: Samples, most: int, max_new_tokens: int) -> None:
+        self.prompts = Prompts(samples)
+        self.join = pad_collator(samples.encoder, "left")
+        self._model = model
+        self._tokenizer = samples.encoder.tokenizer
+        self._config = _greedy(samples.encoder, max_new_tokens)
+        self._most = most
+
+    def answer(self, indices: list[int], batch: dict[str, Any]) -> list[str]:
+        """Answers to the questions with these indices, in their order.
+
+        Args:
+            batch: their prompts, on the device.
+
+        Raises:
+            torch.OutOfMemoryError: memory does not suffice for one question; or, with weights that ranks share, for all
+                of them: no rank could try again without the others.
+        """
+        if len(indices) <= self._most:
+            try:
+                return self._generate(batch)[: len(indices)]  # a batch without images has one row more
+            except torch.OutOfMemoryError:
+                if len(indices) == 1 or shares_weights(self._model):
+                    raise
+                self._most = len(indices) // 2
+        # Not where the error is at hand: it holds what the attempt had taken.
+        torch.cuda.empty_cache()
+        parts = [indices[first : first + self._most] for first in range(0, len(indices), self._most)]
+        return [answer for part in parts for answer in self.answer(part, self._again(part))]
+
+    def _again(self, indices: list[int]) -> dict[str, Any]:
+        return on_device(self.join([self.prompts[index] for index in indices]), ranks.device())
+
+    def _generate(self, batch: dict[str, Any]) -> list[str]:
+        generated = self._model.generate(**model_inputs(self._model, batch), generation_config=self._config)
+        ids = generated[:, batch["input_ids"].shape[1] :]
+        return [text.strip() for text in self._tokenizer.batch_decode(ids, skip_special_tokens=True)]
+
+
+def answered_at_once(model: Any, settings: Evaluation) -> int:
+    """Questions that a rank answers at once: as many as it evaluates where memory may not be tried out."""
+    return settings.micro_batch if shares_weights(model) else max(settings.micro_batch, ANSWERED_AT_ONCE)
+
+
+def shares_weights(model: Any) -> bool:
+    """Whether each rank holds a part of the weights (ZeRO-3)."""
+    return any(hasattr(weight, "ds_id") for weight in model.parameters())
 
 
 def points(task_name: str, samples: Samples, answers: list[str]) -> list[float]:
@@ -159,7 +213,7 @@ def answer_tasks(
         answers = answer_questions(
             model,
             picked,
-            batch_size=settings.micro_batch,
+            batch_size=answered_at_once(model, settings),
             max_new_tokens=settings.max_new_tokens,
             workers=workers,
             stop=stop,
@@ -186,9 +240,17 @@ def rounds(count: int, batch_size: int, rank: int, world: int) -> Iterator[tuple
 
 
 def _batches(
-    dataset: Dataset[Encoded], join: Callable[[list[Encoded]], dict[str, Any]], batch_size: int, workers: int
+    dataset: Dataset[Encoded],
+    join: Callable[[list[Encoded]], dict[str, Any]],
+    batch_size: int,
+    workers: int,
+    ahead: int = EVAL_AHEAD,
 ) -> Iterator[tuple[list[int], bool, dict[str, Any]]]:
-    """This rank's batches, on its device, each with its indices and whether they count."""
+    """This rank's batches, on its device, each with its indices and whether they count.
+
+    Args:
+        ahead: batches that each data worker prepares.
+    """
     count: int = len(dataset)  # type: ignore[arg-type]
     plan = list(rounds(count, batch_size, ranks.rank(), ranks.world_size()))
     loader = DataLoader(
@@ -196,6 +258,7 @@ def _batches(
         batch_sampler=[indices for indices, _ in plan],
         collate_fn=join,
         num_workers=workers,
+        prefetch_factor=ahead if workers else None,
         generator=torch.Generator(),  # its own, so that an eval does not move the training's random numbers
     )
     device = ranks.device()
@@ -228,5 +291,5 @@ def _greedy(encoder: Encoder, max_new_tokens: int) -> Any:
         repetition_penalty=1.0,
         use_cache=True,
         pad_token_id=encoder.pad_id,
-        eos_token_id=[encoder.end_id],
+        eos_token_id=encoder.stop_ids,
     )

@@ -21,14 +21,14 @@ from vlmft_core.errors import DataError, VlmftError
 from vlmft_core.jobs import EvalJob, identity
 from vlmft_trainer.data.samples import Samples, prepare_eval
 from vlmft_trainer.distributed import ranks
-from vlmft_trainer.model.evaluate import answer_questions, points, score, task_names
+from vlmft_trainer.model.evaluate import answer_questions, answered_at_once, points, score, task_names
 from vlmft_trainer.programs import Say
 from vlmft_trainer.programs.load_weights import load_weights
 
 RECORD = "eval.json"
 """What the answers in a folder are of; under `samples`, what stands for the content of all eval samples."""
 SCORES = "scores.json"
-CHUNK = 8
+CHUNK = 2
 """Batches of each rank between two looks at the disk."""
 
 
@@ -86,7 +86,8 @@ def answer(model: Any, samples: Samples, job: EvalJob, file: Path, label: dict[s
     """
     settings = job.preset.evaluation
     answers: list[str] = ranks.gather(kept(file) if ranks.rank() == 0 else [])[0][: len(samples)]
-    chunk = CHUNK * settings.micro_batch * ranks.world_size()
+    batch_size = answered_at_once(model, settings)
+    chunk = CHUNK * batch_size * ranks.world_size()
     plain = label["side"] == "base" and job.adapter is not None
     while True:
         say("progress", {**label, "done": len(answers), "total": len(samples)})
@@ -98,7 +99,7 @@ def answer(model: Any, samples: Samples, job: EvalJob, file: Path, label: dict[s
             new = answer_questions(
                 model,
                 part,
-                batch_size=settings.micro_batch,
+                batch_size=batch_size,
                 max_new_tokens=settings.max_new_tokens,
                 workers=job.preset.data.workers,
             )

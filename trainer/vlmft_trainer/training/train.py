@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from vlmft_core.plan.activations import ALL, KEPT
 from vlmft_core.plan.adapter_files import starting_adapter
 from vlmft_core.plan.architecture import find_architecture, resolve_base
 from vlmft_core.plan.lora_layers import trains_vision
+from vlmft_core.plan.shared_memory import shared_memory_problem
 from vlmft_core.preset import Preset
 from vlmft_core.run_folder.checkpoints import Checkpoint, remove_unusable
 from vlmft_core.run_folder.events import EARLY_STOPPED, EVAL, FINISHED, PLAN, STOPPED
@@ -29,6 +30,7 @@ from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.data.samples import RunData, prepare
 from vlmft_trainer.data.tasks import Scores
 from vlmft_trainer.distributed import ranks
+from vlmft_trainer.distributed.environment import ranks_here
 from vlmft_trainer.distributed.process_group import process_group
 from vlmft_trainer.model.adapter import add_adapter, start_from, trained_shapes
 from vlmft_trainer.model.card import adapter_card, read_course
@@ -127,6 +129,7 @@ def build(
     data = prepare(preset.data, encoder)
     for note in data.notes:
         log.note(note)
+    ranks.together(lambda: check_shared_memory(preset, data.train.lengths or ()))
     stop.check()
 
     shared, kernels, note = choose_sharing(preset.training, kernels, data.train, start)
@@ -203,6 +206,19 @@ def build(
     # Dropout should differ between ranks; the order of the data has a seed of its own.
     torch.manual_seed(preset.training.seed + ranks.rank())
     return trainer, base_answers
+
+
+def check_shared_memory(preset: Preset, lengths: Sequence[int]) -> None:
+    """Refuse a training whose data workers would be killed at its first step, for want of shared memory.
+
+    Args:
+        lengths: tokens of the training samples.
+
+    Raises:
+        VlmftError: this machine has too little.
+    """
+    if problem := shared_memory_problem(preset, ranks_here(), lengths):
+        raise VlmftError(*problem)
 
 
 def fuse(model: Any, log: RunLog) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 
+from vlmft_core.plan.shared_memory import look_ahead
 from vlmft_core.preset import Preset
 from vlmft_trainer.model.load import Kernels
 from vlmft_trainer.training.deepspeed_config import deepspeed_config
@@ -67,9 +68,3 @@ def training_args(
         log_level="error",
         log_level_replica="error",
     )
-
-
-def look_ahead(accumulation: int, workers: int) -> int | None:
-    """Micro-batches that each data worker prepares ahead: together a whole step's and one more each, because a step
-    begins with all of its micro-batches at hand. None without workers, which is what the library wants."""
-    return -(-accumulation // workers) + 1 if workers else None
