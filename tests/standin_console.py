@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from vlmft_console.commands.run import show
+from vlmft_console.commands.show import show
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.supervisor_start import start_supervisor
 

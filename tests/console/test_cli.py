@@ -23,6 +23,16 @@ def test_help_lists_every_command_and_imports_none() -> None:
     assert [name for name in listed if name in COMMANDS] == list(COMMANDS)
 
 
+def test_to_look_at_runs_to_stop_and_to_delete_them_nothing_heavy_is_loaded() -> None:
+    code = (
+        "import sys\nfrom vlmft_console.cli import load\n"
+        "for name in ('runs', 'status', 'attach', 'logs', 'stop', 'rm'): load(name)\n"
+        "print(sorted(sys.modules.keys() & {'pydantic', 'torch', 'textual', 'vlmft_core.preset'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_commands_line_is_the_first_sentence_of_its_own_help(name: str) -> None:
     own = load(name).get_short_help_str(1000)

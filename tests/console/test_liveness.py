@@ -23,8 +23,9 @@ from vlmft_console.errors import RunBusyError, RunFolderError
 from vlmft_console.runs import processes, steering
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.processes import Identity, look, myself
+from vlmft_console.runs.resuming import resume_run
 from vlmft_console.runs.status import status_of
-from vlmft_console.runs.steering import check_deletable, resume_run, stop_run
+from vlmft_console.runs.steering import check_deletable, stop_run
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.checkpoints import seal
 from vlmft_core.run_folder.stop import StopRequest

@@ -17,7 +17,7 @@ from tests.file_systems import small_file_system
 from tests.run_folders import ended_run
 from tests.supervised import STANDIN
 from vlmft_console.cli import app
-from vlmft_console.runs import steering  # before it could be loaded with a stand-in in place of what it imports
+from vlmft_console.runs import resuming  # before it could be loaded with a stand-in in place of what it imports
 from vlmft_console.runs import training_command as run_launch
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_core.preset import Preset
@@ -31,7 +31,7 @@ def standins(monkeypatch: pytest.MonkeyPatch) -> None:
         return Command((sys.executable, str(STANDIN), "runner", str(folder.path.absolute()), "1"), {})
 
     monkeypatch.setattr(run_launch, "training_command", command)
-    assert steering.training_command is not command
+    assert resuming.training_command is not command
 
 
 @pytest.fixture

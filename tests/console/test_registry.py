@@ -8,8 +8,8 @@ import pytest
 import typer
 
 from tests.records import plan, run_start, step, write_log
-from vlmft_console.commands.run import show
 from vlmft_console.commands.runs import runs
+from vlmft_console.commands.show import show
 from vlmft_console.errors import RunFolderError
 from vlmft_console.history.loading import read_log
 from vlmft_console.runs import registry

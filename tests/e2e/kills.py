@@ -16,8 +16,8 @@ from vlmft_console.errors import MachineError, RunFolderError
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.processes import of_run, rank_info
 from vlmft_console.runs.registry import read_run
+from vlmft_console.runs.resuming import resume_run
 from vlmft_console.runs.status import UNSUPERVISED, RunStatus
-from vlmft_console.runs.steering import resume_run
 from vlmft_core.run_folder.checkpoints import complete_ones, intact
 from vlmft_core.run_folder.events import FINISHED
 from vlmft_core.run_folder.tail import RunTail

@@ -73,7 +73,7 @@ def ask_to_resume(app: App[None], run: RunLayout, detail: str) -> None:
             return
 
         def work() -> Message:
-            from vlmft_console.runs.steering import resume_run
+            from vlmft_console.runs.resuming import resume_run
 
             return ActionDone("\n".join(filter(None, resume_run(RunFolder(run.path)))))
 
@@ -92,7 +92,7 @@ def resume_detail(folder: RunFolder) -> str:
         VlmftError: as `check_resumable`.
     """
     from vlmft_console.runs.registry import read_run
-    from vlmft_console.runs.steering import check_resumable
+    from vlmft_console.runs.resuming import check_resumable
 
     resumable = check_resumable(folder)
     if resumable is None:

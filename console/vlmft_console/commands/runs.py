@@ -11,7 +11,7 @@ import typer
 
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table
 from vlmft_console.commands.parameters import Json, Run
-from vlmft_console.commands.run import show
+from vlmft_console.commands.show import show
 from vlmft_console.figures import clock, short
 from vlmft_console.history.log_figures import LogFigures
 from vlmft_console.history.state import RunState

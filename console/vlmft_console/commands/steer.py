@@ -9,13 +9,13 @@ import typer
 
 from vlmft_console.commands.output import StatusLine, print_json, say
 from vlmft_console.commands.parameters import Detach, Gone, Json, Run, Trust
-from vlmft_console.commands.run import show
 from vlmft_console.commands.runs import overview
+from vlmft_console.commands.show import show
 from vlmft_console.figures import clock
 from vlmft_console.runs.locks import held
 from vlmft_console.runs.registry import find, read_run
 from vlmft_console.runs.status import status_of
-from vlmft_console.runs.steering import check_deletable, delete_run, resume_run, stop_run
+from vlmft_console.runs.steering import check_deletable, delete_run, stop_run
 from vlmft_console.sanitize import sanitize
 from vlmft_core.run_folder.stop import PATIENCE_SECONDS, StopRequest
 
@@ -79,6 +79,8 @@ def resume(
 
     Exit status: as `vlmft run`; 75 when the run is live.
     """
+    from vlmft_console.runs.resuming import resume_run  # loads pydantic, which `stop` and `rm` do not need
+
     folder = find(name)
     began, warning = resume_run(folder, data_changed=data_changed, trust=trust, gone=gone)
     if detach:

@@ -10,7 +10,7 @@ import typer
 
 from vlmft_console.commands.parameters import EvalSet
 from vlmft_console.commands.progress import Display
-from vlmft_console.commands.run import display_for, show
+from vlmft_console.commands.show import display_for, show
 from vlmft_console.history.importers import NothingYet
 from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.state import RunState

@@ -1,0 +1,78 @@
+"""Resuming a run, as the command line and the app both do."""
+
+from __future__ import annotations
+
+from vlmft_console.errors import RunBusyError, RunFolderError
+from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.preflight import check_machine, free_port
+from vlmft_console.runs.status import ELSEWHERE, UNSUPERVISED, status_of
+from vlmft_console.runs.supervisor_start import start_supervisor
+from vlmft_console.runs.training_command import training_command
+from vlmft_core.plan.base_files import check_base
+from vlmft_core.preset import Preset, load_preset
+from vlmft_core.run_folder.checkpoints import Checkpoint, check_ranks, newest_intact
+from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED
+from vlmft_core.run_folder.trust import check_own
+
+
+def check_resumable(folder: RunFolder, *, trust: bool = False, gone: bool = False) -> tuple[Preset, Checkpoint] | None:
+    """What a run would go on with.
+
+    Args:
+        folder: the run folder.
+        trust: go on although others own the folder or may change it, and could have put a program into it.
+        gone: the machine that ran it last is gone, and with it whatever lived of the run.
+
+    Returns:
+        Its preset, and the newest complete checkpoint; None for an unsupervised run, which only gets a supervisor
+        again.
+
+    Raises:
+        VlmftError: the run is live, has finished, has no complete checkpoint or one of another number of GPUs, its
+            folder is another person's, or this machine lacks what it needs.
+    """
+    if not trust:
+        check_own(folder.path)
+    state = status_of(folder, gone=gone)
+    if state.state == UNSUPERVISED:
+        return None
+    if state.state == ELSEWHERE:
+        raise RunBusyError(f"{folder.name} is not run from here: {state.reason}")
+    if state.live:
+        raise RunBusyError(f"{folder.name} is {state.state}: {folder.owner()}")
+    if state.state in (FINISHED, EARLY_STOPPED):
+        raise RunFolderError(f"{folder.name} has {state.state.replace('_', ' ')}: nothing is left to do")
+    newest = newest_intact(folder)
+    if newest is None:
+        raise RunFolderError(f"{folder.name} has no complete checkpoint", f"delete it: vlmft rm {folder.name}")
+    preset = load_preset(folder.preset_file).preset
+    check_ranks(newest, preset.hardware.gpus)
+    check_base(preset.model.base)
+    check_machine(preset)
+    return preset, newest
+
+
+def resume_run(
+    folder: RunFolder, *, data_changed: bool = False, trust: bool = False, gone: bool = False
+) -> tuple[str, str]:
+    """Go on from the newest complete checkpoint, or give an unsupervised run a supervisor again.
+
+    Args:
+        folder, trust, gone: as `check_resumable`.
+        data_changed: go on although the data is not what it began with.
+
+    Returns:
+        What was done, in one line, and a warning that the run may not outlive the logout, or an empty string.
+
+    Raises:
+        VlmftError: as `check_resumable`.
+    """
+    resumable = check_resumable(folder, trust=trust, gone=gone)
+    if resumable is None:
+        warning = start_supervisor(folder, adopt=True)
+        return f"{folder.name} has a supervisor again", warning
+    preset, newest = resumable
+    command = training_command(preset, folder, free_port(), resume=True, data_changed=data_changed, trust=trust)
+    folder.change_command(command)
+    warning = start_supervisor(folder)
+    return f"{folder.name} goes on from step {newest.step:,}", warning
