@@ -56,6 +56,16 @@ def test_a_run_that_diverged_has_one_diagnosis_and_no_cure_for_anything_else() -
         assert "dropout" not in finding.advice.text
 
 
+def test_a_train_loss_that_exploded_is_a_divergence_and_has_no_cure_for_overfitting_beside_it() -> None:
+    log = with_evals([1.6, 1.0, 1.2, 1.5, 1.9], train=[1.5, 1.0, 0.6, 0.3, 0.1])
+    log = [*log, *(step(number, loss=7.0, grad_norm=0.5) for number in range(51, 111))]
+    (found,) = judged(log).diagnoses
+    assert (found.cause, found.severity) == ("diverged", "stop")
+    assert found.rules[0] == "loss_exploded"
+    assert {"eval_off_best", "eval_rising"} <= set(found.rules)
+    assert set(dict(found.advice.changes)) == {"training.learning_rate"}
+
+
 def test_the_findings_told_before_a_divergence_lose_their_cures_when_it_comes() -> None:
     before = with_evals([1.6, 1.0, 1.5, 1.9])
     assert "dropout" in judged(before).diagnoses[0].advice.text

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.health_records import record, start, step
-from vlmft_core.health import Health
+from vlmft_core.health import STOP, Health
 from vlmft_core.health.judge import KEPT
 from vlmft_core.health.rules import RULES
 from vlmft_core.health.thresholds import Thresholds
@@ -249,6 +249,8 @@ def test_advice_makes_a_valid_preset_and_goes_the_way_its_rule_asks_for(
         advised.add("training.weight_decay")
     if dropout < 0.1:
         advised.add("lora.dropout")
+    if any(finding.rule == "loss_exploded" and finding.severity == STOP for finding in health.active):
+        advised = set()  # no cure for overfitting beside it
     assert {key for key, _ in overfitted.advice.changes} - {"training.epochs"} == advised
 
 
@@ -287,4 +289,4 @@ def test_findings_and_memory_stay_bounded_however_often_a_rule_fires() -> None:
 
 def test_every_rule_has_its_own_name() -> None:
     names = [rule.name for rule in RULES]
-    assert len(set(names)) == len(names) == 13
+    assert len(set(names)) == len(names) == 14

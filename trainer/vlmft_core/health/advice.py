@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vlmft_core.health.figures import number
-from vlmft_core.health.finding import Advice
+from vlmft_core.health.finding import STOP, Advice
 from vlmft_core.health.health_state import HealthState
 from vlmft_core.run_folder.layout import checkpoint_name
 
@@ -14,7 +14,9 @@ ALL_MODULES = ["q_proj", "v_proj", "k_proj", "o_proj", "gate_proj", "up_proj", "
 USUAL_RATES = (3e-5, 2e-4)
 """Lowest and highest learning rate of the published recipe."""
 
-_LOWERING = frozenset({"non_finite", "grad_high", "eval_rising", "eval_off_best", "gap", "accuracy_falling"})
+_LOWERING = frozenset(
+    {"non_finite", "loss_exploded", "grad_high", "eval_rising", "eval_off_best", "gap", "accuracy_falling"}
+)
 """Rules that advise a lower rate: the run learns too fast, or too much."""
 
 _WORDS = {
@@ -71,7 +73,16 @@ def diverging(state: HealthState, look: str) -> Advice:
 
 def not_finite(state: HealthState) -> Advice:
     """A lower rate, and the last checkpoint from before the first number that was not finite, if there is one."""
-    sound = [step for step in state.checkpoints if not state.odd_count or step < state.odd_first]
+    return _back_before(state, state.odd_first if state.odd_count else state.at + 1)
+
+
+def exploded(state: HealthState, lowest: int) -> Advice:
+    """A lower rate, and the last checkpoint from before the loss was lowest, if there is one."""
+    return NONE if state.holding.get("non_finite") == STOP else _back_before(state, lowest)
+
+
+def _back_before(state: HealthState, step: int) -> Advice:
+    sound = [one for one in state.checkpoints if one < step]
     back = f"resume from {checkpoint_name(max(sound))}" if sound else "begin anew: no checkpoint is from before it"
     return _for_next_run(state, f"Look at the data of these steps, and {back}.", _lower_rate(state))
 

@@ -19,6 +19,7 @@ SLOW_DATA = "slow data"
 
 _CAUSES = {
     "non_finite": DIVERGED,
+    "loss_exploded": DIVERGED,
     "grad_high": DIVERGED,
     "eval_off_best": OVERFITTING,
     "eval_rising": OVERFITTING,
@@ -67,7 +68,7 @@ def diagnoses(findings: Sequence[Finding], state: HealthState) -> list[Diagnosis
         findings: those that hold.
         state: of the same moment.
     """
-    broken = any(one.rule in ("non_finite", "grad_high") and one.severity == STOP for one in findings)
+    broken = any(_CAUSES.get(one.rule) == DIVERGED and one.severity == STOP for one in findings)
     groups: dict[str, list[Finding]] = {}
     for one in sorted(findings, key=lambda one: (one.severity != STOP, _ORDER.get(one.rule, len(_ORDER)))):
         cause = _CAUSES.get(one.rule, one.rule)

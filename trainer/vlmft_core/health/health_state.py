@@ -191,8 +191,8 @@ class HealthState:
 
     @property
     def broken(self) -> bool:
-        """Whether numbers are not finite any more: no other cure is of use then."""
-        return self.holding.get("non_finite") == STOP
+        """Whether numbers are not finite any more, or the train loss exploded: no other cure is of use then."""
+        return STOP in (self.holding.get("non_finite"), self.holding.get("loss_exploded"))
 
     @property
     def unjudged(self) -> str:
