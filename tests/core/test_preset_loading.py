@@ -165,7 +165,14 @@ def test_fields_that_do_not_fit_together_are_blamed_on_a_line(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "what"), [("", "empty"), ("# nothing\n", "empty"), ("- a\n", "not a preset"), ("best", "not a preset")]
+    ("text", "what"),
+    [
+        ("", "empty"),
+        ("# nothing\n", "empty"),
+        ("- a\n", "not a preset"),
+        ("best", "not a preset"),
+        ("root:*:20228:0:99999:7:::\n", "not a preset"),
+    ],
 )
 def test_a_file_without_sections_is_refused(tmp_path: Path, text: str, what: str) -> None:
     assert refused(write(tmp_path, "a", text))[0].startswith(f"{tmp_path / 'a.yaml'}: {what}")
@@ -241,13 +248,13 @@ def test_of_endless_mistakes_the_first_are_explained_and_the_others_counted(tmp_
     assert lines[-1].endswith("and 4,900 more mistakes")
 
 
-@pytest.mark.parametrize("pattern", [r"(\w+\.?)+_projj", r"([a-z_]+\.?)+proj", r"((a*)b?)*c", r"(?:x(?:y+|z))+"])
+@pytest.mark.parametrize("pattern", [r"(\w+\.?)+_projj", r"([a-z_]+\.?)+proj", r"((a*)b?)*c", r"(?:x?(?:y+|z))+"])
 def test_a_pattern_that_could_take_for_ever_is_refused(tmp_path: Path, pattern: str) -> None:
     (line,) = refused(write(tmp_path, "mine", f"lora: {{target_pattern: '{pattern}'}}\n"))
-    assert "repeats what is itself repeated" in line
+    assert "lora.target_pattern can repeat the same in many ways" in line
 
 
-@pytest.mark.parametrize("pattern", [r".*\.(q|v)_proj", r"(.*\.)?layers\.(\d+)\..*_proj", r"(?:[a-z]{1,9}\.)+q_proj"])
+@pytest.mark.parametrize("pattern", [r".*\.(q|v)_proj", r"(.*\.)?layers\.(\d+)\..*_proj", r"(?:[a-z0-9_]+\.)+q_proj"])
 def test_other_patterns_are_taken(tmp_path: Path, pattern: str) -> None:
     path = write(tmp_path, "mine", f"lora: {{target_pattern: '{pattern}'}}\n")
     assert load_preset(path).preset.lora.target_pattern == pattern

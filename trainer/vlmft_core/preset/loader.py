@@ -23,6 +23,7 @@ DEEPEST = 50
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """What a preset may be called: its file's name without `.yaml`."""
 SUFFIXES = (".yaml", ".yml")
+_LIKE_A_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 PROMISES = ("improvement", "time", "expected")
 """Keys of `about` that hold only for the data they were estimated for."""
 
@@ -210,7 +211,8 @@ def _read_chain(
     """Read the file `path` with its `text`, and its ancestors: what it builds on, what it says itself, its parent."""
     document = parse(text, str(path))
     data = document.data
-    if not isinstance(data, dict):
+    # Lines such as `root:*:0::`, of a file that is something else, are not shown as keys.
+    if not isinstance(data, dict) or (data and not any(_LIKE_A_KEY.fullmatch(str(key)) for key in data)):
         what = "empty" if data is None else "not a preset"
         raise PresetError(f"{path}: {what}", "write sections such as `training:` with `key: value` lines under them")
     line = document.lines.get("extends", 1)

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, Strict, field_validator, model_validator
 
 from vlmft_core.preset.data_schema import Data
-from vlmft_core.preset.pattern import repeats_a_repetition
+from vlmft_core.preset.pattern import could_take_for_ever
 from vlmft_core.preset.section import Fraction, Positive, Section
 
 Reporter = Literal["clearml", "comet_ml", "dvclive", "mlflow", "neptune", "swanlab", "tensorboard", "trackio", "wandb"]
@@ -94,9 +94,9 @@ class Lora(Section):
             re.compile(self.target_pattern or "")
         except re.error as error:
             raise ValueError(f"lora.target_pattern is no regular expression: {error}") from None
-        if repeats_a_repetition(self.target_pattern or ""):
+        if could_take_for_ever(self.target_pattern or ""):
             raise ValueError(
-                "lora.target_pattern repeats what is itself repeated, as (a+)+ does: to match it could take for ever"
+                "lora.target_pattern can repeat the same in many ways, as (a+)+ does: to match it could take for ever"
             )
         return self
 
