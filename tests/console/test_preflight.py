@@ -9,7 +9,7 @@ import pytest
 from tests.fake_gpus import fake_gpus
 from vlmft_console.errors import MachineError
 from vlmft_console.runs import preflight
-from vlmft_core.plan.gpus import has_code
+from vlmft_core.plan.gpus import Gpu, without_code
 from vlmft_core.preset import Hardware, Model, Preset, Training
 
 ON_CPU = Preset(hardware=Hardware(device="cpu"))
@@ -57,7 +57,7 @@ def test_a_gpu_that_this_pytorch_has_no_code_for_is_refused(tmp_path: Path, monk
     exact = ONE.model_copy(update={"model": Model(precision="fp32", base="Qwen/Qwen2.5-VL-3B-Instruct")})
     on(tmp_path, monkeypatch, "Tesla V100-SXM2-32GB, 32768, 7.0")
     with pytest.raises(
-        MachineError, match=r"PyTorch 2\.13\.0 has no code for Tesla V100-SXM2-32GB \(sm_70, it has sm_80"
+        MachineError, match=r"PyTorch 2\.13\.0 has no code for Tesla V100-SXM2-32GB \(sm_70; it has sm_80"
     ):
         preflight.check_machine(exact)
     on(tmp_path, monkeypatch, "Tesla V100-SXM2-32GB, 32768, 7.0", architectures="sm_70 sm_80")
@@ -104,4 +104,5 @@ def test_gpus_that_the_driver_does_not_tell_of_are_not_judged(tmp_path: Path, mo
 def test_code_runs_on_later_gpus_of_its_generation(
     capability: tuple[int, int], architectures: list[str], can: bool
 ) -> None:
-    assert has_code(capability, architectures) is can
+    reason = without_code(Gpu("RTX", None, 0, capability), "2.13.0", architectures)
+    assert (reason == "") is can

@@ -13,7 +13,7 @@ from vlmft_core.plan.architecture import KNOWN
 from vlmft_core.plan.fit import memory_problem, unusable, ways_to_fit
 from vlmft_core.plan.gpus import asked_gpu
 from vlmft_core.plan.memory import base_bytes, choose_every, gpu_memory, gradient_bucket, least_every, weight_bytes
-from vlmft_core.preset import Preset
+from vlmft_core.preset import Model, Preset
 
 SEVEN = KNOWN["Qwen2.5-VL-7B"]
 PARAMETERS = TINY.total_parameters
@@ -206,9 +206,7 @@ def test_kept_activations_that_do_not_fit_may_be_recomputed() -> None:
 
 
 def test_what_cannot_compute_this_model_is_refused_with_the_reason() -> None:
-    assert "fp16 cannot be used: this model's vision tower" in unusable(preset(model={"precision": "fp16"}), None)
-    assert unusable(preset(model={"precision": "auto"}), asked_gpu("V100")).startswith(
-        "Tesla V100-SXM2-32GB has no bf16"
-    )
-    assert unusable(preset(model={"precision": "fp32"}), asked_gpu("V100")) == ""
-    assert unusable(preset(), asked_gpu("A100")) == ""
+    assert "fp16 cannot be used: this model's vision tower" in unusable(Model(precision="fp16"), None)
+    assert unusable(Model(), asked_gpu("V100")).startswith("Tesla V100-SXM2-32GB has no bf16")
+    assert unusable(Model(precision="fp32"), asked_gpu("V100")) == ""
+    assert unusable(Model(), asked_gpu("A100")) == ""

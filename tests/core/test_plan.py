@@ -133,6 +133,17 @@ def test_hours_follow_gpus_samples_epochs_and_recomputation() -> None:
     assert slow("model.base=Qwen/Qwen2.5-VL-3B-Instruct") < 0.6 * whole
 
 
+def test_shared_images_take_a_third_less() -> None:
+    shared, apart = (
+        make_plan(preset("best", f"training.share_images={choice}"), samples=50_000, gpu=asked_gpu("H100"))
+        for choice in ("auto", "off")
+    )
+    assert shared.sample_flops is not None
+    assert apart.sample_flops is not None
+    assert apart.sample_flops / shared.sample_flops == pytest.approx(1.51, abs=0.03)
+    assert "shared by 1.58 questions" in shared.hours_source
+
+
 def test_a_measured_speed_counts_more_than_any_formula() -> None:
     measured = make_plan(preset(), samples=50_000, samples_per_s=82)
     assert measured.hours == pytest.approx((300_000 / 82 / 3600,) * 2)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from vlmft_core.errors import ModelError
+from vlmft_core.errors import ModelError, VlmftError
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Lora, Model
 from vlmft_trainer.data.collate import collate
@@ -127,6 +127,27 @@ def test_a_batch_that_lost_its_image_positions_is_refused(batch: dict[str, torch
         assert_positions(model, without)
     with pytest.raises(RuntimeError, match="lost the positions"):
         assert_positions(model, worked_out | {"mm_token_type_ids": torch.zeros_like(batch["input_ids"])})
+
+
+@pytest.mark.parametrize(
+    ("model", "capability", "reason"),
+    [
+        (Model(precision="fp16"), None, "fp16 cannot be used: this model's vision tower"),
+        (Model(), (7, 0), "Old GPU has no bf16, and fp16 cannot be used"),
+        (Model(precision="fp32"), (7, 0), r"has no code for Old GPU \(sm_70; it has sm_80, sm_90\)"),
+    ],
+    ids=["fp16", "no bf16", "no code"],
+)
+def test_what_cannot_compute_this_model_is_refused_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, model: Model, capability: tuple[int, int] | None, reason: str
+) -> None:
+    if capability:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Old GPU")
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+        monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_80", "sm_90"])
+    with pytest.raises(VlmftError, match=reason):
+        choose_kernels(model)
 
 
 def test_without_a_gpu_flash_attention_falls_back_with_a_note_and_precision_is_fp32() -> None:

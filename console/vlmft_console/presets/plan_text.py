@@ -34,7 +34,7 @@ def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
         ("adapter", _size(plan.adapter_bytes)),
         ("checkpoint", _size(plan.checkpoint_bytes)),
         ("disk", f"{_size(plan.disk_bytes)} {kept}"),
-        ("memory", _memory(plan, preset)),
+        ("memory", memory_text(plan, preset)),
         *([("of which", _parts(plan.memory))] if plan.memory else []),
         ("time", _time(plan)),
     ]
@@ -53,7 +53,7 @@ def short_plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
         ("evals", f"{_count(plan.evals)}{rate}"),
         *([] if plan.trainable_params is None else [("trains", f"{plan.trainable_params:,} parameters")]),
         ("disk", f"{_size(plan.disk_bytes)}, {_count(plan.checkpoints_kept)} {kept} kept"),
-        ("memory", _memory(plan, preset)),
+        ("memory", memory_text(plan, preset)),
         ("time", _time(plan)),
     ]
 
@@ -63,7 +63,7 @@ def _ranks(preset: Preset, count: int) -> str:
     return one if count == 1 else several
 
 
-def _memory(plan: Plan, preset: Preset) -> str:
+def memory_text(plan: Plan, preset: Preset) -> str:
     """Of one GPU, what it has, and what of the activations is kept for that."""
     if plan.gpu_memory_bytes is None:
         return "unknown"

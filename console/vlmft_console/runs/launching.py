@@ -144,6 +144,7 @@ def checks(launch: Launch) -> list[Check]:
     """What can be known before a start, without reading any data or asking the network. Takes up to seconds."""
     return [
         _machine(launch.preset),
+        *_memory(launch),
         _folder(launch),
         _disk(launch),
         _base(launch),
@@ -167,6 +168,15 @@ def _machine(preset: Preset) -> Check:
     else:
         ranks = f"{count} {'GPU' if one else 'GPUs'} of this machine"
     return Check("ok", f"training libraries are installed; {ranks}")
+
+
+def _memory(launch: Launch) -> list[Check]:
+    """What a GPU needs of what it has; what cannot fit is the plan's warning, and the machine's stop."""
+    from vlmft_console.presets.plan_text import memory_text
+
+    if launch.preset.hardware.device == "cpu" or not launch.plan.fits:
+        return []
+    return [Check("ok", f"memory: {memory_text(launch.plan, launch.preset)}")]
 
 
 def _folder(launch: Launch) -> Check:

@@ -10,7 +10,7 @@ from vlmft_console.errors import MachineError
 from vlmft_console.runs.machine_gpus import count_gpus, torch_architectures, visible_gpus
 from vlmft_core.plan.architecture import find_architecture
 from vlmft_core.plan.fit import memory_problem, unusable, ways_to_fit
-from vlmft_core.plan.gpus import Gpu, has_code
+from vlmft_core.plan.gpus import Gpu, without_code
 from vlmft_core.preset import Preset
 
 _NEEDED = ("torch", "transformers", "peft", "deepspeed", "datasets", "PIL")
@@ -59,16 +59,12 @@ def _check_gpus(preset: Preset, gpus: Sequence[Gpu]) -> None:
     MachineError: one of the GPUs cannot be used by this PyTorch, or for this preset.
     """
     for gpu in gpus:
-        if reason := unusable(preset, gpu):
+        if reason := unusable(preset.model, gpu):
             raise MachineError(reason, "`vlmft plan PRESET --gpu NAME` plans for another GPU")
     version, architectures = torch_architectures() if gpus else ("", [])
     for gpu in gpus:
-        if architectures and not has_code(gpu.capability, architectures):
-            raise MachineError(
-                f"PyTorch {version} has no code for {gpu.name} (sm_{''.join(map(str, gpu.capability))}, it has "
-                f"{', '.join(architectures)})",
-                "install a PyTorch that has, or use another GPU",
-            )
+        if architectures and (reason := without_code(gpu, version, architectures)):
+            raise MachineError(reason, "install a PyTorch that has, or use another GPU")
     base = find_architecture(preset.model.base)
     if not gpus or base is None:
         return

@@ -45,7 +45,8 @@ def _work(preset: Preset) -> object:
     """What decides how long a sample takes."""
     data, training = preset.data, preset.training
     recomputed = training.gradient_checkpointing, training.recompute_every
-    shape = data.max_length, data.max_pixels, training.micro_batch, recomputed, training.packing
+    rows = training.packing, training.share_images
+    shape = data.max_length, data.max_pixels, training.micro_batch, recomputed, rows
     sources = sorted((source.task, source.path) for source in data.sources)
     hardware = preset.hardware.model_dump(exclude={"timeout_minutes"})
     return preset.model, preset.lora, hardware, shape, sources

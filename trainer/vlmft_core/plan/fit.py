@@ -9,7 +9,7 @@ from vlmft_core.plan.activations import ALL, KEPT
 from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.gpus import Gpu
 from vlmft_core.plan.memory import gpu_memory, least_every
-from vlmft_core.preset.schema import Preset
+from vlmft_core.preset.schema import Model, Preset
 
 GIB = 2**30
 FP16 = "this model's vision tower exceeds its largest number, 65,504"
@@ -28,15 +28,15 @@ def memory_problem(preset: Preset, base: Architecture, trainable: int, gpu: Gpu)
     return f"needs {least / GIB:.1f} GiB, {gpu.name} has {gpu.memory / GIB:.1f}"
 
 
-def unusable(preset: Preset, gpu: Gpu | None) -> str:
+def unusable(model: Model, gpu: Gpu | None) -> str:
     """Why this model cannot be trained in a number format, or on a kind of GPU; empty where it can.
 
     Args:
         gpu: None for a CPU.
     """
-    if preset.model.precision == "fp16":
+    if model.precision == "fp16":
         return f"model.precision fp16 cannot be used: {FP16}; bf16 can"
-    if gpu and preset.model.precision != "fp32" and not gpu.has_bf16:
+    if gpu and model.precision != "fp32" and not gpu.has_bf16:
         return f"{gpu.name} has no bf16, and fp16 cannot be used: {FP16}; GPUs from Ampere on have bf16"
     return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -107,24 +107,23 @@ def peak_flops(name: str) -> float | None:
     return found.peak if found else None
 
 
-def has_code(capability: tuple[int, int], architectures: Iterable[str]) -> bool:
-    """Whether a GPU can run what a PyTorch was built for.
+def without_code(gpu: Gpu, version: str, architectures: Collection[str]) -> str:
+    """Why a GPU cannot run what a PyTorch was built for; empty where it can.
 
     Code runs on later GPUs of its own generation (`sm_80` on 8.6), intermediate code (`compute_90`) on all later ones.
 
     Args:
-        capability: of the GPU.
-        architectures: as `torch.cuda.get_arch_list` gives them.
+        version: of the PyTorch.
+        architectures: what it has code for, as `torch.cuda.get_arch_list` gives it.
     """
     for name in architectures:
         kind, _, number = name.partition("_")
         digits = re.sub(r"\D", "", number)
-        if not digits:
-            continue
-        made = int(digits[:-1] or 0), int(digits[-1])
-        if made <= capability and (kind == "compute" or made[0] == capability[0]):
-            return True
-    return False
+        made = (int(digits[:-1]), int(digits[-1])) if len(digits) > 1 else (99, 0)
+        if made <= gpu.capability and (kind == "compute" or made[0] == gpu.capability[0]):
+            return ""
+    wanted = f"sm_{gpu.capability[0]}{gpu.capability[1]}"
+    return f"PyTorch {version} has no code for {gpu.name} ({wanted}; it has {', '.join(architectures) or 'none'})"
 
 
 def asked_gpu(text: str) -> Gpu:

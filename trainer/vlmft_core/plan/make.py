@@ -144,7 +144,7 @@ def make_plan(
         elif preset.training.gradient_checkpointing == "auto" and every != KEPT:
             size = gpu_memory(preset, base, trainable, KEPT).total
             notes.append(f"to recompute nothing would take {size / GIB:.1f} GiB of the GPU's {device.memory / GIB:.1f}")
-    if trouble := unusable(preset, device):
+    if trouble := unusable(preset.model, device):
         warnings.insert(0, trouble)
     if base is None:
         notes.append(f"the size of {preset.model.base} is not known offline: parameters, disk and memory are unknown")

@@ -13,6 +13,8 @@ from vlmft_core.preset.schema import Preset
 
 IMAGES: Final = {"HuggingFaceM4/ChartQA": (850, 600), "lmms-lab/textvqa": (1024, 768)}
 """Width and height in pixels of most images of the published data sets."""
+QUESTIONS: Final = {"HuggingFaceM4/ChartQA": 28_299 / 18_317, "lmms-lab/textvqa": 34_602 / 21_953}
+"""Training questions about each of their images."""
 OTHER_IMAGE: Final = (850, 600)
 """The same where nothing is known."""
 TEXT: Final = 64
@@ -42,11 +44,27 @@ def sample_flops(preset: Preset, base: Architecture, every: int) -> float:
 
 
 def sample_work(preset: Preset, base: Architecture, source: Source) -> Work:
-    """One sample of a source: a question about an image of its usual size, scaled down as the preset has it."""
+    """One sample of a source: a question about an image of its usual size, scaled down as the preset has it.
+
+    Where images are shared it has a share of its image.
+    """
     tokens = image_tokens(*IMAGES.get(source.path, OTHER_IMAGE), preset.data.max_pixels)
-    patches = tokens * base.merge
-    length = tokens + TEXT
-    return Work(length, length**2, SUPERVISED, patches, patches**2)
+    patches, length = tokens * base.merge, tokens + TEXT
+    whole = Work(length, length**2, SUPERVISED, patches, patches**2)
+    each = QUESTIONS.get(source.path, 1.0) if shares_images(preset) else 1.0
+    left = 1 - 1 / each
+    return Work(
+        whole.tokens - round(left * tokens),
+        whole.token_squares - round(left * tokens**2),
+        whole.supervised,
+        round(patches / each),
+        round(patches**2 / each),
+    )
+
+
+def shares_images(preset: Preset) -> bool:
+    """Whether an image is computed once for all of its questions, as far as the preset says it."""
+    return preset.training.share_images == "auto" and preset.training.packing
 
 
 def image_tokens(width: int, height: int, most: int) -> int:
@@ -58,4 +76,7 @@ def shape_of_samples(preset: Preset) -> str:
     """What `sample_flops` takes samples to be, in words."""
     sizes = dict.fromkeys(IMAGES.get(source.path, OTHER_IMAGE) for source in preset.data.sources)
     images = " or ".join(f"{width} x {height}" for width, height in sizes)
-    return f"a sample is an image of {images} pixels with {TEXT} tokens of text"
+    shared = ""
+    if shares_images(preset) and any(source.path in QUESTIONS for source in preset.data.sources):
+        shared = f", shared by {max(QUESTIONS.values()):.2f} questions"
+    return f"a sample is an image of {images} pixels{shared} with {TEXT} tokens of text"

@@ -84,7 +84,7 @@ def _unknown(preset: Preset, base: Architecture | None, gpu: Gpu | None) -> str:
         return "so is the GPU: name one with --gpu"
     if preset.model.precision == "fp32":
         return "no peak is known for fp32"
-    if unusable(preset, gpu):
+    if unusable(preset.model, gpu):
         return f"{gpu.name} cannot be used"
     return f"so is the peak of {gpu.name}" if gpu.peak is None else ""
 

@@ -44,7 +44,8 @@ class Model(Section):
     minute is needed to compile them, the first time. `auto`: on a GPU where they work. A CPU would compile for longer
     than the demo trains; `true` asks for them there too."""
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
-    """Number format of training. `auto`: bf16 where the GPU supports it, fp16 on older GPUs, fp32 on a CPU."""
+    """Number format of training. `auto`: bf16 on a GPU, fp32 on a CPU. `fp16` is read from older files and refused: the
+    vision tower exceeds its largest number. GPUs before Ampere have no bf16, which leaves them fp32."""
     quantization: Literal["none", "nf4"] = "none"
     """Hold the language model's frozen weights in 4 bits (QLoRA): a third of the memory, slower steps. Needs
     bitsandbytes and a GPU."""

@@ -19,8 +19,10 @@ from transformers import (
 from transformers.utils import is_flash_attn_2_available
 
 from vlmft_core.counted import counted
-from vlmft_core.errors import ModelError, first_line
+from vlmft_core.errors import ModelError, VlmftError, first_line
 from vlmft_core.plan.base_files import check_base
+from vlmft_core.plan.fit import unusable
+from vlmft_core.plan.gpus import Gpu, without_code
 from vlmft_core.plan.weight_file import first_names
 from vlmft_core.preset.schema import Model
 from vlmft_trainer.data.encode import Encoder
@@ -51,15 +53,25 @@ class Kernels:
 
 
 def choose_kernels(model: Model) -> Kernels:
-    """bf16 where the GPU has it, fp16 on older GPUs, fp32 on a CPU; flash attention where it can run."""
+    """bf16 on a GPU, fp32 on a CPU; flash attention where it can run.
+
+    Raises:
+        VlmftError: this PyTorch has no code for the GPU, the GPU has no bf16, or fp16 is asked for.
+    """
     has_gpu = torch.cuda.is_available()
+    gpu = Gpu(torch.cuda.get_device_name(), None, 0, torch.cuda.get_device_capability()) if has_gpu else None
+    reason = unusable(model, gpu)
+    if gpu and not reason:
+        reason = without_code(gpu, torch.__version__, torch.cuda.get_arch_list())
+    if reason:
+        raise VlmftError(reason)
     precision: Precision
     if model.precision != "auto":
         precision = model.precision
     elif not has_gpu:
         precision = "fp32"
     else:
-        precision = "bf16" if torch.cuda.get_device_capability() >= (8, 0) else "fp16"
+        precision = "bf16"
     attention: Attention = "sdpa" if model.attention == "auto" else model.attention
     notes = []
     if model.attention == "auto" and not _no_flash_attention(precision):
