@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from vlmft_core.plan.architecture import KNOWN, Architecture
 from vlmft_core.plan.flops import Work, forward_flops
 from vlmft_trainer.data.encode import IGNORED, Encoded
 from vlmft_trainer.data.patches import PATCH_BYTES
+from vlmft_trainer.data.prefixes import Groups, Prefix, find_groups
 
 PAD, IMAGE, VIDEO, VISION_START, VISION_END, FIRST_WORD = 0, 10, 11, 12, 13, 20
 
@@ -100,7 +102,11 @@ def build(size: str, *, device: str = "cpu", dtype: torch.dtype = torch.float32,
     return model.requires_grad_(False)
 
 
-def samples(count: int, size: str, *, scale: float = 1.0, seed: int = 0) -> list[Encoded]:
+QUESTIONS = {1: 0.6, 2: 0.25, 3: 0.15}
+"""How often an image has how many questions: 1.55 on average, as ChartQA's and TextVQA's training images."""
+
+
+def samples(count: int, size: str, *, scale: float = 1.0, seed: int = 0, asked: bool = False) -> list[Encoded]:
     """Samples of 650 to 1,050 tokens, 60 to 130 of them text, and an answer of 4: a chart's, as far as work goes.
 
     All answers are of one length, so that a mean of micro-batch means, which other trainers minimise, is the mean
@@ -108,21 +114,30 @@ def samples(count: int, size: str, *, scale: float = 1.0, seed: int = 0) -> list
 
     Args:
         scale: of all lengths but the answer's.
+        asked: whether images have several questions (see `QUESTIONS`), which then follow each other.
     """
     chance = random.Random(seed)
     made = torch.Generator().manual_seed(seed)
     vocab = SIZES[size].vocab
     result = []
-    for _ in range(count):
+    while len(result) < count:
         total, text = int(chance.randint(650, 1050) * scale), int(chance.randint(60, 130) * scale)
         columns = chance.randint(int(18 * scale**0.5), int(34 * scale**0.5))
         rows = max(1, (total - text) // columns)
-        words = [chance.randrange(FIRST_WORD, min(vocab, 2048)) for _ in range(text)]
-        ids = [VISION_START, *[IMAGE] * (rows * columns), VISION_END, *words]
-        pixels = torch.randint(256, (rows * columns * 4, PATCH_BYTES), generator=made, dtype=torch.uint8)
+        pixels = torch.randint(256, (rows * columns * 4, PATCH_BYTES), dtype=torch.uint8, generator=made)
         grid = torch.tensor([[1, 2 * rows, 2 * columns]])
-        result.append(Encoded(ids, [IGNORED] * (len(ids) - 4) + ids[-4:], pixels, grid))
-    return result
+        for _ in range(chance.choices(list(QUESTIONS), QUESTIONS.values())[0] if asked else 1):
+            words = [chance.randrange(FIRST_WORD, min(vocab, 2048)) for _ in range(text)]
+            ids = [VISION_START, *[IMAGE] * (rows * columns), VISION_END, *words]
+            result.append(Encoded(ids, [IGNORED] * (len(ids) - 4) + ids[-4:], pixels, grid))
+    return result[:count]
+
+
+def groups(encoded: Sequence[Encoded]) -> Groups:
+    """Which of `samples` are about one image."""
+    keys = [str(id(one.pixel_values)).encode() for one in encoded]
+    prefixes = [Prefix(key, one.input_ids.index(VISION_END)) for key, one in zip(keys, encoded, strict=True)]
+    return find_groups(prefixes, range(len(encoded)))
 
 
 def head_share(base: Architecture, tokens: int, patches: int) -> float:

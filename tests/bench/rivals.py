@@ -70,6 +70,7 @@ class OurSamples(Dataset[Encoded]):
     def __init__(self, encoded: list[Encoded]) -> None:
         self.encoded = encoded
         self.lengths = [sample.length for sample in encoded]
+        self.groups = charts_like.groups(encoded)
         self.replaced = torch.zeros(1)
 
     def __len__(self) -> int:
@@ -84,7 +85,12 @@ class Rows(Dataset[dict[str, Any]]):
 
     def __init__(self, samples: OurSamples) -> None:
         order = MicroBatches(
-            samples.lengths, effective_batch=EFFECTIVE_BATCH, micro_batch=EFFECTIVE_BATCH, packed=True, seed=SEED
+            samples.lengths,
+            effective_batch=EFFECTIVE_BATCH,
+            micro_batch=EFFECTIVE_BATCH,
+            packed=True,
+            seed=SEED,
+            groups=samples.groups,
         )
         self.encoded = [samples[index] for batch in order for index in batch]
 
@@ -198,6 +204,7 @@ def vlmft(
     checkpointing: bool = False,
     fast_attention: bool = True,
     fused: bool = True,
+    share: bool = True,
     trainer: type[WeightedTrainer] = WeightedTrainer,
 ) -> None:
     """This project's trainer, as `vlmft_trainer.training.train` sets it up for a GPU."""
@@ -208,7 +215,7 @@ def vlmft(
     prepare_training(model, gradient_checkpointing=checkpointing, train_vision=False)
     if fused:
         fuse(model)
-    join = pack if packed else partial(collate, pad_id=charts_like.PAD)
+    join = partial(pack, share=share) if packed else partial(collate, pad_id=charts_like.PAD)
     log = RunLog(None)
     made = trainer(
         model=model,
@@ -218,6 +225,7 @@ def vlmft(
         checkpoints=CheckpointManager(RunLayout(folder), None, "eval_loss", log, {}),
         stop=StopOnRequest(RunLayout(folder)).asked,
         packed=packed,
+        groups=data.groups,
         callbacks=[clock],
     )
     made.train()
@@ -252,7 +260,8 @@ TRAINERS: dict[str, Callable[[Any, OurSamples, Clock], None]] = {
     "plain-kept": partial(plain, checkpointing=False, micro=2),
     "vlmft-eager": partial(vlmft, micro=2, fused=False),
     "vlmft-padded": partial(vlmft, micro=2, packed=False),
-    "vlmft-sdpa": partial(vlmft, micro=2, fast_attention=False),
+    "vlmft-apart": partial(vlmft, micro=2, share=False),
+    "vlmft-sdpa": partial(vlmft, micro=2, share=False, fast_attention=False),
     "vlmft-head": partial(vlmft, micro=2, trainer=WholeHead),
     "vlmft-checkpointing": partial(vlmft, micro=4, checkpointing=True),
 }
@@ -263,7 +272,7 @@ def main() -> None:
     name, size, steps, out = sys.argv[1:]
     torch.set_num_threads(2)
     clock = Clock()
-    encoded = charts_like.samples(EFFECTIVE_BATCH * int(steps), size, scale=SCALE[size])
+    encoded = charts_like.samples(EFFECTIVE_BATCH * int(steps), size, scale=SCALE[size], asked=True)
     model = charts_like.build(size)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     TRAINERS[name](model, OurSamples(encoded), clock)
