@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch.utils.data import Dataset
 
-from tests.trainer.pictures import noise
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Preset
 from vlmft_core.run_folder.layout import RunLayout
@@ -39,7 +39,8 @@ class Asked(Dataset[Encoded]):
         chance = random.Random(0)
         self.samples, prefixes = [], []
         for number in range(8):
-            pictures = [noise(chance.randint(60, 200), chance.randint(60, 200)) for _ in range(2)]
+            sizes = [(chance.randint(60, 200), chance.randint(60, 200)) for _ in range(2)]
+            pictures = [Image.frombytes("RGB", size, chance.randbytes(3 * size[0] * size[1])) for size in sizes]
             for picture in (pictures[0], pictures[0], pictures[1], pictures[1], None):
                 question = f"what is {chance.randrange(1000)}?" + " tell" * chance.randrange(4)
                 one = encoder.sample(question, str(chance.randrange(10000)), picture)
@@ -97,7 +98,7 @@ def train(folder: Path, stage: int, *, share: bool, recompute: bool) -> list[dic
 
 
 def main() -> None:
-    folder, stage = Path(sys.argv[1]), int(sys.argv[2])
+    folder, stage = Path(sys.argv[-2]), int(sys.argv[-1])  # the launcher's own option comes first
     with process_group():
         found = {
             f"{share} {recompute}": train(folder, stage, share=share, recompute=recompute)

@@ -51,6 +51,9 @@ def test_a_check_counts_what_is_unusable_twice_and_leaked(folder: Path, encoder:
     [checked] = found["sources"]
     training, held = checked["splits"]
     assert (training["samples"], training["usable"], training["text_only"], training["images"]) == (5, 4, 1, 1)
+    asked = training["asked_images"]
+    assert (asked["questions"], asked["images"]) == (3, 1)
+    assert 2 * 6 < asked["saved_tokens"] < training["tokens"]["sum"] - training["image_tokens"]["min"]
     gone = training["unusable"]["no image"]
     assert (gone["count"], "train.json, line " in gone["places"][0], "gone.png" in gone["places"][0]) == (1, True, True)
     assert training["duplicates"]["count"] == 1

@@ -72,6 +72,11 @@ def _add_split(table: Any, split: Mapping[str, Any], report: Mapping[str, Any]) 
     said = [f"{split[key]:,} with {name}" if key != "text_only" else f"{split[key]:,} {name}" for name, key in kinds]
     unseen = f" ({split['images_not_decoded']:,} not decoded: --deep does)" if split["images_not_decoded"] else ""
     add_row(table, "", f"different images: {split['images']:,}{unseen}; samples: {', '.join(said)}")
+    asked = split["asked_images"]
+    if split["kind"] == "training" and asked["saved_tokens"]:
+        each, saved = asked["questions"] / asked["images"], asked["saved_tokens"] / split["tokens"]["sum"]
+        text = f"{each:.2f} questions begin with the same images; training.share_images: auto saves {saved:.0%}"
+        add_row(table, "", f"{text} of the tokens")
     if altered := [
         f"{count:,} {_ALTERED[what].format_map(report)}" for what, count in split["altered_images"].items() if count
     ]:

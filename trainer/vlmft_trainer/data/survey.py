@@ -15,6 +15,7 @@ from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Conversation
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.grounding import undeclared
 from vlmft_trainer.data.pictures import Header, read_header
+from vlmft_trainer.data.prefixes import Prefix, find_groups
 from vlmft_trainer.data.sample_check import Size, bad, measure, spelt_tokens
 from vlmft_trainer.data.sources import Split
 from vlmft_trainer.data.unused import count, lines
@@ -79,6 +80,7 @@ class Survey:
         """How many different images were looked at from without: only where they end."""
         self._samples: dict[bytes, int] = {}
         self._headers: dict[bytes, Header] = {}
+        self._prefixes: list[Prefix] = []
 
     def read(self, encoder: Encoder, max_length: int, progress: Callable[[int], None]) -> None:
         """Read every row.
@@ -101,6 +103,7 @@ class Survey:
                 self.lengths.append(size.length)
                 self.image_tokens.append(size.image)
                 self.supervised.append(size.supervised)
+                self._prefixes.append(size.prefix)
                 self._count_altered(digests, size)
                 self._remember(row, conversation, digests)
             progress(done)
@@ -133,6 +136,7 @@ class Survey:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it for JSON; places at most `NAMED` each."""
+        groups = find_groups(self._prefixes, range(len(self._prefixes)))
         return {
             "kind": self.kind,
             "samples": len(self.rows),
@@ -150,6 +154,7 @@ class Survey:
             "images": len(self.images),
             "images_not_decoded": self.images_not_decoded,
             "altered_images": {what: self.altered[what] for what in ALTERED},
+            "asked_images": {"questions": groups.questions, "images": groups.images, "saved_tokens": groups.saved},
             "tokens": figures(self.lengths),
             "image_tokens": figures(self.image_tokens),
             "supervised_tokens": figures(self.supervised),
