@@ -15,6 +15,8 @@ from vlmft_console.cli import app
 from vlmft_console.paths import preset_folders
 from vlmft_core.preset import dump_preset, load_preset
 
+ROOT = Path(__file__).parents[2]
+
 pytestmark = pytest.mark.usefixtures("here")
 
 
@@ -88,6 +90,13 @@ def test_hours_and_memory_are_told_for_the_gpu_that_is_named() -> None:
     refused = call("best", "--gpu", "H1000")
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "--gpu 'H1000': not known (did you mean H100 80GB HBM3? known are H100, A100" in refused.stderr
+
+
+def test_readme_and_guide_have_the_hours_that_the_command_prints() -> None:
+    pages = [(ROOT / name).read_text().replace("\n", " ") for name in ("README.md", "docs/guide.md")]
+    for gpu in ("A100", "H100"):
+        fast, slow = json.loads(call("best", "--samples", "50000", "--gpu", gpu, "--json").stdout)["hours"]
+        assert all(f"{fast:.1f} to {slow:.1f} h" in page for page in pages)
 
 
 def test_the_gpus_of_this_machine_are_planned_for_without_being_named(
