@@ -52,6 +52,7 @@ bench: install  ## Measure what has a budget, as ratios within one run
 	$(BIN)/python tests/bench/startup.py
 	$(BIN)/python -m tests.bench.attach
 	$(BIN)/python -m tests.bench.load
+	$(BIN)/python -m tests.bench.growth
 	$(BIN)/python -m tests.bench.chart
 	$(BIN)/python -m tests.bench.console
 	$(BIN)/python tests/bench/check.py

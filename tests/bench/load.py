@@ -100,20 +100,21 @@ def timed(program: str, path: Path) -> tuple[float, list[str]]:
     return time.perf_counter() - began, done.stdout.splitlines()
 
 
-def records() -> Iterator[dict[str, Any]]:
-    """A healthy run with every field that the trainer writes."""
+def records(steps: int = STEPS) -> Iterator[dict[str, Any]]:
+    """A healthy run with every field that the trainer writes; of at least 20 steps."""
     chance = random.Random(7)
-    plan = {"total_steps": STEPS, "steps_per_epoch": STEPS // 5, "warmup_steps": STEPS // 20, "scheduler": "cosine"}
+    warmup = steps // 20
+    plan = {"total_steps": steps, "steps_per_epoch": steps // 5, "warmup_steps": warmup, "scheduler": "cosine"}
     yield stamped("run_start", 0, run_id="bench", segment=1, resumed_from=None, world_size=2)
     yield stamped("plan", 0, **plan, epochs=5, peak_lr=1e-4, effective_batch=16, eval_steps=1000)
-    for step in range(1, STEPS + 1):
-        warm, done = step / (STEPS // 20), (step - STEPS // 20) / (STEPS - STEPS // 20)
+    for step in range(1, steps + 1):
+        warm, done = step / warmup, (step - warmup) / (steps - warmup)
         yield stamped(
             "step",
             step,
             step=step,
-            epoch=5 * step / STEPS,
-            loss=0.5 + 2 * math.exp(-5 * step / STEPS) + chance.gauss(0, 0.02),
+            epoch=5 * step / steps,
+            loss=0.5 + 2 * math.exp(-5 * step / steps) + chance.gauss(0, 0.02),
             lr=1e-4 * min(warm, (1 + math.cos(math.pi * max(0.0, done))) / 2),
             grad_norm=chance.uniform(0.3, 0.7),
             step_s=chance.uniform(0.4, 0.6),
@@ -127,10 +128,10 @@ def records() -> Iterator[dict[str, Any]]:
         if step % 20 == 0:
             yield stamped("heartbeat", step, step=step, phase="step")
         if step % 1000 == 0:
-            loss = 0.6 + 2 * math.exp(-5 * step / STEPS)
-            yield stamped("eval", step, step=step, epoch=5 * step / STEPS, eval_loss=loss, token_accuracy=0.8)
+            loss = 0.6 + 2 * math.exp(-5 * step / steps)
+            yield stamped("eval", step, step=step, epoch=5 * step / steps, eval_loss=loss, token_accuracy=0.8)
             yield stamped("checkpoint", step, step=step, path=f"checkpoint-{step}", eval_loss=loss)
-    yield stamped("run_end", STEPS, status="finished", reason="", best_step=STEPS, best_eval_loss=0.61)
+    yield stamped("run_end", steps, status="finished", reason="", best_step=steps, best_eval_loss=0.61)
 
 
 def stamped(event: str, after: int, /, **fields: Any) -> dict[str, Any]:

@@ -19,13 +19,14 @@ from tests.console.states import content
 from tests.core.test_health_property import logs, trainings
 from tests.records import evaluated, plan, record, run_start, step, write_log
 from vlmft_console import own_key as keys
-from vlmft_console.history import sealed, summary
+from vlmft_console.history import programs, sealed, summary
 from vlmft_console.history.loading import ReadAhead, ReadLog, read_log
 from vlmft_console.history.opened import open_log
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.own_key import own_key
 from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_console.runs.supervisor import leave_summary
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.layout import RunLayout
 
@@ -335,6 +336,22 @@ def test_a_log_with_a_summary_is_read_ahead_to_the_same_end(run: RunFolder) -> N
         assert isinstance(last, ReadLog)
         assert everything(last.state) == whole
         assert was_used(run.path)
+
+
+def test_a_supervisor_leaves_one_of_a_long_log_in_the_end(run: RunFolder) -> None:
+    leave_summary(run)
+    assert not run.summary.exists()
+    write_log(run.events_file(), [*log_records(), *(record("note", message="x" * 100_000) for _ in range(90))])
+    leave_summary(run)
+    assert was_used(run.path)
+
+
+def test_programs_installed_while_this_one_ran_get_none(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "_process_began", lambda: 0.0)
+    programs.programs.cache_clear()
+    write_log(run.events_file(), log_records())
+    assert not read_log(run.path).kept
+    assert not run.summary.exists()
 
 
 def test_a_short_log_gets_none(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

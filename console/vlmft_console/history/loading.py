@@ -1,9 +1,13 @@
-"""Loading: a log read to its end, with word on how far the reading is, or in a process of its own."""
+"""Loading: a log read to its end, with word on how far the reading is, or in a process of its own.
+
+`python -m vlmft_console.history.loading FOLDER` does it for the summary alone that it leaves of a long log.
+"""
 
 from __future__ import annotations
 
 import os
 import pickle
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -171,3 +175,10 @@ def _send_all(target: Path, sender: int) -> None:
                 pickle.dump(_Failed(str(error)), pipe)
     finally:
         os._exit(0)  # the parent's buffers and handlers are not this process's to run
+
+
+if __name__ == "__main__":
+    try:
+        read_log(Path(sys.argv[1]))
+    except VlmftError as error:
+        sys.exit(str(error))

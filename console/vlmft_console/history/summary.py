@@ -23,14 +23,14 @@ from vlmft_console.history.trainings import Trainings
 from vlmft_console.own_key import own_key
 from vlmft_core.errors import VlmftError
 from vlmft_core.health.thresholds import Settings, Thresholds
-from vlmft_core.run_folder.tail import Mark, RunTail, Tail
+from vlmft_core.run_folder.tail import LONG, Mark, RunTail, Tail
 
 if TYPE_CHECKING:
     from vlmft_console.history.opened import OpenedLog
     from vlmft_console.history.state import RunState
 
-LEAST = 8 << 20
-"""Bytes of a log that are worth a summary: reading them takes a quarter of a second."""
+LEAST = LONG
+"""Bytes of a log that are worth a summary."""
 _SHARE = 16
 """A summary is made anew when this part of the log has come since."""
 _IN_CACHE = 16

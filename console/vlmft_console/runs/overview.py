@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vlmft_console.history.opened import Reader, open_log
 from vlmft_console.history.state import RunState
+from vlmft_console.history.summary import take_up
 from vlmft_console.paths import recorded_runs
 from vlmft_console.runs import registry
 from vlmft_console.runs.folder import RunFolder
@@ -152,7 +153,8 @@ class RunIndex:
         try:
             if known.reader is None:
                 opened = open_log(known.overview.folder)
-                known.reader, known.run = opened.reader, RunState(opened.monitor)
+                taken = take_up(opened)
+                known.reader, known.run = opened.reader, taken[0] if taken else RunState(opened.monitor)
             for records in known.reader.batches():
                 known.run.apply_all(records)
             status = known.overview.status

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -29,7 +30,7 @@ from vlmft_core.run_folder.checkpoints import complete_ones
 from vlmft_core.run_folder.events import RUN_END, Record
 from vlmft_core.run_folder.pinned import pinned
 from vlmft_core.run_folder.stop import StopRequest
-from vlmft_core.run_folder.tail import Tail
+from vlmft_core.run_folder.tail import LONG, Tail
 
 POLL_SECONDS = 0.2
 LEFTOVER_SECONDS = 2.0
@@ -172,7 +173,27 @@ def supervise(folder: RunFolder, *, adopt: bool = False) -> int:
         print(f"{folder.path.resolve()} is run by another supervisor: {folder.owner()}", file=sys.stderr)
         return EXIT_BUSY
     supervisor = _adopt(folder) if adopt else _start(folder)
-    return supervisor.run() if supervisor else EXIT_BUSY
+    if supervisor is None:
+        return EXIT_BUSY
+    code = supervisor.run()
+    os.close(lock)  # the run is over: nobody shall wait for what follows
+    leave_summary(folder)
+    return code
+
+
+def leave_summary(folder: RunFolder) -> None:
+    """Have a long event log read once more, so that whoever looks at the run next need not.
+
+    That is a process of its own: it takes ten times this one's memory, and the programs may be others by now.
+    """
+    with contextlib.suppress(OSError):
+        if sum(log.stat().st_size for log in folder.segments) >= LONG:
+            reader = (sys.executable, "-P", "-m", "vlmft_console.history.loading", str(folder.path.resolve()))
+            subprocess.run(reader, stdin=subprocess.DEVNULL, check=False, preexec_fn=_give_way)
+
+
+def _give_way() -> None:
+    os.nice(19)
 
 
 def _start(folder: RunFolder) -> Supervisor | None:
