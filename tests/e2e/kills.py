@@ -35,6 +35,10 @@ class Round:
     faults: list[str] = field(default_factory=list)
     rank_killed: bool = False
     """Whether a rank was killed before the log said how the run ended."""
+    struck: float | None = None
+    """When one of it was killed under a living supervisor, monotonic time."""
+    seconds: float = 0.0
+    """From then until the run was no longer said to be live."""
     status: RunStatus = field(default_factory=lambda: RunStatus("never looked at"))
 
     def __str__(self) -> str:
@@ -87,6 +91,8 @@ def strike(this: Round, role: str, number: signal.Signals, chance: random.Random
         this.done.append(f"no {role}")
         return False
     this.done.append(f"{number.name} to {role}")
+    if number is signal.SIGKILL:
+        this.struck = None if role == "supervisor" else this.struck or time.monotonic()
     this.rank_killed |= role == "rank" and number is signal.SIGKILL and silent
     return True
 
@@ -107,6 +113,7 @@ def settle(this: Round, *, adopt: bool, seconds: float) -> None:
                 resume_run(folder)
                 this.done.append("adopted")
         time.sleep(0.05)
+    this.seconds = time.monotonic() - this.struck if this.struck else 0.0
     left = [seen.identity.pid for seen in of_run(folder.run_id)]
     this.status = status
     said = said_at_the_end(folder)
@@ -128,5 +135,7 @@ def told(rounds: list[Round]) -> str:
     """What was done and what was then said of the run, counted."""
     counts = Counter((" + ".join(sorted(one.done)) or "nothing", one.status.state) for one in rounds)
     lines = [f"{count:4} {done} -> {state}" for (done, state), count in sorted(counts.items())]
+    slowest = max(rounds, key=lambda one: one.seconds)
+    lines.append(f"at most {slowest.seconds:.1f} s from a kill to its being told: {', '.join(slowest.done)}")
     faulty = [str(one) for one in rounds if one.faults]
     return "\n".join(["", *lines, *faulty, f"{len(rounds)} rounds, {len(faulty)} with a fault"])

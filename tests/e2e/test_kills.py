@@ -34,13 +34,14 @@ SIGNALS = (KILL,) * 6 + OTHERS
 def standins(root: Path, number: int) -> Round:
     """A run of stand-ins from its start to its end, with up to two signals at random moments, and maybe a stop."""
     chance = random.Random(f"kills {number}")
-    options = (f"--steps={chance.randint(20, 80)}", "--step-s=0.03", "--together")
+    steps = chance.randint(20, 80)
+    options = (f"--steps={steps}", "--step-s=0.03", "--together")
     late = (f"--fork-s={chance.choice((0, 0, 0.2))}", f"--save-s={chance.choice((0, 0.5))}")
     this = Round(make_run(root, f"run{number}", chance.randint(1, 4), *options, *late))
 
     def attack() -> None:
-        time.sleep(chance.uniform(0.0, 3.5))
-        for role in chance.sample(VICTIMS, chance.choice((0, 1, 1, 1, 2))):
+        time.sleep(chance.uniform(0.0, 0.5 + 0.04 * steps))
+        for role in chance.sample(VICTIMS, chance.choice((0, 1, 1, 1, 1, 1, 1, 2, 2, 2))):
             strike(this, role, PAUSE if chance.random() < 0.07 else chance.choice(SIGNALS), chance)
         if chance.random() < 0.15:
             StopRequest("a test", now=chance.random() < 0.5).write(this.folder)
