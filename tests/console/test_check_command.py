@@ -90,7 +90,10 @@ def test_the_text_names_best_eval_schedule_and_advice(log: Path) -> None:
     assert text.count("advice:") == 1
 
 
-def test_a_training_by_reward_gets_no_verdict_on_its_evals_and_the_check_says_so(log: Path) -> None:
+def test_a_training_by_reward_gets_no_verdict_on_its_evals_and_every_command_says_so(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.0)
     history = [
         {"step": 10 * n, "loss": 0.02 / n, "eval_loss": 0.01 * n, "rewards/accuracy": n / 6, "kl": 0.1}
         for n in range(1, 7)
@@ -101,6 +104,9 @@ def test_a_training_by_reward_gets_no_verdict_on_its_evals_and_the_check_says_so
     why = "the evals get no verdict: the training goes by reward or preference (it logs rewards/accuracy)"
     assert why in " ".join(result.stdout.split())
     assert json.loads(call("check", log, "--json").stdout)["notes"] == [why]
+    assert why in json.loads(call("report", log, "--format", "json").stdout)["notes"]
+    log.write_text("".join(f"{entry}\n" for entry in [*history, {"train_runtime": 9.0, "epoch": 3.0}]))
+    assert why in " ".join(call("watch", log).stdout.split())
 
 
 def test_a_run_whose_own_metric_is_at_its_best_is_only_cautioned(log: Path) -> None:
@@ -143,6 +149,18 @@ def test_a_run_folder_is_judged_by_its_own_preset(tmp_path: Path) -> None:
     assert (judged["format"], judged["records"], judged["train_points"], judged["rejected"]) == ("vlmft", 61, 59, 1)
     assert judged["schedule"]["kind"] == "constant"
     assert [finding["rule"] for finding in judged["findings"]] == ["loss_high"]  # 1.0 is above this preset's
+
+
+def test_json_has_the_speed_and_memory_of_our_own_steps() -> None:
+    told = json.loads(call("check", RECORDED / "healthy", "--json").stdout)["metrics"]
+    assert {"step_s", "data_s", "samples_per_s", "tokens_per_s", "mem_gib"} <= set(told)
+    assert told["step_s"]["points"] == told["loss"]["points"]
+
+
+def test_advice_on_another_programs_log_names_no_adapter_that_it_may_not_have(log: Path) -> None:
+    log.write_bytes(overfitting())
+    assert "dropout 0.1" in call("check", log).stdout
+    assert "LoRA" not in call("check", log).stdout
 
 
 def test_what_reads_a_log_loads_no_pydantic() -> None:

@@ -50,7 +50,7 @@ REFUSED = {
     "safetensors": (b"\x40" + bytes(7) + b'{"__metadata__":{"format":"pt"}}' + bytes(100), "is a safetensors file"),
     "picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "is a picture (PNG)"),
     "database": (b"SQLite format 3\0" + bytes(100), "is an SQLite database"),
-    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "is compressed with zstd, which is not read (unpack it with `zstd -d`)"),
+    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "is compressed with zstd, which is not read (unpack it with `zstd -d "),
     "tar in gzip": (gzip.compress(b"log.txt" + bytes(250) + b"ustar" + bytes(900)), "is a tar archive"),
     "preset": (
         b"model: qwen\nlora:\n  r: 8\ntraining:\n  lr: 1e-4\n",

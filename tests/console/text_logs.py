@@ -427,6 +427,12 @@ SAMPLES: Final[dict[str, Sample]] = {
         THREE,
         [(30, 2.125)],
     ),
+    "a step and a colon": Sample(_lines("{}: loss {:.3f}", *THREE), THREE),
+    "xgboost": Sample(
+        "".join(f"[{step}]\ttrain-rmse:{loss:.5f}\teval-rmse:{loss + 0.5:.5f}\n" for step, loss in THREE),
+        THREE,
+        [(step, loss + 0.5) for step, loss in THREE],
+    ),
     "tensorflow's tutorial": Sample(_lines("Epoch 1 Batch {} Loss {:.4f}", *THREE), THREE),
     "maxtext": Sample(
         _lines(

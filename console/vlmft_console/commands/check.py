@@ -20,7 +20,7 @@ from vlmft_console.history.opened import OpenedLog, open_log
 from vlmft_console.history.schedule_fit import Schedule
 from vlmft_console.history.tally import Tally
 from vlmft_console.history.trainings import Trainings
-from vlmft_console.report.diagnosis import UNJUDGED, diagnosis_dict, numbered
+from vlmft_console.report.diagnosis import diagnosis_dict, numbered, unjudged_notes
 from vlmft_console.report.summary import finding_dict
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import EXIT_STOP_FOUND, VlmftError
@@ -40,7 +40,7 @@ def check(
 
     Exit status: 0, or 3 when a finding asks for a stop, or 2 when the log cannot be read or holds nothing to judge.
     """
-    judged = judge(locate(target), Choice(run, eval_set))
+    judged = judge(locate(target), Choice(run, eval_set), everything=json_output)
     judged.log.require_read()
     if json_output:
         print_json(as_json(judged))
@@ -67,8 +67,8 @@ class Judgement:
     """Those that hold at the end; what was resolved before is left out."""
     diagnoses: list[Diagnosis]
     """What these come to, the gravest first."""
-    unjudged: str
-    """Why the evals get no verdict; empty where they do."""
+    notes: list[str]
+    """What the health rules have to say beside findings."""
 
     @property
     def named_steps(self) -> bool:
@@ -99,34 +99,35 @@ class Judgement:
         return EVAL_LOSS if self.eval_sets else None
 
     @property
-    def notes(self) -> list[str]:
-        """What the health rules have to say beside findings."""
-        return [UNJUDGED.format(self.unjudged)] if self.unjudged else []
-
-    @property
     def stop(self) -> bool:
         """Whether a finding asks for a stop."""
         return any(finding.severity == STOP for finding in self.findings)
 
 
-def judge(path: Path, choice: Choice = LAST) -> Judgement:
+def judge(path: Path, choice: Choice = LAST, *, everything: bool = False) -> Judgement:
     """Read a whole log, in bounded memory.
+
+    Args:
+        path: a run or a log.
+        choice: what of it.
+        everything: whether figures are counted, too, that no rule judges by and no table shows.
 
     Raises:
         VlmftError: it cannot be read, or does not hold the training chosen.
     """
     log, trainings, count = open_log(path, choice.eval_set), Trainings(choice.run), 0
-    tally, health = Tally(), Health(log.monitor)
+    tally, health = Tally(everything), Health(log.monitor)
     for records in log.reader.batches():
         count += len(records)
         for part in trainings.parts(records):
             if part.begins:
-                tally, health = Tally(notes=tally.notes), Health(log.monitor)
+                tally, health = Tally(everything, notes=tally.notes), Health(log.monitor)
             tally.add(part.records)
             health.feed_all(part.records)
     trainings.require(log)
     entries = log.foreign.entries if log.foreign else count
-    return Judgement(log, entries, trainings, tally, tally.schedule(), health.active, health.diagnoses, health.unjudged)
+    notes = unjudged_notes(health)
+    return Judgement(log, entries, trainings, tally, tally.schedule(), health.active, health.diagnoses, notes)
 
 
 def as_json(judged: Judgement) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def watch(
         log = _wait_for(path, display, eval_set)
         if log.folder is None:
             health = _follow(log, display, whole=json_output)
-            for line in health_lines(health.diagnoses):
+            for line in health_lines(health):
                 display.say(line)
     except KeyboardInterrupt:
         return

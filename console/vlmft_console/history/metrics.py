@@ -14,6 +14,8 @@ MOST: Final = 1000
 """Metrics that are kept of one log: those that come first."""
 TOO_MANY: Final = f"this log has more than {MOST:,} metrics, or names that are too long: those are not kept"
 LONGEST_NAME: Final = 200
+PACE: Final = ("samples_per_s", "tokens_per_s", "step_s", "mem_gib", "data_s", "mfu")
+"""Fields of a `step` that tell speed and memory."""
 _EVAL_FIGURES: Final = {
     "token_accuracy": "eval_token_accuracy",
     "samples": "eval_samples",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from operator import itemgetter, le
 from typing import Any
 
-from vlmft_console.history.metrics import LONGEST_NAME, MOST, Points, collect, some_have
+from vlmft_console.history.metrics import LONGEST_NAME, MOST, PACE, Points, collect, some_have
 from vlmft_console.history.series import Series, Smoothed
 from vlmft_core.run_folder.events import EVAL, Record
 
@@ -17,12 +17,7 @@ _FIELDS = {
     "lr": "lr",
     "grad_norm": "grad_norm",
     "epochs": "epoch",
-    "samples_per_s": "samples_per_s",
-    "tokens_per_s": "tokens_per_s",
-    "step_s": "step_s",
-    "mem_gib": "mem_gib",
-    "data_s": "data_s",
-    "mfu": "mfu",
+    **{key: key for key in PACE},
 }
 """Which field of a `step` each series is made of. Each costs every log of ours 2 % of its loading: not all are here."""
 

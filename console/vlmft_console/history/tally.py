@@ -10,7 +10,7 @@ from itertools import compress, islice, repeat
 from operator import eq, itemgetter, lt, ne
 from typing import Final
 
-from vlmft_console.history.metrics import LONGEST_NAME, MOST, TOO_MANY, Measured, collect, some_have
+from vlmft_console.history.metrics import LONGEST_NAME, MOST, PACE, TOO_MANY, Measured, collect, is_number, some_have
 from vlmft_console.history.schedule_fit import Schedule, recognise
 from vlmft_core.learning_rate import RatePlan, plan_deviation, rate_plan
 from vlmft_core.run_folder import events
@@ -26,13 +26,15 @@ _COMPARED: Final = 4000
 class Tally:
     """Counts and extremes of a log. The learning rates are kept, for the schedule."""
 
+    everything: bool = False
+    """Whether speed and memory in our own steps are counted, too: no rule judges by them, and they take a sixth of the
+    time."""
     loss: Measured = field(default_factory=Measured)
     eval_loss: Measured = field(default_factory=Measured)
     lr: Measured = field(default_factory=Measured)
     grad_norm: Measured = field(default_factory=Measured)
     metrics: dict[str, Measured] = field(default_factory=dict)
-    """Every other figure by name. Those of speed and memory in our own steps are left to a `RunState`: no rule judges
-    by them, and they would take a sixth of the time."""
+    """Every other figure by name."""
     nonfinite: int = 0
     """Records with a value that was not finite."""
     best_eval: Record | None = None
@@ -108,6 +110,9 @@ class Tally:
             if None in values:  # not finite, or not logged
                 values = [record[key] for record in steps if record[key] is not None or key in _nonfinite(record)]
             measured.add(values)
+        for key in PACE if self.everything else ():
+            if values := [value for record in steps if is_number(value := record.get(key))]:
+                self.metrics.setdefault(key, Measured()).add(values)
         told = [record for record in steps if record["lr"] is not None]
         skipped = [count if type(count := record.get("skipped_steps")) is int else 0 for record in told]
         self._rates_taken(list(map(itemgetter("step"), told)), skipped, list(map(itemgetter("lr"), told)))

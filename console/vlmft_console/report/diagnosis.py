@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from vlmft_core.health import Diagnosis
+from vlmft_core.health import Diagnosis, Health
 
 UNJUDGED = "the evals get no verdict: {}"
 """What is said where the health rules do not judge them, with the reason."""
@@ -30,10 +29,15 @@ def diagnosis_dict(diagnosis: Diagnosis, *, named_steps: bool = True) -> dict[st
     }
 
 
-def health_lines(diagnoses: Iterable[Diagnosis]) -> list[str]:
-    """Diagnoses in words: what, by which evidence, and the advice, a fact a line."""
-    lines = []
-    for told in map(diagnosis_dict, diagnoses):
+def unjudged_notes(health: Health) -> list[str]:
+    """That the evals get no verdict, and why; nothing where they do."""
+    return [UNJUDGED.format(health.unjudged)] if health.unjudged else []
+
+
+def health_lines(health: Health) -> list[str]:
+    """Diagnoses in words: what, by which evidence, and the advice, a fact a line; and what is not judged."""
+    lines = unjudged_notes(health)
+    for told in map(diagnosis_dict, health.diagnoses):
         lines += [f"{told['severity']}: {told['sentence']}", *(f"  {line}" for line in numbered(told))]
         lines += [f"  advice: {told['advice']}"] if told["advice"] else []
     return lines

@@ -8,7 +8,7 @@ from typing import Any
 from vlmft_console.history.epochs import EpochFigures
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.history.metrics import Measured
-from vlmft_console.report.diagnosis import diagnosis_dict
+from vlmft_console.report.diagnosis import diagnosis_dict, unjudged_notes
 from vlmft_console.report.summary import finding_dict, lr_deviation, task_scores
 
 
@@ -53,7 +53,7 @@ def report_figures(run: ReadLog) -> dict[str, Any]:
             for record in state.checkpoints
         ],
         "metrics": {name: asdict(Measured.of(series)) for name, series in state.by_name.items()},
-        "notes": [*state.notes, *filter(None, [run.several])],
+        "notes": [*state.notes, *filter(None, [run.several]), *unjudged_notes(state.health)],
         "preset": log.preset.model_dump(mode="json") if log.preset else None,
     }
 

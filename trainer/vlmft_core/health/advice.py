@@ -90,7 +90,8 @@ def _back_before(state: HealthState, step: int) -> Advice:
 def loss_too_high(state: HealthState) -> Advice:
     """Data format, a higher rate, and whether the adapter is applied."""
     trained = number(state.plan.get("trainable_params"))
-    applied = "check that LoRA is applied (trainable parameters)"
+    adapter = "LoRA is applied" if state.kind.own else "what shall be trained is"
+    applied = f"check that {adapter} (trainable parameters)"
     if trained is not None:
         applied = f"check that {_count(trained)} trainable parameters are what the adapter should have"
     return _for_next_run(state, f"Check the format of the data, and {applied}.", _higher_rate(state))
@@ -194,7 +195,8 @@ def _higher_rate(state: HealthState) -> Changes:
 def _change(state: HealthState, key: str, value: float) -> str:
     if key == "training.epochs" and value < (epochs_planned(state) or 0):
         return f"{_short(value - 1)} or {_short(value)} epochs"
-    return f"{_WORDS[key]} {_short(value)}"
+    word = _WORDS[key] if state.kind.own else _WORDS[key].removeprefix("LoRA ")
+    return f"{word} {_short(value)}"
 
 
 def _short(value: float) -> str:

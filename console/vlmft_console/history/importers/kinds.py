@@ -29,10 +29,10 @@ _MAGIC: Final = (
     (257, b"ustar", "a tar archive"),
 )
 _PACKED: Final = (
-    (b"\x28\xb5\x2f\xfd", "zstd", "unpack it with `zstd -d`"),
-    (b"\x04\x22\x4d\x18", "lz4", "unpack it with `lz4 -d`"),
-    (b"\x1f\x8b", "gzip, twice", "unpack it with `gunzip`"),
-    (b"\x1f\x9d", "compress", "unpack it with `uncompress`"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "unpack it with `zstd -d {}`"),
+    (b"\x04\x22\x4d\x18", "lz4", "unpack it with `lz4 -d {}`"),
+    (b"\x1f\x8b", "gzip, twice", "unpack it with `gunzip {}`"),
+    (b"\x1f\x9d", "compress", "unpack it with `uncompress {}`"),
 )
 _ARCHIVE: Final = (
     (b"/data.pkl", "a PyTorch checkpoint"),
@@ -56,7 +56,7 @@ def refuse_binary(path: object, head: bytes) -> None:
     """
     for magic, name, hint in _PACKED:
         if head.startswith(magic):
-            raise VlmftError(f"{path} is compressed with {name}, which is not read", hint=hint)
+            raise VlmftError(f"{path} is compressed with {name}, which is not read", hint=hint.format(path))
     if kind := _binary(head):
         raise VlmftError(f"{path} is {kind}, not a training log")
 

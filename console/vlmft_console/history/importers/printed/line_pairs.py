@@ -28,8 +28,17 @@ _DIALECTS: Final = (
     (re.compile(r"^s:(\d+) trl:"), r"step:\1 train_loss:"),
     (re.compile(r"^s:(\d+) tel:"), r"step:\1 val_loss:"),
     (re.compile(r"^(\d+) (train|val) (?=[\d.]+$)"), r"step:\1 \2_loss:"),
+    (
+        re.compile(r"^([1-9]\d*): (?=(?:train(?:ing)? )?loss\b)(?!.*\b(?:step|iter|epoch)\b)", re.IGNORECASE),
+        r"step:\1 ",
+    ),
 )
-"""Names too short to be known everywhere, of llm.c's and nanoGPT's own logs."""
+"""Names too short to be known everywhere, of llm.c's and nanoGPT's own logs; and `10: loss 2.5`."""
+_BOOSTED = re.compile(r"^\[(\d+)\]\s+(?=[\w.]+-\w+:[\d.])")
+"""A round of XGBoost: `[10]\ttrain-rmse:0.35\teval-rmse:0.41`."""
+_BOOSTED_LOSS = re.compile(
+    r"\bd?(?:(train)|eval|valid|validation|val|test)-(?:rmse|rmsle|mae|logloss|mlogloss|error|merror):([\d.eE+-]{1,24})"
+)
 # No group is possessive: before Python 3.11.5 such a group gives up too early.
 _PAIR = re.compile(
     r"""
@@ -90,9 +99,16 @@ def clean(line: str) -> str:
     if text[:2] == "s:" or text[:1].isdigit():
         for pattern, spelled in _DIALECTS:
             text = pattern.sub(spelled, text)
+    if text[:1] == "[" and _BOOSTED.match(text):
+        text = _BOOSTED_LOSS.sub(_with_loss, _BOOSTED.sub(r"step:\1 ", text))
     if "... (" in text:  # Flax: `Step... (10 | Loss: 2.5`
         text = text.replace("... (", " (")
     return _WRAPPED.sub(r"\1", text) if any(kind in text for kind in _WRAPPERS) else text
+
+
+def _with_loss(found: re.Match[str]) -> str:
+    """A figure that gradient boosting lowers, and once more as the loss that it is."""
+    return f"{found[0]} {found[1] or 'eval'}_loss:{found[2]}"
 
 
 def pairs(line: str) -> Iterator[Pair]:
