@@ -61,7 +61,7 @@ def adapted(
 ) -> Any:
     """The demo base with an adapter that has learned something, ready to train."""
     base = load_base(str(DEMO_BASE), Kernels(precision, "sdpa", ()))
-    model = add_adapter(base, lora, seed=3).to(base.dtype)  # as DeepSpeed has adapters under ZeRO-2
+    model = add_adapter(base, lora, seed=3)
     torch.manual_seed(4)
     for name, weight in model.named_parameters():
         if "lora_B" in name:
@@ -131,15 +131,82 @@ def test_a_norm_that_trains_gets_its_gradient(conversations: list[Encoded], enco
     assert_same_step(pack_collator(encoder)(conversations), train_norms=True)
 
 
-@pytest.mark.parametrize("lora", [LORA.model_copy(update={"dora": True}), LORA.model_copy(update={"dropout": 0.3})])
-def test_adapters_of_other_kinds_train_as_before(lora: Lora, conversations: list[Encoded], encoder: Encoder) -> None:
+def test_an_adapter_of_another_kind_trains_as_before(conversations: list[Encoded], encoder: Encoder) -> None:
     batch = pack_collator(encoder)(conversations)
-    losses = []
-    for fused in (True, False):
-        model = adapted(fused=fused, lora=lora)
-        torch.manual_seed(5)  # the same dropout
-        losses.append(step(model, batch)[0])
+    dora = LORA.model_copy(update={"dora": True})
+    losses = [step(adapted(fused=fused, lora=dora), batch)[0] for fused in (True, False)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("p", [0.05, 0.5])
+def test_dropout_drops_its_share_and_scales_the_rest(p: float) -> None:
+    x, each = torch.randn(400, 250) + 9, torch.eye(250)
+    first, again, other = (kernels.dropped_product(x, each, p, seed) for seed in (1, 1, 2))
+    kept = first != 0
+    assert 1 - float(kept.float().mean()) == pytest.approx(p, abs=4 * (p * (1 - p) / x.numel()) ** 0.5)
+    torch.testing.assert_close(first[kept], x[kept] / (1 - p))
+    assert torch.equal(again, first)
+    both = float((kept & (other != 0)).float().mean())
+    assert both == pytest.approx((1 - p) ** 2, abs=0.01)  # one seed's mask says nothing of another's
+
+
+def test_gradients_through_dropout_are_those_of_what_was_kept() -> None:
+    made = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(shape, dtype=torch.float64, generator=made) for shape in ((40, 6), (3, 6)))
+    assert torch.autograd.gradcheck(
+        lambda x, weight: kernels.dropped_product(x, weight, 0.4, 7), (x.requires_grad_(), weight.requires_grad_())
+    )
+
+
+def test_dropout_keeps_nothing_more_for_the_backward_pass(conversations: list[Encoded], encoder: Encoder) -> None:
+    batch = pack_collator(encoder)(conversations)
+
+    def kept(*, fused: bool, dropout: float) -> int:
+        model = adapted(fused=fused, lora=LORA.model_copy(update={"dropout": dropout}))
+        weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+        storages: dict[int, torch.UntypedStorage] = {}
+
+        def keep(tensor: torch.Tensor) -> torch.Tensor:
+            storage = tensor.untyped_storage()
+            storages[storage.data_ptr()] = storage
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = answer_loss(model, batch).nll
+        assert loss.requires_grad
+        return sum(storage.nbytes() for place, storage in storages.items() if place not in weights)
+
+    without = kept(fused=True, dropout=0)
+    assert kept(fused=True, dropout=0.3) == without
+    assert kept(fused=False, dropout=0.3) > 1.1 * kept(fused=False, dropout=0)
+
+
+def test_dropout_is_the_same_again_from_the_same_random_state(conversations: list[Encoded], encoder: Encoder) -> None:
+    batch, lora = pack_collator(encoder)(conversations), LORA.model_copy(update={"dropout": 0.3})
+    kept, recomputed = (adapted(fused=True, lora=lora, checkpointing=again) for again in (False, True))
+    torch.manual_seed(5)
+    state = torch.get_rng_state()  # what a checkpoint holds
+    loss, wanted = step(kept, batch)
+    kept.zero_grad()
+    other, _ = step(kept, batch)
+    assert other != loss
+    for model in (kept, recomputed):
+        model.zero_grad()
+        torch.set_rng_state(state)
+        again, found = step(model, batch)
+        assert again == pytest.approx(loss, rel=1e-6)
+        for name, gradient in wanted.items():
+            torch.testing.assert_close(found[name], gradient)
+
+
+def test_without_training_nothing_is_dropped(conversations: list[Encoded], encoder: Encoder) -> None:
+    batch = pack_collator(encoder)(conversations)
+    with torch.no_grad():
+        losses = [
+            float(answer_loss(adapted(fused=True, lora=lora).eval(), batch).nll)
+            for lora in (LORA, LORA.model_copy(update={"dropout": 0.3}))
+        ]
+    assert losses[0] == losses[1]
 
 
 def test_without_its_adapter_the_model_is_the_base(conversations: list[Encoded], encoder: Encoder) -> None:

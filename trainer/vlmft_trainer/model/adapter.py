@@ -46,6 +46,8 @@ def lora_targets(model: Any, lora: Lora) -> list[str]:
 def add_adapter(model: Any, lora: Lora, seed: int) -> Any:
     """The base wrapped by PEFT, with a fresh adapter whose initial weights follow from `seed`.
 
+    The adapter has the base's number format, in which it computes; DeepSpeed keeps and updates its weights in fp32.
+
     Raises:
         ModelError: `lora.target_modules` or `lora.target_pattern` matches no layer, or a part cannot be trained whole.
     """
@@ -61,7 +63,7 @@ def add_adapter(model: Any, lora: Lora, seed: int) -> Any:
         use_dora=lora.dora,
     )
     torch.manual_seed(seed)
-    return get_peft_model(model, config)
+    return get_peft_model(model, config, autocast_adapter_dtype=False)
 
 
 def start_from(model: Any, adapter: Adapter, note: Note) -> None:

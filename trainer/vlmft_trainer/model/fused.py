@@ -14,12 +14,20 @@ from typing import Any
 
 import torch
 from peft.tuners.lora.layer import Linear as Adapted
-from torch.nn.functional import linear, silu
+from torch.nn.functional import dropout, linear, silu
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as theirs
 
 from vlmft_core.errors import first_line
 from vlmft_trainer.distributed import ranks
-from vlmft_trainer.model.kernels import Tensors, add_product, norm, rotate, swiglu
+from vlmft_trainer.model.kernels import (
+    Tensors,
+    add_product,
+    dropout_seed,
+    dropped_product,
+    norm,
+    rotate,
+    swiglu,
+)
 
 ROWS = 1024
 """Tokens that kernels are tried out on: about those of a micro-batch, because the compiler tunes for what it first
@@ -41,6 +49,8 @@ def use_fused_kernels(model: Any) -> None:
             module.proj.forward = MethodType(_patches_forward, module.proj)
         elif type(module) is Adapted:
             module.forward = MethodType(_adapted_forward, module)
+            for first in module.lora_A.values():
+                first.forward = MethodType(_first_forward, first)
             for second in module.lora_B.values():
                 second.forward = MethodType(_second_forward, second)
 
@@ -98,8 +108,19 @@ def _adapted_forward(self: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> A
     ):
         return type(self).forward(self, x, *args, **kwargs)
     rows = x.reshape(-1, x.shape[-1])
-    narrow = self.lora_A[name](self.lora_dropout[name](rows)) * self.scaling[name]
+    module = self.lora_dropout[name]
+    p = module.p if module.training and isinstance(module, torch.nn.Dropout) else 0.0
+    narrow = self.lora_A[name](rows, p) * self.scaling[name]
     return self.lora_B[name](narrow, self.base_layer(rows)).view(*x.shape[:-1], -1)
+
+
+def _first_forward(self: Any, x: torch.Tensor, p: float = 0.0) -> torch.Tensor:
+    """In place of `lora_A`'s: with dropout of `x`, if `p` is not 0."""
+    if p == 0:
+        return linear(x, self.weight)
+    if torch.is_autocast_enabled(x.device.type):
+        return linear(dropout(x, p), self.weight)
+    return dropped_product(x, self.weight, p, dropout_seed())
 
 
 def _second_forward(self: Any, narrow: torch.Tensor, base: torch.Tensor | None = None) -> torch.Tensor:

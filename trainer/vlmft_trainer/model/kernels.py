@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import silu
+from torch.nn.functional import linear, silu
 
 Tensors = tuple[torch.Tensor, ...]
 
@@ -58,6 +58,39 @@ def add_product(base: torch.Tensor, narrow: torch.Tensor, weight: torch.Tensor) 
     """
     output: torch.Tensor = _AddedProduct.apply(base, narrow, weight)  # type: ignore[no-untyped-call]
     return output
+
+
+def dropped_product(x: torch.Tensor, weight: torch.Tensor, p: float, seed: int) -> torch.Tensor:
+    """Dropout (Srivastava et al. 2014, scaled while training) of `x`, times `weight`ᵀ.
+
+    For the backward pass it keeps `x`, which others keep too, and not what dropout left of it, nor the mask: that
+    follows from `seed`, and is drawn again.
+
+    Args:
+        x: `[rows, width]`.
+        weight: `[rank, width]`.
+        p: the share of `x` that is dropped, above 0 and below 1.
+        seed: another one at each call, such as `dropout_seed` draws.
+    """
+    output: torch.Tensor = _DroppedProduct.apply(x, weight, p, seed)  # type: ignore[no-untyped-call]
+    return output
+
+
+def dropout_seed() -> int:
+    """A seed from PyTorch's random numbers on the CPU: checkpoints keep their state, activation checkpointing goes back
+    to it, and reading one waits for no GPU."""
+    return int(torch.randint(2**63 - 1, (), device="cpu"))
+
+
+def dropout_mask(x: torch.Tensor, p: float, seed: int) -> torch.Tensor:
+    """Which numbers of `x` are kept, each with the probability 1 - `p`: bool, of its shape."""
+    # Of tensors without data only sizes are asked.
+    made = torch.Generator("cpu" if x.is_meta else x.device).manual_seed(seed)
+    return torch.empty(x.shape, dtype=torch.bool, device=x.device).bernoulli_(1 - p, generator=made)
+
+
+masked = torch.ops.aten.native_dropout_backward
+"""Numbers, a mask and a factor: their product, in one pass on a GPU. It is named for where PyTorch needs it."""
 
 
 class Compiled:
@@ -189,3 +222,24 @@ class _AddedProduct(Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
         narrow, weight = ctx.saved_tensors
         return gradient, gradient @ weight, gradient.t() @ narrow
+
+
+class _DroppedProduct(Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, p: float, seed: int) -> Any:
+        ctx.save_for_backward(x, weight)
+        ctx.p, ctx.seed = p, seed
+        return linear(masked(x, dropout_mask(x, p, seed), 1 / (1 - p)), weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> Any:
+        x, weight = ctx.saved_tensors
+        mask, factor = dropout_mask(x, ctx.p, ctx.seed), 1 / (1 - ctx.p)
+        wanted = ctx.needs_input_grad[0]
+        return (
+            masked(gradient @ weight, mask, factor) if wanted else None,
+            gradient.t() @ masked(x, mask, factor),
+            None,
+            None,
+        )
