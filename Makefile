@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo console test check bench mutants soak clean
+.PHONY: help install demo console test check bench gpu-wheels mutants soak clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(INSTALLED)  ## Make .venv with vlmft, its training half and the tools of development
 
@@ -64,6 +64,19 @@ bench: install  ## Measure what has a budget, as ratios within one run
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target .venv/.trl trl==1.16.0
 	$(BIN)/python -m tests.bench.trainer --trl .venv/.trl
 	$(BIN)/python tests/bench/demo.py
+
+# For Linux on x86-64 with Python 3.12, PyTorch 2.11 (CUDA 13) and transformers' dependencies, with no network of its own.
+GPU_LACKS := annotated-types datasets dill google-crc32c hjson multiprocess orjson peft platformdirs plotext pydantic \
+	pydantic_core transformers typing-inspection
+GPU_PLATFORMS := $(patsubst %,--platform=%_x86_64,manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014)
+
+gpu-wheels: install  ## Gather in build/gpu-wheels what a machine with a GPU lacks for tests/bench/gpu_day.sh
+	rm -rf build/gpu-wheels
+	$(BIN)/pip download --quiet --disable-pip-version-check --constraint constraints.txt --no-deps --only-binary=:all: \
+		--python-version=3.12 --implementation=cp $(GPU_PLATFORMS) --dest build/gpu-wheels $(GPU_LACKS)
+	DS_BUILD_OPS=0 $(BIN)/pip wheel --quiet --disable-pip-version-check --constraint constraints.txt --no-deps \
+		--no-build-isolation --wheel-dir build/gpu-wheels deepspeed
+	du -sh build/gpu-wheels && test $$(du -sm build/gpu-wheels | cut -f1) -le 60
 
 mutants: install  ## Change the core's rules and sums one at a time: what no test notices (hours; not part of make test)
 	$(BIN)/python -m tests.bench.mutants

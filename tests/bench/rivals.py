@@ -98,13 +98,18 @@ class Rows(Dataset[dict[str, Any]]):
         return len(self.encoded)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        sample = self.encoded[index]
-        return {
-            "input_ids": sample.input_ids,
-            "labels": sample.labels,
-            "pixel_values": normalised(sample.pixel_values, torch.float32),
-            "image_grid_thw": sample.image_grid_thw,
-        }
+        return as_row(self.encoded[index])
+
+
+def as_row(sample: Encoded) -> dict[str, Any]:
+    """A sample as other trainers' collators take it."""
+    assert sample.pixel_values is not None
+    return {
+        "input_ids": sample.input_ids,
+        "labels": sample.labels,
+        "pixel_values": normalised(sample.pixel_values, torch.float32),
+        "image_grid_thw": sample.image_grid_thw,
+    }
 
 
 def padding_collator(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:

@@ -285,3 +285,9 @@ def test_trying_kernels_out_moves_no_random_number() -> None:
 @pytest.mark.parametrize(("asked", "on_cpu"), [("auto", False), (True, True), (False, False)])
 def test_a_cpu_compiles_only_where_it_is_asked_to(asked: Any, on_cpu: bool) -> None:
     assert choose_kernels(Model(base="demo", fused_kernels=asked)).fused is on_cpu
+
+
+def test_an_adapter_computes_in_the_bases_number_format() -> None:
+    """Else it would fall back to PEFT's own forward where DeepSpeed leaves its weights as they are: under ZeRO-3."""
+    formats = {weight.dtype for weight in adapted(fused=True, precision="bf16").parameters()}
+    assert formats == {torch.bfloat16}

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 import torch
 
-from tests.bench.gpu import BATCH, WAYS, measure
+from tests.bench.gpu.__main__ import Part, make
+from tests.bench.gpu.table import table
+from tests.bench.gpu.ways import WAYS
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, read_architecture
 from vlmft_core.plan.flops import Work, forward_flops, training_flops
 from vlmft_core.preset import Lora, Model
@@ -59,9 +67,36 @@ def test_the_best_attention_there_is_is_taken_without_a_word() -> None:
     assert choose_kernels(Model(base="demo", attention="auto")) == Kernels("fp32", "sdpa", ())
 
 
-@pytest.mark.parametrize("name", [name for name in WAYS if "flash" not in name])
-def test_every_way_of_the_gpu_bench_runs(name: str) -> None:
-    figures = measure(WAYS[name], "tiny", BATCH, 4)
-    assert figures["samples_per_s"] > 0
-    assert figures["tokens_per_s"] > figures["samples_per_s"]
-    assert 0 < figures["data_share"] < 1
+def test_the_gpu_bench_runs_through_on_a_cpu(tmp_path: Path) -> None:
+    out = tmp_path / "table.md"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.gpu", "--tiny", "--out", str(out)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+    )
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert not [row for row in rows if "error" in row], done.stdout
+    ways = {name for name, way in WAYS.items() if way.attention != "flash_attention_2"}
+    speeds = {row["row"]: row["samples_per_s"] for row in rows if row["part"] == "speed:tiny"}
+    assert speeds.keys() == ways
+    assert min(speeds.values()) > 0
+    for row in rows:
+        if row["part"] == "agreement:tiny":  # two CPUs agree
+            assert row["loss_differs"] == row["gradient_differs"] == 0
+    for line in (f"torch {torch.__version__}", *(f"| {name} |" for name in ways)):
+        assert line in out.read_text()
+
+
+def test_a_row_of_the_gpu_bench_that_fails_leaves_the_rest_and_says_why() -> None:
+    part = Part("speed:tiny", ("no such way", "vlmft without fused kernels"), 400)
+    failed, made = make(part, time.monotonic() + 400)
+    assert failed == {"part": "speed:tiny", "row": "no such way", "error": "KeyError: 'no such way'"}
+    assert made["samples_per_s"] > 0
+    late = make(part, time.monotonic())
+    assert [row["error"] for row in late] == ["not reached: the time was up"] * 2
+    text = table([failed, made, *late], 1.0)
+    assert "| no such way | KeyError: 'no such way' |" in text
+    assert text.count("not reached: the time was up") == 2
