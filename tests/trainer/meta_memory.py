@@ -82,7 +82,6 @@ class Step:
     base: Architecture
     lora: Lora
     fused: bool = True
-    adapter: torch.dtype = torch.bfloat16
 
     def model(self) -> Any:
         """The model with its adapter, on the meta device."""
@@ -117,9 +116,6 @@ class Step:
         model = add_adapter(model, self.lora, seed=0)
         if self.fused:
             use_fused_kernels(model)
-        for weight in model.parameters():
-            if weight.requires_grad:
-                weight.data = weight.data.to(self.adapter)
         return model.train()
 
     def measure(self, batch: Batch, every: int) -> Measured:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import torch
 
 from tests.trainer.meta_memory import ANSWER, Step, as_on_a_gpu
 from vlmft_core.plan.activations import ALL, KEPT, Batch, activations, block_bytes, largest_batch
@@ -55,11 +54,10 @@ def test_the_plan_is_what_a_step_of_the_real_sizes_needs(size: str, lora: Lora, 
         (Lora(dropout=0), {}, {}),
         (BEST, {"model": {"fused_kernels": False}}, {"fused": False}),
         (ULTIMATE, {"model": {"fused_kernels": False}}, {"fused": False}),
-        (BEST, {"hardware": {"zero_stage": 3}}, {"adapter": torch.float32}),
         (Lora(target_pattern=r".*layers\.[1-3]\..*q_proj"), {}, {}),
         (Lora(dora=True), {}, {}),
     ],
-    ids=["no dropout", "not fused", "ultimate not fused", "zero-3", "pattern", "dora"],
+    ids=["no dropout", "not fused", "ultimate not fused", "pattern", "dora"],
 )
 def test_the_plan_knows_adapter_dropout_and_kernels(
     lora: Lora, changes: dict[str, Any], options: dict[str, Any]

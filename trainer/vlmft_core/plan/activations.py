@@ -36,10 +36,8 @@ class Numbers:
 
     weight: int
     """Bytes of a weight and of an activation: 2 in bf16 and fp16, 4 in fp32."""
-    adapter: int
-    """Bytes of an adapter's weight while training."""
     fused: bool
-    """Whether norms and gated MLPs are kernels of their own, which keep less."""
+    """Whether norms, gated MLPs and dropout are kernels of their own, which keep less."""
 
 
 def numbers(preset: Preset) -> Numbers:
@@ -47,10 +45,8 @@ def numbers(preset: Preset) -> Numbers:
     on_cpu = preset.hardware.device == "cpu"
     precision = preset.model.precision
     weight = 4 if precision == "fp32" or (precision == "auto" and on_cpu) else 2
-    # ZeRO-3 leaves the adapter in fp32, as PEFT makes it; ZeRO-0 and 2 turn it into the base's format.
-    adapter = 4 if preset.hardware.zero_stage == 3 else weight
     wanted = preset.model.fused_kernels
-    return Numbers(weight, adapter, not on_cpu if wanted == "auto" else wanted)
+    return Numbers(weight, not on_cpu if wanted == "auto" else wanted)
 
 
 def largest_batch(preset: Preset, base: Architecture) -> Batch:
@@ -124,9 +120,9 @@ def layer_bytes(preset: Preset, base: Architecture, batch: Batch, adapted: Colle
       fp32 softmax of every head;
     - norms: both inputs, in fp32 unless fused;
     - MLP: both its halves, b t 2 i; not fused, the gate after its activation too;
-    - adapter on a layer of input width w: its r numbers a token; with dropout, its input after dropout and a byte a
-      number for what was dropped; without, its input once for all layers that share it. An adapter in another format
-      than its input keeps a copy of its own.
+    - adapter: its r numbers a token, and its input once for all layers that share it. With dropout, where PEFT's own
+      forward is used (not fused, DoRA, in 4 bits), each keeps its input after dropout and a byte a number for what was
+      dropped.
 
     Args:
         adapted: last names of its linear layers that have an adapter.
@@ -142,7 +138,7 @@ def layer_bytes(preset: Preset, base: Architecture, batch: Batch, adapted: Colle
     widths = {name: inputs for name, (inputs, _) in base.text_linears().items()}
     shared = {"q_proj": "norm", "k_proj": "norm", "v_proj": "norm", "gate_proj": "second", "up_proj": "second"}
     # What attention gives is kept anyway.
-    inputs = {name: shared.get(name, name) for name in adapted if name != "o_proj" or how.adapter != b}
+    inputs = {name: shared.get(name, name) for name in adapted if name != "o_proj"}
     return (
         attention + norms + mlp + _adapter_bytes(preset, t, widths, adapted, inputs) + _dora(preset, base, t, adapted)
     )
@@ -157,7 +153,7 @@ def block_bytes(preset: Preset, base: Architecture, batch: Batch, adapted: Colle
     mlp = b * p * i * (2 if how.fused else 3)
     widths = {name: inputs for name, (inputs, _) in base.vision_linears().items()}
     shared = {"gate_proj": "second", "up_proj": "second"}
-    inputs = {name: shared.get(name, name) for name in adapted if name != "proj" or how.adapter != b}
+    inputs = {name: shared.get(name, name) for name in adapted if name != "proj"}
     return attention + norms + mlp + _adapter_bytes(preset, p, widths, adapted, inputs)
 
 
@@ -171,11 +167,10 @@ def _adapter_bytes(
         inputs: whose input has to be kept for LoRA alone, and by what name others share it.
     """
     how, r = numbers(preset), preset.lora.r
-    narrow = how.adapter * rows * r * len(adapted)
-    if preset.lora.dropout:
-        return narrow + sum((how.adapter + 1) * rows * widths[name] for name in adapted)
-    if how.adapter != how.weight:
-        return narrow + sum(how.adapter * rows * widths[name] for name in adapted)
+    narrow = how.weight * rows * r * len(adapted)
+    fused = how.fused and not preset.lora.dora and preset.model.quantization == "none"
+    if preset.lora.dropout and not fused:
+        return narrow + sum((how.weight + 1) * rows * widths[name] for name in adapted)
     return narrow + sum(
         how.weight * rows * width for width in {place: widths[n] for n, place in inputs.items()}.values()
     )

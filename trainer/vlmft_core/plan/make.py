@@ -89,7 +89,7 @@ def make_plan(
     limit = preset.checkpoints.save_total_limit
     kept = evals if limit is None else limit + 1 if evals is None else min(limit + 1, evals)
     sharded = preset.hardware.zero_stage == 3
-    number = 4 if sharded else weight_bytes(preset)
+    number = weight_bytes(preset)
     adapter = None if trainable is None else number * trainable
     checkpoint = None if trainable is None else (12 + number * (1 if sharded else 2)) * trainable
     disk = None

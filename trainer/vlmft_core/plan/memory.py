@@ -91,12 +91,11 @@ def gpu_memory(preset: Preset, base: Architecture, trainable: int, every: int, b
     """
     batch = batch or largest_batch(preset, base)
     b, stage = weight_bytes(preset), preset.hardware.zero_stage
-    a = numbers(preset).adapter
-    state = a + (0 if preset.hardware.offload != "none" else 12)
-    buckets = a * gradient_bucket(trainable) if stage >= 2 else 0
+    state = b + (0 if preset.hardware.offload != "none" else 12)
+    buckets = b * gradient_bucket(trainable) if stage >= 2 else 0
     return Memory(
         weights=base_bytes(preset, base),
-        adapter=2 * a * trainable + buckets + state * trainable // (preset.hardware.gpus if stage >= 2 else 1),
+        adapter=2 * b * trainable + buckets + state * trainable // (preset.hardware.gpus if stage >= 2 else 1),
         activations=activations(preset, base, batch).peak(every),
         logits=batch.samples * ANSWER_TOKENS * base.vocab * (b + 8),
         images=b * batch.patches * base.patch_inputs,

@@ -39,7 +39,7 @@ class Plan:
     total_params: int | None
     """Parameters of the base model."""
     adapter_bytes: int | None
-    """Size of the saved adapter: bf16 under ZeRO-2, fp32 under ZeRO-3 and in fp32 training."""
+    """Size of the saved adapter: in the base's number format."""
     checkpoint_bytes: int | None
     """Size of one checkpoint: for each trainable parameter 12 bytes of optimizer state (an fp32 copy and AdamW's two
     moments), the adapter, and under ZeRO-0 and 2 the weight once more. Checkpoints of the demo were 0.14 MB larger."""

@@ -14,20 +14,12 @@ from typing import Any
 
 import torch
 from peft.tuners.lora.layer import Linear as Adapted
-from torch.nn.functional import dropout, linear, silu
+from torch.nn.functional import linear, silu
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as theirs
 
 from vlmft_core.errors import first_line
 from vlmft_trainer.distributed import ranks
-from vlmft_trainer.model.kernels import (
-    Tensors,
-    add_product,
-    dropout_seed,
-    dropped_product,
-    norm,
-    rotate,
-    swiglu,
-)
+from vlmft_trainer.model.kernels import Tensors, add_product, dropout_seed, dropped_product, norm, rotate, swiglu
 
 ROWS = 1024
 """Tokens that kernels are tried out on: about those of a micro-batch, because the compiler tunes for what it first
@@ -118,8 +110,6 @@ def _first_forward(self: Any, x: torch.Tensor, p: float = 0.0) -> torch.Tensor:
     """In place of `lora_A`'s: with dropout of `x`, if `p` is not 0."""
     if p == 0:
         return linear(x, self.weight)
-    if torch.is_autocast_enabled(x.device.type):
-        return linear(dropout(x, p), self.weight)
     return dropped_product(x, self.weight, p, dropout_seed())
 
 

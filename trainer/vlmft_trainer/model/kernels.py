@@ -236,6 +236,7 @@ class _DroppedProduct(Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
         x, weight = ctx.saved_tensors
         mask, factor = dropout_mask(x, ctx.p, ctx.seed), 1 / (1 - ctx.p)
+        gradient = gradient.to(weight.dtype)  # under autocast it is in another
         wanted = ctx.needs_input_grad[0]
         return (
             masked(gradient @ weight, mask, factor) if wanted else None,

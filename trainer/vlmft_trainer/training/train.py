@@ -75,7 +75,7 @@ class RunOutcome:
 
 
 CHECKPOINT_BYTES = 20
-"""A checkpoint's size for each trainable parameter, at most (measured with fp32 weights; bf16 takes 16)."""
+"""A checkpoint's size for each trainable parameter, at most (measured with fp32 weights; bf16 takes 14 to 16)."""
 
 PLANNED = ("total_steps", "steps_per_epoch", "warmup_steps", "scheduler", "peak_lr", "effective_batch")
 """What a resumed run must have in common with the checkpoint's, or its learning rate would jump."""
