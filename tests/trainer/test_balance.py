@@ -166,7 +166,7 @@ def test_the_questions_of_an_image_come_together_and_ranks_still_get_as_many_tok
     assert [len(one) for one in steps_of] == [128] * 7 + [1000 - whole]
     if micro > 1:
         apart = sum(len({groups.first[index] for index in batch}) for batch in everything) - groups.images
-        assert apart <= 7  # those that the end of an effective batch cuts
+        assert apart == 0
     rows = [[row_tokens(batch, lengths, groups) for batch in mine] for mine in found]
     full = [[mine[number] for mine in rows] for number in range(7 * 128 // (world * micro))]
     waiting = 1 - sum(map(sum, full)) / world / sum(map(max, full))
@@ -184,6 +184,13 @@ def test_groups_come_in_another_order_each_epoch_and_large_ones_no_earlier() -> 
         (mine,) = ranks([10] * 10, 1, epoch=epoch, effective_batch=1, micro_batch=1, packed=True, groups=groups)
         first.append(groups.first[mine[0][0]] == 0)
     assert 0.1 < sum(first) / 300 < 0.24  # one of six
+
+
+def test_an_effective_batch_that_no_group_fits_cuts_one() -> None:
+    groups = find_groups([Prefix(b"%d" % (one // 3), 9) for one in range(12)], range(12))
+    (mine,) = ranks([10] * 12, 1, effective_batch=4, micro_batch=4, packed=True, groups=groups)
+    assert [len(batch) for batch in mine] == [4, 4, 4]
+    assert sorted(index for batch in mine for index in batch) == list(range(12))
 
 
 def test_more_questions_than_a_micro_batch_has_tokens_for_are_taken_apart() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -20,8 +21,8 @@ class MicroBatches(Sampler[list[int]]):
     tokens: ranks wait for each other after every micro-batch, and the largest one decides how much memory is needed. A
     micro-batch that is left nothing is empty: all ranks go through as many.
 
-    With `groups`, these are shuffled instead, and stay together: in an effective batch, but for the one that its end
-    cuts, and in a micro-batch, which then holds as many samples as it has tokens for.
+    With `groups`, these are shuffled instead, and stay together in an effective batch and in a micro-batch, which then
+    holds as many samples as it has tokens for.
 
     Args:
         lengths: tokens of each sample.
@@ -68,14 +69,35 @@ class MicroBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         order = torch.randperm(len(self.lengths), generator=generator).tolist()
-        if self.groups:
-            # Where a group comes is up to one of its samples, so that large ones do not come earlier.
-            place = {sample: number for number, sample in enumerate(order)}
-            first = self.groups.first
-            order.sort(key=lambda sample: (place[first[sample]], place[sample]))
-        for start in range(0, len(order), self.effective_batch):
-            shares = self._share_out(order[start : start + self.effective_batch])
-            yield from shares[self.rank :: self.world]
+        batches = self._whole_groups(order, self.groups) if self.groups else _runs(order, self.effective_batch)
+        for batch in batches:
+            yield from self._share_out(batch)[self.rank :: self.world]
+
+    def _whole_groups(self, order: Sequence[int], groups: Groups) -> Iterator[list[int]]:
+        """The effective batches, where groups come in the order of one of their samples: large ones come no earlier.
+
+        A group that has no room left begins the next batch, and smaller ones take its place; only where there are none
+        near is it cut.
+        """
+        place = {sample: number for number, sample in enumerate(order)}
+        samples: dict[int, list[int]] = {}
+        for sample in order:
+            samples.setdefault(groups.first[sample], []).append(sample)
+        waiting = deque(samples[first] for first in sorted(samples, key=place.__getitem__))
+        while waiting:
+            batch: list[int] = []
+            passed: list[list[int]] = []
+            while waiting and len(batch) < self.effective_batch and len(passed) < self.effective_batch:
+                group = waiting.popleft()
+                if len(batch) + len(group) <= self.effective_batch:
+                    batch += group
+                else:
+                    passed.append(group)
+            if passed and (room := self.effective_batch - len(batch)):
+                batch += passed[0][:room]
+                passed[0] = passed[0][room:]
+            waiting.extendleft(reversed(passed))
+            yield batch
 
     def _rounds(self, samples: int) -> int:
         """Micro-batches for each rank in an effective batch of this size."""
@@ -116,6 +138,12 @@ class MicroBatches(Sampler[list[int]]):
                 of[first] = len(parts)
                 parts.append((length, [sample]))
         return parts
+
+
+def _runs(items: Sequence[int], length: int) -> Iterator[list[int]]:
+    """`items` in runs of `length`, the last of which may be shorter."""
+    for start in range(0, len(items), length):
+        yield list(items[start : start + length])
 
 
 def _slices(items: Sequence[int], count: int) -> Iterator[Sequence[int]]:
