@@ -49,7 +49,7 @@ def asked(chance: random.Random) -> tuple[Image, list[Question]]:
     is_chart = chance.random() < 0.8
     image = draw_chart(chart, HOUSE_STYLE, chance) if is_chart else draw_sign(sign, HOUSE_STYLE, chance)
     suffix = CHART_SUFFIX if is_chart else SIGN_SUFFIX
-    wanted = chance.choices(list(QUESTIONS), list(QUESTIONS.values()))[0]
+    wanted = chance.choice(QUESTIONS)
     found: dict[str, Question] = {}
     while len(found) < wanted:
         one = (

@@ -142,6 +142,9 @@ def test_shared_images_take_a_third_less() -> None:
     assert apart.sample_flops is not None
     assert apart.sample_flops / shared.sample_flops == pytest.approx(1.51, abs=0.03)
     assert "shared by 1.58 questions" in shared.hours_source
+    assert not any("share_images" in note for note in shared.notes)
+    (note,) = (note for note in apart.notes if "share_images" in note)
+    assert f"{shared.sample_flops / 1e12:.1f} TFLOP a sample instead of {apart.sample_flops / 1e12:.1f}" in note
 
 
 def test_a_measured_speed_counts_more_than_any_formula() -> None:

@@ -16,6 +16,7 @@ from vlmft_core.plan.gpus import Gpu, asked_gpu
 from vlmft_core.plan.memory import Memory, choose_every, gpu_memory, least_every, weight_bytes
 from vlmft_core.plan.planned import Plan
 from vlmft_core.plan.sample_count import available
+from vlmft_core.plan.step_work import sharing_note
 from vlmft_core.plan.steps import optimizer_steps, warmup_steps, with_gpus
 from vlmft_core.plan.time import Duration, estimate_hours, recipe_hours
 from vlmft_core.preset.schema import Preset
@@ -146,6 +147,8 @@ def make_plan(
             notes.append(f"to recompute nothing would take {size / GIB:.1f} GiB of the GPU's {device.memory / GIB:.1f}")
     if trouble := unusable(preset.model, device):
         warnings.insert(0, trouble)
+    if base and every is not None and (saving := sharing_note(preset, base, every)):
+        notes.append(saving)
     if base is None:
         notes.append(f"the size of {preset.model.base} is not known offline: parameters, disk and memory are unknown")
     return replace(plan, notes=tuple(notes), warnings=tuple(warnings))

@@ -67,6 +67,23 @@ def shares_images(preset: Preset) -> bool:
     return preset.training.share_images == "auto" and preset.training.packing
 
 
+def sharing_note(preset: Preset, base: Architecture, every: int) -> str:
+    """What sharing images would save where the preset does not, as a sentence; empty where nothing is known of it.
+
+    Args:
+        every: which layers are recomputed.
+    """
+    if shares_images(preset) or not any(source.path in QUESTIONS for source in preset.data.sources):
+        return ""
+    training = preset.training.model_copy(update={"share_images": "auto", "packing": True})
+    less = sample_flops(preset.model_copy(update={"training": training}), base, every)
+    return (
+        f"images have up to {max(QUESTIONS[one.path] for one in preset.data.sources if one.path in QUESTIONS):.2f}"
+        f" questions each: training.share_images auto computes an image once for all of them, {less / 1e12:.1f} TFLOP a"
+        f" sample instead of {sample_flops(preset, base, every) / 1e12:.1f}"
+    )
+
+
 def image_tokens(width: int, height: int, most: int) -> int:
     """Tokens of an image of at most so many pixels."""
     return min(round(width / _SIDE) * round(height / _SIDE), most // PIXELS_PER_TOKEN)
