@@ -200,16 +200,21 @@ def test_an_entry_reads_the_same_whether_or_not_it_is_like_nearly_all_others() -
     odd = (float("nan"), float("inf"), 1e300, -1e305, None, 1, "2.5", True, [1])
     for _ in range(300):
         plain, close = Translator("log"), Translator("log")
-        names = [
-            "step",
-            "loss",
-            *chance.sample(("epoch", "learning_rate", "grad_norm", "acc", "reward", "val_loss"), 3),
-        ]
-        step = 0
+        names = ["loss", *chance.sample(("epoch", "learning_rate", "grad_norm", "acc", "reward", "val_loss"), 3)]
+        step, named = 0, chance.random() < 0.6
+        before: dict[str, object] = {}
         for _ in range(12):
             step = chance.choice((step + 1, step + 1, step + 5, step, max(0, step - 3), 0))
-            entry = {name: chance.choice(odd) if chance.random() < 0.05 else chance.random() for name in names}
-            entry["step"] = step if chance.random() < 0.95 else chance.choice((str(step), float(step), None, 2**60))
+            entry: dict[str, object] = {
+                name: chance.choice(odd) if chance.random() < 0.05 else chance.random() for name in names
+            }
+            if named:
+                entry["step"] = step if chance.random() < 0.95 else chance.choice((str(step), float(step), None, 2**60))
+            elif "epoch" in entry and chance.random() < 0.9:
+                entry["epoch"] = step / 3
+            if chance.random() < 0.1:
+                entry = before or entry
+            before = entry
             time = chance.choice((None, 1.0, -1.0, 1e301))
             told = []
             for translator, values in ((plain, entry), (close, {**entry, "max_steps": None})):

@@ -7,7 +7,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Collection, Iterable
 from itertools import islice
-from operator import ge
+from operator import ge, lt
 
 from vlmft_core.health import advice
 from vlmft_core.health.finding import CAUTION, STOP
@@ -71,6 +71,8 @@ class GradHigh(Rule):
         return not count % LOOK_EVERY and self._look(state, state.losses)
 
     def quiet(self, stretch: Stretch, state: HealthState) -> bool:
+        if self._level == CALM and self._warms_up(stretch):
+            return all(map(lt, stretch.rates, islice(stretch.rates, 1, None)))
         if (
             self._level != CALM
             or max(stretch.gradients) > self._caution
@@ -79,7 +81,16 @@ class GradHigh(Rule):
             return False
         return self._rate >= stretch.rates[0] and all(map(ge, stretch.rates, islice(stretch.rates, 1, None)))
 
+    def _warms_up(self, stretch: Stretch) -> bool:
+        """Whether a stretch that is quiet is one of the warm-up, after which everything begins anew."""
+        return stretch.rates[0] > self._rate
+
     def skip(self, stretch: Stretch, state: HealthState) -> None:
+        if self._warms_up(stretch):
+            self._begin()
+            self._window.append(stretch.gradients[-1])
+            self._count, self._rate = 1, stretch.rates[-1]
+            return
         self._rate = stretch.rates[-1]
         done, end = 0, self._count + len(stretch.gradients)
         # Nothing is high: all that is left to do is keep the windows that fall due.

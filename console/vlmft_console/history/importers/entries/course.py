@@ -62,19 +62,14 @@ class Course:
             raise ValueError("more steps than any training has")
         return step + self._offset
 
-    def goes_on(self, step: int, epoch: float | None) -> bool:
-        """Place a training record with a step behind the last one, if that is all there is to it.
-
-        Returns:
-            False where `since_the_beginning` and `start` have to be asked first: then nothing was done.
-        """
-        if self._offset or not self._trained or not self._last[0] < step < LAST:
+    def simply_follows(self, step: int | None, epoch: float | None) -> bool:
+        """Whether a training record only has to be placed: no training begins with it, and no steps count anew."""
+        if not self._trained or self._offset:
             return False
-        self.named, self.step = True, step
-        self._forward += 1
-        self.points += 1
-        self._last = (step, epoch)
-        return True
+        last_step, last_epoch = self._last
+        if step is not None:
+            return last_step < step < LAST
+        return not self.named and epoch is not None and last_epoch is not None and epoch >= last_epoch
 
     def start(
         self, step: int | None, epoch: float | None, *, ended: bool, trains: bool, anew: bool = False

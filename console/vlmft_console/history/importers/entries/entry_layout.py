@@ -50,7 +50,8 @@ class EvalName(NamedTuple):
 class Usual(NamedTuple):
     """The names of a training record that has nothing unusual."""
 
-    step: str
+    step: str | None
+    """None where steps have to be counted."""
     loss: str
     figures: tuple[tuple[str, str], ...]
     """The loss, and what there is of epoch, rate and norm, each with what it is called in our log."""
@@ -79,7 +80,7 @@ class Layout(NamedTuple):
     ends: bool
     """Whether the entry is a training's last, which sums it up."""
     usual: Usual | None
-    """What nearly all entries of a log are; None for one that may be an eval, tells a total, or names no step."""
+    """What nearly all entries of a log are; None for one that may be an eval, or tells a total."""
 
 
 _CACHE: Final[dict[tuple[str, ...], Layout]] = {}
@@ -113,9 +114,9 @@ def _layout(names: tuple[str, ...]) -> Layout:
     order = {quantity: tuple(name for _, name in sorted(found, key=_rank)) for quantity, found in ranked.items()}
     evals = tuple(_eval(name, bare) for name in order.get(EVAL_LOSS, ()))
     usual = None
-    if not evals and not ends and TOTAL not in order and STEP in order and LOSS in order and CLOCK not in names:
+    if not evals and not ends and TOTAL not in order and LOSS in order and CLOCK not in names:
         figures = tuple((order[ours][0], ours) for ours in (LOSS, EPOCH, RATE, GRAD_NORM) if ours in order)
-        usual = Usual(order[STEP][0], order[LOSS][0], figures)
+        usual = Usual(order[STEP][0] if STEP in order else None, order[LOSS][0], figures)
     return Layout(
         step=order.get(STEP, ()),
         total=order.get(TOTAL, ()),

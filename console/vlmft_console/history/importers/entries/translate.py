@@ -137,8 +137,8 @@ class Translator:
         if layout.split:
             values = of_split(values, layout.split)
             layout = layout_of(tuple(values))
-        if layout.usual and (records := self._usual(layout, layout.usual, values, t)):
-            return records
+        if layout.usual and (usual := self._usual(layout, layout.usual, values, t)) is not None:
+            return usual
         loss_name, loss = self._loss(layout.loss, values)
         judged, eval_loss = self._judged_eval(layout.evals, values) if layout.evals else (None, None)
         lr, grad_norm = first(layout.rate, values), first(layout.grad_norm, values)
@@ -152,7 +152,7 @@ class Translator:
         if not told and not evaluated and not (loss is None and eval_loss is None):
             return []
         step, within = self._course.since_the_beginning(step, epoch, trains=told), step
-        records = []
+        records: list[Record] = []
         if judged is None or judged.eval_set:
             records += self._tell_sets(layout.evals, judged)
         if told or evaluated:
@@ -189,24 +189,32 @@ class Translator:
             records.append(self.end(t=t))
         return records
 
-    def _usual(self, layout: Layout, usual: Usual, values: Mapping[str, Any], t: float | None) -> list[Record]:
-        """A step that simply follows the last one, all its figures finite: what nearly every entry is. For any other
-        entry nothing, and nothing is done."""
-        step = values[usual.step]
-        if type(step) is not int or usual.loss != self._loss_name or self._ended or self._apart or self.skipped:
-            return []
+    def _usual(self, layout: Layout, usual: Usual, values: Mapping[str, Any], t: float | None) -> list[Record] | None:
+        """What an entry amounts to that simply follows the last one, all its figures finite, as nearly every one does.
+
+        Returns:
+            None for an entry that takes a closer look: then nothing was done.
+        """
+        step = None if usual.step is None else values[usual.step]
+        if type(step) is not int and (usual.step is not None or not self._counting):
+            return None
+        if usual.loss != self._loss_name or self._ended or self._apart or self.skipped:
+            return None
         if t is not None and not 0 <= t < LARGEST:
-            return []
+            return None
         record: Record = {"v": events.VERSION, "seq": self._seq, "t": t or 0.0, "event": events.STEP, "step": step}
         record["epoch"] = record["loss"] = record["lr"] = record["grad_norm"] = None
         for theirs, ours in usual.figures:
             record[ours] = figure = values[theirs]
             if type(figure) is not float or not -LARGEST < figure < LARGEST:
-                return []
+                return None
         epoch = record["epoch"]
-        if not self._course.goes_on(step, epoch):
+        if not self._course.simply_follows(step, epoch):
+            return None
+        if self._repeats.train((step, epoch, record["loss"], record["lr"], record["grad_norm"])):
             return []
-        self._repeats.train((step, epoch, record["loss"], record["lr"], record["grad_norm"]))
+        self._course.train(step, epoch)
+        record["step"] = self._course.step
         self._seq += 1
         records = [record]
         if layout.extras:
