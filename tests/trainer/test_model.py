@@ -23,6 +23,7 @@ from vlmft_trainer.model.load import (
     prepare_training,
 )
 from vlmft_trainer.model.loss import answer_loss
+from vlmft_trainer.training.callbacks.rope_precision import RopePrecision
 
 KERNELS = Kernels("fp32", "sdpa", ())
 
@@ -162,3 +163,17 @@ def test_a_folder_that_is_no_model_is_a_users_mistake(tmp_path: Any) -> None:
         load_encoder(str(tmp_path), 200704)
     with pytest.raises(ModelError, match=str(tmp_path)):
         load_base(str(tmp_path), KERNELS)
+
+
+@pytest.mark.parametrize("part", ["language_model", "visual"])
+def test_positions_that_an_engine_has_rounded_are_refused_before_the_first_step(part: str) -> None:
+    model = adapted(Lora(r=4, alpha=8))
+    begins = RopePrecision().on_train_begin
+    for weight in model.parameters():
+        weight.data = weight.data.bfloat16()
+    begins(None, None, None, model=model)
+    for name, buffer in model.named_buffers():
+        if part in name and name.endswith("inv_freq"):
+            buffer.data = buffer.data.bfloat16()
+    with pytest.raises(ModelError, match=f"{part}.*inv_freq is in bfloat16"):
+        begins(None, None, None, model=model)

@@ -152,10 +152,24 @@ def load_base(base: str, kernels: Kernels, quantization: Quantization = "none") 
         raise ModelError(f"base model {base}: {first_line(error)}") from error
     refuse_losses(base, info)
     check_base(base)  # of a hub's model the files are there only now; under ZeRO-3 transformers reports half
+    refuse_rounded_rope(model)
     if kernels.attention == "sdpa":
         use_packed_attention(model)
     model.requires_grad_(False)
     return model
+
+
+def refuse_rounded_rope(model: Any) -> None:
+    """Refuse a model whose frequencies of positions (RoPE) are not in fp32: rounded to bf16, places far into a sample
+    are off by whole tokens, and no figure of a training shows it.
+
+    Raises:
+        ModelError: they are not; older releases of DeepSpeed cast all of a model, not the weights alone.
+    """
+    for name, buffer in model.named_buffers():
+        if name.endswith("inv_freq") and buffer.dtype != torch.float32:
+            kind = str(buffer.dtype).removeprefix("torch.")
+            raise ModelError(f"{name} is in {kind}: positions would be rounded", "pip install -U deepspeed")
 
 
 def refuse_losses(base: str, info: Mapping[str, Any]) -> None:

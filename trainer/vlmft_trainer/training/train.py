@@ -50,6 +50,7 @@ from vlmft_trainer.training.callbacks.gpu_events import GpuEvents
 from vlmft_trainer.training.callbacks.health_events import HealthEvents
 from vlmft_trainer.training.callbacks.heartbeat import Heartbeat
 from vlmft_trainer.training.callbacks.patience import Patience
+from vlmft_trainer.training.callbacks.rope_precision import RopePrecision
 from vlmft_trainer.training.callbacks.step_events import StepEvents
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest, StopRequested
 from vlmft_trainer.training.checkpoint_manager import CheckpointManager, rewrite_card, take_best, write_adapter
@@ -185,6 +186,7 @@ def build(
             EvalEvents(log, answers_while_training(preset, data, stop, kept)),
             heartbeat,
             stop,
+            RopePrecision(),
             Patience(preset.hardware.timeout_minutes),
         ],
     )
