@@ -62,6 +62,7 @@ bench: install  ## Measure what has a budget, as ratios within one run
 	$(BIN)/python -m tests.bench.noise
 	$(BIN)/python -m tests.bench.events
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target .venv/.trl trl==1.16.0
+	$(BIN)/python -m tests.bench.batches
 	$(BIN)/python -m tests.bench.trainer --trl .venv/.trl
 	$(BIN)/python tests/bench/demo.py
 
