@@ -12,7 +12,8 @@ DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
 ROW_FILES: Final = (*JSON, *DELIMITERS)
 """Files whose rows are read one at a time, where they stand."""
 PARQUET: Final = ".parquet"
-TABLES: Final = {PARQUET: "parquet", ".arrow": "arrow"}
+ARROW: Final = ".arrow"
+TABLES: Final = {PARQUET: "parquet", ARROW: "arrow"}
 """Files that `datasets` opens, and what it calls their formats."""
 GZIP: Final = ".gz"
 

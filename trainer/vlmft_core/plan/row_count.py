@@ -14,7 +14,8 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from vlmft_core.plan.data_files import DELIMITERS, GZIP, PARQUET, ROW_FILES, csv_records, kind
+from vlmft_core.plan.arrow_rows import arrow_rows
+from vlmft_core.plan.data_files import ARROW, DELIMITERS, GZIP, PARQUET, ROW_FILES, csv_records, kind
 from vlmft_core.plan.parquet_rows import parquet_rows
 
 LARGEST_COUNTED: Final = 128 * 2**20
@@ -29,11 +30,11 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def count_rows(file: Path) -> int | None:
-    """Entries of a list, lines that are not blank, records below a header, or what a Parquet file says; usable or not.
-    None where the file is too large, broken, or of another kind."""
-    if file.suffix.lower() == PARQUET:
+    """Entries of a list, lines that are not blank, records below a header, or what a Parquet or Arrow file says; usable
+    or not. None where the file is too large, broken, or of another kind."""
+    if count := {PARQUET: parquet_rows, ARROW: arrow_rows}.get(file.suffix.lower()):
         with suppress(OSError, ValueError):
-            return parquet_rows(file)
+            return count(file)
     return _ask(file, _counted) if kind(file) in ROW_FILES else None
 
 

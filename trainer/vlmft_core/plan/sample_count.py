@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from vlmft_core.plan.data_files import PARQUET, row_files
+from vlmft_core.plan.data_files import TABLES, row_files
 from vlmft_core.plan.row_count import count_rows
 from vlmft_core.preset.data_schema import EVAL_SPLITS, Source
 
@@ -67,7 +67,7 @@ def _known_sizes(source: Source) -> Mapping[str, int]:
 def split_file(path: Path, split: str) -> Path | None:
     """The file of a source's split whose rows can be counted; None where there is none, or it cannot be looked for."""
     try:
-        if path.suffix.lower() == PARQUET and split == "train" and path.is_file():
+        if path.suffix.lower() in TABLES and split == "train" and path.is_file():
             return path
         return next(iter(row_files(path, split)), None)
     except (OSError, ValueError):  # a name that no path can have, or a folder that is closed to us
