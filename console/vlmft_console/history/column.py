@@ -6,6 +6,7 @@ import math
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from itertools import islice
 
 from vlmft_console.history.extremes import Extremes
 
@@ -33,7 +34,8 @@ class Column:
         return self._length
 
     def __iter__(self) -> Iterator[Point]:
-        return (self[index] for index in range(self._length))
+        values = (None if math.isnan(value) else value for value in islice(self._y, self._length))
+        return zip(islice(self._x, self._length), values, strict=True)
 
     def __getitem__(self, index: int) -> Point:
         if not -self._length <= index < self._length:
