@@ -9,22 +9,31 @@ from typing import Any
 from vlmft_core.chance import interval
 
 
-def figure(value: float | None, digits: int = 4) -> str:
-    """A value with `digits` significant digits: `0.08340`, `50.00`, `1,234`, `4e-5`; `nan` for None."""
-    if value is None or math.isnan(value):
+def figure(value: float | None, unknown: str = "nan") -> str:
+    """What was measured, to four digits, the same everywhere: `0.08340`, `50.00`, `1,234`, `6.092e-7`; `unknown` for
+    None."""
+    if value is None:
+        return unknown
+    if math.isnan(value):
         return "nan"
     size = abs(value)
     if size == 0:
         return "0"
     if size < 1e-3 or size >= 1e7:
-        return exponent(value, max(digits - 1, 1))
-    if size >= 10 ** (digits - 1):
-        return f"{value:,.0f}"
-    return f"{value:#.{digits}g}"
+        return exponent(value, 4)
+    return f"{value:,.0f}" if size >= 1000 else f"{value:#.4g}"
+
+
+def signed(value: float | None, unknown: str = "") -> str:
+    """A difference, with its sign: `+0.9908`, `-2.012`; `unknown` for None."""
+    if value is None:
+        return unknown
+    return figure(value) if value < 0 else f"+{figure(value)}"
 
 
 def short(value: float | None, unknown: str = "") -> str:
-    """At most four significant digits, no needless zeros: `0.0834`, `50`, `1234`, `4e-5`; `unknown` for None."""
+    """What was chosen or planned, as people type it: at most four digits, no needless zeros, such as `0.05`, `50`,
+    `4e-5`; `unknown` for None."""
     if value is None:
         return unknown
     text = f"{value:.4g}"

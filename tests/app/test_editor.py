@@ -302,6 +302,31 @@ async def test_advice_is_applied_at_opening_and_marked() -> None:
         assert screen.query_one(FieldForm).list.cursor == "training.weight_decay"
 
 
+async def test_a_value_typed_by_hand_over_an_advised_one_is_not_called_advised() -> None:
+    async with editor(changes={"training.epochs": 2}, preset="parent") as (pilot, _):
+        await until_shown(pilot, "training.epochs  6 -> 2  (advised)")
+        await type_into(pilot, "training.epochs", "5")
+        await pilot.press("enter")
+        await until_shown(pilot, "training.epochs  6 -> 5")
+        assert "(advised)" not in screen_text(pilot.app)
+
+
+async def test_kept_changes_that_equal_the_advice_are_not_asked_about() -> None:
+    for _ in range(2):
+        async with editor(changes={"training.epochs": 2}, preset="parent") as (pilot, screen):
+            await until_shown(pilot, "training.epochs  6 -> 2  (advised)")
+            assert pilot.app.screen is screen
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_title_counts_the_warnings_of_the_plan(size: tuple[int, int]) -> None:
+    async with editor(size=size) as (pilot, screen):
+        await until_shown(pilot, "of the plan")
+        await pilot.press("2") if size[0] < 120 else None
+        lines = [line for line in planned(screen).splitlines() if line.strip()]
+        assert lines[0].startswith("!")
+
+
 async def test_a_long_change_shows_the_beginning_of_both_values() -> None:
     longer = "A summary that is so long that it fills more than half of a wide terminal, and then some"
     async with editor("parent", {"about.summary": longer, "training.epochs": 2}) as (pilot, screen):
@@ -371,7 +396,7 @@ async def test_on_a_small_terminal_form_plan_and_changes_take_turns() -> None:
     async with editor(size=(40, 12)) as (pilot, _):
         assert "▾ about" in screen_text(pilot.app)
         await pilot.press("2")
-        await until_shown(pilot, "warm-up")
+        await until_shown(pilot, "640 to train")
         assert "▾ about" not in screen_text(pilot.app)
         await pilot.press("3")
         await until_shown(pilot, "child against parent")

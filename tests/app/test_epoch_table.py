@@ -68,7 +68,7 @@ async def test_the_table_marks_the_best_epoch_and_wide_gaps_in_words_and_signs()
         table.show(sample_state())
         await until_shown(pilot, "★ best")
         lines = screen_text(app).splitlines()
-        assert lines[0].split() == ["epoch", "train", "eval", "gap", "tok", "%", "lr", "grad"]
+        assert lines[0].split() == ["epoch", "train", "eval", "gap", "token", "acc.", "grad"]
         assert "!+0.5" in lines[4]
         assert "!!+1.1" in lines[5]
 
@@ -82,7 +82,7 @@ async def test_the_newest_epoch_is_in_view_until_the_reader_scrolls_up() -> None
         assert "   21" in screen_text(app)
         table.show(run_of(*[2.0] * 61))
         await until_shown(pilot, "   31")
-        assert "epoch   train" in screen_text(app)  # the titles stay
+        assert "epoch    train" in screen_text(app)  # the titles stay
         table.focus()
         await until(pilot, lambda: table.has_focus and table.allow_vertical_scroll)
         await pilot.press("home")
@@ -99,3 +99,16 @@ async def test_a_narrow_table_keeps_the_losses(width: int) -> None:
     async with app.run_test(size=(width, 12)) as pilot:
         table.show(sample_state())
         await until_shown(pilot, "6.65")
+
+
+async def test_the_accuracy_on_each_task_stands_beside_the_losses() -> None:
+    state = run_of(4.0, 2.0, 1.0, 3.0, evals={2: 3.5})
+    tasks = {"chartqa": {"relaxed_accuracy": 0.79, "n": 100}, "textvqa": {"accuracy": 0.99, "n": 100}}
+    state.apply(record("eval", step=4, epoch=2.0, eval_loss=3.0, tasks=tasks))
+    for width in (60, 118):
+        table = EpochTable()
+        app = Alone(table)
+        async with app.run_test(size=(width, 8)) as pilot:
+            table.show(state)
+            await until_shown(pilot, "chartqa textvqa")
+            await until_shown(pilot, "79.0 %  99.0 %")

@@ -29,7 +29,7 @@ def gpu(index: int, **figures: float | None) -> dict[str, float | None]:
         (40, "7  98 % 61.2 / 80    61 °C"),
         (48, "7  98 % 61.2 / 80     388 W 61 °C"),
         (60, "7 █████▉  98 % 61.2 / 80     388 W 61 °C"),
-        (120, "7 █████▉  98 % 61.2 / 80     388 W 61 °C"),
+        (120, "7 █████▉  98 % 61.2 / 80     388 W 61 °C     █"),
     ],
 )
 async def test_a_narrow_table_keeps_load_and_memory_the_longest(width: int, line: str) -> None:
@@ -66,3 +66,17 @@ async def test_a_hot_gpu_and_a_full_one_are_told_from_unknown_figures() -> None:
         roles = [[role for text, role in line if text.strip()] for line in table.shown[1:]]
         assert [len([role for role in line if role == "caution"]) for line in roles] == [1, 1, 0]
         assert hot.count("80") == full.count("80") == 1
+
+
+async def test_the_load_so_far_is_drawn_for_each_gpu() -> None:
+    state = RunState()
+    for load in (0, 50, 100):
+        state.apply(record("gpu", gpus=[gpu(0, util=load), gpu(1, util=100)]))
+    table = GpuTable()
+    app = Alone(table)
+    async with app.run_test(size=(80, 6)) as pilot:
+        table.show(state)
+        await until_shown(pilot, "load so far")
+        lines = screen_text(app).splitlines()
+        assert lines[1].endswith("▁▅█")
+        assert lines[2].endswith("███")

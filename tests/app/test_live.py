@@ -49,7 +49,7 @@ async def test_a_run_shows_its_curves_and_progress_at_every_size(tmp_path: Path,
     app = VlmftConsole(make_sample(tmp_path).path)
     async with app.run_test(size=size) as pilot:
         await until_shown(pilot, "2,000/2,400")
-        await until_shown(pilot, "▲ 50.0 @777")  # the spike is named, not drawn to scale
+        await until_shown(pilot, "▲ 50.00 @777")  # the spike is named, not drawn to scale
         text = screen_text(app)
         assert "□ stopped" in text
         assert "Loss" in text

@@ -88,7 +88,7 @@ async def test_the_share_of_the_gpus_peak_stands_beside_the_speed_where_there_is
             view.show(state, RUNNING)
             await until_shown(pilot, "epoch 200.10")
             text = screen_text(app)
-            assert ("MFU 38.2%" in text) is seen
+            assert ("MFU 38.2 %" in text) is seen
             assert "samples/s" in text
 
 

@@ -18,7 +18,9 @@ from vlmft_console.app.screens.live import LiveScreen
 from vlmft_console.app.screens.presets import PresetsScreen
 from vlmft_console.app.screens.replay import ReplayScreen
 from vlmft_console.app.screens.runs import RunsScreen
-from vlmft_console.app.widgets.run.run_list import RunList, figure
+from vlmft_console.app.widgets.run.run_list import RunList
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import EventWriter
 from vlmft_core.run_folder.stop import StopRequest
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -64,7 +66,7 @@ async def test_samples_are_listed_last_and_are_not_deleted(machine: Path, monkey
     sample = ended_run(machine / "logs", "healthy").path
     monkeypatch.setattr("vlmft_console.runs.overview.recorded_runs", lambda: [sample])
     async with VlmftConsole().run_test(size=(120, 24), notifications=True) as pilot:
-        await until_shown(pilot, "sample")
+        await until_shown(pilot, "○ sample")
         await until_shown(pilot, "Press n to choose a preset")
         await pilot.press("d")
         await until_shown(pilot, "it stays")
@@ -199,10 +201,10 @@ async def test_long_names_are_whole_where_there_is_room(machine: Path) -> None:
 
 
 async def test_short_names_leave_their_room_to_the_presets_and_the_findings(machine: Path) -> None:
-    ended_run(machine / "outputs", "short", preset="preset-of-17-cells", steps=40, total=40, rising=True)
+    ended_run(machine / "outputs", "short", preset="preset-of-14-c", steps=40, total=40, rising=True)
     async with VlmftConsole().run_test(size=(120, 24)) as pilot:
         await until_shown(pilot, "✗ stop")
-        assert "preset-of-17-cells" in screen_text(pilot.app)
+        assert "preset-of-14-c" in screen_text(pilot.app)
 
 
 async def test_two_marked_runs_can_be_compared_and_one_cannot(machine: Path) -> None:
@@ -212,7 +214,8 @@ async def test_two_marked_runs_can_be_compared_and_one_cannot(machine: Path) -> 
         await pilot.press("space", "c")
         await until_shown(pilot, "Mark two to eight runs")
         assert "1 marked" in screen_text(pilot.app)
-        assert screen_text(pilot.app).count("✓") == 4  # the mark, and three states
+        assert screen_text(pilot.app).count("●") == 1
+        assert screen_text(pilot.app).count("✓") == 3  # states
 
 
 async def test_marked_runs_are_compared_and_p_plays_a_run_again(machine: Path) -> None:
@@ -294,12 +297,34 @@ async def test_it_works_at_any_size(machine: Path, size: tuple[int, int]) -> Non
         await until_shown(pilot, "? help")
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, ""), (3e-05, "3e-5"), (0.0017321, "1.7e-3"), (0.09554, "0.09554"), (1234.5, "1234"), (float("nan"), "nan")],
-)
-def test_a_figure_is_short_and_written_as_people_write_it(value: float | None, text: str) -> None:
-    assert figure(value) == text
+async def test_nothing_of_a_row_lies_under_the_scroll_bar(machine: Path) -> None:
+    for number in range(40):
+        ended_run(machine / "outputs", f"run-{number}", hours=30 + number)
+    for size in SIZES[:2]:
+        async with VlmftConsole().run_test(size=size) as pilot:
+            await until_shown(pilot, "run-9")
+            lines = screen_text(pilot.app).splitlines()
+            assert lines[1].rstrip().endswith("age")
+            assert " 39 h" in next(line for line in lines if "run-9" in line)
+
+
+async def test_names_that_differ_at_their_ends_are_told_apart(machine: Path) -> None:
+    for number in range(3):
+        ended_run(machine / "outputs", f"qwen25vl-7b-lora-docvqa-r16-cosine-warmup-seed00{number}", hours=number)
+    for size in SIZES[:2]:
+        async with VlmftConsole().run_test(size=size) as pilot:
+            for number in range(3):
+                await until_shown(pilot, f"seed00{number} ")
+
+
+async def test_a_run_that_was_resumed_and_stopped_before_its_next_step_keeps_its_loss(machine: Path) -> None:
+    folder = ended_run(machine / "outputs", "again", status="stopped")
+    log = EventWriter(folder.events_file(2))
+    log.write(events.RUN_START, run_id="0" * 32, segment=2, resumed_from=20)
+    log.close()
+    async with VlmftConsole().run_test(size=(120, 24)) as pilot:
+        await until_shown(pilot, "again")
+        await until_shown(pilot, " 0.1000 ")
 
 
 async def test_narrow_it_still_names_run_state_and_progress(machine: Path) -> None:

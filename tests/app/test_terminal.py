@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from tests.app.looking import until
+from tests.sample_run import make_sample
 from vlmft_console.app import terminal
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.messages import Alert
@@ -33,7 +36,7 @@ async def test_a_notification_goes_past_the_screen_in_the_style_chosen(monkeypat
     app = VlmftConsole(notify="osc9")
     async with app.run_test():
         app.post_message(Alert("best-1", "stop: eval loss rises"))
-    assert written == ["\x1b]9;best-1: stop: eval loss rises\x1b\\"]
+    assert [text for text in written if text.startswith("\x1b]9")] == ["\x1b]9;best-1: stop: eval loss rises\x1b\\"]
 
 
 async def test_without_a_terminal_nothing_is_written(capfd: pytest.CaptureFixture[str]) -> None:
@@ -51,3 +54,22 @@ def test_no_terminal_is_refused_with_the_command_to_use_instead() -> None:
 def test_the_reset_undoes_what_textual_switches_on() -> None:
     for mode in ("1049", "25", "1000", "1003", "1004", "1006", "1015", "1016", "2004", "2048"):
         assert f"\x1b[?{mode}{'h' if mode == '25' else 'l'}" in RESET
+
+
+def test_a_browser_is_accepted_as_the_screen() -> None:
+    assert terminal.refusal({"TEXTUAL_DRIVER": "textual.drivers.web_driver:WebDriver"}) == ""
+
+
+async def test_the_window_is_named_after_the_run_that_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(VlmftConsole, "write_escape", lambda app, text: written.append(text))
+    app = VlmftConsole(make_sample(tmp_path).path)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: "\x1b]2;vlmft best-sample\x1b\\" in written)
+        await pilot.press("q")
+        await until(pilot, lambda: written[-1] == "\x1b]2;vlmft\x1b\\")
+
+
+def test_the_name_of_a_run_cannot_steer_the_terminal_through_the_title() -> None:
+    inside = terminal.window_title(HOSTILE).removeprefix("\x1b]2;").removesuffix("\x1b\\")
+    assert not re.search("[\x00-\x1f\x7f-\x9f\u202e]", inside)

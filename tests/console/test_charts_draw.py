@@ -80,7 +80,7 @@ def test_a_spike_is_marked_with_value_and_step_and_leaves_the_curve_readable() -
     noise = [1 + index % 2 / 10 for index in range(1, 1000)]
     noise[776] = 50.0
     picture = shown(chart(*noise))
-    assert "50.0 @777 ▲" in picture
+    assert "50.00 @777 ▲" in picture
     assert "1.08┤⣿⣿" in picture
     assert "1.00┤⠛⠛" in picture
 
@@ -88,7 +88,7 @@ def test_a_spike_is_marked_with_value_and_step_and_leaves_the_curve_readable() -
 def test_a_spike_near_the_right_edge_is_named_to_its_left() -> None:
     noise = [1 + index % 2 / 10 for index in range(1, 120)]
     noise[-2] = 50.0
-    assert "50.0 @118 ▲" in shown(chart(*noise), view=View(span=120, right=120))
+    assert "50.00 @118 ▲" in shown(chart(*noise), view=View(span=120, right=120))
 
 
 def test_a_reference_line_leaves_the_name_of_a_spike_readable() -> None:
@@ -96,14 +96,14 @@ def test_a_reference_line_leaves_the_name_of_a_spike_readable() -> None:
     noise[300] = 50.0
     spec = ChartSpec("Loss", (Curve("train", series(*noise), "raw"),), references=(ReferenceLine(1.12, "limit"),))
     top = shown(spec, 70).splitlines()[1]
-    assert "▲ 50.0 @301 ┄" in top
+    assert "▲ 50.00 @301 ┄" in top
     assert "┄ limit" in top
 
 
 def test_values_far_below_are_marked_at_the_bottom() -> None:
     noise = [1 + index % 2 / 10 for index in range(1, 200)]
     noise[50] = -70.0
-    assert "▼ -70.0 @51" in shown(chart(*noise)).splitlines()[7]
+    assert "▼ -70.00 @51" in shown(chart(*noise)).splitlines()[7]
 
 
 def test_a_log_axis_spaces_powers_of_ten_evenly_and_shows_reference_lines() -> None:

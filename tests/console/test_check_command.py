@@ -81,7 +81,7 @@ def test_the_exit_status_tells_a_stop_finding_from_a_log_that_cannot_be_read(log
 def test_the_text_names_best_eval_schedule_and_advice(log: Path) -> None:
     log.write_bytes(overfitting())
     text = " ".join(call("check", log).stdout.split())
-    assert "1.5 at step 200 (epoch 2)" in text
+    assert "1.500 at step 200 (epoch 2)" in text
     assert "6 points: first 2.5," in text
     assert "constant, at most 0.00% of the peak off" in text
     assert "stop overfits since step 200 (epoch 2): eval loss 1.5 -> 2.6 (+73.3%), train loss 1.25 -> 0.4167" in text
@@ -271,7 +271,7 @@ def test_a_log_of_metrics_alone_is_told_with_their_figures(log: Path) -> None:
     result = call("check", log)
     text = " ".join(result.stdout.split())
     assert result.exit_code == 2
-    assert "reward 4 points: first 0.25, last 1, lowest 0.25, highest 1" in text
+    assert "reward 4 points: first 0.2500, last 1.000, lowest 0.2500, highest 1.000" in text
     assert "train loss" not in text
 
 

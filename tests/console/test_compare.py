@@ -45,7 +45,7 @@ def test_the_lower_eval_loss_is_better_and_by_how_much_is_said(tmp_path: Path) -
     runs = read(write_run(tmp_path, "a", eval_loss=0.5), write_run(tmp_path, "b", eval_loss=0.4))
     judged = better(runs)
     assert judged.winner == 1
-    assert "b is better by 0.100 of eval loss, 20.0%" in judged.text
+    assert "b is better by 0.1000 of eval loss, 20.0 %" in judged.text
     assert "only if" not in judged.text
 
 
@@ -99,7 +99,7 @@ def test_runs_without_presets_are_not_taken_to_be_evaluated_on_the_same_data(tmp
         (folder / "preset.yaml").unlink()
     judged = better(read(*folders))
     assert judged.winner is None
-    assert "b is ahead by 0.100 of eval loss" in judged.text
+    assert "b is ahead by 0.1000 of eval loss" in judged.text
     assert "only if all were evaluated on the same data" in judged.text
 
 
@@ -256,10 +256,10 @@ def test_where_the_answers_leave_it_open_the_eval_loss_decides_and_that_is_said(
     judged = better(read(first, second))
     assert (judged.winner, judged.measure) == (1, "best eval loss")
     assert "a is ahead by 5.0 points" in judged.text
-    assert "may be chance. So the eval loss decides: b is better by 0.100 of eval loss, 20.0%" in judged.text
+    assert "may be chance. So the eval loss decides: b is better by 0.1000 of eval loss, 20.0 %" in judged.text
     equal = better(read(first, with_answers(tmp_path, "c", [1] * 15 + [0] * 5, eval_loss=0.501)))
     assert equal.winner is None
-    assert "which may be chance (that makes up to 0.8%)" in equal.text
+    assert "which may be chance (that makes up to 0.8 %)" in equal.text
 
 
 def test_json_has_the_intervals_and_the_probability_of_chance(tmp_path: Path) -> None:

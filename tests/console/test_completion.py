@@ -44,3 +44,7 @@ def test_a_folder_that_somebody_named_to_be_executed_or_to_steer_a_terminal_is_n
         run.mkdir(parents=True)
         (run / "run.json").write_text("{}")
     assert vlmft(folder=tmp_path, _VLMFT_COMPLETE=f"complete_{shell}", **told).stdout == f"{good}\n"
+
+
+def test_parameters_are_completed_for_set(tmp_path: Path) -> None:
+    assert offered(tmp_path, "vlmft plan best --set training.learning") == ["training.learning_rate="]

@@ -35,7 +35,7 @@ def test_plain_output_names_evals_checkpoints_and_the_last_step() -> None:
     shown = out.getvalue()
     assert "plan: 2 steps" in shown
     assert "step 2/2  loss 0.5" in shown
-    assert "eval at step 2: loss 0.75, token accuracy 50.0%, chartqa 60.0 %" in shown
+    assert "eval at step 2: loss 0.7500, token accuracy 50.0 %, chartqa 60.0 %" in shown
     assert "checkpoint at step 2" in shown
 
 

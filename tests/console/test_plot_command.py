@@ -112,8 +112,8 @@ def test_the_list_has_every_metric_with_its_figures(judged_by_reward: Path) -> N
     rows = [line.split() for line in output.splitlines()]
     assert code == 0
     assert rows[0] == ["metric", "points", "first", "last", "lowest", "highest"]
-    assert ["reward", "5", "0.1", "0.5", "0.1", "0.5"] in rows
-    assert ["eval_wer", "1", "0.25", "0.25", "0.25", "0.25"] in rows
+    assert ["reward", "5", "0.1000", "0.5000", "0.1000", "0.5000"] in rows
+    assert ["eval_wer", "1", "0.2500", "0.2500", "0.2500", "0.2500"] in rows
     found = json.loads(plot(judged_by_reward, "--list", "-m", "wer", "--json")[1])
     assert found == {"eval_wer": {"points": 1, "first": 0.25, "last": 0.25, "lowest": 0.25, "highest": 0.25}}
 

@@ -12,6 +12,9 @@ from typer.testing import CliRunner, Result
 
 from tests.records import plan, record, step, write_log
 from vlmft_console.cli import app
+from vlmft_console.history.loading import read_log
+from vlmft_console.report.html import html
+from vlmft_console.report.run_report import report_figures
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m|x|"
 
@@ -65,7 +68,7 @@ def test_the_page_holds_charts_findings_epochs_plan_and_preset_and_fetches_nothi
     assert names.count("svg") >= 3
     assert not {"script", "link", "img", "iframe"} & set(names)
     assert not [attrs for _, attrs in page.tags if {"src", "href", "onclick"} & set(attrs)]
-    for text in ("eval_off_best", "Advice:", "Every epoch", "total_steps", "training.learning_rate", "2.13"):
+    for text in ("eval_off_best", "Advice:", "Every epoch", "total steps", "training.learning_rate", "2.13"):
         assert text in page.text
 
 
@@ -132,3 +135,17 @@ def test_html_without_a_file_is_refused_in_one_line(run: Path) -> None:
     result = report(run)
     assert result.exit_code == 2
     assert result.stderr == "vlmft: an HTML report needs a file (pass -o report.html, or --format md)\n"
+
+
+LOGS = Path(__file__).parents[2] / "logs"
+
+
+def test_a_report_rounds_its_figures_names_units_and_says_what_was_kept(tmp_path: Path) -> None:
+    page = html(report_figures(run := read_log(LOGS / "healthy")), run.state)
+    text = re.sub(r"<[^>]+>", " ", page)
+    assert not re.search(r"\d\.\d{8,}", text)
+    assert "null" not in text.partition("Preset")[0]
+    assert len(re.findall(r"\bkept\b", text)) == 5
+    assert "took   2:38" in re.sub(r" +", "   ", text)
+    assert "peak learning rate" in text
+    assert "UTC" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from vlmft_console.charts.overlay import overlay_chart
 from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.charts.spec import ChartSpec, Mark
 from vlmft_console.charts.view import View
+from vlmft_console.history.loading import read_log
 from vlmft_console.history.state import RunState
 from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.run_folder.events import Record
@@ -79,7 +81,7 @@ def test_a_loss_that_falls_fast_leaves_the_height_to_what_comes_then() -> None:
         state.apply(evaluation(n, 0.3 + n / 200))
     spec = CHARTS["loss"].of(state)
     shown = picture(spec).splitlines()
-    assert "▲ 6.00 @1" in shown[1]
+    assert "▲ 6.000 @1" in shown[1]
     assert "1.5┤" in shown[2]
     evals = [row for row, line in enumerate(shown[1:]) if "●" in line or "★" in line]
     assert max(evals) - min(evals) >= 3  # 0.4 to 0.8: the rise is seen
@@ -185,3 +187,10 @@ def test_every_metric_can_be_compared(metric: str) -> None:
 def test_a_hostile_run_name_is_shown_literally() -> None:
     spec = overlay_chart([("\x1b[2J[red]", run(step(1), step(2)))] * 2, "loss")
     assert "1 \\x1b[2J[red]" in picture(spec, 100).splitlines()[0]
+
+
+def test_the_accuracy_of_each_task_is_a_curve_and_the_last_ones_stand_in_the_title() -> None:
+    state = read_log(Path(__file__).parents[2] / "logs" / "healthy").state
+    spec = CHARTS["accuracy"].of(state)
+    assert [curve.label for curve in spec.curves] == ["chartqa", "textvqa", "tokens"]
+    assert spec.headline == "chartqa 75.0 %  textvqa 100.0 %  tokens 96.6 %"

@@ -106,6 +106,11 @@ class VlmftConsole(KeyOrder):
         if message.target.is_dir():
             self._runs.select(message.target)  # whoever comes back from it finds the cursor on it
 
+    def on_entitle(self, message: messages.Entitle) -> None:
+        from vlmft_console.app.terminal import window_title
+
+        self.write_escape(window_title(f"vlmft {message.text}".rstrip()))
+
     def on_open_replay(self, message: messages.OpenReplay) -> None:
         from vlmft_console.app.screens.replay import ReplayScreen
 
@@ -134,9 +139,8 @@ class VlmftConsole(KeyOrder):
     async def on_run_started(self, message: messages.RunStarted) -> None:
         """Back to the first screen, or as far as nothing unsaved is lost; then to the run."""
         run = message.run
-        tell(self, f"{run.name} runs in {run.path}")
-        if message.warning:
-            tell(self, message.warning, problem=True)
+        told = f"{run.name} runs in {run.path}"
+        tell(self, f"{told}. {message.warning}" if message.warning else told, problem=bool(message.warning))
         while len(self.screen_stack) > 1 and not getattr(self.screen, "unsaved", False):
             await self.pop_screen()
         if message.watch:
@@ -183,8 +187,12 @@ class VlmftConsole(KeyOrder):
             self.exit()
 
     def action_toggle_theme(self) -> None:
-        """Change between dark and light."""
-        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        """Change between dark and light, for the next time too."""
+        from vlmft_console.app.settings import keep_theme
+
+        light = self.theme == DARK.name
+        self.theme = LIGHT.name if light else DARK.name
+        keep_theme("light" if light else "dark")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: what the keys of the active screen do, by name."""

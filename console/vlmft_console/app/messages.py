@@ -30,6 +30,14 @@ class OpenRun(Message):
 
 
 @dataclass
+class Entitle(Message):
+    """Name the window of the terminal."""
+
+    text: str
+    """May hold names from anywhere; empty for the program's name alone."""
+
+
+@dataclass
 class OpenReplay(Message):
     """Play a run folder or a log from its start."""
 

@@ -16,6 +16,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the app is there, Ctrl-C just ends this: no traceback
     import os
 
+    from vlmft_console.app.settings import kept_theme
     from vlmft_console.app.terminal import GiveBack, refusal
     from vlmft_console.sanitize import sanitize
     from vlmft_core.errors import EXIT_MISTAKE, VlmftError
@@ -24,6 +25,7 @@ def main() -> None:
     try:
         if why := refusal(os.environ):
             raise VlmftError(why)
+        theme = options.theme or kept_theme()
         target = _target(options.target) if options.target else None
     except (VlmftError, OSError) as error:  # such as a folder that is closed to us
         print(sanitize(f"vlmft-console: {error}"), file=sys.stderr)
@@ -35,7 +37,7 @@ def main() -> None:
         ahead = ReadAhead(target)
     from vlmft_console.app.app import VlmftConsole
 
-    app = VlmftConsole(target, ahead=ahead, theme=options.theme, notify=options.notify)
+    app = VlmftConsole(target, ahead=ahead, theme=theme, notify=options.notify)
     with GiveBack(app):
         app.run(mouse=options.mouse)
     sys.exit(app.return_code or 0)
@@ -54,7 +56,7 @@ def _options() -> Namespace:
     parser.add_argument("target", nargs="?", metavar="TARGET", help="a run's name, a run folder or a log to open")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.add_argument("--no-mouse", dest="mouse", action="store_false", help="leave the mouse to the terminal")
-    parser.add_argument("--theme", choices=("dark", "light"), default="dark", help="colours [default: dark]")
+    parser.add_argument("--theme", choices=("dark", "light"), help="colours [default: those of the last time, or dark]")
     parser.add_argument(
         "--notify",
         choices=NOTIFY_STYLES,

@@ -19,6 +19,8 @@ NOTIFY_STYLES = ("bell", "osc9", "osc777", "none")
 GRACE_SECONDS = 0.5
 """How long the app gets to leave by itself after a signal, before the terminal is restored without it."""
 _WRITE_SECONDS = 0.3
+_WEB_DRIVER = "textual.drivers.web_driver"
+"""What textual-serve has Textual draw with."""
 _LONGEST_NOTIFICATION = 200
 
 RESET = (
@@ -38,6 +40,8 @@ RESET = (
 def refusal(environ: Mapping[str, str]) -> str:
     """Why there can be no screen here, and what to use instead; empty when there can."""
     without = "without a screen, `vlmft runs` lists the runs and `vlmft attach RUN` follows one"
+    if environ.get("TEXTUAL_DRIVER", "").startswith(_WEB_DRIVER):
+        return ""  # a browser is the screen
     if not all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__)):
         return f"a terminal is needed; {without}"
     if environ.get("TERM", "dumb") in ("", "dumb"):
@@ -105,6 +109,13 @@ class GiveBack:
 def _write_reset() -> None:
     with contextlib.suppress(OSError):
         os.write(2, RESET.encode())
+
+
+def window_title(text: str) -> str:
+    """The characters that name the window of the terminal; `text` may be from anywhere."""
+    from vlmft_console.app.widgets.base.literal import one_line
+
+    return f"\x1b]2;{one_line(text)[:_LONGEST_NOTIFICATION]}\x1b\\"
 
 
 def notification(style: str, title: str, body: str) -> str:

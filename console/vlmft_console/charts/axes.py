@@ -115,7 +115,7 @@ def draw_off_scale(grid: Grid, canvas: Canvas, traces: Sequence[Trace], spec: Ch
             if 0 <= column < canvas.width:
                 grid.put(canvas.left + column, canvas.top + row, arrow, "off-scale")
         x, y = max(found, key=lambda point: side * point[1])
-        name, column = f"{figure(y, 3)} @{x_label(x, spec.unit)}", canvas.column(x)
+        name, column = f"{figure(y)} @{x_label(x, spec.unit)}", canvas.column(x)
         text = f"{arrow} {name} "
         if column + len(text) > canvas.width + 1 and column - len(text) + 1 >= 0:
             text = f" {name} {arrow}"

@@ -8,12 +8,13 @@ from functools import partial
 
 from vlmft_console.charts.derived import Formula, RunningMedian
 from vlmft_console.charts.spec import ChartSpec, Curve, Kind, Mark, ReferenceLine
-from vlmft_console.figures import figure
+from vlmft_console.figures import figure, percent
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.sanitize import sanitize
 from vlmft_core.health import STOP
 from vlmft_core.learning_rate import planned_rate, rate_plan
+from vlmft_core.metrics import HEADLINE
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,28 @@ def _memory(state: RunState, blank: ChartSpec) -> ChartSpec:
     )
 
 
+def _accuracies(state: RunState) -> dict[str, Series]:
+    """Shares of right answers by what they are of: the tasks first, then the tokens."""
+    found = {}
+    for name, series in state.by_name.items():
+        task, _, metric = name.rpartition(".")
+        if task and metric == HEADLINE.get(task, "accuracy"):
+            found[task] = series
+    tokens = next((state.by_name[name] for name in _OF_TOKENS if name in state.by_name), None)
+    return found | ({} if tokens is None else {"tokens": tokens})
+
+
+def _accuracy(state: RunState, blank: ChartSpec) -> ChartSpec:
+    """Accuracy on each task, and of the tokens."""
+    found = list(_accuracies(state).items())[:_MOST]
+    curves = tuple(
+        Curve(sanitize(name), series, "points" if len(series) <= _FEW else "line", f"run-{number}", str(number))
+        for number, (name, series) in enumerate(found, 1)
+    )
+    last = [f"{sanitize(name)} {percent(series.last[1])}" for name, series in found if series.last]
+    return replace(blank, curves=curves, headline="  ".join(last), marks=_resumes(state))
+
+
 def _by_name(name: str, state: RunState) -> Series:
     return state.by_name.get(name, _NOTHING)
 
@@ -130,6 +153,10 @@ def _metric(name: str, state: RunState, blank: ChartSpec) -> ChartSpec:
 
 
 _NOTHING = Series()
+_OF_TOKENS = ("eval_token_accuracy", "mean_token_accuracy", "eval_accuracy")
+"""What logs call the share of right tokens."""
+_MOST = 8
+"""Accuracies in one chart."""
 _FEW = 100
 """Points of a metric up to this many are shown one by one."""
 
@@ -146,6 +173,8 @@ _TABLE = (
              lambda run: run.samples_per_s, unit="samples/s"),
     RunChart("memory", ChartSpec("Memory", from_zero=True), "Peak memory of a GPU", _memory,
              lambda run: run.mem_gib, unit="GiB"),
+    RunChart("accuracy", ChartSpec("Accuracy"), "Accuracy on each task, and of the tokens", _accuracy,
+             lambda run: next(iter(_accuracies(run).values()), _NOTHING), "points"),
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table
 from vlmft_console.commands.parameters import EvalSet, Json, Log, RunNumber
-from vlmft_console.figures import short
+from vlmft_console.figures import figure, percent
 from vlmft_console.history.choice import LAST, Choice
 from vlmft_console.history.importers.entries.contents import listed
 from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS
@@ -221,7 +221,7 @@ def _print_figures(table: Table, judged: Judgement) -> None:
     if len(judged.eval_sets) > 1:
         add_row(table, "eval set", f"{judged.eval_set}, of {listed(judged.eval_sets)} (--eval-set chooses another)")
     if best := tally.best_eval:
-        add_row(table, "best eval", f"{short(best['eval_loss'])} at {_place(named, best['step'], best['epoch'])}")
+        add_row(table, "best eval", f"{figure(best['eval_loss'])} at {_place(named, best['step'], best['epoch'])}")
     add_row(table, "grad norm", _figures(tally.grad_norm))
     add_row(table, "lr", _figures(tally.lr))
     add_row(table, "schedule", _schedule(named, judged.schedule))
@@ -231,7 +231,7 @@ def _figures(measured: Measured) -> str:
     if measured.first is None:
         return f"{measured.points:,} points" if measured.points else "none"
     figures = (
-        f"{name} {short(value)}"
+        f"{name} {figure(value)}"
         for name, value in (
             ("first", measured.first),
             ("last", measured.last),
@@ -254,4 +254,4 @@ def _schedule(named_steps: bool, schedule: Schedule) -> str:
         return schedule.kind
     unit = "steps" if named_steps else "records"
     warmup = f" after {schedule.warmup_steps:,} {unit} of warm-up" if schedule.warmup_steps else ""
-    return f"{schedule.kind}{warmup}, at most {schedule.max_deviation:.2%} of the peak off"
+    return f"{schedule.kind}{warmup}, at most {percent(schedule.max_deviation)} of the peak apart"

@@ -43,7 +43,9 @@ _UNITS: dict[By, Unit] = {By.STEP: "step", By.EPOCH: "epoch", By.TIME: "hours"}
 def compare(
     targets: Annotated[
         list[str],
-        typer.Argument(help="Two to eight runs or training logs, by name or path.", autocompletion=run_names),
+        typer.Argument(
+            help="Two to eight runs or training logs, by name or path.", metavar="RUN...", autocompletion=run_names
+        ),
     ],
     by: Annotated[By, typer.Option("--by", help="What the charts count along.")] = By.STEP,
     metric: Annotated[
@@ -51,6 +53,7 @@ def compare(
         typer.Option(
             "-m",
             "--metric",
+            metavar="NAME",
             help="A metric's name, or a regular expression for several, of those that `vlmft plot --list` names. May be"
             " given more than once. Train and eval loss, if not.",
         ),
@@ -58,7 +61,9 @@ def compare(
     json_output: Json = False,
     eval_set: EvalSet = None,
 ) -> None:
-    """Lay runs over each other: their losses, how their presets differ, what they came to, which was better."""
+    """Lay runs over each other, and say which was better.
+
+    Their losses, what they came to, and how their presets differ."""
     if (count := len(targets)) not in COMPARED:
         runs_word = "run" if count == 1 else "runs"
         raise VlmftError(f"{count} {runs_word} to compare", f"name {COMPARED[0]} to {COMPARED[-1]}")

@@ -1,4 +1,4 @@
-"""Completion: the names of presets and of runs that the shell offers at Tab."""
+"""Completion: the names of presets, of their parameters and of runs that the shell offers at Tab."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ def preset_names(incomplete: str) -> list[str]:
     from vlmft_core.preset import find_presets  # loads pydantic, which takes longer than `vlmft check` reads a log
 
     return [name for name in find_presets(preset_folders()) if name.startswith(incomplete)]
+
+
+def preset_keys(incomplete: str) -> list[str]:
+    """`section.key=` of every parameter of a preset that begins so."""
+    from vlmft_console.presets import fields
+
+    return [f"{path}=" for path in fields() if path.startswith(incomplete)]
 
 
 def run_names(incomplete: str) -> list[str]:

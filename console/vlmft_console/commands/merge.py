@@ -35,7 +35,7 @@ def merge(
     trust: Trust = False,
     json_output: Json = False,
 ) -> None:
-    """Write the base with the adapter's changes in it: bf16 safetensors that plain transformers loads.
+    """Write base and adapter as one model for plain transformers. Weights are bf16 safetensors.
 
     It is done on the CPU and needs the base's size in memory and on the disk. The folder is there whole or not at all.
 

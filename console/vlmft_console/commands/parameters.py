@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vlmft_console.commands.completion import preset_names, run_names
+from vlmft_console.commands.completion import preset_keys, preset_names, run_names
 
 PresetName = Annotated[str, typer.Argument(help="A preset's name, or a YAML file.", autocompletion=preset_names)]
 Run = Annotated[str, typer.Argument(help="A run's name, or its folder.", autocompletion=run_names)]
@@ -18,7 +18,12 @@ Log = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one of the preset's values; may be given again."),
+    typer.Option(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        help="Change one of the preset's values; may be given again.",
+        autocompletion=preset_keys,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]

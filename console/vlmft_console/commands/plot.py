@@ -20,7 +20,7 @@ from vlmft_console.charts.styles import STYLES, Look, speaks_unicode
 from vlmft_console.charts.view import View
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
 from vlmft_console.commands.parameters import EvalSet, Log, RunNumber
-from vlmft_console.figures import short
+from vlmft_console.figures import figure
 from vlmft_console.history.choice import Choice
 from vlmft_console.history.chosen import chosen
 from vlmft_console.history.loading import read_log
@@ -43,6 +43,7 @@ def plot(
         typer.Option(
             "-m",
             "--metric",
+            metavar="NAME",
             help=f"A metric's name, or a regular expression for several: {_CHARTS}, or any other that --list names. May"
             " be given more than once. The charts of all runs, if not.",
         ),
@@ -62,7 +63,7 @@ def plot(
     run: RunNumber = None,
     eval_set: EvalSet = None,
 ) -> None:
-    """Print the charts of a log in the terminal: ours, or another tool's."""
+    """Print the charts of any training log in the terminal."""
     read = read_log(locate(target), Choice(run, eval_set))
     state = read.state
     if run is None and read.several:
@@ -109,7 +110,7 @@ def _list(state: RunState, metrics: list[str] | None, json_output: bool) -> None
     table = new_table("metric", "points", "first", "last", "lowest", "highest")
     for name, measured in found.items():
         figures = (measured.first, measured.last, measured.lowest, measured.highest)
-        add_row(table, name, f"{measured.points:,}", *(short(value, "-") for value in figures))
+        add_row(table, name, f"{measured.points:,}", *(figure(value, "-") for value in figures))
     print_table(table)
 
 

@@ -67,7 +67,7 @@ def list_presets(json_output: Json = False) -> None:
 
 @app.command()
 def show(name: PresetName, json_output: Json = False) -> None:
-    """Show every value of a preset and the reason for it; `*` marks what differs from the preset it extends."""
+    """Show every value of a preset and the reason for it. `*` marks what differs from the preset it extends."""
     loaded = _load(name)
     data = loaded.preset.model_dump(mode="json")
     differing = changed(loaded)
@@ -121,7 +121,7 @@ def compare(
 def validate(
     paths: Annotated[list[str], typer.Argument(help="YAML files, or names of presets.")], json_output: Json = False
 ) -> None:
-    """Check presets and say every mistake, and what their data cannot show.
+    """Check presets and say every mistake. And say what their data cannot show.
 
     Exit status: 0 when all can be used, else 2.
     """
@@ -163,7 +163,7 @@ def import_json(
     gpus: Annotated[int, typer.Option("--gpus", min=1, help="GPUs that the file's batch size was meant for.")] = 8,
     force: Force = False,
 ) -> None:
-    """Turn the published recipe's JSON into a preset: on standard output, in a file, or among your own presets."""
+    """Turn the published recipe's JSON into a preset. It goes to standard output, a file, or your own presets."""
     if name is not None and output is not None:
         raise PresetError("--name and --output are both given", "keep one of them")
     if name is not None and (not NAME.fullmatch(name) or name in (".", "..")):
@@ -190,7 +190,7 @@ def export(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="JSON file to write.")] = None,
     force: Force = False,
 ) -> None:
-    """Write a preset as the published recipe's JSON; the options that it cannot hold are printed on standard error."""
+    """Write a preset as the published recipe's JSON. Options that it cannot hold are printed on standard error."""
     loaded = _load(name)
     text = to_recipe_json(loaded.preset)
     if output is not None:

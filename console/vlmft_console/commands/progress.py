@@ -12,7 +12,7 @@ from rich.text import Text
 
 from vlmft_console.commands.output import as_json
 from vlmft_console.figures import accuracy as accuracy_text
-from vlmft_console.figures import clock, short
+from vlmft_console.figures import clock, figure, percent, short
 from vlmft_console.history.state import RunState, tasks_of
 from vlmft_console.report.summary import score_of
 from vlmft_console.sanitize import sanitize
@@ -136,10 +136,10 @@ def event_line(record: Record) -> str:
     if event == events.EVAL:
         parts = []
         if record["eval_loss"] is not None or "eval_loss" in record.get("nonfinite", ()):
-            parts.append(f"loss {short(record['eval_loss'], 'nan')}")
+            parts.append(f"loss {figure(record['eval_loss'])}")
         accuracy = record.get("token_accuracy")
         if isinstance(accuracy, float):
-            parts.append(f"token accuracy {accuracy:.1%}")
+            parts.append(f"token accuracy {percent(accuracy)}")
         for task, metrics in tasks_of(record).items():
             if score := score_of(metrics, task):
                 parts.append(f"{task} {accuracy_text(*score)}")
@@ -168,7 +168,7 @@ def _figures(state: RunState) -> str:
         return ""
     bad = last.get("nonfinite", ())
     parts = [
-        f"{label} {short(last[key], 'nan')}"
+        f"{label} {figure(last[key])}"
         for label, key in (("loss", "loss"), ("lr", "lr"), ("grad", "grad_norm"))
         if last[key] is not None or key in bad  # another program's log may lack one
     ]

@@ -20,7 +20,7 @@ def replay(
     run: RunNumber = None,
     eval_set: EvalSet = None,
 ) -> None:
-    """Play a run or any training log again: charts and health findings as they were at each moment.
+    """Play any training log again, as it was at each moment. With charts and health findings.
 
     Exit status: 0; 2 when there is no such run or log, or no terminal to show it on.
     """

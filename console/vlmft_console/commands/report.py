@@ -42,7 +42,9 @@ def report(
     run: RunNumber = None,
     eval_set: EvalSet = None,
 ) -> None:
-    """Write a report: charts, findings, epochs, plan, preset and environment in one file, readable anywhere.
+    """Write all about a run to one file that is readable anywhere.
+
+    Charts, findings, epochs, plan, preset and environment.
 
     `csv` has every metric at every step, `json` what each comes to. Without --output, md, json and csv go to standard
     output.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections import Counter
 from typing import Annotated, Any
@@ -12,17 +13,20 @@ import typer
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table
 from vlmft_console.commands.parameters import Json, Run
 from vlmft_console.commands.show import show
-from vlmft_console.figures import clock, short
+from vlmft_console.figures import age, clock, figure
 from vlmft_console.history.log_figures import LogFigures
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.known_figures import KnownFigures, log_files
+from vlmft_console.runs.overview import created, preset_name
 from vlmft_console.runs.registry import all_runs, find, read_run
 from vlmft_console.runs.status import UNREADABLE, RunStatus, status_of
 from vlmft_console.sanitize import sanitize
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
 
+_WIDE, _NAME = 100, 12
+"""Columns from which on the preset is named, and those that a run's name gets at least."""
 _BLOCK = 1 << 15
 """Characters of a log that are read and printed at once; to the end of the line where they end."""
 
@@ -38,9 +42,11 @@ def runs(json_output: Json = False) -> None:
     if not found:
         typer.echo("no runs yet: `vlmft run demo` makes one")
         return
-    table = new_table("run", "state", "step", "left", "loss", "best eval")
+    wide = shutil.get_terminal_size().columns >= _WIDE
+    table = new_table("run", "state", "step", "left", "train", "eval", "health", *(["preset"] if wide else []), "age")
     for number, column in enumerate(table.columns):
         column.no_wrap = number > 0  # a run may go by its whole path
+    table.columns[0].min_width = _NAME
     names = Counter(figures["run"] for figures in found)
     for figures in found:
         add_row(
@@ -49,8 +55,11 @@ def runs(json_output: Json = False) -> None:
             figures["state"],
             f"{figures['step']:,}/{figures['total_steps'] or '?'}",
             figures["left"],
-            short(figures["loss"]),
-            short(figures["best_eval_loss"]),
+            figure(figures["loss"], ""),
+            figure(figures["eval_loss"], ""),
+            figures["health"].partition(" ")[0],
+            *([figures["preset"]] if wide else []),
+            figures["age"],
         )
     print_table(table)
 
@@ -87,8 +96,10 @@ def status(name: Run, json_output: Json = False) -> None:
     add_row(table, "step", f"{figures['step']:,} of {figures['total_steps'] or '?'}")
     for label, text in (
         ("left", figures["left"]),
-        ("loss", short(figures["loss"])),
-        ("best eval", short(figures["best_eval_loss"])),
+        ("train loss", figure(figures["loss"], "")),
+        ("eval loss", figure(figures["eval_loss"], "")),
+        ("best eval loss", figure(figures["best_eval_loss"], "")),
+        ("health", figures["health"]),
         ("checkpoints", ", ".join(map(str, figures["checkpoints"]))),
         ("processes", ", ".join(f"{role} {pid}" for role, pid in figures["processes"].items())),
     ):
@@ -170,8 +181,12 @@ def _row(folder: RunFolder, figures: LogFigures, status: RunStatus, eta: float |
         "left": clock(eta) if eta is not None else "",
         "eta_seconds": eta,
         "loss": figures.loss,
+        "eval_loss": figures.eval_loss,
         "best_eval_loss": figures.best_eval_loss,
         "best_step": figures.best_step,
+        "health": figures.health,
+        "preset": preset_name(folder),
+        "age": age(time.time() - created(folder)),
         "checkpoints": figures.checkpoints,
         "processes": {role: who.pid for role, who in folder.processes().items() if who.alive},
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from vlmft_console.history.series import Series
-from vlmft_console.history.state import RunState
+from vlmft_console.history.state import RunState, tasks_of
+from vlmft_core.metrics import HEADLINE
 
 _MOST = 1000
 """Epochs told of, the latest ones."""
@@ -29,6 +31,8 @@ class EpochRow:
     """Of its last eval."""
     accuracy: float | None
     """Token accuracy of its last eval, 0 to 1."""
+    scores: Mapping[str, float]
+    """Share of right answers by task, 0 to 1, of its last eval that answered questions."""
     lr: float | None
     """At its last step."""
     grad_norm: float | None
@@ -55,7 +59,7 @@ class EpochFigures:
         last = state.epochs.last
         if last is None or last[1] is None:
             return []
-        evals = _evals_by_epoch(state)
+        evals, scores = _evals_by_epoch(state), _scores_by_epoch(state)
         count = max(1, math.ceil(last[1] - 1e-6))
         kept, self._kept = self._kept, {}
         rows = []
@@ -76,6 +80,7 @@ class EpochFigures:
                     train_loss=train,
                     eval_loss=record.get("eval_loss"),
                     accuracy=_number(record.get("token_accuracy")),
+                    scores=scores.get(epoch, {}),
                     lr=lr[1] if lr else None,
                     grad_norm=grad,
                     best=record.get("best") is True,
@@ -95,6 +100,19 @@ def _evals_by_epoch(state: RunState) -> dict[int, dict[str, Any]]:
         epoch = max(1, math.ceil(record["epoch"] - 1e-6))
         is_best = record is best or found.get(epoch, {}).get("best", False)
         found[epoch] = {**record, "best": is_best}
+    return found
+
+
+def _scores_by_epoch(state: RunState) -> dict[int, dict[str, float]]:
+    """What the adapter answered last in each epoch."""
+    found: dict[int, dict[str, float]] = {}
+    for record in state.current_evals:
+        if record["epoch"] is None or record["step"] == 0:
+            continue
+        for task, metrics in tasks_of(record).items():
+            share = metrics.get(HEADLINE.get(task, "accuracy")) if isinstance(metrics, Mapping) else None
+            if isinstance(share, int | float):
+                found.setdefault(max(1, math.ceil(record["epoch"] - 1e-6)), {})[task] = float(share)
     return found
 
 

@@ -16,9 +16,13 @@ class LogFigures:
     total_steps: int | None = None
     loss: float | None = None
     """The last training loss."""
+    eval_loss: float | None = None
+    """The last eval loss."""
     best_eval_loss: float | None = None
     best_step: int | None = None
     """Where that was."""
+    health: str = ""
+    """The worst finding that holds, such as `stop eval_rising`; `ok` where there is none."""
     checkpoints: list[int] = field(default_factory=list)
     """Steps of the checkpoints that were kept last."""
 
@@ -26,11 +30,14 @@ class LogFigures:
     def of(cls, run: RunState) -> LogFigures:
         """Those of a state."""
         best, kept = run.best_eval, run.checkpoints[-1].get("kept") if run.checkpoints else None
+        finding = run.worst_finding
         return cls(
             run.step,
             run.total_steps,
-            run.last_step["loss"] if run.last_step else None,
+            run.train_loss.last[1] if run.train_loss.last else None,
+            run.eval_loss.last[1] if run.eval_loss.last else None,
             best["eval_loss"] if best else None,
             best["step"] if best else None,
+            f"{finding.severity} {finding.rule}" if finding else "ok" if run.step else "",
             [step for step in kept if type(step) is int] if isinstance(kept, list) else [],
         )

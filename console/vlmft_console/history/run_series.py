@@ -68,8 +68,8 @@ class RunSeries:
         """
         self._add_steps(steps)
         for record in others:
-            if record["event"] == EVAL:
-                add_point(self.eval_loss, record, "eval_loss")
+            if record["event"] == EVAL and self.eval_loss.last != (record["step"], record.get("eval_loss")):
+                add_point(self.eval_loss, record, "eval_loss")  # one that is logged twice counts once
         for name, points in collect(together).items():
             self._add_metric(name, points)
 

@@ -10,10 +10,13 @@ from typing import Any
 from vlmft_console.history.metrics import TOO_MANY, some_have
 from vlmft_console.history.pulse import Pulse, resumed_from
 from vlmft_console.history.run_series import RunSeries
-from vlmft_core.health import Finding, Health
+from vlmft_core.health import STOP, Finding, Health
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
+
+_GPU_EVENTS = 60
+"""`gpu` events that are kept."""
 
 
 @dataclass
@@ -42,6 +45,8 @@ class RunState(RunSeries):
     """Every `checkpoint`, in order."""
     gpus: tuple[Mapping[str, Any], ...] = ()
     """The latest figures of every GPU: `index`, `util`, `mem_gib`, … as the log has them."""
+    gpu_history: tuple[tuple[Mapping[str, Any], ...], ...] = ()
+    """The same of the last `gpu` events, the latest last."""
     notes: list[str] = field(default_factory=list)
     """The text of every `note`."""
     nonfinite_steps: int = 0
@@ -133,6 +138,7 @@ class RunState(RunSeries):
         elif event == events.GPU:
             gpus = record.get("gpus")
             self.gpus = tuple(gpu for gpu in gpus if isinstance(gpu, dict)) if isinstance(gpus, list) else ()
+            self.gpu_history = (*self.gpu_history[1 - _GPU_EVENTS :], self.gpus)
         elif event == events.NOTE:
             self.notes.append(record["message"])
         elif event == events.RUN_END:
@@ -157,6 +163,12 @@ class RunState(RunSeries):
     def findings(self) -> list[Finding]:
         """All that the health rules have found, resolved findings too, in the order raised."""
         return self.health.findings
+
+    @property
+    def worst_finding(self) -> Finding | None:
+        """The worst of the findings that hold."""
+        active = [finding for finding in self.findings if finding.active]
+        return max(active, key=lambda finding: (finding.severity == STOP, finding.number), default=None)
 
     @property
     def current_evals(self) -> list[Record]:

@@ -31,6 +31,7 @@ class Tally:
     time."""
     loss: Measured = field(default_factory=Measured)
     eval_loss: Measured = field(default_factory=Measured)
+    _last_eval: tuple[int, float | None] | None = None
     lr: Measured = field(default_factory=Measured)
     grad_norm: Measured = field(default_factory=Measured)
     metrics: dict[str, Measured] = field(default_factory=dict)
@@ -138,6 +139,9 @@ class Tally:
         self.nonfinite += bool(bad)
         if loss is None and "eval_loss" not in bad:
             return
+        if self._last_eval == (last := (record["step"], loss)):
+            return  # logged twice, it counts once
+        self._last_eval = last
         self.eval_loss.add([loss])
         if loss is None:
             return

@@ -64,11 +64,17 @@ class Draft:
         for path in changes or {}:
             if path not in fields():
                 raise PresetError(f"{path}: no such parameter")
-        self.advised = frozenset(changes or {})
-        """The paths set by `changes`."""
+        self._advice = {
+            path: written(_plain(value), plain=fields()[path].plain) for path, value in (changes or {}).items()
+        }
         self._check()
         if changes:
-            self.take({path: written(_plain(value), plain=fields()[path].plain) for path, value in changes.items()})
+            self.take(self._advice)
+
+    @property
+    def advised(self) -> frozenset[str]:
+        """The paths that have the value which `changes` gave them."""
+        return frozenset(path for path, text in self._advice.items() if self._texts[path] == text)
 
     @property
     def preset(self) -> Preset | None:
@@ -177,7 +183,7 @@ class Draft:
     def saved(self, loaded: LoadedPreset) -> None:
         """From now on `loaded`, where the draft was just saved, is what it is compared with."""
         self.settle()
-        self.base, self.advised = loaded, frozenset()
+        self.base, self._advice = loaded, {}
         self._base_texts = _texts(loaded.preset)
         self._texts = dict(self._base_texts)
         self._check()

@@ -40,6 +40,14 @@ def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
     ]
 
 
+def plan_line(plan: Plan, preset: Preset) -> str:
+    """What a person wants to know before starting, on a line: `492 steps, 3.8 to 5.0 h, about 21.0 GiB a process`."""
+    found = dict(short_plan_rows(plan, preset))
+    time = found["time"].partition(":")[0]
+    parts = [f"{_count(plan.total_steps)} steps", "time unknown" if time == "unknown" else time]
+    return ", ".join([*parts, found["memory"], f"{_size(plan.disk_bytes)} of disk"])
+
+
 def short_plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
     """The plan as (label, text) for about 30 columns."""
     batch = f"{plan.effective_batch} = {plan.micro_batch} x {plan.accumulation} accumulated x "

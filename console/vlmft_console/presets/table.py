@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -108,7 +109,7 @@ def refuse_shipped_name(name: str, target: Path) -> None:
 
 
 def comparison(presets: Sequence[Preset]) -> list[ComparisonRow]:
-    """The rows of the comparison; the LoRA rows only where the presets differ in them."""
+    """The rows of the comparison; the model, the data and LoRA only where the presets differ in them."""
 
     def row(label: str, values: list[Any], write: Write = str) -> ComparisonRow:
         return ComparisonRow(label, tuple(values), write)
@@ -118,7 +119,13 @@ def comparison(presets: Sequence[Preset]) -> list[ComparisonRow]:
         row("LoRA Alpha", [p.lora.alpha for p in presets]),
         row("LoRA Modules", [p.lora.target_modules for p in presets], " ".join),
     ]
+    given = [
+        row("Base Model", [_size_of(p.model.base) for p in presets]),
+        row("Samples (at most)", [p.data.max_train for p in presets], "{:,}".format),
+        row("Effective Batch", [p.training.effective_batch for p in presets]),
+    ]
     return [
+        *(each for each in given if any(value != each.values[0] for value in each.values)),
         row("Epochs", [p.training.epochs for p in presets], "{:g}".format),
         row("Learning Rate", [p.training.learning_rate for p in presets], lambda rate: exponent(rate, 7)),
         row("Scheduler", [p.training.scheduler for p in presets]),
@@ -151,6 +158,13 @@ def expected_text(expected: tuple[float, float]) -> str:
     """A range of accuracies in percent, such as `65 to 70 %`."""
     low, high = expected
     return f"{low:g} %" if low == high else f"{low:g} to {high:g} %"
+
+
+def _size_of(base: str) -> str:
+    """`7B` of a base that names its size, else the last part of its name."""
+    name = base.rstrip("/").rpartition("/")[2]
+    size = re.search(r"\d+(?:\.\d+)?B", name)
+    return size[0] if size else name
 
 
 def _percent(value: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from vlmft_console.figures import between, figure, percent, short
+from vlmft_console.figures import between, figure, percent
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.report.compare import best_loss, task_score
 from vlmft_core.chance import Asked, difference, mean_interval, paired
@@ -119,21 +119,21 @@ def _by_loss(runs: Sequence[ReadLog], losses: list[float]) -> Better:
     first, second = sorted(range(len(runs)), key=lambda index: losses[index])[:2]
     ahead, measure, values = losses[second] - losses[first], "best eval loss", tuple(losses)
     if ahead == 0:
-        return Better(None, measure, values, f"The best two are equal: eval loss {short(losses[first])}.")
+        return Better(None, measure, values, f"The best two are equal: eval loss {figure(losses[first])}.")
     chance = SURE * math.hypot(*(_noise(runs[index]) for index in (first, second)))
     same, share = same_eval(runs), ahead / abs(losses[second]) if losses[second] else 0.0
     sure = share > chance and same is True
-    text = f"{runs[first].name} is {'better' if sure else 'ahead'} by {figure(ahead, 3)} of eval loss"
-    text += f", {share:.1%}" if share else ""
+    text = f"{runs[first].name} is {'better' if sure else 'ahead'} by {figure(ahead)} of eval loss"
+    text += f", {percent(share)}" if share else ""
     text += f" ({figure(losses[first])} against {figure(losses[second])} of {runs[second].name})"
     if share <= chance:
-        text += f", which may be chance (that makes up to {chance:.1%})."
+        text += f", which may be chance (that makes up to {percent(chance)})."
     elif same is None:
         text += ". It is better only if all were evaluated on the same data, which the logs do not tell."
     elif not same:
         text += ", but they were not evaluated on the same data, so that does not tell which is better."
     else:
-        text += f", more than chance makes (up to {chance:.1%})."
+        text += f", more than chance makes (up to {percent(chance)})."
     return Better(first if sure else None, measure, values, text)
 
 

@@ -114,7 +114,7 @@ def _numbers(label: str, values: Sequence[float | None], pick: Callable[[list[fl
     """A row of figures; `pick` chooses the best one, where they are not all the same."""
     there = [value for value in values if value is not None]
     best = values.index(pick(there)) if pick and len(set(there)) > 1 else None
-    return OutcomeRow(label, tuple("-" if value is None else figure(value) for value in values), best)
+    return OutcomeRow(label, tuple(figure(value, "-") for value in values), best)
 
 
 def _scores(label: str, scores: Sequence[Asked | None]) -> OutcomeRow:

@@ -8,10 +8,11 @@ from typing import Any
 
 from vlmft_console.charts.run_charts import DEFAULT_CHARTS
 from vlmft_console.charts.smoothing import smooth
+from vlmft_console.figures import figure
 from vlmft_console.history.state import RunState
 from vlmft_console.presets.table import value_text
 from vlmft_console.report.svg import legend, svg
-from vlmft_console.report.text import EPOCH_HEADINGS, epoch_cells, headlines, preset_values
+from vlmft_console.report.text import EPOCH_HEADINGS, epoch_cells, headlines, preset_values, spelled_out
 from vlmft_console.sanitize import sanitize
 from vlmft_core.filesize import filesize
 
@@ -27,10 +28,15 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; }
 td, th { text-align: left; padding: .15rem 1rem .15rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--dim); font-weight: 600; }
-td:not(:first-child) { overflow-wrap: anywhere; }
+td, th { white-space: nowrap; }
+.words td:not(:first-child) { white-space: normal; overflow-wrap: anywhere; }
 figure { margin: 1.5rem 0; } figcaption { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .85rem; }
 figcaption b.title { font-size: 1rem; color: var(--ink); }
 svg { width: 100%; height: auto; }
+@media (max-width: 600px) { body { margin: 1rem auto; } td, th { padding-right: .6rem; }
+  .words td { white-space: normal; } svg .tick, svg .mark, svg .off-scale { font-size: 21px; } }
+@media print { body { max-width: none; margin: 0; font-size: 10pt; } figure, article, tr { break-inside: avoid; }
+  h2, h3, figcaption, th { break-after: avoid; } .scroll { overflow: visible; } table.words { font-size: 8pt; } }
 .tick { font-size: 11px; fill: var(--dim); } .grid { stroke: var(--line); } .mark, .off-scale { font-size: 12px; }
 .ref { stroke: var(--dim); stroke-dasharray: 2 4; }
 polyline { fill: none; stroke-width: 1.6; stroke: var(--smooth); }
@@ -57,7 +63,7 @@ def html(figures: Mapping[str, Any], state: RunState) -> str:
     """
     smooth(state)
     name = _text(figures["run"])
-    body = [f"<h1>{name}</h1>", _table((), headlines(figures)), *_health(figures)]
+    body = [f"<h1>{name}</h1>", _table((), headlines(figures), words=True), *_health(figures)]
     for chart in DEFAULT_CHARTS:
         spec = chart.of(state)
         if picture := svg(spec):
@@ -66,19 +72,21 @@ def html(figures: Mapping[str, Any], state: RunState) -> str:
     if figures["epochs"]:
         body += ["<h2>Every epoch</h2>", _table(EPOCH_HEADINGS, epoch_cells(figures))]
     if figures["checkpoints"]:
-        rows = ((f"{c['step']:,}", value_text(c["eval_loss"]), _size(c["bytes"])) for c in figures["checkpoints"])
-        body += ["<h2>Checkpoints</h2>", _table(("step", "eval loss", "size"), rows)]
+        rows = (
+            (f"{c['step']:,}", figure(c["eval_loss"], "-"), _size(c["bytes"]), "kept" if c["kept"] else "deleted")
+            for c in figures["checkpoints"]
+        )
+        body += ["<h2>Checkpoints</h2>", _table(("step", "eval loss", "size", ""), rows)]
     if figures["notes"]:
         body += ["<h2>Notes</h2>", "<ul>", *(f"<li>{_text(note)}</li>" for note in figures["notes"]), "</ul>"]
     environment = {"host": figures["host"], "ranks": figures["world_size"], **figures["versions"]}
     for title, values in (("Plan", figures["plan"]), ("Environment", environment)):
-        known = [(key, value_text(value)) for key, value in values.items() if value is not None]
-        if known:
-            body += [f"<h2>{title}</h2>", _table((), known)]
+        if known := list(spelled_out(values)):
+            body += [f"<h2>{title}</h2>", _table((), known, words=True)]
     if figures["preset"]:
         reasons = figures["preset"].get("reasons", {})
         rows_of = ((key, value_text(value), reasons.get(key, "")) for key, value in preset_values(figures["preset"]))
-        body += ["<h2>Preset</h2>", _table(("parameter", "value", "why"), rows_of)]
+        body += ["<h2>Preset</h2>", _table(("parameter", "value", "why"), rows_of, words=True)]
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return "\n".join(
         [
@@ -117,10 +125,12 @@ def _health(figures: Mapping[str, Any]) -> list[str]:
     return parts
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, words: bool = False) -> str:
+    """A table; of `words` the lines may be broken, of figures they are not."""
     head = f"<tr>{''.join(f'<th>{_text(each)}</th>' for each in headings)}</tr>" if headings else ""
     body = "\n".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="scroll"><table>{head}\n{body}</table></div>'
+    opening = '<table class="words">' if words else "<table>"
+    return f'<div class="scroll">{opening}{head}\n{body}</table></div>'
 
 
 def _size(count: Any) -> str:

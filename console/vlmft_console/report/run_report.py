@@ -15,12 +15,14 @@ from vlmft_console.report.summary import finding_dict, lr_deviation, task_scores
 def report_figures(run: ReadLog) -> dict[str, Any]:
     """The figures of one run; what its log does not tell is null or empty.
 
-    Keys: `run`, `format`, `status`, `reason`, `started` (Unix seconds), `host`, `versions`, `plan`, `steps`,
+    Keys: `run`, `format`, `status`, `reason`, `started` (Unix seconds), `seconds`, `host`, `versions`, `plan`, `steps`,
     `total_steps`, `train_loss`, `best_eval`, `last_eval_loss`, `lr_deviation`, `nonfinite_steps`, `skipped_steps`,
     `tasks`, `diagnoses`, `findings` (resolved ones too), `epochs`, `checkpoints`,
     `metrics` (every one by name: `points`, `first`, `last`, `lowest`, `highest`), `notes`, `preset`.
     """
     state, log = run.state, run.log
+    last_kept = state.checkpoints[-1].get("kept") if state.checkpoints else None
+    kept = last_kept if isinstance(last_kept, list) else [record["step"] for record in state.checkpoints]
     best, end, start = state.best_eval, state.end or {}, state.start or {}
     return {
         "run": run.name,
@@ -28,6 +30,7 @@ def report_figures(run: ReadLog) -> dict[str, Any]:
         "status": end.get("status"),
         "reason": end.get("reason"),
         "started": start.get("t"),
+        "seconds": state.seconds or None,
         "host": start.get("host"),
         "world_size": start.get("world_size"),
         "versions": versions if isinstance(versions := start.get("versions"), dict) else {},
@@ -49,7 +52,12 @@ def report_figures(run: ReadLog) -> dict[str, Any]:
         ],
         "epochs": [{**asdict(row), "gap": row.gap} for row in EpochFigures().rows(state)],
         "checkpoints": [
-            {"step": record["step"], "eval_loss": record.get("eval_loss"), "bytes": record.get("bytes")}
+            {
+                "step": record["step"],
+                "eval_loss": record.get("eval_loss"),
+                "bytes": record.get("bytes"),
+                "kept": record["step"] in kept,
+            }
             for record in state.checkpoints
         ],
         "metrics": {name: asdict(Measured.of(series)) for name, series in state.by_name.items()},

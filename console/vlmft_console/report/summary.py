@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from vlmft_console.figures import accuracy, short
+from vlmft_console.figures import accuracy, figure, percent
 from vlmft_console.history.state import RunState
 from vlmft_console.report.diagnosis import diagnosis_dict, numbered
 from vlmft_console.runs.folder import RunFolder
@@ -141,11 +141,11 @@ def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
         lines[0] += f": {sanitize(figures['reason'])}"
     first, last = figures["train_loss"]["first"], figures["train_loss"]["last"]
     if first is not None and last is not None:
-        lines.append(f"  train loss     {short(first)} -> {short(last)} ({(last - first) / first:+.0%})")
+        lines.append(f"  train loss     {figure(first)} -> {figure(last)} ({(last - first) / first:+.0%})")
     if figures["best_step"] is not None:
-        lines.append(f"  eval loss      best {short(figures['best_eval_loss'])} at step {figures['best_step']:,}")
+        lines.append(f"  eval loss      best {figure(figures['best_eval_loss'])} at step {figures['best_step']:,}")
     if figures["lr_deviation"] is not None:
-        lines.append(f"  learning rate  within {figures['lr_deviation']:.2%} of the plan")
+        lines.append(f"  learning rate  at most {percent(figures['lr_deviation'])} of the peak apart from the plan")
     if figures["nonfinite_steps"] or figures["skipped_steps"]:
         lines.append(
             f"  warning        {figures['nonfinite_steps']} steps with a non-finite value,"

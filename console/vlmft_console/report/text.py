@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from vlmft_console.figures import accuracy, figure
+from vlmft_console.figures import accuracy, clock, figure, percent, short, signed
 from vlmft_console.history.state import RunState
 from vlmft_console.report.diagnosis import numbered
 from vlmft_console.report.summary import told_apart
 from vlmft_console.sanitize import sanitize
+from vlmft_core.filesize import filesize
 
 COLUMNS = ("step", "epoch", "train_loss", "lr", "grad_norm", "samples_per_s", "eval_loss", "token_accuracy")
 """First columns of the CSV, which has one line for each step with a figure."""
@@ -42,14 +44,14 @@ def markdown(figures: Mapping[str, Any]) -> str:
         lines += ["", "## Notes", "", *(f"- {_plain(note)}" for note in figures["notes"])]
     for title, values in (("Plan", figures["plan"]), ("Versions", figures["versions"])):
         if values:
-            lines += ["", f"## {title}", "", *_table(("", ""), ((key, _cell(value)) for key, value in values.items()))]
+            lines += ["", f"## {title}", "", *_table(("", ""), spelled_out(values))]
     if figures["preset"]:
         rows = ((key, _cell(value)) for key, value in preset_values(figures["preset"]))
         lines += ["", "## Preset", "", *_table(("parameter", "value"), rows)]
     return "\n".join([*lines, ""])
 
 
-EPOCH_HEADINGS = ("epoch", "step", "train loss", "eval loss", "gap", "accuracy", "LR", "grad norm")
+EPOCH_HEADINGS = ("epoch", "step", "train loss", "eval loss", "gap", "token acc.", "LR", "grad norm")
 
 
 def headlines(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -60,6 +62,10 @@ def headlines(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
     if figures["status"]:
         reason = f": {_plain(figures['reason'])}" if figures["reason"] else ""
         found.append(("ended", f"{_plain(figures['status'].replace('_', ' '))}{reason}"))
+    if isinstance(figures["started"], int | float):
+        found.append(("started", f"{datetime.fromtimestamp(figures['started'], UTC):%Y-%m-%d %H:%M} UTC"))
+    if figures["seconds"]:
+        found.append(("took", clock(figures["seconds"])))
     if loss["first"] is not None:
         found.append(("train loss", f"{figure(loss['first'])} to {figure(loss['last'])} (first and last tenth)"))
     if best:
@@ -72,7 +78,7 @@ def headlines(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
             more = f"{score['metric'].replace('_', ' ')}{told_apart(score) if base else ''}"
             found.append((_plain(task), f"{base}{accuracy(score['tuned'], score['questions'])} ({more})"))
     if figures["lr_deviation"] is not None:
-        found.append(("learning rate", f"within {figures['lr_deviation']:.2%} of the plan"))
+        found.append(("learning rate", f"at most {percent(figures['lr_deviation'])} of the peak apart from the plan"))
     if figures["nonfinite_steps"]:
         found.append(("not finite", f"{figures['nonfinite_steps']:,} steps"))
     return found
@@ -81,12 +87,15 @@ def headlines(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
 def epoch_cells(figures: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     """One row of texts for each epoch; the one with the best eval is marked with a star."""
     for row in figures["epochs"]:
-        numbers = (row[key] for key in ("train_loss", "eval_loss", "gap", "accuracy", "lr", "grad_norm"))
+        losses, rest = (figure(row[key], "-") for key in ("train_loss", "eval_loss")), (row["lr"], row["grad_norm"])
         star = " ★" if row["best"] else ""
         yield (
             f"{row['epoch']}{star}",
             f"{row['last_step']:,}",
-            *("-" if value is None else figure(value) for value in numbers),
+            *losses,
+            signed(row["gap"], "-"),
+            percent(row["accuracy"], "-"),
+            *(figure(value, "-") for value in rest),
         )
 
 
@@ -96,6 +105,27 @@ def preset_values(preset: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if section not in ("about", "reasons"):
             for key, value in values.items():
                 yield f"{section}.{key}", value
+
+
+def spelled_out(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names of figures in words, and the figures with their units; what is not known is left out."""
+    for key, value in values.items():
+        if value is None:
+            continue
+        name, unit = key, ""
+        for ending, word in _UNITS.items():
+            if key.endswith(ending):
+                name, unit = key.removesuffix(ending), word
+        label = " ".join(_WORDS.get(word, word) for word in name.split("_"))
+        if unit == "bytes" and isinstance(value, int | float):
+            yield label, filesize(round(value))
+        else:
+            text = short(value) if isinstance(value, float) else f"{value:,}" if type(value) is int else str(value)
+            yield label, f"{text} {unit}".rstrip()
+
+
+_UNITS = {"_bytes": "bytes", "_gib": "GiB", "_mib": "MiB", "_s": "s", "_w": "W"}
+_WORDS = {"lr": "learning rate", "params": "parameters", "gpu": "GPU", "gpus": "GPUs"}
 
 
 def steps_csv(state: RunState) -> str:

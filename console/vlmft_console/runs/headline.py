@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vlmft_console.figures import clock
 from vlmft_console.runs.ladder import NOW_SECONDS, TERM_SECONDS
-from vlmft_console.runs.status import RECORDED, STOPPING, RunStatus
+from vlmft_console.runs.status import RECORDED, STARTING, STOPPING, RunStatus
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.stop import StopRequest
 
@@ -27,6 +27,7 @@ class Headline:
         now: unix time up to which the clock runs; None for a run that has ended or was recorded.
         sign: how the state is written and its role, where it is none of a run's own.
         adapter: where the run's adapter is; empty while there is none.
+        launched: unix time at which a run that is still starting was launched.
     """
 
     word: str
@@ -35,6 +36,7 @@ class Headline:
     now: float | None = None
     sign: tuple[str, str] | None = None
     adapter: str = ""
+    launched: float | None = None
 
 
 def headline(
@@ -46,6 +48,7 @@ def headline(
     asked: StopRequest | None = None,
     growing: bool = False,
     adapter: str = "",
+    launched: float | None = None,
 ) -> Headline:
     """The headline of a run, or of a log that no run folder belongs to.
 
@@ -57,6 +60,7 @@ def headline(
         asked: the stop request, if there is one.
         growing: whether something was added to the log a moment ago.
         adapter: where the run's adapter is; empty while there is none.
+        launched: unix time at which the run was launched last.
     """
     if status is None:
         if growing:
@@ -65,7 +69,8 @@ def headline(
     remark = status.reason
     if status.state == STOPPING and asked is not None:
         remark = countdown(asked, now - asked.t)
-    return Headline(status.state, name, remark, now if status.live else None, adapter=adapter)
+    began = launched if status.state == STARTING else None
+    return Headline(status.state, name, remark, now if status.live else None, adapter=adapter, launched=began)
 
 
 def countdown(request: StopRequest, waited: float) -> str:

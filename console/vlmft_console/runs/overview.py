@@ -17,7 +17,7 @@ from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RECORDED, UNREADABLE, RunStatus, status_of
 from vlmft_core.durable import read_json
 from vlmft_core.errors import VlmftError
-from vlmft_core.health import STOP, Finding
+from vlmft_core.health import Finding
 from vlmft_core.run_folder.layout import is_run
 
 
@@ -169,13 +169,18 @@ class RunIndex:
 
 def _unread(folder: RunFolder, recorded: bool, status: RunStatus) -> Overview:
     """A run whose log has not been read."""
-    record = read_json(folder.run_file) or {}
-    preset = record.get("preset")
+    return Overview(folder, status, created(folder), recorded, preset=preset_name(folder))
+
+
+def preset_name(folder: RunFolder) -> str:
+    """The name of a run's preset; empty where its folder does not tell."""
+    preset = (read_json(folder.run_file) or {}).get("preset")
     name = preset.get("name") if isinstance(preset, dict) else None
-    return Overview(folder, status, _created(folder), recorded, preset=str(name or ""))
+    return str(name or "")
 
 
-def _created(folder: RunFolder) -> float:
+def created(folder: RunFolder) -> float:
+    """When a run was started, or resumed last: Unix time; 0 where its folder does not tell."""
     for file in (folder.run_file, folder.path):
         with contextlib.suppress(OSError):  # a recorded run has none; a run may be deleted meanwhile
             return file.stat().st_mtime
@@ -194,13 +199,8 @@ def _figures(before: Overview, run: RunState, status: RunStatus) -> Overview:
         step=run.step,
         total_steps=run.total_steps,
         eta_seconds=run.eta_seconds if status.live else None,
-        loss=run.last_step["loss"] if run.last_step else None,
+        loss=run.train_loss.last[1] if run.train_loss.last else None,
         eval_loss=evals[-1]["eval_loss"] if evals else None,
         best_eval=best["eval_loss"] if best else None,
-        finding=_worst(run),
+        finding=run.worst_finding,
     )
-
-
-def _worst(run: RunState) -> Finding | None:
-    active = [finding for finding in run.findings if finding.active]
-    return max(active, key=lambda finding: (finding.severity == STOP, finding.number), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -46,6 +47,7 @@ def cautions(preset: Preset, plan: Plan, there: int | None, inherited: Collectio
         *_rate(preset),
         *_sizes(preset, plan),
         *_claims(preset),
+        *_time_claim(preset, plan),
         *_idle(preset),
         *data_cautions(preset),
     ]
@@ -192,3 +194,12 @@ def _claims(preset: Preset) -> list[str]:
         for task, (low, high) in preset.about.expected.items()
         if task in published and high < published[task]
     ]
+
+
+def _time_claim(preset: Preset, plan: Plan) -> list[str]:
+    """Hours that the preset promises and the plan exceeds."""
+    promised = re.fullmatch(r"(?:\d+-)?(\d+)h", preset.about.time)
+    if promised is None or plan.hours is None or max(plan.hours) <= 1.1 * int(promised[1]):
+        return []
+    fast, slow = min(plan.hours), max(plan.hours)
+    return [f"about.time says {preset.about.time}, but by the plan it takes {fast:.1f} to {slow:.1f} h"]

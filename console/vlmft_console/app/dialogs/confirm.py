@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+from rich.table import Table
+from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
-from vlmft_console.app.widgets.base.literal import literal
+from vlmft_console.app.widgets.base.literal import literal, one_line
 
 
 class Answer(NamedTuple):
@@ -102,5 +103,10 @@ class ConfirmScreen(ModalScreen[str]):
         self.dismiss("")
 
 
-def _prompt(key: str, text: str) -> Content:
-    return Content.assemble((f"{key:>3}", "bold"), "  ", literal(text))
+def _prompt(key: str, text: str) -> Table:
+    """The key, and what it does beside it, on as many lines as it takes."""
+    prompt = Table.grid(padding=(0, 2, 0, 0))
+    prompt.add_column(width=3, justify="right")
+    prompt.add_column(ratio=1)
+    prompt.add_row(Text(key, "bold"), Text(one_line(text)))
+    return prompt

@@ -24,6 +24,10 @@ def offer_kept(screen: Screen[None], draft: Draft, changed: Callable[[], None]) 
     kept = keeper.left()
     if kept is None:
         return
+    if kept.texts == draft.unsaved():  # such as advice that was opened before: there is nothing to choose
+        if kept.file != keeper.file:
+            kept.file.unlink(missing_ok=True)
+        return
 
     def answered(answer: str | None) -> None:
         if answer == "restore":
@@ -36,8 +40,12 @@ def offer_kept(screen: Screen[None], draft: Draft, changed: Callable[[], None]) 
     screen.app.push_screen(
         ConfirmScreen(
             f"{draft.base.name} has unsaved changes from {kept.when:%Y-%m-%d %H:%M}.",
-            (Answer("r", "restore them", "restore"), Answer("d", "discard them", "discard")),
+            (
+                Answer("r", "restore: take these values into the form", "restore"),
+                Answer("d", "discard: forget them for good", "discard"),
+            ),
             "\n".join(one_line(f"{path}: {text}") for path, text in kept.texts.items()),
+            cancel="decide later: they are kept, and not shown now",
         ),
         answered,
     )

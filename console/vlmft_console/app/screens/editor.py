@@ -37,6 +37,7 @@ from vlmft_console.paths import own_presets, preset_folders
 from vlmft_console.presets import Draft, fields, open_preset
 from vlmft_console.presets.fields import REASONS
 from vlmft_console.presets.values import as_block, as_line
+from vlmft_core.counted import counted
 from vlmft_core.errors import VlmftError
 from vlmft_core.preset import LoadedPreset
 
@@ -72,6 +73,7 @@ class EditorScreen(Screen[None]):
         self._changes = changes or {}
         self._draft: Draft | None = None
         self._blamed: dict[str, str] = {}
+        self._warnings = 0
 
     def compose(self) -> ComposeResult:
         yield Static("", id="title", markup=False)
@@ -168,6 +170,8 @@ class EditorScreen(Screen[None]):
         else:
             self.query_one(PlanPanel).show(message.plan, message.preset)
             self.query_one(LrPreview).show_plan(message.preset, message.plan)
+        self._warnings = len(message.plan.warnings) if message.plan else 0
+        self._show_title()
         self._form.show(self.draft, self._blamed)
         self._show_help()
 
@@ -227,7 +231,7 @@ class EditorScreen(Screen[None]):
         self._finish_typing()
         self.app.push_screen(
             ConfirmScreen(
-                f"{self.draft.base.name} has {_changes(self.draft)} not saved.",
+                f"{self.draft.base.name} has {counted(len(self.draft.differences()), 'change')} not saved.",
                 (Answer("s", "save as…", "save"), Answer("d", "discard them", "discard")),
                 cancel="stay",
             ),
@@ -281,18 +285,21 @@ class EditorScreen(Screen[None]):
         self._show_help()
         self.query_one(PlanPanel).show_age(outdated=draft.preset is None)
         self.query_one(Planner).plan_soon(draft)
-        words = f"{_changes(draft)}, not saved" if draft.dirty else "nothing changed"
-        if wrong := len(draft.errors):
-            words += f", {wrong} wrong"
-        self.query_one("#title", Static).update(literal(one_line(f"{draft.base.name}: {words}")))
+        self._show_title()
         self.query_one(Keeping).keep_soon()
+
+    def _show_title(self) -> None:
+        """What is changed, and how much of it is wrong or doubtful."""
+        words = (
+            f"{counted(len(self.draft.differences()), 'change')}, not saved" if self.draft.dirty else "nothing changed"
+        )
+        if wrong := len(self.draft.errors):
+            words += f", {wrong} wrong"
+        if self._warnings:
+            words += f", {counted(self._warnings, 'warning')} of the plan"
+        self.query_one("#title", Static).update(literal(one_line(f"{self.draft.base.name}: {words}")))
 
     def _show_help(self) -> None:
         path = self._form.list.cursor
         error = self.draft.errors.get(f"{REASONS}.{path}", "") or self._form.list.error_of(path)
         self.query_one(FieldHelp).show(self.draft, path, error)
-
-
-def _changes(draft: Draft) -> str:
-    count = len(draft.differences())
-    return f"{count} change" if count == 1 else f"{count} changes"

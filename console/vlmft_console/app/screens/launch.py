@@ -21,6 +21,7 @@ from vlmft_console.app.widgets.base.choice import Choice
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal, one_line
 from vlmft_console.paths import OUTPUTS
+from vlmft_console.presets.plan_text import plan_line
 from vlmft_console.runs.folder import check_name, default_name
 from vlmft_console.runs.launching import Check, Launch, checks, prepare, renewed, start
 from vlmft_core.errors import PresetError, VlmftError
@@ -123,6 +124,7 @@ class LaunchScreen(Screen[None]):
             yield Label("early stop")
             yield Choice(_policies(), preset.monitor.early_stop, id="early-stop")
         yield StartLine()
+        yield Static("", id="plan", markup=False)
         yield Static("", id="problem", markup=False)
         yield CheckList()
         yield Static("", id="command", markup=False)
@@ -152,6 +154,7 @@ class LaunchScreen(Screen[None]):
             return
         self._checked = message
         self.query_one(CheckList).show(message.checks)
+        self.query_one("#plan", Static).update(literal(_planned(message.launch)) if message.launch else "")
         self.query_one("#command", Static).update(literal(str(message.launch.command) if message.launch else ""))
 
     def on_failed(self, message: Failed) -> None:
@@ -219,6 +222,10 @@ class LaunchScreen(Screen[None]):
             self.app.post_message(RunStarted(folder, warning, watch))
         except (VlmftError, OSError) as error:
             self.post_message(Failed(str(error)))
+
+
+def _planned(launch: Launch) -> str:
+    return f"plan: {plan_line(launch.plan, launch.preset)}"
 
 
 def _policies() -> tuple[str, ...]:

@@ -17,7 +17,9 @@ from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_view import RunView
+from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.headline import READING, Headline, headline
+from vlmft_console.runs.overview import created
 from vlmft_console.runs.status import ELSEWHERE, UNSUPERVISED
 from vlmft_core.health import STOP
 from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED, Record
@@ -124,7 +126,14 @@ class LiveScreen(LogScreen):
         ended = batch.status is not None and not batch.status.live
         adapter = str(folder.adapter) if folder and ended and folder.adapter.is_dir() else ""
         return headline(
-            self._log.name, batch.status, end, now(), asked=batch.asked, growing=batch.growing, adapter=adapter
+            self._log.name,
+            batch.status,
+            end,
+            now(),
+            asked=batch.asked,
+            growing=batch.growing,
+            adapter=adapter,
+            launched=created(RunFolder(folder.path)) if folder and not ended else None,
         )
 
     def _wind(self) -> None:

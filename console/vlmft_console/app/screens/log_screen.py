@@ -9,7 +9,7 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
-from vlmft_console.app.messages import Loading, OpenEditor, Unreadable
+from vlmft_console.app.messages import Entitle, Loading, OpenEditor, Unreadable
 from vlmft_console.app.widgets.base.notice import Notice
 from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_view import RunView
@@ -36,6 +36,9 @@ class LogScreen(Screen[None]):
     @property
     def _view(self) -> RunView:
         return self.query_one(RunView)
+
+    def on_screen_resume(self) -> None:
+        self.app.post_message(Entitle(self._target.resolve().name))
 
     def on_loading(self, message: Loading) -> None:
         """Say how far the reading is."""

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from vlmft_console.app.messages import OpenComparison, OpenPresets, OpenReplay, OpenRun, RunAction
+from vlmft_console.app.messages import Entitle, OpenComparison, OpenPresets, OpenReplay, OpenRun, RunAction
 from vlmft_console.app.screens.watching_screen import WatchingScreen
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
@@ -82,6 +82,10 @@ class RunsScreen(WatchingScreen):
     def on_mount(self) -> None:
         self.query_one("#filter", Input).cursor_blink = False
         self.call_after_refresh(self._watch)  # its imports wait for the first paint
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        self.app.post_message(Entitle(""))
 
     def select(self, folder: Path) -> None:
         """Put the cursor on this run, as soon as it is seen; until then the person may put it elsewhere."""

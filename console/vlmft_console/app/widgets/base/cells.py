@@ -36,6 +36,8 @@ class ColumnSpec:
     stretches: bool = False
     """Takes the room that is left, up to `widest`."""
     widest: int = 64
+    middle: bool = False
+    """A text that is too long is cut in its middle: names often differ at their ends."""
 
 
 def fit_columns(columns: Sequence[ColumnSpec], width: int) -> dict[int, tuple[ColumnSpec, int]]:
@@ -59,7 +61,8 @@ def cells_line(cells: Sequence[Cell], columns: Sequence[ColumnSpec], width: int)
         text, role, short = cells[number]
         if short and cell_len(one_line(text)) > room:
             text = short
-        parts += [(fitted(text, room, column.right), role), (" ", "")]
+        cut = cut_in_the_middle(text, room) if column.middle else text
+        parts += [(fitted(cut, room, column.right), role), (" ", "")]
     return tuple(parts)
 
 
@@ -76,6 +79,23 @@ def fitted(text: str, width: int, right: bool = False) -> str:
         return set_cell_size(text, width - 1) + "…" if width > 1 else set_cell_size(text, width)
     padding = " " * (width - length)
     return padding + text if right else text + padding
+
+
+def cut_in_the_middle(text: str, width: int) -> str:
+    """`text`, made safe, in at most `width` cells: both ends of it with a `…` between."""
+    text = one_line(text)
+    if cell_len(text) <= width or width < 3:
+        return text
+    head, tail = (width - 1) // 2, width - 1 - (width - 1) // 2
+    start = len(text)
+    while start and cell_len(text[start - 1 :]) <= tail:
+        start -= 1
+    return set_cell_size(text, head).rstrip() + "…" + text[start:]
+
+
+def sparkline(share: float) -> str:
+    """`share` (0 to 1, clamped) as one cell that is filled from below, to an eighth."""
+    return "▁▂▃▄▅▆▇█"[round(max(0.0, min(1.0, share)) * 7)]
 
 
 def bar(share: float, width: int) -> str:

@@ -57,13 +57,13 @@ class RowList(CursorList):
         self.show_keys([row.key for row in rows])
 
     def head(self) -> Line:
-        titles = titles_line(self._laid, self.size.width)[:-1]
+        titles = titles_line(self._laid, self.room)[:-1]
         return (("".join(text for text, _ in titles), "title"),)
 
     def row(self, place: int) -> Line:
         row = self._rows[place]
-        cells = (Cell("✓", row.cells[0].role), *row.cells[1:]) if row.key in self._marked else row.cells
-        return cells_line(cells, self._laid, self.size.width)
+        cells = (Cell("●", row.cells[0].role), *row.cells[1:]) if row.key in self._marked else row.cells
+        return cells_line(cells, self._laid, self.room)
 
     def on_resize(self) -> None:
         self.post_message(self.Scrolled())

@@ -14,7 +14,7 @@ _LABEL_CELLS = 9
 
 
 class PlanPanel(LineView, can_focus=True):
-    """A figure a line; notes and warnings below."""
+    """Warnings first, then a figure a line, then notes."""
 
     DEFAULT_CSS = """
     PlanPanel { height: 1fr; padding: 0 1; scrollbar-gutter: stable; }
@@ -27,8 +27,9 @@ class PlanPanel(LineView, can_focus=True):
 
     def show(self, plan: Plan, preset: Preset) -> None:
         """Show the plan of a preset."""
-        notes = [("note", text, "") for text in plan.notes] + [("!", text, "caution") for text in plan.warnings]
-        self._show([*((label, text, "") for label, text in short_plan_rows(plan, preset)), *notes])
+        warnings = [("!", text, "caution") for text in plan.warnings]
+        notes = [("note", text, "") for text in plan.notes]
+        self._show([*warnings, *((label, text, "") for label, text in short_plan_rows(plan, preset)), *notes])
 
     def show_problem(self, problem: str) -> None:
         """Say why there is no plan."""

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
+
+from rich.cells import cell_len
 
 from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec, cells_line, titles_line
 from vlmft_console.app.widgets.base.line_view import LineView
-from vlmft_console.figures import filled
+from vlmft_console.app.widgets.base.literal import one_line
+from vlmft_console.figures import figure, percent, signed
 from vlmft_console.history.epochs import EpochFigures, EpochRow
 from vlmft_console.history.state import RunState
 
 _COLUMNS: Final = (
     ColumnSpec("epoch", 5, right=True),
-    ColumnSpec("train", 7, right=True),
-    ColumnSpec("eval", 7, right=True),
-    ColumnSpec("gap", 8, rank=1, right=True),
-    ColumnSpec("tok %", 5, rank=2, right=True),
-    ColumnSpec("lr", 8, rank=4, right=True),
-    ColumnSpec("grad", 7, rank=3, right=True),
+    ColumnSpec("train", 8, right=True),
+    ColumnSpec("eval", 8, right=True),
+    ColumnSpec("gap", 9, rank=2, right=True),
+    ColumnSpec("token acc.", 10, rank=3, right=True),
+    ColumnSpec("lr", 8, rank=5, right=True),
+    ColumnSpec("grad", 8, rank=4, right=True),
     ColumnSpec("", 6),
 )
 
+_SCORES, _TASKS = 3, 4
+"""Where the columns of the tasks stand, and how many there are at most."""
+
 
 class EpochTable(LineView, can_focus=True):
-    """Each epoch's losses, their gap, token accuracy, learning rate and gradient norm; the best epoch is marked.
+    """Each epoch's losses, accuracy on each task, gap of the losses, token accuracy, learning rate and gradient norm;
+    the best epoch is marked.
 
     Columns that do not fit are left out, the least important first.
     """
@@ -59,24 +67,28 @@ class EpochTable(LineView, can_focus=True):
         if not self._epochs:
             self.show_lines([(("no epochs so far", "dim"),)])
             return
-        lines = [cells_line(self._cells(epoch), _COLUMNS, self.room) for epoch in self._epochs]
+        tasks = list(dict.fromkeys(task for epoch in self._epochs for task in epoch.scores))[:_TASKS]
+        scores = [ColumnSpec(one_line(task), max(7, min(12, cell_len(task))), rank=1, right=True) for task in tasks]
+        columns = (*_COLUMNS[:_SCORES], *scores, *_COLUMNS[_SCORES:])
+        lines = [cells_line(self._cells(epoch, tasks), columns, self.room) for epoch in self._epochs]
         follows = self._follows  # what follows may move the view by itself
-        self.show_lines([titles_line(_COLUMNS, self.room), *lines])
+        self.show_lines([titles_line(columns, self.room), *lines])
         if follows and self.max_scroll_y > self.scroll_offset.y:
             self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
 
-    def _cells(self, row: EpochRow) -> list[Cell]:
+    def _cells(self, row: EpochRow, tasks: Sequence[str]) -> list[Cell]:
         gap_role = ""
         if row.gap is not None and row.gap > self._limits[0]:
             gap_role = "stop" if row.gap > self._limits[1] else "caution"
         sign = {"stop": "!!", "caution": "!"}.get(gap_role, "")
         return [
             Cell(f"{row.epoch}", "strong"),
-            Cell(filled("{:.4f}", row.train_loss)),
-            Cell(filled("{:.4f}", row.eval_loss)),
-            Cell(sign + filled("{:+.3f}", row.gap), gap_role),
-            Cell(filled("{:.1f}", row.accuracy and 100 * row.accuracy)),
-            Cell(filled("{:.2e}", row.lr)),
-            Cell(filled("{:.3f}" if (row.grad_norm or 0) < 100 else "{:.2g}", row.grad_norm)),
+            Cell(figure(row.train_loss, "–")),
+            Cell(figure(row.eval_loss, "–")),
+            *(Cell(percent(row.scores.get(task), "–")) for task in tasks),
+            Cell(sign + signed(row.gap, "–"), gap_role),
+            Cell(percent(row.accuracy, "–")),
+            Cell(figure(row.lr, "–")),
+            Cell(figure(row.grad_norm, "–")),
             Cell("★ best", "good") if row.best else Cell("" if row.done else "so far", "dim"),
         ]

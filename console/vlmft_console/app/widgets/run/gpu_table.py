@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec, bar, cells_line, titles_line
+from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec, bar, cells_line, sparkline, titles_line
 from vlmft_console.app.widgets.base.line_view import LineView
 from vlmft_console.figures import filled
 from vlmft_console.history.state import RunState
 
+_PAST: Final = 16
+"""`gpu` events whose load is drawn."""
 _COLUMNS: Final = (
     ColumnSpec("GPU", 3, right=True),
     ColumnSpec("", 6, rank=3),
@@ -17,6 +19,7 @@ _COLUMNS: Final = (
     ColumnSpec("memory GiB", 12),
     ColumnSpec("power", 6, rank=2, right=True),
     ColumnSpec("temp", 9, rank=1),
+    ColumnSpec("load so far", _PAST, rank=4),
 )
 _HOT = 85.0
 """Degrees Celsius from which data-centre GPUs begin to slow down."""
@@ -36,18 +39,26 @@ class GpuTable(LineView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._gpus: tuple[Mapping[str, Any], ...] = ()
+        self._past: tuple[tuple[Mapping[str, Any], ...], ...] = ()
 
     def show(self, state: RunState) -> None:
         """Show the latest figures."""
         self._gpus = state.gpus
+        self._past = state.gpu_history[-_PAST:]
         self.lay_out()
 
     def lay_out(self) -> None:
         if not self._gpus:
             self.show_lines([(("no GPU figures in this log", "dim"),)])
             return
-        lines = [cells_line(_cells(gpu), _COLUMNS, self.room) for gpu in self._gpus]
+        lines = [cells_line([*_cells(gpu), self._load(gpu)], _COLUMNS, self.room) for gpu in self._gpus]
         self.show_lines([titles_line(_COLUMNS, self.room), *lines])
+
+    def _load(self, gpu: Mapping[str, Any]) -> Cell:
+        """The load of one GPU at the last events, the latest on the right."""
+        past = (next((each for each in gpus if each.get("index") == gpu.get("index")), {}) for gpus in self._past)
+        loads = (_number(each, "util") for each in past)
+        return Cell("".join(" " if load is None else sparkline(load / 100) for load in loads), "primary")
 
 
 def _cells(gpu: Mapping[str, Any]) -> list[Cell]:

@@ -71,7 +71,7 @@ class HealthList(LineView, can_focus=True):
         unjudged = state.health.unjudged
         self._unjudged = UNJUDGED.format(unjudged) if unjudged else ""
         self._judged = bool(state.train_loss or state.eval_loss)
-        self._outcome = [f"{task}: {text}" for task, text in score_lines(task_scores(state))] if state.end else []
+        self._outcome = [f"{task}: {text}" for task, text in score_lines(task_scores(state))] if state.answered else []
         self._notes = list(state.notes)[-_NOTES:]
         self._newer = state.newer_version
         self.lay_out()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vlmft_console.app.widgets.base.cells import bar
 from vlmft_console.app.widgets.base.line_view import Line, LineView
+from vlmft_console.figures import figure
 from vlmft_console.history.state import RunState
 from vlmft_core.filesize import filesize
 
@@ -48,13 +49,13 @@ def _on_cpu(state: RunState) -> bool:
 
 def _memory_line(label: str, used: float, total: float | None, owner: str) -> Line:
     if total is None:
-        return ((f"{label:<5}", "dim"), (f"{used:.2g} GiB a {owner}", ""))
+        return ((f"{label:<5}", "dim"), (f"{figure(used)} GiB a {owner}", ""))
     share = used / total
     tight = share > 0.95
     return (
         (f"{label:<5}", "dim"),
-        (bar(share, 12), "caution" if tight else "primary"),
-        (f" {used:.1f} of {total:.0f} GiB a {owner}", "caution" if tight else ""),
+        (bar(share, 10), "caution" if tight else "primary"),
+        (f" {figure(used)} of {total:.0f} GiB a {owner}", "caution" if tight else ""),
         (" tight" if tight else "", "caution"),
     )
 

@@ -12,7 +12,7 @@ from vlmft_console.app.widgets.base.line_view import LineView
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.base.readout import Readout
 from vlmft_console.app.widgets.run.run_list import state_words
-from vlmft_console.figures import clock, figure
+from vlmft_console.figures import clock, figure, percent
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline
 from vlmft_console.runs.status import STARTING
@@ -85,7 +85,10 @@ class ProgressLine(Vertical):
         live = headline.now is not None and now is not None
         self._readout("left").show(f"ETA {clock(max(0.0, eta - waited))}" if live and eta is not None else "")
         elapsed = state.seconds + waited
-        self._readout("elapsed").show(f"elapsed {clock(elapsed)}" if elapsed else "")
+        text = f"elapsed {clock(elapsed)}" if elapsed else ""
+        if headline.launched is not None and now is not None:  # the log of a run begins when its program is loaded
+            text = f"launched {clock(max(0.0, now - headline.launched))} ago"
+        self._readout("elapsed").show(text)
 
     def _title(self, headline: Headline, role: str) -> None:
         name, remark = one_line(headline.name), one_line(headline.remark)
@@ -102,7 +105,7 @@ class ProgressLine(Vertical):
         epochs = (state.plan or {}).get("epochs")
         of = f"/{epochs:g}" if isinstance(epochs, int | float) else ""
         self._readout("epoch").show(f"epoch {epoch:.2f}{of}" if isinstance(epoch, int | float) else "")
-        self._readout("mfu").show(f"MFU {mfu:.1%}" if isinstance(mfu, int | float) else "")
+        self._readout("mfu").show(f"MFU {percent(mfu)}" if isinstance(mfu, int | float) else "")
         self._readout("speed").show("" if speed is None else f"median {figure(speed)} samples/s")
 
     def _readout(self, name: str) -> Readout:

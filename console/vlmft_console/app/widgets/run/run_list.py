@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec
 from vlmft_console.app.widgets.base.row_list import ListRow, RowList
-from vlmft_console.figures import age, clock, exponent, short
+from vlmft_console.figures import age, clock, exponent, figure
 
 if TYPE_CHECKING:
     from vlmft_console.runs.overview import Overview
 
 COLUMNS = (
     ColumnSpec("", 1),
-    ColumnSpec("run", 12, stretches=True),
+    ColumnSpec("run", 12, stretches=True, middle=True),
     ColumnSpec("state", 14),
     ColumnSpec("done", 4, rank=1, right=True),
     ColumnSpec("step", 15, rank=8, right=True),
     ColumnSpec("left", 8, rank=2, right=True),
-    ColumnSpec("train", 7, rank=4, right=True),
-    ColumnSpec("eval", 7, rank=4, right=True),
+    ColumnSpec("train", 8, rank=4, right=True),
+    ColumnSpec("eval", 8, rank=4, right=True),
     ColumnSpec("health", 9, rank=3, stretches=True, widest=24),
     ColumnSpec("preset", 10, rank=7, stretches=True, widest=20),
     ColumnSpec("age", 6, rank=6, right=True),
@@ -66,12 +66,6 @@ def state_words(state: str) -> tuple[str, str]:
     return f"{sign} {words}", role
 
 
-def figure(value: float | None) -> str:
-    """At most seven characters; empty for a value that is not known."""
-    text = short(value)
-    return text if value is None or len(text) <= 7 else exponent(value, 2)
-
-
 def _cells(run: Overview, now: float) -> tuple[Cell, ...]:
     words, role = state_words(run.status.state)
     unread = "" if run.read else "…"
@@ -79,16 +73,20 @@ def _cells(run: Overview, now: float) -> tuple[Cell, ...]:
     return (
         Cell(""),
         Cell(run.folder.name, "strong" if run.status.live else ""),
-        Cell(words, role),
+        Cell("○ sample" if run.recorded else words, role),
         Cell(unread or ("" if progress is None else f"{progress:.0%}")),
         Cell(f"{run.step:,}/{run.total_steps:,}" if run.total_steps else f"{run.step:,}" if run.step else "", "dim"),
         Cell("" if run.eta_seconds is None else clock(run.eta_seconds)),
-        Cell(figure(run.loss)),
-        Cell(figure(run.eval_loss)),
+        _loss(run.loss),
+        _loss(run.eval_loss),
         health_cell(run),
         Cell(run.preset, "dim"),
-        Cell("sample" if run.recorded else age(now - run.created), "dim"),
+        Cell("" if run.recorded else age(now - run.created), "dim"),
     )
+
+
+def _loss(value: float | None) -> Cell:
+    return Cell("") if value is None else Cell(figure(value), short=exponent(value, 3))
 
 
 def health_cell(run: Overview) -> Cell:

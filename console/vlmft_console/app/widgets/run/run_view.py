@@ -27,7 +27,7 @@ from vlmft_console.runs.headline import Headline
 
 _TITLES: Final = {"gpus": "GPUs", "health": "Health", "epochs": "Epochs", "log": "Log"}
 """Charts draw their own."""
-_RESOURCES: Final = ("throughput", "gpus", "memory-disk")
+_RESOURCES: Final = ("throughput", "gpus", "memory-disk", "accuracy")
 """What the fourth panel switches between."""
 
 
@@ -96,6 +96,7 @@ class RunView(Vertical):
                 with Vertical(id="memory-disk"):
                     yield Chart(id="memory")
                     yield MemoryPanel()
+                yield Chart(id="accuracy")
             yield HealthList(id="health")
             yield EpochTable(id="epochs")
             yield LogPane(id="log")
