@@ -8,10 +8,12 @@ import random
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from tests.app.looking import screen_text, until, until_shown
 from tests.records import evaluated, plan, run_start, step, write_log
@@ -81,16 +83,16 @@ def random_log(folder: Path, seed: int) -> Path:
             records.append(evaluated(number, scale * dice.uniform(0.2, 3), token_accuracy=dice.random()))
     if done < every:
         records.append(evaluated(done, scale, token_accuracy=0.5))
-    write_log(folder / "events-0001.jsonl", records)
+    write_log(folder / "logs" / "events-0001.jsonl", records)
     return folder
 
 
-@pytest.fixture(params=[*SAMPLES, *range(RANDOM_LOGS)], ids=str)
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    if isinstance(request.param, int):
-        return random_log(tmp_path / "log", request.param)
-    shutil.copytree(LOGS / request.param, tmp_path / request.param)
-    return tmp_path / request.param
+def log_of(which: str | int, folder: Path) -> Path:
+    """A sample by its name, or a random log by its seed, as a folder of its own."""
+    if isinstance(which, int):
+        return random_log(folder / f"random-{which}", which)
+    shutil.copytree(LOGS / which, folder / which)
+    return folder / which
 
 
 def on_a_run_screen(told: Told, *, goes_on: bool) -> list[str]:
@@ -112,22 +114,33 @@ def middle(values: list[float]) -> float:
     return sorted(values)[round((len(values) - 1) / 2)]
 
 
-async def test_one_run_live_and_replayed(log: Path) -> None:
+async def look_at(app: VlmftConsole, told: Told, *, goes_on: bool) -> None:
+    """All that the screen of one run shows."""
+    async with app.run_test(size=SIZE) as pilot:
+        for text in on_a_run_screen(told, goes_on=goes_on):
+            await until_shown(pilot, text)
+        await pilot.press("1", "f")
+        await until_shown(pilot, f"best {figure(told.best['eval_loss'])} @{told.best['step']:,}")
+        await pilot.press("f", "6", "f")
+        await until_shown(pilot, "token acc.")
+        rows = {line.split()[0]: line.split() for line in screen_text(app).splitlines() if line.strip()}
+        for epoch, each in last_evals(told).items():
+            if epoch in rows:  # others are above what fits
+                assert figure(each["eval_loss"]) in rows[epoch]
+                assert percent(each["token_accuracy"]) in " ".join(rows[epoch])
+
+
+@pytest.mark.parametrize("which", [*SAMPLES, *range(RANDOM_LOGS)])
+async def test_of_one_run(which: str | int, tmp_path: Path) -> None:
+    log = log_of(which, tmp_path)
+    await look_at(VlmftConsole(log), told_by(log), goes_on=False)
+
+
+@pytest.mark.parametrize("which", [*SAMPLES, 0])
+async def test_of_a_replay_at_its_end(which: str | int, tmp_path: Path) -> None:
+    log = log_of(which, tmp_path)
     told = told_by(log)
-    for replay in (None, LAST):
-        app = VlmftConsole(log, replay=replay)
-        async with app.run_test(size=SIZE) as pilot:
-            for text in on_a_run_screen(told, goes_on=bool(replay) and not told.ended):
-                await until_shown(pilot, text)
-            await pilot.press("1", "f")
-            await until_shown(pilot, f"best {figure(told.best['eval_loss'])} @{told.best['step']:,}")
-            await pilot.press("f", "6", "f")
-            await until_shown(pilot, "token acc.")
-            rows = {line.split()[0]: line.split() for line in screen_text(app).splitlines() if line.strip()}
-            for epoch, each in last_evals(told).items():
-                if epoch in rows:  # others are above what fits
-                    assert figure(each["eval_loss"]) in rows[epoch]
-                    assert percent(each["token_accuracy"]) in " ".join(rows[epoch])
+    await look_at(VlmftConsole(log, replay=LAST), told, goes_on=not told.ended)
 
 
 def last_evals(told: Told) -> dict[str, Mapping[str, Any]]:
@@ -135,18 +148,26 @@ def last_evals(told: Told) -> dict[str, Mapping[str, Any]]:
     return {str(max(1, math.ceil(each["epoch"] - 1e-6))): each for each in told.evals}
 
 
-async def test_in_the_list_of_runs(log: Path, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vlmft_console.runs.overview.recorded_runs", lambda: [log])
-    told = told_by(log)
-    for size in ((80, 24), SIZE):
+async def test_in_the_list_of_runs(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logs = [log_of(which, machine) for which in (*SAMPLES, *range(RANDOM_LOGS))]
+    monkeypatch.setattr("vlmft_console.runs.overview.recorded_runs", lambda: logs)
+    for size in ((80, 40), SIZE):
         async with VlmftConsole().run_test(size=size) as pilot:
-            await until_shown(pilot, "○ sample")
-            await until_shown(pilot, f" {figure(told.last['loss'])} ")
-            await until_shown(pilot, f" {figure(told.evals[-1]['eval_loss'])} ")
+            for log in logs:
+                told = told_by(log)
+                losses = [figure(told.last["loss"]), figure(told.evals[-1]["eval_loss"])]
+                await until(pilot, partial(in_a_row, pilot, [log.name, *losses]))
 
 
-async def test_runs_compared(log: Path, tmp_path: Path) -> None:
-    other = random_log(tmp_path / "other", 99)
+def in_a_row(pilot: Pilot[None], words: list[str]) -> bool:
+    """Whether a line of the screen has these words, in this order."""
+    lines = (line.split() for line in screen_text(pilot.app).splitlines())
+    return any([word for word in line if word in words][: len(words)] == words for line in lines)
+
+
+@pytest.mark.parametrize("seed", range(0, RANDOM_LOGS, 4))
+async def test_runs_compared(seed: int, tmp_path: Path) -> None:
+    log, other = log_of(SAMPLES[seed // 4 % 4], tmp_path), random_log(tmp_path / "other", seed)
     told = [told_by(each) for each in (log, other)]
     async with VlmftConsole().run_test(size=SIZE) as pilot:
         await pilot.app.push_screen(CompareScreen([log, other]))

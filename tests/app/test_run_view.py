@@ -67,7 +67,7 @@ async def test_tab_goes_through_the_panels_and_back() -> None:
     assert "Loss" in await shown(RunView(), 40, 12, "tab", "tab", "shift+tab", "shift+tab")
 
 
-async def test_the_fourth_panel_changes_between_throughput_gpus_and_memory() -> None:
+async def test_the_fourth_panel_changes_between_throughput_gpus_memory_and_accuracy() -> None:
     gpus = await shown(RunView(), 80, 24, "4", "4")
     assert "GPUs" in gpus
     assert "/ 80" in gpus
@@ -75,7 +75,8 @@ async def test_the_fourth_panel_changes_between_throughput_gpus_and_memory() -> 
     assert "of 80 GiB a GPU" in memory
     assert "5 checkpoints, 240 MB" in memory
     assert "newest at step 2,000" in memory
-    assert "Throughput" in await shown(RunView(), 80, 24, "4", "4", "4", "4")
+    assert "Accuracy" in await shown(RunView(), 80, 24, "4", "4", "4", "4")
+    assert "Throughput" in await shown(RunView(), 80, 24, "4", "4", "4", "4", "4")
 
 
 async def test_the_share_of_the_gpus_peak_stands_beside_the_speed_where_there_is_room() -> None:
