@@ -155,10 +155,10 @@ async def test_a_log_of_another_program_is_followed_while_it_grows(tmp_path: Pat
     log.write_text("".join(line.format(loss=2 - step / 100, epoch=step / 100) for step in range(50)))
     app = VlmftConsole(log)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_shown(pilot, "Loss 1.51")
+        await until_shown(pilot, "Loss train 1.51")
         with log.open("a") as file:
             file.write(line.format(loss=1.25, epoch=0.5))
-        await until_shown(pilot, "Loss 1.25")
+        await until_shown(pilot, "Loss train 1.25")
         assert "● growing" in screen_text(app)
         await pilot.press("x")
         assert "nothing to stop" in told(app)
@@ -180,12 +180,12 @@ async def test_a_log_shows_its_first_chart_while_the_rest_of_it_is_read(
     app = VlmftConsole(log)
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "○ reading")
-        await until_shown(pilot, "Loss 1.51")
+        await until_shown(pilot, "Loss train 1.51")
         await pilot.press("x")
         assert "nothing to stop" in told(app)
         rest.set()
         await until(pilot, lambda: "reading" not in screen_text(app))
-        assert "Loss 1.51" in screen_text(app)
+        assert "Loss train 1.51" in screen_text(app)
 
 
 async def test_a_file_that_is_no_log_is_refused_with_the_reason(tmp_path: Path) -> None:

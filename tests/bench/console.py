@@ -59,7 +59,7 @@ def _load(root: Path, short: Path, whole: Path) -> None:
     for folder, budget in ((short, "1.50 s"), (whole, "")):
         opened, cpu = [], []
         for _ in range(LOADS + 1):
-            seconds, used = _seconds_until(_console(root, folder), "100,000/100,000", "Loss 0.", "100k")
+            seconds, used = _seconds_until(_console(root, folder), "100,000/100,000", "Loss train 0.", "100k")
             opened.append(seconds)
             cpu.append(used)
         del opened[0], cpu[0]
