@@ -299,4 +299,4 @@ async def test_advice_asked_for_while_the_log_is_read_comes_once_it_is(
         await pilot.press("a")
         assert told(app) == ""
         rest.set()
-        await until(pilot, lambda: type(app.screen).__name__ == "EditorScreen")
+        await until_shown(pilot, "training.weight_decay")
