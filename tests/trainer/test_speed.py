@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.bench import charts_like
 from tests.bench.gpu.__main__ import Part, make
 from tests.bench.gpu.table import table
 from tests.bench.gpu.ways import WAYS
@@ -65,6 +66,15 @@ def test_mfu_is_needed_operations_by_possible_ones_and_unknown_on_a_cpu() -> Non
 
 def test_the_best_attention_there_is_is_taken_without_a_word() -> None:
     assert choose_kernels(Model(base="demo", attention="auto")) == Kernels("fp32", "sdpa", ())
+
+
+def test_rope_of_the_benchs_models_is_not_rounded() -> None:
+    model = charts_like.build("tiny", dtype=torch.bfloat16)
+    frequencies = [buffer for name, buffer in model.named_buffers() if "inv_freq" in name]
+    exact = [buffer for name, buffer in charts_like.build("tiny").named_buffers() if "inv_freq" in name]
+    assert len(frequencies) >= 2  # of text and images
+    for one, other in zip(frequencies, exact, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_the_gpu_bench_runs_through_on_a_cpu(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import torch
 from tests.bench import charts_like
 from tests.bench.gpu.flash import use_padded_flash
 from tests.bench.gpu.ways import LORA, Way
-from tests.bench.rivals import SCALE, WholeHead, as_row, fuse, padding_collator
+from tests.bench.rivals import SCALE, WholeHead, as_row, padding_collator
 from vlmft_core.plan.flops import Work, training_flops
 from vlmft_core.plan.gpus import peak_flops
 from vlmft_trainer.data.collate import collate
@@ -25,6 +25,7 @@ from vlmft_trainer.data.order import MicroBatches
 from vlmft_trainer.data.packing import pack
 from vlmft_trainer.model.adapter import add_adapter
 from vlmft_trainer.model.attention import use_packed_attention, varlen_problem
+from vlmft_trainer.model.fused import fused_problem, use_fused_kernels
 from vlmft_trainer.model.inputs import on_device
 from vlmft_trainer.model.load import prepare_training
 from vlmft_trainer.model.loss import answer_loss
@@ -39,14 +40,14 @@ def measure(way: Way, size: str, count: int, micro: int) -> dict[str, Any]:
 
     Returns:
         `samples_per_s`, `tokens_per_s` (as if nothing were padded or shared), `mfu` and `peak_gib` (None on a CPU),
-        `data_share` of the time spent on making batches, `attention`: what the packed rows' was.
+        `data_share` of the time spent on making batches, `notes`: what of the way was not to be had here.
     """
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    model = _model(way, size)
+    model, notes = _model(way, size)
     device = torch.device("cuda" if on_gpu else "cpu")
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=1e-4)
     loss_of = _loss(way, model)
@@ -82,11 +83,12 @@ def measure(way: Way, size: str, count: int, micro: int) -> dict[str, Any]:
         "mfu": needed / seconds / peak if peak else None,
         "peak_gib": torch.cuda.max_memory_allocated() / 2**30 if on_gpu else None,
         "data_share": waited / seconds,
-        "attention": varlen_problem() or "variable-length",
+        "notes": notes,
     }
 
 
-def _model(way: Way, size: str) -> Any:
+def _model(way: Way, size: str) -> tuple[Any, list[str]]:
+    """The model, ready to train, and what could not be switched on."""
     on_gpu = torch.cuda.is_available()
     dtype = torch.bfloat16 if on_gpu else torch.float32
     attention = "sdpa" if way.attention in ("vlmft", "flash") else way.attention
@@ -106,9 +108,15 @@ def _model(way: Way, size: str) -> Any:
     else:
         recomputed = way.recomputed > 0
         prepare_training(model, gradient_checkpointing=recomputed, train_vision=False, every=max(way.recomputed, 1))
+    notes = []
+    if way.attention in ("vlmft", "flash") and on_gpu and (problem := varlen_problem()):
+        notes.append(f"sample by sample through SDPA: {problem}")
     if way.fused and not way.plain:
-        fuse(model)
-    return model.train()
+        if problem := fused_problem(model):
+            notes.append(f"no fused kernels: {problem}")
+        else:
+            use_fused_kernels(model)
+    return model.train(), notes
 
 
 def _loss(way: Way, model: Any) -> Callable[[dict[str, Any]], torch.Tensor]:

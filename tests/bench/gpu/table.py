@@ -59,7 +59,9 @@ def _speed(rows: Rows) -> list[str]:
             f"{row['data_share']:.1%}",
         ]
 
-    return _lines(["samples/s", "x SDPA", "x flash", "tokens/s", "MFU", "peak GiB", "data"], rows, cells)
+    lines = _lines(["samples/s", "x SDPA", "x flash", "tokens/s", "MFU", "peak GiB", "data"], rows, cells)
+    notes = [f"- {row['row']}: {note}" for row in rows for note in row.get("notes", ())]
+    return [*lines, "", *notes] if notes else lines
 
 
 def _agreement(rows: Rows) -> list[str]:
