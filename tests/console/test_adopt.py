@@ -92,6 +92,20 @@ def test_a_rank_that_died_before_the_adoption_is_noticed(tmp_path: Path) -> None
     assert "rank 0 " in end["reason"]
 
 
+def test_adopted_ranks_that_wait_for_others_which_nobody_can_start_any_more_are_ended(tmp_path: Path) -> None:
+    run = Supervised(tmp_path, 3, *LONG, "--fork-s=600")
+    run.wait(lambda: "rank 0" in run.folder.processes())
+    inner = run.inner_launcher()
+    for role in ("supervisor", "launcher"):
+        run.who(role).send(signal.SIGKILL)
+    os.kill(inner, signal.SIGKILL)
+    run.wait(lambda: run.status().state == "unsupervised")
+    start_supervisor(run.folder, adopt=True)
+    end = run.wait_for_end()
+    assert (end["status"], end["exit_code"], end["survivors"]) == ("failed", 1, [])
+    assert "2 ranks never seen" in end["reason"]
+
+
 def test_a_run_that_has_ended_in_the_meantime_gets_its_verdict(tmp_path: Path) -> None:
     run = orphaned(tmp_path, *LONG)
     run.finish()

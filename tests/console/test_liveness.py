@@ -20,7 +20,7 @@ from tests.records import record
 from tests.run_folders import ended_run
 from tests.supervised import LONG, Supervised, make_run
 from vlmft_console.errors import RunBusyError, RunFolderError
-from vlmft_console.runs import processes, steering
+from vlmft_console.runs import processes, resuming
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.processes import Identity, look, myself
 from vlmft_console.runs.resuming import resume_run
@@ -141,8 +141,8 @@ def test_who_knows_that_the_other_machine_is_gone_can_resume_its_run(
     with pytest.raises(VlmftError, match="n1"):
         resume_run(folder)
     started = list[RunFolder]()
-    monkeypatch.setattr(steering, "start_supervisor", lambda run: started.append(run) or "")
-    monkeypatch.setattr(steering, "check_machine", lambda preset: None)
+    monkeypatch.setattr(resuming, "start_supervisor", lambda run: started.append(run) or "")
+    monkeypatch.setattr(resuming, "check_machine", lambda preset: None)
     assert resume_run(folder, gone=True) == ("run goes on from step 5", "")
     assert started == [folder]
 

@@ -36,9 +36,11 @@ class Round:
     rank_killed: bool = False
     """Whether a rank was killed before the log said how the run ended."""
     struck: float | None = None
-    """When one of it was killed under a living supervisor, monotonic time."""
+    """When one of it was killed, monotonic time."""
+    supervised: bool = True
+    """Whether its supervisor was left alone."""
     seconds: float = 0.0
-    """From then until the run was no longer said to be live."""
+    """From then until it was no longer said to be live, under one supervisor."""
     status: RunStatus = field(default_factory=lambda: RunStatus("never looked at"))
 
     def __str__(self) -> str:
@@ -92,7 +94,8 @@ def strike(this: Round, role: str, number: signal.Signals, chance: random.Random
         return False
     this.done.append(f"{number.name} to {role}")
     if number is signal.SIGKILL:
-        this.struck = None if role == "supervisor" else this.struck or time.monotonic()
+        this.struck = this.struck or time.monotonic()
+    this.supervised &= role != "supervisor"
     this.rank_killed |= role == "rank" and number is signal.SIGKILL and silent
     return True
 
@@ -113,7 +116,7 @@ def settle(this: Round, *, adopt: bool, seconds: float) -> None:
                 resume_run(folder)
                 this.done.append("adopted")
         time.sleep(0.05)
-    this.seconds = time.monotonic() - this.struck if this.struck else 0.0
+    this.seconds = time.monotonic() - this.struck if this.struck and this.supervised else 0.0
     left = [seen.identity.pid for seen in of_run(folder.run_id)]
     this.status = status
     said = said_at_the_end(folder)

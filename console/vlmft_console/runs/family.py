@@ -59,8 +59,9 @@ class Family:
         self.ends: dict[int, RankEnd] = {}
         self.world_size: int | None = None
         """How many ranks there are to be, once one of them tells."""
-        self.orphans: set[Identity] = set()
-        """Ranks that lost the launcher which started them: their parent is their subreaper."""
+        self._orphans: set[Identity] = set()
+        self._launchers: list[Identity] = []
+        """Processes that are neither ranks nor of a rank, as of the last scan."""
         self._others: list[Identity] = []
         self._scanned = -RESCAN_SECONDS
 
@@ -130,6 +131,11 @@ class Family:
             os.close(descriptor)
 
     @property
+    def abandoned(self) -> bool:
+        """Whether ranks live that lost the launcher which started them: their parent is their subreaper."""
+        return any(orphan.alive for orphan in self._orphans)
+
+    @property
     def unseen(self) -> list[int]:
         """The ranks that there should have been and nobody ever saw."""
         return [rank for rank in range(self.world_size or 0) if rank not in self.ranks]
@@ -150,7 +156,7 @@ class Family:
                 elif seen.zombie:
                     self._note_end(rank, seen.exit_status, signalled)
                 elif seen.parent == os.getpid() and identity != self.launcher:
-                    self.orphans.add(identity)
+                    self._orphans.add(identity)
 
     def _reap(self, signalled: bool) -> None:
         by_pid = {identity.pid: rank for rank, identity in self.ranks.items()}
@@ -189,6 +195,7 @@ class Family:
                 if seen.parent not in ranked:  # a rank's own children inherit its RANK
                     found.setdefault(told.rank, seen.identity)
                     self.world_size = told.world_size or self.world_size
+        self._launchers = [seen.identity for seen in family if seen.identity.pid not in ranked]
         ranks = {*found.values(), self.launcher}
         self._others = [seen.identity for seen in family if seen.identity not in ranks]
         new = found != self.ranks
@@ -217,6 +224,12 @@ class AdoptedFamily(Family):
         there are any, somebody else may be about to start them."""
         starting = not self.ranks and self.living()
         return not self.launcher.alive and not self.living_ranks() and not starting
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether ranks live that wait for others which nobody is left to start."""
+        launching = any(launcher.alive for launcher in (self.launcher, *self._launchers))
+        return bool(self.unseen and self.living_ranks()) and not launching
 
     def _members(self) -> list[Seen]:
         # What was seen once is kept: below init, where orphans go, nothing tells them from the processes of others.

@@ -99,7 +99,7 @@ class Supervisor:
             self._request if self._failed_at is None else None,
             checkpoint=max(checkpoints, default=None),
             adopted=self._family.adopted,
-            unseen=() if self._family.adopted else self._family.unseen,
+            unseen=self._family.unseen if self._failed_at is not None or not self._family.adopted else (),
         )
         before = read_json(self._folder.earlier_exit_file(self._segment - 1))
         if verdict.exit_code == EXIT_MISTAKE and before is not None and not living:
@@ -130,7 +130,7 @@ class Supervisor:
         died |= self._family.adopted and None in ends and self._run_end is None
         # Of DeepSpeed's two launchers only the outer one's exit status is heard, and that may be 0 and late. Ranks that
         # have said that they finished may outlive it, for as long as they take to end.
-        abandoned = self._run_end is None and any(orphan.alive for orphan in self._family.orphans)
+        abandoned = self._run_end is None and self._family.abandoned
         if abandoned or (self._left_at is not None and now - self._left_at > LEFTOVER_SECONDS):
             self._orphans = tuple(identity.pid for identity in self._family.living_ranks())
             died = True
