@@ -154,6 +154,17 @@ def test_a_row_without_loss_gives_zero_gradients(conversations: list[Encoded], e
     assert all(not weight.grad.any() for weight in model.parameters() if weight.requires_grad)
 
 
+@pytest.mark.parametrize("collator", [pad_collator, pack_collator])
+def test_a_micro_batch_of_no_sample_gives_zero_gradients(encoder: Encoder, collator: Any) -> None:
+    """What a rank computes when a last, smaller effective batch leaves it nothing."""
+    model = add_adapter(load_base(str(DEMO_BASE), KERNELS), Lora(r=4, alpha=8), seed=0)
+    prepare_training(model, gradient_checkpointing=False, train_vision=False)
+    batch = collator(encoder)([])
+    assert sample_count(batch) == work(batch).supervised == 0
+    answer_loss(model, batch).nll.backward()
+    assert all(not weight.grad.any() for weight in model.parameters() if weight.requires_grad)
+
+
 def test_packed_and_padded_batches_count_the_same_samples_and_work(
     conversations: list[Encoded], encoder: Encoder
 ) -> None:

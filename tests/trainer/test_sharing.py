@@ -171,6 +171,16 @@ def test_only_content_that_is_the_same_is_shared() -> None:
     assert len(two["image_grid_thw"]) == 3  # the first image is shared, the second is not
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_row_shares_all_that_the_check_of_the_data_finds_alike(seed: int) -> None:
+    encoded = samples(random.Random(seed), 8)
+    found = groups(encoded)
+    for first in {first for first in found.first if found.shared[first]}:
+        group = [one for number, one in enumerate(encoded) if found.first[number] == first]
+        shared = found.shared[first] * (len(group) - 1)
+        assert row(group)["cu_seq_lens_q"][-1] <= sum(one.length for one in group) - shared
+
+
 def test_nothing_that_is_trained_on_is_shared() -> None:
     chance = random.Random(4)
     asked = sample(chance, [Picture(chance)], [7], 2)

@@ -30,7 +30,7 @@ class StepFigures:
         data_seconds: the part of it spent waiting for data, mean of the ranks.
         loss: token-weighted loss, mean of the steps; NaN if any micro-batch's on any rank was not finite.
         samples: how many were trained on.
-        work: their tokens (without padding) and image patches.
+        work: their tokens (without padding) and image patches; what samples share counts once.
         memory_gib: highest memory of any rank: allocated on the GPU since the last event, or, on a CPU, resident
             since the start.
         replaced: samples replaced so far because their image could not be decoded.
