@@ -1,4 +1,4 @@
-"""Sharing images alone: its gain on a CPU, by processor time; charts with 1.55 questions each, in turn with and without.
+"""Sharing images alone: its gain on a CPU by processor time; charts with 1.55 questions each, in turn with and without.
 
     python -m tests.bench.sharing_speed [--size small] [--steps 5] [--rounds 2]
 

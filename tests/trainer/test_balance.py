@@ -170,7 +170,7 @@ def test_the_questions_of_an_image_come_together_and_ranks_still_get_as_many_tok
     rows = [[row_tokens(batch, lengths, groups) for batch in mine] for mine in found]
     full = [[mine[number] for mine in rows] for number in range(7 * 128 // (world * micro))]
     waiting = 1 - sum(map(sum, full)) / world / sum(map(max, full))
-    assert waiting < 0.03 or micro == 1
+    assert waiting < 0.04 or micro == 1
     plain = ranks(lengths, world, effective_batch=128, micro_batch=micro, packed=True)
     largest = max(sum(lengths[index] for index in batch) for mine in plain for batch in mine)
     assert max(map(max, rows)) <= largest
