@@ -162,6 +162,10 @@ class VlmftConsole(KeyOrder):
         tell(self, message.text, problem=message.problem)
         self._runs.look_now()
 
+    def on_notify(self) -> None:
+        """A message takes the place of the one before; Textual shows it after this."""
+        self.clear_notifications()
+
     def on_alert(self, message: messages.Alert) -> None:
         from vlmft_console.app.terminal import notification
 
