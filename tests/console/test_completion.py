@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,13 @@ def test_a_folder_that_somebody_named_to_be_executed_or_to_steer_a_terminal_is_n
 
 def test_parameters_are_completed_for_set(tmp_path: Path) -> None:
     assert offered(tmp_path, "vlmft plan best --set training.learning") == ["training.learning_rate="]
+
+
+def test_the_metrics_of_the_named_logs_are_completed_but_for_names_that_a_shell_might_obey(tmp_path: Path) -> None:
+    for name, metric in (("one", "reward"), ("two", "wer")):
+        entry = {"step": 1, "loss": 1.0, metric: 0.5, "r;touch executed": 1.0, "r$(touch executed)": 1.0}
+        lines = [json.dumps({**entry, "step": step}) for step in range(1, 4)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    assert offered(tmp_path, "vlmft plot one.jsonl -m r") == ["reward"]
+    assert set(offered(tmp_path, "vlmft compare one.jsonl two.jsonl -m ")) == {"loss", "reward", "wer"}
+    assert offered(tmp_path, "vlmft plot missing.jsonl -m ") == []

@@ -13,7 +13,7 @@ from vlmft_console.charts.overlay import overlay_chart
 from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.charts.smoothing import smooth
 from vlmft_console.charts.spec import Unit
-from vlmft_console.commands.completion import run_names
+from vlmft_console.commands.completion import metric_names, run_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
 from vlmft_console.commands.parameters import EvalSet, Json
 from vlmft_console.commands.plot import print_charts
@@ -54,6 +54,7 @@ def compare(
             "-m",
             "--metric",
             metavar="NAME",
+            autocompletion=metric_names,
             help="A metric's name, or a regular expression for several, of those that `vlmft plot --list` names. May be"
             " given more than once. Train and eval loss, if not.",
         ),

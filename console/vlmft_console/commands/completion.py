@@ -1,10 +1,22 @@
-"""Completion: the names of presets, of their parameters and of runs that the shell offers at Tab."""
+"""Completion: the names of presets, of their parameters, of runs and of metrics that the shell offers at Tab."""
 
 from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import Final
+
+import typer
 
 from vlmft_console.paths import preset_folders
 from vlmft_console.runs.folder import NAME
 from vlmft_console.runs.registry import all_runs
+from vlmft_core.errors import VlmftError
+
+_METRIC: Final = re.compile(r"[A-Za-z_][\w./@-]*")
+"""Names that no shell takes for more than a name."""
+_BATCHES: Final = 10
+"""Of a log, about 2,000 records each: enough to tell its metrics, and soon read."""
 
 
 def preset_names(incomplete: str) -> list[str]:
@@ -28,3 +40,21 @@ def run_names(incomplete: str) -> list[str]:
     """
     names = (folder.name for folder in all_runs())
     return [name for name in names if name.startswith(incomplete) and NAME.fullmatch(name)]
+
+
+def metric_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Metrics of the logs named so far in the command that begin so; of long logs those told early."""
+    from vlmft_console.history.opened import open_log
+    from vlmft_console.history.state import RunState
+    from vlmft_console.runs.targets import locate
+
+    found: dict[str, None] = {}
+    for target in ctx.args:  # an option without its value keeps them from becoming the command's arguments
+        state = RunState()
+        try:
+            for records in islice(open_log(locate(target)).reader.batches(), _BATCHES):
+                state.apply_all(records)
+        except VlmftError:
+            continue
+        found |= dict.fromkeys(state.by_name)
+    return [name for name in found if name.startswith(incomplete) and _METRIC.fullmatch(name)]

@@ -18,6 +18,7 @@ from vlmft_console.charts.smoothing import smooth
 from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.styles import STYLES, Look, speaks_unicode
 from vlmft_console.charts.view import View
+from vlmft_console.commands.completion import metric_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
 from vlmft_console.commands.parameters import EvalSet, Log, RunNumber
 from vlmft_console.figures import figure
@@ -44,6 +45,7 @@ def plot(
             "-m",
             "--metric",
             metavar="NAME",
+            autocompletion=metric_names,
             help=f"A metric's name, or a regular expression for several: {_CHARTS}, or any other that --list names. May"
             " be given more than once. The charts of all runs, if not.",
         ),
