@@ -62,7 +62,7 @@ def short_plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
         *([] if plan.trainable_params is None else [("trains", f"{plan.trainable_params:,} parameters")]),
         ("disk", f"{_size(plan.disk_bytes)}, {_count(plan.checkpoints_kept)} {kept} kept"),
         ("memory", memory_text(plan, preset)),
-        ("time", _time(plan)),
+        ("time", _time(plan).partition(";")[0]),
     ]
 
 
