@@ -155,8 +155,7 @@ def build(
     if not start and (earlier := starting_adapter(preset.lora, preset.model.base)):  # a checkpoint has the weights
         log.note(f"training goes on from the adapter {earlier.folder} (sha256 {fingerprint(earlier.folder)[:12]})")
         ranks.together(lambda: start_from(model, earlier, log.note))
-    if kernels.fused:
-        fuse(model, log)
+    fused = kernels.fused and fuse(model, log)
     trainable, total = count_parameters(model)
     collator = pack_collator(encoder, share=shared) if preset.training.packing else pad_collator(encoder)
     # Not a sample of the data: the first ones may have no image.
@@ -191,7 +190,9 @@ def build(
         ],
     )
     order = trainer.get_train_dataloader().micro_batches
-    every, why = choose_recomputation(preset, architecture, trainable, order, data.train.lengths, groups)
+    all_fused = not ranks.any_rank(not fused)  # others keep more for the backward
+    computing = preset.model_copy(update={"model": preset.model.model_copy(update={"fused_kernels": all_fused})})
+    every, why = choose_recomputation(computing, architecture, trainable, order, data.train.lengths, groups)
     if why:
         log.note(why)
     prepare_training(
@@ -223,13 +224,14 @@ def check_shared_memory(preset: Preset, lengths: Sequence[int]) -> None:
         raise VlmftError(*problem)
 
 
-def fuse(model: Any, log: RunLog) -> None:
+def fuse(model: Any, log: RunLog) -> bool:
     """Let the model use fused kernels, or say why it cannot."""
     log.note("compiling fused kernels")
     if reason := fused_problem(model):
         log.note(f"fused kernels are not used ({reason})")
-    else:
-        use_fused_kernels(model)
+        return False
+    use_fused_kernels(model)
+    return True
 
 
 def answers_while_training(
