@@ -35,7 +35,7 @@ def preset(**training: Any) -> Preset:
 
 @pytest.mark.parametrize(
     ("gib", "every", "words"),
-    [(80, KEPT, "kept: 3"), (34, 2, "recomputed in one of 2 layers: "), (24, ALL, "recomputed in all layers: 2")],
+    [(80, KEPT, "kept: 3"), (34, 3, "recomputed in one of 3 layers: "), (24, ALL, "recomputed in all layers: 2")],
 )
 def test_a_gpu_recomputes_as_few_layers_as_its_memory_needs(
     monkeypatch: pytest.MonkeyPatch, gib: int, every: int, words: str
