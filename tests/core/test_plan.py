@@ -74,6 +74,14 @@ def test_claims_of_the_published_recipe_that_do_not_hold_are_said() -> None:
     assert "65-70 % on chartqa, but the base is published at 87.3 %" in text
 
 
+def test_hours_that_a_preset_promises_and_the_plan_exceeds_are_said() -> None:
+    for promise, kept in (("1-2h", False), ("1,000h", True), ("900-1000h", True)):
+        plan = make_plan(preset("best", f"about.time={promise}"), samples=50_000, samples_per_s=10.0)
+        assert (not [text for text in plan.warnings if text.startswith("about.time")]) is kept
+    told = make_plan(preset("best", "about.time=1-2h"), samples=50_000, samples_per_s=10.0).warnings
+    assert "about.time says 1-2h, but by the plan it takes 8.3 h" in told
+
+
 def test_an_eval_later_than_the_end_is_said_before_launch() -> None:
     text = "\n".join(make_plan(preset("quick")).warnings)
     assert "eval_steps 500 is more than the 492 steps of the training: the only eval comes at the end" in text

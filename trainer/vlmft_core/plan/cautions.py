@@ -201,5 +201,6 @@ def _time_claim(preset: Preset, plan: Plan) -> list[str]:
     promised = re.fullmatch(r"(?:\d+-)?(\d+)h", preset.about.time)
     if promised is None or plan.hours is None or max(plan.hours) <= 1.1 * int(promised[1]):
         return []
-    fast, slow = min(plan.hours), max(plan.hours)
-    return [f"about.time says {preset.about.time}, but by the plan it takes {fast:.1f} to {slow:.1f} h"]
+    fast, slow = (f"{hours:.1f}" for hours in (min(plan.hours), max(plan.hours)))
+    takes = fast if fast == slow else f"{fast} to {slow}"
+    return [f"about.time says {preset.about.time}, but by the plan it takes {takes} h"]
