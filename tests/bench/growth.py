@@ -121,7 +121,7 @@ def _shown(place: Path, text: str, *target: str) -> tuple[float, float]:
     from tests.in_terminal import terminal
 
     with terminal(place, *target, size=(120, 40), env=_environment(place)) as console:
-        console.wait_until_shown(text)
+        console.wait_until_shown(text, seconds=600.0)
         peak = next(line for line in Path(f"/proc/{console.pid}/status").read_text().splitlines() if "VmHWM" in line)
         return console.cpu_seconds(), int(peak.split()[1]) / 1024
 

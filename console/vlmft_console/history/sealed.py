@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import fcntl
 import io
-import mmap
 import os
 import pickle
 import stat
@@ -20,12 +19,12 @@ import struct
 import tempfile
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from vlmft_console.history.stored import Stored
+from vlmft_console.history.stored import ColumnFile, Stored
 from vlmft_core.durable import open_own
 
 _MAGIC = b"vlmft summary 1\n"
@@ -165,9 +164,9 @@ class SealedFile:
             copy.flush()
             if seal.digest() != sealed:
                 raise ValueError("the seal is not this user's")
-            mapped = memoryview(mmap.mmap(copy.fileno(), copy.tell(), access=mmap.ACCESS_READ))
-        pickled = mapped[self._columns + self._note : -_LENGTHS.size]
-        return _Unpickler(io.BytesIO(pickled), known, mapped).load()
+            columns = ColumnFile(copy.fileno())
+        pickled = io.BytesIO(columns.read(self._pickled, self._columns + self._note))
+        return _Unpickler(pickled, known, columns).load()
 
     def close(self) -> None:
         self._file.close()
@@ -189,22 +188,26 @@ class _Pickler(pickle.Pickler):
         if not isinstance(value, array | Stored):
             return None
         if id(value) not in self._numbers:
-            pieces = value.pieces() if isinstance(value, Stored) else (memoryview(value).cast("B"),)
             content = blake2b(digest_size=16)
-            for piece in pieces:
+            for piece in _pieces(value):
                 content.update(piece)
             place = self._places.get(content.digest())
             if place is None:
                 place = self._places[content.digest()] = self._end
-                for piece in pieces:
+                for piece in _pieces(value):
                     self._put(piece)
                     self._end += len(piece)
             self._numbers[id(value)] = (len(self._numbers), value.typecode, place, len(value))
         return self._numbers[id(value)]
 
 
+def _pieces(numbers: array[float] | Stored) -> Iterator[memoryview]:
+    for piece in numbers.pieces() if isinstance(numbers, Stored) else (numbers,):
+        yield memoryview(piece).cast("B")
+
+
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, known: object, columns: memoryview) -> None:
+    def __init__(self, file: io.BytesIO, known: object, columns: ColumnFile) -> None:
         super().__init__(file)
         self._known, self._columns = known, columns
         self._found: dict[int, array[float] | Stored] = {}
@@ -214,13 +217,8 @@ class _Unpickler(pickle.Unpickler):
             return self._known
         number, typecode, place, length = told
         if number not in self._found:
-            numbers: array[float] = array(typecode)
-            stored = self._columns[place : place + length * numbers.itemsize]
-            if length > _SHORT:
-                self._found[number] = Stored(typecode, stored)
-            else:
-                numbers.frombytes(stored)
-                self._found[number] = numbers
+            stored = Stored(typecode, self._columns, place, length)
+            self._found[number] = stored if length > _SHORT else stored[:]
         return self._found[number]
 
     def find_class(self, module: str, name: str) -> Any:

@@ -19,6 +19,8 @@ Moment = tuple[int, int]
 _HIGHEST = sys.float_info.max
 _NO_BIAS = 2.0**-54
 """One minus this, or less, is one."""
+_AT_ONCE = 1 << 16
+"""Points that are averaged at once: as Python numbers each takes four times its memory."""
 _PIECES = 16
 """Superseded pieces that are drawn, the latest ones."""
 
@@ -200,7 +202,9 @@ class Smoothed(Series):
         source, start = self._source, 0
         gaps = source._gaps[: bisect_left(source._gaps, len(source))]
         for gap in [*gaps, len(source)]:
-            self.extend(source._x[start:gap], source._y[start:gap])
+            for begin in range(start, gap, _AT_ONCE):
+                end = min(begin + _AT_ONCE, gap)
+                self.extend(source._x[begin:end], source._y[begin:end])
             if gap < len(source):
                 self.append(source._x[gap], None)
             start = gap + 1

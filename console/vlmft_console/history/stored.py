@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Iterable, Iterator
 from typing import overload
+
+_BLOCK = 512
+"""Numbers that are read for one that is asked for."""
+_LONGEST = 1 << 16
+"""Numbers that are read at once where all are."""
+
+
+class ColumnFile:
+    """An open file with columns in it, there for as long as one of them is, whatever becomes of its name.
+
+    Args:
+        descriptor: of the file.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = os.dup(descriptor)
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
+
+    def read(self, size: int, place: int) -> bytes:
+        """So many bytes from a place on."""
+        return os.pread(self._descriptor, size, place)
 
 
 class Stored:
@@ -14,15 +38,18 @@ class Stored:
 
     Args:
         typecode: that of the array which was stored: `d` or `q`.
-        stored: its bytes, which nobody changes.
+        file: where it lies; nobody else changes it.
+        place: its first byte there.
+        length: how many numbers.
     """
 
-    def __init__(self, typecode: str, stored: memoryview) -> None:
+    def __init__(self, typecode: str, file: ColumnFile, place: int, length: int) -> None:
         self.typecode = typecode
-        self._bytes = stored
-        self._stored: memoryview[float] | memoryview[int] = stored.cast("q" if typecode == "q" else "d")
-        self._kept = len(self._stored)
+        self._file = file
+        self._place = place
+        self._kept = length
         self._added: array[float] = array(typecode)
+        self._block: tuple[int, array[float]] = (0, array(typecode))
 
     def __len__(self) -> int:
         return self._kept + len(self._added)
@@ -36,23 +63,36 @@ class Stored:
             return self._slice(*at.indices(len(self)))
         if at < 0:
             at += len(self)
-        value: float = self._stored[at] if 0 <= at < self._kept else self._added[at - self._kept]
-        return value
+        return self._one(at) if 0 <= at < self._kept else self._added[at - self._kept]
+
+    def _one(self, at: int) -> float:
+        begin, block = self._block
+        if not begin <= at < begin + len(block):
+            begin = at - at % _BLOCK
+            block = self._stored(begin, min(begin + _BLOCK, self._kept))
+            self._block = begin, block
+        return block[at - begin]
+
+    def _stored(self, start: int, end: int) -> array[float]:
+        found: array[float] = array(self.typecode)
+        if start < end:
+            size = found.itemsize
+            found.frombytes(self._file.read((end - start) * size, self._place + start * size))
+        return found
 
     def _slice(self, start: int, stop: int, stride: int) -> array[float]:
-        found: array[float] = array(self.typecode)
         end = min(stop, self._kept)
-        if stride > 1:
-            found.extend(self._stored[start:end:stride])
-        elif start < end:
-            size = self._stored.itemsize
-            found.frombytes(self._bytes[start * size : end * size])
+        if stride == 1:
+            found = self._stored(start, end)
+        else:
+            found = array(self.typecode, [self._one(at) for at in range(start, end, stride)])
         rest = start + -(-max(0, self._kept - start) // stride) * stride
         found.extend(self._added[rest - self._kept : max(0, stop - self._kept) : stride])
         return found
 
     def __iter__(self) -> Iterator[float]:
-        yield from self._stored[: self._kept]
+        for start in range(0, self._kept, _LONGEST):
+            yield from self._stored(start, min(start + _LONGEST, self._kept))
         yield from self._added
 
     def append(self, value: float) -> None:
@@ -69,7 +109,8 @@ class Stored:
         del self._added[max(0, start - self._kept) :]
         self._kept = min(self._kept, start)
 
-    def pieces(self) -> tuple[memoryview, memoryview]:
-        """Its bytes, one part after the other."""
-        size = self._stored.itemsize
-        return self._bytes[: self._kept * size], memoryview(self._added).cast("B")
+    def pieces(self) -> Iterator[array[float]]:
+        """All of it, part by part."""
+        for start in range(0, self._kept, _LONGEST):
+            yield self._stored(start, min(start + _LONGEST, self._kept))
+        yield self._added
