@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.patches import PATCH_BYTES, normalised
 from vlmft_trainer.data.pixels import as_rgb
-from vlmft_trainer.model.load import load_encoder
+from vlmft_trainer.model.load import Kernels, load_base, load_encoder
 
 
 def processed(encoder: Encoder, *images: Image.Image) -> dict[str, torch.Tensor]:
@@ -76,3 +78,11 @@ def test_a_base_that_treats_images_otherwise_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(AutoImageProcessor, "from_pretrained", lambda *_, **__: odd)
     with pytest.raises(ModelError, match=f"its image processor has {name}"):
         load_encoder(str(DEMO_BASE), 200704)
+
+
+def test_a_base_whose_tower_has_other_windows_is_refused(tmp_path: Path) -> None:
+    config = json.loads((DEMO_BASE / "config.json").read_text())
+    config["vision_config"]["window_size"] = 224
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="windows of 224"):
+        load_base(str(tmp_path), Kernels("fp32", "sdpa", ()))

@@ -21,6 +21,18 @@ WINDOW: Final = 112
 """Pixels along a side of the windows of most of the tower's layers, in every released Qwen2.5-VL."""
 
 
+def refuse_other_windows(tower: Any) -> None:
+    """Raise ValueError where a base's tower has other windows than `tower_inputs` works out.
+
+    Args:
+        tower: its configuration (transformers).
+    """
+    if (tower.window_size, tower.patch_size) != (WINDOW, SIDE):
+        raise ValueError(
+            f"its vision tower has windows of {tower.window_size} and patches of {tower.patch_size} pixels"
+        )
+
+
 def tower_inputs(grids: torch.Tensor, merge: int) -> dict[str, Any]:
     """What transformers takes with its images instead of working it out, under the names it has there.
 

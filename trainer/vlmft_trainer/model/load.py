@@ -26,6 +26,7 @@ from vlmft_core.plan.gpus import Gpu, without_code
 from vlmft_core.plan.weight_file import first_names
 from vlmft_core.preset.schema import Model
 from vlmft_trainer.data.encode import Encoder
+from vlmft_trainer.data.tower import refuse_other_windows
 from vlmft_trainer.model.attention import use_packed_attention, varlen_problem
 
 MODEL_TYPE = "qwen2_5_vl"
@@ -140,6 +141,7 @@ def load_base(base: str, kernels: Kernels, quantization: Quantization = "none") 
         config = AutoConfig.from_pretrained(base)
         if config.model_type != MODEL_TYPE:
             raise ModelError(f"base model {base}: its type is {config.model_type}", f"only {MODEL_TYPE} can be trained")
+        refuse_other_windows(config.vision_config)
         model, info = Qwen2_5_VLForConditionalGeneration.from_pretrained(
             base,
             output_loading_info=True,
