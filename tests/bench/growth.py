@@ -113,7 +113,8 @@ def _console(place: Path) -> tuple[float, float]:
 
 
 def _list_of_runs(place: Path) -> tuple[float, float]:
-    return _shown(place, "run-0")
+    newest = int(place.name.rpartition("-")[2]) - 1
+    return _shown(place, f"run-{newest}")
 
 
 def _shown(place: Path, text: str, *target: str) -> tuple[float, float]:
