@@ -183,7 +183,7 @@ def test_nothing_that_another_user_laid_out_is_executed_or_ends_or_changes_anyth
     theirs = RunFolder(victim.home / "outputs" / "run")
     (victim.home / "precious").write_text("precious")
     os.chown(victim.home / "precious", victim.number, victim.number)
-    process = subprocess.Popen(victim.command("sleep", "600"))
+    process = subprocess.Popen(victim.command("sleep", "infinity"))
     try:
         while b"sleep" not in Path(f"/proc/{process.pid}/comm").read_bytes():
             assert process.poll() is None
