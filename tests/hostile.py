@@ -39,6 +39,8 @@ _PAYLOADS = (
     "{mark} '\"`$(reboot)`%s%n{{}}{{0}}",
 )
 
+_CONTROLS = "\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+
 ALLOWED = re.compile(
     r"\x1b\[(?:"
     r"[0-9;]*m"  # styles
@@ -48,10 +50,11 @@ ALLOWED = re.compile(
     r"|>[0-9]+u|<u"  # keyboard protocol
     r")"
     r"|\x1b\]22;[a-z-]*\x07"  # the mouse pointer's shape
+    rf"|\x1b\]2;vlmft[^{_CONTROLS}]*\x1b\\"  # the window's title
 )
-"""Every sequence that Textual sends of itself."""
+"""Every sequence that Textual sends of itself, and the one that is ours."""
 
-_FORBIDDEN = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_FORBIDDEN = re.compile(f"[{_CONTROLS}]")
 
 
 class Hostile:

@@ -99,7 +99,7 @@ async def test_the_cursor_stays_on_its_thing_or_else_on_its_place() -> None:
         assert shown.cursor == "b"
         shown.show(rows("x", "y", "c"), marked={"x"})
         await until(pilot, lambda: app.told == ["moved to a", "moved to b", "moved to c"])
-        assert lines(app)[1:4] == ["✓ x", "y", "c"]
+        assert lines(app)[1:4] == ["● x", "y", "c"]
         shown.show(())
         await until(pilot, lambda: app.told[-1] == "moved to ")
         assert (shown.cursor, lines(app)[1]) == ("", "")

@@ -11,7 +11,7 @@ from tests.app.looking import screen_text, told, until, until_shown
 from tests.run_folders import ended_run
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.dialogs.confirm import ConfirmScreen
-from vlmft_console.runs import steering
+from vlmft_console.runs import resuming
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.preset.schema import Preset
 from vlmft_core.run_folder.checkpoints import seal
@@ -26,9 +26,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(folder.name)
         return ""
 
-    monkeypatch.setattr(steering, "start_supervisor", start)
-    monkeypatch.setattr(steering, "check_machine", lambda preset: None)
-    monkeypatch.setattr(steering, "check_base", lambda base: None)
+    monkeypatch.setattr(resuming, "start_supervisor", start)
+    monkeypatch.setattr(resuming, "check_machine", lambda preset: None)
+    monkeypatch.setattr(resuming, "check_base", lambda base: None)
     return names
 
 
