@@ -20,6 +20,7 @@ COMMANDS = {
     "plan": ("plan:plan", "Show what PRESET will really do, before anything starts."),
     "run": ("run:run", "Train PRESET, show the progress, end with an adapter."),
     "eval": ("eval:evaluate", "Let base and adapter answer eval questions, side by side."),
+    "answers": ("answers:answers", "List what base and adapter answer to the same eval questions."),
     "predict": ("predict:predict", "Ask a trained model, or its base, about images; greedy answers."),
     "merge": ("merge:merge", "Write base and adapter as one model for plain transformers."),
     "check": ("check:check", "Judge a training log: ours, or another tool's."),

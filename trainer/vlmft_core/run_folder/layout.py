@@ -60,6 +60,8 @@ class RunLayout:
     """The folder of the logs."""
     scores_file = _Inside("logs/scores.jsonl")
     """Which questions were answered rightly, at every eval with answers."""
+    answers_file = _Inside("logs/answers.jsonl")
+    """A few of these questions, with their pictures, and what base and adapter said to them."""
     summary = _Inside("logs/.summary")
     """What the event logs come to, so that only what was added has to be read. Whoever deletes it loses nothing."""
     supervisor_log = _Inside("logs/supervisor.log")

@@ -12,6 +12,7 @@ from vlmft_trainer.data.fingerprint import question_digest
 from vlmft_trainer.data.samples import Place, Samples
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.model.evaluate import points
+from vlmft_trainer.training.kept_answers import KeptAnswers
 from vlmft_trainer.training.run_log import RunLog
 
 
@@ -21,11 +22,13 @@ class KeptPoints:
     Args:
         run: where. A resumed run has the points of its base there already.
         log: is told where they cannot be kept, which never ends a training.
+        answers: keeps what was answered to some of them.
     """
 
-    def __init__(self, run: RunLayout, log: RunLog) -> None:
+    def __init__(self, run: RunLayout, log: RunLog, answers: KeptAnswers | None = None) -> None:
         self._file = run.scores_file
         self._log = log
+        self._answers = answers
         self._writes = ranks.rank() == 0
         self._digests: dict[Place, str] = {}
         self._known = read_points(self._file) if self._writes else {}
@@ -36,11 +39,14 @@ class KeptPoints:
             return
         try:
             asked = [self._digest(samples, place) for place in samples.places]
-            worth = zip(asked, points(task, samples, answers), strict=True)
-            found = self._known[step, task] = {digest: round(point, 6) for digest, point in worth}
+            worth = [round(point, 6) for point in points(task, samples, answers)]
+            found = self._known[step, task] = dict(zip(asked, worth, strict=True))
             add_points(self._file, step, task, found)
         except (OSError, ValueError) as error:  # a full disk, or an image that is gone by now
             self._log.note(f"which {task} questions were answered rightly is not kept: {error}")
+        else:
+            if self._answers:
+                self._answers.keep(step, task, samples, list(zip(asked, answers, worth, strict=True)))
 
     def _digest(self, samples: Samples, place: Place) -> str:
         if place not in self._digests:

@@ -54,6 +54,7 @@ from vlmft_trainer.training.callbacks.rope_precision import RopePrecision
 from vlmft_trainer.training.callbacks.step_events import StepEvents
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest, StopRequested
 from vlmft_trainer.training.checkpoint_manager import CheckpointManager, rewrite_card, take_best, write_adapter
+from vlmft_trainer.training.kept_answers import KeptAnswers
 from vlmft_trainer.training.kept_points import KeptPoints
 from vlmft_trainer.training.options import Job
 from vlmft_trainer.training.recompute import choose_recomputation
@@ -162,7 +163,8 @@ def build(
     assert_positions(model, collator([encoder.sample("?", "!", Image.new("RGB", (112, 84)))]))
     stop.check()
 
-    kept, settings = KeptPoints(job.run, log), preset.checkpoints
+    kept = KeptPoints(job.run, log, KeptAnswers(job.run, log, data.eval, preset.evaluation))
+    settings = preset.checkpoints
     groups = data.train.groups if shared else None
     trainer = WeightedTrainer(
         model=model,

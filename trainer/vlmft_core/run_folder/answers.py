@@ -1,0 +1,204 @@
+"""Answers in a run folder: what base and adapter said to the same few eval questions, at every eval.
+
+JSON Lines of two kinds. One for each question: `key`, `task`, `question`, `truth` (what counts as right), `where` its
+row stands, `image` (where the first one lies), `images` (how many), and `picture`, a small copy: `size` in pixels, and
+`pixels`, six hexadecimal digits each, row by row. One for each task at each eval: `step` (0 for the base), `task`, and
+`answers`, by key the text and what it was worth, 0 to 1. The keys are those of `scores`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from vlmft_core.durable import open_own, open_regular
+from vlmft_core.errors import VlmftError
+
+MOST_QUESTIONS: Final = 50
+"""Questions of a run."""
+MOST_BYTES: Final = 16 << 20
+"""A longer file is not made, and of one no more is read: 50 pictures take 2 MiB, an eval's answers some KiB."""
+LONGEST: Final = 2_000
+"""Characters of a question or an answer that are kept."""
+PICTURE_COLUMNS, PICTURE_ROWS = 96, 72
+"""Widest and highest small copy, in pixels."""
+RIGHT: Final = 0.5
+"""An answer that is worth as much counts as right; in TextVQA, what two of ten people said is worth 0.6."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A small copy of an image; `pixels` are red, green and blue, a byte each, row by row."""
+
+    width: int
+    height: int
+    pixels: bytes
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question that is asked at every eval."""
+
+    key: str
+    task: str
+    question: str
+    truth: tuple[str, ...]
+    """The answers that count as right, each once."""
+    where: str
+    """Its row in the data set."""
+    image: str = ""
+    """Where its first image lies; empty for one that stands in the row itself, and for none."""
+    images: int = 0
+    picture: Picture | None = None
+    """The first image."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was said to one question."""
+
+    text: str
+    points: float
+    """What it is worth by its task's metric, 0 to 1."""
+
+    @property
+    def right(self) -> bool:
+        """Whether it counts as right."""
+        return self.points >= RIGHT
+
+
+@dataclass
+class Answers:
+    """The answers of a run."""
+
+    questions: dict[str, Question] = field(default_factory=dict)
+    """By key, in the order in which they came up."""
+    by_step: dict[int, dict[str, Answer]] = field(default_factory=dict)
+    """By step and key; the eval made last stands last. An eval made again counts as made last."""
+    not_read: int = 0
+    """Lines that are something else, or torn; and 1 for what lies beyond `MOST_BYTES`."""
+
+    @property
+    def evals(self) -> list[int]:
+        """Steps at which the adapter was asked."""
+        return sorted(step for step in self.by_step if step)
+
+    @property
+    def newest(self) -> int:
+        """The step of the eval made last: of a run that has ended, the kept adapter's; 0 where only the base was
+        asked."""
+        return next((step for step in reversed(self.by_step) if step), 0)
+
+
+def add_questions(file: Path, questions: Sequence[Question]) -> bool:
+    """Add questions; False where the file has no room for them.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    return _add(file, [_line_of(question) for question in questions])
+
+
+def add_answers(file: Path, step: int, task: str, answers: Mapping[str, Answer]) -> bool:
+    """Add one task's answers at one eval; False where the file has no room for them.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    said = {key: [answer.text[:LONGEST], answer.points] for key, answer in answers.items()}
+    return _add(file, [{"step": step, "task": task, "answers": said}])
+
+
+def _line_of(question: Question) -> dict[str, Any]:
+    picture = question.picture
+    return asdict(question) | {
+        "question": question.question[:LONGEST],
+        "truth": [text[:LONGEST] for text in question.truth],
+        "picture": picture and {"size": [picture.width, picture.height], "pixels": picture.pixels.hex()},
+    }
+
+
+def _add(file: Path, lines: Sequence[Mapping[str, Any]]) -> bool:
+    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+    with os.fdopen(open_own(file, os.O_RDWR | os.O_APPEND), "r+b", buffering=0) as opened:
+        size = os.fstat(opened.fileno()).st_size
+        if size and os.pread(opened.fileno(), 1, size - 1) != b"\n":
+            text = "\n" + text  # a line that was torn when its writer was killed stays one line
+        if size + len(text) > MOST_BYTES:
+            return False
+        left = memoryview(text.encode("ascii"))
+        while left:
+            left = left[opened.write(left) :]
+    return True
+
+
+def read_answers(file: Path) -> Answers:
+    """What is kept of a run's answers; nothing where there is no file that can be read: older runs have none."""
+    found = Answers()
+    with suppress(OSError, VlmftError), os.fdopen(open_regular(file), "rb") as opened:
+        whole, _, torn = opened.read(MOST_BYTES).rpartition(b"\n")
+        found.not_read = int(bool(torn) or bool(opened.read(1)))
+        for line in whole.split(b"\n"):
+            try:
+                _take(orjson.loads(line), found)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                found.not_read += 1
+    return found
+
+
+def _take(value: Any, found: Answers) -> None:
+    """Take in one line.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError: it is none of ours.
+    """
+    if "answers" in value:
+        step = value["step"]
+        if type(step) is not int or step < 0:
+            raise ValueError("step")
+        answers = {key: Answer(_text(text), _share(points)) for key, (text, points) in value["answers"].items()}
+        found.by_step[step] = found.by_step.pop(step, {}) | answers
+    else:
+        key = _text(value["key"])
+        if key not in found.questions and len(found.questions) >= 4 * MOST_QUESTIONS:
+            raise ValueError("too many")
+        found.questions[key] = Question(
+            key,
+            _text(value["task"]),
+            _text(value["question"]),
+            tuple(map(_text, value["truth"])),
+            _text(value["where"]),
+            _text(value["image"]),
+            int(value["images"]),
+            value["picture"] and _picture(value["picture"]),
+        )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("text")
+    return value
+
+
+def _share(value: Any) -> float:
+    points = float(value)
+    if not (math.isfinite(points) and 0 <= points <= 1):
+        raise ValueError("points")
+    return points
+
+
+def _picture(value: Mapping[str, Any]) -> Picture:
+    width, height = value["size"]
+    picture = Picture(width, height, bytes.fromhex(value["pixels"]))
+    sides = 0 < width <= PICTURE_COLUMNS and 0 < height <= PICTURE_ROWS
+    if type(width) is not int or type(height) is not int or not sides or len(picture.pixels) != 3 * width * height:
+        raise ValueError("picture")
+    return picture
