@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import shutil
 import threading
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from tests.supervised import LONG, Supervised
 from vlmft_console.app import live_reader
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens import live
+from vlmft_console.history.handover import Handover, Packed
 from vlmft_console.history.loading import Progress, ReadLog, read_log
 from vlmft_core.run_folder.stop import StopRequest
 
@@ -172,7 +172,7 @@ async def test_a_log_shows_its_first_chart_while_the_rest_of_it_is_read(
 
     def load_slowly(target: Path) -> Iterator[Progress | ReadLog]:
         read = read_log(target)
-        yield Progress(read.name, None, 50, pickle.dumps(read.state))
+        yield Progress(read.name, None, 50, Packed(Handover(), read.state))
         rest.wait(60)
         yield read
 

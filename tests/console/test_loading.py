@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 from pathlib import Path
 
@@ -86,8 +85,8 @@ def test_a_log_that_takes_a_while_shows_what_it_held_so_far(tmp_path: Path, monk
         first, *_, last = results
         assert isinstance(first, Progress)
         assert isinstance(last, ReadLog)
-        assert first.pickled
-        so_far = pickle.loads(first.pickled)
+        assert first.glimpse
+        so_far = first.glimpse.value()
         assert 1000 < so_far.step == len(so_far.train_loss) < 3000
         assert list(so_far.train_loss) == list(last.state.train_loss)[: so_far.step]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 import pytest
@@ -19,14 +20,16 @@ from tests.console.states import content
 from tests.core.test_health_property import logs, trainings
 from tests.records import evaluated, plan, record, run_start, step, write_log
 from vlmft_console import own_key as keys
-from vlmft_console.history import programs, sealed, summary
+from vlmft_console.history import loading, programs, sealed, stored, summary
 from vlmft_console.history.loading import ReadAhead, ReadLog, read_log
 from vlmft_console.history.opened import open_log
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
+from vlmft_console.history.stored import ColumnFile
 from vlmft_console.own_key import own_key
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.supervisor import leave_summary
+from vlmft_core.run_folder import growing
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.layout import RunLayout
 
@@ -35,7 +38,7 @@ from vlmft_core.run_folder.layout import RunLayout
 def _any_log_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(summary, "LEAST", 0)
     monkeypatch.setattr(summary, "_SHARE", 1 << 40)
-    monkeypatch.setattr(sealed, "_SHORT", 0)
+    monkeypatch.setattr(stored, "SHORT", 0)
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def everything(state: RunState) -> dict[str, Any]:
 def without_summary(target: Path) -> dict[str, Any]:
     """What the log comes to when all of it is read."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(summary, "take_up", lambda log: None)
+        patch.setattr(summary, "take_up", lambda log, columns=None: None)
         patch.setattr(summary, "keep", lambda *_: False)
         return everything(read_log(target).state)
 
@@ -139,7 +142,7 @@ def test_a_state_from_a_summary_goes_on_as_one_that_was_read(run: RunFolder) -> 
 
 def test_only_what_has_come_since_is_read(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     write_log(run.events_file(), log_records())
-    assert read_log(run.path).kept
+    read_log(run.path)
     with run.events_file().open("a") as file:
         file.write('{"v":1,"seq":1,"t":1.0,"event":"note","message":"more"}\n')
     applied: list[Record] = []
@@ -239,7 +242,7 @@ def test_where_the_folder_cannot_be_written_the_users_cache_has_the_latest_summa
     logs = [tmp_path / f"{number}.jsonl" for number in range(20)]
     for log in logs:
         write_log(log, log_records())
-        assert read_log(log).kept
+        read_log(log)
     assert [was_used(log) for log in logs] == [False] * 4 + [True] * 16
     assert sorted(tmp_path.iterdir()) == sorted(logs)
 
@@ -252,7 +255,7 @@ def test_a_summary_that_another_user_wrote_is_not_believed(run: RunFolder, monke
         log = open_log(run.path)
         state = RunState(log.monitor)
         state.apply_all([*log.reader.read(), record("note", 0, message="vlmft rm -y everything")])
-        assert summary.keep(log, state, summary.Trainings(), 0)
+        summary.keep(log, state, summary.Trainings(), 0)
     assert not was_used(run.path)
     assert everything(read_log(run.path).state) == whole
 
@@ -265,7 +268,7 @@ def test_a_file_that_belongs_to_another_user_is_not_even_looked_at(run: RunFolde
     assert not was_used(run.path)
     run.summary.with_name(".summary.part").touch()
     os.chown(run.summary.with_name(".summary.part"), 12345, 12345)
-    assert read_log(run.path).kept
+    read_log(run.path)
     assert run.summary.stat().st_uid == 12345
     assert was_used(run.path)
 
@@ -278,7 +281,7 @@ class Hostile:
 def test_nothing_but_our_own_classes_comes_out_of_a_file_even_with_the_right_seal(here: Path) -> None:
     assert sealed.write_sealed(here / "file", own_key(), b"{}", Hostile(), None)
     with pytest.raises(Exception, match="nothing that a summary holds"):
-        sealed.SealedFile(here / "file").value(own_key(), None)
+        sealed.SealedFile(here / "file").value(own_key(), None, ColumnFile())
     assert not (here / "made").exists()
 
 
@@ -338,6 +341,42 @@ def test_a_log_with_a_summary_is_read_ahead_to_the_same_end(run: RunFolder) -> N
         assert was_used(run.path)
 
 
+def test_what_a_long_log_held_so_far_is_shown_while_what_its_summary_lacks_is_read(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOADING_SECONDS", "GLIMPSE_SECONDS"):
+        monkeypatch.setattr(loading, name, 0.0)
+    monkeypatch.setattr(growing, "CHUNK", 1000)
+    write_log(run.events_file(), log_records())
+    read_log(run.path)
+    with run.events_file().open("ab") as file:
+        file.writelines(orjson.dumps(step(number)) + b"\n" for number in range(61, 81))
+    for results in (loading.load(run.path), ReadAhead(run.path).results()):
+        *glimpses, last = results
+        assert isinstance(last, ReadLog)
+        shown = [each.glimpse.value() for each in glimpses if isinstance(each, loading.Progress) and each.glimpse]
+        assert 60 < shown[0].step < 80
+        for state in (*shown, last.state):
+            assert list(state.train_loss) == list(last.state.train_loss)[: state.step]
+            assert list(state.grad_norm) == list(last.state.grad_norm)[: state.step]
+
+
+def test_where_columns_have_no_place_a_log_is_read_ahead_all_the_same(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_log(run.events_file(), log_records())
+    whole = without_summary(run.path)
+    read_log(run.path)
+    monkeypatch.setattr(tempfile, "TemporaryFile", _no_place)
+    *_, last = ReadAhead(run.path).results()
+    assert isinstance(last, ReadLog)
+    assert everything(last.state) == whole
+
+
+def _no_place() -> NoReturn:
+    raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+
 def test_a_supervisor_leaves_one_of_a_long_log_in_the_end(run: RunFolder) -> None:
     leave_summary(run)
     assert not run.summary.exists()
@@ -350,14 +389,14 @@ def test_programs_installed_while_this_one_ran_get_none(run: RunFolder, monkeypa
     monkeypatch.setattr(programs, "_process_began", lambda: 0.0)
     programs.programs.cache_clear()
     write_log(run.events_file(), log_records())
-    assert not read_log(run.path).kept
+    read_log(run.path)
     assert not run.summary.exists()
 
 
 def test_a_short_log_gets_none(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(summary, "LEAST", 1 << 20)
     write_log(run.events_file(), log_records())
-    assert not read_log(run.path).kept
+    read_log(run.path)
     assert not run.summary.exists()
 
 

@@ -129,7 +129,7 @@ class Loading(Message):
 
     def can_replace(self, message: Message) -> bool:
         # What shows a state gives way to what shows a newer one alone.
-        return isinstance(message, Loading) and (self.progress.pickled is None or message.progress.pickled is not None)
+        return isinstance(message, Loading) and (self.progress.glimpse is None or message.progress.glimpse is not None)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vlmft_console.history.handover import Handover, Packed
 from vlmft_core.errors import VlmftError
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class Progress:
     share: float | None
     """How much of the log has been read, 0 to 1; None where nobody knows."""
     step: int
-    pickled: bytes | None = None
-    """The state of the run at that point, where it is time to show one. To be unpickled by who shows it."""
+    glimpse: Packed | None = None
+    """The state of the run at that point, where it is time to show one."""
 
     def __str__(self) -> str:
         share = "" if self.share is None else f"{self.share:.0%}, "
@@ -54,8 +55,6 @@ class ReadLog:
     state: RunState
     several: str = ""
     """Of a log with several trainings, which one this is, in words."""
-    kept: bool = False
-    """Whether most of it stands in a summary, from which it can be had again in a moment."""
 
     @property
     def name(self) -> str:
@@ -68,13 +67,16 @@ class _Failed:
     reason: str
 
 
-def load(target: Path, choice: Choice | None = None, *, glimpses: bool = True) -> Iterator[Progress | ReadLog]:
+def load(
+    target: Path, choice: Choice | None = None, *, glimpses: bool = True, handover: Handover | None = None
+) -> Iterator[Progress | ReadLog]:
     """Read a run or a log to its end; `ReadLog` comes last. Of a long log of ours that was read before, only the rest.
 
     Args:
         target: a run folder or a log.
         choice: what of it; the last training and the first eval set, if None.
         glimpses: whether somebody looks at the state before the end.
+        handover: by which it goes on to another process, where it does.
 
     Raises:
         VlmftError: as `open_log` and its reader; or there is not what was chosen.
@@ -85,9 +87,9 @@ def load(target: Path, choice: Choice | None = None, *, glimpses: bool = True) -
     from vlmft_console.history.state import RunState
     from vlmft_console.history.trainings import Trainings
 
-    choice = choice or LAST
+    choice, handover = choice or LAST, handover or Handover()
     log = open_log(target, choice.eval_set)
-    taken = summary.take_up(log) if choice == LAST else None
+    taken = summary.take_up(log, handover.columns) if choice == LAST else None
     state, trainings = taken or (RunState(log.monitor), Trainings(choice.run))
     before, began = summary.read_so_far(log), time.monotonic()
     said, glimpsed = began, GLIMPSE_SECONDS / 2
@@ -98,16 +100,17 @@ def load(target: Path, choice: Choice | None = None, *, glimpses: bool = True) -
         now = time.monotonic()
         if now - said >= LOADING_SECONDS:
             said = now
-            pickled = None
+            glimpse = None
             if glimpses and len(state.train_loss) <= GLIMPSE_STEPS and now - began >= 2 * glimpsed:
                 glimpsed = now - began
-                pickled = pickle.dumps(state, pickle.HIGHEST_PROTOCOL)
-            yield Progress(log.name, log.reader.progress, state.step, pickled)
+                glimpse = Packed(handover, state)
+            yield Progress(log.name, log.reader.progress, state.step, glimpse)
     log.require_read()
     trainings.require(log)
     state.prepare()
-    kept = choice == LAST and summary.keep(log, state, trainings, before)
-    yield ReadLog(log, state, trainings.note(), kept)
+    if choice == LAST:
+        summary.keep(log, state, trainings, before)
+    yield ReadLog(log, state, trainings.note())
 
 
 def read_log(target: Path, choice: Choice | None = None) -> ReadLog:
@@ -122,8 +125,6 @@ def read_log(target: Path, choice: Choice | None = None) -> ReadLog:
 class ReadAhead:
     """`load` in a process of its own, which goes on while this one imports Textual and draws its first screen.
 
-    Of a log that has a summary then, this one reads the summary: that takes less memory than to be told everything.
-
     It is forked, so only a process that has no threads yet may do this. The child ends by itself when nobody listens
     any more.
 
@@ -133,11 +134,12 @@ class ReadAhead:
 
     def __init__(self, target: Path) -> None:
         self._target = target
+        self._handover = Handover()
         receiver, sender = os.pipe()
         self._child = os.fork()
         if self._child == 0:
             os.close(receiver)
-            _send_all(target, sender)
+            _send_all(target, sender, self._handover)
         os.close(sender)
         self._receiver = receiver
 
@@ -149,9 +151,9 @@ class ReadAhead:
         """
         with os.fdopen(self._receiver, "rb") as pipe:
             try:
-                while not isinstance(said := pickle.load(pipe), ReadLog | _Failed):
+                while not isinstance(said := self._handover.unpack(pipe), ReadLog | _Failed):
                     yield said
-            except (EOFError, pickle.UnpicklingError):  # there is a summary, or the child was killed: read it here
+            except (EOFError, pickle.UnpicklingError):  # the child was killed: read it here
                 said = None
         os.waitpid(self._child, 0)
         if isinstance(said, _Failed):
@@ -162,19 +164,17 @@ class ReadAhead:
             yield said
 
 
-def _send_all(target: Path, sender: int) -> None:
+def _send_all(target: Path, sender: int, handover: Handover) -> None:
     """The child's whole life."""
     try:
         os.setsid()  # keys that end the app shall not end this halfway
         with os.fdopen(sender, "wb") as pipe:
             try:
-                for each in load(target):
-                    if isinstance(each, ReadLog) and each.kept:
-                        break
-                    pickle.dump(each, pipe, pickle.HIGHEST_PROTOCOL)
+                for each in load(target, handover=handover):
+                    pipe.write(handover.pack(each))
                     pipe.flush()
             except (VlmftError, OSError) as error:
-                pickle.dump(_Failed(str(error)), pipe)
+                pipe.write(handover.pack(_Failed(str(error))))
     finally:
         os._exit(0)  # the parent's buffers and handlers are not this process's to run
 

@@ -16,7 +16,6 @@ import os
 import pickle
 import stat
 import struct
-import tempfile
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from vlmft_console.history import stored
 from vlmft_console.history.stored import ColumnFile, Stored
 from vlmft_core.durable import open_own
 
@@ -32,8 +32,6 @@ _SEAL = 32
 _HEAD = len(_MAGIC) + _SEAL
 _LENGTHS = struct.Struct("<QQ")
 _BLOCK = 1 << 20
-_SHORT = 4096
-"""Numbers of a column that is brought into memory at once: looking at single ones costs less then."""
 _LARGEST_NOTE = 1 << 20
 _OURS = ("vlmft_core.health.", "vlmft_core.learning_rate", "vlmft_console.history.")
 _OTHERS = {("collections", "deque"): deque, ("builtins", "min"): min, ("builtins", "max"): max}
@@ -144,12 +142,13 @@ class SealedFile:
         """What was written before anything else; not to be relied on before `value` has looked at the seal."""
         return os.pread(self._file.fileno(), self._note, _HEAD + self._columns)
 
-    def value(self, key: bytes, known: object) -> Any:
-        """The object. Its columns lie in a nameless file of our own: nobody can change them, or take them away.
+    def value(self, key: bytes, known: object, columns: ColumnFile) -> Any:
+        """The object.
 
         Args:
             key: the user's own.
             known: takes the place of the object that was not written.
+            columns: where its columns are put, in place of what is there.
 
         Raises:
             OSError: it cannot be read, or there is no room for a copy.
@@ -157,14 +156,12 @@ class SealedFile:
         """
         self._file.seek(len(_MAGIC))
         sealed, seal = self._file.read(_SEAL), blake2b(key=key, digest_size=_SEAL)
-        with tempfile.TemporaryFile() as copy:
-            while block := self._file.read(_BLOCK):
-                seal.update(block)
-                copy.write(block)
-            copy.flush()
-            if seal.digest() != sealed:
-                raise ValueError("the seal is not this user's")
-            columns = ColumnFile(copy.fileno())
+        columns.clear()
+        while block := self._file.read(_BLOCK):
+            seal.update(block)
+            columns.add(block)
+        if seal.digest() != sealed:
+            raise ValueError("the seal is not this user's")
         pickled = io.BytesIO(columns.read(self._pickled, self._columns + self._note))
         return _Unpickler(pickled, known, columns).load()
 
@@ -217,8 +214,8 @@ class _Unpickler(pickle.Unpickler):
             return self._known
         number, typecode, place, length = told
         if number not in self._found:
-            stored = Stored(typecode, self._columns, place, length)
-            self._found[number] = stored if length > _SHORT else stored[:]
+            found = Stored(typecode, self._columns, place, length)
+            self._found[number] = found if length > stored.SHORT else found[:]
         return self._found[number]
 
     def find_class(self, module: str, name: str) -> Any:

@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 import os
+import tempfile
+import weakref
 from array import array
 from collections.abc import Iterable, Iterator
-from typing import overload
+from typing import NoReturn, overload
 
 _BLOCK = 512
 """Numbers that are read for one that is asked for."""
+SHORT = 4096
+"""Numbers of a column that is brought into memory at once: looking at single ones costs less then."""
 _LONGEST = 1 << 16
 """Numbers that are read at once where all are."""
 
 
 class ColumnFile:
-    """An open file with columns in it, there for as long as one of them is, whatever becomes of its name.
+    """A nameless file with columns in it, there for as long as one of them is: nobody can change it, or take it away.
+    A process forked from this one has it too.
 
-    Args:
-        descriptor: of the file.
+    Raises:
+        OSError: there is no place for it.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = os.dup(descriptor)
+    def __init__(self) -> None:
+        with tempfile.TemporaryFile() as file:
+            self._descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
+        self._end = 0
 
-    def __del__(self) -> None:
-        os.close(self._descriptor)
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an open file cannot be pickled; a `Handover` takes columns to another process")
+
+    def clear(self) -> None:
+        """Begin anew; no column that was put in is there any more."""
+        self._end = 0
+
+    def add(self, data: bytes | memoryview) -> int:
+        """Put bytes at the end, and tell their place.
+
+        Raises:
+            OSError: there is no room for them.
+        """
+        place, rest = self._end, memoryview(data)
+        while rest:
+            done = os.pwrite(self._descriptor, rest, self._end)
+            self._end, rest = self._end + done, rest[done:]
+        return place
 
     def read(self, size: int, place: int) -> bytes:
         """So many bytes from a place on."""

@@ -19,6 +19,7 @@ import orjson
 
 from vlmft_console.history.programs import programs
 from vlmft_console.history.sealed import SealedFile, write_sealed
+from vlmft_console.history.stored import ColumnFile
 from vlmft_console.history.trainings import Trainings
 from vlmft_console.own_key import own_key
 from vlmft_core.errors import VlmftError
@@ -37,8 +38,12 @@ _IN_CACHE = 16
 """Summaries kept in the user's cache, the latest."""
 
 
-def take_up(log: OpenedLog) -> tuple[RunState, Trainings] | None:
+def take_up(log: OpenedLog, columns: ColumnFile | None = None) -> tuple[RunState, Trainings] | None:
     """What a log came to when its summary was made; its reader then goes on from there.
+
+    Args:
+        log: the log.
+        columns: where the long columns of the state are put; a file of its own, if None.
 
     Returns:
         None where there is no summary of this very log by programs like these, or none that this user wrote.
@@ -53,13 +58,13 @@ def take_up(log: OpenedLog) -> tuple[RunState, Trainings] | None:
                 if (note["programs"], note["settings"]) != (programs(), _told(settings)):
                     continue
                 marks = [Mark(*mark) for mark in note["marks"]]
-                taken: tuple[RunState, Trainings] = file.value(own_key(), settings)
+                taken: tuple[RunState, Trainings] = file.value(own_key(), settings, columns or ColumnFile())
             if reader.go_to(marks) if isinstance(reader, RunTail) else reader.go_to(marks[0]):
                 return taken
     return None
 
 
-def keep(log: OpenedLog, state: RunState, trainings: Trainings, before: int) -> bool:
+def keep(log: OpenedLog, state: RunState, trainings: Trainings, before: int) -> None:
     """Keep what a log, read to its present end, comes to, where so much of it is new that it is worth it.
 
     Args:
@@ -67,17 +72,14 @@ def keep(log: OpenedLog, state: RunState, trainings: Trainings, before: int) -> 
         state: what it comes to.
         trainings: those in it.
         before: bytes of it that the summary it was read with stood for.
-
-    Returns:
-        Whether there is a summary that stands for nearly all of it.
     """
     reader = log.reader
     if not isinstance(reader, Tail | RunTail):
-        return False
+        return
     marks = _marks(reader)
     read = sum(mark.offset for mark in marks)
     if read < LEAST or read - before < max(LEAST, read // _SHARE):
-        return before > 0
+        return
     state.prepare()
     settings = state.health.settings
     for place in _places(log):
@@ -85,8 +87,8 @@ def keep(log: OpenedLog, state: RunState, trainings: Trainings, before: int) -> 
             note = {"programs": programs(), "settings": _told(settings), "marks": list(map(astuple, marks))}
             if place.parent == _cache():
                 _make_room()
-            return write_sealed(place, own_key(), orjson.dumps(note), (state, trainings), settings)
-    return False
+            write_sealed(place, own_key(), orjson.dumps(note), (state, trainings), settings)
+            return
 
 
 def read_so_far(log: OpenedLog) -> int:

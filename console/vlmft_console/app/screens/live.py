@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -82,10 +81,10 @@ class LiveScreen(LogScreen):
         """Say how far the reading is, and show what there is by now."""
         progress = message.progress
         super().on_loading(message)
-        if progress.pickled is not None:
+        if progress.glimpse is not None:
             remark = f"{progress.share:.0%} read" if progress.share is not None else ""
             self._view.show(
-                pickle.loads(progress.pickled), Headline(READING, progress.name, remark, sign=("○ reading", "dim"))
+                progress.glimpse.value(), Headline(READING, progress.name, remark, sign=("○ reading", "dim"))
             )
 
     def on_log_opened(self, message: LogOpened) -> None:
