@@ -24,6 +24,8 @@ _UNEVEN = (5, 8)
 _FACTORS = ((2, (1.0, 3.0)), (12, (1.0, 2.0, 5.0)), (40, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
 """Up to so many rows for a power of ten, these multiples of it have labels, where the powers alone are too few."""
 _FINEST = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+_CLOSEST = math.log10(1.2)
+"""Two labels of a logarithmic axis are no closer: an axis that spans less cannot have two."""
 _EPSILON = 1e-9
 _HIGHER = 1.5
 """A row may be so many times as high as it had to be, for labels that can be shown."""
@@ -100,7 +102,8 @@ def _labels(first: int, pitch: float, apart: int, rows: int) -> tuple[tuple[int,
 def _log_pitches(low: float, high: float, rows: int) -> Iterator[tuple[float, int]]:
     """As `_pitches`, in powers of ten. Below one a row, `apart` counts the rows of a whole power."""
     rough = (high - low) / rows
-    found = [(1 / apart, apart) for apart in range(1, max(2, math.ceil(2 / rough))) if apart not in _UNEVEN]
+    most = min(math.ceil(2 / rough), math.ceil(rows / _CLOSEST))
+    found = [(1 / apart, apart) for apart in range(1, max(2, most)) if apart not in _UNEVEN]
     found += [(decades / apart, apart) for decades in _DECADES[1:] for apart in (1, 2, 3)]
     yield from sorted(each for each in found if each[0] > 0.7 * rough)
 
