@@ -19,7 +19,7 @@ from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.samples import RunData, prepare
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.training.options import read_job
-from vlmft_trainer.training.train import compare_data
+from vlmft_trainer.training.run_plan import compare_data
 
 Row = dict[str, Any]
 

@@ -22,7 +22,8 @@ from vlmft_trainer.training.callbacks.heartbeat import Heartbeat
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest
 from vlmft_trainer.training.options import Job, read_job
 from vlmft_trainer.training.run_log import RunLog
-from vlmft_trainer.training.train import build, steps_plan
+from vlmft_trainer.training.run_plan import steps_plan
+from vlmft_trainer.training.train import build
 
 PRESET = "model: {base: demo}\ntraining: {effective_batch: 16, micro_batch: 4}\nhardware: {device: cpu, gpus: 2}\n"
 
