@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -326,6 +327,30 @@ def test_a_marker_that_somebody_changed_is_none(tmp_path: Path, content: bytes) 
     (tmp_path / "checkpoint-5" / MARKER).write_bytes(content)
     assert newest_intact(RunLayout(tmp_path)) is None
     assert checkpoints(tmp_path).best() is None
+
+
+def test_a_marker_with_any_other_figure_or_letter_is_none_or_says_the_same(tmp_path: Path) -> None:
+    path = saved(tmp_path, 5)
+    sealed = seal(path, 5, 1.25, 0.5, {"total_steps": 9, "train_data": "abc"})
+    written, chance = (path / MARKER).read_bytes(), random.Random(5)
+    refused = 0
+    for place in range(len(written)):
+        changed = bytearray(written)
+        changed[place] ^= 1 << chance.randrange(7)
+        (path / MARKER).write_bytes(changed)
+        found = read(path)
+        refused += found is None
+        assert found in (None, sealed), bytes(changed)
+    assert refused > 0.9 * len(written)
+
+
+def test_a_marker_of_an_older_version_has_no_sum_of_itself(tmp_path: Path) -> None:
+    path = saved(tmp_path, 5)
+    sealed = seal(path, 5, 1.25, 0.5, {})
+    content = json.loads((path / MARKER).read_text())
+    del content["sha256"]
+    (path / MARKER).write_text(json.dumps(content))
+    assert read(path) == sealed
 
 
 @pytest.mark.parametrize("put", [os.mkfifo, os.mkdir])

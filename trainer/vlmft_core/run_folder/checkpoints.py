@@ -21,6 +21,8 @@ from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.layout import RunLayout, checkpoint_name
 
 MARKER = "COMPLETE.json"
+_CHECK = "sha256"
+"""What the marker says of itself: a damaged figure in it would choose another checkpoint as the best."""
 _RANK_STATE = "rng_state"
 """Begins the name of a file that each rank writes; transformers chose it."""
 
@@ -69,14 +71,18 @@ def seal(
     """Write `COMPLETE.json` over everything now in `folder`; it and the files are on the disk when this returns."""
     files = {str(path.relative_to(folder)): _entry(path) for path in _files(folder)}
     checkpoint = Checkpoint(step, _finite(eval_loss), _finite(token_accuracy), files, dict(plan))
-    content = json.dumps({"v": 1, **asdict(checkpoint)}, indent=1, allow_nan=False)
-    write_whole(folder / MARKER, content, private=False)
+    content = {"v": 1, **asdict(checkpoint)}
+    text = json.dumps({**content, _CHECK: _check(content)}, indent=1, allow_nan=False)
+    write_whole(folder / MARKER, text, private=False)
     return checkpoint
 
 
 def read(folder: Path) -> Checkpoint | None:
     """What a checkpoint's `COMPLETE.json` says; None if it is not complete, or says something that we never write."""
     content = read_json(folder / MARKER) or {}
+    check = content.pop(_CHECK, None)  # missing from the checkpoints of older versions
+    if check is not None and check != _check(content):
+        return None
     step, files, plan = (content.get(name) for name in ("step", "files", "plan"))
     figures = [content.get(name, "") for name in ("eval_loss", "token_accuracy")]
     if type(step) is not int or step < 0 or folder.name != checkpoint_name(step) or not isinstance(plan, dict):
@@ -145,6 +151,11 @@ def remove(folder: Path) -> None:
     if not folder.is_symlink():
         delete(folder / MARKER)
     delete(folder)
+
+
+def _check(content: Mapping[str, Any]) -> str:
+    """SHA-256 of what the marker says beside it."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _finite(value: float | None) -> float | None:
