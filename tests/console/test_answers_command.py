@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> Path:
 def test_base_and_adapter_stand_beside_each_other_at_the_newest_eval(run: Path) -> None:
     three_evals(run)
     lines = call(str(run)).stdout.splitlines()
-    assert lines[0].split() == ["question", "right", "answer", "base", "now"]
+    assert lines[0].split() == ["question", "truth", "base", "now"]
     cells = "right", "How high is bar 1? Answer the question with a single word.", "1", "no idea (wrong)", "1 (right)"
     assert " ".join(lines[2].split()) == " ".join(cells)
     assert lines[-1] == "base 0 of 6 right, step 20 5 of 6 right"

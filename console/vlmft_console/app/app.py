@@ -116,6 +116,11 @@ class VlmftConsole(KeyOrder):
 
         self.push_screen(ReplayScreen(message.target, message.choice))
 
+    def on_open_answers(self, message: messages.OpenAnswers) -> None:
+        from vlmft_console.app.screens.answers import AnswersScreen
+
+        self.push_screen(AnswersScreen(message.run))
+
     def on_open_comparison(self, message: messages.OpenComparison) -> None:
         from vlmft_console.app.screens.compare import CompareScreen
 

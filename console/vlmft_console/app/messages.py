@@ -47,6 +47,13 @@ class OpenReplay(Message):
 
 
 @dataclass
+class OpenAnswers(Message):
+    """Show what base and adapter of a run answer to its eval questions."""
+
+    run: Path
+
+
+@dataclass
 class OpenComparison(Message):
     """Lay runs or logs over each other, two to eight."""
 

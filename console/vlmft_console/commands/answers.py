@@ -43,7 +43,7 @@ def answers(
     if json_output:
         print_json({"step": at, "steps": sorted(kept.by_step), "questions": list(map(_dict, rows))}, indent=True)
         return
-    table = new_table("", "question", "right answer", "base", "now")
+    table = new_table("", "question", "truth", "base", "now")
     for row in rows:
         question = row.question
         cells = (question.question, " | ".join(question.truth), _with_worth(row.base), _with_worth(row.now))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rich.color import Color
 from rich.console import Console
-from rich.style import Style
 from rich.text import Text
 
+from vlmft_console import picture
 from vlmft_console.commands.output import add_row, new_table, print_table
 from vlmft_console.sanitize import sanitize
 from vlmft_core.counted import counted
+from vlmft_core.run_folder.answers import Picture
 
 PICTURE_ROWS: Final = 16
 """Lines of the terminal that a picture takes, at most."""
@@ -161,16 +161,9 @@ def draws(console: Console) -> bool:
 def half_blocks(image: Mapping[str, Any]) -> Text:
     """A picture with two pixels in each character."""
     width, height = image["size"]
-    pixels = bytes.fromhex(image["pixels"])
-
-    def colour(x: int, y: int) -> Color:
-        red, green, blue = pixels[3 * (y * width + x) :][:3]
-        return Color.from_rgb(red, green, blue)
-
     drawn = Text()
-    for y in range(0, height, 2):
-        for x in range(width):
-            lower = colour(x, y + 1) if y + 1 < height else None
-            drawn.append("▀", Style(color=colour(x, y), bgcolor=lower))
+    for line in picture.half_blocks(Picture(width, height, bytes.fromhex(image["pixels"]))):
+        for style in line:
+            drawn.append(picture.HALF_BLOCK, style)
         drawn.append("\n")
     return drawn

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
 from vlmft_console.app.live_reader import Batch, LiveReader, LogOpened
-from vlmft_console.app.messages import Alert, Loading, OpenReplay, RunAction
+from vlmft_console.app.messages import Alert, Loading, OpenAnswers, OpenReplay, RunAction
 from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.tell import tell
@@ -43,6 +43,7 @@ class LiveScreen(LogScreen):
         Binding("r", "resume", "resume", tooltip="Go on from the newest checkpoint, or supervise the run again"),
         Binding("a", "advice", "advice", tooltip="Make the preset that the selected finding advises"),
         Binding("p", "replay", "replay", tooltip="Play the run again from its log"),
+        Binding("v", "answers", "answers", tooltip="What base and adapter answer to eval questions, with pictures"),
         Binding("escape,q", "back", "leave", key_display="q", tooltip="Leave. The run goes on"),
     ]
 
@@ -193,3 +194,7 @@ class LiveScreen(LogScreen):
     def action_replay(self) -> None:
         """Play the log from its start."""
         self.app.post_message(OpenReplay(self._target))
+
+    def action_answers(self) -> None:
+        """Show what base and adapter answer to the eval questions."""
+        self.app.post_message(OpenAnswers(self._log.path if self._log else self._target))
