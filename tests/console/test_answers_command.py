@@ -52,8 +52,8 @@ def test_json_has_everything_but_the_pictures(run: Path) -> None:
         "where": "val.json, line 1",
         "image": "png/1.png",
         "images": 1,
-        "base": {"answer": "no idea", "points": 0.0},
-        "now": {"answer": "1", "points": 1.0},
+        "base": {"answer": "no idea", "points": 0.0, "worth": "wrong"},
+        "now": {"answer": "1", "points": 1.0, "worth": "right"},
     }
 
 

@@ -15,6 +15,7 @@ from vlmft_console.cli import app
 from vlmft_console.history.loading import read_log
 from vlmft_console.report.html import html
 from vlmft_console.report.run_report import report_figures
+from vlmft_core.run_folder.answers import Answers
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m|x|"
 
@@ -141,7 +142,7 @@ LOGS = Path(__file__).parents[2] / "logs"
 
 
 def test_a_report_rounds_its_figures_names_units_and_says_what_was_kept(tmp_path: Path) -> None:
-    page = html(report_figures(run := read_log(LOGS / "healthy")), run.state)
+    page = html(report_figures(run := read_log(LOGS / "healthy"), Answers()), run.state, Answers())
     text = re.sub(r"<[^>]+>", " ", page)
     assert not re.search(r"\d\.\d{8,}", text)
     assert "null" not in text.partition("Preset")[0]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
 from vlmft_console.commands.parameters import Json, Run
-from vlmft_console.history.answer_rows import AnswerRow, answer_rows, right_of, said, worth
+from vlmft_console.history.answer_rows import answer_rows, right_of, said, worth
+from vlmft_console.report.answers import answer_dict
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.answers import Answer, read_answers
@@ -41,7 +42,7 @@ def answers(
         raise VlmftError(f"--step {at}: no questions were answered there", f"answers are of step {there}")
     rows = answer_rows(kept, at, wrong=wrong, changed=changed)
     if json_output:
-        print_json({"step": at, "steps": sorted(kept.by_step), "questions": list(map(_dict, rows))}, indent=True)
+        print_json({"step": at, "steps": sorted(kept.by_step), "questions": list(map(answer_dict, rows))}, indent=True)
         return
     table = new_table("", "question", "truth", "base", "now")
     for row in rows:
@@ -56,18 +57,3 @@ def answers(
 
 def _with_worth(answer: Answer | None) -> str:
     return f"{said(answer)} ({worth(answer)})" if answer else "-"
-
-
-def _dict(row: AnswerRow) -> dict[str, Any]:
-    question = row.question
-    return {
-        "key": question.key,
-        "task": question.task,
-        "question": question.question,
-        "truth": list(question.truth),
-        "where": question.where,
-        "image": question.image or None,
-        "images": question.images,
-        "base": row.base and {"answer": row.base.text, "points": row.base.points},
-        "now": row.now and {"answer": row.now.text, "points": row.now.points},
-    }

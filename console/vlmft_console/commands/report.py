@@ -19,6 +19,8 @@ from vlmft_console.report.text import markdown, steps_csv
 from vlmft_console.runs.targets import locate
 from vlmft_console.sanitize import redacted
 from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder.answers import read_answers
+from vlmft_core.run_folder.layout import RunLayout
 
 
 class Format(StrEnum):
@@ -44,7 +46,7 @@ def report(
 ) -> None:
     """Write all about a run to one file that is readable anywhere.
 
-    Charts, findings, epochs, plan, preset and environment.
+    Charts, findings, epochs, answers with their pictures, plan, preset and environment.
 
     `csv` has every metric at every step, `json` what each comes to. Without --output, md, json and csv go to standard
     output.
@@ -70,9 +72,10 @@ def _format(form: Format | None, output: Path | None) -> Format:
 def _written(run: ReadLog, form: Format) -> str:
     if form is Format.CSV:
         return steps_csv(run.state)
-    figures = report_figures(run)
+    kept = read_answers(RunLayout(run.log.path).answers_file)
+    figures = report_figures(run, kept)
     if form is Format.MD:
         return markdown(figures)
     if form is Format.JSON:
         return json.dumps(redacted(figures), indent=2) + "\n"
-    return html(figures, run.state)
+    return html(figures, run.state, kept)

@@ -11,10 +11,12 @@ from vlmft_console.charts.smoothing import smooth
 from vlmft_console.figures import figure
 from vlmft_console.history.state import RunState
 from vlmft_console.presets.table import value_text
+from vlmft_console.report.answers import answers_html
 from vlmft_console.report.svg import legend, svg
 from vlmft_console.report.text import EPOCH_HEADINGS, epoch_cells, headlines, preset_values, spelled_out
 from vlmft_console.sanitize import sanitize
 from vlmft_core.filesize import filesize
+from vlmft_core.run_folder.answers import Answers
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --dim: #6b7685; --paper: #fff; --line: #dde2e8;
@@ -50,16 +52,23 @@ line.stop { stroke: var(--stop); } line.caution { stroke: var(--caution); }
 article { border-left: 3px solid var(--line); padding-left: .8rem; margin: .8rem 0; }
 article.stop { border-color: var(--stop); color: inherit; } article.caution { border-color: var(--caution);
   color: inherit; }
+article.answer { display: flex; flex-wrap: wrap; gap: .3rem 1rem; }
+article.right { border-color: var(--best); } article.wrong { border-color: var(--stop); }
+.answer img { align-self: flex-start; } .answer dl { flex: 1; min-width: 14rem; margin: 0; display: grid;
+  grid-template-columns: 5rem 1fr; align-content: start; }
+.answer dt { color: var(--dim); } .answer dd { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+.answer b { font-weight: 600; }
 article h3 { font-size: 1rem; margin: 0; } article p { margin: .2rem 0; } .dim { color: var(--dim); }
 """
 
 
-def html(figures: Mapping[str, Any], state: RunState) -> str:
+def html(figures: Mapping[str, Any], state: RunState, kept: Answers) -> str:
     """The whole page. Every text from a log is escaped; the page forbids itself scripts and connections.
 
     Args:
         figures: from `report_figures`.
         state: the same run, for its charts.
+        kept: its answers, for their pictures.
     """
     smooth(state)
     name = _text(figures["run"])
@@ -71,6 +80,8 @@ def html(figures: Mapping[str, Any], state: RunState) -> str:
             body.append(f"<figure><figcaption>{title} {legend(spec)}</figcaption>\n{picture}\n</figure>")
     if figures["epochs"]:
         body += ["<h2>Every epoch</h2>", _table(EPOCH_HEADINGS, epoch_cells(figures))]
+    if figures["answers"]:
+        body += answers_html(figures["answers"], kept, _text)
     if figures["checkpoints"]:
         rows = (
             (f"{c['step']:,}", figure(c["eval_loss"], "-"), _size(c["bytes"]), "kept" if c["kept"] else "deleted")
@@ -87,7 +98,7 @@ def html(figures: Mapping[str, Any], state: RunState) -> str:
         reasons = figures["preset"].get("reasons", {})
         rows_of = ((key, value_text(value), reasons.get(key, "")) for key, value in preset_values(figures["preset"]))
         body += ["<h2>Preset</h2>", _table(("parameter", "value", "why"), rows_of, words=True)]
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',

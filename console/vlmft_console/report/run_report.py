@@ -8,16 +8,18 @@ from typing import Any
 from vlmft_console.history.epochs import EpochFigures
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.history.metrics import Measured
+from vlmft_console.report.answers import answer_figures
 from vlmft_console.report.diagnosis import diagnosis_dict, unjudged_notes
 from vlmft_console.report.summary import finding_dict, lr_deviation, task_scores
+from vlmft_core.run_folder.answers import Answers
 
 
-def report_figures(run: ReadLog) -> dict[str, Any]:
-    """The figures of one run; what its log does not tell is null or empty.
+def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
+    """The figures of one run, and its kept `answers`; what its log does not tell is null or empty.
 
     Keys: `run`, `format`, `status`, `reason`, `started` (Unix seconds), `seconds`, `host`, `versions`, `plan`, `steps`,
     `total_steps`, `train_loss`, `best_eval`, `last_eval_loss`, `lr_deviation`, `nonfinite_steps`, `skipped_steps`,
-    `tasks`, `diagnoses`, `findings` (resolved ones too), `epochs`, `checkpoints`,
+    `tasks`, `answers` (as `answer_figures`), `diagnoses`, `findings` (resolved ones too), `epochs`, `checkpoints`,
     `metrics` (every one by name: `points`, `first`, `last`, `lowest`, `highest`), `notes`, `preset`.
     """
     state, log = run.state, run.log
@@ -45,6 +47,7 @@ def report_figures(run: ReadLog) -> dict[str, Any]:
         "nonfinite_steps": state.nonfinite_steps,
         "skipped_steps": state.skipped_steps,
         "tasks": task_scores(state),
+        "answers": answer_figures(answers),
         "diagnoses": [diagnosis_dict(each) for each in state.health.diagnoses],
         "findings": [
             {**finding_dict(finding), "changes": dict(finding.advice.changes), "resolved": finding.resolved}

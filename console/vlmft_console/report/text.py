@@ -38,6 +38,9 @@ def markdown(figures: Mapping[str, Any]) -> str:
             lines[-1] += _plain(each["message"])
     if figures["tasks"]:
         lines += ["", "## Accuracy", "", *_table(("task", "metric", "base", "tuned", "questions"), _tasks(figures))]
+    if figures["answers"]:
+        lines += ["", "## Answers", "", _plain(figures["answers"]["right"]), ""]
+        lines += _table(("question", "truth", "base", "now"), _answers(figures["answers"]))
     if figures["epochs"]:
         lines += ["", "## Epochs", "", *_table(EPOCH_HEADINGS, epoch_cells(figures))]
     if figures["notes"]:
@@ -152,6 +155,12 @@ def _tasks(figures: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         sides = ((score["base"], score["base_questions"]), (score["tuned"], score["questions"]))
         shares = (accuracy(share, questions, "-") for share, questions in sides)
         yield _plain(task), score["metric"].replace("_", " "), *shares, str(score["questions"] or "-")
+
+
+def _answers(found: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for each in found["questions"]:
+        sides = (f"{said['answer']} ({said['worth']})" if (said := each[name]) else "-" for name in ("base", "now"))
+        yield each["question"], " or ".join(each["truth"]), *sides
 
 
 def _table(headings: tuple[str, ...], rows: Any) -> list[str]:
