@@ -3,20 +3,23 @@
 python docs/app_screenshot.py OUT.svg WIDTHxHEIGHT TARGET [KEY | wait:TEXT ...]
 
 The console opens TARGET (`-` for its list of runs) and gets the keys; at each `wait:` it is given time until it shows
-the text.
+the text. Text that lies below a panel's fold is not shown, and waited for in vain: the program then says what is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 
 from textual.app import App
+from textual.pilot import Pilot
 
 from vlmft_console.app.app import VlmftConsole
 
 _PATIENCE = 60.0
+"""Seconds that the console is given to show a text."""
 
 
 async def save(out: Path, size: tuple[int, int], target: Path | None, acts: list[str]) -> None:
@@ -24,12 +27,19 @@ async def save(out: Path, size: tuple[int, int], target: Path | None, acts: list
     async with app.run_test(size=size) as pilot:
         for act in acts:
             if act.startswith("wait:"):
-                while act.removeprefix("wait:") not in shown(app):
-                    await pilot.pause(0.1)
+                await wait_for(act.removeprefix("wait:"), app, pilot)
             else:
                 await pilot.press(act)
         await pilot.pause(1.0)
         out.write_text(app.export_screenshot(title="vlmft-console"))
+
+
+async def wait_for(text: str, app: App[None], pilot: Pilot[None]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while text not in shown(app):
+        if time.monotonic() > deadline:
+            sys.exit(f"{text!r} is not shown after {_PATIENCE:.0f} s; this is:\n{shown(app)}")
+        await pilot.pause(0.1)
 
 
 def shown(app: App[None]) -> str:
@@ -40,7 +50,7 @@ def main() -> None:
     out, size, target, *acts = sys.argv[1:]
     columns, rows = map(int, size.split("x"))
     where = None if target == "-" else Path(target)
-    asyncio.run(asyncio.wait_for(save(Path(out), (columns, rows), where, acts), _PATIENCE))
+    asyncio.run(save(Path(out), (columns, rows), where, acts))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Key order: keys are handled one after another, each where the one before it has led.
 
 Textual sends a key to whatever has the focus when the key comes. Over a slow link several keys come in one packet, and
-all of them would go to the same place: of `/demo` the `/` would open the filter, and the `d` delete a run.
+on a busy machine the next key comes before the last one has done its work. All of them would go to the same place: of
+`/demo` the `/` would open the filter, and the `d` delete a run.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.timer import Timer
 
-PATIENCE_SECONDS = 0.5
-"""A key waits no longer than this: what had the key before may be gone, or be busy."""
+LOOK_SECONDS = 0.05
+"""Between two looks at whether what had the key is still there, while other keys wait. However long it takes over the
+key, they wait."""
 
 
 class KeyDone(Message):
@@ -23,52 +25,79 @@ class KeyDone(Message):
     what that has asked for. When it arrives again, the key has been handled.
 
     Args:
+        number: of the key, counted from the app's start.
         target: what had the key.
         again: whether this is the second time.
     """
 
-    def __init__(self, target: MessagePump, *, again: bool = False) -> None:
+    def __init__(self, number: int, target: MessagePump, *, again: bool = False) -> None:
         super().__init__()
+        self.number = number
         self.target = target
         self.again = again
 
 
 class KeyOrder(App[None]):
-    """An app that handles one key at a time."""
+    """An app that handles one key, or one paste, at a time."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._keys: deque[events.Key] = deque()
-        self._key_under_way = False
-        self._patience: Timer | None = None
+        self._keys: deque[events.Key | events.Paste] = deque()
+        self._number = 0
+        self._under_way: MessagePump | None = None
+        """What has the key that is being handled."""
+        self._looking: Timer | None = None
 
     async def on_event(self, event: events.Event) -> None:
-        if not isinstance(event, events.Key) or event.is_forwarded:
+        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
-        elif self._key_under_way:
+        elif self._under_way is not None:
             self._keys.append(event)
-            if self._patience is None:
-                self._patience = self.set_timer(PATIENCE_SECONDS, self._next_key)
+            self._look_again()
         else:
             await self._send(event)
 
     async def on_key_done(self, message: KeyDone) -> None:
         message.stop()
-        if message.again or not message.target.post_message(KeyDone(message.target, again=True)):
+        if message.number != self._number:  # it was given up
+            return
+        again = KeyDone(message.number, message.target, again=True)
+        if message.again or not message.target.post_message(again):
             await self._next_key()
 
-    async def _send(self, key: events.Key) -> None:
+    async def _send(self, key: events.Key | events.Paste) -> None:
+        self._number += 1
         target = self.focused or self.screen
-        self._key_under_way = True
+        self._under_way = target
         await super().on_event(key)
-        self._key_under_way = target.post_message(KeyDone(target))
+        if not target.post_message(KeyDone(self._number, target)):
+            self._under_way = None
 
     async def _next_key(self) -> None:
-        if self._patience is not None:
-            self._patience.stop()
-            self._patience = None
-        self._key_under_way = False
-        while self._keys and not self._key_under_way:
+        self._under_way = None
+        while self._keys and self._under_way is None:
             await self._send(self._keys.popleft())
         if self._keys:
-            self._patience = self.set_timer(PATIENCE_SECONDS, self._next_key)
+            self._look_again()
+
+    def _look_again(self) -> None:
+        if self._looking is None:
+            self._looking = self.set_timer(LOOK_SECONDS, self._look)
+
+    async def _look(self) -> None:
+        """Go on where nothing can tell any more that the key was handled: what had it was closed by it."""
+        self._looking = None
+        if not self._keys or not self.screen_stack:  # an app that ends has no screens
+            return
+        if self._leads_here(self._under_way):
+            self._look_again()
+        else:
+            await self._next_key()
+
+    def _leads_here(self, node: MessagePump | None) -> bool:
+        """Whether a message can come up from `node` to the app."""
+        while node is not None and not node._closing and not node._closed:
+            if node is self:
+                return True
+            node = node._parent
+        return False
