@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -156,3 +157,17 @@ async def test_without_colours_the_picture_is_not_drawn_and_that_is_said(
     async with opened(run) as pilot:
         await until_shown(pilot, "not drawn: that takes 256 colours")
         assert colours(pilot) == set()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_screen_looks_as_it_did(run: Path, snap_compare: Any, size: tuple[int, int]) -> None:
+    three_evals(run, 12)
+
+    async def show(pilot: Pilot[None]) -> None:
+        await pilot.app.push_screen(AnswersScreen(run))
+        await until_shown(pilot, "newest")
+        await pilot.press("G")
+        await until_shown(pilot, "99  (wrong)")
+        await until(pilot, lambda: colours(pilot))
+
+    assert snap_compare(VlmftConsole(), terminal_size=size, run_before=show)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.in_tmux import Tmux, tmux
+from tests.kept_answers import three_evals
+from tests.run_folders import ended_run
 from tests.supervised import LONG, Supervised
 from vlmft_console.runs.folder import RunFolder
 
@@ -73,6 +75,25 @@ def test_a_run_with_a_killed_rank_is_shown_as_failed_and_the_rank_is_named(tmp_p
         shell.wait_for("failed", "doomed", "rank 1 was killed by SIGKILL")
         shell.press("q")
         shell.wait_for("0 live", "failed")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+def test_the_answers_of_a_run_are_looked_through_with_their_pictures(tmp_path: Path, size: tuple[int, int]) -> None:
+    run = ended_run(tmp_path / "outputs", "asked").path
+    three_evals(run)
+    with tmux(tmp_path, size) as shell:
+        shell.run("env", "COLORTERM=truecolor", "vlmft-console", str(run))
+        shell.wait_for("finished", "asked")
+        shell.press("v")
+        shell.wait_for("answers of asked", "5 of 6 right", "▀▀▀▀▀▀", "truth")
+        shell.press("G")
+        shell.wait_for("99  (wrong)")
+        shell.press("Left")
+        shell.wait_for("step 10 (2 of 3)", "3 of 6 right")
+        shell.press("w")
+        shell.wait_for("only wrong")
+        shell.press("q")
+        shell.wait_for("finished", "Learning rate")
 
 
 def choose_preset(shell: Tmux, summary: str) -> None:
