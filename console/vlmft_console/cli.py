@@ -35,6 +35,8 @@ COMMANDS = {
     "logs": ("runs:logs", "Print what the ranks wrote, with control characters made visible."),
     "stop": ("steer:stop", "Stop a run: a checkpoint at the next step boundary, then the end."),
     "resume": ("steer:resume", "Go on with a run from its newest complete checkpoint."),
+    "tag": ("labels:tag", "Give a run tags, to find it again by; without one, show those it has."),
+    "note": ("labels:note", "Give a run a note in place of the one before; without one, show it."),
     "rm": ("steer:rm", "Delete a run with its checkpoints and its adapter."),
     "presets": ("presets:app", "List, show, compare, check, import and export presets."),
     "data": ("data:app", "Check a data set, and look at its samples."),

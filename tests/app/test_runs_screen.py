@@ -19,8 +19,12 @@ from vlmft_console.app.screens.presets import PresetsScreen
 from vlmft_console.app.screens.replay import ReplayScreen
 from vlmft_console.app.screens.runs import RunsScreen
 from vlmft_console.app.widgets.run.run_list import RunList
+from vlmft_console.runs.facts import ORDERS
+from vlmft_console.runs.labels import Labels
+from vlmft_core.durable import write_whole
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import EventWriter
+from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.stop import StopRequest
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -153,6 +157,75 @@ async def test_a_filter_that_nothing_matches_says_so(machine: Path) -> None:
         await pilot.press("escape")
         await until_shown(pilot, "overfit-try")
         assert "No run matches" not in screen_text(pilot.app)
+
+
+async def test_the_filter_goes_by_figures_and_says_what_it_does_not_understand(machine: Path) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "overfit-try")
+        await pilot.press("slash", *"eval<")
+        await until_shown(pilot, "eval<: '' is no number (such as eval<0.1)")
+        assert "overfit-try" in screen_text(pilot.app)
+        await pilot.press(*"1.06 preset:best")
+        await until_shown(pilot, "1 match")
+        assert [name_of(key) for key in keys(pilot)] == ["best-20260101-101010"]
+
+
+@pytest.mark.parametrize("size", SIZES[:2])
+async def test_tags_and_notes_are_shown_and_found_and_do_nothing(machine: Path, size: tuple[int, int]) -> None:
+    some_runs(machine)
+    folder = machine / "outputs" / "good-lr3e5"
+    async with VlmftConsole().run_test(size=size) as pilot:
+        await until_shown(pilot, "overfit-try")
+        tagged = Labels(("sweep", "\x1b[31m[@click=app.quit]tag"), "[bold]note[/] \u202eevil\n" + "x" * 300)
+        tagged.keep(RunLayout(folder))  # while the list is open
+        await pilot.press("slash", *"tag:sweep", "enter")
+        await until_shown(pilot, "1 match")
+        await until_shown(pilot, "#sweep #\\x1b[31m[@click=app.quit]tag")
+        assert cursor(pilot) == "good-lr3e5"
+        assert "\x1b" not in screen_text(pilot.app)
+        assert "\u202e" not in screen_text(pilot.app)
+        [line] = [line for line in screen_text(pilot.app).splitlines() if "stopped:" in line or "□ stopped  #" in line]
+        assert len(line) <= size[0]
+        write_whole(folder / "labels.json", "{")
+        await pilot.press("escape")
+        await until_shown(pilot, "labels.json cannot be read")
+
+
+async def test_runs_are_sorted_by_one_key_and_live_ones_first_again_after_the_last(machine: Path) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "✗ stop")
+        usual = keys(pilot)
+        shown = []
+        for _ in ORDERS:
+            await pilot.press("s")
+            shown.append(screen_text(pilot.app).splitlines()[0].rpartition("by ")[2].strip())
+        assert shown == list(ORDERS)
+        await pilot.press("s")
+        assert keys(pilot) == usual
+        await pilot.press("s", "s")
+        await until(pilot, lambda: name_of(keys(pilot)[-1]) == "overfit-try")  # the highest eval loss
+
+
+@pytest.mark.parametrize("size", SIZES[:2])
+async def test_runs_of_one_preset_stand_together_under_its_name(machine: Path, size: tuple[int, int]) -> None:
+    some_runs(machine)
+    ended_run(machine / "outputs", "older", hours=90, preset="best")
+    async with VlmftConsole().run_test(size=size) as pilot:
+        await until_shown(pilot, "older")
+        await pilot.press("b")
+        await until_shown(pilot, "best (2)")
+        lines = [line.split()[0] for line in screen_text(pilot.app).splitlines() if line.strip()]
+        at = lines.index("best")
+        assert (lines[at + 1][:6], lines[at + 2]) == ("best-2", "older")
+        await pilot.press("g")
+        for key in ("enter", "space", "x", "r", "d", "p"):  # on the name of a preset none of them has anything to do
+            await pilot.press(key)
+        assert isinstance(pilot.app.screen, RunsScreen)
+        assert "marked" not in screen_text(pilot.app)
+        await pilot.press("b")
+        await until(pilot, lambda: "best (2)" not in screen_text(pilot.app))
 
 
 async def test_whoever_comes_back_from_a_run_finds_the_cursor_on_it_though_it_has_ended(machine: Path) -> None:

@@ -16,36 +16,60 @@ from vlmft_console.commands.show import show
 from vlmft_console.figures import age, clock, figure
 from vlmft_console.history.log_figures import LogFigures
 from vlmft_console.history.state import RunState
+from vlmft_console.runs.facts import ORDERS, RunFacts, facts, in_order
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.known_figures import KnownFigures, log_files
+from vlmft_console.runs.labels import Labels
 from vlmft_console.runs.overview import created, preset_name
 from vlmft_console.runs.registry import all_runs, find, read_run
-from vlmft_console.runs.status import UNREADABLE, RunStatus, status_of
+from vlmft_console.runs.run_filter import parse_filter
+from vlmft_console.runs.status import LIVE, UNREADABLE, RunStatus, status_of
 from vlmft_console.sanitize import sanitize
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
 
+_FIGURES = 8
+"""Columns of which the lines are not broken; one more where the preset is named."""
 _WIDE, _NAME = 100, 12
 """Columns from which on the preset is named, and those that a run's name gets at least."""
 _BLOCK = 1 << 15
 """Characters of a log that are read and printed at once; to the end of the line where they end."""
 
 
-def runs(json_output: Json = False) -> None:
-    """List every run on this machine, newest first."""
+def runs(
+    wanted: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILTER]...", help="Only runs of which all of this holds.")
+    ] = None,
+    sort: Annotated[str, typer.Option("--sort", metavar="KEY", help=f"By {', '.join(ORDERS)}.")] = "age",
+    json_output: Json = False,
+) -> None:
+    """List every run on this machine, newest first.
+
+    A filter is a word of what the list says; a figure, such as 'eval<0.1', 'step>=100', 'done<50%', 'age<3h'; or a
+    text: name, state, preset, health, tag or note, such as state:live, preset:best, tag:sweep*. Quote < and >.
+    """
+    is_wanted = parse_filter(" ".join(wanted or []))
+    if sort not in ORDERS:
+        raise VlmftError(f"runs cannot be sorted by {sort!r}", f"use one of {', '.join(ORDERS)}")
     known = KnownFigures()
-    found = [_at_a_glance(folder, known) for folder in all_runs()]
+    there = [_at_a_glance(folder, known) for folder in all_runs()]
     known.keep()
+    found = in_order((figures for figures in there if is_wanted(_facts(figures))), sort, _facts)
     if json_output:
         print_json(found)
+        return
+    if there and not found:
+        typer.echo(f"none of {len(there):,} runs is one of those")
         return
     if not found:
         typer.echo("no runs yet: `vlmft run demo` makes one")
         return
     wide = shutil.get_terminal_size().columns >= _WIDE
-    table = new_table("run", "state", "step", "left", "train", "eval", "health", *(["preset"] if wide else []), "age")
+    labelled = wide and any(figures["tags"] or figures["note"] for figures in found)
+    more = [*(["preset"] if wide else []), "age", *(["tags, note"] if labelled else [])]
+    table = new_table("run", "state", "step", "left", "train", "eval", "health", *more)
     for number, column in enumerate(table.columns):
-        column.no_wrap = number > 0  # a run may go by its whole path
+        column.no_wrap = 0 < number < _FIGURES + wide  # a run may go by its whole path
     table.columns[0].min_width = _NAME
     names = Counter(figures["run"] for figures in found)
     for figures in found:
@@ -60,8 +84,26 @@ def runs(json_output: Json = False) -> None:
             figures["health"].partition(" ")[0],
             *([figures["preset"]] if wide else []),
             figures["age"],
+            *([str(Labels(tuple(figures["tags"]), figures["note"]))] if labelled else []),
         )
     print_table(table)
+
+
+def _facts(figures: dict[str, Any]) -> RunFacts:
+    return facts(
+        name=figures["run"],
+        state=figures["state"],
+        live=figures["state"] in LIVE,
+        preset=figures["preset"],
+        health=figures["health"],
+        labels=Labels(tuple(figures["tags"]), figures["note"]),
+        step=figures["step"],
+        total_steps=figures["total_steps"],
+        train=figures["loss"],
+        last_eval=figures["eval_loss"],
+        best_eval=figures["best_eval_loss"],
+        age_seconds=time.time() - figures["created"],
+    )
 
 
 def _at_a_glance(folder: RunFolder, known: KnownFigures) -> dict[str, Any]:
@@ -101,6 +143,8 @@ def status(name: Run, json_output: Json = False) -> None:
         ("best eval loss", figure(figures["best_eval_loss"], "")),
         ("health", figures["health"]),
         ("checkpoints", ", ".join(map(str, figures["checkpoints"]))),
+        ("tags", " ".join(figures["tags"])),
+        ("note", figures["note"]),
         ("processes", ", ".join(f"{role} {pid}" for role, pid in figures["processes"].items())),
     ):
         if text:
@@ -169,7 +213,7 @@ def overview(folder: RunFolder, run: RunState, status: RunStatus) -> dict[str, A
 
 
 def _row(folder: RunFolder, figures: LogFigures, status: RunStatus, eta: float | None = None) -> dict[str, Any]:
-    log = folder.training_log
+    log, labels, began = folder.training_log, Labels.of(folder), created(folder)
     return {
         "run": folder.name,
         "state": status.state,
@@ -186,7 +230,10 @@ def _row(folder: RunFolder, figures: LogFigures, status: RunStatus, eta: float |
         "best_step": figures.best_step,
         "health": figures.health,
         "preset": preset_name(folder),
-        "age": age(time.time() - created(folder)),
+        "created": began,
+        "age": age(time.time() - began),
+        "tags": list(labels.tags),
+        "note": labels.note or labels.problem,
         "checkpoints": figures.checkpoints,
         "processes": {role: who.pid for role, who in folder.processes().items() if who.alive},
     }

@@ -72,7 +72,7 @@ def html(figures: Mapping[str, Any], state: RunState, kept: Answers) -> str:
     """
     smooth(state)
     name = _text(figures["run"])
-    body = [f"<h1>{name}</h1>", _table((), headlines(figures), words=True), *_health(figures)]
+    body = [f"<h1>{name}</h1>", _table((), headlines(figures, sanitize), words=True), *_health(figures)]
     for chart in DEFAULT_CHARTS:
         spec = chart.of(state)
         if picture := svg(spec):

@@ -11,6 +11,7 @@ from vlmft_console.history.metrics import Measured
 from vlmft_console.report.answers import answer_figures
 from vlmft_console.report.diagnosis import diagnosis_dict, unjudged_notes
 from vlmft_console.report.summary import finding_dict, lr_deviation, task_scores
+from vlmft_console.runs.labels import Labels
 from vlmft_core.run_folder.answers import Answers
 
 
@@ -20,9 +21,10 @@ def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
     Keys: `run`, `format`, `status`, `reason`, `started` (Unix seconds), `seconds`, `host`, `versions`, `plan`, `steps`,
     `total_steps`, `train_loss`, `best_eval`, `last_eval_loss`, `lr_deviation`, `nonfinite_steps`, `skipped_steps`,
     `tasks`, `answers` (as `answer_figures`), `diagnoses`, `findings` (resolved ones too), `epochs`, `checkpoints`,
-    `metrics` (every one by name: `points`, `first`, `last`, `lowest`, `highest`), `notes`, `preset`.
+    `tags`, `note`, `metrics` (every one by name: `points`, `first`, `last`, `lowest`, `highest`), `notes`, `preset`.
     """
     state, log = run.state, run.log
+    labels = Labels.of(log.folder) if log.folder else Labels()
     last_kept = state.checkpoints[-1].get("kept") if state.checkpoints else None
     kept = last_kept if isinstance(last_kept, list) else [record["step"] for record in state.checkpoints]
     best, end, start = state.best_eval, state.end or {}, state.start or {}
@@ -64,6 +66,8 @@ def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
             for record in state.checkpoints
         ],
         "metrics": {name: asdict(Measured.of(series)) for name, series in state.by_name.items()},
+        "tags": list(labels.tags),
+        "note": labels.note or labels.problem,
         "notes": [*state.notes, *filter(None, [run.several]), *unjudged_notes(state.health)],
         "preset": log.preset.model_dump(mode="json") if log.preset else None,
     }

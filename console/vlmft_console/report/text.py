@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ def markdown(figures: Mapping[str, Any]) -> str:
     Args:
         figures: from `report_figures`.
     """
-    lines = [f"# {_plain(figures['run'])}", "", *(f"- {name}: {value}" for name, value in headlines(figures))]
+    lines = [f"# {_plain(figures['run'])}", "", *(f"- {name}: {value}" for name, value in headlines(figures, _plain))]
     for told in figures["diagnoses"]:
         lines += ["", f"## {_plain(told['severity'].capitalize())}: {_plain(told['sentence'])}", ""]
         lines += [f"- {_plain(line)}" for line in numbered(told)]
@@ -57,14 +57,23 @@ def markdown(figures: Mapping[str, Any]) -> str:
 EPOCH_HEADINGS = ("epoch", "step", "train loss", "eval loss", "gap", "token acc.", "LR", "grad norm")
 
 
-def headlines(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The few facts that a reader wants first, as label and text. Text from the log is made harmless."""
+def headlines(figures: Mapping[str, Any], plain: Callable[[str], str]) -> list[tuple[str, str]]:
+    """The few facts that a reader wants first, as label and text.
+
+    Args:
+        figures: from `report_figures`.
+        plain: makes text from elsewhere harmless where it is going to stand.
+    """
     loss, best = figures["train_loss"], figures["best_eval"]
     total = f" of {figures['total_steps']:,}" if figures["total_steps"] else ""
-    found = [("log", _plain(figures["format"])), ("steps", f"{figures['steps']:,}{total}")]
+    found = [("log", plain(figures["format"])), ("steps", f"{figures['steps']:,}{total}")]
     if figures["status"]:
-        reason = f": {_plain(figures['reason'])}" if figures["reason"] else ""
-        found.append(("ended", f"{_plain(figures['status'].replace('_', ' '))}{reason}"))
+        reason = f": {plain(figures['reason'])}" if figures["reason"] else ""
+        found.append(("ended", f"{plain(figures['status'].replace('_', ' '))}{reason}"))
+    if figures["tags"]:
+        found.append(("tags", plain(" ".join(figures["tags"]))))
+    if figures["note"]:
+        found.append(("note", plain(figures["note"])))
     if isinstance(figures["started"], int | float):
         found.append(("started", f"{datetime.fromtimestamp(figures['started'], UTC):%Y-%m-%d %H:%M} UTC"))
     if figures["seconds"]:
@@ -79,7 +88,7 @@ def headlines(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         if score["tuned"] is not None:
             base = "" if score["base"] is None else f"{accuracy(score['base'], score['base_questions'])} to "
             more = f"{score['metric'].replace('_', ' ')}{told_apart(score) if base else ''}"
-            found.append((_plain(task), f"{base}{accuracy(score['tuned'], score['questions'])} ({more})"))
+            found.append((plain(task), f"{base}{accuracy(score['tuned'], score['questions'])} ({more})"))
     if figures["lr_deviation"] is not None:
         found.append(("learning rate", f"at most {percent(figures['lr_deviation'])} of the peak apart from the plan"))
     if figures["nonfinite_steps"]:

@@ -13,7 +13,9 @@ from vlmft_console.history.state import RunState
 from vlmft_console.history.summary import take_up
 from vlmft_console.paths import recorded_runs
 from vlmft_console.runs import registry
+from vlmft_console.runs.facts import RunFacts, facts
 from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.labels import Labels
 from vlmft_console.runs.status import RECORDED, UNREADABLE, RunStatus, status_of
 from vlmft_core.durable import read_json
 from vlmft_core.errors import VlmftError
@@ -46,6 +48,7 @@ class Overview:
     best_eval: float | None = None
     finding: Finding | None = None
     """The worst health finding that holds."""
+    labels: Labels = field(default_factory=Labels)
 
     @property
     def progress(self) -> float | None:
@@ -169,7 +172,27 @@ class RunIndex:
 
 def _unread(folder: RunFolder, recorded: bool, status: RunStatus) -> Overview:
     """A run whose log has not been read."""
-    return Overview(folder, status, created(folder), recorded, preset=preset_name(folder))
+    return Overview(folder, status, created(folder), recorded, preset=preset_name(folder), labels=Labels.of(folder))
+
+
+def facts_of(run: Overview, now: float) -> RunFacts:
+    """What it is filtered and sorted by at a time."""
+    finding = run.finding
+    return facts(
+        name=run.folder.name,
+        state=run.status.state,
+        live=run.status.live,
+        preset=run.preset,
+        health=f"{finding.severity} {finding.rule}" if finding else "ok" if run.step else "",
+        labels=run.labels,
+        step=run.step,
+        total_steps=run.total_steps,
+        train=run.loss,
+        last_eval=run.eval_loss,
+        best_eval=run.best_eval,
+        age_seconds=now - run.created,
+        recorded=run.recorded,
+    )
 
 
 def preset_name(folder: RunFolder) -> str:

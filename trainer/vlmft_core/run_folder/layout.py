@@ -46,6 +46,8 @@ class RunLayout:
     """Held by the supervisor while it lives."""
     ranks_lock = _Inside("ranks.lock")
     """Shared by the ranks while they live."""
+    labels_file = _Inside("labels.json")
+    """Tags and a note that a person gave the run."""
     stop_file = _Inside("stop.json")
     """The stop request, while there is one."""
     exit_file = _Inside("exit.json")

@@ -20,14 +20,18 @@ from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
 from vlmft_console.app.widgets.base.tell import tell
-from vlmft_console.app.widgets.run.run_list import RunList, health_cell, state_words
+from vlmft_console.app.widgets.run.run_list import RunList, state_words
 from vlmft_console.report import COMPARED
+from vlmft_console.runs.facts import NUMBERS, ORDERS, in_order
+from vlmft_core.errors import VlmftError
 
 if TYPE_CHECKING:
     from vlmft_console.runs.overview import Overview
 
 LOOK_SECONDS = 2.0
 """Between two looks at the run folders."""
+USUAL = ""
+"""The order in which the runs come: live ones first, then the newest."""
 NEXT = "No runs of your own yet.\nPress n to choose a preset and start one; demo needs no GPU and takes minutes."
 NONE = "No run matches. Esc shows all again."
 now = time.time
@@ -56,14 +60,22 @@ class RunsScreen(WatchingScreen):
         Binding("c", "compare", "compare", tooltip="Compare the marked runs, two to eight"),
         Binding("p", "replay", "replay", tooltip="Play the run again from its log"),
         Binding(
-            "slash", "filter", "filter", key_display="/", tooltip="Only runs whose name, preset, state or finding match"
+            "slash",
+            "filter",
+            "filter",
+            key_display="/",
+            tooltip="Only runs of which all of this holds: words, eval<0.1, age<3h, state:live, preset:best, tag:sweep",
         ),
+        Binding("s", "sort", "sort", tooltip=f"Sort by {', '.join(ORDERS)} in turn, then as usual: live ones first"),
+        Binding("b", "group", "by preset", tooltip="Runs of one preset together, or not"),
         Binding("d", "delete", "delete", tooltip="Delete a run with its checkpoints and its adapter; asks first"),
         Binding("escape", "clear", "clear", tooltip="Show all runs again, and take the marks away"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
+        self._order = USUAL
+        self._grouped = False
         self._runs: list[Overview] = []
         self._marked: set[str] = set()
         self._wanted: frozenset[Path] = frozenset()
@@ -126,7 +138,7 @@ class RunsScreen(WatchingScreen):
 
     def on_row_list_scrolled(self) -> None:
         wanted = frozenset(map(Path, self._list.visible_keys()))
-        if self.query_one("#filter", Input).value:  # any run may have the finding that is looked for
+        if self.query_one("#filter", Input).value or self._order in NUMBERS:  # any run may be the one looked for
             wanted |= {run.folder.path for run in self._runs}
         if not wanted <= self._wanted:
             self._wanted = wanted
@@ -146,21 +158,42 @@ class RunsScreen(WatchingScreen):
 
     def _show(self) -> None:
         self.set_class(all(run.recorded for run in self._runs), "-new")
-        sought = self.query_one("#filter", Input).value.casefold().split()
-        runs = [run for run in self._runs if all(word in _described(run) for word in sought)]
-        self.set_class(bool(sought) and not runs, "-none")
-        self._list.show_runs(runs, self._marked, now())
+        sought, at = self.query_one("#filter", Input).value.strip(), now()
+        runs, problem = self._chosen(sought, at)
+        self.query_one("#none", Static).update(literal(problem or NONE))
+        self.set_class(bool(problem) or (bool(sought) and not runs), "-none")
+        self._list.show_runs(runs, self._marked, at, grouped=self._grouped)
         self._go_to_sought()
         live = sum(run.status.live for run in self._runs)
         parts = [f"vlmft  {len(self._runs)} run{'s' * (len(self._runs) != 1)}, {live} live"]
-        if sought:
+        if sought and not problem:
             parts.append(f"{len(runs)} match")
+        if self._order != USUAL:
+            parts.append(f"by {self._order}")
+        if self._grouped:
+            parts.append("grouped")
         if self._marked:
             parts.append(f"{len(self._marked)} marked")
         self.query_one("#title", Static).update(", ".join(parts))
         self._show_about()
         self.refresh_bindings()
         self.call_after_refresh(self.on_row_list_scrolled)
+
+    def _chosen(self, sought: str, at: float) -> tuple[list[Overview], str]:
+        """The runs that match, sorted, and what is wrong with the filter; then all of them."""
+        from vlmft_console.runs.overview import facts_of  # by now the thread has loaded it
+        from vlmft_console.runs.run_filter import parse_filter
+
+        runs, problem = self._runs, ""
+        try:
+            wanted = parse_filter(sought)
+        except VlmftError as error:  # half typed, it may be
+            problem = str(error)
+        else:
+            runs = [run for run in runs if wanted(facts_of(run, at))]
+        if self._order != USUAL:
+            runs = in_order(runs, self._order, lambda run: facts_of(run, at))
+        return runs, problem
 
     def _go_to_sought(self) -> None:
         if self._sought_from and self._list.cursor != self._sought_from:
@@ -189,9 +222,8 @@ class RunsScreen(WatchingScreen):
         self.app.post_message(OpenPresets())
 
     def action_mark(self) -> None:
-        key = self._list.cursor
-        if key:
-            self._marked ^= {key}
+        if run := self._current():
+            self._marked ^= {str(run.folder.path)}
             self._show()
             self._list.action_move(1)
 
@@ -210,6 +242,15 @@ class RunsScreen(WatchingScreen):
         self.add_class("-filtering")
         self.refresh_bindings()
         focus_now(self.query_one("#filter", Input))
+
+    def action_sort(self) -> None:
+        orders = (USUAL, *ORDERS)
+        self._order = orders[(orders.index(self._order) + 1) % len(orders)]
+        self._show()
+
+    def action_group(self) -> None:
+        self._grouped = not self._grouped
+        self._show()
 
     def action_clear(self) -> None:
         self.remove_class("-filtering")
@@ -241,18 +282,11 @@ class RunsScreen(WatchingScreen):
             self.app.post_message(RunAction(run.folder, "delete"))
 
 
-def _described(run: Overview) -> str:
-    """What the filter looks at: what the row says, apart from figures."""
-    words, _ = state_words(run.status.state)
-    sample = "sample" if run.recorded else ""
-    texts = (run.folder.name, run.preset, run.status.state, words, health_cell(run).text, sample)
-    return " ".join(texts).casefold()
-
-
 def _about(run: Overview) -> Content:
     """Two lines on the run under the cursor: its state and why, and the worst finding or where the run is kept."""
     words, _ = state_words(run.status.state)
     first = f"{words}: {run.status.reason}" if run.status.reason else words
+    first = "  ".join(filter(None, [first, str(run.labels)]))
     finding = run.finding
     second = f"{finding.severity}: {finding.message}" if finding else str(run.folder.path)
     return literal(f"{first}\n{second}")

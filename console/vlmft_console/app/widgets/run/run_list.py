@@ -40,6 +40,8 @@ STATES = {
 }
 """Sign and role of each state; all others have gone wrong."""
 FAILED = ("✗", "stop")
+LABELS = ColumnSpec("tags, note", 10, rank=9, stretches=True, widest=40)
+"""Where a run has some."""
 
 
 class RunList(RowList):
@@ -48,15 +50,26 @@ class RunList(RowList):
     def __init__(self) -> None:
         super().__init__(COLUMNS, id="runs")
 
-    def show_runs(self, runs: Sequence[Overview], marked: Collection[str], now: float) -> None:
+    def show_runs(
+        self, runs: Sequence[Overview], marked: Collection[str], now: float, *, grouped: bool = False
+    ) -> None:
         """Show these runs.
 
         Args:
             runs: in the order to show.
             marked: paths of the marked ones.
             now: Unix time that ages are counted to.
+            grouped: whether runs of one preset stand together, under a line with its name; it has a key of no run.
         """
-        self.show([ListRow(str(run.folder.path), _cells(run, now)) for run in runs], marked)
+        self._columns = (*COLUMNS, LABELS) if any(str(run.labels) for run in runs) else COLUMNS
+        rows = [ListRow(str(run.folder.path), _cells(run, now)) for run in runs]
+        if grouped:
+            groups: dict[str, list[ListRow]] = {}
+            for run, row in zip(runs, rows, strict=True):
+                groups.setdefault(run.preset, []).append(row)
+            heads = (_head(number, preset, len(groups[preset])) for number, preset in enumerate(groups))
+            rows = [each for head, group in zip(heads, groups.values(), strict=True) for each in (head, *group)]
+        self.show(rows, marked)
 
 
 def state_words(state: str) -> tuple[str, str]:
@@ -82,7 +95,13 @@ def _cells(run: Overview, now: float) -> tuple[Cell, ...]:
         health_cell(run),
         Cell(run.preset, "dim"),
         Cell("" if run.recorded else age(now - run.created), "dim"),
+        Cell(str(run.labels)),
     )
+
+
+def _head(number: int, preset: str, count: int) -> ListRow:
+    name = Cell(f"{preset or 'no preset'} ({count})", "title")
+    return ListRow(f"group {number}", (Cell(""), name, *[Cell("")] * (len(COLUMNS) - 1)))
 
 
 def _loss(value: float | None) -> Cell:

@@ -1,0 +1,48 @@
+"""`vlmft tag`, `note`: say of a run what its log cannot."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vlmft_console.commands.output import print_json, say
+from vlmft_console.commands.parameters import Json, Run
+from vlmft_console.runs.labels import Labels, change_note, change_tags
+from vlmft_console.runs.registry import find
+
+
+def tag(
+    name: Run,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="[TAG]...", help="Words of your own.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take these tags away.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Give a run tags, to find it again by; without one, show those it has.
+
+    They are kept in the run's folder and go with it. `vlmft runs tag:WORD` lists the runs that have one.
+    """
+    folder = find(name)
+    labels = change_tags(folder, tags, remove=remove) if tags else Labels.of(folder)
+    _show(labels, " ".join(labels.tags), json_output)
+
+
+def note(
+    name: Run,
+    text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help='One line; "" takes it away.')] = None,
+    json_output: Json = False,
+) -> None:
+    """Give a run a note in place of the one before; without one, show it.
+
+    It is kept in the run's folder and goes with it.
+    """
+    folder = find(name)
+    labels = Labels.of(folder) if text is None else change_note(folder, text)
+    _show(labels, labels.note, json_output)
+
+
+def _show(labels: Labels, text: str, json_output: bool) -> None:
+    if json_output:
+        print_json({"tags": list(labels.tags), "note": labels.note, "problem": labels.problem})
+    elif text or labels.problem:
+        say(text or labels.problem)
