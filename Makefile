@@ -84,6 +84,7 @@ mutants: install  ## Change the core's rules and sums one at a time: what no tes
 
 soak: install  ## Make every fault as often as a release asks for (an hour)
 	$(BIN)/pytest --soak --timeout=7200 tests/e2e
+	$(BIN)/pytest --soak --timeout=7200 -m soak --ignore=tests/e2e
 
 clean:  ## Remove what the tools left; runs in outputs/ stay
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
