@@ -116,6 +116,11 @@ class VlmftConsole(KeyOrder):
 
         self.push_screen(ReplayScreen(message.target, message.choice))
 
+    def on_open_metrics(self, message: messages.OpenMetrics) -> None:
+        from vlmft_console.app.screens.metrics import MetricsScreen
+
+        self.push_screen(MetricsScreen(message.name, message.state))
+
     def on_open_answers(self, message: messages.OpenAnswers) -> None:
         from vlmft_console.app.screens.answers import AnswersScreen
 
@@ -197,11 +202,11 @@ class VlmftConsole(KeyOrder):
 
     def action_toggle_theme(self) -> None:
         """Change between dark and light, for the next time too."""
-        from vlmft_console.app.settings import keep_theme
+        from vlmft_console.app.settings import keep
 
         light = self.theme == DARK.name
         self.theme = LIGHT.name if light else DARK.name
-        keep_theme("light" if light else "dark")
+        keep("theme", "light" if light else "dark")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: what the keys of the active screen do, by name."""

@@ -5,7 +5,7 @@ Those to the app go there straight (`self.app.post_message`), so that a screen i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +16,7 @@ from vlmft_console.history.choice import LAST, Choice
 
 if TYPE_CHECKING:
     from vlmft_console.history.loading import Progress, ReadAhead
+    from vlmft_console.history.state import RunState
     from vlmft_core.preset import LoadedPreset
     from vlmft_core.run_folder.layout import RunLayout
 
@@ -51,6 +52,15 @@ class OpenAnswers(Message):
     """Show what base and adapter of a run answer to its eval questions."""
 
     run: Path
+
+
+@dataclass
+class OpenMetrics(Message):
+    """Show the metrics of a run that is on the screen."""
+
+    name: str
+    state: Callable[[], RunState | None]
+    """Gives the run as it is now."""
 
 
 @dataclass

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from vlmft_core.durable import write_whole
 from vlmft_core.errors import VlmftError
 
 Theme = Literal["dark", "light"]
-USUAL: Final[Theme] = "dark"
+_SETTINGS: Final = '`theme: dark` or `light`, and `panels: ["NAME or pattern", …]`'
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the file can say."""
+
+    theme: Theme = "dark"
+    """The colours to start with; those of the last time."""
+    panels: tuple[str, ...] = ()
+    """Metrics that the metrics' screen shows: names, or regular expressions looked for in the names. None for all."""
 
 
 def settings_file() -> Path:
@@ -19,38 +32,70 @@ def settings_file() -> Path:
     return own_presets().parent / "console.yaml"
 
 
-def kept_theme() -> Theme:
-    """The theme that was chosen last; the usual one where none was.
+def kept_settings() -> Settings:
+    """What was chosen last; the usual where nothing was.
 
     Raises:
         VlmftError: the file is there and does not say what it can say.
     """
     path = settings_file()
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return USUAL
-    except (OSError, UnicodeDecodeError) as error:
-        raise VlmftError(f"{path} cannot be read: {error}", "delete it") from None
-    theme: Theme = USUAL
-    for number, line in enumerate(lines, 1):
-        key, _, value = (part.strip() for part in line.partition("#")[0].partition(":"))
-        if key == "theme" and value == "light":
-            theme = "light"
-        elif key == "theme" and value == "dark":
-            theme = "dark"
-        elif key:
+    found: dict[str, Any] = {}
+    for number, line in enumerate(_lines(path), 1):
+        key, _, value = (part.strip() for part in line.partition(":"))
+        if not key or key.startswith("#"):
+            continue
+        try:
+            found[key] = _READ[key](value)
+        except (KeyError, ValueError):
             raise VlmftError(
-                f"{path}:{number}: {line.strip()!r} is no setting", "there is one: `theme: dark` or `light`"
-            )
-    return theme
+                f"{path}:{number}: {line.strip()!r} is no setting", f"there are {_SETTINGS}, each on one line"
+            ) from None
+    return Settings(**found)
 
 
-def keep_theme(theme: Theme) -> None:
-    """Start with this theme from now on; where that cannot be written, this session has it all the same."""
+def keep(key: str, value: str | list[str]) -> None:
+    """Start with this value from now on; where that cannot be written, this session has it all the same.
+
+    Args:
+        key: a field of `Settings`. Other lines of the file, comments too, stay as they are.
+        value: its new value.
+    """
     path = settings_file()
     try:
+        others = [line for line in _lines(path) if line.partition(":")[0].strip() != key]
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, f"theme: {theme}\n")
-    except OSError:
+        written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        write_whole(path, "\n".join([*others, f"{key}: {written}", ""]))
+    except (OSError, VlmftError):
         return
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise VlmftError(f"{path} cannot be read: {error}", "delete it") from None
+
+
+def _theme(text: str) -> str:
+    word = text.partition("#")[0].strip()
+    if word not in ("dark", "light"):
+        raise ValueError(text)
+    return word
+
+
+def _patterns(text: str) -> tuple[str, ...]:
+    value = json.loads(text)
+    if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
+        raise ValueError(text)
+    for each in value:
+        try:
+            re.compile(each)
+        except re.error:
+            raise ValueError(text) from None
+    return tuple(value)
+
+
+_READ = {"theme": _theme, "panels": _patterns}

@@ -16,7 +16,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the app is there, Ctrl-C just ends this: no traceback
     import os
 
-    from vlmft_console.app.settings import kept_theme
+    from vlmft_console.app.settings import kept_settings
     from vlmft_console.app.terminal import GiveBack, refusal
     from vlmft_console.sanitize import sanitize
     from vlmft_core.errors import EXIT_MISTAKE, VlmftError
@@ -25,7 +25,7 @@ def main() -> None:
     try:
         if why := refusal(os.environ):
             raise VlmftError(why)
-        theme = options.theme or kept_theme()
+        theme = options.theme or kept_settings().theme
         target = _target(options.target) if options.target else None
     except (VlmftError, OSError) as error:  # such as a folder that is closed to us
         print(sanitize(f"vlmft-console: {error}"), file=sys.stderr)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
-from vlmft_console.app.messages import Entitle, Loading, OpenEditor, Unreadable
+from vlmft_console.app.messages import Entitle, Loading, OpenEditor, OpenMetrics, Unreadable
 from vlmft_console.app.widgets.base.notice import Notice
 from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_view import RunView
@@ -25,6 +26,11 @@ class LogScreen(Screen[None]):
         target: a run folder or a log.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "m", "metrics", "metrics", show=False, tooltip="Every metric of the log, or those chosen by name or pattern"
+        ),
+    ]
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)  # repainting all of it takes 20 KB
 
     def __init__(self, target: Path) -> None:
@@ -70,6 +76,10 @@ class LogScreen(Screen[None]):
             tell(self, "No preset of ours stands beside this log, so there is none to change.")
         else:
             self.app.post_message(OpenEditor(str(preset), dict(advice.changes)))
+
+    def action_metrics(self) -> None:
+        """Show every metric of the log."""
+        self.app.post_message(OpenMetrics(self._target.resolve().name, lambda: self._view.state))
 
     def action_back(self) -> None:
         """Take the crosshair away; show all panels again; then leave."""
