@@ -7,11 +7,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from tests.run_folders import ended_run
 from vlmft_console.cli import app
+from vlmft_console.runs.facts import facts
 from vlmft_console.runs.labels import LONGEST_NOTE, MOST_TAGS, Labels
+from vlmft_console.runs.run_filter import parse_filter
+from vlmft_console.sanitize import sanitize
+from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.layout import RunLayout
 
 HOSTILE = "\x1b[31mred\x1b]0;title\x07 \u202egnp.exe <script>alert(1)</script> hf_abcdefghijklmnopqrstuvwx"
@@ -156,6 +162,33 @@ def test_a_list_is_filtered_by_what_runs_are(three: Path, words: list[str], foun
 )
 def test_a_filter_that_makes_no_sense_is_told_in_one_line(three: Path, word: str, said: str) -> None:
     assert refused("runs", word) == said
+
+
+PIECES = [*"<>=:*?[]!-^%\\() h1x\x1b\u202e", "eval", "age", "tag", "name", "state", "note", "nan", "1e999"]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=12).map("".join))
+def test_any_text_is_a_filter_or_a_mistake_that_is_told(text: str) -> None:
+    run = facts(
+        name=text,
+        state="finished",
+        live=False,
+        preset="best",
+        health="ok",
+        labels=Labels(("[a-", text[:9]), text),
+        step=3,
+        total_steps=0,
+        train=float("nan"),
+        last_eval=None,
+        best_eval=float("inf"),
+        age_seconds=-1.0,
+    )
+    told = ""
+    try:
+        assert parse_filter(text)(run) in (True, False)
+    except VlmftError as error:
+        told = sanitize(str(error))
+    assert "\n" not in told
 
 
 def test_a_list_is_sorted_by_what_is_asked_for(three: Path) -> None:

@@ -14,7 +14,7 @@ from vlmft_console.runs.registry import find
 
 def tag(
     name: Run,
-    tags: Annotated[list[str] | None, typer.Argument(metavar="[TAG]...", help="Words of your own.")] = None,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="TAG", help="Words of your own.")] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Take these tags away.")] = False,
     json_output: Json = False,
 ) -> None:
@@ -29,7 +29,7 @@ def tag(
 
 def note(
     name: Run,
-    text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help='One line; "" takes it away.')] = None,
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help='One line; "" takes it away.')] = None,
     json_output: Json = False,
 ) -> None:
     """Give a run a note in place of the one before; without one, show it.

@@ -38,7 +38,7 @@ _BLOCK = 1 << 15
 
 def runs(
     wanted: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILTER]...", help="Only runs of which all of this holds.")
+        list[str] | None, typer.Argument(metavar="FILTER", help="Only runs of which all of this holds.")
     ] = None,
     sort: Annotated[str, typer.Option("--sort", metavar="KEY", help=f"By {', '.join(ORDERS)}.")] = "age",
     json_output: Json = False,
