@@ -72,7 +72,8 @@ class Column:
     def values(self, start: int = 0, stop: int | None = None) -> list[float]:
         """The finite values of the points `start` … `stop - 1`, in order; negative counts from the end."""
         first, end, _ = slice(start, stop).indices(self._length)
-        return [value for value in self._y[first:end] if not math.isnan(value)]
+        values = self._y[first:end].tolist()
+        return [value for value in values if not math.isnan(value)] if self._gap(first, end) is not None else values
 
     def decimate(self, x0: float, x1: float, columns: int) -> list[Point]:
         """At most two points for each of `columns` equal parts of `x0` … `x1`: its lowest and its highest.
@@ -118,10 +119,13 @@ class Column:
         first, second = sorted(found)
         if first != second:
             return [self[first], self[second]]
-        gap = bisect_left(self._gaps, start)
-        if gap == len(self._gaps) or self._gaps[gap] >= stop:
-            return [self[first]]
-        return [self[index] for index in sorted((first, self._gaps[gap]))]
+        gap = self._gap(start, stop)
+        return [self[index] for index in ((first,) if gap is None else sorted((first, gap)))]
+
+    def _gap(self, start: int, stop: int) -> int | None:
+        """The first point among `start` … `stop - 1` that is a gap."""
+        number = bisect_left(self._gaps, start)
+        return self._gaps[number] if number < len(self._gaps) and self._gaps[number] < stop else None
 
     def nearest(self, x: float) -> Point | None:
         """The point whose step is nearest to `x`, the later one of two as near."""
