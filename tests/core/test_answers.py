@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vlmft_core.run_folder import answers
 from vlmft_core.run_folder.answers import Answer, Picture, Question, add_answers, add_questions, read_answers
@@ -55,7 +58,9 @@ def test_an_eval_made_again_counts_as_made_last_and_is_the_newest(file: Path) ->
         '{"answers": [], "step": 1}',
         '{"answers": {}, "step": -1}',
         '{"answers": {}, "step": "1"}',
-        '{"key": "k", "task": "t", "question": "q", "truth": "t", "where": "w", "image": 3, "images": 1}',
+        '{"key": "k", "task": "t", "question": "q", "truth": [], "where": "w", "image": 3, "images": 1}',
+        '{"key": "k", "task": "t", "question": "q", "truth": "t", "where": "", "image": "", "images": 1, "picture": 0}',
+        '{"key": "k", "task": "t", "question": "", "truth": [], "where": "", "image": "", "images": 1.5, "picture": 0}',
         '{"key": "k", "task": "t", "question": "q", "truth": [], "where": "", "image": "", "images": 1,'
         ' "picture": {"size": [96, 72], "pixels": "00"}}',
         '{"key": "k", "task": "t", "question": "q", "truth": [], "where": "", "image": "", "images": 1,'
@@ -109,3 +114,40 @@ def test_no_link_is_written_through(file: Path, tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"answers\.jsonl"):
         add_answers(file, 1, "chartqa", {})
     assert (tmp_path / "other").read_text() == "mine"
+
+
+_TEXT = st.text("ab0\u00e9\n", max_size=4)
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | _TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+_FIELDS = (
+    "key",
+    "task",
+    "question",
+    "truth",
+    "where",
+    "image",
+    "images",
+    "picture",
+    "step",
+    "answers",
+    "size",
+    "pixels",
+)
+
+
+@settings(deadline=None)
+@given(lines=st.lists(st.binary(max_size=40) | st.dictionaries(st.sampled_from(_FIELDS), _JSON), max_size=6))
+def test_whatever_stands_in_the_file_is_read_or_counted(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes | dict[str, object]]
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.jsonl"
+    written = [line.replace(b"\n", b"") if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
+    file.write_bytes(b"".join(line + b"\n" for line in [*written, *written]))
+    found = read_answers(file)
+    for step, said in found.by_step.items():
+        assert type(step) is int
+        assert all(isinstance(answer.text, str) and 0 <= answer.points <= 1 for answer in said.values())
+    assert found.not_read + 2 * len(found.questions) + 2 * len(found.by_step) <= 2 * len(lines)

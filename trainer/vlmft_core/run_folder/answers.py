@@ -146,7 +146,7 @@ def read_answers(file: Path) -> Answers:
     with suppress(OSError, VlmftError), os.fdopen(open_regular(file), "rb") as opened:
         whole, _, torn = opened.read(MOST_BYTES).rpartition(b"\n")
         found.not_read = int(bool(torn) or bool(opened.read(1)))
-        for line in whole.split(b"\n"):
+        for line in whole.split(b"\n") if whole else ():
             try:
                 _take(orjson.loads(line), found)
             except (ValueError, TypeError, KeyError, AttributeError):
@@ -161,9 +161,7 @@ def _take(value: Any, found: Answers) -> None:
         ValueError, TypeError, KeyError, AttributeError: it is none of ours.
     """
     if "answers" in value:
-        step = value["step"]
-        if type(step) is not int or step < 0:
-            raise ValueError("step")
+        step = _count(value["step"])
         answers = {key: Answer(_text(text), _share(points)) for key, (text, points) in value["answers"].items()}
         found.by_step[step] = found.by_step.pop(step, {}) | answers
     else:
@@ -174,10 +172,10 @@ def _take(value: Any, found: Answers) -> None:
             key,
             _text(value["task"]),
             _text(value["question"]),
-            tuple(map(_text, value["truth"])),
+            tuple(map(_text, _list(value["truth"]))),
             _text(value["where"]),
             _text(value["image"]),
-            int(value["images"]),
+            _count(value["images"]),
             value["picture"] and _picture(value["picture"]),
         )
 
@@ -185,6 +183,18 @@ def _take(value: Any, found: Answers) -> None:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("text")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError("list")
+    return value
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("count")
     return value
 
 
