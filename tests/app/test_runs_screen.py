@@ -429,3 +429,14 @@ def test_how_it_looks_in_the_light(machine: Path, snap_compare: Callable[..., bo
         await until_shown(pilot, "5 match")
 
     assert snap_compare(VlmftConsole(theme="light"), terminal_size=(80, 24), run_before=settle)
+
+
+async def test_losses_of_the_run_under_the_cursor_are_drawn_where_there_is_room(machine: Path) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "Loss of ")
+        await pilot.press("G")
+        await until_shown(pilot, "Loss of overfit-try")
+        await until_shown(pilot, "● eval")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "Loss of " not in screen_text(pilot.app))

@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from vlmft_console.history.column import Point
 from vlmft_console.history.opened import Reader, open_log
+from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.history.summary import take_up
 from vlmft_console.paths import recorded_runs
@@ -21,6 +23,10 @@ from vlmft_core.durable import read_json
 from vlmft_core.errors import VlmftError
 from vlmft_core.health import Finding
 from vlmft_core.run_folder.layout import is_run
+
+Shape = tuple[Point, ...]
+_SHAPE_COLUMNS = 100
+"""Parts of a run, of each of which a small picture has two points at most."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,10 @@ class Overview:
     eval_loss: float | None = None
     """The last eval loss."""
     best_eval: float | None = None
+    loss_shape: Shape = ()
+    """The averaged training loss, as coarse as a small picture of it needs."""
+    eval_shape: Shape = ()
+    """The same of the eval loss."""
     finding: Finding | None = None
     """The worst health finding that holds."""
     labels: Labels = field(default_factory=Labels)
@@ -225,5 +235,12 @@ def _figures(before: Overview, run: RunState, status: RunStatus) -> Overview:
         loss=run.train_loss.last[1] if run.train_loss.last else None,
         eval_loss=evals[-1]["eval_loss"] if evals else None,
         best_eval=best["eval_loss"] if best else None,
+        loss_shape=_shape(run.smooth_loss),
+        eval_shape=_shape(run.eval_loss),
         finding=run.worst_finding,
     )
+
+
+def _shape(series: Series) -> Shape:
+    first, last = series.first, series.last
+    return tuple(series.decimate(first[0], last[0], _SHAPE_COLUMNS)) if first and last else ()

@@ -32,6 +32,10 @@ LOOK_SECONDS = 2.0
 """Between two looks at the run folders."""
 USUAL = ""
 """The order in which the runs come: live ones first, then the newest."""
+_OTHER_ROWS = 17
+"""Rows of the preview and of all else that is not the list."""
+_FEWEST, _LIST_ROWS = 15, 36
+"""Rows that a list has beside a preview, however short it is; rows that are enough for any."""
 NEXT = "No runs of your own yet.\nPress n to choose a preset and start one; demo needs no GPU and takes minutes."
 NONE = "No run matches. Esc shows all again."
 now = time.time
@@ -209,6 +213,25 @@ class RunsScreen(WatchingScreen):
     def _show_about(self) -> None:
         run = self._current()
         self.query_one("#about", Static).update(_about(run) if run else "")
+        if self._runs:  # the charts are loaded after the first paint
+            self._show_preview(run)
+
+    def _show_preview(self, run: Overview | None) -> None:
+        """Show the losses of a run where the list leaves room for it."""
+        from vlmft_console.app.widgets.run.run_preview import RunPreview
+
+        found = list(self.query(RunPreview))
+        list_rows = max(_FEWEST, min(_LIST_ROWS, len(self._list.keys) + 1))
+        roomy = self.app.size.height - _OTHER_ROWS >= list_rows
+        if not found and roomy:
+            found = [RunPreview()]
+            self.mount(*found, before="#about")
+        for preview in found:
+            preview.display = roomy
+            preview.show_run(run)
+
+    def on_resize(self) -> None:
+        self._show_about()
 
     def _current(self) -> Overview | None:
         key = self._list.cursor
