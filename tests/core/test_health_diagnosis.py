@@ -25,7 +25,7 @@ def test_the_findings_of_overfitting_are_one_sentence_with_evidence_and_one_advi
     assert set(rules(health)) == {"eval_off_best", "eval_rising", "gap"}
     (found,) = health.diagnoses
     assert (found.cause, found.severity, found.step, found.epoch) == ("overfitting", "stop", 20, 2.0)
-    assert found.sentence == "overfits since step 20 (epoch 2 of 6): eval loss 1 -> 1.9 (+90.0%), train loss 1 -> 0.1"
+    assert found.sentence == "overfits since step 20 (epoch 2 of 6): eval loss 1 -> 1.9 (+90.0 %), train loss 1 -> 0.1"
     assert found.rules == ("eval_off_best", "eval_rising", "gap")
     assert found.evidence[1] == "eval loss rose 3 evals in a row, to 1.9, 90.0 % above its best 1 at step 20"
     assert found.advice.text.startswith(

@@ -234,7 +234,7 @@ def test_an_accuracy_below_its_best_is_a_caution_at_two_evals_and_a_stop_at_thre
     assert only(two, "accuracy_falling").severity == "caution"
     three = only(judged(accuracies(falling, rising)), "accuracy_falling")
     assert three.severity == "stop"
-    assert three.message == "chartqa accuracy 37.0% is below its best 60.0% of step 10 for 3 evals in a row"
+    assert three.message == "chartqa accuracy 37.0 % is below its best 60.0 % of step 10 for 3 evals in a row"
 
 
 def test_a_fall_within_the_chance_of_so_few_questions_is_none() -> None:
@@ -260,7 +260,7 @@ def test_a_token_accuracy_below_its_best_is_told_as_a_tasks_is() -> None:
         one["token_accuracy"] = value
     told = only(judged(found), "accuracy_falling")
     assert told.severity == "stop"
-    assert told.message == "token accuracy 53.0% is below its best 60.0% of step 10 for 3 evals in a row"
+    assert told.message == "token accuracy 53.0 % is below its best 60.0 % of step 10 for 3 evals in a row"
 
 
 def test_accuracies_that_print_alike_are_equal() -> None:

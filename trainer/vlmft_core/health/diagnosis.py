@@ -123,7 +123,7 @@ def _overfits(finding: Finding, state: HealthState) -> str:
         return f"the eval loss has risen since {place}, while {state.own_best}, the run's own metric, is at its best"
     both = best.level is not None and last.level is not None and last.level > best.level
     word = "gets worse" if both else "overfits" if finding.severity == STOP else "may overfit"
-    return f"{word} since {place}: eval loss {best.loss:.4g} -> {last.loss:.4g} ({evals.off:+.1%})" + (
+    return f"{word} since {place}: eval loss {best.loss:.4g} -> {last.loss:.4g} ({100 * evals.off:+.1f} %)" + (
         f", train loss {best.level:.4g} -> {last.level:.4g}"
         if best.level is not None and last.level is not None
         else ""

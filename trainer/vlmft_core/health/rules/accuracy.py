@@ -5,7 +5,7 @@ from __future__ import annotations
 from vlmft_core.health import advice
 from vlmft_core.health.finding import CAUTION, STOP
 from vlmft_core.health.health_state import HealthState
-from vlmft_core.health.rule import Rule, Verdict
+from vlmft_core.health.rule import Rule, Verdict, percent
 from vlmft_core.run_folder.events import Record
 
 AT_BEST = 1.5
@@ -31,7 +31,7 @@ class AccuracyFalling(Rule):
         if worst is None:
             return None
         message = (
-            f"{worst.name} {worst.value:.1%} is below its best {worst.best:.1%} of step {worst.best_step:,}"
+            f"{worst.name} {percent(worst.value)} is below its best {percent(worst.best)} of step {worst.best_step:,}"
             f" for {worst.below} evals in a row"
         )
         left_best = evals.last is None or (not at_best and evals.scatter.risen())
