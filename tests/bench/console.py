@@ -22,6 +22,8 @@ STARTS = 9
 LOADS = 5
 IDLE_SECONDS = 20.0
 LIVE_SECONDS = 40
+LARGE = (200, 60)
+PANEL_SECONDS = 20
 LIVE_STEPS, LIVE_TOTAL = 2_000, 10_000
 BLANK = (sys.executable, str(Path(blank_app.__file__)))
 
@@ -37,6 +39,7 @@ def main() -> None:
         _idle(root, short)
         with live_run(root, LIVE_STEPS, LIVE_TOTAL) as run:
             _live(root, run)
+            _panels(root, run)
         ended = os.getloadavg()[0]
     print(f"terminal {SIZE[0]}×{SIZE[1]}; load average {began:.1f} at the start, {ended:.1f} at the end")
 
@@ -102,6 +105,27 @@ def _live(root: Path, run: LiveRun) -> None:
     _row("live run, an event a second: CPU", "", f"{100 * used / seconds:.1f} %", "4.0 %")
     _row("  bytes a second to the terminal", "", f"{sent / seconds:.0f}", "700")
     _row("  event written to event shown, p95", "", f"{late:.2f} s", "1.00 s")
+
+
+def _panels(root: Path, run: LiveRun) -> None:
+    """The same with every metric as a panel, as many as a large terminal shows, beside the run's own view there."""
+    with (
+        terminal(root, str(run.folder.path), size=LARGE, env=_compiled(root)) as usual,
+        terminal(root, str(run.folder.path), size=LARGE, env=_compiled(root)) as panels,
+    ):
+        for console in (usual, panels):
+            console.wait_until_shown(f"{run.step:,}/")
+        panels.press(b"m")
+        panels.wait_until_shown(" metrics")
+        _listen(3.0, usual, panels)
+        before, began = (usual.cpu_seconds(), panels.cpu_seconds()), time.monotonic()
+        for second in range(1, PANEL_SECONDS + 1):
+            run.write_step()
+            _listen(began + second - time.monotonic(), usual, panels)
+        seconds = time.monotonic() - began
+        own, all_of_them = usual.cpu_seconds() - before[0], panels.cpu_seconds() - before[1]
+    _row(f"an event a second at {LARGE[0]}×{LARGE[1]}: CPU", "", f"{100 * own / seconds:.1f} %", "")
+    _row("  every metric as a panel", "", f"{100 * all_of_them / seconds:.1f} %", "")
 
 
 def _blank(root: Path) -> AbstractContextManager[Terminal]:
