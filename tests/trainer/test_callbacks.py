@@ -38,13 +38,23 @@ def test_a_request_stays_once_agreed(tmp_path: Path) -> None:
         stop.check()
 
 
-def test_sigterm_is_a_request_while_listening(tmp_path: Path) -> None:
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_schedulers_signal_is_a_request_while_listening(tmp_path: Path, number: signal.Signals) -> None:
+    before = signal.getsignal(number)
     with StopOnRequest(RunLayout(tmp_path)) as stop:
         assert not stop.asked()
+        signal.raise_signal(number)
+        assert stop.asked()
+        assert (stop.by, stop.said) == (number.name, f"stopped by {number.name}")
+    assert signal.getsignal(number) is before
+
+
+def test_a_person_who_asks_for_a_stop_is_told_apart_from_a_signal_that_comes_too(tmp_path: Path) -> None:
+    (tmp_path / "stop.json").touch()
+    with StopOnRequest(RunLayout(tmp_path)) as stop:
         signal.raise_signal(signal.SIGTERM)
         assert stop.asked()
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert (stop.by, stop.said) == ("stop.json", "stopped on request")
 
 
 class Spy(RunLog):

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from vlmft_core.errors import VlmftError
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Lora
 from vlmft_core.run_folder.checkpoints import (
@@ -28,6 +29,7 @@ from vlmft_core.run_folder.checkpoints import (
 )
 from vlmft_core.run_folder.events import EventWriter
 from vlmft_core.run_folder.layout import RunLayout
+from vlmft_trainer.distributed import ranks
 from vlmft_trainer.model.adapter import adapter_state, add_adapter, save_adapter
 from vlmft_trainer.model.load import Kernels, load_base
 from vlmft_trainer.training.checkpoint_manager import CheckpointManager, take_best, write_adapter
@@ -103,6 +105,26 @@ def test_every_file_is_on_the_disk_before_the_marker_is_there(tmp_path: Path, mo
     assert ("adapter.bin", False) in synced
     assert ("optimizer.pt", False) in synced
     assert synced[-1] == (path.name, True)
+
+
+def test_a_checkpoint_without_the_parts_of_another_host_is_not_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranks, "world_size", lambda: 3)
+    path = saved(tmp_path, 5)
+    for rank in (0, 2):
+        (path / f"rng_state_{rank}.pth").touch()
+        (path / "state" / f"zero_pp_rank_{rank}_mp_rank_00_optim_states.pt").touch()
+    manager = checkpoints(tmp_path)
+    with pytest.raises(VlmftError, match="checkpoint-5 is not complete: parts of these ranks are not there: 1"):
+        manager.complete(5, None, None)
+    (path / "rng_state_1.pth").touch()
+    with pytest.raises(VlmftError, match="not there: 1"):
+        manager.complete(5, None, None)
+    assert read(path) is None
+    (path / "state" / "zero_pp_rank_1_mp_rank_00_optim_states.pt").touch()
+    manager.complete(5, None, None)
+    assert read(path) is not None
 
 
 def test_the_marker_says_its_version(tmp_path: Path) -> None:

@@ -4,19 +4,23 @@
 
 On a CPU: `DS_ACCELERATOR=cpu deepspeed --num_accelerators=2 --module …`. A user's mistake is one line on standard
 error and exit code 2. Rank 0 alone speaks, writes events, and decides the exit code for a mistake: the launcher kills
-the others as soon as one rank fails, and rank 0 must have said why by then.
+the others as soon as one rank fails, and rank 0 must have said why by then. Only a rank of another host, where that
+host's files are to blame, speaks for itself before all have met.
+
+Slurm may start the ranks instead, one a task:
+
+    srun --kill-on-bad-exit=1 python -m vlmft_trainer.train_vlm_sft --sft_config best.yaml --output_dir outputs/best
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
+import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import NoReturn
 
-from vlmft_core.durable import open_own
 from vlmft_core.errors import EXIT_MISTAKE, VlmftError
 from vlmft_core.plan.adapter_files import starting_adapter
 from vlmft_core.plan.base_files import check_base
@@ -25,9 +29,11 @@ from vlmft_core.run_folder.events import FAILED
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.pinned import pinned
 from vlmft_core.run_folder.trust import check_own
-from vlmft_trainer.distributed.environment import prepare_process
+from vlmft_trainer.distributed.environment import on_first_host, prepare_process
+from vlmft_trainer.distributed.slurm import ranks_of_step
 from vlmft_trainer.training.options import Job, read_job
 from vlmft_trainer.training.plain_log import Forgiving
+from vlmft_trainer.training.ranks_lock import hold_lock
 from vlmft_trainer.training.run_log import RunLog, open_run_log
 
 
@@ -37,17 +43,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, or 2 for a user's mistake.
     """
-    rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     log = RunLog(None)
     sys.stdout, sys.stderr = Forgiving(sys.stdout), Forgiving(sys.stderr)
+    try:
+        os.environ.update(ranks_of_step(os.environ))
+    except VlmftError as error:
+        if os.environ.get("SLURM_PROCID", "0") == "0":
+            print(f"error: {error}", file=sys.stderr, flush=True)
+        return EXIT_MISTAKE
+    rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     try:
         job = read_job(arguments, world_size)
         check_base(job.preset.model.base)
         if not job.resume:
             starting_adapter(job.preset.lora, job.preset.model.base)
-        start = find_start(job, world_size)
-        lock = hold_lock(job.run)
-        job = replace(job, run=pinned(job.run))  # a person may rename the folder while it is written to
+        start = find_start(job, world_size) if rank == 0 else None
+        if on_first_host():  # ranks of others do the same once they know that they see the same folder
+            if rank != 0:
+                find_folder(job)
+            hold_lock(job.run)
+            job = replace(job, run=pinned(job.run))  # a person may rename the folder while it is written to
         log = open_run_log(job.run, job.preset, rank, world_size, start.step if start else None)
         log.note("loading torch, transformers and deepspeed")
         prepare_process(job.preset.hardware.device)
@@ -55,18 +70,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from vlmft_trainer.training.train import train  # ten seconds: the log must have begun by then
 
         outcome = train(job, log, start)
-        log.end(outcome.status, outcome.reason, outcome.best_step, outcome.best_eval_loss)
+        log.end(**asdict(outcome))
     except VlmftError as error:
         log.end(FAILED, str(error))
         if rank == 0:
             print(f"error: {error}", file=sys.stderr, flush=True)
-        return EXIT_MISTAKE if rank == 0 else 0
+            return EXIT_MISTAKE
+        if on_first_host() or in_group():
+            return 0
+        print(f"error: {socket.gethostname()}: {error}", file=sys.stderr, flush=True)
+        return EXIT_MISTAKE
     except BaseException as error:
         log.end(FAILED, f"{type(error).__name__}: {error}")
         raise
     finally:
         log.close()
-    os.close(lock)
     return 0
 
 
@@ -89,15 +107,16 @@ def find_start(job: Job, world_size: int) -> Checkpoint | None:
     return start
 
 
-def hold_lock(run: RunLayout) -> int:
-    """Share the lock that tells others, for as long as this process lives, that the run has living ranks.
+def find_folder(job: Job) -> None:
+    """What a rank beside rank 0 asks of the run folder before it can know what rank 0 decides.
 
-    Returns:
-        Its descriptor, to be kept open.
+    Raises:
+        VlmftError: as `find_start`, of what can be seen at once.
     """
-    descriptor = open_own(run.ranks_lock, os.O_RDWR)
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
-    return descriptor
+    if not job.resume:
+        make_folder(job.run)
+    elif not job.run.path.is_dir():
+        raise VlmftError(f"--resume: {job.run.path} holds no complete checkpoint", "start a new run")
 
 
 def make_folder(run: RunLayout) -> None:
@@ -120,14 +139,19 @@ def make_folder(run: RunLayout) -> None:
         raise VlmftError(f"--output_dir {run.path}: cannot be written to")
 
 
+def in_group() -> bool:
+    """Whether this rank has met the others: what is wrong, all of them know then."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.distributed.is_initialized()
+
+
 def leave(status: int) -> NoReturn:
     """End this process.
 
     After a mistake the group of ranks is still open, and its threads may abort an interpreter that shuts down in good
     order: the rank would seem to have crashed.
     """
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.distributed.is_initialized():
+    if in_group():
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

@@ -16,7 +16,11 @@ from vlmft_console.runs.processes import Identity, Seen
 from vlmft_core.durable import open_own
 
 RESCAN_SECONDS = 5.0
-"""How often all processes of the machine are looked through once every rank is known; until then each time."""
+"""How often all processes of the machine are looked through once every rank is known, or none of those still missing
+has come for `EXPECTED_SECONDS`; until then each time."""
+EXPECTED_SECONDS = 60.0
+"""How long after the last rank another one is looked for each time. Those of other hosts never come, and Slurm's, which
+are not below this process, neither."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,15 @@ class Family:
         """Exit status of the launcher as `waitpid` gives it, once it ended."""
         self.ranks = dict(ranks)
         self.ends: dict[int, RankEnd] = {}
-        self.world_size: int | None = None
-        """How many ranks there are to be, once one of them tells."""
+        self.expected = range(0)
+        """The ranks that there are to be on this host, once one of them tells."""
         self._orphans: set[Identity] = set()
         self._launchers: list[Identity] = []
         """Processes that are neither ranks nor of a rank, as of the last scan."""
         self._others: list[Identity] = []
         self._scanned = -RESCAN_SECONDS
+        self._news = time.monotonic()
+        """When a rank came last, or the watch began."""
 
     @classmethod
     def start(cls, argv: Sequence[str], env: Mapping[str, str], log: Path) -> Family:
@@ -112,7 +118,9 @@ class Family:
         """
         self._look_at_ranks(signalled)  # before reaping: a zombie still tells how it died
         self._reap(signalled)
-        settled = self.ranks and len(self.ranks) >= (self.world_size or 1) and self.launcher_status is None
+        whole = self.ranks and not self.unseen
+        late = time.monotonic() - self._news > EXPECTED_SECONDS
+        settled = (whole or late) and self.launcher_status is None
         if not settled or time.monotonic() - self._scanned > RESCAN_SECONDS:
             return self._scan()
         return False
@@ -137,8 +145,8 @@ class Family:
 
     @property
     def unseen(self) -> list[int]:
-        """The ranks that there should have been and nobody ever saw."""
-        return [rank for rank in range(self.world_size or 0) if rank not in self.ranks]
+        """The ranks that there should have been on this host and nobody ever saw."""
+        return [rank for rank in self.expected if rank not in self.ranks]
 
     def living_ranks(self) -> list[Identity]:
         return [identity for identity in self.ranks.values() if identity.alive]
@@ -194,11 +202,13 @@ class Family:
                 ranked.add(seen.identity.pid)
                 if seen.parent not in ranked:  # a rank's own children inherit its RANK
                     found.setdefault(told.rank, seen.identity)
-                    self.world_size = told.world_size or self.world_size
+                    self.expected = told.on_its_host or self.expected
         self._launchers = [seen.identity for seen in family if seen.identity.pid not in ranked]
         ranks = {*found.values(), self.launcher}
         self._others = [seen.identity for seen in family if seen.identity not in ranks]
         new = found != self.ranks
+        if new:
+            self._news = self._scanned
         self.ranks = found
         return new
 

@@ -111,15 +111,29 @@ def descendants(*pids: int) -> list[Seen]:
 
 @dataclass(frozen=True)
 class RankInfo:
-    """What a launcher told a process by its variables: its rank, and of how many; None for what it did not."""
+    """What a launcher told a process by its variables: its rank of how many, on its host, too; None for what it did
+    not."""
 
     rank: int | None
     world_size: int | None
+    local_rank: int | None = None
+    local_size: int | None = None
+
+    @property
+    def on_its_host(self) -> range:
+        """The ranks on the host of this one: launchers number them in one go. All, where it was not told of hosts."""
+        world = self.world_size or 0
+        if self.rank is None or self.local_rank is None or self.local_size is None:
+            return range(world)
+        first = self.rank - self.local_rank
+        here = range(first, first + self.local_size)
+        return here if first >= 0 and self.rank in here and here.stop <= world else range(world)
 
 
 def rank_info(pid: int) -> RankInfo:
     """What a process was told by the launcher of its ranks; nothing where it is gone, or not ours to look at."""
-    return RankInfo(_number(pid, b"RANK="), _number(pid, b"WORLD_SIZE="))
+    local_size = _number(pid, b"LOCAL_SIZE=") or _number(pid, b"LOCAL_WORLD_SIZE=")  # DeepSpeed's; torchrun's
+    return RankInfo(_number(pid, b"RANK="), _number(pid, b"WORLD_SIZE="), _number(pid, b"LOCAL_RANK="), local_size)
 
 
 def of_run(run_id: str) -> list[Seen]:

@@ -38,7 +38,18 @@ LEFTOVER_SECONDS = 2.0
 KILL_SECONDS = 10.0
 """How long killed processes are waited for before they are named as survivors."""
 
-_OF_A_RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_OF_A_RANK = (
+    "RANK",
+    "LOCAL_RANK",
+    "WORLD_SIZE",
+    "LOCAL_SIZE",
+    "LOCAL_WORLD_SIZE",
+    "CROSS_RANK",
+    "GROUP_RANK",
+    "MASTER_ADDR",
+    "MASTER_PORT",
+    "SLURM_STEP_NUM_TASKS",  # without it a rank asks nothing else of Slurm's
+)
 
 
 class Supervisor:

@@ -25,6 +25,8 @@ _CHECK = "sha256"
 """What the marker says of itself: a damaged figure in it would choose another checkpoint as the best."""
 _RANK_STATE = "rng_state"
 """Begins the name of a file that each rank writes; transformers chose it."""
+_OPTIMIZER_PART = "zero_pp_rank_"
+"""Stands before the rank's number in the name of a file that each rank writes under ZeRO; DeepSpeed chose it."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,19 @@ def seal(
     text = json.dumps({**content, _CHECK: _check(content)}, indent=1, allow_nan=False)
     write_whole(folder / MARKER, text, private=False)
     return checkpoint
+
+
+def lacking(folder: Path, ranks: int) -> list[int]:
+    """The ranks of several whose part of a checkpoint is not there: the state of their random numbers, and theirs of
+    DeepSpeed's optimizer where that is in parts."""
+    names = [path.name for path in _files(folder)]
+    parts = [name for name in names if _OPTIMIZER_PART in name and "optim_states" in name]
+
+    def whole(rank: int) -> bool:
+        state = f"{_RANK_STATE}_{rank}.pth" in names
+        return state and (not parts or any(f"{_OPTIMIZER_PART}{rank}_" in name for name in parts))
+
+    return [rank for rank in range(ranks) if not whole(rank)] if ranks > 1 else []
 
 
 def read(folder: Path) -> Checkpoint | None:

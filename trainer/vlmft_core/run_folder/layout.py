@@ -50,6 +50,8 @@ class RunLayout:
     """Tags and a note that a person gave the run."""
     stop_file = _Inside("stop.json")
     """The stop request, while there is one."""
+    token_file = _Inside(".token")
+    """Left by rank 0 for the ranks of other hosts to find, until they have."""
     exit_file = _Inside("exit.json")
     """How the run ended."""
     exit_reserve = _Inside(".exit.reserve")

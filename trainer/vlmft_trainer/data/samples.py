@@ -188,7 +188,7 @@ def open_source(source: Source, train_on: str = "all") -> SourceSplits:
         held = None if name is None else open_split(source, name, train_on)
         return open_split(source, source.train_split, train_on), held
 
-    train, other = ranks.rank0_first(opened)
+    train, other = ranks.host_first(opened)
     if other is not None:
         idle = f"{source.path}: eval_share is not used, as it has an eval split"
         notes = (idle,) if source.eval_share != Source.model_fields["eval_share"].default else ()
@@ -236,7 +236,7 @@ def prepare_eval(data: Data, encoder: Encoder) -> tuple[Samples, list[str]]:
             notes += opened.notes
             parts.append((opened.eval, opened.eval_rows))
         else:
-            split = ranks.rank0_first(partial(open_split, source, name, data.train_on))
+            split = ranks.host_first(partial(open_split, source, name, data.train_on))
             parts.append((split, list(range(len(split)))))
     return _eval_samples(parts, data, encoder, notes), notes
 

@@ -30,8 +30,14 @@ def prepare_process(device: str) -> None:
 
 
 def ranks_here() -> int:
-    """Ranks that were started on this machine."""
-    return int(os.environ.get("LOCAL_SIZE") or os.environ.get("WORLD_SIZE") or 1)
+    """Ranks that were started on this machine, as DeepSpeed or torchrun says it."""
+    said = (os.environ.get(name) for name in ("LOCAL_SIZE", "LOCAL_WORLD_SIZE", "WORLD_SIZE"))
+    return int(next(filter(None, said), 1))
+
+
+def on_first_host() -> bool:
+    """Whether this machine is the one with rank 0, as DeepSpeed or torchrun says it."""
+    return int(os.environ.get("CROSS_RANK") or os.environ.get("GROUP_RANK") or 0) == 0
 
 
 def _torch_version() -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -100,17 +101,19 @@ def together(work: Callable[[], T]) -> T:
     return result  # type: ignore[return-value]
 
 
-def rank0_first(work: Callable[[], T]) -> T:
-    """Run `work` on rank 0, then on the others, who find what it downloaded or generated already there.
+def host_first(work: Callable[[], T]) -> T:
+    """Run `work` on rank 0, then on the first rank of every other host, then on the others: each finds what was
+    downloaded or generated already there, whether hosts share their caches or not.
 
     Raises:
         VlmftError: as `together`.
     """
-    result = None
+    results: list[T] = []
 
-    def on_rank_0() -> None:
-        nonlocal result
-        result = work() if rank() == 0 else None
+    def take_turn(mine: bool) -> None:
+        if mine and not results:
+            results.append(work())
 
-    together(on_rank_0)
-    return together(lambda: result if result is not None else work())
+    for mine in (rank() == 0, os.environ.get("LOCAL_RANK", "0") == "0", True):
+        together(partial(take_turn, mine))
+    return results[0]

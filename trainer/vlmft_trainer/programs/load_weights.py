@@ -33,7 +33,7 @@ def load_weights(weights: Weights, say: Say) -> tuple[Any, Encoder]:
     for note in kernels.notes:
         say("note", note)
     say("note", f"loading {preset.model.base}")
-    encoder = ranks.rank0_first(lambda: load_encoder(base, preset.data.max_pixels, preset.data.min_pixels))
+    encoder = ranks.host_first(lambda: load_encoder(base, preset.data.max_pixels, preset.data.min_pixels))
     quantization = preset.model.quantization
     model = ranks.together(
         lambda: lay_over(load_base(base, kernels, quantization), weights.adapter, partial(say, "note"))

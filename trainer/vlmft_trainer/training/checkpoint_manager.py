@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from vlmft_core.durable import delete, sync_folder, write_whole
+from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.checkpoints import (
     Checkpoint,
     complete_ones,
     intact,
     kept_steps,
+    lacking,
     newest_intact,
     remove,
     seal,
@@ -56,8 +58,12 @@ class CheckpointManager:
         """Seal `checkpoint-<step>` once every rank has written its part, and drop those beyond the limit.
 
         Every rank calls it; none returns before it is done.
+
+        Raises:
+            VlmftError: the part of a rank is not there; all ranks raise it, and the checkpoint is not complete.
         """
         ranks.barrier()
+        ranks.together(lambda: self._check_whole(step))
         if ranks.rank() == 0:
             sealed = seal(self.run.checkpoint(step), step, eval_loss, token_accuracy, self.plan)
             found = {one.step: one for one in self.all()}
@@ -75,6 +81,12 @@ class CheckpointManager:
                 removed=removed,
             )
         ranks.barrier()
+
+    def _check_whole(self, step: int) -> None:
+        folder = self.run.checkpoint(step)
+        if ranks.rank() == 0 and (missing := lacking(folder, ranks.world_size())):
+            named = ", ".join(map(str, missing))
+            raise VlmftError(f"{folder.name} is not complete: parts of these ranks are not there: {named}")
 
     def all(self) -> list[Checkpoint]:
         """The complete ones, oldest first."""

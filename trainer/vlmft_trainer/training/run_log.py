@@ -59,15 +59,22 @@ class RunLog:
             print(message, flush=True)
 
     def end(
-        self, status: str, reason: str = "", best_step: int | None = None, best_eval_loss: float | None = None
+        self,
+        status: str,
+        reason: str = "",
+        best_step: int | None = None,
+        best_eval_loss: float | None = None,
+        stopped_by: str | None = None,
     ) -> None:
         """Write `run_end`, the last event.
 
         Args:
             status: one of `events.STATUSES`.
             reason: cut at 1,000 characters.
+            stopped_by: what asked for the stop: the name of a file or of a signal; None if nothing did.
         """
-        self.write(RUN_END, status=status, reason=reason[:1000], best_step=best_step, best_eval_loss=best_eval_loss)
+        figures = {"best_step": best_step, "best_eval_loss": best_eval_loss}
+        self.write(RUN_END, status=status, reason=reason[:1000], **figures, stopped_by=stopped_by)
 
     def close(self) -> None:
         if self._writer:

@@ -52,6 +52,7 @@ from vlmft_trainer.training.callbacks.rope_precision import RopePrecision
 from vlmft_trainer.training.callbacks.step_events import StepEvents
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest, StopRequested
 from vlmft_trainer.training.checkpoint_manager import CheckpointManager, rewrite_card, take_best, write_adapter
+from vlmft_trainer.training.joining import join
 from vlmft_trainer.training.kept_answers import KeptAnswers
 from vlmft_trainer.training.kept_points import KeptPoints
 from vlmft_trainer.training.options import Job
@@ -73,6 +74,7 @@ class RunOutcome:
     reason: str = ""
     best_step: int | None = None
     best_eval_loss: float | None = None
+    stopped_by: str | None = None
 
 
 CHECKPOINT_BYTES = 20
@@ -83,17 +85,23 @@ def train(job: Job, log: RunLog, start: Checkpoint | None) -> RunOutcome:
     """Train, and leave the adapter.
 
     Args:
-        start: the checkpoint to resume from.
+        start: the checkpoint to resume from, as rank 0 has it.
 
     Raises:
         VlmftError: the data, the base model, the adapter's options or this machine cannot be used; all ranks raise it.
     """
     if job.preset.hardware.device == "cuda" and not torch.cuda.is_available():
         raise VlmftError("hardware.device is cuda, and this machine has no GPU", "set it to cpu to train without one")
+    with process_group():
+        return train_in_group(*join(job, start), log)
+
+
+def train_in_group(job: Job, start: Checkpoint | None, log: RunLog) -> RunOutcome:
+    """Train, all ranks having met."""
     stop = StopOnRequest(job.run)
     heartbeat = Heartbeat(log)
     health = HealthEvents(log, job.run, job.preset.monitor)
-    with process_group(), heartbeat, GpuEvents(log), stop:
+    with heartbeat, GpuEvents(log), stop:
         for note in job.notes:
             log.note(note)
         try:
@@ -105,7 +113,7 @@ def train(job: Job, log: RunLog, start: Checkpoint | None) -> RunOutcome:
             with nullcontext() if job.trust else only_tensors():
                 trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
         except StopRequested:
-            return RunOutcome(STOPPED, "stopped on request before the first step")
+            return RunOutcome(STOPPED, f"{stop.said} before the first step", stopped_by=stop.by)
         return finish(job, log, stop, health, trainer, base_answers)
 
 
@@ -119,7 +127,7 @@ def build(
         log.note(note)
 
     base = resolve_base(preset.model.base)
-    encoder = ranks.rank0_first(lambda: load_encoder(base, preset.data.max_pixels, preset.data.min_pixels))
+    encoder = ranks.host_first(lambda: load_encoder(base, preset.data.max_pixels, preset.data.min_pixels))
     log.note("checking the data")
     data = prepare(preset.data, encoder)
     for note in data.notes:
@@ -222,7 +230,7 @@ def check_shared_memory(preset: Preset, lengths: Sequence[int]) -> None:
 def fuse(model: Any, log: RunLog) -> bool:
     """Let the model use fused kernels, or say why it cannot."""
     log.note("compiling fused kernels")
-    if reason := fused_problem(model):
+    if reason := ranks.host_first(lambda: fused_problem(model)):
         log.note(f"fused kernels are not used ({reason})")
         return False
     use_fused_kernels(model)
@@ -289,9 +297,9 @@ def finish(
             if ranks.rank() == 0:
                 rewrite_card(job.run, card(scores))
     best = trainer.checkpoints.best() if ranks.rank() == 0 else None  # rank 0 alone writes it down
-    found = (best.step, best.eval_loss) if best else (None, None)
+    best_step, best_loss = (best.step, best.eval_loss) if best else (None, None)
     if stop.agreed:
-        return RunOutcome(STOPPED, f"stopped on request at step {step}", *found)
+        return RunOutcome(STOPPED, f"{stop.said} at step {step}", best_step, best_loss, stop.by)
     if health.stopped:
-        return RunOutcome(EARLY_STOPPED, f"stopped at step {step} by {health.reason}", *found)
-    return RunOutcome(FINISHED, "", *found)
+        return RunOutcome(EARLY_STOPPED, f"stopped at step {step} by {health.reason}", best_step, best_loss)
+    return RunOutcome(FINISHED, "", best_step, best_loss)

@@ -1,9 +1,10 @@
-"""Stop on request: a file in the run folder, or SIGTERM. All ranks stop at the same step."""
+"""Stop on request: a file in the run folder, or a signal. All ranks stop at the same step."""
 
 from __future__ import annotations
 
 import signal
-from typing import Any, Self
+from types import FrameType
+from typing import Any, Final, Self
 
 from transformers import TrainerCallback
 
@@ -11,13 +12,16 @@ from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.stop import StopRequest
 from vlmft_trainer.distributed import ranks
 
+SIGNALS: Final = (signal.SIGTERM, signal.SIGUSR1)
+"""What asks a rank to stop: both are what schedulers send before a time limit or to make room for another job."""
+
 
 class StopRequested(Exception):
     """The run was asked to stop before or after training itself; raised on all ranks alike."""
 
 
 class StopOnRequest(TrainerCallback):  # type: ignore[misc]
-    """Looks for a request at the end of each step, and wherever `asked` is called. SIGTERM is one while it is entered.
+    """Looks for a request at the end of each step, and wherever `asked` is called. A signal is one while it is entered.
 
     Args:
         run: whose stop request rank 0 looks for.
@@ -25,26 +29,42 @@ class StopOnRequest(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, run: RunLayout) -> None:
         self._run = run
-        self._signalled = False
-        self.agreed = False
-        """All ranks know of the request."""
+        self._signal = 0
+        self.by: str | None = None
+        """What asked, once all ranks know of it: `stop.json`, which a person or a supervisor left, or the signal's
+        name."""
 
     def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGTERM, self._on_signal)
+        self._before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
-    def _on_signal(self, *_: Any) -> None:
-        self._signalled = True
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signal = number
+
+    @property
+    def agreed(self) -> bool:
+        """All ranks know of the request."""
+        return self.by is not None
+
+    @property
+    def said(self) -> str:
+        """How the run ended, for its reason."""
+        return "stopped on request" if self.by == self._run.stop_file.name else f"stopped by {self.by}"
 
     def asked(self) -> bool:
         """Whether any rank has seen a request. Every rank calls it, and gets the same answer: a rank that stopped
         alone would leave the others waiting for it."""
         if not self.agreed:
-            seen = self._signalled or (ranks.rank() == 0 and StopRequest.read(self._run) is not None)
-            self.agreed = ranks.any_rank(seen)
+            filed = ranks.rank() == 0 and StopRequest.read(self._run) is not None
+            by_file, number = map(int, ranks.all_reduce_max([filed, self._signal]))
+            if by_file:
+                self.by = self._run.stop_file.name
+            elif number:
+                self.by = signal.Signals(number).name
         return self.agreed
 
     def check(self) -> None:

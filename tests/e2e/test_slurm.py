@@ -1,0 +1,87 @@
+"""Trainings over two nodes of a real Slurm cluster."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.launching import training
+from tests.e2e.slurm import Cluster, cluster
+
+pytestmark = pytest.mark.train
+
+PRESET = """
+model: {base: demo, precision: fp32}
+lora: {r: 4, alpha: 8, dropout: 0.1}
+data:
+  sources: [{task: chartqa, path: demo, train_split: train, eval_split: val}]
+  max_train: 24
+  max_eval: 4
+training: {epochs: 2, learning_rate: 0.005, effective_batch: 8, micro_batch: 4}
+evaluation: {eval_steps: 100, answers: 0}
+hardware: {device: cpu, gpus: 2, zero_stage: 2}
+"""
+"""Six steps."""
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[Cluster]:
+    # A socket's path has to be short.
+    with tempfile.TemporaryDirectory(prefix="vlmft-") as folder, cluster(Path(folder) / "cluster") as made:
+        yield made
+
+
+def srun(slurm: Cluster, folder: Path, *options: str) -> subprocess.Popen[str]:
+    """Train in `folder` under `srun`, two tasks."""
+    line, environment = training(folder, PRESET, 2)
+    program = line[line.index("vlmft_trainer.train_vlm_sft") :]
+    start = ["srun", "--ntasks=2", "--kill-on-bad-exit=1", "--label", *options, sys.executable, "-P", "-m", *program]
+    return slurm.start("login", *start, **environment)
+
+
+def events(folder: Path, kind: str) -> list[dict[str, Any]]:
+    lines = (folder / "logs" / "events-0001.jsonl").read_text().splitlines()
+    return [record for record in map(json.loads, lines) if record["event"] == kind]
+
+
+def test_two_nodes_train_as_two_ranks_of_one_host_do_to_the_last_bit(slurm: Cluster, tmp_path: Path) -> None:
+    shapes = {"two": "--nodes=2", "one": "--nodes=1"}
+    for name, nodes in shapes.items():
+        ended = srun(slurm, tmp_path / name, nodes)
+        said, _ = ended.communicate(timeout=300)
+        assert ended.returncode == 0, said
+        assert events(tmp_path / name, "run_end")[0]["status"] == "finished"
+    two, one = (
+        [(step["step"], step["loss"], step["grad_norm"]) for step in events(tmp_path / name, "step")] for name in shapes
+    )
+    assert len(two) == 6
+    assert two == one
+    assert {"rng_state_0.pth", "rng_state_1.pth"} <= {path.name for path in (tmp_path / "two/checkpoint-6").iterdir()}
+    assert not (tmp_path / "two" / ".token").exists()
+
+
+def test_a_file_that_one_node_lacks_is_a_line_of_that_node(slurm: Cluster, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    (tmp_path / "own").mkdir()
+    mount = ["mount", "--bind", str(tmp_path / "own"), str(tmp_path / "there")]
+    (tmp_path / "there").mkdir()
+    line, environment = training(folder, PRESET, 2)
+    shutil.copy(folder.with_suffix(".yaml"), tmp_path / "there" / "preset.yaml")
+    assert slurm.start("n2", *mount).wait(30) == 0
+    program = line[line.index("vlmft_trainer.train_vlm_sft") :]
+    program = [f"--sft_config={tmp_path / 'there' / 'preset.yaml'}" if "sft_config" in one else one for one in program]
+    start = ["srun", "--nodes=2", "--kill-on-bad-exit=1", "--label", sys.executable, "-P", "-m", *program]
+    ended = slurm.start("login", *start, **environment)
+    said, _ = ended.communicate(timeout=200)
+    assert ended.returncode == 2, said
+    assert "1: error: n2: " in said
+    assert str(tmp_path / "there" / "preset.yaml") in said
+    assert "Traceback" not in said
