@@ -37,10 +37,6 @@ class Cluster:
             text=True,
         )
 
-    def inner_pid(self, node: str) -> str:
-        """The pid, here, of the first process of a node."""
-        return (self._root / f"{node}.inner").read_text().strip()
-
 
 @contextmanager
 def cluster(root: Path) -> Iterator[Cluster]:

@@ -68,20 +68,33 @@ def test_two_nodes_train_as_two_ranks_of_one_host_do_to_the_last_bit(slurm: Clus
     assert not (tmp_path / "two" / ".token").exists()
 
 
+def own_folder(slurm: Cluster, folder: Path) -> None:
+    """From now on `n2` has a folder of its own in place of the one that all share, with the same files in it."""
+    own = shutil.copytree(folder, folder.with_name("own"))
+    assert slurm.start("n2", "mount", "--bind", str(own), str(folder)).wait(30) == 0
+
+
 def test_a_file_that_one_node_lacks_is_a_line_of_that_node(slurm: Cluster, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    (tmp_path / "own").mkdir()
-    mount = ["mount", "--bind", str(tmp_path / "own"), str(tmp_path / "there")]
     (tmp_path / "there").mkdir()
-    line, environment = training(folder, PRESET, 2)
-    shutil.copy(folder.with_suffix(".yaml"), tmp_path / "there" / "preset.yaml")
-    assert slurm.start("n2", *mount).wait(30) == 0
-    program = line[line.index("vlmft_trainer.train_vlm_sft") :]
-    program = [f"--sft_config={tmp_path / 'there' / 'preset.yaml'}" if "sft_config" in one else one for one in program]
-    start = ["srun", "--nodes=2", "--kill-on-bad-exit=1", "--label", sys.executable, "-P", "-m", *program]
-    ended = slurm.start("login", *start, **environment)
+    own_folder(slurm, tmp_path / "there")
+    ended = srun(slurm, tmp_path / "there" / "run", "--nodes=2")
     said, _ = ended.communicate(timeout=200)
-    assert ended.returncode == 2, said
-    assert "1: error: n2: " in said
-    assert str(tmp_path / "there" / "preset.yaml") in said
+    assert ended.returncode != 0
+    assert f"1: error: n2: {tmp_path / 'there' / 'run.yaml'}: cannot be read" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.soak
+def test_a_run_folder_that_one_node_does_not_see_is_refused_before_training(slurm: Cluster, tmp_path: Path) -> None:
+    shared = tmp_path / "there"
+    shared.mkdir()
+    training(shared / "run", PRESET, 2)  # writes the preset
+    own_folder(slurm, shared)
+    ended = srun(slurm, shared / "run", "--nodes=2")
+    said, _ = ended.communicate(timeout=300)
+    assert ended.returncode == 2, said
+    assert f"0: error: n2 does not see the run folder {shared / 'run'} of the first host" in said
+    assert "Traceback" not in said
+    assert events(shared / "run", "run_end")[0]["status"] == "failed"
+    assert not events(shared / "run", "step")
+    assert not (tmp_path / "own" / "run").exists()

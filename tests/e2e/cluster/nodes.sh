@@ -3,7 +3,10 @@ set -eu
 B=$1 bridge=$2
 here=$(dirname "$0")
 down() {
-    for node in login n1 n2; do kill -9 "$(cat "$B/$node.outer")" || true; done
+    for node in login n1 n2; do
+        kill -9 "$(cat "$B/$node.outer")" || true
+        ip link del "$bridge-${node#n}" || true
+    done
     kill "$(cat "$B/munge.pid")" || true
     ip link del "$bridge" || true
 }
