@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from PIL import Image
+from transformers import PrinterCallback
 
 from vlmft_core.errors import VlmftError
 from vlmft_core.jobs import fingerprint
@@ -106,6 +107,8 @@ def train_in_group(job: Job, start: Checkpoint | None, log: RunLog) -> RunOutcom
             log.note(note)
         try:
             trainer, base_answers = build(job, log, stop, heartbeat, start)
+            if ranks.rank() != 0:
+                trainer.remove_callback(PrinterCallback)  # the library's, which speaks once a host
             trainer.add_callback(health)  # the last: it judges what the others write
             resumed = job.run.checkpoint(start.step) if start else None
             if resumed and not job.trust:

@@ -65,7 +65,6 @@ def training_args(
         disable_tqdm=True,
         report_to=list(training.report_to) or "none",
         run_name=output_dir.resolve().name,
-        log_on_each_node=False,
         log_level="error",
         log_level_replica="error",
     )
