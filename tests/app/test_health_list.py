@@ -128,6 +128,18 @@ async def test_advice_that_findings_share_is_told_once() -> None:
         assert screen_text(app).count("→ Stop now.") == 1
 
 
+async def test_what_several_findings_come_to_is_told_once() -> None:
+    panel = HealthList()
+    app = Alone(panel)
+    async with app.run_test(size=(60, 20)) as pilot:
+        exploded = replace(STOP, rule="loss_exploded", message="loss 93 is far above 1.2")
+        panel.show(state_with(exploded, replace(CAUTION, number=2)))
+        await until_shown(pilot, "grad_norm 31")
+        text = screen_text(app)
+        assert text.index("■ STOP  loss 93") < text.index("■ STOP  loss_exploded")
+        assert text.count("loss 93 is far above 1.2") == 1
+
+
 async def test_a_healthy_run_says_so_and_shows_its_notes_literally() -> None:
     panel = HealthList()
     app = Alone(panel)

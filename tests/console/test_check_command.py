@@ -129,6 +129,19 @@ def test_where_a_log_names_no_steps_none_are_claimed(log: Path) -> None:
     assert "2.125 at epoch 0.2" in " ".join(call("check", log).stdout.split())
 
 
+def test_what_is_wrong_in_a_log_without_steps_is_told_by_its_records(log: Path) -> None:
+    entries: list[dict[str, float]] = []
+    for at in range(1, 61):
+        entries.append({"loss": 2 / at, "grad_norm": 1.0, "epoch": at / 10})
+        entries += [] if at % 5 else [{"eval_loss": 1.0 + abs(at - 20) / 20, "epoch": at / 10}]
+    log.write_text("".join(f"{entry}\n" for entry in entries))
+    told, judged = call("check", log), json.loads(call("check", log, "--json").stdout)
+    assert "overfits since record 20 (epoch 2)" in " ".join(told.stdout.split())
+    for text in (told.stdout, json.dumps(judged)):
+        assert "record 20" in text
+        assert "step 20" not in text
+
+
 def test_hostile_text_reaches_the_terminal_as_visible_escapes(log: Path) -> None:
     log.write_bytes(trainer_state([{"step": 1, "loss": 1.0}]))
     hostile = log.with_name("[red]\x1b[31m.json")

@@ -38,6 +38,17 @@ def test_a_log_without_steps_says_so_once(log: Path) -> None:
     assert len([note for note in notes(read_all(log)) if "names no steps" in note]) == 1
 
 
+def test_a_dict_within_another_has_the_step_that_stands_beside_it(log: Path) -> None:
+    lines = (
+        f'INFO :: {{"event": "log", "step": {at}, "metrics": {{"train/loss": {9 - at / 100}}}}}'
+        for at in (100, 200, 300)
+    )
+    log.write_text("\n".join(lines) + "\n")
+    reader, records = open_foreign(log), read_all(log)
+    assert (reader.format, steps(records)) == ("hf_stdout", [(100, 8.0), (200, 7.0), (300, 6.0)])
+    assert not notes(records)
+
+
 def test_string_values_worker_prefixes_and_wrapped_lines_are_read(log: Path) -> None:
     log.write_bytes(HF5_STDOUT)
     records = read_all(log)

@@ -36,6 +36,14 @@ METRICS = {
     "rewards": (REWARDS, "its metrics are reward, kl"),
     "other tags": (tensorboard(scalar("speed", 1.0, 1), scalar("score/mean", 2.0, 1)), "speed, score/mean"),
     "other rows": (wandb(history(_step=0, score=1.0)), "its metrics are score"),
+    "a GAN": (
+        b"".join(b"epoch 1 iter %d loss_G: 1.2%d loss_D: 0.6%d\n" % (at, at, at) for at in range(4)),
+        "loss_G, loss_D",
+    ),
+    "a GAN in brackets": (
+        b"".join(b"[Epoch 0/200] [Batch %d/469] [D loss: 0.6%d] [G loss: 0.7]\n" % (at, at) for at in range(4)),
+        "its metrics are D loss, G loss",
+    ),
     "many": (trainer_state([{"step": 1, **{f"m{at}": 1.0 for at in range(30)}}]), "m10, m11 and 18 more"),
 }
 

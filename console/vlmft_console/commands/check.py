@@ -156,7 +156,7 @@ def as_json(judged: Judgement) -> dict[str, Any]:
         },
         "diagnosis": next(iter(told), None),
         "other_diagnoses": told[1:],
-        "findings": [finding_dict(finding) | ({} if named else {"step": None}) for finding in judged.findings],
+        "findings": [finding_dict(finding, named_steps=named) for finding in judged.findings],
         "notes": [*tally.notes, *judged.notes],
         "metrics": {name: asdict(measured) for name, measured in tally.by_name().items()},
         "runs": [
@@ -193,7 +193,7 @@ def _print(judged: Judgement) -> None:
         add_row(table, "health", "nothing here can be judged")
     elif not judged.findings:
         add_row(table, "health", "no findings")
-    for told in map(diagnosis_dict, judged.diagnoses):
+    for told in (diagnosis_dict(each, named_steps=judged.named_steps) for each in judged.diagnoses):
         add_row(table, told["severity"], told["sentence"])
         for line in numbered(told):
             add_row(table, "", line)

@@ -8,7 +8,7 @@ from typing import Any
 
 from vlmft_console.figures import accuracy, figure, percent
 from vlmft_console.history.state import RunState
-from vlmft_console.report.diagnosis import diagnosis_dict, numbered
+from vlmft_console.report.diagnosis import diagnosis_dict, in_place, numbered
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus
 from vlmft_console.sanitize import sanitize
@@ -41,15 +41,20 @@ def summarise(state: RunState, folder: RunFolder, status: RunStatus) -> dict[str
     }
 
 
-def finding_dict(finding: Finding) -> dict[str, Any]:
-    """A health finding, JSON-able."""
+def finding_dict(finding: Finding, *, named_steps: bool = True) -> dict[str, Any]:
+    """A health finding, JSON-able.
+
+    Args:
+        finding: that.
+        named_steps: as in `diagnosis_dict`.
+    """
     return {
         "rule": finding.rule,
         "severity": finding.severity,
-        "step": finding.step,
+        "step": finding.step if named_steps else None,
         "epoch": finding.epoch,
-        "message": finding.message,
-        "advice": finding.advice.text,
+        "message": in_place(finding.message, named_steps=named_steps),
+        "advice": in_place(finding.advice.text, named_steps=named_steps),
     }
 
 

@@ -130,14 +130,15 @@ class HealthList(LineView, can_focus=True):
         for diagnosis in self._diagnoses:
             if diagnosis.evidence:
                 lines += _sentence(diagnosis, width)
-                told.add(diagnosis.advice.text)
+                told |= {diagnosis.sentence, diagnosis.advice.text}
         self._tops = []
         for finding in self._findings:
             self._tops.append(len(lines))
             here = finding is self.selected
             lines += _head(finding, cursor=here and self.has_focus)
             if finding.active:
-                lines += _wrapped(finding.message, "", width)
+                if finding.message not in told:
+                    lines += _wrapped(finding.message, "", width)
                 advice = _advice_for(finding, self._diagnoses)
                 lines += _advice(advice, width, selected=here, told=advice.text in told)
                 told.add(advice.text)

@@ -30,7 +30,10 @@ _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 _SOURCE = re.compile(
     rb"(\([A-Za-z]\w* pid=\d+[^()]*\)|\[(?:rank|default)?\d+\]:?|\[\d+,\d+\]<std(?:out|err)>:|^[\w.-]{1,64}:)$"
 )
-_NAMED_STEP = re.compile(rb"\b[Ss]tep(?::?\s+|=)(\d{1,15})[:,|-]?$")
+_NAMED_STEP = re.compile(
+    rb"""\b[Ss]tep(?::?\s+|=)(\d{1,15})[:,|-]?$|["']step["']\s*:\s*(\d{1,15})\s*,\s*["']\w{1,40}["']\s*:$"""
+)
+"""A step before a dict, or in one around it, as Levanter has it: `{"step": 10, "metrics": {"train/loss": 1.5}}`."""
 
 
 class ConsoleText:
@@ -113,7 +116,7 @@ class ConsoleText:
                 if (source := _SOURCE.search(prefix)) and self._told_by_another(text, source[1]):
                     return
                 if named := _NAMED_STEP.search(prefix):
-                    values = {"step": named[1].decode(), **values}
+                    values = {"step": (named[1] or named[2]).decode(), **values}
             records += self._translator.take(values)
         except ValueError:
             self.rejected += 1

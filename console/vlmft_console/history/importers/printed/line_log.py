@@ -48,9 +48,10 @@ class LineLog:
     Args:
         translator: numbers the records.
         bare: whether lines count that hold a loss and nothing else.
+        others: whether lines count that hold no loss that a run is judged by, though no other line holds one.
     """
 
-    def __init__(self, translator: Translator, *, bare: bool = False) -> None:
+    def __init__(self, translator: Translator, *, bare: bool = False, others: bool = False) -> None:
         self.rejected = 0
         self.entries = 0
         self.else_holds = ""
@@ -60,7 +61,10 @@ class LineLog:
         """Entries that were rows of a table."""
         self.bare_losses: list[str] = []
         """The first losses of lines that held nothing else."""
+        self.other_losses = 0
+        """Lines with the place and several figures, losses by their names, of which none is a run's own: a GAN's."""
         self._bare = bare
+        self._others = others
         self._translator = translator
         self._partial = b""
         self._told = b""
@@ -155,9 +159,14 @@ class LineLog:
             self._on_eval = (entry.on_eval, _STICKY)
         if place.step is None or place.bar or entry.on_eval:
             return
-        if len(entry.values) < 3 and len(text) < 200 and (text.rstrip().endswith(("]", ":")) or _RULED.match(text)):
+        losses = sum("loss" in name.lower() for name in entry.values)
+        heads = len(entry.values) < 3 and len(text) < 200 and losses < 2
+        if heads and (text.rstrip().endswith(("]", ":")) or _RULED.match(text)):
             self._block, self._block_lines = Entry(place), 0
-        elif len(entry.values) > 1 and entry.only and self.placed:
+            return
+        several = len(entry.values) > 1 and (entry.only or losses > 1)
+        self.other_losses += several and losses > 0
+        if several and (self._others or (self.placed and entry.only)):
             step = self._counter.absolute(place)
             self._take({**entry.values, "step": str(step)}, None, records)
 

@@ -38,20 +38,25 @@ def text_format(chunks: Chunks) -> Found | None:
     """How a text is to be read; None where it holds no training record.
 
     Hugging Face's dicts count most: what stands beside them tells the same. Then what single lines and tables tell,
-    and last DeepSpeed's own lines, which know no loss.
+    then DeepSpeed's own lines, which know no loss, and last lines with losses that are not a run's own.
     """
     dicts = _dicts(chunks())
     hugging_face = Found("hf_stdout", partial(ConsoleText, deepspeed_steps=False))
     if dicts.losses:
         return hugging_face
     # Where there are dicts of evals alone, only lines beside them can tell of the training.
-    if found := _lines((_DICT.sub(b"", chunk) for chunk in chunks()) if dicts.dicts else chunks()):
-        return found
+    lines = _lines((_DICT.sub(b"", chunk) for chunk in chunks()) if dicts.dicts else chunks())
+    if lines.rows:
+        return Found("table", LineLog)
+    if lines.placed >= _SURE:
+        return Found("text", LineLog)
+    if len(lines.bare_losses) > _SURE and len(set(lines.bare_losses)) > 1:
+        return Found("text", partial(LineLog, bare=True))
     if dicts.dicts:
         return hugging_face
     if dicts.entries or dicts.overflows:
         return Found("deepspeed", partial(ConsoleText, deepspeed_steps=True))
-    return None
+    return Found("text", partial(LineLog, others=True)) if lines.other_losses > _SURE else None
 
 
 def _dicts(chunks: Iterable[bytes]) -> ConsoleText:
@@ -68,9 +73,9 @@ def _dicts(chunks: Iterable[bytes]) -> ConsoleText:
     return parser
 
 
-def _lines(chunks: Iterable[bytes]) -> Found | None:
-    """The reader of single lines and tables, if they tell of a training."""
-    parser = LineLog(Translator(""), bare=False)
+def _lines(chunks: Iterable[bytes]) -> LineLog:
+    """What the text holds of single lines and tables, until it is known that they tell of a training."""
+    parser = LineLog(Translator(""))
     searched = 0
     for chunk in chunks:
         searched += len(chunk)
@@ -78,10 +83,4 @@ def _lines(chunks: Iterable[bytes]) -> Found | None:
         if parser.placed >= _SURE or parser.rows or searched >= _SEARCHED_LINES:
             break
     parser.rest()
-    if parser.rows:
-        return Found("table", LineLog)
-    if parser.placed >= _SURE:
-        return Found("text", LineLog)
-    if len(parser.bare_losses) > _SURE and len(set(parser.bare_losses)) > 1:
-        return Found("text", partial(LineLog, bare=True))
-    return None
+    return parser

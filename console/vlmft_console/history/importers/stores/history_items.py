@@ -23,10 +23,14 @@ class HistoryItems:
 
     All of a run have the same names. A name is remembered with all bytes of its item before those of the value, the
     lengths among them: an item that begins as one did needs no parsing.
+
+    wandb writes the names in any order. They are sorted where they are others than in the record before.
     """
 
     def __init__(self) -> None:
         self._names: dict[bytes, str] = {}
+        self._before: dict[str, Any] = {}
+        """The record before."""
 
     def read(self, message: bytes) -> dict[str, Any]:
         """Values by name, the parts of a nested one joined with a slash; a value that is no JSON is text.
@@ -51,7 +55,12 @@ class HistoryItems:
                 at = stop
         if at > end:
             raise ValueError("cut off")
-        return dict(sorted(dict(zip(names, _values(texts), strict=True)).items()))  # wandb writes them in any order
+        values = dict(zip(names, _values(texts), strict=True))
+        in_order = self._before | values
+        if len(in_order) == len(self._before) == len(values):
+            return in_order
+        self._before = dict(sorted(values.items()))
+        return self._before
 
     def _item(self, item: bytes, field: bytes) -> tuple[str, bytes]:
         """Its name and value; `field` is the item with what stands before it."""
