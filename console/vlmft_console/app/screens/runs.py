@@ -231,7 +231,8 @@ class RunsScreen(WatchingScreen):
             preview.show_run(run)
 
     def on_resize(self) -> None:
-        self._show_about()
+        if self._runs:  # before, there is nothing on the screen yet
+            self._show_about()
 
     def _current(self) -> Overview | None:
         key = self._list.cursor
