@@ -116,7 +116,7 @@ def test_the_console_works_with_a_textual_whose_updates_are_not_known(
         console.wait_until_shown("finished")  # the recorded runs are listed
         assert console.shown().isascii() == (locale == "C")
         console.press(b"?")
-        console.wait_until_shown("Show every key of this screen")
+        console.wait_until_shown("Compare the marked runs")
         console.press(b"q")
         console.wait_until_shown("filter")
         console.press(b"q")
