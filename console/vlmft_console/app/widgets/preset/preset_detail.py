@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from vlmft_console.app.widgets.base.literal import literal, one_line
+from vlmft_console.app.widgets.base.scrolling import SCROLLING
 
 if TYPE_CHECKING:
     from vlmft_console.presets.table import Listed
@@ -27,14 +28,7 @@ _WHY = "$secondary"
 class PresetDetail(VerticalScroll, can_focus=True, inherit_bindings=False):
     """Shows one preset: what it is for, then section by section each value and its reason."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "scroll_down", "down", show=False),
-        Binding("k,up", "scroll_up", "up", show=False),
-        Binding("g,home", "scroll_home", "first", show=False),
-        Binding("G,end", "scroll_end", "last", show=False),
-        Binding("ctrl+d,pagedown", "page_down", "page down", show=False),
-        Binding("ctrl+u,pageup", "page_up", "page up", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = SCROLLING
 
     def __init__(self) -> None:
         super().__init__(id="detail")

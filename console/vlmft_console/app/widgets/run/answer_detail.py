@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.strip import Strip
 from textual.widget import Widget
 
 from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.app.widgets.base.literal import one_line
+from vlmft_console.app.widgets.base.scrolling import SCROLLING
 from vlmft_console.app.widgets.run.answer_list import role
 from vlmft_console.charts.styles import speaks_unicode
 from vlmft_console.history.answer_rows import AnswerRow, said, worth
@@ -98,14 +99,7 @@ class PictureView(Widget):
 class AnswerText(LineView, can_focus=True, inherit_bindings=False):
     """The texts of one question, each beside its label: text that goes on below it stays there, whatever is in it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "scroll_down", "down", show=False),
-        Binding("k,up", "scroll_up", "up", show=False),
-        Binding("g,home", "scroll_home", "first", show=False),
-        Binding("G,end", "scroll_end", "last", show=False),
-        Binding("ctrl+d,pagedown", "page_down", "page down", show=False),
-        Binding("ctrl+u,pageup", "page_up", "page up", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = SCROLLING
     DEFAULT_CSS = """
     AnswerText { width: 1fr; height: 1fr; padding: 0 1; }
     """
