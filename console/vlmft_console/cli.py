@@ -23,6 +23,11 @@ COMMANDS = {
     "answers": ("answers:answers", "List what base and adapter answer to the same eval questions."),
     "predict": ("predict:predict", "Ask a trained model, or its base, about images; greedy answers."),
     "merge": ("merge:merge", "Write base and adapter as one model for plain transformers."),
+    "checkpoints": (
+        "checkpoints:checkpoints",
+        "List a run's checkpoints: what each measured, how large it is, and what becomes of it.",
+    ),
+    "adapter": ("checkpoints:adapter", "Make the adapter of a checkpoint the run's own, or copy it elsewhere."),
     "check": ("check:check", "Judge a training log: ours, or another tool's."),
     "watch": ("watch:watch", "Follow a training log while it grows, and judge it as it goes."),
     "plot": ("plot:plot", "Print the charts of any training log in the terminal."),

@@ -20,6 +20,7 @@ from vlmft_core.preset import Lora
 from vlmft_core.run_folder.checkpoints import (
     MARKER,
     Checkpoint,
+    going_steps,
     intact,
     kept_steps,
     newest_intact,
@@ -391,3 +392,20 @@ def test_a_checkpoint_under_another_name_is_none(tmp_path: Path) -> None:
     seal(saved(tmp_path, 5), 5, 1.5, None, {})
     shutil.copytree(tmp_path / "checkpoint-5", tmp_path / "checkpoint-5-backup")
     assert [one.step for one in checkpoints(tmp_path).all()] == [5]
+
+
+@pytest.mark.parametrize("metric", ["eval_loss", "token_accuracy"])
+def test_those_that_go_next_are_those_that_the_next_save_deletes(metric: str) -> None:
+    draw = random.Random(3)
+    for _ in range(300):
+        limit = draw.randint(1, 4)
+        kept: list[Checkpoint] = []
+        for step in range(1, 12):
+            figure = draw.choice([None, *[draw.randint(1, 5) / 10] * 4])
+            new = fabricated(step, figure, figure)
+            certain, beaten = going_steps(kept, limit, metric)
+            keep = kept_steps([*kept, new], limit, metric)
+            gone = {one.step for one in kept} - keep
+            better = all(new.score(metric) >= one.score(metric) for one in kept if one.step in beaten)
+            assert gone == certain | (beaten if better else set())
+            kept = [one for one in [*kept, new] if one.step in keep]

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from vlmft_core.cards.card import BARS, ROWS, Course, adapter_card, merged_card, read_course, sparkline
 from vlmft_core.preset import Lora, Preset
 from vlmft_core.run_folder.checkpoints import Checkpoint
 from vlmft_core.run_folder.events import EventWriter
 from vlmft_core.run_folder.layout import RunLayout
-from vlmft_trainer.model.card import BARS, ROWS, Course, adapter_card, merged_card, read_course, sparkline
 
 CHOSEN = Checkpoint(4, 0.5, 0.9, {}, {})
 BEFORE = {"chartqa": {"relaxed_accuracy": 0.39, "human": 0.5, "n": 200}}

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from tests.trainer.trained import Said, preset, write_tuned
+from vlmft_core.cards.card import Course, adapter_card, merged_card
+from vlmft_core.cards.usage import HERE, portable, snippet
 from vlmft_core.jobs import Ask, MergeJob, PredictJob
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Lora, Model, Preset, Source, load_preset
-from vlmft_trainer.model.card import Course, adapter_card, merged_card
-from vlmft_trainer.model.usage import HERE, portable, snippet
 from vlmft_trainer.programs.merge import merge
 from vlmft_trainer.programs.predict import predict
 

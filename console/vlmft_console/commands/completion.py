@@ -12,6 +12,7 @@ from vlmft_console.paths import preset_folders
 from vlmft_console.runs.folder import NAME
 from vlmft_console.runs.registry import all_runs
 from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder.checkpoints import complete_ones
 
 _METRIC: Final = re.compile(r"[A-Za-z_][\w./@-]*")
 """Names that no shell takes for more than a name."""
@@ -40,6 +41,15 @@ def run_names(incomplete: str) -> list[str]:
     """
     names = (folder.name for folder in all_runs())
     return [name for name in names if name.startswith(incomplete) and NAME.fullmatch(name)]
+
+
+def checkpoint_names(incomplete: str) -> list[str]:
+    """Runs that begin so; after `RUN@` its complete checkpoints, newest first."""
+    name, sign, step = incomplete.partition("@")
+    if not sign:
+        return run_names(incomplete)
+    found = [one.step for folder in all_runs() if folder.name == name for one in complete_ones(folder)]
+    return [f"{name}@{at}" for at in sorted(found, reverse=True) if NAME.fullmatch(name) and str(at).startswith(step)]
 
 
 def metric_names(ctx: typer.Context, incomplete: str) -> list[str]:

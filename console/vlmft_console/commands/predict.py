@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vlmft_console.commands.asking import answers
-from vlmft_console.commands.completion import preset_names, run_names
+from vlmft_console.commands.completion import checkpoint_names, preset_names
 from vlmft_console.commands.output import print_json, say
 from vlmft_console.commands.parameters import Overrides, Trust
 from vlmft_console.programs.ask import PREDICT
@@ -21,9 +21,9 @@ def predict(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="RUN|ADAPTER|BASE",
-            help="A run, a folder with an adapter (a checkpoint too), or a base or merged model.",
-            autocompletion=run_names,
+            metavar="RUN[@STEP]|ADAPTER|BASE",
+            help="A run, one of its checkpoints, a folder with an adapter, or a base or merged model.",
+            autocompletion=checkpoint_names,
         ),
     ],
     question: Annotated[str | None, typer.Argument(help="What to ask; - reads it from standard input.")] = None,

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from vlmft_console.errors import MachineError, RunFolderError
 from vlmft_console.paths import preset_folders
+from vlmft_console.runs.checkpoint_adapter import checkpoint_at
 from vlmft_console.runs.machine_gpus import count_gpus
 from vlmft_console.runs.preflight import check_libraries
 from vlmft_console.runs.registry import find
+from vlmft_console.runs.targets import at_step
 from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError
 from vlmft_core.plan.adapter_files import read_adapter
@@ -43,8 +45,8 @@ def find_trained(target: str, preset_name: str | None, overrides: Sequence[str],
     """What `target` means.
 
     Args:
-        target: a folder with an adapter (a checkpoint too), a run's name or folder, or a base model: a folder, a hub
-            name, `demo`.
+        target: a folder with an adapter (a checkpoint too), a run's name or folder, one of its checkpoints as
+            `RUN@STEP`, or a base model: a folder, a hub name, `demo`.
         preset_name: for what is no run's: the preset that says how it is loaded and asked.
         overrides: `section.key=value` changes to that preset, or to the run's.
         trust: take an adapter and its preset although others own them or may change them.
@@ -63,6 +65,11 @@ def find_trained(target: str, preset_name: str | None, overrides: Sequence[str],
 
 
 def _find(target: str, preset_name: str | None, overrides: Sequence[str]) -> Trained:
+    name, step = at_step(target)
+    if step is not None:
+        run = find(name)
+        checkpoint_at(run, step)
+        return _adapter(run.checkpoint(step).absolute(), preset_name, overrides, target)
     path = Path(target).expanduser()
     if (path / ADAPTER_CONFIG).is_file():
         return _adapter(path.absolute(), preset_name, overrides)
@@ -81,7 +88,7 @@ def _run_or_base(target: str, preset_name: str | None, overrides: Sequence[str])
             return _base(target, preset_name, overrides)
         raise
     if not (run.adapter / ADAPTER_CONFIG).is_file():
-        raise RunFolderError(f"run {run.name} has left no adapter", "name the folder of one of its checkpoints")
+        raise RunFolderError(f"run {run.name} has left no adapter", f"name one of its checkpoints: {run.name}@STEP")
     return _adapter(run.adapter.absolute(), preset_name, overrides, run.name)
 
 

@@ -21,6 +21,14 @@ def locate(target: str) -> Path:
     return recorded[target] if target in recorded else find(target).path
 
 
+def at_step(target: str) -> tuple[str, int | None]:
+    """The run and the step that `RUN@STEP` means; the target as it stands, and None, where it means none."""
+    run, sign, step = target.rpartition("@")
+    if not sign or not run or not (step.isascii() and step.isdecimal()) or _named(Path(target)):
+        return target, None
+    return run, int(step)
+
+
 def _named(path: Path) -> bool:
     """Whether a path is meant: there is something, be it a link to nowhere or closed to us."""
     try:

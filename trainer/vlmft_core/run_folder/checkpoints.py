@@ -62,9 +62,21 @@ def kept_steps(found: Sequence[Checkpoint], limit: int | None, metric: str) -> s
     while there is a finite one."""
     if limit is None or not found:
         return {one.step for one in found}
+    return set(_best_first(found, metric)[:limit]) | {max(one.step for one in found)}
+
+
+def going_steps(found: Sequence[Checkpoint], limit: int | None, metric: str) -> tuple[set[int], set[int]]:
+    """Steps that make room for the next checkpoint: whatever that is like; and only if it is better than they."""
+    if limit is None:
+        return set(), set()
+    ranked = _best_first(found, metric)
+    return set(ranked[limit:]), set(ranked[limit - 1 : limit])
+
+
+def _best_first(found: Sequence[Checkpoint], metric: str) -> list[int]:
+    """Their steps, the newest of equals first."""
     ranked = sorted(found, key=lambda one: (one.score(metric), one.step), reverse=True)
-    newest = max(one.step for one in found)
-    return {one.step for one in ranked[:limit]} | {newest}
+    return [one.step for one in ranked]
 
 
 def seal(
@@ -150,10 +162,11 @@ def remove_unusable(run: RunLayout, newest: int) -> list[str]:
     return sorted(path.name for path in doomed)
 
 
-def intact(folder: Path, checkpoint: Checkpoint) -> bool:
-    """Whether every file is there with the size and the hash that were written."""
+def intact(folder: Path, checkpoint: Checkpoint, *names: str) -> bool:
+    """Whether every file, or those of these names, is there with the size and the hash that were written."""
+    wanted = names or tuple(checkpoint.files)
     try:
-        return all(_entry(folder / name) == entry for name, entry in checkpoint.files.items())
+        return all(name in checkpoint.files and _entry(folder / name) == checkpoint.files[name] for name in wanted)
     except (OSError, VlmftError):
         return False
 

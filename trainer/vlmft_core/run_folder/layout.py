@@ -66,6 +66,8 @@ class RunLayout:
     """Which questions were answered rightly, at every eval with answers."""
     answers_file = _Inside("logs/answers.jsonl")
     """A few of these questions, with their pictures, and what base and adapter said to them."""
+    adapters_file = _Inside("logs/adapters.jsonl")
+    """Which checkpoint's adapter a person made the run's, a line for each time."""
     summary = _Inside("logs/.summary")
     """What the event logs come to, so that only what was added has to be read. Whoever deletes it loses nothing."""
     supervisor_log = _Inside("logs/supervisor.log")

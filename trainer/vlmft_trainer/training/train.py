@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from transformers import PrinterCallback
 
+from vlmft_core.cards.card import adapter_card, read_course
 from vlmft_core.errors import VlmftError
 from vlmft_core.jobs import fingerprint
 from vlmft_core.plan.activations import ALL, KEPT
@@ -32,7 +33,6 @@ from vlmft_trainer.distributed import ranks
 from vlmft_trainer.distributed.environment import ranks_here
 from vlmft_trainer.distributed.process_group import process_group
 from vlmft_trainer.model.adapter import add_adapter, start_from, trained_shapes
-from vlmft_trainer.model.card import adapter_card, read_course
 from vlmft_trainer.model.evaluate import answer_tasks
 from vlmft_trainer.model.fused import fused_problem, use_fused_kernels
 from vlmft_trainer.model.load import (

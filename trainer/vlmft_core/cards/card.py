@@ -1,4 +1,4 @@
-"""Model cards: what an adapter or a merged model is, how it came about, and how it is loaded. Loads no torch."""
+"""Model cards: what an adapter or a merged model is, how it came about, and how it is loaded."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Final
 
+from vlmft_core.cards.usage import portable, portable_base, snippet
 from vlmft_core.metrics import HEADLINE
 from vlmft_core.plan.adapter_files import expected_name, lora_part
 from vlmft_core.plan.lora_layers import VISION
@@ -17,7 +18,6 @@ from vlmft_core.run_folder.checkpoints import Checkpoint
 from vlmft_core.run_folder.events import EVAL, RUN_START, STEP, Record
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.segments import records
-from vlmft_trainer.model.usage import portable, portable_base, snippet
 
 BARS: Final = "▁▂▃▄▅▆▇█"
 WIDTH: Final = 60
@@ -45,7 +45,8 @@ def read_course(run: RunLayout) -> Course:
     versions: dict[str, str | None] = {}
     for record in records(run.segments):
         if record["event"] == RUN_START:
-            versions = record["versions"]
+            told = record.get("versions")
+            versions = told if isinstance(told, dict) else {}
         elif record["event"] == STEP:
             losses[record["step"]] = record["loss"]
         elif record["event"] == EVAL and record.get("eval_loss") is not None:
@@ -220,17 +221,17 @@ def _scores(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         return "Not measured."
     rows = ["| | base | adapter | questions |", "|---|---|---|---|"]
     for task in sorted(before.keys() | after.keys()):
-        old, new = before.get(task, {}), after.get(task, {})
-        names = sorted((old.keys() | new.keys()) - {"n"}, key=lambda name: (name != HEADLINE[task], name))
+        old, new = (side if isinstance(side := scores.get(task), Mapping) else {} for scores in (before, after))
+        names = sorted((old.keys() | new.keys()) - {"n"}, key=lambda name: (name != HEADLINE.get(task), name))
         rows += [
-            f"| {task} {name} | {_figure(old.get(name))} | {_figure(new.get(name))} | {(old or new)['n']} |"
+            f"| {task} {name} | {_figure(old.get(name))} | {_figure(new.get(name))} | {(old or new).get('n', '')} |"
             for name in names
         ]
     return "\n".join(rows)
 
 
-def _figure(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.4f}"
+def _figure(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, int | float) else "not measured"
 
 
 def _preset(preset: Preset) -> str:
