@@ -1,6 +1,6 @@
 """Accuracy with and without `training.share_images`: the demo's model, several questions an image, some seeds each way.
 
-    python -m tests.bench.sharing [--seeds 5] [--samples 1600] [--epochs 2] [--eval 200]
+    python -m tests.bench.sharing [--seeds 5] [--first 0] [--samples 1600] [--epochs 2] [--eval 200]
 
 Sharing changes nothing in the loss of a sample; it changes which samples meet in a step. Each seed trains twice, on the
 same data from the same adapter; all in this process, one training after the other.
@@ -120,6 +120,7 @@ def train(data: RunData, seed: int, *, share: bool, epochs: float) -> dict[str, 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--samples", type=int, default=1600)
     parser.add_argument("--epochs", type=float, default=2)
     parser.add_argument("--eval", type=int, default=200)
@@ -139,7 +140,7 @@ def main() -> None:
             f" shared: {groups.saved / sum(lengths):.0%} of the tokens less"
         )
         print(f"{'seed':>4} {'share':>6} {'accuracy':>9} {'eval loss':>10} {'CPU s':>7}", flush=True)
-        for seed in range(options.seeds):
+        for seed in range(options.first, options.first + options.seeds):
             for share in (False, True):
                 one = train(data, seed, share=share, epochs=options.epochs)
                 found[share].append(one)

@@ -10,6 +10,7 @@ import torch
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Evaluation
 from vlmft_trainer.data.collate import collate
+from vlmft_trainer.data.prefixes import Groups
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.model.evaluate import answer_questions, answer_tasks, mean_loss, rounds, score
 from vlmft_trainer.model.inputs import model_inputs
@@ -43,6 +44,30 @@ def test_eval_loss_does_not_depend_on_the_batch_size(base: Any, samples: Samples
     results = [mean_loss(base, samples, batch_size=size) for size in (1, 7, 24)]
     losses = [result.eval_loss for result in results if result]
     assert losses == pytest.approx([losses[0]] * 3, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [2, 5])
+def test_eval_loss_is_the_same_where_questions_share_their_image(
+    base: Any, samples: Samples, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    places = [samples.places[index] for index in (0, 1, 2, 12, 3)]
+    asked = Samples(samples.splits, [*places, *places], samples.encoder, groups=Groups([0, 1, 2, 3, 4] * 2, [60] * 10))
+    seen = list[int]()
+    forward = type(base).forward
+
+    def counted(self: Any, *args: Any, **inputs: Any) -> Any:
+        seen.append(inputs["input_ids"].numel())
+        return forward(self, *args, **inputs)
+
+    monkeypatch.setattr(type(base), "forward", counted)
+    apart = mean_loss(base, asked, batch_size=size, packed=True)
+    tokens, seen[:] = sum(seen), []
+    shared = mean_loss(base, asked, batch_size=size, packed=True, share=True)
+    assert apart is not None
+    assert shared is not None
+    assert shared.eval_loss == pytest.approx(apart.eval_loss, rel=1e-5)
+    assert shared.token_accuracy == apart.token_accuracy
+    assert sum(seen) < 0.8 * tokens
 
 
 def test_answers_do_not_depend_on_the_batch_size(base: Any, samples: Samples) -> None:
@@ -91,7 +116,7 @@ def test_measuring_leaves_training_mode_and_random_numbers_alone(base: Any, samp
 
 @pytest.mark.parametrize(("count", "world"), [(10, 1), (10, 3), (9, 2), (2, 4), (1, 3)])
 def test_every_sample_counts_once_and_every_rank_makes_as_many_rounds(count: int, world: int) -> None:
-    by_rank = [list(rounds(count, 2, rank, world)) for rank in range(world)]
+    by_rank = [list(rounds(range(count), 2, rank, world)) for rank in range(world)]
     counted = [index for plan in by_rank for indices, own in plan if own for index in indices]
     assert sorted(counted) == list(range(count))
     assert len({len(plan) for plan in by_rank}) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -12,15 +12,24 @@ from vlmft_core.plan.activations import ALL, KEPT, Batch, largest_batch
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN
 from vlmft_core.preset import Lora, Preset
 from vlmft_trainer.data.prefixes import Groups
+from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.model.adapter import add_adapter
 from vlmft_trainer.model.load import Kernels, load_base, prepare_training
 from vlmft_trainer.training.recompute import choose_recomputation, longest_batch
 
 SEVEN, TRAINABLE = KNOWN["Qwen2.5-VL-7B"], 8_257_536
 GIB = 2**30
-LENGTHS = [1400] * 8
-"""Samples as long as the preset allows."""
 ORDER = [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def data(lengths: list[int], image_tokens: list[int] | None = None) -> Samples:
+    """Samples of which only their lengths are asked, all but 100 tokens of each an image."""
+    images = [max(0, length - 100) for length in lengths] if image_tokens is None else image_tokens
+    return cast("Samples", SimpleNamespace(lengths=lengths, image_tokens=images))
+
+
+DATA = data([1400] * 8)
+"""Samples as long as the preset allows."""
 
 
 def on_a_gpu(patch: pytest.MonkeyPatch, gib: int) -> None:
@@ -41,7 +50,7 @@ def test_a_gpu_recomputes_as_few_layers_as_its_memory_needs(
     monkeypatch: pytest.MonkeyPatch, gib: int, every: int, words: str
 ) -> None:
     on_a_gpu(monkeypatch, gib)
-    chosen, why = choose_recomputation(preset(), SEVEN, TRAINABLE, ORDER, LENGTHS)
+    chosen, why = choose_recomputation(preset(), SEVEN, TRAINABLE, ORDER, DATA)
     assert chosen == every
     assert why.startswith(f"activations are {words}")
     assert why.endswith(f" GiB of {gib}.0 are needed for the longest micro-batch, 5,600 tokens")
@@ -49,14 +58,15 @@ def test_a_gpu_recomputes_as_few_layers_as_its_memory_needs(
 
 def test_data_of_short_samples_keeps_more(monkeypatch: pytest.MonkeyPatch) -> None:
     on_a_gpu(monkeypatch, 30)
-    assert choose_recomputation(preset(), SEVEN, TRAINABLE, ORDER, LENGTHS)[0] != KEPT
-    assert choose_recomputation(preset(), SEVEN, TRAINABLE, ORDER, [500] * 8)[0] == KEPT
+    assert choose_recomputation(preset(), SEVEN, TRAINABLE, ORDER, DATA)[0] != KEPT
+    assert choose_recomputation(preset(), SEVEN, TRAINABLE, ORDER, data([500] * 8))[0] == KEPT
 
 
 def test_unknown_lengths_are_the_longest_and_an_unknown_base_recomputes_all(monkeypatch: pytest.MonkeyPatch) -> None:
     on_a_gpu(monkeypatch, 80)
-    assert longest_batch(preset(), SEVEN, ORDER, None) == largest_batch(preset(), SEVEN)
-    assert choose_recomputation(preset(), None, TRAINABLE, ORDER, LENGTHS) == (
+    unknown = cast("Samples", SimpleNamespace(lengths=None, image_tokens=None))
+    assert longest_batch(preset(), SEVEN, ORDER, unknown) == largest_batch(preset(), SEVEN)
+    assert choose_recomputation(preset(), None, TRAINABLE, ORDER, DATA) == (
         ALL,
         "activations of all layers are recomputed: the model's sizes are not known",
     )
@@ -64,21 +74,28 @@ def test_unknown_lengths_are_the_longest_and_an_unknown_base_recomputes_all(monk
 
 def test_the_presets_word_counts_without_a_remark() -> None:
     for asked, every in ((False, KEPT), (True, ALL)):
-        assert choose_recomputation(preset(gradient_checkpointing=asked), SEVEN, 1, ORDER, LENGTHS) == (every, "")
+        assert choose_recomputation(preset(gradient_checkpointing=asked), SEVEN, 1, ORDER, DATA) == (every, "")
     third = preset(gradient_checkpointing=True, recompute_every=3)
-    assert choose_recomputation(third, SEVEN, 1, ORDER, LENGTHS) == (3, "")
-    assert choose_recomputation(preset(), SEVEN, 1, ORDER, LENGTHS)[0] == KEPT  # on a CPU
+    assert choose_recomputation(third, SEVEN, 1, ORDER, DATA) == (3, "")
+    assert choose_recomputation(preset(), SEVEN, 1, ORDER, DATA)[0] == KEPT  # on a CPU
 
 
 def test_a_padded_micro_batch_is_as_long_as_its_longest_sample_for_each() -> None:
-    order, lengths = [[0, 1], [2, 3], []], [10, 300, 200, 200]
-    assert longest_batch(preset(), SEVEN, order, lengths) == Batch(2, 400, 300, 400 * 4)
-    assert longest_batch(preset(packing=False), SEVEN, order, lengths) == Batch(2, 600, 300, 600 * 4)
+    order, samples = [[0, 1], [2, 3], []], data([10, 300, 200, 200], [0, 250, 150, 160])
+    assert longest_batch(preset(), SEVEN, order, samples) == Batch(2, 400, 300, 310 * 4)
+    assert longest_batch(preset(packing=False), SEVEN, order, samples) == Batch(2, 600, 300, 310 * 4)
+
+
+def test_images_count_with_their_own_tokens_whatever_the_preset_allows_of_one() -> None:
+    """A sample with several images, or with one that has a limit of its own, beside a short one."""
+    samples = data([9000, 200], [8900, 100])
+    small = preset().model_copy(update={"data": preset().data.model_copy(update={"max_pixels": 200_704})})
+    assert longest_batch(small, SEVEN, [[0, 1]], samples) == Batch(2, 9200, 9000, 9000 * 4)
 
 
 def test_what_a_group_begins_with_is_in_a_row_once() -> None:
     groups = Groups(first=[0, 0, 0, 3], shared=[150, 150, 150, 0])
-    assert longest_batch(preset(), SEVEN, [[0, 1, 2, 3]], [200] * 4, groups).tokens == 500
+    assert longest_batch(preset(), SEVEN, [[0, 1, 2, 3]], data([200] * 4), groups).tokens == 500
 
 
 @pytest.mark.parametrize(("every", "recomputed"), [(1, [0, 1, 2, 3]), (2, [0, 2]), (3, [0, 3])])

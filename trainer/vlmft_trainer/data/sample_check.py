@@ -30,11 +30,13 @@ class Usable(NamedTuple):
 
     Attributes:
         length: its tokens.
+        image: those of them that stand for images.
         digest: stands for its content.
         prefix: what it may have in common with others.
     """
 
     length: int
+    image: int
     digest: bytes
     prefix: Prefix
 
@@ -75,7 +77,7 @@ def examine(
             count(unused, (*conversation.unused, *spelt_tokens(conversation, encoder)))
         contents = split.contents(conversation)
         size = measure(conversation, map(read_header, contents), contents, encoder, max_length)
-        return Usable(size.length, sample_digest(conversation, contents), size.prefix)
+        return Usable(size.length, size.image, sample_digest(conversation, contents), size.prefix)
     except BadRow as error:
         return bad(split, row, error)
 

@@ -46,6 +46,7 @@ class Samples(Dataset[Encoded]):
         lengths: tokens of each sample; None where not known, and then all count as equally long.
         fingerprint: stands for the content of all; empty where not known.
         groups: which of them begin alike; None where not known.
+        image_tokens: those of its tokens that stand for images, for each sample; None where not known.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Samples(Dataset[Encoded]):
         lengths: Sequence[int] | None = None,
         fingerprint: str = "",
         groups: Groups | None = None,
+        image_tokens: Sequence[int] | None = None,
     ) -> None:
         self.splits = list(splits)
         self.places = list(places)
@@ -63,6 +65,7 @@ class Samples(Dataset[Encoded]):
         self.lengths = None if lengths is None else list(lengths)
         self.fingerprint = fingerprint
         self.groups = groups
+        self.image_tokens = None if image_tokens is None else list(image_tokens)
         self.replaced = torch.zeros(1, dtype=torch.int64)
         self.replaced.share_memory_()  # type: ignore[no-untyped-call]
 
@@ -269,11 +272,17 @@ def _usable(
         raise DataError(
             notes[-1], f"{share:.1%} is over data.max_bad {data.max_bad:.1%}: mend the data or raise the limit"
         )
-    usable = [(place, one) for place in picked if isinstance(one := found[place], Usable)]
-    lengths = [one.length for _, one in usable]
-    places = [place for place, _ in usable]
-    groups = find_groups([one.prefix for _, one in usable], places)
-    return Samples(splits, places, encoder, lengths, fingerprint(one.digest for _, one in usable), groups)
+    places = [place for place in picked if isinstance(found[place], Usable)]
+    usable = [one for place in places if isinstance(one := found[place], Usable)]
+    return Samples(
+        splits,
+        places,
+        encoder,
+        lengths=[one.length for one in usable],
+        image_tokens=[one.image for one in usable],
+        fingerprint=fingerprint(one.digest for one in usable),
+        groups=find_groups([one.prefix for one in usable], places),
+    )
 
 
 def _mixed(source: Source, there: int) -> list[int]:

@@ -6,9 +6,8 @@ depends on batch size or on the number of ranks.
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +52,14 @@ class EvalResult:
 
 
 def mean_loss(
-    model: Any, samples: Samples, *, batch_size: int, packed: bool = False, workers: int = 0, stop: Stop = never
+    model: Any,
+    samples: Samples,
+    *,
+    batch_size: int,
+    packed: bool = False,
+    share: bool = False,
+    workers: int = 0,
+    stop: Stop = never,
 ) -> EvalResult | None:
     """Loss and token accuracy over all of `samples`; every rank takes its share and gets the whole result.
 
@@ -62,17 +68,22 @@ def mean_loss(
         batch_size: samples that one rank holds at once. Does not change the result.
         packed: lay them in one row without padding; the model must know how (`use_packed_attention`, or flash
             attention). Does not change the result.
+        share: compute an image once for all questions of a row about it; only where rows are packed, for this
+            project's own attention. Does not change the result.
 
     Returns:
         None if it was stopped.
     """
-    encoder = samples.encoder
-    join = pack_collator(encoder) if packed else pad_collator(encoder)
+    encoder, groups = samples.encoder, samples.groups if share else None
+    join = pack_collator(encoder, share=groups is not None) if packed else pad_collator(encoder)
+    order = list(range(len(samples)))
+    if groups:
+        order.sort(key=groups.first.__getitem__)  # those that begin alike next to each other
     start = time.monotonic()
     tokens = 0
     sums = torch.zeros(2, dtype=torch.float64, device=ranks.device())
     with _evaluating(model):
-        for _, own, batch in _batches(samples, join, batch_size, workers):
+        for _, own, batch in _batches(samples, order, join, batch_size, workers):
             if stop():
                 return None
             loss = answer_loss(model, batch)
@@ -97,11 +108,12 @@ def answer_questions(
     Returns:
         None if it was stopped.
     """
-    generator = _Generator(model, samples, batch_size, max_new_tokens)
+    generator, order = _Generator(model, samples, batch_size, max_new_tokens), range(len(samples))
     mine: dict[int, str] = {}
     with _evaluating(model):
         # One worker has the next batch ready before this one is answered.
-        for indices, own, batch in _batches(generator.prompts, generator.join, batch_size, min(workers, 1), ahead=1):
+        batches = _batches(generator.prompts, order, generator.join, batch_size, min(workers, 1), ahead=1)
+        for indices, own, batch in batches:
             if stop():
                 return None
             texts = generator.answer(indices, batch)
@@ -226,21 +238,22 @@ def answer_tasks(
     return results
 
 
-def rounds(count: int, batch_size: int, rank: int, world: int) -> Iterator[tuple[list[int], bool]]:
-    """How one rank goes through `count` samples: as many batches on each rank, because under ZeRO-3 every forward
-    needs all of them.
+def rounds(order: Sequence[int], batch_size: int, rank: int, world: int) -> Iterator[tuple[list[int], bool]]:
+    """How one rank goes through samples: as many batches on each rank, because under ZeRO-3 every forward needs all of
+    them. Neighbours in `order` come into one batch.
 
     Yields:
         Indices, and whether they count; a rank that has run out repeats the first sample, which does not.
     """
-    mine = list(range(rank, count, world))
-    for start in range(0, math.ceil(count / world), batch_size):
-        batch = mine[start : start + batch_size]
-        yield (batch, True) if batch else ([0], False)
+    for start in range(0, len(order), batch_size * world):
+        part = order[start : start + batch_size * world]
+        batch = list(part[len(part) * rank // world : len(part) * (rank + 1) // world])
+        yield (batch, True) if batch else ([order[0]], False)
 
 
 def _batches(
     dataset: Dataset[Encoded],
+    order: Sequence[int],
     join: Callable[[list[Encoded]], dict[str, Any]],
     batch_size: int,
     workers: int,
@@ -249,10 +262,10 @@ def _batches(
     """This rank's batches, on its device, each with its indices and whether they count.
 
     Args:
+        order: as `rounds`.
         ahead: batches that each data worker prepares.
     """
-    count: int = len(dataset)  # type: ignore[arg-type]
-    plan = list(rounds(count, batch_size, ranks.rank(), ranks.world_size()))
+    plan = list(rounds(order, batch_size, ranks.rank(), ranks.world_size()))
     loader = DataLoader(
         dataset,
         batch_sampler=[indices for indices, _ in plan],

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
-from vlmft_core.plan.activations import KEPT, PIXELS_PER_TOKEN, Batch, largest_batch
+from vlmft_core.plan.activations import KEPT, Batch, largest_batch
 from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.memory import choose_every, gpu_memory, least_every
 from vlmft_core.preset import Preset
 from vlmft_trainer.data.prefixes import Groups
+from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.distributed import ranks
 
 
@@ -20,7 +21,7 @@ def choose_recomputation(
     base: Architecture | None,
     trainable: int,
     order: Iterable[Sequence[int]],
-    lengths: Sequence[int] | None,
+    samples: Samples,
     groups: Groups | None = None,
 ) -> tuple[int, str]:
     """Which layers are recomputed in the backward pass on this machine; all ranks call it, and get the same.
@@ -31,8 +32,8 @@ def choose_recomputation(
     Args:
         trainable: parameters that learn.
         order: this rank's micro-batches of one epoch, as places of their samples.
-        lengths: tokens of each sample; None where they are not known.
-        groups: samples that share what they begin with.
+        samples: the training's.
+        groups: those of its samples that share what they begin with; None where nothing is shared.
 
     Returns:
         `KEPT`, `ALL`, or n for the first of each n layers; and a sentence on why, empty where the preset says it.
@@ -45,7 +46,7 @@ def choose_recomputation(
         return least_every(preset), "activations of all layers are recomputed: the model's sizes are not known"
     (smallest,) = ranks.all_reduce_max([-torch.cuda.get_device_properties(ranks.device()).total_memory])
     memory = -int(smallest)
-    batch = longest_batch(preset, base, order, lengths, groups)
+    batch = longest_batch(preset, base, order, samples, groups)
     every = choose_every(preset, base, trainable, memory, batch)
     needed = gpu_memory(preset, base, trainable, every, batch).total / 2**30
     why = f"{needed:.1f} GiB of {memory / 2**30:.1f} are needed for the longest micro-batch, {batch.tokens:,} tokens"
@@ -63,20 +64,24 @@ def longest_batch(
     preset: Preset,
     base: Architecture,
     order: Iterable[Sequence[int]],
-    lengths: Sequence[int] | None,
+    samples: Samples,
     groups: Groups | None = None,
 ) -> Batch:
-    """The longest micro-batch of any rank in an epoch; the longest that the preset allows where lengths are unknown."""
-    if lengths is None:
+    """The longest micro-batch of any rank in an epoch; the longest that the preset allows where lengths are unknown.
+
+    Images count with the tokens that they have, however many there are to a sample, and whatever limits of their own.
+    """
+    if samples.lengths is None or samples.image_tokens is None:
         return largest_batch(preset, base)
-    tokens = longest = samples = 0
+    tokens = longest = most = images = 0
     for places in filter(None, order):
-        own = [lengths[place] for place in places]
+        own = [samples.lengths[place] for place in places]
+        seen = sum(samples.image_tokens[place] for place in places)
         row = sum(own) if preset.training.packing else len(own) * max(own)
         if groups:  # what a group begins with is in the row once
             firsts = Counter(groups.first[place] for place in places)
             row -= sum((many - 1) * groups.shared[first] for first, many in firsts.items())
-        tokens, longest, samples = max(tokens, row), max(longest, *own), max(samples, len(own))
-    tokens, longest, samples = map(int, ranks.all_reduce_max([tokens, longest, samples]))
-    image = min(tokens, samples * (preset.data.max_pixels // PIXELS_PER_TOKEN))
-    return Batch(samples, tokens, longest, image * base.merge)
+        tokens, longest, most = max(tokens, row), max(longest, *own), max(most, len(own))
+        images = max(images, min(seen, row))
+    tokens, longest, most, images = map(int, ranks.all_reduce_max([tokens, longest, most, images]))
+    return Batch(most, tokens, longest, images * base.merge)

@@ -198,7 +198,7 @@ def build(
     order = trainer.get_train_dataloader().micro_batches
     all_fused = not ranks.any_rank(not fused)  # others keep more for the backward
     computing = preset.model_copy(update={"model": preset.model.model_copy(update={"fused_kernels": all_fused})})
-    every, why = choose_recomputation(computing, architecture, trainable, order, data.train.lengths, groups)
+    every, why = choose_recomputation(computing, architecture, trainable, order, data.train, groups)
     if why:
         log.note(why)
     prepare_training(

@@ -131,6 +131,7 @@ class WeightedTrainer(Trainer):  # type: ignore[misc]
             self.eval_dataset,
             batch_size=self.args.per_device_eval_batch_size,
             packed=self.packed,
+            share=self.groups is not None,
             workers=self.args.dataloader_num_workers,
             stop=self.stop,
         )
