@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -115,23 +116,45 @@ def test_an_adapted_tower_gets_the_gradient_of_all_questions() -> None:
     assert_same(build(tower=True), [shared], encoded)
 
 
-def test_the_kernel_is_told_of_what_each_sample_sees(models: dict[bool, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel runs on GPUs only; in its place stands one that takes each piece as the kernel's contract says."""
+def kernel(q: Any, k: Any, v: Any, cu_q: Any, cu_k: Any, max_q: int, max_k: int, **options: Any) -> torch.Tensor:
+    """Takes each piece as the contract of PyTorch's kernel says, which runs on GPUs only."""
+    assert cu_q.dtype == cu_k.dtype == torch.int32
+    assert (max_q, max_k) == (int(cu_q.diff().max()), int(cu_k.diff().max()))
+    outputs = []
+    for (a, b), (c, d) in zip(pairwise(cu_q.tolist()), pairwise(cu_k.tolist()), strict=True):
+        mask = torch.ones(b - a, d - c, dtype=torch.bool)
+        pieces = [tensor.transpose(0, 1)[None] for tensor in (q[a:b], k[c:d], v[c:d])]
+        seen = mask.tril(d - c - (b - a)) if options["window_size"] == (-1, 0) else mask
+        out = scaled_dot_product_attention(*pieces, attn_mask=seen, scale=options["scale"], enable_gqa=True)
+        outputs.append(out[0].transpose(0, 1))
+    return torch.cat(outputs)
 
-    def kernel(q: Any, k: Any, v: Any, cu_q: Any, cu_k: Any, max_q: int, max_k: int, **options: Any) -> torch.Tensor:
-        assert cu_q.dtype == cu_k.dtype == torch.int32
-        assert (max_q, max_k) == (int(cu_q.diff().max()), int(cu_k.diff().max()))
-        outputs = []
-        for (a, b), (c, d) in zip(pairwise(cu_q.tolist()), pairwise(cu_k.tolist()), strict=True):
-            mask = torch.ones(b - a, d - c, dtype=torch.bool)
-            pieces = [tensor.transpose(0, 1)[None] for tensor in (q[a:b], k[c:d], v[c:d])]
-            seen = mask.tril(d - c - (b - a)) if options["window_size"] == (-1, 0) else mask
-            out = scaled_dot_product_attention(*pieces, attn_mask=seen, scale=options["scale"], enable_gqa=True)
-            outputs.append(out[0].transpose(0, 1))
-        return torch.cat(outputs)
 
-    monkeypatch.setattr(attention, "_by_length", attention._by_kernel)
-    monkeypatch.setattr(attention, "_varlen", lambda: kernel)
+def of_2_11(
+    q: Any, k: Any, v: Any, cu_q: Any, cu_k: Any, max_q: int, max_k: int, *, scale: Any = None, window_size: Any
+) -> torch.Tensor:
+    """The same as PyTorch 2.11 has it: it takes fewer heads of keys, and has no option that says so."""
+    return kernel(q, k, v, cu_q, cu_k, max_q, max_k, scale=scale, window_size=window_size)
+
+
+def of_2_13(*tensors: Any, scale: Any = None, window_size: Any = (-1, -1), enable_gqa: bool = False) -> torch.Tensor:
+    """As PyTorch 2.13 has it: fewer heads have to be asked for."""
+    assert enable_gqa == (tensors[0].shape[1] != tensors[1].shape[1])
+    return kernel(*tensors, scale=scale, window_size=window_size)
+
+
+def of_one_kind(*tensors: Any, scale: Any = None, window_size: Any = (-1, -1)) -> torch.Tensor:
+    """One that takes as many heads of keys as of queries."""
+    assert tensors[0].shape[1] == tensors[1].shape[1]
+    return kernel(*tensors, scale=scale, window_size=window_size)
+
+
+@pytest.mark.parametrize(("varlen", "grouped"), [(of_2_11, True), (of_2_13, True), (of_one_kind, False)])
+def test_the_kernel_is_told_of_what_each_sample_sees(
+    models: dict[bool, Any], monkeypatch: pytest.MonkeyPatch, varlen: Any, grouped: bool
+) -> None:
+    monkeypatch.setattr(attention, "_by_length", partial(attention._by_kernel, grouped=grouped))
+    monkeypatch.setattr(attention, "_varlen", lambda: varlen)
     encoded = samples(random.Random(8), 7)
     assert "kv_indices" in row(encoded)
     assert_same(models[False], [row(encoded)], encoded)

@@ -132,7 +132,7 @@ def varlen_attention(
         `[1, length, heads, width]`, contiguous.
     """
     if query.is_cuda and query.dtype != torch.float32 and varlen_problem() == "":
-        return _by_kernel(query, key, value, borders, causal=causal, scale=scale)
+        return _by_kernel(query, key, value, borders, causal=causal, scale=scale, grouped=_takes_groups())
     return _by_length(query, key, value, borders, causal=causal, scale=scale)
 
 
@@ -144,18 +144,22 @@ def _by_kernel(
     *,
     causal: bool,
     scale: float | None,
+    grouped: bool = True,
 ) -> torch.Tensor:
-    """All pieces at once, in PyTorch's variable-length kernel."""
+    """All pieces at once, in PyTorch's variable-length kernel.
+
+    Args:
+        grouped: whether it takes keys of fewer heads; else they are repeated for it.
+    """
     q, k, v = (tensor.squeeze(0).transpose(0, 1) for tensor in (query, key, value))
-    output: torch.Tensor = _varlen()(
-        q,
-        k,
-        v,
-        *borders,
-        scale=scale,
-        window_size=(-1, 0 if causal else -1),
-        enable_gqa=query.shape[1] != key.shape[1],
-    )
+    each = q.shape[1] // k.shape[1]
+    if each > 1 and not grouped:
+        k, v = (tensor.repeat_interleave(each, dim=1) for tensor in (k, v))
+        each = 1
+    varlen = _varlen()
+    asked = {"enable_gqa": each > 1} if _asks_for_groups(varlen) else {}
+    window = (-1, 0 if causal else -1)
+    output: torch.Tensor = varlen(q, k, v, *borders, scale=scale, window_size=window, **asked)
     return output.unsqueeze(0)
 
 
@@ -242,7 +246,20 @@ def _varlen() -> Any:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:
         return None
-    return varlen_attn if {"window_size", "enable_gqa"} <= set(inspect.signature(varlen_attn).parameters) else None
+    return varlen_attn if "window_size" in inspect.signature(varlen_attn).parameters else None
+
+
+@cache
+def _asks_for_groups(varlen: Any) -> bool:
+    """Whether it has to be told where keys have fewer heads than queries. PyTorch 2.11 knows no such option, though its
+    kernel is the same."""
+    return "enable_gqa" in inspect.signature(varlen).parameters
+
+
+@cache
+def _takes_groups() -> bool:
+    """Whether the kernel here takes keys of fewer heads than queries."""
+    return _try_out(width=128, causal=True, grouped=True) == ""
 
 
 @cache
@@ -255,11 +272,12 @@ def varlen_problem() -> str:
         return f"PyTorch {torch.__version__} has none that fits"
     if torch.cuda.get_device_capability() < (8, 0):
         return "the GPU is older than Ampere"
-    return _try_out(width=128, causal=True) or _try_out(width=80, causal=False)
+    grouped = _takes_groups()
+    return _try_out(width=128, causal=True, grouped=grouped) or _try_out(width=80, causal=False, grouped=grouped)
 
 
 @torch.enable_grad()  # it may first be asked for in the middle of an eval
-def _try_out(width: int, *, causal: bool) -> str:
+def _try_out(width: int, *, causal: bool, grouped: bool) -> str:
     """What is wrong with the kernel for heads of one width: those of the language model and of the tower."""
     queries, keys = (torch.tensor(ends, dtype=torch.int32, device="cuda") for ends in ([0, 5, 16, 19], [0, 5, 16, 28]))
     borders = Borders(queries, keys, 11, 12)  # the last piece goes on behind nine tokens
@@ -269,7 +287,7 @@ def _try_out(width: int, *, causal: bool) -> str:
         for heads, length in ((4, 19), (2, 28), (2, 28))
     )
     try:
-        output = _by_kernel(query, key, value, borders, causal=causal, scale=None)
+        output = _by_kernel(query, key, value, borders, causal=causal, scale=None, grouped=grouped)
         gradients = torch.autograd.grad(output.float().sum(), [query, key, value])
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
         return first_line(error)
