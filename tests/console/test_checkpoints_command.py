@@ -37,7 +37,7 @@ def test_every_checkpoint_is_listed_with_what_it_measured_and_what_it_is(
     lines = vlmft("checkpoints", "mine").stdout.splitlines()
     assert lines[0].split() == ["step", "epoch", "eval", "loss", "token", "acc.", "chartqa", "size"]
     assert "20    2.00   0.2000     90.0 %      90.0 % [76.9, 96.0]" in lines[2]
-    assert lines[2].rstrip().endswith("best, the adapter, kept")
+    assert lines[2].rstrip().endswith("best, adapter, kept")
     assert lines[1].rstrip().endswith("kept")
     assert "best 2 by eval loss" in lines[4]
     assert lines[4].endswith("They lie in outputs/mine")

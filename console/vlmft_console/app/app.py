@@ -126,6 +126,11 @@ class VlmftConsole(KeyOrder):
 
         self.push_screen(AnswersScreen(message.run))
 
+    def on_open_checkpoints(self, message: messages.OpenCheckpoints) -> None:
+        from vlmft_console.app.screens.checkpoints import CheckpointsScreen
+
+        self.push_screen(CheckpointsScreen(message.run, message.state))
+
     def on_open_comparison(self, message: messages.OpenComparison) -> None:
         from vlmft_console.app.screens.compare import CompareScreen
 
@@ -167,6 +172,26 @@ class VlmftConsole(KeyOrder):
         from vlmft_console.app.run_actions import ask_to_resume
 
         ask_to_resume(self, message.run, message.detail)
+
+    def on_checkpoint_action(self, message: messages.CheckpointAction) -> None:
+        from vlmft_console.app.checkpoint_actions import ACTIONS
+
+        ACTIONS[message.action](self, message.run, message.step)
+
+    def on_ask_first(self, message: messages.AskFirst) -> None:
+        from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
+
+        def answered(answer: str | None) -> None:
+            if answer:
+                message.then()
+
+        answers = [Answer("y", message.answer, "yes")]
+        self.push_screen(ConfirmScreen(message.question, answers, message.detail, careful=True), answered)
+
+    def on_work_ready(self, message: messages.WorkReady) -> None:
+        from vlmft_console.app.dialogs.work import WorkScreen
+
+        self.push_screen(WorkScreen(message.work))
 
     def on_action_done(self, message: messages.ActionDone) -> None:
         tell(self, message.text, problem=message.problem)

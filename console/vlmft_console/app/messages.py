@@ -17,6 +17,7 @@ from vlmft_console.history.choice import LAST, Choice
 if TYPE_CHECKING:
     from vlmft_console.history.loading import Progress, ReadAhead
     from vlmft_console.history.state import RunState
+    from vlmft_console.programs.work import Work
     from vlmft_core.preset import LoadedPreset
     from vlmft_core.run_folder.layout import RunLayout
 
@@ -52,6 +53,15 @@ class OpenAnswers(Message):
     """Show what base and adapter of a run answer to its eval questions."""
 
     run: Path
+
+
+@dataclass
+class OpenCheckpoints(Message):
+    """Show the checkpoints of a run that is on the screen."""
+
+    run: RunLayout
+    state: Callable[[], RunState | None]
+    """Gives the run as it is now."""
 
 
 @dataclass
@@ -97,6 +107,34 @@ class RunAction(Message):
 
     run: RunLayout
     action: Literal["stop", "resume", "delete"]
+
+
+@dataclass
+class CheckpointAction(Message):
+    """Do something with a checkpoint, once the person has answered a question."""
+
+    run: RunLayout
+    step: int
+    action: Literal["adapter", "eval", "predict", "merge", "report"]
+
+
+@dataclass
+class AskFirst(Message):
+    """Something can be done, if the person still wants it."""
+
+    question: str
+    answer: str
+    """What happens then."""
+    detail: str
+    then: Callable[[], None]
+    """Does it."""
+
+
+@dataclass
+class WorkReady(Message):
+    """Work on a checkpoint can begin."""
+
+    work: Work
 
 
 @dataclass

@@ -36,7 +36,7 @@ def _stop(app: App[None], run: RunLayout) -> None:
                 return ActionDone(f"{run.name}: ending all ranks now")
             return ActionDone(f"{run.name} stops at the next step, with a checkpoint")
 
-        _in_thread(app, work)
+        in_thread(app, work)
 
     app.push_screen(
         ConfirmScreen(
@@ -56,7 +56,7 @@ def _resume(app: App[None], run: RunLayout) -> None:
     def look() -> Message:
         return ResumeReady(run, resume_detail(RunFolder(run.path)))
 
-    _in_thread(app, look)
+    in_thread(app, look)
 
 
 def ask_to_resume(app: App[None], run: RunLayout, detail: str) -> None:
@@ -77,7 +77,7 @@ def ask_to_resume(app: App[None], run: RunLayout, detail: str) -> None:
 
             return ActionDone("\n".join(filter(None, resume_run(RunFolder(run.path)))))
 
-        _in_thread(app, work)
+        in_thread(app, work)
 
     app.push_screen(
         ConfirmScreen(f"Resume {run.name}?", [Answer("y", "start the training", "resume")], detail, careful=True),
@@ -119,7 +119,7 @@ def _delete(app: App[None], run: RunLayout) -> None:
 
             return ActionDone(f"deleted {delete_run(RunFolder(run.path))}")
 
-        _in_thread(app, work)
+        in_thread(app, work)
 
     app.push_screen(
         ConfirmScreen(
@@ -132,7 +132,9 @@ def _delete(app: App[None], run: RunLayout) -> None:
     )
 
 
-def _in_thread(app: App[None], work: Callable[[], Message]) -> None:
+def in_thread(app: App[None], work: Callable[[], Message]) -> None:
+    """Work beside the app, which gets the message that it comes to, or what was wrong."""
+
     def run() -> None:
         try:
             app.post_message(work())

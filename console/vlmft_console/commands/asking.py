@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import typer
 
 from vlmft_console.commands.output import StatusLine, say
-from vlmft_console.errors import RunFolderError
 from vlmft_console.programs.ask import Broken, ask
-from vlmft_core.durable import open_own
+from vlmft_console.programs.log_file import log_file
 from vlmft_core.errors import EXIT_FAILED, EXIT_INTERRUPTED
 from vlmft_core.jobs import InspectJob, Weights
 
@@ -42,7 +38,7 @@ def answers(
     """
     progress, last = StatusLine(), ""
     try:
-        with _errors(log) as errors:
+        with log_file(log) as errors:
             for name, value in ask(program, job, errors, processes):
                 if name == "note":
                     progress.clear()
@@ -67,23 +63,3 @@ def answers(
         raise typer.Exit(EXIT_FAILED) from None
     finally:
         progress.clear()
-
-
-@contextmanager
-def _errors(log: Path | None) -> Iterator[IO[bytes]]:
-    """A file for what the program says besides its answers.
-
-    Raises:
-        RunFolderError: it cannot be written.
-    """
-    if log is None:
-        with tempfile.TemporaryFile() as file:
-            yield file
-        return
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        opened = os.fdopen(open_own(log, os.O_RDWR | os.O_TRUNC), "w+b")
-    except OSError as error:
-        raise RunFolderError(f"{log.parent}: {error.strerror}", "choose another folder with -o") from None
-    with opened:
-        yield opened

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +18,12 @@ from vlmft_console.report.checkpoints import (
     SIZE,
     TOKEN_ACCURACY,
     CheckpointTable,
+    change_words,
     checkpoint_cells,
     checkpoint_dict,
     checkpoint_headings,
     checkpoint_table,
+    look,
 )
 from vlmft_console.runs.checkpoint_adapter import (
     adapter_step,
@@ -45,7 +46,7 @@ def checkpoints(name: Run, json_output: Json = False) -> None:
     """
     folder = find(name)
     state, status = read_run(folder)
-    table = checkpoint_table(folder, state, over=status.state in (FINISHED, EARLY_STOPPED))
+    table = checkpoint_table(folder, look(folder), state, over=status.state in (FINISHED, EARLY_STOPPED))
     by_hand = chosen_by_hand(folder)
     if json_output:
         print_json(
@@ -68,8 +69,7 @@ def checkpoints(name: Run, json_output: Json = False) -> None:
     if folder.adapter.is_dir() and not any(row.adapter for row in table.rows):
         say(f"{folder.adapter} has the weights of none of them")
     for change in by_hand[-3:]:
-        when = datetime.fromtimestamp(change["t"]).astimezone().strftime("%Y-%m-%d %H:%M")
-        say(f"{when}: the adapter of step {change['step']:,} was made the run's, by {change.get('by') or 'hand'}")
+        say(change_words(change))
 
 
 def _print_rows(table: CheckpointTable) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from threading import Lock
 from typing import IO, Any, Final
 
 import orjson
@@ -32,7 +33,35 @@ class Broken(Exception):
     """
 
 
-def ask(program: str, job: Weights | InspectJob, errors: IO[bytes], processes: int = 1) -> Iterator[tuple[str, Any]]:
+class Cancelled(Exception):
+    """The program was ended by its `Cancel`."""
+
+
+class Cancel:
+    """Ends a program from another thread; one that has not begun by then ends at once."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._run: subprocess.Popen[bytes] | None = None
+        self._lock = Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            self.wanted = True
+            if self._run is not None:
+                self._run.terminate()
+
+    def watch(self, run: subprocess.Popen[bytes]) -> None:
+        """This is the program."""
+        with self._lock:
+            self._run = run
+            if self.wanted:
+                run.terminate()
+
+
+def ask(
+    program: str, job: Weights | InspectJob, errors: IO[bytes], processes: int = 1, cancel: Cancel | None = None
+) -> Iterator[tuple[str, Any]]:
     """Start a program with a job, and pass on what it answers, as (name, value); its docstring has them.
 
     Closing the iterator ends the program.
@@ -40,9 +69,11 @@ def ask(program: str, job: Weights | InspectJob, errors: IO[bytes], processes: i
     Args:
         errors: a file for what else it says.
         processes: how many share the work.
+        cancel: can end it.
 
     Raises:
         VlmftError: what the program says is wrong.
+        Cancelled: `cancel` ended it.
         Broken: it ended otherwise than it should.
         KeyboardInterrupt: it was interrupted.
     """
@@ -62,6 +93,8 @@ def ask(program: str, job: Weights | InspectJob, errors: IO[bytes], processes: i
         raise VlmftError("more is asked than a command line holds", "put it into a file: --batch") from None
     with started as run:
         assert run.stdout is not None
+        if cancel is not None:
+            cancel.watch(run)
         try:
             for line in run.stdout:
                 for name, value in orjson.loads(line).items():
@@ -77,6 +110,8 @@ def ask(program: str, job: Weights | InspectJob, errors: IO[bytes], processes: i
             run.terminate()
             raise
         code = run.wait()
+    if cancel is not None and cancel.wanted:
+        raise Cancelled
     if code == EXIT_INTERRUPTED:
         raise KeyboardInterrupt
     if code:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from vlmft_console.history.state import RunState, tasks_of
 from vlmft_console.report.summary import bounds, score_of
 from vlmft_console.runs.checkpoint_adapter import adapter_step
 from vlmft_core.filesize import filesize
-from vlmft_core.run_folder.checkpoints import complete_ones, going_steps
+from vlmft_core.run_folder.checkpoints import Checkpoint, complete_ones, going_steps
 from vlmft_core.run_folder.layout import RunLayout
 
 KEPT, GOES, MAY_GO, PARTIAL = "kept", "goes next", "goes if beaten", "not complete"
@@ -52,7 +53,7 @@ class CheckpointRow:
     @property
     def words(self) -> str:
         """What there is to say about it."""
-        parts = ("best" if self.best else "", "the adapter" if self.adapter else "", self.fate)
+        parts = ("best" if self.best else "", "adapter" if self.adapter else "", self.fate)
         return ", ".join(filter(None, parts))
 
 
@@ -82,11 +83,32 @@ class CheckpointTable:
         return f"{which}{'' if self.limit else ' are'} kept{gone}"
 
 
-def checkpoint_table(run: RunLayout, state: RunState, *, over: bool) -> CheckpointTable:
+@dataclass(frozen=True)
+class Saved:
+    """What lies in a run's folder."""
+
+    complete: tuple[Checkpoint, ...] = ()
+    """By step."""
+    partial: tuple[CheckpointRow, ...] = ()
+    """Those that were never finished."""
+    adapter: int | None = None
+    """The step whose weights the run's adapter has, as `adapter_step` tells."""
+
+
+def look(run: RunLayout) -> Saved:
+    """What lies in a run's folder now. Reads the adapter once, to tell whose it is."""
+    complete = complete_ones(run)
+    known = {run.checkpoint(one.step) for one in complete}
+    partial = (_partial(folder) for folder in run.checkpoints if folder not in known)
+    return Saved(tuple(complete), tuple(partial), adapter_step(run))
+
+
+def checkpoint_table(run: RunLayout, saved: Saved, state: RunState, *, over: bool) -> CheckpointTable:
     """The checkpoints in a run's folder, with what its log tells of them.
 
     Args:
         run: the folder.
+        saved: what lies in it.
         state: the run's log.
         over: whether no other checkpoint will come.
     """
@@ -94,11 +116,9 @@ def checkpoint_table(run: RunLayout, state: RunState, *, over: bool) -> Checkpoi
     limit = _setting(preset, "checkpoints", "save_total_limit")
     limit = limit if type(limit) is int and limit > 0 else None
     metric = str(_setting(preset, "evaluation", "metric_for_best_model") or "eval_loss")
-    found = complete_ones(run)
-    going, beaten = (set[int](), set[int]()) if over else going_steps(found, limit, metric)
-    measured = [one for one in found if one.score(metric) > -math.inf]
+    going, beaten = (set[int](), set[int]()) if over else going_steps(saved.complete, limit, metric)
+    measured = [one for one in saved.complete if one.score(metric) > -math.inf]
     best = max(measured, key=lambda one: (one.score(metric), one.step), default=None)
-    mine = adapter_step(run)
     rows = [
         CheckpointRow(
             one.step,
@@ -110,13 +130,12 @@ def checkpoint_table(run: RunLayout, state: RunState, *, over: bool) -> Checkpoi
             one.token_accuracy,
             _answered(state, one.step),
             one is best,
-            one.step == mine,
+            one.step == saved.adapter,
         )
-        for one in found
+        for one in saved.complete
     ]
-    rows += [_partial(folder) for folder in run.checkpoints if folder not in {row.folder for row in rows}]
-    there = {row.step for row in rows}
-    deleted = {record["step"] for record in state.checkpoints} - there
+    rows += saved.partial
+    deleted = {record["step"] for record in state.checkpoints} - {row.step for row in rows}
     return CheckpointTable(tuple(sorted(rows, key=lambda row: row.step)), metric, limit, tuple(sorted(deleted)))
 
 
@@ -158,6 +177,13 @@ def checkpoint_cells(row: CheckpointRow, tasks: list[str]) -> tuple[str, ...]:
 def checkpoint_headings(tasks: list[str]) -> tuple[str, ...]:
     """The headings of `checkpoint_cells`."""
     return ("step", "epoch", "eval loss", "token acc.", *tasks, "size", "")
+
+
+def change_words(change: Mapping[str, Any]) -> str:
+    """When which checkpoint's adapter was made the run's, and by whom; from `chosen_by_hand`."""
+    when = datetime.fromtimestamp(change["t"]).astimezone().strftime("%Y-%m-%d %H:%M")
+    by = change.get("by")
+    return f"{when}: the adapter of step {change['step']:,} was made the run's, by {by or 'hand'}"
 
 
 def _setting(preset: Any, section: str, key: str) -> Any:

@@ -148,8 +148,13 @@ def _known(lines: list[bytes]) -> Iterator[dict[str, Any]]:
             value = orjson.loads(line)
         except ValueError:
             continue
-        if isinstance(value, dict) and type(value.get("step")) is int and isinstance(value.get("t"), int | float):
+        if isinstance(value, dict) and type(value.get("step")) is int and _is_time(value.get("t")):
             yield value
+
+
+def _is_time(value: Any) -> bool:
+    """Whether it is a time that a calendar knows, in Unix seconds."""
+    return isinstance(value, int | float) and 0 <= value < 2**35
 
 
 def _record(run: RunLayout, said: dict[str, Any]) -> None:

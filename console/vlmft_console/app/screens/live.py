@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
 from vlmft_console.app.live_reader import Batch, LiveReader, LogOpened
-from vlmft_console.app.messages import Alert, Loading, OpenAnswers, OpenReplay, RunAction
+from vlmft_console.app.messages import Alert, Loading, OpenAnswers, OpenCheckpoints, OpenReplay, RunAction
 from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.tell import tell
@@ -44,6 +44,7 @@ class LiveScreen(LogScreen):
         Binding("a", "advice", "advice", tooltip="Make the preset that the selected finding advises"),
         Binding("p", "replay", "replay", tooltip="Play the run again from its log"),
         Binding("v", "answers", "answers", tooltip="What base and adapter answer to eval questions, with pictures"),
+        Binding("C", "checkpoints", "checkpoints", tooltip="The checkpoints: use, evaluate, ask, merge one"),
         Binding("escape,q", "back", "leave", key_display="q", tooltip="Leave. The run goes on"),
     ]
 
@@ -198,3 +199,10 @@ class LiveScreen(LogScreen):
     def action_answers(self) -> None:
         """Show what base and adapter answer to the eval questions."""
         self.app.post_message(OpenAnswers(self._log.path if self._log else self._target))
+
+    def action_checkpoints(self) -> None:
+        """Show what the run has saved."""
+        if self._log is None or self._log.folder is None:
+            tell(self, "This is a log, not a run of this machine: it has no checkpoints.")
+        else:
+            self.app.post_message(OpenCheckpoints(self._log.folder, lambda: self._view.state))
