@@ -1,6 +1,7 @@
 """Stand-ins for DeepSpeed's runner, its launcher and the ranks, with the manners measured of the real ones.
 
-    python standin.py runner FOLDER RANKS [--steps N] [--step-s S] [--save-s S] [--fork-s S] [--deaf] [--together]
+    python standin.py runner FOLDER RANKS [--steps N] [--step-s S] [--save-s S] [--fork-s S] [--pad-kb N] [--deaf]
+                         [--together]
 
 The runner exits 0 when its launcher is killed. The launcher looks at its ranks now and then and, once one failed, ends
 the others one after another. The ranks look for `stop.json` at step boundaries and save for a while before they end;
@@ -30,6 +31,7 @@ def main() -> int:
     parser.add_argument("--step-s", type=float, default=0.05)
     parser.add_argument("--save-s", type=float, default=0.0)
     parser.add_argument("--fork-s", type=float, default=0.0)
+    parser.add_argument("--pad-kb", type=int, default=0)
     parser.add_argument("--deaf", action="store_true")
     parser.add_argument("--together", action="store_true")
     args = parser.parse_args()
@@ -94,6 +96,8 @@ def rank(args: argparse.Namespace) -> int:
         time.sleep(args.step_s)
         if log:
             log.write("step", step=step, epoch=step / args.steps, loss=1 / step, lr=1e-4, grad_norm=0.5)
+        if log and args.pad_kb:
+            log.write("note", message="x" * (args.pad_kb << 10))
         if told and args.together:
             (args.folder / "told").touch()
         if not args.deaf and (told or any((args.folder / name).exists() for name in ("stop.json", "told"))):

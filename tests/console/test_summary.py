@@ -20,7 +20,7 @@ from tests.console.states import content
 from tests.core.test_health_property import logs, trainings
 from tests.records import evaluated, plan, record, run_start, step, write_log
 from vlmft_console import own_key as keys
-from vlmft_console.history import loading, programs, sealed, stored, summary
+from vlmft_console.history import loading, long_log, programs, sealed, stored, summary
 from vlmft_console.history.loading import ReadAhead, ReadLog, read_log
 from vlmft_console.history.opened import open_log
 from vlmft_console.history.series import Series
@@ -28,7 +28,6 @@ from vlmft_console.history.state import RunState
 from vlmft_console.history.stored import ColumnFile
 from vlmft_console.own_key import own_key
 from vlmft_console.runs.folder import Command, RunFolder
-from vlmft_console.runs.supervisor import leave_summary
 from vlmft_core.run_folder import growing
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.layout import RunLayout
@@ -36,8 +35,8 @@ from vlmft_core.run_folder.layout import RunLayout
 
 @pytest.fixture(autouse=True)
 def _any_log_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary, "LEAST", 0)
-    monkeypatch.setattr(summary, "_SHARE", 1 << 40)
+    monkeypatch.setattr(long_log, "LEAST", 0)
+    monkeypatch.setattr(long_log, "_SHARE", 1 << 40)
     monkeypatch.setattr(stored, "SHORT", 0)
 
 
@@ -377,14 +376,6 @@ def _no_place() -> NoReturn:
     raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
 
 
-def test_a_supervisor_leaves_one_of_a_long_log_in_the_end(run: RunFolder) -> None:
-    leave_summary(run)
-    assert not run.summary.exists()
-    write_log(run.events_file(), [*log_records(), *(record("note", message="x" * 100_000) for _ in range(90))])
-    leave_summary(run)
-    assert was_used(run.path)
-
-
 def test_programs_installed_while_this_one_ran_get_none(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "_process_began", lambda: 0.0)
     programs.programs.cache_clear()
@@ -394,7 +385,7 @@ def test_programs_installed_while_this_one_ran_get_none(run: RunFolder, monkeypa
 
 
 def test_a_short_log_gets_none(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary, "LEAST", 1 << 20)
+    monkeypatch.setattr(long_log, "LEAST", 1 << 20)
     write_log(run.events_file(), log_records())
     read_log(run.path)
     assert not run.summary.exists()

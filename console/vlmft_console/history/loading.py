@@ -1,13 +1,9 @@
-"""Loading: a log read to its end, with word on how far the reading is, or in a process of its own.
-
-`python -m vlmft_console.history.loading FOLDER` does it for the summary alone that it leaves of a long log.
-"""
+"""Loading: a log read to its end, with word on how far the reading is, or in a process of its own."""
 
 from __future__ import annotations
 
 import os
 import pickle
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -177,10 +173,3 @@ def _send_all(target: Path, sender: int, handover: Handover) -> None:
                 pipe.write(handover.pack(_Failed(str(error))))
     finally:
         os._exit(0)  # the parent's buffers and handlers are not this process's to run
-
-
-if __name__ == "__main__":
-    try:
-        read_log(Path(sys.argv[1]))
-    except VlmftError as error:
-        sys.exit(str(error))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from vlmft_console.history.long_log import much_is_new
 from vlmft_console.history.programs import programs
 from vlmft_console.history.sealed import SealedFile, write_sealed
 from vlmft_console.history.stored import ColumnFile
@@ -24,16 +25,12 @@ from vlmft_console.history.trainings import Trainings
 from vlmft_console.own_key import own_key
 from vlmft_core.errors import VlmftError
 from vlmft_core.health.thresholds import Settings, Thresholds
-from vlmft_core.run_folder.tail import LONG, Mark, RunTail, Tail
+from vlmft_core.run_folder.tail import Mark, RunTail, Tail
 
 if TYPE_CHECKING:
     from vlmft_console.history.opened import OpenedLog
     from vlmft_console.history.state import RunState
 
-LEAST = LONG
-"""Bytes of a log that are worth a summary."""
-_SHARE = 16
-"""A summary is made anew when this part of the log has come since."""
 _IN_CACHE = 16
 """Summaries kept in the user's cache, the latest."""
 
@@ -77,8 +74,7 @@ def keep(log: OpenedLog, state: RunState, trainings: Trainings, before: int) -> 
     if not isinstance(reader, Tail | RunTail):
         return
     marks = _marks(reader)
-    read = sum(mark.offset for mark in marks)
-    if read < LEAST or read - before < max(LEAST, read // _SHARE):
+    if not much_is_new(sum(mark.offset for mark in marks), before, over=state.end is not None):
         return
     state.prepare()
     settings = state.health.settings

@@ -63,6 +63,8 @@ class Family:
         self.ends: dict[int, RankEnd] = {}
         self.expected = range(0)
         """The ranks that there are to be on this host, once one of them tells."""
+        self.strangers: set[int] = set()
+        """Process ids of children that are none of the run's."""
         self._orphans: set[Identity] = set()
         self._launchers: list[Identity] = []
         """Processes that are neither ranks nor of a rank, as of the last scan."""
@@ -175,6 +177,7 @@ class Family:
                 return
             if pid == 0:
                 return
+            self.strangers.discard(pid)
             if pid == self.launcher.pid:
                 self.launcher_status = status
             elif pid in by_pid:  # orphaned by its launcher and adopted
@@ -189,7 +192,7 @@ class Family:
 
     def _members(self) -> list[Seen]:
         """Every process of the run, parents before children; the launcher and zombies may be among them."""
-        return processes.descendants(os.getpid())
+        return [seen for seen in processes.descendants(os.getpid()) if seen.identity.pid not in self.strangers]
 
     def _scan(self) -> bool:
         self._scanned = time.monotonic()

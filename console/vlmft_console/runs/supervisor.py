@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ from vlmft_console.runs.family import AdoptedFamily, Family
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.ladder import due
 from vlmft_console.runs.locks import acquire, held
+from vlmft_console.runs.upkeep import Upkeep
 from vlmft_console.runs.verdict import Verdict, judge
 from vlmft_core.durable import read_json
 from vlmft_core.errors import EXIT_BUSY, EXIT_MISTAKE, VlmftError
@@ -30,7 +30,7 @@ from vlmft_core.run_folder.checkpoints import complete_ones
 from vlmft_core.run_folder.events import RUN_END, Record
 from vlmft_core.run_folder.pinned import pinned
 from vlmft_core.run_folder.stop import StopRequest
-from vlmft_core.run_folder.tail import LONG, Tail
+from vlmft_core.run_folder.tail import Tail
 
 POLL_SECONDS = 0.2
 LEFTOVER_SECONDS = 2.0
@@ -67,6 +67,9 @@ class Supervisor:
         self._exit_file = exit_file
         self._segment = segment
         self._tail = Tail(folder.events_file(segment))
+        self._earlier = _size_before(folder, segment)
+        self.upkeep = Upkeep(folder)
+        """Of what later readers of the run need."""
         self._family = family
         self._run_end: Record | None = None
         self._terminated_by: signal.Signals | None = None
@@ -130,6 +133,8 @@ class Supervisor:
             for record in self._tail.read():
                 if record["event"] == RUN_END:
                     self._run_end = record
+        if reader := self.upkeep.look(self._earlier + self._tail.offset):
+            self._family.strangers.add(reader)
 
     def _notice_failure(self, now: float) -> None:
         """A death that nobody asked for: of a rank, or of the launcher while ranks live."""
@@ -169,6 +174,15 @@ class Supervisor:
             processes.send_all([*self._family.living(), self._family.launcher], number)
 
 
+def _size_before(folder: RunFolder, segment: int) -> int:
+    """Bytes of the event logs before a segment's."""
+    size = 0
+    for log in folder.segments[: segment - 1]:
+        with contextlib.suppress(OSError):  # closed to us, or deleted
+            size += log.stat().st_size
+    return size
+
+
 def supervise(folder: RunFolder, *, adopt: bool = False) -> int:
     """Take the run's lock, and run what its `run_file` says or adopt what runs.
 
@@ -188,23 +202,8 @@ def supervise(folder: RunFolder, *, adopt: bool = False) -> int:
         return EXIT_BUSY
     code = supervisor.run()
     os.close(lock)  # the run is over: nobody shall wait for what follows
-    leave_summary(folder)
+    supervisor.upkeep.finish()
     return code
-
-
-def leave_summary(folder: RunFolder) -> None:
-    """Have a long event log read once more, so that whoever looks at the run next need not.
-
-    That is a process of its own: it takes ten times this one's memory, and the programs may be others by now.
-    """
-    with contextlib.suppress(OSError):
-        if sum(log.stat().st_size for log in folder.segments) >= LONG:
-            reader = (sys.executable, "-P", "-m", "vlmft_console.history.loading", str(folder.path.resolve()))
-            subprocess.run(reader, stdin=subprocess.DEVNULL, check=False, preexec_fn=_give_way)
-
-
-def _give_way() -> None:
-    os.nice(19)
 
 
 def _start(folder: RunFolder) -> Supervisor | None:

@@ -7,16 +7,12 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record, parse
 from vlmft_core.run_folder.growing import GrowingFile, LineSplitter, read_at
 from vlmft_core.run_folder.layout import segment_file, segment_files
-
-LONG: Final = 8 << 20
-"""Bytes of event log that are long: they take a quarter of a second to read."""
 
 
 @dataclass(frozen=True)
