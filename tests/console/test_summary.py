@@ -360,6 +360,21 @@ def test_what_a_long_log_held_so_far_is_shown_while_what_its_summary_lacks_is_re
             assert list(state.grad_norm) == list(last.state.grad_norm)[: state.step]
 
 
+def test_columns_that_went_to_a_file_while_their_log_was_read_are_those_kept_in_memory(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_log(run.events_file(), log_records())
+    write_log(run.events_file(2), log_records(first=41, last=75, resumed=40))
+    write_log(run.events_file(3), log_records(first=31, last=60, resumed=30))
+    whole = without_summary(run.path)
+    monkeypatch.setattr(loading, "IN_MEMORY", 1)
+    for chunk in (300, 1000, 7000):
+        monkeypatch.setattr(growing, "CHUNK", chunk)
+        run.summary.unlink(missing_ok=True)
+        assert everything(read_log(run.path).state) == whole
+        assert everything(read_log(run.path).state) == whole
+
+
 def test_where_columns_have_no_place_a_log_is_read_ahead_all_the_same(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,8 @@ from array import array
 
 FAN = 32
 """Values that one bucket sums up; a bucket of the next level sums up as many buckets."""
+_AT_ONCE = FAN << 11
+"""Values that are summed up at once: as Python numbers each takes four times its memory."""
 
 
 class Extremes:
@@ -28,6 +30,11 @@ class Extremes:
         self._low.cut(length)
         self._high.cut(length)
 
+    def move(self, values: array[float]) -> None:
+        """The column is another object now, with the same values."""
+        self._low.move(values)
+        self._high.move(values)
+
     def between(self, start: int, stop: int) -> tuple[int, int] | None:
         """Index of a lowest and of a highest value among `start` … `stop - 1`; None when there are only gaps."""
         low = self._low.find(start, stop)
@@ -42,6 +49,9 @@ class _Side:
         self._none = -math.inf if highest else math.inf
         self._levels = [values]
         self._places: list[array[int]] = [array("q")]  # where in the column each bucket's extreme is
+
+    def move(self, values: array[float]) -> None:
+        self._levels[0] = values
 
     def cut(self, length: int) -> None:
         for values, places in zip(self._levels[1:], self._places[1:], strict=True):
@@ -73,20 +83,28 @@ class _Side:
                 self._levels.append(array("d"))
                 self._places.append(array("q"))
             above, places = self._levels[level + 1], self._places[level + 1]
-            for bucket in range(len(above), len(self._levels[level]) // FAN):
-                value, index = self._scan(level, bucket * FAN, (bucket + 1) * FAN)
-                above.append(value)
-                places.append(index)
+            for begin in range(len(above) * FAN, len(self._levels[level]) - FAN + 1, _AT_ONCE):
+                below = self._levels[level][begin : begin + _AT_ONCE].tolist()
+                for first in range(0, len(below) - FAN + 1, FAN):
+                    value, index = self._extreme(below[first : first + FAN])
+                    above.append(value)
+                    index += begin + first
+                    places.append(-1 if value is self._none else index if level == 0 else self._places[level][index])
             level += 1
 
     def _scan(self, level: int, start: int, stop: int) -> tuple[float, int]:
-        values = self._levels[level]
+        value, index = self._extreme(self._levels[level][start:stop].tolist())
+        if value is self._none:
+            return value, -1
+        return value, start + index if level == 0 else self._places[level][start + index]
+
+    def _extreme(self, values: list[float]) -> tuple[float, int]:
+        """The extreme of a few values, and its index among them."""
         # min and max pass over every NaN except a leading one: nothing compares as lower or higher than that
-        while start < stop and values[start] != values[start]:
-            start += 1
-        if start >= stop:
+        leading = 0
+        while leading < len(values) and values[leading] != values[leading]:
+            leading += 1
+        if leading == len(values):
             return self._none, -1
-        stretch = values[start:stop]
-        value = self._pick(stretch)
-        index = start + stretch.index(value)
-        return value, index if level == 0 else self._places[level][index]
+        value = self._pick(values[leading:] if leading else values)
+        return value, values.index(value)

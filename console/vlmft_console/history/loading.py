@@ -6,6 +6,7 @@ import os
 import pickle
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,10 @@ GLIMPSE_SECONDS = 0.6
 """Until a log that is still being read shows what it held so far; then at twice the time, and twice that, …"""
 GLIMPSE_STEPS = 200_000
 """… as long as it has no more steps than these: a state of a million takes 170 MB, in both processes and on the way."""
+
+
+IN_MEMORY = 1 << 16
+"""Records of which the figures are kept in memory, before they go to a file with those of earlier ones."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,15 @@ def load(
     taken = summary.take_up(log, handover.columns) if choice == LAST else None
     state, trainings = taken or (RunState(log.monitor), Trainings(choice.run))
     before, began = summary.read_so_far(log), time.monotonic()
-    said, glimpsed = began, GLIMPSE_SECONDS / 2
+    said, glimpsed, stored = began, GLIMPSE_SECONDS / 2, state.applied
     for part in trainings.of(log.reader.batches()):
         if part.begins:
             state = RunState(log.monitor, notes=state.notes)
         state.apply_all(part.records)
+        if handover.columns and abs(state.applied - stored) >= IN_MEMORY:
+            stored = state.applied
+            with suppress(OSError):  # no room: then they stay in memory
+                state.put_away(handover.columns)
         now = time.monotonic()
         if now - said >= LOADING_SECONDS:
             said = now

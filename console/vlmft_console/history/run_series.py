@@ -10,6 +10,7 @@ from typing import Any
 
 from vlmft_console.history.metrics import LONGEST_NAME, MOST, PACE, Points, collect, some_have
 from vlmft_console.history.series import Series, Smoothed
+from vlmft_console.history.stored import ColumnFile
 from vlmft_core.run_folder.events import EVAL, Record
 
 _FIELDS = {
@@ -77,6 +78,15 @@ class RunSeries:
         """Do now what the first drawing would have to do: sum up stretches of points."""
         for series in self._main():
             series.prepare()
+
+    def put_away(self, file: ColumnFile) -> None:
+        """Keep what long series hold in a file rather than in memory.
+
+        Raises:
+            OSError: there is no room for it.
+        """
+        for series in (*self._main(), *self.metrics.values()):
+            series.put_away(file)
 
     def rewind(self, step: int) -> None:
         """All points of later steps are superseded."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from vlmft_console.history.column import Column, Point
 from vlmft_console.history.extremes import Extremes
+from vlmft_console.history.stored import ColumnFile, put_away
 
 __all__ = ["Point", "Series", "Smoothed", "Superseded"]
 
@@ -66,6 +67,16 @@ class Series(Column):
         if cut < len(self._x):
             self.superseded.add(cut, self._x[cut:], self._y[cut:])
             self._cut(cut)
+
+    def put_away(self, file: ColumnFile) -> None:
+        """Keep the points in a file rather than in memory, unless they are few or shared.
+
+        Raises:
+            OSError: there is no room for them.
+        """
+        if not self._shared:
+            self._x, self._y = put_away(self._x, file), put_away(self._y, file)
+            self._extremes.move(self._y)
 
     @property
     def superseded(self) -> Superseded:

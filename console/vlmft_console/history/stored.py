@@ -1,13 +1,16 @@
-"""Stored numbers: the part of a column that lies in a file, and behind it what has come since, as one column."""
+"""Stored numbers: the parts of a column that lie in a file, and behind them what has come since, as one column."""
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import weakref
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import NoReturn, overload
+from hashlib import blake2b
+from typing import NoReturn, cast, overload
 
 _BLOCK = 512
 """Numbers that are read for one that is asked for."""
@@ -30,6 +33,7 @@ class ColumnFile:
             self._descriptor = os.dup(file.fileno())
         weakref.finalize(self, os.close, self._descriptor)
         self._end = 0
+        self._places: dict[bytes, int] = {}
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an open file cannot be pickled; a `Handover` takes columns to another process")
@@ -37,6 +41,7 @@ class ColumnFile:
     def clear(self) -> None:
         """Begin anew; no column that was put in is there any more."""
         self._end = 0
+        self._places.clear()
 
     def add(self, data: bytes | memoryview) -> int:
         """Put bytes at the end, and tell their place.
@@ -49,6 +54,13 @@ class ColumnFile:
             done = os.pwrite(self._descriptor, rest, self._end)
             self._end, rest = self._end + done, rest[done:]
         return place
+
+    def add_once(self, data: memoryview) -> int:
+        """The same, of equal bytes once: most columns have the same steps."""
+        content = blake2b(data, digest_size=16).digest()
+        if content not in self._places:
+            self._places[content] = self.add(data)
+        return self._places[content]
 
     def read(self, size: int, place: int) -> bytes:
         """So many bytes from a place on."""
@@ -67,10 +79,11 @@ class Stored:
         length: how many numbers.
     """
 
-    def __init__(self, typecode: str, file: ColumnFile, place: int, length: int) -> None:
+    def __init__(self, typecode: str, file: ColumnFile, place: int = 0, length: int = 0) -> None:
         self.typecode = typecode
         self._file = file
-        self._place = place
+        self._parts = [(0, place)]
+        """Of each part that lies together in the file, the index of its first number and its first byte there."""
         self._kept = length
         self._added: array[float] = array(typecode)
         self._block: tuple[int, array[float]] = (0, array(typecode))
@@ -99,9 +112,13 @@ class Stored:
 
     def _stored(self, start: int, end: int) -> array[float]:
         found: array[float] = array(self.typecode)
-        if start < end:
-            size = found.itemsize
-            found.frombytes(self._file.read((end - start) * size, self._place + start * size))
+        number = bisect_right(self._parts, (start, math.inf)) - 1
+        while start < end:
+            first, place = self._parts[number]
+            number += 1
+            stop = min(end, self._parts[number][0]) if number < len(self._parts) else end
+            found.frombytes(self._file.read((stop - start) * found.itemsize, place + (start - first) * found.itemsize))
+            start = stop
         return found
 
     def _slice(self, start: int, stop: int, stride: int) -> array[float]:
@@ -132,9 +149,41 @@ class Stored:
         start, _, _ = at.indices(len(self))
         del self._added[max(0, start - self._kept) :]
         self._kept = min(self._kept, start)
+        self._block = (0, array(self.typecode))  # other numbers may come to be stored in their place
+
+    def store(self) -> None:
+        """Put what is not in the file yet there.
+
+        Raises:
+            OSError: there is no room for it.
+        """
+        if self._added:
+            place = self._file.add_once(memoryview(self._added).cast("B"))
+            self._parts = [*(part for part in self._parts if part[0] < self._kept), (self._kept, place)]
+            self._kept += len(self._added)
+            self._added, self._block = array(self.typecode), (0, array(self.typecode))
 
     def pieces(self) -> Iterator[array[float]]:
         """All of it, part by part."""
         for start in range(0, self._kept, _LONGEST):
             yield self._stored(start, min(start + _LONGEST, self._kept))
         yield self._added
+
+
+def put_away(numbers: array[float] | Stored, file: ColumnFile) -> array[float]:
+    """A column, with all of it in a file unless it is short.
+
+    Args:
+        numbers: the column; it must not be used any more, what is returned takes its place.
+        file: where it goes, if it is not in one yet.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    if not isinstance(numbers, Stored):
+        if len(numbers) <= SHORT:
+            return numbers
+        numbers, added = Stored(numbers.typecode, file), numbers
+        numbers.extend(added)
+    numbers.store()
+    return cast("array[float]", numbers)  # it can do what columns need of one
