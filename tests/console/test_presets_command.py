@@ -12,6 +12,9 @@ from vlmft_console import paths
 from vlmft_console.cli import app
 from vlmft_console.paths import shipped_presets
 from vlmft_console.presets.table import is_shipped
+from vlmft_core.plan import make_plan
+from vlmft_core.plan.gpus import asked_gpu
+from vlmft_core.preset import load_preset
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -122,7 +125,8 @@ def test_compare_prints_the_published_table_from_the_files() -> None:
     assert rows["Dataloader Workers"] == ["2", "2", "2", "2", "2"]
     assert rows["LoRA Rank"] == ["16", "16", "16", "16", "32"]
     assert rows["Expected Improvement"][:4] == ["Baseline", "+5%", "+12%", "+15-20%"]
-    assert rows["Training Time (8 GPUs)"] == ["3-4h", "6-8h", "15-20h", "18-24h", "36-48h"]
+    assert rows["Training Time (8 A100)"] == ["27-48min", "0.9-1.6h", "2.2-4.0h", "2.7-4.8h", "2.7-4.9h"]
+    assert rows["Published Time"] == ["3-4h", "6-8h", "15-20h", "18-24h", "36-48h"]
 
 
 def test_compare_takes_names_and_leaves_out_what_does_not_differ() -> None:
@@ -220,3 +224,26 @@ def test_a_file_equal_to_a_shipped_preset_hides_nothing(tmp_path: Path) -> None:
     assert is_shipped(tmp_path / "good.yaml")
     (tmp_path / "good.yaml").write_text("extends: best\n")
     assert not is_shipped(tmp_path / "good.yaml")
+
+
+def test_hours_are_those_of_the_plan_for_the_gpus_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vlmft_console.commands.presets.smallest_gpu", lambda: asked_gpu("H100"))
+    entries = {entry["name"]: entry for entry in json.loads(call("list", "--json").stdout)}
+    plan = make_plan(load_preset("best", [CHECKOUT / "presets"]).preset, gpu=asked_gpu("H100"))
+    assert entries["best"]["hours"] == list(plan.hours or ())
+    assert entries["best"]["on"] == "8 H100 80GB HBM3"
+    assert entries["demo"]["hours"] is None
+    shown = call("list").stdout
+    assert "0.8-1.5h" in shown
+    assert "time (8 H100 80GB HBM3)" in " ".join(shown.split())
+    detail = call("show", "best").stdout
+    assert "time: 0.8-1.5h on 8 H100 80GB HBM3" in detail
+    assert "time by the published recipe: 18-24h on 8 GPUs" in detail
+
+
+def test_a_preset_that_cannot_be_planned_has_no_hours_and_is_listed(here: Path) -> None:
+    (here / "presets").mkdir()
+    (here / "presets" / "odd.yaml").write_text("extends: best\nmodel: {base: ./nowhere}\n")
+    entries = {entry["name"]: entry for entry in json.loads(call("list", "--json").stdout)}
+    assert entries["odd"]["hours"] is None
+    assert "error" not in entries["odd"]

@@ -13,6 +13,7 @@ from rich.console import Console
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say, write_file
 from vlmft_console.commands.parameters import Force, Json, PresetName
 from vlmft_console.paths import own_presets, preset_folders
+from vlmft_console.presets.planned_time import PlannedTime, planned_time, time_label
 from vlmft_console.presets.table import (
     RECIPE_PRESETS,
     comparison,
@@ -21,6 +22,7 @@ from vlmft_console.presets.table import (
     refuse_shipped_name,
     value_text,
 )
+from vlmft_console.runs.machine_gpus import smallest_gpu
 from vlmft_console.runs.training_command import with_absolute_paths
 from vlmft_core.errors import EXIT_MISTAKE, PresetError, VlmftError
 from vlmft_core.plan import make_plan
@@ -42,26 +44,30 @@ app = typer.Typer(
 def list_presets(json_output: Json = False) -> None:
     """List every preset that can be named, and what it promises."""
     entries: list[dict[str, Any]] = []
-    for each in listed_presets():
+    times: dict[str, PlannedTime] = {}
+    for each in listed_presets(smallest_gpu()):
         entry: dict[str, Any] = {"name": each.name, "path": str(each.path), "own": each.own, "hides": each.hides}
         if each.loaded is None:
             entries.append({**entry, "error": each.error})
             continue
-        about = each.loaded.preset.about
+        about, times[each.name] = each.loaded.preset.about, each.time
         promise = {"summary": about.summary, "improvement": about.improvement, "time": about.time}
-        entries.append({**entry, "extends": each.loaded.extends, **promise})
+        planned = {"hours": each.time.hours, "on": each.time.on}
+        entries.append({**entry, "extends": each.loaded.extends, **promise, **planned})
     if json_output:
         print_json(entries, indent=True)
         return
     own = any(entry["own"] for entry in entries)
-    table = new_table("name", *(["whose"] if own else []), "for", "improvement", "time (8 GPUs)")
+    heading = time_label("time", list(times.values()))
+    table = new_table("name", *(["whose"] if own else []), "for", "improvement", heading)
     for entry in entries:
         broken = str(entry.get("error", "")).partition("\n")[0]
         summary = f"cannot be used: {broken}" if broken else entry["summary"] or _parent(entry)
         if entry["hides"]:
             summary = f"{summary} (hides the {entry['name']} that comes with vlmft: {entry['path']})"
         whose = [("yours" if entry["own"] else "vlmft's")] if own else []
-        add_row(table, entry["name"], *whose, summary, entry.get("improvement", ""), entry.get("time", ""))
+        time = times.get(entry["name"], PlannedTime()).text
+        add_row(table, entry["name"], *whose, summary, entry.get("improvement", ""), time)
     print_table(table)
 
 
@@ -79,9 +85,13 @@ def show(name: PresetName, json_output: Json = False) -> None:
     about, reasons = data.pop("about"), data.pop("reasons")
     say(f"{loaded.name}: {about['summary']}")
     say(f"  {loaded.path}" + (f", extends {loaded.extends}" if loaded.extends else ""))
-    for label, text in (("improvement", about["improvement"]), ("time", about["time"])):
-        if text:
-            say(f"  {label}: {text} (estimated)")
+    if about["improvement"]:
+        say(f"  improvement: {about['improvement']} (estimated)")
+    time = planned_time(loaded.preset, smallest_gpu())
+    if time.hours:
+        say(f"  time: {time.text} on {time.on} (by counted operations)")
+    if about["time"]:
+        say(f"  time by the published recipe: {about['time']} on 8 GPUs")
     for task, expected in about["expected"].items():
         say(f"  {task}: {expected_text(expected)} (estimated)")
     table = new_table("", "value", "why")
@@ -102,7 +112,8 @@ def compare(
 ) -> None:
     """Compare presets side by side."""
     presets = [_load(name) for name in names or RECIPE_PRESETS]
-    rows = comparison([loaded.preset for loaded in presets])
+    gpu = smallest_gpu()
+    rows = comparison([one.preset for one in presets], [planned_time(one.preset, gpu) for one in presets])
     if json_output:
         columns = [
             {"name": loaded.name, **{row.label: row.values[place] for row in rows}}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
 from vlmft_console.figures import exponent
 from vlmft_console.paths import preset_folders, shipped_presets
+from vlmft_console.presets.planned_time import PlannedTime, planned_time, time_label
 from vlmft_console.presets.values import written
 from vlmft_core.errors import PresetError, VlmftError
+from vlmft_core.plan.gpus import Gpu
 from vlmft_core.preset import LoadedPreset, Preset, find_presets, load_preset
 
 RECIPE_PRESETS = ("quick", "standard", "good", "best", "ultimate")
@@ -31,6 +33,8 @@ class Listed:
     """None for one that cannot be used."""
     error: str = ""
     """Why it cannot be used."""
+    time: PlannedTime = field(default_factory=PlannedTime)
+    """How long it trains by its plan."""
 
     @property
     def own(self) -> bool:
@@ -62,15 +66,20 @@ class ComparisonRow:
         return [endless if value is None else self._write(value) for value in self.values]
 
 
-def listed_presets() -> list[Listed]:
-    """Every preset that can be named: the shipped ones from the least effort to the most, then others by name."""
+def listed_presets(gpu: Gpu | None = None) -> list[Listed]:
+    """Every preset that can be named: the shipped ones from the least effort to the most, then others by name.
+
+    Args:
+        gpu: as `planned_time`.
+    """
     folders = preset_folders()
     order = {name: place for place, name in enumerate(SHIPPED)}
     found = sorted(find_presets(folders).items(), key=lambda entry: order.get(entry[0], len(order)))
     presets = []
     for name, path in found:
         try:
-            presets.append(Listed(name, path, load_preset(path, folders)))
+            loaded = load_preset(path, folders)
+            presets.append(Listed(name, path, loaded, time=planned_time(loaded.preset, gpu)))
         except VlmftError as error:  # one broken file must not hide the others
             presets.append(Listed(name, path, None, str(error)))
     return presets
@@ -108,8 +117,12 @@ def refuse_shipped_name(name: str, target: Path) -> None:
         raise PresetError(f"{name} is a preset that comes with vlmft", f"choose another name, such as {free}")
 
 
-def comparison(presets: Sequence[Preset]) -> list[ComparisonRow]:
-    """The rows of the comparison; the model, the data and LoRA only where the presets differ in them."""
+def comparison(presets: Sequence[Preset], times: Sequence[PlannedTime]) -> list[ComparisonRow]:
+    """The rows of the comparison; the model, the data and LoRA only where the presets differ in them.
+
+    Args:
+        times: of the presets.
+    """
 
     def row(label: str, values: list[Any], write: Write = str) -> ComparisonRow:
         return ComparisonRow(label, tuple(values), write)
@@ -137,7 +150,8 @@ def comparison(presets: Sequence[Preset]) -> list[ComparisonRow]:
         row("Dataloader Workers", [p.data.workers for p in presets]),
         *(each for each in lora if any(value != each.values[0] for value in each.values)),
         row("Expected Improvement", [p.about.improvement for p in presets]),
-        row("Training Time (8 GPUs)", [p.about.time for p in presets]),
+        row(time_label("Training Time", times), [time.text for time in times]),
+        row("Published Time", [p.about.time for p in presets]),
     ]
 
 

@@ -24,11 +24,11 @@ from vlmft_console.app.widgets.preset.preset_compare import PresetCompare
 from vlmft_console.app.widgets.preset.preset_detail import PresetDetail
 from vlmft_console.app.widgets.preset.preset_list import PresetList
 from vlmft_console.paths import own_presets, preset_folders
+from vlmft_console.runs.machine_gpus import smallest_gpu
 from vlmft_core.errors import VlmftError
 
 if TYPE_CHECKING:
     from vlmft_console.presets.table import Listed
-    from vlmft_core.preset import LoadedPreset
 
 
 @dataclass
@@ -77,7 +77,7 @@ class PresetsScreen(Screen[None]):
     def _read(self) -> None:
         from vlmft_console.presets.table import listed_presets
 
-        self.post_message(PresetsRead(listed_presets()))
+        self.post_message(PresetsRead(listed_presets(smallest_gpu())))
 
     def on_presets_read(self, message: PresetsRead) -> None:
         before = self._current()
@@ -163,8 +163,8 @@ class PresetsScreen(Screen[None]):
         self.query_one(PresetCompare).show_presets(self._comparable(), chosen)
         self._title(f"presets; ←→ choose; * differs from {chosen}")
 
-    def _comparable(self) -> list[LoadedPreset]:
-        return [preset.loaded for preset in self._presets.values() if preset.loaded is not None]
+    def _comparable(self) -> list[Listed]:
+        return [preset for preset in self._presets.values() if preset.loaded is not None]
 
     def _choose(self, name: str) -> None:
         """Put the list's cursor on a preset."""

@@ -10,7 +10,7 @@ from vlmft_console.app.widgets.base.cells import Cell
 from vlmft_console.app.widgets.base.column_table import ColumnTable, TableRow
 
 if TYPE_CHECKING:
-    from vlmft_core.preset import LoadedPreset
+    from vlmft_console.presets.table import Listed
 
 MARK = "*"
 
@@ -21,14 +21,16 @@ class PresetCompare(ColumnTable):
     def __init__(self) -> None:
         super().__init__(id="compare")
 
-    def show_presets(self, presets: Sequence[LoadedPreset], chosen: str) -> None:
-        """Compare these presets with the one called `chosen`; with the first where there is none of that name."""
+    def show_presets(self, presets: Sequence[Listed], chosen: str) -> None:
+        """Compare these presets with the one called `chosen`; with the first where there is none of that name. Those
+        that cannot be used have no column."""
         from vlmft_console.presets.table import comparison
 
-        names = [preset.name for preset in presets]
+        usable = [(preset, preset.loaded.preset) for preset in presets if preset.loaded is not None]
+        names = [preset.name for preset, _ in usable]
         place = names.index(chosen) if chosen in names else 0
         rows: list[TableRow] = []
-        for line in comparison([preset.preset for preset in presets]):
+        for line in comparison([loaded for _, loaded in usable], [preset.time for preset, _ in usable]):
             differs = [value != line.values[place] for value in line.values]
             # A list takes a line for each of its words: cut off, two of them could look the same.
             words = [text.split() if isinstance(value, list) else [text]

@@ -68,9 +68,13 @@ def _lines(preset: Listed, width: int) -> Iterator[Content]:
     yield literal(f"{preset.name}: {about['summary']}", "bold")
     yield from _whose(preset)
     expected = [f"{task} {expected_text(span)}" for task, span in loaded.preset.about.expected.items()]
-    promise = [about["improvement"], about["time"] and f"{about['time']} on 8 GPUs", *expected]
-    if any(promise):
-        yield literal("estimated: " + ", ".join(filter(None, promise)))
+    promise = list(filter(None, [about["improvement"], *expected]))
+    if promise:
+        yield literal("estimated: " + ", ".join(promise))
+    if preset.time.hours:
+        yield literal(f"time: {preset.time.text} on {preset.time.on}, by counted operations")
+    if about["time"]:
+        yield literal(f"by the published recipe {about['time']} on 8 GPUs", _WHY)
     if loaded.extends:
         yield literal(f"extends {loaded.extends}; * marks what differs from it", _WHY)
     differing = changed(loaded)

@@ -1,4 +1,4 @@
-"""Preset list: name, what each promises, how long it takes."""
+"""Preset list: name, what each promises, how long it takes by its plan."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLUMNS = (
     ColumnSpec("preset", 10, stretches=True, widest=20),
     ColumnSpec("whose", 7),
     ColumnSpec("improvement", 11, rank=1),
-    ColumnSpec("8 GPUs", 7, rank=2),
+    ColumnSpec("time", 8, rank=2),
     ColumnSpec("for", 20, rank=3, stretches=True, widest=90),
 )
 
@@ -35,7 +35,7 @@ def _row(preset: Listed) -> ListRow:
         broken = (Cell("✗ broken", "stop"), Cell(""), Cell(preset.error, "stop"))
         return ListRow(preset.name, (Cell(preset.name), _whose(preset), *broken))
     about = preset.loaded.preset.about
-    promise = (Cell(about.improvement), Cell(about.time), Cell(about.summary, "dim"))
+    promise = (Cell(about.improvement), Cell(preset.time.text), Cell(about.summary, "dim"))
     return ListRow(preset.name, (Cell(preset.name, "strong"), _whose(preset), *promise))
 
 
