@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from typing import Any
 
 from vlmft_core.chance import interval
-
-
-def figure(value: float | None, unknown: str = "nan") -> str:
-    """What was measured, to four digits, the same everywhere: `0.08340`, `50.00`, `1,234`, `6.092e-7`; `unknown` for
-    None."""
-    if value is None:
-        return unknown
-    if math.isnan(value):
-        return "nan"
-    size = abs(value)
-    if size == 0:
-        return "0"
-    if size < 1e-3 or size >= 1e7:
-        return exponent(value, 4)
-    return f"{value:,.0f}" if size >= 1000 else f"{value:#.4g}"
+from vlmft_core.figures import exponent, figure
 
 
 def signed(value: float | None, unknown: str = "") -> str:
@@ -38,16 +23,6 @@ def short(value: float | None, unknown: str = "") -> str:
         return unknown
     text = f"{value:.4g}"
     return exponent(value, 4) if "e" in text else text
-
-
-def exponent(value: float, digits: int) -> str:
-    """`4e-5`, `1.25e9`: at most `digits` significant digits, no needless zeros."""
-    if math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    mantissa, power = f"{value:.{digits - 1}e}".split("e")
-    if "." in mantissa:
-        mantissa = mantissa.rstrip("0").rstrip(".")
-    return f"{mantissa}e{int(power)}"
 
 
 def percent(share: float | None, unknown: str = "") -> str:

@@ -19,8 +19,9 @@ from tests.app.looking import screen_text, until, until_shown
 from tests.records import evaluated, plan, run_start, step, write_log
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens.compare import CompareScreen
-from vlmft_console.figures import figure, percent
+from vlmft_console.figures import percent
 from vlmft_console.history.choice import LAST
+from vlmft_core.figures import figure
 
 LOGS = Path(__file__).parents[2] / "logs"
 SAMPLES = ("diverging", "healthy", "overfitting", "resumed")

@@ -13,8 +13,8 @@ from vlmft_console.app.messages import OpenMetrics
 from vlmft_console.app.screens.metrics import MetricsScreen
 from vlmft_console.app.settings import kept_settings, settings_file
 from vlmft_console.app.widgets.base.chart import Chart
-from vlmft_console.figures import figure
 from vlmft_console.history.state import RunState
+from vlmft_core.figures import figure
 
 HOSTILE = "\x1b[31m[b]rouge[/b]"
 SIZES = [(40, 12), (80, 24), (120, 40), (200, 60)]

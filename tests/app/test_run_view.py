@@ -12,9 +12,9 @@ from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.run.panel_layout import PANELS, UPPER, size_class, visible
 from vlmft_console.app.widgets.run.progress_line import ProgressLine
 from vlmft_console.app.widgets.run.run_view import RunView
-from vlmft_console.figures import figure
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline
+from vlmft_core.figures import figure
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,9 @@ def test_the_text_names_best_eval_schedule_and_advice(log: Path) -> None:
     assert "1.500 at step 200 (epoch 2)" in text
     assert "6 points: first 2.500," in text
     assert "constant, at most 0.0 % of the peak apart" in text
-    assert "stop overfits since step 200 (epoch 2): eval loss 1.5 -> 2.6 (+73.3 %), train loss 1.25 -> 0.4167" in text
-    assert "1. eval_off_best: eval loss 2.6 is 73.3 % above its best 1.5 at step 200" in text
+    assert "stop overfits since step 200 (epoch 2): eval loss 1.500 -> 2.600 (+73.3 %)," in text
+    assert "train loss 1.250 -> 0.4167" in text
+    assert "1. eval_off_best: eval loss 2.600 is 73.3 % above its best 1.500 at step 200" in text
     assert "2. eval_rising: eval loss rose 4 evals in a row" in text
     assert text.count("advice:") == 1
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from vlmft_console.figures import age, clock, figure, filled, percent, short, stamp
-from vlmft_core.filesize import filesize
+from vlmft_console.figures import age, clock, filled, percent, short, stamp
+from vlmft_core.figures import figure, filesize
 
 
 @pytest.mark.parametrize(

@@ -41,5 +41,5 @@ def test_the_summary_lists_what_still_holds_with_its_advice(tmp_path: Path) -> N
     lines = summary_lines(figures, 60.0)
     at = next(index for index, line in enumerate(lines) if "health" in line)
     assert "caution: may overfit since step 20" in lines[at]
-    assert "eval_off_best: eval loss 0.95 is 5.6 % above its best 0.9 at step 20" in lines[at + 1]
+    assert "eval_off_best: eval loss 0.9500 is 5.6 % above its best 0.9000 at step 20" in lines[at + 1]
     assert "The best eval was at step 20" in lines[at + 2]

@@ -340,8 +340,9 @@ def test_a_log_with_a_summary_is_read_ahead_to_the_same_end(run: RunFolder) -> N
         assert was_used(run.path)
 
 
+@pytest.mark.parametrize("read", [loading.load, lambda path: ReadAhead(path).results()], ids=["here", "ahead"])
 def test_what_a_long_log_held_so_far_is_shown_while_what_its_summary_lacks_is_read(
-    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], Iterator[loading.Progress | ReadLog]]
 ) -> None:
     for name in ("LOADING_SECONDS", "GLIMPSE_SECONDS"):
         monkeypatch.setattr(loading, name, 0.0)
@@ -350,14 +351,13 @@ def test_what_a_long_log_held_so_far_is_shown_while_what_its_summary_lacks_is_re
     read_log(run.path)
     with run.events_file().open("ab") as file:
         file.writelines(orjson.dumps(step(number)) + b"\n" for number in range(61, 81))
-    for results in (loading.load(run.path), ReadAhead(run.path).results()):
-        *glimpses, last = results
-        assert isinstance(last, ReadLog)
-        shown = [each.glimpse.value() for each in glimpses if isinstance(each, loading.Progress) and each.glimpse]
-        assert 60 < shown[0].step < 80
-        for state in (*shown, last.state):
-            assert list(state.train_loss) == list(last.state.train_loss)[: state.step]
-            assert list(state.grad_norm) == list(last.state.grad_norm)[: state.step]
+    *glimpses, last = read(run.path)
+    assert isinstance(last, ReadLog)
+    shown = [each.glimpse.value() for each in glimpses if isinstance(each, loading.Progress) and each.glimpse]
+    assert 60 < shown[0].step < 80
+    for state in (*shown, last.state):
+        assert list(state.train_loss) == list(last.state.train_loss)[: state.step]
+        assert list(state.grad_norm) == list(last.state.grad_norm)[: state.step]
 
 
 def test_columns_that_went_to_a_file_while_their_log_was_read_are_those_kept_in_memory(

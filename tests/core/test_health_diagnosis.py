@@ -25,11 +25,13 @@ def test_the_findings_of_overfitting_are_one_sentence_with_evidence_and_one_advi
     assert set(rules(health)) == {"eval_off_best", "eval_rising", "gap"}
     (found,) = health.diagnoses
     assert (found.cause, found.severity, found.step, found.epoch) == ("overfitting", "stop", 20, 2.0)
-    assert found.sentence == "overfits since step 20 (epoch 2 of 6): eval loss 1 -> 1.9 (+90.0 %), train loss 1 -> 0.1"
+    assert found.sentence == (
+        "overfits since step 20 (epoch 2 of 6): eval loss 1.000 -> 1.900 (+90.0 %), train loss 1.000 -> 0.1000"
+    )
     assert found.rules == ("eval_off_best", "eval_rising", "gap")
-    assert found.evidence[1] == "eval loss rose 3 evals in a row, to 1.9, 90.0 % above its best 1 at step 20"
+    assert found.evidence[1] == "eval loss rose 3 evals in a row, to 1.900, 90.0 % above its best 1.000 at step 20"
     assert found.advice.text.startswith(
-        "The best eval was at step 20 (loss 1, epoch 2.0). For the next run: 2 or 3 epochs"
+        "The best eval was at step 20 (loss 1.000, epoch 2.0). For the next run: 2 or 3 epochs"
     )
 
 
@@ -115,7 +117,7 @@ def test_a_single_finding_is_its_own_sentence() -> None:
     (found,) = judged(start() + [step(number, loss=7.0) for number in range(1, 221)]).diagnoses
     assert (found.cause, found.sentence, found.evidence) == (
         "not learning",
-        "train loss 7 after the first epoch, above 6",
+        "train loss 7.000 after the first epoch, above 6",
         (),
     )
 

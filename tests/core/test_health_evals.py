@@ -30,14 +30,14 @@ def test_three_small_rises_are_a_caution_that_is_over_when_the_loss_falls() -> N
 def test_three_rises_beyond_the_least_rise_ask_for_a_stop_with_the_figures_in_the_message() -> None:
     found = only(judged(with_evals([1.0, 1.01, 1.02, 1.03])), "eval_rising")
     assert (found.severity, found.step, found.epoch) == ("stop", 40, 4.0)
-    assert found.message == "eval loss rose 3 evals in a row, to 1.03, 3.0 % above its best 1 at step 10"
+    assert found.message == "eval loss rose 3 evals in a row, to 1.030, 3.0 % above its best 1.000 at step 10"
 
 
 def test_a_stop_for_rising_evals_holds_until_the_loss_is_back_near_its_best() -> None:
     rising = with_evals([1.0, 1.1, 1.2, 1.3])
     still = judged([*rising, evaluated(50, 1.28)])
     assert rules(still)["eval_rising"] == "stop"
-    assert "rose, and is 1.28, 28.0 % above" in only(still, "eval_rising").message
+    assert "rose, and is 1.280, 28.0 % above" in only(still, "eval_rising").message
     assert "eval_rising" not in rules(judged([*rising, evaluated(50, 1.28), evaluated(60, 1.005)]))
 
 
@@ -138,7 +138,7 @@ def test_a_level_train_loss_does_not_rise_and_the_advice_is_that_for_overfitting
 def test_both_losses_rising_is_no_overfitting_and_the_advice_is_another() -> None:
     found = only(judged(with_evals([1.2, 1.0, 1.3], train=[1.2, 1.0, 1.5])), "eval_off_best")
     assert found.severity == "caution"
-    assert "train loss went from 1 to 1.5" in found.message
+    assert "train loss went from 1.000 to 1.500" in found.message
     assert found.advice.changes == (("training.learning_rate", 3e-5),)
 
 
@@ -146,7 +146,7 @@ def test_overfitting_advice_names_the_best_checkpoint_and_changes_that_change_so
     kept = record("checkpoint", step=10, path="checkpoint-10", kept=[10, 20])
     found = with_evals([1.0, 1.3])
     advice = only(judged([*found[:-1], kept, found[-1]]), "eval_off_best").advice
-    assert advice.text.startswith("Use checkpoint-10, the best (eval loss 1, epoch 1.0).")
+    assert advice.text.startswith("Use checkpoint-10, the best (eval loss 1.000, epoch 1.0).")
     assert advice.changes == (
         ("training.epochs", 2),
         ("training.weight_decay", 0.02),

@@ -9,6 +9,7 @@ import pytest
 
 from tests.core.health_records import PLAN, evaluated, judged, only, record, rules, start, step
 from vlmft_core.errors import PresetError
+from vlmft_core.figures import figure
 from vlmft_core.health import Health
 from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.preset import Data, Monitor, Preset, load_preset
@@ -37,7 +38,7 @@ def trained(count: int, first: int = 1, **fields: Any) -> list[Record]:
 def test_gradients_that_stay_at_several_times_the_runs_own_are_a_caution() -> None:
     found = only(judged(trained(200) + trained(60, first=201, grad_norm=30.0)), "grad_high")
     assert (found.severity, found.step) == ("caution", 230)
-    assert found.message == "grad_norm has a median of 30 over 50 logged steps; the run's own is 0.5"
+    assert found.message == "grad_norm has a median of 30.00 over 50 logged steps; the run's own is 0.5000"
     assert rules(judged(trained(200) + trained(60, first=201, grad_norm=2.4))) == {}
 
 
@@ -45,7 +46,7 @@ def test_they_ask_for_a_stop_where_the_train_loss_rises_with_them() -> None:
     diverging = judged(start() + trained(200) + trained(60, first=201, grad_norm=30.0, loss=3.0))
     found = only(diverging, "grad_high")
     assert (found.severity, found.step) == ("stop", 230)
-    assert "the run's own is 0.5; train loss rose from 2 to" in found.message
+    assert "the run's own is 0.5000; train loss rose from 2.000 to" in found.message
     assert found.advice.changes == (("training.learning_rate", 3e-5),)
     assert rules(judged(trained(200) + trained(60, first=201, grad_norm=9.0, loss=3.0))) == {"grad_high": "caution"}
 
@@ -94,7 +95,7 @@ def test_a_window_that_is_not_full_is_not_high() -> None:
 def test_the_runs_own_median_is_never_made_of_what_has_risen() -> None:
     risen = judged(trained(200) + trained(600, first=201, grad_norm=30.0))
     assert rules(risen) == {"grad_high": "caution"}
-    assert "the run's own is 0.5" in only(risen, "grad_high").message
+    assert "the run's own is 0.5000" in only(risen, "grad_high").message
 
 
 def test_a_loss_that_is_not_finite_asks_for_a_stop() -> None:
@@ -173,7 +174,7 @@ def test_a_rate_off_the_plan_is_told_with_the_expected_value() -> None:
     found = start() + steps(400) + [step(401, lr=3.0e-5, skipped_steps=0)]
     expected = step(401)["lr"]
     message = only(judged(found), "lr_off_schedule").message
-    assert message.startswith(f"learning rate 3e-05 at step 401, where the plan has {expected:.4g}:")
+    assert message.startswith(f"learning rate 3e-5 at step 401, where the plan has {figure(expected)}:")
     assert only(judged(found + steps(1, first=402)), "lr_off_schedule").resolved == 402
 
 

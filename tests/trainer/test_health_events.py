@@ -69,7 +69,7 @@ def test_a_written_finding_carries_the_figures_and_the_advice(tmp_path: Path) ->
     log, _ = begin(tmp_path)
     write(log, with_evals(OVERFITTING))
     found = next(one for one in written(tmp_path) if one["event"] == "health")
-    assert found["message"].startswith("eval loss 0.95 is 5.6 % above its best 0.9 at step 20")
+    assert found["message"].startswith("eval loss 0.9500 is 5.6 % above its best 0.9000 at step 20")
     assert found["advice"].startswith("The best eval was at step 20")
 
 
@@ -91,7 +91,7 @@ def test_a_stop_finding_ends_the_run_only_when_early_stop_is_auto(tmp_path: Path
         assert not ends(health, step=30)
         write(log, with_evals(OVERFITTING)[-11:])
         assert ends(health) == health.stopped == expected
-        assert health.reason.startswith("eval_off_best: eval loss 1.26 is 40.0 % above" if expected else "")
+        assert health.reason.startswith("eval_off_best: eval loss 1.260 is 40.0 % above" if expected else "")
 
 
 def test_off_writes_no_finding(tmp_path: Path) -> None:

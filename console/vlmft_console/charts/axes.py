@@ -11,7 +11,7 @@ from vlmft_console.charts.spec import ChartSpec, Kind
 from vlmft_console.charts.styles import Look, shown
 from vlmft_console.charts.ticks import ticks, x_label
 from vlmft_console.charts.trace import Trace
-from vlmft_console.figures import figure
+from vlmft_core.figures import figure
 
 _COLUMNS_A_TICK = 11
 _MEASURED: tuple[Kind, ...] = ("raw", "line", "points")

@@ -20,7 +20,7 @@ from vlmft_console.charts.trace import Trace, trace
 from vlmft_console.charts.view import View, window
 from vlmft_console.charts.y_axis import GUTTER, labelled_axis, unlabelled_axis
 from vlmft_console.charts.y_range import needed
-from vlmft_console.figures import figure
+from vlmft_core.figures import figure
 
 
 class Box(NamedTuple):

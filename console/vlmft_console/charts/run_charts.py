@@ -8,10 +8,11 @@ from functools import partial
 
 from vlmft_console.charts.derived import Formula, RunningMedian
 from vlmft_console.charts.spec import ChartSpec, Curve, Kind, Mark, ReferenceLine
-from vlmft_console.figures import figure, percent
+from vlmft_console.figures import percent
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.sanitize import sanitize
+from vlmft_core.figures import figure
 from vlmft_core.health import STOP
 from vlmft_core.learning_rate import planned_rate, rate_plan
 from vlmft_core.metrics import HEADLINE

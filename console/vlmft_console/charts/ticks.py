@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from vlmft_console.figures import exponent
+from vlmft_core.figures import exponent
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _EPSILON = 1e-9

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table
 from vlmft_console.commands.parameters import EvalSet, Json, Log, RunNumber
-from vlmft_console.figures import figure, percent
+from vlmft_console.figures import percent
 from vlmft_console.history.choice import LAST, Choice
 from vlmft_console.history.importers.entries.contents import listed
 from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS
@@ -24,6 +24,7 @@ from vlmft_console.report.diagnosis import diagnosis_dict, numbered, unjudged_no
 from vlmft_console.report.summary import finding_dict
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import EXIT_STOP_FOUND, VlmftError
+from vlmft_core.figures import figure
 from vlmft_core.health import STOP, Diagnosis, Finding, Health
 
 _LISTED: Final = 12

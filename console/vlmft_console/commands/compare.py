@@ -17,7 +17,6 @@ from vlmft_console.commands.completion import metric_names, run_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
 from vlmft_console.commands.parameters import EvalSet, Json
 from vlmft_console.commands.plot import print_charts
-from vlmft_console.figures import figure
 from vlmft_console.history.choice import Choice
 from vlmft_console.history.chosen import chosen
 from vlmft_console.history.loading import ReadLog, read_log
@@ -27,6 +26,7 @@ from vlmft_console.report.better import better
 from vlmft_console.report.compare import OutcomeRow, outcomes, preset_differences
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
+from vlmft_core.figures import figure
 
 
 class By(StrEnum):

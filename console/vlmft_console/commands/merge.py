@@ -15,7 +15,7 @@ from vlmft_console.programs.ask import MERGE
 from vlmft_console.programs.merge_job import merge_job
 from vlmft_console.programs.trained import find_trained
 from vlmft_console.runs.preflight import check_libraries
-from vlmft_core.filesize import filesize
+from vlmft_core.figures import filesize
 
 
 def merge(

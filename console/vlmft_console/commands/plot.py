@@ -21,7 +21,6 @@ from vlmft_console.charts.view import View
 from vlmft_console.commands.completion import metric_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
 from vlmft_console.commands.parameters import EvalSet, Log, RunNumber
-from vlmft_console.figures import figure
 from vlmft_console.history.choice import Choice
 from vlmft_console.history.chosen import chosen
 from vlmft_console.history.loading import read_log
@@ -30,6 +29,7 @@ from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
+from vlmft_core.figures import figure
 
 _CHARTS = ", ".join(f"{chart.key} ({chart.about[0].lower()}{chart.about[1:]})" for chart in CHARTS.values())
 _HEIGHT = 16

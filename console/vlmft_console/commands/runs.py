@@ -13,7 +13,7 @@ import typer
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table
 from vlmft_console.commands.parameters import Json, Run
 from vlmft_console.commands.show import show
-from vlmft_console.figures import age, clock, figure
+from vlmft_console.figures import age, clock
 from vlmft_console.history.log_figures import LogFigures
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.facts import ORDERS, RunFacts, facts, in_order
@@ -27,6 +27,7 @@ from vlmft_console.runs.status import LIVE, UNREADABLE, RunStatus, status_of
 from vlmft_console.sanitize import sanitize
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
+from vlmft_core.figures import figure
 
 _FIGURES = 8
 """Columns of which the lines are not broken; one more where the preset is named."""

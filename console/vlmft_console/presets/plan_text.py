@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vlmft_core.filesize import filesize
+from vlmft_core.figures import filesize
 from vlmft_core.plan import Plan
 from vlmft_core.preset import Preset
 

@@ -9,11 +9,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from vlmft_console.figures import exponent
 from vlmft_console.paths import preset_folders, shipped_presets
 from vlmft_console.presets.planned_time import PlannedTime, planned_time, time_label
 from vlmft_console.presets.values import written
 from vlmft_core.errors import PresetError, VlmftError
+from vlmft_core.figures import exponent
 from vlmft_core.plan.gpus import Gpu
 from vlmft_core.preset import LoadedPreset, Preset, find_presets, load_preset
 

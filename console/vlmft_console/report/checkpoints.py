@@ -10,11 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from vlmft_console.figures import accuracy, figure, filled, percent
+from vlmft_console.figures import accuracy, filled, percent
 from vlmft_console.history.state import RunState, tasks_of
 from vlmft_console.report.summary import bounds, score_of
 from vlmft_console.runs.checkpoint_adapter import adapter_step
-from vlmft_core.filesize import filesize
+from vlmft_core.figures import figure, filesize
 from vlmft_core.run_folder.checkpoints import Checkpoint, complete_ones, going_steps
 from vlmft_core.run_folder.layout import RunLayout
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vlmft_console.figures import accuracy, figure
+from vlmft_console.figures import accuracy
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.presets.table import value_text
 from vlmft_console.report.summary import score_of
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus, status_of
 from vlmft_core.chance import Asked
+from vlmft_core.figures import figure
 from vlmft_core.health import STOP
 
 

@@ -8,14 +8,13 @@ from typing import Any
 
 from vlmft_console.charts.run_charts import DEFAULT_CHARTS
 from vlmft_console.charts.smoothing import smooth
-from vlmft_console.figures import figure
 from vlmft_console.history.state import RunState
 from vlmft_console.presets.table import value_text
 from vlmft_console.report.answers import answers_html
 from vlmft_console.report.svg import legend, svg
 from vlmft_console.report.text import EPOCH_HEADINGS, epoch_cells, headlines, preset_values, spelled_out
 from vlmft_console.sanitize import sanitize
-from vlmft_core.filesize import filesize
+from vlmft_core.figures import figure, filesize
 from vlmft_core.run_folder.answers import Answers
 
 _STYLE = """

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from vlmft_console.figures import accuracy, figure, percent
+from vlmft_console.figures import accuracy, percent
 from vlmft_console.history.state import RunState
 from vlmft_console.report.diagnosis import diagnosis_dict, in_place, numbered
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus
 from vlmft_console.sanitize import sanitize
 from vlmft_core.chance import Paired, difference, interval
+from vlmft_core.figures import figure
 from vlmft_core.health import Finding
 from vlmft_core.learning_rate import plan_deviation, rate_plan
 from vlmft_core.metrics import HEADLINE

@@ -9,9 +9,9 @@ from vlmft_console.charts.spec import ChartSpec, Curve
 from vlmft_console.charts.ticks import ticks, x_label
 from vlmft_console.charts.view import View, window
 from vlmft_console.charts.y_range import YRange, fit
-from vlmft_console.figures import figure
 from vlmft_console.history.column import Point
 from vlmft_console.sanitize import sanitize
+from vlmft_core.figures import figure
 
 WIDTH, HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 12, 34

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from vlmft_console.figures import accuracy, clock, figure, percent, short, signed
+from vlmft_console.figures import accuracy, clock, percent, short, signed
 from vlmft_console.history.state import RunState
 from vlmft_console.report.diagnosis import numbered
 from vlmft_console.report.summary import told_apart
 from vlmft_console.sanitize import sanitize
-from vlmft_core.filesize import filesize
+from vlmft_core.figures import figure, filesize
 
 COLUMNS = ("step", "epoch", "train_loss", "lr", "grad_norm", "samples_per_s", "eval_loss", "token_accuracy")
 """First columns of the CSV, which has one line for each step with a figure."""

@@ -15,7 +15,7 @@ from vlmft_console.paths import OUTPUTS
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_core.durable import delete
 from vlmft_core.errors import VlmftError
-from vlmft_core.filesize import filesize
+from vlmft_core.figures import filesize
 from vlmft_core.plan.shared_memory import shared_memory_problem
 
 if TYPE_CHECKING:

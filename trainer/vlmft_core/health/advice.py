@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vlmft_core.figures import figure
 from vlmft_core.health.figures import number
 from vlmft_core.health.finding import STOP, Advice
 from vlmft_core.health.health_state import HealthState
@@ -144,8 +145,8 @@ def _best(state: HealthState) -> str:
         return ""
     epoch = "" if best.epoch is None else f", epoch {best.epoch:.1f}"
     if best.step in state.checkpoints:
-        return f"Use {checkpoint_name(best.step)}, the best (eval loss {best.loss:.4g}{epoch})."
-    return f"The best eval was at step {best.step:,} (loss {best.loss:.4g}{epoch})."
+        return f"Use {checkpoint_name(best.step)}, the best (eval loss {figure(best.loss)}{epoch})."
+    return f"The best eval was at step {best.step:,} (loss {figure(best.loss)}{epoch})."
 
 
 def _first_above(state: HealthState, section: str, key: str, *values: float) -> Changes:
@@ -205,7 +206,7 @@ def _short(value: float) -> str:
 
 
 def _count(value: float) -> str:
-    return f"{value:,.0f}" if value < 1e15 else f"{value:.4g}"
+    return f"{value:,.0f}" if value < 1e15 else figure(value)
 
 
 def _for_next_run(state: HealthState, now: str, changes: Changes) -> Advice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vlmft_core.figures import figure
 from vlmft_core.health import advice
 from vlmft_core.health.finding import STOP, Advice, Finding, Severity
 from vlmft_core.health.health_state import HealthState
@@ -123,8 +124,8 @@ def _overfits(finding: Finding, state: HealthState) -> str:
         return f"the eval loss has risen since {place}, while {state.own_best}, the run's own metric, is at its best"
     both = best.level is not None and last.level is not None and last.level > best.level
     word = "gets worse" if both else "overfits" if finding.severity == STOP else "may overfit"
-    return f"{word} since {place}: eval loss {best.loss:.4g} -> {last.loss:.4g} ({100 * evals.off:+.1f} %)" + (
-        f", train loss {best.level:.4g} -> {last.level:.4g}"
+    return f"{word} since {place}: eval loss {figure(best.loss)} -> {figure(last.loss)} ({100 * evals.off:+.1f} %)" + (
+        f", train loss {figure(best.level)} -> {figure(last.level)}"
         if best.level is not None and last.level is not None
         else ""
     )

@@ -12,7 +12,7 @@ import orjson
 
 from vlmft_core.chance import FEW_QUESTIONS, half_width
 from vlmft_core.counted import counted
-from vlmft_core.filesize import filesize
+from vlmft_core.figures import filesize
 from vlmft_core.metrics import most_of_textvqa
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, find_architecture
 from vlmft_core.plan.planned import Plan

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Sequence
 from typing import Final
 
-from vlmft_core.filesize import filesize
+from vlmft_core.figures import filesize
 from vlmft_core.preset.schema import Preset
 
 FOLDER: Final = "/dev/shm"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from vlmft_core.figures import figure
 from vlmft_core.health import advice
 from vlmft_core.health.evals import Point
 from vlmft_core.health.finding import CAUTION, STOP
@@ -43,8 +44,8 @@ class EvalRising(EvalRule):
             return None
         rose = f"rose {evals.rises} evals in a row, to" if evals.rises >= settings.rises else "rose, and is"
         message = (
-            f"eval loss {rose} {evals.last.loss:.4g}, {percent(evals.off)} above its best"
-            f" {evals.best.loss:.4g} at step {evals.best.step:,}"
+            f"eval loss {rose} {figure(evals.last.loss)}, {percent(evals.off)} above its best"
+            f" {figure(evals.best.loss)} at step {evals.best.step:,}"
         )
         stop = evals.off > settings.min_rise and evals.scatter.risen(more=0.0 if evals.scatter.few else RISING)
         return _unless_tracked(state, stop, message)
@@ -66,10 +67,11 @@ class EvalOffBest(EvalRule):
         if not stop and within_noise and evals.off <= 2 * settings.off_best_stop:
             return None
         message = (
-            f"eval loss {last.loss:.4g} is {percent(evals.off)} above its best {best.loss:.4g} at step {best.step:,}"
+            f"eval loss {figure(last.loss)} is {percent(evals.off)} above its best {figure(best.loss)}"
+            f" at step {best.step:,}"
         )
         if best.level is not None and last.level is not None:
-            message += f"; train loss went from {best.level:.4g} to {last.level:.4g}"
+            message += f"; train loss went from {figure(best.level)} to {figure(last.level)}"
             if last.level > best.level:
                 look = "Both losses rise: look at the data of these steps."
                 return Verdict(STOP if stop else CAUTION, message, advice.diverging(state, look))
@@ -112,7 +114,7 @@ class Gap(EvalRule):
         if state.unjudged or not state.kind.per_token:
             return None
         gap = last.loss - last.level
-        message = f"eval loss {last.loss:.4g} is {gap:.3g} above the train loss {last.level:.4g}"
+        message = f"eval loss {figure(last.loss)} is {figure(gap)} above the train loss {figure(last.level)}"
         left = evals.off > settings.min_rise and evals.scatter.risen() and not state.own_best
         return Verdict(STOP if gap > settings.gap_stop and left else CAUTION, message, advice.overfitting(state))
 
@@ -130,7 +132,7 @@ class Plateau(EvalRule):
         if evals.off > settings.off_best_caution or not last.parted(mark, settings.train_fall):
             return None
         message = (
-            f"eval loss has not improved on {mark.loss:.4g} for {evals.stale} evals,"
-            f" while train loss fell from {mark.level:.4g} to {last.level:.4g}"
+            f"eval loss has not improved on {figure(mark.loss)} for {evals.stale} evals,"
+            f" while train loss fell from {figure(mark.level)} to {figure(last.level)}"
         )
         return Verdict(CAUTION, message, advice.watching(state))

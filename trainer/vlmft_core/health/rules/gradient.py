@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from itertools import islice
 from operator import ge, lt
 
+from vlmft_core.figures import figure
 from vlmft_core.health import advice
 from vlmft_core.health.finding import CAUTION, STOP
 from vlmft_core.health.health_state import HealthState
@@ -144,11 +145,11 @@ class GradHigh(Rule):
             return None
         median = _median(self._window)
         message = (
-            f"grad_norm has a median of {median:.4g} over {self._size} logged steps; the run's own is"
-            f" {self._own_median:.4g}"
+            f"grad_norm has a median of {figure(median)} over {self._size} logged steps; the run's own is"
+            f" {figure(self._own_median)}"
         )
         if self._level == HARMFUL:
-            message += f"; train loss rose from {self._lowest:.4g} to {self._mean:.4g} with it"
+            message += f"; train loss rose from {figure(self._lowest)} to {figure(self._mean)} with it"
         look = advice.diverging(state, "Look at the data of these steps.")
         return Verdict(STOP if self._level == HARMFUL else CAUTION, message, look)
 

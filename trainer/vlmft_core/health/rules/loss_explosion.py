@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
+from vlmft_core.figures import figure
 from vlmft_core.health import advice
 from vlmft_core.health.finding import CAUTION, STOP
 from vlmft_core.health.health_state import HealthState
@@ -103,8 +104,8 @@ class LossExploded(Rule):
         if not found.high or found.signed or state.kind.reward:
             return None
         message = (
-            f"train loss exploded: three of four of the last {SIZE} logged are above {found.newest:.4g}; at step"
-            f" {found.lowest_step:,} three of four were below {found.lowest:.4g}"
+            f"train loss exploded: three of four of the last {SIZE} logged are above {figure(found.newest)}; at step"
+            f" {found.lowest_step:,} three of four were below {figure(found.lowest)}"
         )
         stop = found.newest > _limit(found.first or 0.0, found.lowest, STOP_TIMES)
         return Verdict(STOP if stop else CAUTION, message, advice.exploded(state, found.lowest_step))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vlmft_core.figures import figure
 from vlmft_core.health import advice
 from vlmft_core.health.evals import Point
 from vlmft_core.health.figures import change
@@ -73,7 +74,7 @@ class LossHigh(Rule):
     def diagnose(self, state: HealthState) -> Verdict | None:
         if not self._holds or not state.kind.per_token:
             return None
-        message = f"train loss {self._mean:.4g} after the first epoch, above {self._limit:g}"
+        message = f"train loss {figure(self._mean)} after the first epoch, above {self._limit:g}"
         return Verdict(CAUTION, message, advice.loss_too_high(state))
 
 
@@ -98,8 +99,8 @@ class Underfit(EvalRule):
         if min(change(before.loss, last.loss), change(before.level, last.level)) <= flat:
             return None
         message = (
-            f"eval loss {last.loss:.4g} and train loss {last.level:.4g} are above {limit:g}, and fell by less than"
-            f" {percent(-flat)} since step {before.step:,}"
+            f"eval loss {figure(last.loss)} and train loss {figure(last.level)} are above {limit:g}, and fell"
+            f" by less than {percent(-flat)} since step {before.step:,}"
         )
         return Verdict(CAUTION, message, advice.underfitting(state))
 

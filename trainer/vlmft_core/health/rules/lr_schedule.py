@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from vlmft_core.figures import figure
 from vlmft_core.health.finding import CAUTION, Advice
 from vlmft_core.health.health_state import HealthState
 from vlmft_core.health.rule import Rule, Verdict, percent
@@ -87,7 +88,7 @@ class LrOffSchedule(Rule):
             return None
         step, rate, wanted = self._seen
         message = (
-            f"learning rate {rate:.4g} at step {step:,}, where the plan has {wanted:.4g}:"
+            f"learning rate {figure(rate)} at step {step:,}, where the plan has {figure(wanted)}:"
             f" {percent(abs(rate - wanted) / self._allowed * self._share)} of the peak apart"
         )
         if self._skipped > 0:

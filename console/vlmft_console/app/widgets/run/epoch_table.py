@@ -10,9 +10,10 @@ from rich.cells import cell_len
 from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec, cells_line, titles_line
 from vlmft_console.app.widgets.base.line_view import LineView
 from vlmft_console.app.widgets.base.literal import one_line
-from vlmft_console.figures import figure, percent, signed
+from vlmft_console.figures import percent, signed
 from vlmft_console.history.epochs import EpochFigures, EpochRow
 from vlmft_console.history.state import RunState
+from vlmft_core.figures import figure
 
 _COLUMNS: Final = (
     ColumnSpec("epoch", 5, right=True),

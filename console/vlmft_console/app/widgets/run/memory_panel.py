@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from vlmft_console.app.widgets.base.cells import bar
 from vlmft_console.app.widgets.base.line_view import Line, LineView
-from vlmft_console.figures import figure
 from vlmft_console.history.state import RunState
-from vlmft_core.filesize import filesize
+from vlmft_core.figures import figure, filesize
 
 
 class MemoryPanel(LineView):

@@ -12,10 +12,11 @@ from vlmft_console.app.widgets.base.line_view import LineView
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.base.readout import Readout
 from vlmft_console.app.widgets.run.run_list import state_words
-from vlmft_console.figures import clock, figure, percent
+from vlmft_console.figures import clock, percent
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline
 from vlmft_console.runs.status import STARTING
+from vlmft_core.figures import figure
 
 _RECENT = 20
 """Steps whose median speed a live run shows."""

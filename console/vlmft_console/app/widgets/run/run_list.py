@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec
 from vlmft_console.app.widgets.base.row_list import ListRow, RowList
-from vlmft_console.figures import age, clock, exponent, figure
+from vlmft_console.figures import age, clock
+from vlmft_core.figures import exponent, figure
 
 if TYPE_CHECKING:
     from vlmft_console.runs.overview import Overview
