@@ -129,6 +129,12 @@ def test_a_rank_that_the_file_does_not_have_is_refused(adapter: Path) -> None:
         ({"r": None}, "r in adapter_config.json cannot be None"),
         ({"rank_pattern": [4]}, "rank_pattern in adapter_config.json cannot be [4]"),
         ({"lora_alpha": 0}, "lora_alpha in adapter_config.json is 0: it would change nothing"),
+        ({"lora_alpha": None}, "lora_alpha in adapter_config.json cannot be None"),
+        ({"lora_alpha": "16"}, "lora_alpha in adapter_config.json cannot be '16'"),
+        ({"lora_alpha": float("nan")}, "lora_alpha in adapter_config.json is nan: it would make every number NaN"),
+        ({"init_lora_weights": "pissa_niter_4"}, "its init_lora_weights is 'pissa_niter_4', which changes the base"),
+        ({"init_lora_weights": "olora"}, "path_initial_model_for_weight_conversion: that makes a plain LoRA adapter"),
+        ({"init_lora_weights": "loftq"}, "its init_lora_weights is 'loftq'"),
         ({"use_dora": True}, "lacks lora_magnitude_vector"),
         ({"modules_to_save": ["merger"]}, "its modules_to_save lack 5 tensors: model.visual.merger.ln_q"),
         ({"target_modules": ["q_proj", "v_proj", "o_proj", "k_proj"]}, "4 of the 16 layers"),
@@ -140,6 +146,15 @@ def test_a_configuration_that_is_not_the_files_is_refused(
 ) -> None:
     change(adapter, **settings)
     assert message in refused(adapter)
+
+
+def test_weights_of_the_base_beside_the_adapters_are_refused_with_what_to_do(adapter: Path) -> None:
+    """PEFT saves them where lm_head or embed_tokens has LoRA."""
+    tensors = read_tensors(adapter / WEIGHTS)
+    some = next(iter(tensors.values()))
+    write_tensors(adapter / WEIGHTS, tensors | {"base_model.model.lm_head.base_layer.weight": some})
+    assert "it holds 1 tensor of the base beside its own: lm_head.base_layer.weight" in refused(adapter)
+    assert "save_embedding_layers=False" in refused(adapter)
 
 
 def test_tensors_that_are_not_numbers_as_they_stand_are_refused(adapter: Path) -> None:

@@ -128,6 +128,15 @@ def test_a_tensor_in_two_shards_is_refused(tmp_path: Path) -> None:
     assert "1 tensor in another shard too: lm_head.weight" in refused(base)
 
 
+def test_a_tensor_under_its_old_and_its_new_name_is_refused(tmp_path: Path) -> None:
+    """transformers would read one of the two, and not say which."""
+    base = copy_base(tmp_path / "b")
+    tensors = read_tensors(base / "model.safetensors")
+    new = {"model.language_model.norm.weight": tensors["model.norm.weight"]}
+    write_tensors(base / "model.safetensors", tensors | new)
+    assert "model.norm.weight and model.language_model.norm.weight are the same tensor" in refused(base)
+
+
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.gguf"])
 def test_weights_in_another_format_are_said_with_what_is_needed(tmp_path: Path, name: str) -> None:
     base = copy_base(tmp_path / "b")

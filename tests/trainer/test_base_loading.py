@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from vlmft_core.errors import ModelError
 from vlmft_core.plan.architecture import DEMO_BASE, read_architecture
 from vlmft_core.plan.base_files import current_name
 from vlmft_trainer.model import load
-from vlmft_trainer.model.load import Kernels, load_base
+from vlmft_trainer.model.load import Kernels, load_base, load_encoder
 
 KERNELS = Kernels("fp32", "sdpa", ())
 
@@ -77,3 +78,27 @@ def test_a_file_that_was_cut_short_ends_the_loading(base: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(ModelError, match="base model"):
         load_base(str(base), KERNELS)
+
+
+def test_weights_that_need_another_library_end_the_loading(base: Path) -> None:
+    config = base / "config.json"
+    quantized = {"quantization_config": {"quant_method": "gptq", "bits": 4}}
+    config.write_text(json.dumps(json.loads(config.read_text()) | quantized))
+    with pytest.raises(ModelError, match="base model"):
+        load_base(str(base), KERNELS)
+
+
+def test_a_tokenizer_that_is_damaged_inside_is_a_users_mistake(base: Path) -> None:
+    file = base / "tokenizer.json"
+    tokenizer = json.loads(file.read_text())
+    tokenizer["model"]["vocab"].clear()
+    file.write_text(json.dumps(tokenizer))
+    with pytest.raises(ModelError, match=r"base model .*out of vocabulary"):
+        load_encoder(str(base), 1_003_520)
+
+
+def test_an_image_processor_that_merges_other_patches_is_refused(base: Path) -> None:
+    file = base / "preprocessor_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"merge_size": 1}))
+    with pytest.raises(ModelError, match=r"merge_size 1, where Qwen2\.5-VL has 2"):
+        load_encoder(str(base), 1_003_520)

@@ -185,3 +185,16 @@ def test_a_broken_adapter_is_a_users_mistake(sources: list[Source], adapter: Pat
     (broken / "adapter_model.safetensors").write_bytes((adapter / "adapter_model.safetensors").read_bytes()[:-100])
     with pytest.raises(ModelError, match=f"adapter {broken}"):
         evaluate(job(sources, broken, tmp_path / "b"), Said())
+
+
+def test_an_adapter_that_cannot_be_taken_off_its_base_is_not_compared_with_it(
+    sources: list[Source], adapter: Path, tmp_path: Path
+) -> None:
+    """PEFT would let the base answer with the adapter's biases."""
+    biased = tmp_path / "biased"
+    biased.mkdir()
+    (biased / "adapter_model.safetensors").write_bytes((adapter / "adapter_model.safetensors").read_bytes())
+    config = json.loads((adapter / "adapter_config.json").read_text()) | {"bias": "all"}
+    (biased / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="changes biases of the base"):
+        evaluate(job(sources, biased, tmp_path / "a"), Said())

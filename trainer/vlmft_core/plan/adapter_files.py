@@ -35,8 +35,13 @@ _BEYOND = (
 """Settings of PEFT that bring tensors of kinds which only PEFT knows: it is left to it where they belong."""
 
 
+_PLAIN_STARTS = (True, False, None, "true", "false", "default", "gaussian", "eva", "orthogonal")
+"""What `init_lora_weights` can be for the base to stay as it is. Others, as PiSSA, change it under the adapter: without
+the weights that they left there, which no file holds, the adapter means something else."""
+
 _KINDS = {
     "r": int,
+    "lora_alpha": int | float,
     "rank_pattern": dict | None,
     "alpha_pattern": dict | None,
     "modules_to_save": list | None,
@@ -95,8 +100,15 @@ def read_adapter(folder: Path, base: str) -> Adapter:
             f"{where}: its weights are in {ADAPTER_PICKLE}",
             "load it with peft and save_pretrained it: vlmft reads safetensors",
         )
-    if config["lora_alpha"] == 0 and not config.get("alpha_pattern"):
-        raise ModelError(f"{where}: lora_alpha in {ADAPTER_CONFIG} is 0: it would change nothing")
+    alpha = config["lora_alpha"]
+    if not math.isfinite(alpha) or (alpha == 0 and not config.get("alpha_pattern")):
+        does = "change nothing" if alpha == 0 else "make every number NaN"
+        raise ModelError(f"{where}: lora_alpha in {ADAPTER_CONFIG} is {alpha}: it would {does}")
+    if (start := config.get("init_lora_weights")) not in _PLAIN_STARTS:
+        raise ModelError(
+            f"{where}: its init_lora_weights is {str(start)[:40]!r}, which changes the base under the adapter",
+            "save it with PEFT's path_initial_model_for_weight_conversion: that makes a plain LoRA adapter of it",
+        )
     try:
         held = read_shapes(weights)
         check_numbers(weights)
@@ -247,6 +259,11 @@ def _check_places(
         for name in shapes
         if not (f"{parts[name].layer}.weight" in weights if name in parts else name in weights or biases)
     ]
+    if beside := [name for name in placeless if ".base_layer." in name]:
+        raise ModelError(
+            f"{where}: it holds {counted(len(beside), 'tensor')} of the base beside its own: {first_names(beside)}",
+            "load it with peft, and save_pretrained it with save_embedding_layers=False",
+        )
     if placeless:
         raise ModelError(
             f"{where}: {len(placeless)} of {len(shapes)} tensors have no place in {base}: {first_names(placeless)}",

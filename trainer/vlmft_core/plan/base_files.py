@@ -64,7 +64,14 @@ def check_tensors(where: str, shapes: Mapping[str, tuple[int, ...]], architectur
     Raises:
         ModelError: some are missing, have no place, or another shape; the message has their count and first names.
     """
-    found = {current_name(name): shape for name, shape in shapes.items() if not _UNUSED.search(name)}
+    names: dict[str, str] = {}
+    for name in shapes:
+        if _UNUSED.search(name):
+            continue
+        if (current := current_name(name)) in names:
+            raise ModelError(f"{where}: {names[current]} and {name} are the same tensor", "keep one of them")
+        names[current] = name
+    found = {current: shapes[name] for current, name in names.items()}
     wanted = architecture.tensors()
     missing = wanted.keys() - found.keys() - ({"lm_head.weight"} if architecture.tied else set())
     again = "copy or download the model again, its config.json too"

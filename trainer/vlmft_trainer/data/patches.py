@@ -23,6 +23,9 @@ PATCH_BYTES: Final = 3 * SIDE * SIDE
 FRAMES: Final = 2
 """Frames of a video that the tower takes as one; an image is shown twice."""
 
+MERGED: Final = 2
+"""Patches along a side that become one token."""
+
 _WHITE: Final = 255
 
 
@@ -32,6 +35,7 @@ def refuse_others(image_processor: Any) -> None:
     expected = {
         "patch_size": SIDE,
         "temporal_patch_size": FRAMES,
+        "merge_size": MERGED,
         "do_rescale": True,
         "rescale_factor": 1 / _WHITE,
         "do_normalize": True,

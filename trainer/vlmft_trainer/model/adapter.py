@@ -102,11 +102,24 @@ def lay_over(model: Any, adapter: str | None, note: Note) -> Any:
                         config, pattern, {current_name(name): value for name, value in getattr(config, pattern).items()}
                     )
             tuned = PeftModel(model, config, autocast_adapter_dtype=False)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        # What peft and json raise for files that are broken or for another model.
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError) as error:
+        # What peft and json raise for files that are broken, for another model, or where a library is missing.
         raise ModelError(f"{where}: {first_line(error)}") from error
     _fill(tuned, _tensors(found), where, note)
     return tuned
+
+
+def refuse_lasting_biases(model: Any) -> None:
+    """Refuse a model whose base cannot answer beside it: PEFT switches LoRA off, but not the biases trained with it.
+
+    Raises:
+        ModelError: its adapter has some.
+    """
+    if (config := getattr(model, "peft_config", {}).get("default")) and config.bias != "none":
+        raise ModelError(
+            f"the adapter changes biases of the base (bias {config.bias}), which PEFT cannot take out again",
+            "vlmft merge it, then vlmft eval the base and the merged model one by one",
+        )
 
 
 def _tensors(adapter: Adapter) -> dict[str, torch.Tensor]:
@@ -155,9 +168,13 @@ def _warnings_to(note: Note) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
-    for warning in caught:
-        if "peft" in Path(warning.filename).parts and not issubclass(warning.category, FutureWarning):
-            note(f"PEFT: {' '.join(str(warning.message).split())}")
+    said = [
+        " ".join(str(warning.message).split())
+        for warning in caught
+        if "peft" in Path(warning.filename).parts and not issubclass(warning.category, FutureWarning)
+    ]
+    for text in dict.fromkeys(said):  # some are said once for each layer
+        note(f"PEFT: {text}")
 
 
 def adapter_state(model: Any) -> dict[str, torch.Tensor]:

@@ -122,7 +122,9 @@ def load_encoder(base: str, max_pixels: int, min_pixels: int | None = None) -> E
         if not tokenizer("a")["input_ids"]:  # transformers makes an empty one where its files are missing
             raise ModelError(f"base model {base}: its tokenizer knows no letter", "copy or download the model again")
         return Encoder(tokenizer, images)
-    except (OSError, ValueError) as error:
+    except VlmftError:
+        raise
+    except Exception as error:  # transformers' are OSError and ValueError; a broken tokenizer.json raises a bare one
         raise ModelError(f"base model {base}: {first_line(error)}") from error
 
 
@@ -150,7 +152,7 @@ def load_base(base: str, kernels: Kernels, quantization: Quantization = "none") 
             attn_implementation=kernels.attention,
             **(_four_bits(kernels) if quantization == "nf4" else {}),
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError, ImportError) as error:  # ImportError: quantized weights
         raise ModelError(f"base model {base}: {first_line(error)}") from error
     refuse_losses(base, info)
     check_base(base)  # of a hub's model the files are there only now; under ZeRO-3 transformers reports half

@@ -21,6 +21,7 @@ from vlmft_core.errors import DataError, VlmftError
 from vlmft_core.jobs import EvalJob, identity
 from vlmft_trainer.data.samples import Samples, prepare_eval
 from vlmft_trainer.distributed import ranks
+from vlmft_trainer.model.adapter import refuse_lasting_biases
 from vlmft_trainer.model.evaluate import answer_questions, answered_at_once, points, score, task_names
 from vlmft_trainer.programs import Say
 from vlmft_trainer.programs.load_weights import load_weights
@@ -57,6 +58,7 @@ def answer_and_score(job: EvalJob, say: Say) -> dict[str, dict[str, Any]]:
         VlmftError: model or data cannot be used.
     """
     model, encoder = load_weights(job, say)
+    refuse_lasting_biases(model)
     samples, notes = prepare_eval(job.preset.data, encoder)
     for note in notes:
         say("note", note)
