@@ -118,11 +118,21 @@ def test_a_wrong_schema_is_named(columns: dict[str, Any], reason: str) -> None:
         ([3], "a part is a number"),
         ([{"type": "video"}], "a part of type video"),
         ([{"type": "text", "text": None}], "text is missing"),
+        ([{"image_id": 3}], "a part without a type"),
+        ([{"type": "text", "text": "q", "image": "a.png"}], "a part has both text and image: make two parts"),
+        ([{"type": "image", "text": "q", "image": "a.png"}], "a part has both text and image: make two parts"),
     ],
 )
 def test_a_wrong_message_is_named(content: Any, reason: str) -> None:
     with pytest.raises(BadRow, match=f"wrong schema: .*{reason}"):
         messages(("user", content), ("assistant", "x"))
+
+
+def test_parts_without_a_type_are_what_they_hold() -> None:
+    """So Qwen's own template takes them."""
+    parts = [{"image": "a.png"}, {"text": "q"}]
+    asked = messages(("user", parts), ("assistant", [{"text": "x"}]))
+    assert (asked.turns[0].parts, asked.images, asked.unused) == ((Slot.IMAGE, "q"), ("a.png",), ())
 
 
 def test_free_answers_are_scored_by_exact_match_after_normalisation() -> None:
@@ -272,6 +282,8 @@ Q, A = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
         ({"query": "q", "response": "a", "history": []}, "q"),
         ({"prompt": "q", "completion": "a"}, "q"),
         ({"prompt": [Q], "completion": [A]}, "q"),
+        ({"prompt": [Q], "completion": "a"}, "q"),
+        ({"prompt": "q", "completion": [A]}, "q"),
         ({"query": "q", "response": "a", "history": [["q0", "a0"], ["q1", "a1"]]}, "q"),
     ],
 )
@@ -279,6 +291,10 @@ def test_question_rows_are_read_in_their_usual_shapes(row: dict[str, Any], asked
     question = TASKS["qa"].read(row)
     assert (question.prompt, question.target, question.unused) == (asked, "a", ())
     assert len(question.answers) == 1 + len(row.get("history") or [])
+
+
+def test_answers_that_are_lists_in_json_are_texts() -> None:
+    assert TASKS["qa"].read({"question": "[1, 2]?", "answer": "[3, 4]"}).target == "[3, 4]"
 
 
 def test_answers_within_a_prompt_are_not_trained_on() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import datasets
 import pytest
+from PIL import Image
 
 from vlmft_core.errors import DataError
 from vlmft_core.plan import make_plan
@@ -187,6 +188,9 @@ def test_turns_in_a_column_of_another_name_are_found(tmp_path: Path) -> None:
         ("a.jsonl", b'{"a": [1,', "line 1: not JSON: it does not end on its line"),
         ("a.jsonl", gzip.compress(b"{}", mtime=0), "it is gzipped .let its name end with .gz"),
         ("a.jsonl", b"PK\x03\x04", "a zip archive"),
+        ("a.jsonl", b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1\n", "a Git LFS pointer"),
+        ("a.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1\n", "a Git LFS pointer"),
+        ("a.json", b"<!DOCTYPE html>\n<html><body>404</body></html>", "it is a web page, not data"),
         ("a.jsonl.gz", gzip.compress(b'{"a": 1}' * 99, mtime=0)[:-9], "not a whole gzip file"),
         ("a.jsonl.gz", b"plain", "not a whole gzip file"),
         ("a.csv", b'question,answer\n"q,a\nq,a', "behind line 1: unexpected end of data"),
@@ -211,6 +215,23 @@ def test_a_file_that_is_not_what_its_name_says_is_one_line(
         find_task({"path": str(tmp_path / name)})
     assert str(tmp_path / name) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_web_address_is_no_data_source() -> None:
+    with pytest.raises(DataError, match=r"https://example\.org/a\.jsonl: a web address: nothing is fetched from there"):
+        find_task({"path": "https://example.org/a.jsonl"})
+
+
+def test_rows_in_a_folder_of_pictures_are_not_passed_over(tmp_path: Path) -> None:
+    """`datasets` reads the pictures there, and no rows but those of `metadata`."""
+    for name in "abc":
+        Image.new("RGB", (40, 40)).save(tmp_path / f"{name}.png")
+    rows = [json.dumps({"file_name": f"{name}.png", "question": "q", "answer": "a"}) for name in "abc"]
+    (tmp_path / "data.jsonl").write_text("\n".join(rows))
+    with pytest.raises(DataError, match=r"rows in data\.jsonl: name that file as the source, or rename it to train\.j"):
+        find_task({"path": str(tmp_path)})
+    (tmp_path / "data.jsonl").rename(tmp_path / "metadata.jsonl")
+    assert find_task({"path": str(tmp_path)})["task"] == "qa"
 
 
 def test_a_broken_record_of_a_csv_file_is_named_by_its_line(tmp_path: Path) -> None:

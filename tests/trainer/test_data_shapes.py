@@ -61,6 +61,9 @@ def test_pairs_in_a_column_of_another_name_are_found(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text((json.dumps({"dialog": [{"human": "q", "assistant": "a"}]}) + "\n") * 2)
     found = find_task({"path": str(tmp_path / "a.jsonl")})
     assert found == {"task": "messages", "columns": {"messages": "dialog"}}
+    (tmp_path / "b.jsonl").write_text((json.dumps({"conversation": [{"input": "q", "output": "a"}]}) + "\n") * 2)
+    found = find_task({"path": str(tmp_path / "b.jsonl")})
+    assert found == {"task": "messages", "columns": {"messages": "conversation"}}
 
 
 @pytest.mark.parametrize("row", [{"instruction": "q", "response": "a"}, {"prompt": "q", "response": "a"}])
@@ -113,6 +116,23 @@ def test_an_answer_that_is_marked_as_a_bad_one_is_refused() -> None:
     with pytest.raises(BadRow, match="column label is false: pairs of answers cannot be trained on"):
         read({"prompt": "q", "completion": "a", "label": False})
     assert read({"prompt": "q", "completion": "a", "label": True}).unused == ("column label",)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("kto_tag", False, "column kto_tag is false: pairs of answers"),
+        ("kto_tag", "false", "column kto_tag is false: pairs of answers"),
+        ("loss", False, "column loss is false: remove such rows"),
+        ("loss", 0, "column loss is a number: remove such rows"),
+        ("mask_history", True, "column mask_history: data.train_on: last"),
+    ],
+)
+def test_a_row_that_says_it_is_not_to_be_learnt_is_refused(column: str, value: object, said: str) -> None:
+    for row in ({"messages": [Q, A]}, {"question": "q", "answer": "a"}):
+        with pytest.raises(BadRow, match=f"not supported: {said}"):
+            read(row | {column: value})
+        assert read(row | {column: True if column != "mask_history" else None}).unused == (f"column {column}",)
 
 
 @pytest.mark.parametrize("key", ["mask", "loss_mask", "loss_scale"])

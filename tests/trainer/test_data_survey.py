@@ -113,7 +113,7 @@ def test_the_task_is_told_by_the_columns(folder: Path, folders: dict[Any, Path],
 
 def test_a_preview_shows_the_tokens_that_are_trained_on(folder: Path, encoder: Encoder) -> None:
     split = open_split(source(folder), "train")
-    shown = preview(split, 0, encoder, columns=6, rows=6)
+    shown = preview(split, 0, encoder, 4096, columns=6, rows=6)
     assert [(part["kind"], part.get("text")) for part in shown["segments"][1:]] == [
         ("image", None),
         ("text", "<|vision_end|>Colour?<|im_end|>\n<|im_start|>assistant\n"),
@@ -129,8 +129,16 @@ def test_a_preview_shows_the_tokens_that_are_trained_on(folder: Path, encoder: E
         "size": (6, 4),
         "pixels": "ff0000" * 24,
     }
-    gone = preview(split, 4, encoder, columns=6, rows=6)
+    gone = preview(split, 4, encoder, 4096, columns=6, rows=6)
     assert (gone["bad"], gone["detail"]) == ("no image", f"{folder / 'gone.png'}: no such file")
+
+
+def test_a_preview_refuses_what_the_check_refuses(tmp_path: Path, encoder: Encoder) -> None:
+    rows = [{"question": "q", "answer": " "}, {"question": "q " * 60, "answer": "a"}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    split = open_split(Source(task="qa", path=str(tmp_path / "a.jsonl")), "train")
+    shown = [preview(split, row, encoder, 64, columns=6, rows=6) for row in (0, 1)]
+    assert [one["bad"] for one in shown] == ["empty answer", "longer than data.max_length"]
 
 
 def test_the_program_shows_samples(folder: Path) -> None:

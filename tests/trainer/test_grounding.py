@@ -264,7 +264,7 @@ def test_answers_are_scored_in_pixels_of_the_resized_picture(qwen: Encoder, open
 
 def test_boxes_are_drawn_on_the_picture(qwen: Encoder, opened: Open) -> None:
     split = opened(talk("Where?", "<bbox><bbox>", objects={"bbox": [[200, 150, 600, 450], [0, 0]]}))
-    [image] = preview(split, 0, qwen, 80, 60)["images"]
+    [image] = preview(split, 0, qwen, 4096, 80, 60)["images"]
     width, height = image["size"]
     pixels = np.frombuffer(bytes.fromhex(image["pixels"]), np.uint8).reshape(height, width, 3)
     assert image["resized"] == [364, 252]

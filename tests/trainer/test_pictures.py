@@ -17,7 +17,8 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from vlmft_trainer.data.conversation import BROKEN_IMAGE, NO_IMAGE, BadRow
-from vlmft_trainer.data.pictures import decode, read_header, read_image
+from vlmft_trainer.data.image_files import read_image
+from vlmft_trainer.data.pictures import decode, read_header
 from vlmft_trainer.data.pixels import as_rgb
 
 WIDTH, HEIGHT = 6, 4
@@ -369,6 +370,36 @@ def test_damage_before_the_end_of_a_jpeg_is_found_by_decoding_alone() -> None:
             look(broken)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in FILES if "JPEG" in kind and "2000" not in kind])
+def test_zeros_in_the_place_of_a_jpegs_rest_are_found(kind: str) -> None:
+    """As broken downloads and disks leave them; Pillow would take them for pixels."""
+    content = FILES[kind]
+    for share in (0.5, 0.9):
+        left = int(len(content) * share)
+        with pytest.raises(BadRow, match="its end is missing: it was cut short"):
+            read_header(content[:left] + bytes(len(content) - left))
+
+
+@pytest.mark.parametrize("size", range(1, 40))
+def test_a_file_of_a_few_bytes_is_no_image_and_breaks_nothing(size: int) -> None:
+    for content in (b"x" * size, bytes(size), b"\xff\xd8\xff\xe0"[:size], b"\x89PNG\r\n\x1a\n"[:size]):
+        for look in (read_header, decode):
+            with pytest.raises(BadRow):
+                look(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1\n", "a Git LFS pointer"),
+        (b"<!doctype html>\n<HTML><body>404</body></HTML>", "a web page, not an image"),
+    ],
+)
+def test_what_a_download_leaves_instead_of_an_image_is_said(content: bytes, said: str) -> None:
+    with pytest.raises(BadRow, match=said):
+        read_header(content)
+
+
 def test_any_byte_of_a_png_that_is_missing_is_found() -> None:
     content = saved(Image.fromarray(RGB), "PNG")
     for place in range(len(content) - 4):
@@ -405,6 +436,9 @@ def test_base64_is_read_in_all_its_forms(ref: str) -> None:
         ("data:image/png," + BASE64, BROKEN_IMAGE, "base64 needs data:image/…;base64,"),
         ("data:image/png;base64,@@@@", BROKEN_IMAGE, "data URL: "),
         ("data:image/png;base64," + BASE64[:-1].rstrip("=")[:21], BROKEN_IMAGE, "data URL: "),
+        ("image/png;base64," + BASE64, BROKEN_IMAGE, "it begins with image/png;base64,: base64 needs data:image/…"),
+        ("base64://" + BASE64, BROKEN_IMAGE, "it begins with base64://: base64 needs data:image/…;base64,"),
+        (f"b'{BASE64}'", BROKEN_IMAGE, "it begins with b': base64 needs data:image/…;base64,"),
         ("QUJD" * 100, NO_IMAGE, "which needs data:image/…;base64,"),
         ("x" * 80 + "/" + "y" * 80, NO_IMAGE, "no such file"),
         ("a.png?" * 100, NO_IMAGE, "… (600 letters): "),

@@ -22,7 +22,8 @@ _LONGEST = 100_000_000
 _BITS = {"BOOL": 8, "U8": 8, "I8": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16}
 _BITS |= {"I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64}
 _FLOATS = ("F16", "BF16", "F32", "F64")
-_POINTER = b"version https://git-lfs"
+LFS_POINTER = b"version https://git-lfs"
+"""How the file begins that stands for another in a clone without Git LFS."""
 _AGAIN = "copy or download it again"
 
 
@@ -67,7 +68,7 @@ def check_not_a_stub(path: Path) -> None:
     """
     try:
         with path.open("rb") as file:
-            _check_beginning(path, file.read(len(_POINTER)))
+            _check_beginning(path, file.read(len(LFS_POINTER)))
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}", _AGAIN) from None
 
@@ -81,7 +82,7 @@ def first_names(names: Iterable[str], most: int = 3) -> str:
 @lru_cache(maxsize=256)
 def _read(path: Path, size: int, _modified: int) -> tuple[Shapes, dict[str, str]]:
     with path.open("rb") as file:
-        beginning = file.read(len(_POINTER))
+        beginning = file.read(len(LFS_POINTER))
         _check_beginning(path, beginning)
         length = int.from_bytes(beginning[:_LENGTH], "little")
         if length > _LONGEST:
@@ -103,7 +104,7 @@ def _read(path: Path, size: int, _modified: int) -> tuple[Shapes, dict[str, str]
 def _check_beginning(path: Path, beginning: bytes) -> None:
     if not beginning:
         raise ModelError(f"{path}: is empty (0 bytes)", _AGAIN)
-    if beginning.startswith(_POINTER):
+    if beginning.startswith(LFS_POINTER):
         raise ModelError(f"{path}: is a Git LFS pointer, not the file itself", "run `git lfs pull` in its folder")
 
 

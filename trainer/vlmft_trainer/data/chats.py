@@ -24,7 +24,7 @@ from vlmft_trainer.data.conversation import (
 from vlmft_trainer.data.grounding import fill_in, joined
 from vlmft_trainer.data.image_refs import image_ref, json_list, own_size, refuse_hidden_images, row_images, sized
 from vlmft_trainer.data.marks import MARK, marked, name_other_marks
-from vlmft_trainer.data.row_keys import CONTENTS, PART, ROLES, ROW, TURN, Keys, filled, kind, quoted
+from vlmft_trainer.data.row_keys import PART, ROLES, ROW, TURN, Keys, filled, kind, quoted, refuse_untrained
 
 _ROLES: Final[Mapping[str, Role]] = {
     "system": "system",
@@ -40,6 +40,9 @@ _NAMED_BY_ROLE: Final[Mapping[str, Role]] = {
     "output": "assistant",
 }
 """Keys of a turn without a role that hold what was said, and who said it; in the order in which it is said."""
+
+_HOLDERS: Final = ("bytes", "base64", "image", "image_url", "path", "url")
+"""Keys of a part that say where its image is."""
 
 
 def read_llava(row: Mapping[str, Any]) -> Conversation:
@@ -167,7 +170,11 @@ def _part(part: Any, unused: list[str], inline: list[ImageRef]) -> tuple[Part, .
     if not isinstance(part, Mapping):
         raise BadRow(WRONG_SCHEMA, f"a part is {kind(part)}, not an object with a type")
     keys = Keys(PART, part, unused)
-    what = keys.take("type")
+    holders = [key for key in _HOLDERS if filled(part.get(key))]
+    if (what := keys.take("type")) is None:  # as Qwen's own template takes it
+        what = "text" if "text" in part and not holders else "image" if holders else None
+    if holders and filled(part.get("text")):
+        raise BadRow(WRONG_SCHEMA, f"a part has both text and {holders[0]}: make two parts of it")
     if what == "text":
         text = keys.take("text")
         if not isinstance(text, str):
@@ -175,9 +182,9 @@ def _part(part: Any, unused: list[str], inline: list[ImageRef]) -> tuple[Part, .
         keys.close()
         return marked(text)
     if what not in ("image", "image_url"):
-        raise BadRow(WRONG_SCHEMA, f"a part of type {what!s:.40}: text, image and image_url can be trained on")
-    holders = ("bytes", "base64", "image", "image_url", "path", "url")
-    image = {key: value for key in holders if filled(value := keys.take(key))}
+        named = "a part without a type" if what is None else f"a part of type {what!s:.40}"
+        raise BadRow(WRONG_SCHEMA, f"{named}: text, image and image_url can be trained on")
+    image = {key: value for key in _HOLDERS if filled(value := keys.take(key))}
     size = own_size(keys)
     keys.close()
     if image:
@@ -204,8 +211,7 @@ def conversation(row: Keys, turns: list[Turn], images: Sequence[ImageRef], inlin
     images = images or inline
     if not images:
         refuse_hidden_images(row)
-    if row.values.get("label") is False:
-        raise BadRow(UNSUPPORTED, f"column label is false: {CONTENTS['rejected']}")
+    refuse_untrained(row.values)
     row.close()
     name_other_marks(turns, images, row.unused)
     asked = turns[1:] if turns and turns[0].role == "system" else turns

@@ -14,7 +14,7 @@ from vlmft_core.counted import counted
 from vlmft_core.errors import DataError
 from vlmft_core.plan.data_files import csv_records
 from vlmft_trainer.data.conversation import NOT_UTF8, WRONG_SCHEMA, BadRow
-from vlmft_trainer.data.file_faults import not_utf8, refuse_encoding
+from vlmft_trainer.data.file_faults import HEAD, not_utf8, refuse_encoding
 from vlmft_trainer.data.rows import FileRows
 
 _BOM = b"\xef\xbb\xbf"
@@ -57,7 +57,7 @@ def open_csv(path: Path, delimiter: str, name: Path) -> CsvRows:
     last = 1
     try:
         with path.open("rb") as file:
-            refuse_encoding(name, file.read(4))
+            refuse_encoding(name, file.read(HEAD))
             file.seek(0)
             for start, end, last, _ in csv_records(file, delimiter):
                 if not columns:

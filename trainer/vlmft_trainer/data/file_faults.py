@@ -10,23 +10,33 @@ from typing import Any, Final
 import orjson
 
 from vlmft_core.errors import DataError
+from vlmft_core.plan.weight_file import LFS_POINTER
 from vlmft_trainer.data.chats import holds_turns
 from vlmft_trainer.data.row_keys import ROW
+
+HEAD: Final = 256
+"""Bytes of a file's beginning that tell what else it is."""
 
 LARGEST_SHOWN: Final = 256 * 2**20
 """Bytes of a file's beginning that are looked at to tell what is wrong with it."""
 
 
 def refuse_encoding(name: Path, head: bytes) -> None:
-    """Refuse a file in an encoding of two or four bytes a character, or a packed one.
+    """Refuse a file in an encoding of two or four bytes a character, a packed one, and what a download left instead.
 
     Args:
         name: the file in messages.
-        head: its first four bytes or more.
+        head: its first `HEAD` bytes.
 
     Raises:
         DataError: it is one.
     """
+    if head.startswith(LFS_POINTER):
+        raise DataError(
+            f"data source {name}: it is a Git LFS pointer, not the file itself", "run `git lfs pull` in its folder"
+        )
+    if head.lstrip()[:1] == b"<" and b"<html" in head.lower():
+        raise DataError(f"data source {name}: it is a web page, not data", "download the file again")
     if head[:2] == b"\x1f\x8b":
         raise DataError(f"data source {name}: it is gzipped", "let its name end with .gz")
     if head[:4] in (b"PK\x03\x04", b"PAR1", b"ARRO", b"\x28\xb5\x2f\xfd"):

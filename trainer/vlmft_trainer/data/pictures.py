@@ -1,4 +1,4 @@
-"""Image files of a data set: where they are, whether they are whole, what their headers say.
+"""Pictures: whether an image file is whole, what its header says, and its pixels.
 
 Whatever Pillow raises means that a file is broken: it promises OSError and ValueError, and lets through what a broken
 file leads it to, as struct.error, IndexError, RuntimeError (AVIF) or SyntaxError (PNG).
@@ -6,33 +6,19 @@ file leads it to, as struct.error, IndexError, RuntimeError (AVIF) or SyntaxErro
 
 from __future__ import annotations
 
-import base64
-import binascii
 import io
 import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote_to_bytes
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from vlmft_core.errors import first_line
-from vlmft_trainer.data.conversation import (
-    BROKEN_IMAGE,
-    HUGE_IMAGE,
-    NO_IMAGE,
-    REMOTE_IMAGE,
-    BadRow,
-    ImageRef,
-    file_of,
-)
+from vlmft_core.plan.weight_file import LFS_POINTER
+from vlmft_trainer.data.conversation import BROKEN_IMAGE, HUGE_IMAGE, BadRow
 from vlmft_trainer.data.pixels import as_rgb
-
-LARGEST_FILE: Final = 256 * 2**20
-"""Bytes of the largest image file that is read."""
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF", "ICO", "QOI", "PCX", "SGI")
 """What is opened, in Pillow's words (MPO counts as JPEG). Pillow knows more: some of them start other programs, as EPS
@@ -45,10 +31,7 @@ _OTHERS: Final[dict[str, Callable[[bytes], bool | str]]] = {
 }
 """What else is taken for an image, and how it begins."""
 
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
-_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]+=*\s*")
-_SHOWN = 200
-"""Letters of a name that a message shows."""
+_JPEG_END = b"\xff\xd9"
 
 
 @dataclass(frozen=True)
@@ -72,90 +55,6 @@ class Header:
     read_whole: bool
 
 
-def read_image(ref: ImageRef, folder: Path | None) -> bytes:
-    """The content of an image file.
-
-    Args:
-        folder: where a relative path starts.
-
-    Raises:
-        BadRow: there is no such file, or it is on the network: nothing is fetched.
-    """
-    ref = file_of(ref)
-    if isinstance(ref, bytes):
-        return ref
-    if ref[:5].lower() == "data:":
-        return _data_url(ref)
-    if (scheme := _SCHEME.match(ref)) and scheme[1].lower() != "file":
-        raise BadRow(REMOTE_IMAGE, f"{_shown(ref)}: download it first; only local files are read")
-    if (content := _bare_base64(ref)) is not None:
-        return content
-    name = ref[len("file://") :] if scheme else ref
-    if "\0" in name:
-        raise BadRow(NO_IMAGE, f"{_shown(name)}: no file's name")
-    try:
-        path = Path(name) if folder is None else folder / name
-        if not path.is_file():  # a folder, a FIFO or a device is no image either
-            raise BadRow(NO_IMAGE, f"{_shown(str(path.absolute()))}: no such file")
-        if path.stat().st_size > LARGEST_FILE:
-            raise BadRow(HUGE_IMAGE, f"{_shown(name)}: over {LARGEST_FILE >> 20} MiB")
-        return path.read_bytes()
-    except OSError as error:
-        raise BadRow(NO_IMAGE, f"{_shown(name)}: {error.strerror}") from error
-
-
-def _data_url(url: str) -> bytes:
-    """What a `data:` URL holds: base64, or bytes, which may be written with `%`.
-
-    Raises:
-        BadRow: it is neither.
-    """
-    head, _, text = url.partition(",")
-    content = unquote_to_bytes(text)
-    try:
-        if head.rstrip().lower().endswith(";base64"):
-            return _from_base64(content.decode("latin-1"))
-        _open(content)
-    except BadRow:
-        raise BadRow(BROKEN_IMAGE, f"{_shown(head)}: base64 needs data:image/…;base64, before it") from None
-    except ValueError as error:
-        raise BadRow(BROKEN_IMAGE, f"data URL: {error}") from error
-    return content
-
-
-def _from_base64(text: str) -> bytes:
-    """Base64 with either alphabet, with or without line breaks and padding.
-
-    Raises:
-        ValueError: it is none.
-    """
-    plain = "".join(text.split()).translate({ord("-"): "+", ord("_"): "/"}).rstrip("=")
-    return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-
-
-def _bare_base64(name: str) -> bytes | None:
-    """An image that stands as base64 where a path is expected; None for a path.
-
-    Raises:
-        BadRow: it can only be base64, and is no image.
-    """
-    if len(name) < 64 or not _BASE64.fullmatch(name):  # a path's name has a dot before its ending
-        return None
-    try:
-        content = _from_base64(name)
-        _open(content)
-    except (BadRow, binascii.Error):
-        if max(map(len, name.split("/"))) < 256:  # what a file's name can be
-            return None
-        raise BadRow(NO_IMAGE, "neither a path nor an image as base64, which needs data:image/…;base64,") from None
-    return content
-
-
-def _shown(name: str) -> str:
-    """As much of a name as a message shows."""
-    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}… ({len(name):,} letters)"
-
-
 def read_header(content: bytes, *, deep: bool = False) -> Header:
     """Look at an image file without decoding it, where that is enough to know that it is not cut short.
 
@@ -169,13 +68,15 @@ def read_header(content: bytes, *, deep: bool = False) -> Header:
     Raises:
         BadRow: it is broken, or would take too much memory.
     """
-    image = _open(content)
+    image = open_image(content)
     try:
         late = image.format == "PNG" and _verified(image, content)
         orientation = _orientation(_loaded(content) if late else image)
         width, height = image.size
         if orientation > 4 and not (image.format == "TIFF" and _tiff(image, ExifTags.Base.Orientation)):
             width, height = height, width  # Pillow itself turns the size of a TIFF
+        if image.format in ("JPEG", "MPO") and not _jpeg_ends(content):
+            raise BadRow(BROKEN_IMAGE, "its end is missing: it was cut short")
         whole = deep or not _ends_well(image, content)
         header = Header(
             (width, height),
@@ -187,6 +88,8 @@ def read_header(content: bytes, *, deep: bool = False) -> Header:
         )
         if whole and image.format != "PNG":
             image.load()
+    except BadRow:
+        raise
     except Exception as error:
         raise BadRow(BROKEN_IMAGE, _said(error)) from error
     return header
@@ -220,8 +123,12 @@ _TURNS: Final = {
 """How to turn pixels, by EXIF orientation."""
 
 
-def _open(content: bytes) -> Image.Image:
-    """Open an image file without decoding it."""
+def open_image(content: bytes) -> Image.Image:
+    """Open an image file without decoding it.
+
+    Raises:
+        BadRow: it is none, or has too many pixels.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # twice as many pixels is the limit; the rest says what the error says
@@ -238,15 +145,27 @@ def _unknown(content: bytes) -> str:
     """Why a file is not opened."""
     if not content:
         return "an empty file"
+    if content.startswith(LFS_POINTER):
+        return "a Git LFS pointer, not the image itself: git lfs pull fetches it"
+    if b"<html" in content[:1000].lower():
+        return "a web page, not an image: download it again"
     Image.init()
     known = {name: accepts for name, (_, accepts) in Image.OPEN.items() if name not in FORMATS and accepts} | _OTHERS
-    if names := [name for name, accepts in known.items() if accepts(content[:16]) is True]:
+    if names := [name for name, accepts in known.items() if _takes(accepts, content[:16])]:
         return f"{names[0]} files are not opened: convert it to PNG"
     return f"no image in a format that is read ({', '.join(FORMATS)})"
 
 
+def _takes(accepts: Callable[[bytes], bool | str], start: bytes) -> bool:
+    """Whether a format takes a file with this beginning for its own."""
+    try:
+        return accepts(start) is True
+    except Exception:  # some look further than a tiny file goes
+        return False
+
+
 def _loaded(content: bytes) -> Image.Image:
-    image = _open(content)
+    image = open_image(content)
     image.load()
     return image
 
@@ -294,10 +213,25 @@ def _scale_transparency(image: Image.Image, content: bytes) -> None:
         image.info["transparency"] = tuple(channel >> 8 for channel in colour)
 
 
+def _jpeg_ends(content: bytes) -> bool:
+    """Whether a JPEG's end mark stands behind the head of its first scan; a copy of it in its head has one, too.
+
+    Pillow takes the zeros for pixels that a broken download or disk leaves in the place of the rest.
+    """
+    if content[-64:].rstrip(b"\0").endswith(_JPEG_END):
+        return True
+    at = 2
+    while content[at : at + 1] == b"\xff":
+        if content[at + 1 : at + 2] == b"\xda":
+            return content.find(_JPEG_END, at) >= 0
+        at += 2 + int.from_bytes(content[at + 2 : at + 4])
+    return True  # what its head is, Pillow will say
+
+
 def _ends_well(image: Image.Image, content: bytes) -> bool:
     """Whether a file that says where it ends holds all of it."""
     if image.format in ("JPEG", "MPO"):
-        return content[-64:].rstrip(b"\0").endswith(b"\xff\xd9")
+        return content[-64:].rstrip(b"\0").endswith(_JPEG_END)
     return image.format == "WEBP" and len(content) >= 8 + int.from_bytes(content[4:8], "little")  # as its head says
 
 

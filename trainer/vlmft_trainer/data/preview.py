@@ -12,7 +12,7 @@ from PIL.Image import Image
 from vlmft_trainer.data.conversation import BadRow, Conversation
 from vlmft_trainer.data.encode import IGNORED, Encoded, Encoder, Fit
 from vlmft_trainer.data.fitting import fitted, scaled
-from vlmft_trainer.data.sample_check import bad, spelt_tokens
+from vlmft_trainer.data.sample_check import bad, refuse_longer, refuse_unanswered, spelt_tokens
 from vlmft_trainer.data.sources import Split
 
 BOX_COLOUR: Final = "red"
@@ -20,19 +20,22 @@ BOX_COLOUR: Final = "red"
 TEXT, SUPERVISED, IMAGE = "text", "supervised", "image"
 
 
-def preview(split: Split, row: int, encoder: Encoder, columns: int, rows: int) -> dict[str, Any]:
+def preview(split: Split, row: int, encoder: Encoder, max_length: int, columns: int, rows: int) -> dict[str, Any]:
     """One sample for JSON: `where`, and either `bad`, or its size, segments and images.
 
     Args:
+        max_length: longest usable sample in tokens.
         columns: widest picture, in pixels.
         rows: highest picture, in pixels.
     """
     try:
         conversation, images = split.sample(row)
+        refuse_unanswered(conversation)
         if not all(image.width and image.height for image in images):
             raise BadRow("empty image")
         shown, fits = fitted(conversation, [image.size for image in images], encoder)
         encoded = encoder.conversation(shown.turns, images, fits)
+        refuse_longer(max_length, encoded.length, "tokens")
     except BadRow as error:
         return {"where": split.where(row), "bad": bad(split, row, error).reason, "detail": error.detail}
     except ValueError as error:  # the image processor's, for an image of a shape that the model does not take

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from vlmft_trainer.data.chats import conversation, turns_of
-from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation, ImageRef, Turn
+from vlmft_trainer.data.chats import conversation, holds_turns, turns_of
+from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation, ImageRef, Role, Turn
 from vlmft_trainer.data.image_refs import json_list, row_images
 from vlmft_trainer.data.marks import marked
 from vlmft_trainer.data.row_keys import ROW, Keys, as_text, filled
@@ -21,7 +21,7 @@ SHAPES: Final = (
 
 def read_question(row: Mapping[str, Any]) -> Conversation:
     """A row of `SHAPES`, with `input` (more of the question), `history` (earlier questions and answers), `system` and
-    images where there are any. Question and answer may also be lists of turns: of the first, no answer is trained on.
+    images where there are any. Question or answer may also be lists of turns: of the first, no answer is trained on.
 
     Raises:
         BadRow: it is not so.
@@ -31,10 +31,14 @@ def read_question(row: Mapping[str, Any]) -> Conversation:
     asking, answering = next(shape for shape in SHAPES if all(column in row for column in shape))
     asked, answer = keys.take(asking), keys.take(answering)
     more, history = keys.take("input"), keys.take("history")
-    if _is_list(asked) and _is_list(answer):
-        before = turns_of(asked, asking, keys.unused, inline)
+    if _is_turns(asked) or _is_turns(answer):
+        before = turns_of(asked, asking, keys.unused, inline) if _is_turns(asked) else [_said("user", asked, asking)]
         turns = [*(replace(turn, trained=False) for turn in before)]
-        turns += turns_of(answer, answering, keys.unused, inline)
+        turns += (
+            turns_of(answer, answering, keys.unused, inline)
+            if _is_turns(answer)
+            else [_said("assistant", answer, answering)]
+        )
         if filled(more) or filled(history):
             raise BadRow(
                 WRONG_SCHEMA, f"{asking} is a list of turns, and there is {'input' if more else 'history'} too"
@@ -44,7 +48,7 @@ def read_question(row: Mapping[str, Any]) -> Conversation:
         turns = [
             *_history(history),
             Turn("user", marked(question)),
-            Turn("assistant", marked(as_text(answer, answering))),
+            _said("assistant", answer, answering),
         ]
     return conversation(keys, turns, images, inline)
 
@@ -65,7 +69,12 @@ def _history(value: Any) -> list[Turn]:
     return turns
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | tuple) or (
-        isinstance(value, str) and value.startswith("[") and bool(json_list(value))
-    )
+def _said(role: Role, value: Any, column: str) -> Turn:
+    return Turn(role, marked(as_text(value, column)))
+
+
+def _is_turns(value: Any) -> bool:
+    """Whether a question or an answer is a list of objects, as turns are; a text may hold them as JSON."""
+    if isinstance(value, str):
+        return value.startswith("[") and holds_turns(value)
+    return isinstance(value, list | tuple) and bool(value) and isinstance(value[0], Mapping)

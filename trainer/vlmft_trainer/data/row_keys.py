@@ -137,6 +137,24 @@ class Keys:
         return f"{'key' if self.level.of else 'column'} {key!s:.60}{self.level.of}"
 
 
+_OFF: Final = (False, 0, "false", "False", "0")
+
+
+def refuse_untrained(row: Mapping[str, Any]) -> None:
+    """Refuse a row that says as a whole that it is not, or not all of it, to be learnt.
+
+    Raises:
+        BadRow: it does.
+    """
+    if row.get("label") is False or row.get("kto_tag", True) in _OFF:
+        column = "label" if row.get("label") is False else "kto_tag"
+        raise BadRow(UNSUPPORTED, f"column {column} is false: {_PAIRS}")
+    if row.get("loss", True) in _OFF:
+        raise BadRow(UNSUPPORTED, f"column loss is {kind(row['loss'])}: remove such rows, or say it of their turns")
+    if row.get("mask_history") and row["mask_history"] not in _OFF:
+        raise BadRow(UNSUPPORTED, "column mask_history: data.train_on: last trains on the last answers alone")
+
+
 def filled(value: Any) -> bool:
     """Whether a value holds anything: not null nor empty, nor an object of nothing else, as tables fill them in."""
     return any(map(_holds, value.values())) if isinstance(value, Mapping) else _holds(value)

@@ -15,7 +15,7 @@ import orjson
 
 from vlmft_core.errors import DataError
 from vlmft_trainer.data.conversation import HUGE_ROW, NOT_JSON, WRONG_SCHEMA, BadRow
-from vlmft_trainer.data.file_faults import not_json, refuse_document, refuse_encoding, repeated_key
+from vlmft_trainer.data.file_faults import HEAD, not_json, refuse_document, refuse_encoding, repeated_key
 from vlmft_trainer.data.row_keys import kind
 
 LARGEST_ROW: Final = 64 * 2**20
@@ -115,7 +115,7 @@ def open_json(path: Path, name: Path | None = None) -> JsonRows:
             if not file.seek(0, 2):
                 return JsonRows(path, name, starts, ends, lines)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                refuse_encoding(name, content[:4])
+                refuse_encoding(name, content[:HEAD])
                 begin = len(_BOM) if content[: len(_BOM)] == _BOM else 0
                 first = _BLANK.match(content, begin)
                 whole = first is not None and content[first.end() : first.end() + 1] == b"["

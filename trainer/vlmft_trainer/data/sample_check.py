@@ -95,18 +95,31 @@ def measure(
     Raises:
         BadRow: it cannot be trained on.
     """
-    if not all(answer.strip() for answer in conversation.answers):
-        raise BadRow(NO_ANSWER)
+    refuse_unanswered(conversation)
     headers = tuple(headers)
     conversation, fits = fitted(conversation, [header.size for header in headers], encoder)
     image_tokens = [fit.tokens for fit in fits]
-    if sum(image_tokens) > max_length:
-        raise BadRow(TOO_LONG, f"{sum(image_tokens)} image tokens")
+    refuse_longer(max_length, sum(image_tokens), "image tokens")
     ids, labels = encoder.ids(conversation.turns, image_tokens)
-    if len(ids) > max_length:
-        raise BadRow(TOO_LONG, f"{len(ids)} tokens")
+    refuse_longer(max_length, len(ids), "tokens")
     prefix = find_prefix(ids, labels, encoder.image_id, zip(contents, fits, strict=True))
     return Size(len(ids), sum(image_tokens), len(labels) - labels.count(IGNORED), headers, fits, prefix)
+
+
+def refuse_unanswered(conversation: Conversation) -> None:
+    """Raises:
+    BadRow: an answer is empty.
+    """
+    if not all(answer.strip() for answer in conversation.answers):
+        raise BadRow(NO_ANSWER)
+
+
+def refuse_longer(max_length: int, tokens: int, what: str) -> None:
+    """Raises:
+    BadRow: it is longer than a sample may be.
+    """
+    if tokens > max_length:
+        raise BadRow(TOO_LONG, f"{tokens} {what}")
 
 
 def spelt_tokens(conversation: Conversation, encoder: Encoder) -> list[str]:

@@ -16,7 +16,8 @@ from vlmft_core.preset.data_schema import EVAL_SPLITS, Source
 from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation
 from vlmft_trainer.data.csv_rows import open_csv
 from vlmft_trainer.data.grounding import declared
-from vlmft_trainer.data.pictures import decode, read_image
+from vlmft_trainer.data.image_files import read_image
+from vlmft_trainer.data.pictures import decode
 from vlmft_trainer.data.rows import JsonRows, Rows, open_json
 from vlmft_trainer.data.tasks import TASKS
 from vlmft_trainer.data.unpack import unpacked
@@ -108,6 +109,11 @@ def find(source: Source) -> str:
     path = Path(source.path).expanduser()
     if path.is_dir() or path.is_file():
         return str(path.resolve())
+    if "://" in source.path:
+        raise DataError(
+            f"data source {source.path}: a web address: nothing is fetched from there",
+            "download it, or name a data set of the hub as OWNER/NAME",
+        )
     suffix = kind(path) in (*ROW_FILES, *TABLES)
     if source.path.count("/") > 1 or source.path.startswith((".", "~", "/")) or suffix:
         missing = "file" if suffix else "folder"

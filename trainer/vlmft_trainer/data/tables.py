@@ -11,7 +11,7 @@ import datasets
 import pyarrow.parquet
 
 from vlmft_core.errors import DataError, first_line
-from vlmft_core.plan.data_files import ROW_FILES, TABLES
+from vlmft_core.plan.data_files import ROW_FILES, TABLES, kind, plain_name
 from vlmft_core.preset.data_schema import Source
 
 T = TypeVar("T")
@@ -68,6 +68,11 @@ def open_table(source: Source, path: str, name: str) -> TableRows:
             table = tables[name]
         else:
             table = datasets.load_dataset(path, split=name)
+            if folder.is_dir() and table.info.builder_name == "imagefolder" and (other := _rows_beside(folder)):
+                raise ValueError(
+                    f"it has pictures, and rows in {other.name}: name that file as the source, or rename it to"
+                    f" {name}{other.suffix}"
+                )
         features = table.features.items()
         classes = {column: feature.names for column, feature in features if isinstance(feature, datasets.ClassLabel)}
         return TableRows(source.path, name, _undecoded(table), classes)
@@ -90,6 +95,12 @@ def _tables(path: str) -> Any:
         return datasets.load_dataset(path)
     saved = datasets.load_from_disk(path)
     return {"train": saved} if isinstance(saved, datasets.Dataset) else saved
+
+
+def _rows_beside(folder: Path) -> Path | None:
+    """A file of rows that `datasets` passes over in a folder of pictures: it reads `metadata` alone."""
+    rows = (file for file in sorted(folder.iterdir()) if kind(file) in ROW_FILES and file.is_file())
+    return next((file for file in rows if Path(plain_name(file)).stem != "metadata"), None)
 
 
 def _was_saved(folder: Path) -> bool:

@@ -98,7 +98,7 @@ def find_task(asked: dict[str, Any]) -> dict[str, Any]:
         for task, schema in TASKS.items():
             if not schema.lacks(row) and columns.keys() <= set(COLUMNS[task]):
                 return {"task": task}
-        for keys in (("role", "from"), ("human", "user")):
+        for keys in (("role", "from"), ("human", "user", "input")):
             if column := next((name for name in row if name not in CONTENTS and holds_turns(row[name], keys)), None):
                 return {"task": "messages", "columns": columns | {"messages": column}}
     if not readable:
@@ -164,7 +164,7 @@ def samples(data: Data, job: InspectJob, encoder: Encoder) -> Iterator[dict[str,
             opened = open_source(source, data.train_on)
             split, rows = opened.train, opened.train_rows
         for index in evenly(len(rows), job.limit):
-            yield preview(split, rows[index], encoder, job.columns, job.rows)
+            yield preview(split, rows[index], encoder, data.max_length, job.columns, job.rows)
 
 
 class _Progress:
