@@ -198,3 +198,31 @@ def test_several_processes_may_keep_figures_at_once(made: list[RunFolder], liste
     assert [other.exitcode for other in others] == [0, 0, 0]
     assert listed() == first
     assert [path.name for path in kept().parent.iterdir()] in (["figures.json", "key"], ["key", "figures.json"])
+
+
+def test_a_list_for_people_waits_for_no_long_reading_and_goes_on_with_it_next_time(
+    made: list[RunFolder], read: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "_SECONDS", 0.0)
+    runs()
+    quick = capsys.readouterr().out
+    assert read == []
+    assert "?: the logs of 4 runs" in quick
+    monkeypatch.setattr(commands, "_SECONDS", 60.0)
+    runs()
+    whole = capsys.readouterr().out
+    assert len(read) == len(made)
+    for before, after in zip(quick.splitlines()[1:5], whole.splitlines()[1:5], strict=True):
+        assert [word for word in before.split() if word != "?"] == [
+            word for word in after.split() if word not in ("ok", "caution", "stop")
+        ]
+    assert "?" not in whole
+
+
+@pytest.mark.parametrize("asked", [{"wanted": ["ok"]}, {"sort": "best"}, {"json_output": True}])
+def test_who_asks_for_more_than_the_list_gets_what_whole_logs_say(
+    made: list[RunFolder], read: list[str], monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(commands, "_SECONDS", 0.0)
+    runs(**asked)
+    assert len(read) == len(made)

@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from vlmft_console.commands.output import StatusLine, print_json
+from vlmft_console.commands import output
+from vlmft_console.commands.output import StatusLine, print_json, waiting
 
 
 class Terminal(io.StringIO):
@@ -37,6 +38,20 @@ def test_where_nobody_watches_the_status_line_is_silent(
     line.show("read")
     line.clear()
     assert (line.watched, screen.getvalue()) == (False, "")
+
+
+def test_what_is_waited_for_is_said_after_a_while_and_gone_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with waiting() as tell:
+        tell("half")
+    assert screen.getvalue() == ""
+    monkeypatch.setattr(output, "_PATIENCE_SECONDS", 0.0)
+    with waiting() as tell:
+        tell("half")
+        assert "half" in screen.getvalue()
+    assert screen.getvalue().endswith("\r\x1b[K")
 
 
 def test_json_is_utf_8_without_secrets(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -10,7 +10,7 @@ import typer
 from rich.cells import cell_len
 
 from vlmft_console.commands.completion import checkpoint_names
-from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
+from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say, waiting
 from vlmft_console.commands.parameters import Json, Run
 from vlmft_console.errors import RunFolderError
 from vlmft_console.report.checkpoints import (
@@ -45,7 +45,8 @@ def checkpoints(name: Run, json_output: Json = False) -> None:
     one for `vlmft eval`, `predict`, `merge` and `adapter`.
     """
     folder = find(name)
-    state, status = read_run(folder)
+    with waiting() as tell:
+        state, status = read_run(folder, tell)
     table = checkpoint_table(folder, look(folder), state, over=status.state in (FINISHED, EARLY_STOPPED))
     by_hand = chosen_by_hand(folder)
     if json_output:

@@ -14,7 +14,7 @@ from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.charts.smoothing import smooth
 from vlmft_console.charts.spec import Unit
 from vlmft_console.commands.completion import metric_names, run_names
-from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
+from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say, waiting
 from vlmft_console.commands.parameters import EvalSet, Json
 from vlmft_console.commands.plot import print_charts
 from vlmft_console.history.choice import Choice
@@ -68,7 +68,8 @@ def compare(
     if (count := len(targets)) not in COMPARED:
         runs_word = "run" if count == 1 else "runs"
         raise VlmftError(f"{count} {runs_word} to compare", f"name {COMPARED[0]} to {COMPARED[-1]}")
-    runs = [read_log(locate(target), Choice(eval_set=eval_set)) for target in targets]
+    with waiting() as tell:
+        runs = [read_log(locate(target), Choice(eval_set=eval_set), tell) for target in targets]
     there = dict.fromkeys(name for run in runs for name in run.state.by_name)
     metrics = chosen(metric, there, CHARTS) if metric else ["loss", "eval_loss"]
     differences, results, judged = preset_differences(runs), outcomes(runs), better(runs)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ from rich.text import Text
 from vlmft_console.sanitize import json_safe, redacted, sanitize
 from vlmft_core.durable import write_whole
 from vlmft_core.errors import VlmftError
+
+_PATIENCE_SECONDS = 1.0
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -88,3 +93,25 @@ class StatusLine:
     def _write(self, text: str) -> None:
         if self.watched:
             print(text, end="", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def waiting() -> Iterator[Callable[[object], None]]:
+    """Says what is waited for, to who has waited a second; what that was is gone in the end.
+
+    Returns:
+        What is to be called now and then with what is done, such as `reading best: 40%, step 1,000`.
+    """
+    line, began, shown = StatusLine(), time.monotonic(), False
+
+    def tell(done: object) -> None:
+        nonlocal shown
+        if time.monotonic() - began > _PATIENCE_SECONDS:
+            line.show(str(done))
+            shown = True
+
+    try:
+        yield tell
+    finally:
+        if shown:
+            line.clear()

@@ -19,7 +19,7 @@ from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.styles import STYLES, Look, speaks_unicode
 from vlmft_console.charts.view import View
 from vlmft_console.commands.completion import metric_names
-from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
+from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say, waiting
 from vlmft_console.commands.parameters import EvalSet, Log, RunNumber
 from vlmft_console.history.choice import Choice
 from vlmft_console.history.chosen import chosen
@@ -66,7 +66,8 @@ def plot(
     eval_set: EvalSet = None,
 ) -> None:
     """Print the charts of any training log in the terminal."""
-    read = read_log(locate(target), Choice(run, eval_set))
+    with waiting() as tell:
+        read = read_log(locate(target), Choice(run, eval_set), tell)
     state = read.state
     if run is None and read.several:
         say(read.several, err=True)

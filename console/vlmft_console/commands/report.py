@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from vlmft_console.commands.output import say, write_file
+from vlmft_console.commands.output import say, waiting, write_file
 from vlmft_console.commands.parameters import EvalSet, Force, Log, RunNumber
 from vlmft_console.history.choice import Choice
 from vlmft_console.history.loading import ReadLog, read_log
@@ -54,7 +54,9 @@ def report(
     chosen = _format(form, output)
     if output is None and chosen is Format.HTML:
         raise VlmftError("an HTML report needs a file", "pass -o report.html, or --format md")
-    text = _written(read_log(locate(target), Choice(run, eval_set)), chosen)
+    with waiting() as tell:
+        read = read_log(locate(target), Choice(run, eval_set), tell)
+    text = _written(read, chosen)
     if output is None:
         typer.echo(text, nl=False)
         return

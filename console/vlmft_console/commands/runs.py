@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
@@ -10,10 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from vlmft_console.commands.output import add_row, new_table, print_json, print_table
+from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say, waiting
 from vlmft_console.commands.parameters import Json, Run
 from vlmft_console.commands.show import show
 from vlmft_console.figures import age, clock
+from vlmft_console.history.log_ends import UNJUDGED, figures_at_ends
 from vlmft_console.history.log_figures import LogFigures
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.facts import ORDERS, RunFacts, facts, in_order
@@ -25,6 +27,7 @@ from vlmft_console.runs.registry import all_runs, find, read_run
 from vlmft_console.runs.run_filter import parse_filter
 from vlmft_console.runs.status import LIVE, UNREADABLE, RunStatus, status_of
 from vlmft_console.sanitize import sanitize
+from vlmft_core.counted import counted
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
 from vlmft_core.figures import figure
@@ -33,6 +36,8 @@ _FIGURES = 8
 """Columns of which the lines are not broken; one more where the preset is named."""
 _WIDE, _NAME = 100, 12
 """Columns from which on the preset is named, and those that a run's name gets at least."""
+_SECONDS = 0.5
+"""How long a list reads logs that nobody has read before."""
 _BLOCK = 1 << 15
 """Characters of a log that are read and printed at once; to the end of the line where they end."""
 
@@ -52,9 +57,8 @@ def runs(
     is_wanted = parse_filter(" ".join(wanted or []))
     if sort not in ORDERS:
         raise VlmftError(f"runs cannot be sorted by {sort!r}", f"use one of {', '.join(ORDERS)}")
-    known = KnownFigures()
-    there = [_at_a_glance(folder, known) for folder in all_runs()]
-    known.keep()
+    # A script, and who asks for some runs or an order, gets an answer from whole logs.
+    there = _all_figures(_SECONDS if not wanted and sort == "age" and not json_output else math.inf)
     found = in_order((figures for figures in there if is_wanted(_facts(figures))), sort, _facts)
     if json_output:
         print_json(found)
@@ -88,6 +92,9 @@ def runs(
             *([str(Labels(tuple(figures["tags"]), figures["note"]))] if labelled else []),
         )
     print_table(table)
+    if unjudged := sum(figures["health"] == UNJUDGED for figures in found):
+        logs_of = f"the logs of {counted(unjudged, 'run')}"
+        say(f"{UNJUDGED}: {logs_of} have not been read for it yet; the next list goes on, `--sort name` reads all")
 
 
 def _facts(figures: dict[str, Any]) -> RunFacts:
@@ -107,11 +114,30 @@ def _facts(figures: dict[str, Any]) -> RunFacts:
     )
 
 
-def _at_a_glance(folder: RunFolder, known: KnownFigures) -> dict[str, Any]:
-    """The figures of a run; one that cannot be read hides no other. The log of one that lives is always read."""
+def _all_figures(seconds: float) -> list[dict[str, Any]]:
+    """The figures of every run, newest first; one that cannot be read hides no other.
+
+    Args:
+        seconds: how long logs are read for the first time; after that, of runs that ended only the ends are.
+    """
+    known, began, folders = KnownFigures(), time.monotonic(), all_runs()
+    with waiting() as tell:
+        found = []
+        for number, folder in enumerate(folders):
+            tell(f"reading logs: {number:,} of {len(folders):,} runs")
+            found.append(_at_a_glance(folder, known, whole=time.monotonic() - began < seconds))
+    known.keep()
+    return found
+
+
+def _at_a_glance(folder: RunFolder, known: KnownFigures, *, whole: bool) -> dict[str, Any]:
+    """The figures of a run. The log of one that lives is always read, that of another if it is to be read whole."""
     try:
         status = status_of(folder)
-        if not status.live and (figures := known.of(folder)):
+        figures = None if status.live else known.of(folder)
+        if figures is None and not status.live and not whole:
+            figures = figures_at_ends(folder.segments)
+        if figures is not None:
             return _row(folder, figures, status)
         files = log_files(folder)
         run, status = read_run(folder)
@@ -127,7 +153,8 @@ def _at_a_glance(folder: RunFolder, known: KnownFigures) -> dict[str, Any]:
 def status(name: Run, json_output: Json = False) -> None:
     """Show the state of a run, how far it is and who runs it."""
     folder = find(name)
-    run, state = read_run(folder)
+    with waiting() as tell:
+        run, state = read_run(folder, tell)
     figures = overview(folder, run, state)
     if json_output:
         print_json(figures)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ def load(
     Args:
         target: a run folder or a log.
         choice: what of it; the last training and the first eval set, if None.
-        glimpses: whether somebody looks at the state before the end.
+        glimpses: whether somebody looks at curves, before the end, too.
         handover: by which it goes on to another process, where it does.
 
     Raises:
@@ -112,19 +112,31 @@ def load(
             yield Progress(log.name, log.reader.progress, state.step, glimpse)
     log.require_read()
     trainings.require(log)
-    state.prepare()
+    if glimpses:
+        state.prepare()
     if choice == LAST:
         summary.keep(log, state, trainings, before)
     yield ReadLog(log, state, trainings.note())
 
 
-def read_log(target: Path, choice: Choice | None = None) -> ReadLog:
-    """The same for whoever has nothing to tell meanwhile.
+def read_log(
+    target: Path, choice: Choice | None = None, tell: Callable[[Progress], object] = lambda progress: None
+) -> ReadLog:
+    """The same in one go.
+
+    Args:
+        target: a run folder or a log.
+        choice: as for `load`.
+        tell: is told now and then how far it is.
 
     Raises:
         VlmftError: as `load`.
     """
-    return next(each for each in load(target, choice, glimpses=False) if isinstance(each, ReadLog))
+    for each in load(target, choice, glimpses=False):
+        if isinstance(each, ReadLog):
+            return each
+        tell(each)
+    raise AssertionError("`load` ends with what was read")
 
 
 class ReadAhead:

@@ -6,13 +6,13 @@ import contextlib
 import difflib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import platformdirs
 
 from vlmft_console.errors import RunFolderError
-from vlmft_console.history.loading import read_log
+from vlmft_console.history.loading import Progress, read_log
 from vlmft_console.history.state import RunState
 from vlmft_console.paths import OUTPUTS
 from vlmft_console.runs.folder import RunFolder
@@ -89,13 +89,19 @@ def find(name: str) -> RunFolder:
     )
 
 
-def read_run(folder: RunFolder) -> tuple[RunState, RunStatus]:
+def read_run(
+    folder: RunFolder, tell: Callable[[Progress], object] = lambda progress: None
+) -> tuple[RunState, RunStatus]:
     """The run's events so far, reduced, and the state it is in.
+
+    Args:
+        folder: the run folder.
+        tell: is told now and then how far the reading is.
 
     Raises:
         VlmftError: something in the folder is there and cannot be read.
     """
-    run = read_log(folder.path).state
+    run = read_log(folder.path, tell=tell).state
     try:
         return run, status_of(folder, run.pulse)
     except OSError as error:

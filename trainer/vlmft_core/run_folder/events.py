@@ -212,7 +212,7 @@ def parse(line: bytes) -> Record:
         if type(value) is not int or not 0 <= value < 2**53:
             raise ValueError(f"{key} is not an integer")
     for key in numbers:
-        value = record.get(key)
+        value = record.get(key, "")  # null says something, that it is not known; nothing at all is a mistake
         if value is not None and (type(value) not in (float, int) or not abs(value) < 1e300):
             raise ValueError(f"{key} is not a number")
     for key in texts:

@@ -134,10 +134,14 @@ class Tail:
 
 def first_record(path: Path) -> Record | None:
     """The first record of a log; None where there is none yet, or none that can be read."""
-    try:
-        return next(Tail(path).batches(), [None])[0]
-    except VlmftError:
-        return None
+    lines = LineSplitter()
+    with contextlib.suppress(VlmftError):
+        file = GrowingFile(path)
+        while chunk := file.chunk():
+            for line in lines.feed(chunk):
+                with contextlib.suppress(ValueError):
+                    return parse(line)
+    return None
 
 
 class RunTail:
