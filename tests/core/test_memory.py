@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.core.test_flops import TINY
+from vlmft_core.plan import make_plan
 from vlmft_core.plan.activations import ALL, KEPT, Activations, Batch, activations, largest_batch
 from vlmft_core.plan.architecture import KNOWN
 from vlmft_core.plan.fit import memory_problem, unusable, ways_to_fit
 from vlmft_core.plan.gpus import asked_gpu
 from vlmft_core.plan.memory import base_bytes, choose_every, gpu_memory, gradient_bucket, least_every, weight_bytes
-from vlmft_core.preset import Model, Preset
+from vlmft_core.preset import Model, Preset, load_preset
 
 SEVEN = KNOWN["Qwen2.5-VL-7B"]
 PARAMETERS = TINY.total_parameters
@@ -184,25 +186,49 @@ def test_what_does_not_fit_is_told_with_what_would() -> None:
     asked = Preset()
     trainable = large.lora_parameters(asked.lora)
     assert "GiB, H100 80GB HBM3 has 79.6" in memory_problem(asked, large, trainable, gpu)
-    ways = ways_to_fit(asked, large, trainable, gpu)
-    assert ways[-1].startswith("hardware.zero_stage=3: ")
-    assert [way for way in ways if "still too much" not in way] == ways[-2:]
-    assert {way.split(":")[0] for way in ways} == {
-        "training.micro_batch=2",
-        "training.micro_batch=1",
-        "data.max_pixels=401408",
-        "model.quantization=nf4",
-        "hardware.zero_stage=3",
-    }
+    nf4, shared = ways_to_fit(asked, large, trainable, gpu)
+    assert nf4.startswith("--set model.quantization=nf4: ")
+    assert shared.startswith("--set hardware.zero_stage=3: ")
     assert memory_problem(asked, SEVEN, 8_257_536, gpu) == ""
+
+
+@pytest.mark.parametrize(
+    ("size", "gpus", "options", "left"),
+    [
+        ("72B", 8, "--set hardware.zero_stage=3 --set training.micro_batch=1: ", ""),
+        ("72B", 1, "--set model.quantization=nf4 --set training.micro_batch=1 --set data.max_pixels=401408: ", "still"),
+    ],
+)
+def test_where_no_change_suffices_several_are_told_and_what_is_too_much_after_all(
+    size: str, gpus: int, options: str, left: str
+) -> None:
+    base, gpu = KNOWN[f"Qwen2.5-VL-{size}"], asked_gpu("4090")
+    asked = Preset.model_validate({"hardware": {"gpus": gpus}})
+    [told] = ways_to_fit(asked, base, base.lora_parameters(asked.lora), gpu)
+    assert told.startswith(options)
+    assert ("still too much" in told) == bool(left)
+    if not left:
+        assert float(told.split()[-2]) * 2**30 < gpu.memory
+
+
+def test_what_is_told_to_fit_does_when_it_is_set(tmp_path: Path) -> None:
+    """The options are those of the command line; `auto` may then have room to recompute less."""
+    file = tmp_path / "large.yaml"
+    file.write_text("model: {base: Qwen/Qwen2.5-VL-72B-Instruct}\n")
+    for gpu in ("H100", "L40S", "4090", "L4"):
+        for way in make_plan(load_preset(file, []).preset, samples=1000, gpu=asked_gpu(gpu)).ways_to_fit:
+            settings = way.partition(":")[0].replace("--set ", "").split()
+            mended = make_plan(load_preset(file, [], settings).preset, samples=1000, gpu=asked_gpu(gpu))
+            assert mended.fits
 
 
 def test_kept_activations_that_do_not_fit_may_be_recomputed() -> None:
     asked = Preset.model_validate({"training": {"gradient_checkpointing": False}})
-    ways = ways_to_fit(asked, SEVEN, 8_257_536, asked_gpu("4090"))
-    assert any(way.startswith("training.gradient_checkpointing=true training.recompute_every=2: ") for way in ways)
+    *_, told = ways_to_fit(asked, SEVEN, 8_257_536, asked_gpu("4090"))
+    assert told.startswith("--set training.gradient_checkpointing=true --set training.recompute_every=1: ")
     half = Preset.model_validate({"training": {"gradient_checkpointing": True, "recompute_every": 2}})
-    assert any(way.startswith("training.recompute_every=1: ") for way in ways_to_fit(half, SEVEN, 1, asked_gpu("4090")))
+    ways = ways_to_fit(half, SEVEN, 1, asked_gpu("4090"))
+    assert any(way.startswith("--set training.recompute_every=1: ") for way in ways)
 
 
 def test_what_cannot_compute_this_model_is_refused_with_the_reason() -> None:

@@ -215,7 +215,7 @@ def test_auto_recomputes_as_little_as_the_gpu_allows_and_says_so() -> None:
 def test_what_does_not_fit_is_warned_of_with_ways_out() -> None:
     plan = make_plan(preset("best", "model.base=Qwen/Qwen2.5-VL-72B-Instruct"), gpu=asked_gpu("H100"))
     assert plan.fits is False
-    assert plan.ways_to_fit[-1].startswith("hardware.zero_stage=3: ")
+    assert plan.ways_to_fit[-1].startswith("--set hardware.zero_stage=3: ")
     assert plan.warnings[0].startswith("memory does not suffice: a GPU needs 1")
     assert "hardware.zero_stage=3: " in plan.warnings[0]
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from torch.utils.data import Dataset
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Preset
 from vlmft_core.run_folder.layout import RunLayout
+from vlmft_trainer.data.conversation import Slot, Turn
 from vlmft_trainer.data.encode import Encoded, Encoder
 from vlmft_trainer.data.packing import pack_collator
-from vlmft_trainer.data.prefixes import Prefix, find_groups
+from vlmft_trainer.data.prefixes import find_groups, find_prefix
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.distributed.process_group import process_group
 from vlmft_trainer.model.adapter import add_adapter
@@ -33,22 +35,23 @@ KERNELS = Kernels("fp32", "sdpa", ())
 
 
 class Asked(Dataset[Encoded]):
-    """Forty questions: of each five, two about one image, two about another and one about none."""
+    """Forty conversations: of each five, one question about an image, two about it in turn, two about it and another
+    together, and one about none."""
 
     def __init__(self, encoder: Encoder) -> None:
         chance = random.Random(0)
         self.samples, prefixes = [], []
-        for number in range(8):
+        for _ in range(8):
             sizes = [(chance.randint(60, 200), chance.randint(60, 200)) for _ in range(2)]
-            pictures = [Image.frombytes("RGB", size, chance.randbytes(3 * size[0] * size[1])) for size in sizes]
-            for picture in (pictures[0], pictures[0], pictures[1], pictures[1], None):
-                question = f"what is {chance.randrange(1000)}?" + " tell" * chance.randrange(4)
-                one = encoder.sample(question, str(chance.randrange(10000)), picture)
+            both = [Image.frombytes("RGB", size, chance.randbytes(3 * size[0] * size[1])) for size in sizes]
+            for pictures, questions in ((both[:1], 1), (both[:1], 2), (both, 1), (both, 1), ([], 1)):
+                turns = [turn for _ in range(questions) for turn in asked(chance)]
+                turns[0] = replace(turns[0], parts=(Slot.IMAGE,) * len(pictures) + turns[0].parts)
+                one = encoder.conversation(turns, pictures)
+                fits = [encoder.fit(*picture.size) for picture in pictures]
+                content = zip([picture.tobytes() for picture in pictures], fits, strict=True)
                 self.samples.append(one)
-                last = max(
-                    (place for place, token in enumerate(one.input_ids) if token == encoder.image_id), default=-1
-                )
-                prefixes.append(Prefix(f"{number} {picture is pictures[0]}".encode(), last + 1))
+                prefixes.append(find_prefix(one.input_ids, one.labels, encoder.image_id, content))
         self.lengths = [sample.length for sample in self.samples]
         self.groups = find_groups(prefixes, range(len(prefixes)))
         self.replaced = torch.zeros(1)
@@ -60,7 +63,13 @@ class Asked(Dataset[Encoded]):
         return self.samples[index]
 
 
-def train(folder: Path, stage: int, *, share: bool, recompute: bool) -> list[dict[str, Any]]:
+def asked(chance: random.Random) -> tuple[Turn, Turn]:
+    """A question and its answer."""
+    question = f"what is {chance.randrange(1000)}?" + " tell" * chance.randrange(4)
+    return Turn("user", (question,)), Turn("assistant", (str(chance.randrange(10000)),))
+
+
+def train(folder: Path, stage: int, *, share: bool, every: int) -> list[dict[str, Any]]:
     """Loss, gradient's norm and tokens of each step."""
     preset = Preset.model_validate(
         {
@@ -80,7 +89,7 @@ def train(folder: Path, stage: int, *, share: bool, recompute: bool) -> list[dic
         if "lora_B" in name:
             assert weight.numel()
             torch.nn.init.normal_(weight, std=0.05)
-    prepare_training(model, gradient_checkpointing=recompute, train_vision=False)
+    prepare_training(model, gradient_checkpointing=every > 0, train_vision=False, every=max(every, 1))
     trainer = WeightedTrainer(
         model=model,
         args=args,
@@ -101,8 +110,8 @@ def main() -> None:
     folder, stage = Path(sys.argv[-2]), int(sys.argv[-1])  # the launcher's own option comes first
     with process_group():
         found = {
-            f"{share} {recompute}": train(folder, stage, share=share, recompute=recompute)
-            for recompute in (False, True)
+            f"{share} {every}": train(folder, stage, share=share, every=every)
+            for every in (0, 1, 2)  # layers that are recomputed: none, all, every second one
             for share in (False, True)
         }
         if ranks.rank() == 0:

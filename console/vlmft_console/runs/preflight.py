@@ -72,7 +72,7 @@ def _check_gpus(preset: Preset, gpus: Sequence[Gpu]) -> None:
     trainable = base.lora_parameters(preset.lora)
     if problem := memory_problem(preset, base, trainable, smallest):
         ways = "; ".join(ways_to_fit(preset, base, trainable, smallest))
-        raise MachineError(f"memory does not suffice: a GPU {problem}", f"try --set {ways}" if ways else "")
+        raise MachineError(f"memory does not suffice: a GPU {problem}", f"try {ways}" if ways else "")
 
 
 def free_port(wanted: int = 0) -> int:

@@ -12,6 +12,8 @@ from vlmft_core.plan.memory import gpu_memory, least_every
 from vlmft_core.preset.schema import Model, Preset
 
 GIB = 2**30
+SMALL_IMAGE = 401_408
+"""Pixels of an image where memory is short: 512 tokens."""
 FP16 = "this model's vision tower exceeds its largest number, 65,504"
 """Why fp16 is refused: the loss would be NaN."""
 
@@ -42,48 +44,64 @@ def unusable(model: Model, gpu: Gpu | None) -> str:
 
 
 def ways_to_fit(preset: Preset, base: Architecture, trainable: int, gpu: Gpu) -> list[str]:
-    """Single changes that need less memory, the smallest need last, as `--set` takes them, each with what it comes to.
+    """What would make a preset fit, as options of the command line, each with what it comes to: single changes that
+    suffice, the smallest need last; where none does, several together, as few as do, or all that help.
 
     Raises:
         ModelError: the adapter's layers cannot be told.
     """
-    found: dict[str, int] = {}
+    found = _smaller(preset, base, trainable)
+    if enough := [one for one in found if one[1] <= gpu.memory]:
+        return [_told(settings, size) for settings, size, _ in enough]
+    together: dict[str, str] = {}
+    size = 0
+    while found:
+        settings, size, preset = next((one for one in found if one[1] <= gpu.memory), found[-1])
+        together |= settings
+        if size <= gpu.memory:
+            return [_told(together, size)]
+        found = _smaller(preset, base, trainable)
+    return [f"{_told(together, size)}, still too much"] if together else []
+
+
+def _told(settings: dict[str, str], size: int) -> str:
+    return f"{' '.join(f'--set {key}={value}' for key, value in settings.items())}: {size / GIB:.1f} GiB"
+
+
+def _smaller(preset: Preset, base: Architecture, trainable: int) -> list[tuple[dict[str, str], int, Preset]]:
+    """Single changes that need less memory: what is set, the memory then, and the preset; the smallest need last."""
     before = gpu_memory(preset, base, trainable, least_every(preset)).total
-    for setting, changed in _changes(preset):
-        size = gpu_memory(changed, base, trainable, least_every(changed)).total
-        if size < before:
-            found[setting] = size
-    ordered = sorted(found.items(), key=lambda entry: -entry[1])
-    return [
-        f"{setting}: {size / GIB:.1f} GiB" + ("" if size <= gpu.memory else ", still too much")
-        for setting, size in ordered
+    sizes = [
+        (settings, gpu_memory(changed, base, trainable, least_every(changed)).total, changed)
+        for settings, changed in _changes(preset)
     ]
+    return sorted((one for one in sizes if one[1] < before), key=lambda one: -one[1])
 
 
-def _changes(preset: Preset) -> Iterator[tuple[str, Preset]]:
+def _changes(preset: Preset) -> Iterator[tuple[dict[str, str], Preset]]:
     training, hardware, model, data = preset.training, preset.hardware, preset.model, preset.data
+    several = hardware.gpus > 1
     if least_every(preset) == KEPT:
-        yield from (
-            (
-                f"training.gradient_checkpointing=true training.recompute_every={every}",
-                _with(preset, "training", gradient_checkpointing=True, recompute_every=every),
-            )
-            for every in (2, ALL)
-        )
+        for every in (2, ALL):
+            yield _with(preset, "training", gradient_checkpointing=True, recompute_every=every)
     elif least_every(preset) != ALL:
-        yield "training.recompute_every=1", _with(preset, "training", recompute_every=ALL)
+        yield _with(preset, "training", recompute_every=ALL)
     if training.micro_batch > 1:
         for size in {training.micro_batch // 2, 1}:
             if training.effective_batch % (size * hardware.gpus) == 0:
-                yield f"training.micro_batch={size}", _with(preset, "training", micro_batch=size)
-    if data.max_pixels > 401_408:
-        yield "data.max_pixels=401408", _with(preset, "data", max_pixels=401_408, min_pixels=None)
-    if hardware.zero_stage != 3 and hardware.gpus > 1 and model.quantization == "none" and not preset.lora.dora:
-        yield "hardware.zero_stage=3", _with(preset, "hardware", zero_stage=3)
+                yield _with(preset, "training", micro_batch=size)
+    if data.max_pixels > SMALL_IMAGE and (data.min_pixels or 0) <= SMALL_IMAGE:
+        yield _with(preset, "data", max_pixels=SMALL_IMAGE)
+    if hardware.zero_stage != 3 and several and model.quantization == "none" and not preset.lora.dora:
+        yield _with(preset, "hardware", zero_stage=3)
+    if hardware.zero_stage == 3 and hardware.offload != "parameters":
+        yield _with(preset, "hardware", offload="parameters")
     if model.quantization == "none" and hardware.zero_stage != 3:
-        yield "model.quantization=nf4", _with(preset, "model", quantization="nf4")
+        yield _with(preset, "model", quantization="nf4")
 
 
-def _with(preset: Preset, section: str, **values: Any) -> Preset:
+def _with(preset: Preset, section: str, **values: Any) -> tuple[dict[str, str], Preset]:
+    """What is set, as the command line takes it, and the preset with it."""
     changed = getattr(preset, section).model_copy(update=values)
-    return preset.model_copy(update={section: changed})
+    settings = {f"{section}.{key}": "true" if value is True else str(value) for key, value in values.items()}
+    return settings, preset.model_copy(update={section: changed})

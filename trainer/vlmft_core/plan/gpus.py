@@ -134,7 +134,7 @@ def asked_gpu(text: str) -> Gpu:
     """
     found = _BY_WORDS.get(_words(text))
     if found is None:
-        near = difflib.get_close_matches(_words(text), _BY_WORDS, n=1)
+        near = difflib.get_close_matches(_words(text), _BY_WORDS, n=1, cutoff=0.7)
         guess = f"did you mean {_BY_WORDS[near[0]].name}? " if near else ""
         names = dict.fromkeys([*SHORT, *(gpu.name for gpu in GPUS if gpu.name not in SHORT.values())])
         raise PresetError(f"--gpu {shown(text)}: not known", f"{guess}known are {', '.join(names)}")

@@ -61,7 +61,8 @@ class Plan:
     fits: bool | None
     """Whether the GPU's memory suffices."""
     ways_to_fit: tuple[str, ...]
-    """Where it does not: single changes that need less, each with the memory it comes to."""
+    """Where it does not: what would make it fit, as options of the command line, each with the memory it comes to;
+    several at once where none suffices alone."""
     hours: tuple[float, float] | None
     """Training time in hours, fast and slow, without start, evals and answers."""
     hours_source: str
