@@ -62,6 +62,8 @@ class Hostile:
 
     def __init__(self, seed: int) -> None:
         self._dice = random.Random(seed)
+        self.metrics = [self.text() for _ in range(40)]
+        """Names of figures in its records."""
 
     def text(self) -> str:
         """A payload or two, with or without harmless text around them."""
@@ -123,6 +125,7 @@ class Hostile:
         )
         if fields["event"] == "step":
             fields |= {"lr": 1e-4, "grad_norm": 0.5, "nonfinite": [self.text()], self.text(): self.text()}
+            fields[dice.choice(self.metrics)] = dice.random()
         line = json.dumps({"v": 1, "seq": number, "t": 1.7e9 + number, "mono": float(number), **fields}).encode()
         kind = dice.random()
         if kind < 0.05:

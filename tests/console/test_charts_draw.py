@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -206,6 +207,11 @@ def test_runs_are_told_apart_by_a_digit_as_well_as_by_colour() -> None:
     picture = shown(spec)
     assert "1 one 2 two" in picture.splitlines()[0]
     assert "1" in "".join(row[8:] for row in picture.splitlines()[1:7])
+
+
+def test_a_title_wider_than_its_chart_is_cut_and_takes_the_legends_place() -> None:
+    spec = replace(chart(1.0, 2.0), title="a_metric_with_a_name_that_is_longer_than_its_panel_is_wide")
+    assert draw(spec, View(), 40, 10).lines()[0] == " a_metric_with_a_name_that_is_longer_tha"
 
 
 def test_the_crosshair_reads_step_and_values_in_the_title() -> None:

@@ -59,7 +59,7 @@ def draw_title(
     parts = list(reading)
     if reading and len(title) + len("  ".join(parts)) >= grid.width:
         title = ""
-        while len("  ".join(parts)) >= grid.width:
+        while parts and len("  ".join(parts)) >= grid.width:
             parts.pop()
     column = 1
     for text, each in ((title, style), (f" {held} " if held else "", "caution"), ("  ".join(parts), "crosshair")):
@@ -90,7 +90,7 @@ def _fitting(entries: list[Entry], room: int) -> list[Entry]:
     """The entries that fit: shortened first, then without those that are missed least."""
     if sum(entry.width for entry in entries) > room:
         entries = [Entry(entry.glyph, entry.style, entry.short, entry.short) for entry in entries]
-    while sum(entry.width for entry in entries) > room:
+    while entries and sum(entry.width for entry in entries) > room:
         least = min(reversed(entries), key=lambda entry: entry.rank)
         entries = [entry for entry in entries if entry is not least]
     return entries

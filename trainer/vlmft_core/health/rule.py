@@ -6,6 +6,7 @@ import copy
 from collections import deque
 from typing import Any, ClassVar, NamedTuple, Self
 
+from vlmft_core.figures import figure
 from vlmft_core.health.finding import Advice, Severity
 from vlmft_core.health.health_state import HealthState
 from vlmft_core.health.stretch import Stretch
@@ -77,5 +78,5 @@ class Rule:
 
 
 def percent(share: float) -> str:
-    """A share as `12.3 %`, a large one in fewer digits."""
-    return f"{100 * share:.1f} %" if abs(share) < 10 else f"{100 * share:.3g} %"
+    """A share as `12.3 %`, a large one without the tenth."""
+    return f"{100 * share:.1f} %" if abs(share) < 10 else f"{figure(100 * share)} %"
