@@ -53,7 +53,7 @@ def parts(*, tiny: bool) -> list[Part]:
         ]
     return [
         Part("machine", ("machine",), 60),
-        Part("agreement:shallow", AGREEMENTS, 90),
+        Part("agreement:shallow", AGREEMENTS, 120),
         Part("speed:7b", MAIN, 120),
         Part("trainings", tuple(KINDS), 220),
         Part("speed:3b", MAIN, 60),
