@@ -11,6 +11,7 @@ from vlmft_console.runs.machine_gpus import count_gpus, torch_architectures, vis
 from vlmft_core.plan.architecture import find_architecture
 from vlmft_core.plan.fit import memory_problem, unusable, ways_to_fit
 from vlmft_core.plan.gpus import Gpu, without_code
+from vlmft_core.plan.own_sizes import with_own_sizes
 from vlmft_core.preset import Preset
 
 _NEEDED = ("torch", "transformers", "peft", "deepspeed", "datasets", "PIL")
@@ -68,7 +69,7 @@ def _check_gpus(preset: Preset, gpus: Sequence[Gpu]) -> None:
     base = find_architecture(preset.model.base)
     if not gpus or base is None:
         return
-    smallest = min(gpus, key=lambda gpu: gpu.memory)
+    smallest, preset = min(gpus, key=lambda gpu: gpu.memory), with_own_sizes(preset)
     trainable = base.lora_parameters(preset.lora)
     if problem := memory_problem(preset, base, trainable, smallest):
         ways = "; ".join(ways_to_fit(preset, base, trainable, smallest))

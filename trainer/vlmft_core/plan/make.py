@@ -14,6 +14,7 @@ from vlmft_core.plan.cautions import cautions
 from vlmft_core.plan.fit import GIB, memory_problem, unusable, ways_to_fit
 from vlmft_core.plan.gpus import Gpu, asked_gpu
 from vlmft_core.plan.memory import Memory, choose_every, gpu_memory, least_every, weight_bytes
+from vlmft_core.plan.own_sizes import with_own_sizes
 from vlmft_core.plan.planned import Plan
 from vlmft_core.plan.sample_count import available
 from vlmft_core.plan.step_work import sharing_note
@@ -77,7 +78,8 @@ def make_plan(
     time = Duration(None, "unknown, as the number of samples is")
     assumed = gpu is None and preset.hardware.device == "cuda"
     device = None if preset.hardware.device == "cpu" else gpu or USUAL_GPU
-    every, memory = _memory(preset, base, trainable, device)
+    sized = with_own_sizes(preset)
+    every, memory = _memory(sized, base, trainable, device)
     if used is not None:
         per_epoch, total = optimizer_steps(used, preset.training.effective_batch, preset.training.epochs)
         warmup = warmup_steps(total, preset.training.warmup_ratio)
@@ -136,14 +138,16 @@ def make_plan(
         notes.append(recipe)
     if assumed and device:
         notes.append(f"memory and time are for {device.name}, as no GPU was found here: --gpu plans for another")
+    if sized is not preset and memory:
+        notes.append(f"images have limits of their own, up to {sized.data.max_pixels:,} pixels: memory is for those")
     warnings = cautions(preset, plan, there, inherited)
     if base and trainable is not None and device:
-        if problem := memory_problem(preset, base, trainable, device):
-            ways = ways_to_fit(preset, base, trainable, device)
+        if problem := memory_problem(sized, base, trainable, device):
+            ways = ways_to_fit(sized, base, trainable, device)
             plan = replace(plan, ways_to_fit=tuple(ways))
             warnings.insert(0, f"memory does not suffice: a GPU {problem}" + "".join(f"; {way}" for way in ways))
         elif preset.training.gradient_checkpointing == "auto" and every != KEPT:
-            size = gpu_memory(preset, base, trainable, KEPT).total
+            size = gpu_memory(sized, base, trainable, KEPT).total
             notes.append(f"to recompute nothing would take {size / GIB:.1f} GiB of the GPU's {device.memory / GIB:.1f}")
     if trouble := unusable(preset.model, device):
         warnings.insert(0, trouble)
