@@ -61,9 +61,20 @@ class LazyGroup(TyperGroup):
     the system refuses, such as one in another person's folder.
     """
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # typer's own click, or click: it depends on typer
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's own click, or click: it depends on typer
+        at = 2 if args[:1] == ["--at"] and len(args) > 1 else 1 if args and args[0].startswith("--at=") else 0
+        # What follows the machine is the vlmft's there, which may have other options.
+        return super().parse_args(ctx, [*args[:at], "--", *args[at:]] if at else args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        there = ctx.params.get("at")
+        if there is not None and not ctx.resilient_parsing:
+            from vlmft_console.commands.at import call_there
+
+            raise typer.Exit(call_there(there, args))
         name, listed, rest = super().resolve_command(ctx, args)
-        return name, load(name) if name else listed, rest
+        # What there is to complete for another machine, that alone knows.
+        return name, load(name) if name and there is None else listed, rest
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -111,6 +122,13 @@ def main_options(
     show_version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ssh://[USER@]HOST[:PORT][/FOLDER]",
+            help="Before the command: do it on that machine, in that folder, by your own ssh.",
+        ),
+    ] = None,
 ) -> None:
     """Fine-tune Qwen2.5-VL with LoRA: choose a preset, see what it will really do, train, watch."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.in_terminal import CONSOLE, terminal
+from tests.in_tmux import tmux
 from tests.run_folders import ended_run
 
 pytestmark = pytest.mark.apart
@@ -108,19 +109,25 @@ def test_page_keys_on_its_heels_do_no_harm_to_a_list_of_options(tmp_path: Path, 
 
 
 def test_suspended_it_gives_the_terminal_to_the_shell_and_comes_back(tmp_path: Path) -> None:
+    with tmux(tmp_path) as shell:
+        shell.run("vlmft-console")
+        shell.wait_for("? help")
+        shell.press("C-z")
+        shell.wait_for("Stopped")
+        shell.wait_for_prompt()
+        shell.run("stty", "-a")
+        shell.wait_for(" echo ", " icanon ")
+        shell.run("fg")
+        shell.wait_for("? help")
+        shell.press("q")
+        shell.wait_for_prompt()
+
+
+def test_where_no_shell_could_make_it_go_on_it_is_not_suspended(tmp_path: Path) -> None:
     with terminal(tmp_path) as console:
         console.wait_for(READY)
         console.press(b"\x1a")
-        deadline = time.monotonic() + 30
-        while not os.waitpid(console.pid, os.WUNTRACED | os.WNOHANG)[0]:
-            console.read(0.05)
-            assert time.monotonic() < deadline
-        assert console.cooked()
-        assert console.screen_left()
-        console.written = b""
-        os.kill(console.pid, signal.SIGCONT)
-        console.wait_for(READY)
-        assert not console.cooked()
+        console.wait_until_shown("there is no shell behind this screen")
         console.press(b"q")
         console.wait_until_given_back()
         assert console.status() == 0

@@ -250,6 +250,15 @@ class VlmftConsole(KeyOrder):
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 
+    def action_suspend_process(self) -> None:
+        """Back to the shell, where there is one: else nobody could make this go on."""
+        from vlmft_console.app.terminal import has_shell_behind
+
+        if self._driver is not None and self._driver.can_suspend and has_shell_behind():
+            super().action_suspend_process()
+        else:
+            tell(self, "there is no shell behind this screen to go back to", problem=True)
+
     @contextmanager
     def suspend(self) -> Iterator[None]:
         """Lend the terminal to another program. Ctrl-C there is meant for that program."""

@@ -16,15 +16,18 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the app is there, Ctrl-C just ends this: no traceback
     import os
 
-    from vlmft_console.app.settings import kept_settings
     from vlmft_console.app.terminal import GiveBack, refusal
     from vlmft_console.sanitize import sanitize
     from vlmft_core.errors import EXIT_MISTAKE, VlmftError
 
-    options = _options()
     try:
+        if (status := _there(sys.argv[1:])) is not None:
+            sys.exit(status)
+        options = _options()
         if why := refusal(os.environ):
             raise VlmftError(why)
+        from vlmft_console.app.settings import kept_settings
+
         theme = options.theme or kept_settings().theme
         target = _target(options.target) if options.target else None
     except (VlmftError, OSError) as error:  # such as a folder that is closed to us
@@ -43,6 +46,35 @@ def main() -> None:
     sys.exit(app.return_code or 0)
 
 
+def _there(arguments: list[str]) -> int | None:
+    """The exit status of the console on the machine that one of the arguments names; it gets the others as they are.
+
+    None where none does.
+
+    Raises:
+        VlmftError: it names none, or there is no terminal here.
+    """
+    from vlmft_console.ssh.address import SCHEME, Address
+
+    named = next((each for each in arguments if each.startswith(SCHEME)), None)
+    if named is None:
+        return None
+    import os
+
+    from vlmft_console.app.terminal import RESET, in_browser, refusal
+    from vlmft_console.ssh.session import run_there
+    from vlmft_core.errors import VlmftError
+
+    address = Address.parse(named)
+    if in_browser(os.environ):
+        raise VlmftError("ssh has no terminal in a browser", "start textual-serve on that machine")
+    if why := refusal(os.environ):
+        raise VlmftError(why)
+    rest = arguments.copy()
+    rest.remove(named)
+    return run_there(address, "vlmft-console", rest, RESET)
+
+
 def _options() -> Namespace:
     import argparse
 
@@ -50,7 +82,10 @@ def _options() -> Namespace:
 
     parser = argparse.ArgumentParser(
         prog="vlmft-console",
+        usage="%(prog)s [OPTIONS] [ssh://[USER@]HOST[:PORT][/PATH]] [TARGET]",
         description="Choose a preset, launch it, watch it. ? names the keys. Runs go on when the console ends.",
+        epilog="With ssh://… the console of that machine is shown, by your own ssh, with all other arguments. PATH is a"
+        " run or a log to open, or the folder to work in; /~/PATH begins at your home folder there.",
         allow_abbrev=False,
     )
     parser.add_argument("target", nargs="?", metavar="TARGET", help="a run's name, a run folder or a log to open")

@@ -37,16 +37,26 @@ RESET = (
 """What undoes everything that the app switched on."""
 
 
+def in_browser(environ: Mapping[str, str]) -> bool:
+    """Whether a browser is the screen."""
+    return environ.get("TEXTUAL_DRIVER", "").startswith(_WEB_DRIVER)
+
+
 def refusal(environ: Mapping[str, str]) -> str:
     """Why there can be no screen here, and what to use instead; empty when there can."""
     without = "without a screen, `vlmft runs` lists the runs and `vlmft attach RUN` follows one"
-    if environ.get("TEXTUAL_DRIVER", "").startswith(_WEB_DRIVER):
-        return ""  # a browser is the screen
+    if in_browser(environ):
+        return ""
     if not all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__)):
         return f"a terminal is needed; {without}"
     if environ.get("TERM", "dumb") in ("", "dumb"):
         return f"a terminal that can place text is needed (TERM is dumb or not set); {without}"
     return ""
+
+
+def has_shell_behind() -> bool:
+    """Whether a shell can take the terminal and give it back: not from what ssh, a container or a window began with."""
+    return os.getpgrp() != os.getsid(0)
 
 
 class Leaving(Protocol):

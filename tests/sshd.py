@@ -1,0 +1,158 @@
+"""sshd of a test's own: another machine, as far as ssh can tell, with keys that are nowhere else."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+class Machine:
+    """What can be reached as `ssh://there`.
+
+    Args:
+        root: what it keeps its state in; `root / "home"` is the home folder there.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.home = root / "home"
+        self.port = _free_port()
+        self.config = root / "ssh_config"
+        self.has_ipv6 = _has_ipv6()
+        self._sshd: subprocess.Popen[bytes] | None = None
+
+    @property
+    def client(self) -> dict[str, str]:
+        """The environment of whoever calls ssh: its `ssh` reads the configuration of this machine alone."""
+        return {"PATH": f"{self.root / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+
+    def sessions(self) -> list[int]:
+        """Process ids of the connections that are open; a test may kill them."""
+        assert self._sshd is not None
+        return [int(pid) for pid in Path(f"/proc/{self._sshd.pid}/task/{self._sshd.pid}/children").read_text().split()]
+
+    def start(self) -> None:
+        self._sshd = subprocess.Popen(
+            [_sshd(), "-D", "-f", self.root / "sshd_config", "-E", self.root / "sshd.log"], stdin=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 30
+        while socket.socket().connect_ex(("127.0.0.1", self.port)):
+            assert self._sshd.poll() is None, (self.root / "sshd.log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        assert self._sshd is not None
+        self._sshd.kill()
+        self._sshd.wait()
+
+
+@contextmanager
+def machine(root: Path) -> Iterator[Machine]:
+    """A machine for as long as the block lasts; skips the test where there cannot be one, and says why."""
+    missing = [name for name in ("ssh", "ssh-keygen") if shutil.which(name) is None] + ([] if _sshd() else ["sshd"])
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)} (apt install openssh-server openssh-client)")
+    made = Machine(root)
+    for folder in (root, made.home, root / "bin", made.home / ".local" / "bin"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for key in ("host_key", "user_key", "other_key"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", root / key], check=True)
+    host_key = " ".join((root / "host_key.pub").read_text().split()[:2])
+    (root / "known_hosts").write_text(f"[127.0.0.1]:{made.port} {host_key}\n[::1]:{made.port} {host_key}\n")
+    (root / "authorized_keys").write_text((root / "user_key.pub").read_text())
+    (root / "sshd_config").write_text(_server(made))
+    made.config.write_text(_client(made))
+    _executable(root / "bin" / "ssh", f'exec {shutil.which("ssh")} -F {shlex.quote(str(made.config))} "$@"')
+    for program in ("vlmft", "vlmft-console"):  # as `pip install --user` or a link leave them
+        _executable(
+            made.home / ".local" / "bin" / program,
+            f"export PYTHONPATH={shlex.quote(os.environ.get('PYTHONPATH', ''))}; "
+            f'exec {shlex.quote(str(Path(sys.executable).with_name(program)))} "$@"',
+        )
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # as its service does; without it there is no sshd of root's
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def _server(made: Machine) -> str:
+    homes = " ".join(f"{name}={made.home / name.lower()}" for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME"))
+    return f"""
+Port {made.port}
+ListenAddress 127.0.0.1
+{"ListenAddress ::1" if made.has_ipv6 else ""}
+HostKey {made.root / "host_key"}
+AuthorizedKeysFile {made.root / "authorized_keys"}
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+StrictModes no
+PidFile none
+SetEnv HOME={made.home} {homes} XDG_CACHE_HOME={made.home / "cache"} LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=
+"""
+
+
+def _client(made: Machine) -> str:
+    return f"""
+Host there
+    HostName 127.0.0.1
+    Port {made.port}
+Host stranger
+    HostName 127.0.0.1
+    Port {made.port}
+    IdentityFile {made.root / "other_key"}
+Host nobody
+    HostName 127.0.0.1
+    Port 1
+Host unknown
+    HostName 127.0.0.1
+    Port {made.port}
+    HostKeyAlias nobody
+Host * !stranger
+    IdentityFile {made.root / "user_key"}
+Host *
+    IdentitiesOnly yes
+    UserKnownHostsFile {made.root / "known_hosts"}
+    GlobalKnownHostsFile /dev/null
+    StrictHostKeyChecking yes
+    BatchMode yes
+"""
+
+
+def _executable(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def _sshd() -> str | None:
+    """By its whole path, as it wants to be called."""
+    return shutil.which("sshd", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as tried:
+            tried.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
