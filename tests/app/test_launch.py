@@ -48,7 +48,7 @@ def loaded(here: Path) -> LoadedPreset:
 def standin(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are trained by a stand-in that takes a moment."""
 
-    def command(preset: object, folder: RunFolder, port: int) -> Command:
+    def command(preset: object, folder: RunFolder, port: int, place: object) -> Command:
         return Command((sys.executable, str(STANDIN), "runner", str(folder.path.absolute()), "1", "--steps=2"), {})
 
     monkeypatch.setattr(training_command, "training_command", command)
@@ -216,7 +216,7 @@ async def test_a_start_that_fails_is_one_line_and_can_be_tried_again(
     loaded: LoadedPreset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        training_command, "training_command", lambda preset, folder, port: Command(("/no/such/program",), {})
+        training_command, "training_command", lambda preset, folder, port, place: Command(("/no/such/program",), {})
     )
     async with launching_screen(loaded) as (pilot, screen):
         before = screen.query_one("#name", Input).value
@@ -265,7 +265,7 @@ def test_the_launch_screen_looks_as_it_should(
     monkeypatch.setattr(VlmftConsole, "get_default_screen", lambda app: Screen())
     monkeypatch.setattr(launch_module, "default_name", lambda name: f"{name}-20260102-030405")
     monkeypatch.setattr(launch_module, "checks", lambda launch: found)
-    monkeypatch.setattr(training_command, "training_command", lambda preset, folder, port: command)
+    monkeypatch.setattr(training_command, "training_command", lambda preset, folder, port, place: command)
 
     async def open_it(pilot: Pilot[None]) -> None:
         await pilot.app.push_screen(LaunchScreen(loaded))

@@ -131,7 +131,7 @@ def test_a_port_that_is_taken_by_now_is_replaced() -> None:
 
 
 def test_a_run_is_started_once_and_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    def command(preset: Preset, folder: RunFolder, port: int) -> Command:
+    def command(preset: Preset, folder: RunFolder, port: int, place: object) -> Command:
         return Command((sys.executable, str(STANDIN), "runner", str(folder.path.absolute()), "1", "--steps=1"), {})
 
     monkeypatch.setattr(run_launch, "training_command", command)

@@ -27,7 +27,7 @@ from vlmft_core.preset import Preset
 def standins(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is started is a run of stand-ins."""
 
-    def command(preset: Preset, folder: RunFolder, port: int) -> Command:
+    def command(preset: Preset, folder: RunFolder, port: int, place: object) -> Command:
         return Command((sys.executable, str(STANDIN), "runner", str(folder.path.absolute()), "1"), {})
 
     monkeypatch.setattr(run_launch, "training_command", command)

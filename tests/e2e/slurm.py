@@ -11,31 +11,58 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import VLMFT
+
 _NEEDED = ("slurmctld", "slurmd", "srun", "munged", "ip", "unshare", "nsenter")
 _NODES = Path(__file__).parent / "cluster" / "nodes.sh"
 
 
 class Cluster:
-    """Where jobs are submitted.
+    """Where jobs are submitted, and what may happen there.
 
     Args:
         root: what the cluster keeps its state in.
+        bridge: what its network is called.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, bridge: str) -> None:
+        self._root, self._bridge = root, bridge
 
     def start(self, node: str, *argv: str, **environment: str) -> subprocess.Popen[str]:
-        """Start a program on `login`, `n1` or `n2`; its output and errors are one stream."""
+        """Start a program on `login`, `n1` or `n2`, in our folder; its output and errors are one stream."""
         inner = (self._root / f"{node}.inner").read_text().strip()
+        # The folder is entered there: the same one as seen from here is on another mount, and files cannot be moved.
+        enter = ["sh", "-c", 'cd "$0" && exec "$@"', str(Path.cwd())]
         return subprocess.Popen(
-            ["nsenter", "-t", inner, "-n", "-u", "-p", "-m", f"--wd={Path.cwd()}", *argv],
+            ["nsenter", "-t", inner, "-n", "-u", "-p", "-m", *enter, *argv],
             env=os.environ | {"SLURM_CONF": str(self._root / "slurm.conf")} | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def run(self, *argv: str, code: int | None = 0, **environment: str) -> str:
+        """What a program on the login node says; `code` is the exit status that there must be."""
+        started = self.start("login", *argv, **environment)
+        said, _ = started.communicate(timeout=300)
+        assert code is None or started.returncode == code, said
+        assert "Traceback" not in said
+        return said
+
+    def vlmft(self, *arguments: str, code: int | None = 0, **environment: str) -> str:
+        """What the command says there."""
+        return self.run(VLMFT, *arguments, code=code, **environment)
+
+    def cable(self, node: str, plugged: bool) -> None:
+        """Pull a node's cable, or plug it in again."""
+        state = "up" if plugged else "down"
+        subprocess.run(["ip", "link", "set", f"{self._bridge}-{node[1:]}", state], check=True)
+
+    def job(self, number: str) -> dict[str, str]:
+        """What Slurm knows of a job."""
+        words = self.run("scontrol", "show", "job", "--oneliner", number, code=None).split()
+        return dict(word.partition("=")[::2] for word in words)
 
 
 @contextmanager
@@ -47,10 +74,11 @@ def cluster(root: Path) -> Iterator[Cluster]:
     if os.geteuid() != 0 or subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True).returncode:
         pytest.skip("needs the right to make network namespaces")
     root.mkdir(mode=0o755)
+    bridge = f"vb{os.getpid()}"
     log = root / "nodes.log"
     with log.open("w") as errors:
         nodes = subprocess.Popen(
-            ["bash", str(_NODES), str(root), f"vb{os.getpid()}"],
+            ["bash", str(_NODES), str(root), bridge],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -59,6 +87,6 @@ def cluster(root: Path) -> Iterator[Cluster]:
     assert nodes.stdout is not None
     try:
         assert nodes.stdout.readline() == "up\n", log.read_text()
-        yield Cluster(root)
+        yield Cluster(root, bridge)
     finally:
         nodes.communicate(timeout=30)

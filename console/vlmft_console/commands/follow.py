@@ -12,7 +12,8 @@ from types import FrameType
 from vlmft_console.commands.progress import Display
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.status import UNSUPERVISED, RunStatus, status_of
+from vlmft_console.runs.leaving_queue import leave_queue
+from vlmft_console.runs.status import QUEUED, UNSUPERVISED, RunStatus, status_of
 from vlmft_core.counted import counted
 from vlmft_core.run_folder.stop import StopRequest
 from vlmft_core.run_folder.tail import RunTail
@@ -38,6 +39,7 @@ def follow(folder: RunFolder, state: RunState, display: Display, *, steer: bool)
     tail = RunTail(folder.logs)
     asked = 0
     looked = 0.0
+    waits = ""
     with _counted_interrupts() as interrupts:
         while True:
             status = None
@@ -49,6 +51,9 @@ def follow(folder: RunFolder, state: RunState, display: Display, *, steer: bool)
                 state.apply_all(new)
                 display.tell(new)
             display.update(state)
+            if status is not None and status.state == QUEUED and status.reason != waits:
+                waits = status.reason
+                display.say(f"queued: {waits}" if waits else "queued")
             if status is not None and not status.live:
                 break
             if status is not None and status.state == UNSUPERVISED:
@@ -67,8 +72,11 @@ def follow(folder: RunFolder, state: RunState, display: Display, *, steer: bool)
 
 
 def _ask(folder: RunFolder, display: Display, *, now: bool) -> None:
-    StopRequest("Ctrl-C", now=now).write(folder)
-    if now:
+    request = StopRequest("Ctrl-C", now=now)
+    request.write(folder)
+    if status_of(folder).state == QUEUED:
+        leave_queue(folder, request)
+    elif now:
         display.say("ending all ranks now")
     else:
         display.say("stopping: the ranks save a checkpoint first. Ctrl-C again ends them at once.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,10 @@ from vlmft_console.commands.output import say
 from vlmft_console.commands.parameters import Detach, Overrides, PresetName
 from vlmft_console.commands.show import show
 from vlmft_console.paths import OUTPUTS, preset_folders
-from vlmft_console.runs.launching import prepare, start
+from vlmft_console.places.place import Place, Slurm
+from vlmft_console.places.slurm_options import check_options, parse_options
+from vlmft_console.runs.launching import Launch, prepare, start
+from vlmft_console.runs.submitting import batch_script, sbatch_arguments
 from vlmft_core.preset import load_preset
 
 
@@ -24,6 +28,14 @@ def run(
     run_name: Annotated[
         str | None, typer.Option("--run-name", help="The run folder's name. [default: PRESET-UTC time]")
     ] = None,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slurm",
+            metavar="OPTION=VALUE,…",
+            help="Train as a job of this Slurm cluster; sbatch's long options, such as nodes=2,gpus-per-node=8.",
+        ),
+    ] = None,
     output_root: Annotated[Path, typer.Option("--output-root", help="Where run folders are made.")] = OUTPUTS,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the exact command and start nothing.")] = False,
     detach: Detach = False,
@@ -33,19 +45,57 @@ def run(
 
     Ctrl-C saves a checkpoint and ends the run; a second Ctrl-C ends it at once. Closing the terminal does not.
 
+    With --slurm the run waits in the queue first. It goes on by itself after a time limit, or when its nodes were taken
+    for another job or lost; `vlmft stop` and Ctrl-C end it for good.
+
     Exit status: 0 finished (or stopped early by its own rules), 130 stopped on request with a checkpoint, 1 failed or
     crashed, 2 a mistake to mend in the preset, the options, the data or the model: nothing was started, 75 the run
     folder is in use.
     """
     loaded = load_preset(preset, preset_folders(), overrides or [])
-    launch = prepare(loaded.preset, loaded.name, gpus=gpus, name=run_name, root=output_root, inherited=loaded.inherited)
+    launch = prepare(
+        loaded.preset,
+        loaded.name,
+        gpus=gpus,
+        place=wanted_place(slurm),
+        name=run_name,
+        root=output_root,
+        inherited=loaded.inherited,
+    )
     if dry_run:
-        say(str(launch.command))
+        say(shown_command(launch))
         return
     folder, warning = start(launch)
     if detach:
-        say(f"{folder.name} runs in {folder.path}")
+        place = folder.place
+        say(
+            f"{folder.name} runs in {folder.path}"
+            if place is None
+            else f"{folder.name} is job {place.job}, in {folder.path}"
+        )
         if warning:
             say(f"note: {warning}", err=True)
         return
     show(folder, [launch.note, *launch.plan.warnings, warning], json_output, steer=True, fresh=True)
+
+
+def wanted_place(slurm: list[str] | None) -> Place | None:
+    """The place that the options name; None for here.
+
+    Raises:
+        VlmftError: an option that cannot be used.
+    """
+    if not slurm:
+        return None
+    options = parse_options(slurm)
+    check_options(options)
+    return Slurm(options)
+
+
+def shown_command(launch: Launch) -> str:
+    """What would be started, to be pasted into a shell."""
+    if launch.place is None:
+        return str(launch.command)
+    submission = shlex.join(["sbatch", *sbatch_arguments(launch.place, launch.folder)])
+    script = batch_script(launch.place, launch.folder)
+    return f"{submission} <<'END'\n{script}END\n# which then starts\n# {launch.command}"

@@ -43,7 +43,8 @@ def stop(
     began = time.monotonic()
     line = StatusLine()
     try:
-        while held(folder.lock):  # its supervisor ends a moment after it has said how the run ended
+        # Its supervisor ends a moment after it has said how the run ended; of another host its lock may not be seen.
+        while held(folder.lock) or (folder.place is not None and status_of(folder).live):
             left = max(0.0, patience - (time.monotonic() - began))
             line.show("ending the ranks" if now else f"waiting for a checkpoint, {clock(left)} at most")
             time.sleep(0.2)

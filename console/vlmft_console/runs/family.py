@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,12 +33,14 @@ class RankEnd:
         order: 0 for the first rank that ended.
         status: as `waitpid` gives it; None when somebody else reaped the process unseen.
         signalled: whether the supervisor had already signalled the ranks.
+        host: where it was, if that was another machine.
     """
 
     rank: int
     order: int
     status: int | None
     signalled: bool
+    host: str = ""
 
     @property
     def clean(self) -> bool:
@@ -72,37 +75,6 @@ class Family:
         self._scanned = -RESCAN_SECONDS
         self._news = time.monotonic()
         """When a rank came last, or the watch began."""
-
-    @classmethod
-    def start(cls, argv: Sequence[str], env: Mapping[str, str], log: Path) -> Family:
-        """Start a launcher.
-
-        Args:
-            argv: what to start, never through a shell.
-            env: the whole environment of the launcher.
-            log: file that its output is appended to.
-
-        Raises:
-            OSError: the launcher cannot be started, or the log is a link or no file.
-        """
-        output = open_own(log, os.O_WRONLY | os.O_APPEND)
-        try:
-            pid = os.posix_spawn(
-                argv[0],
-                list(argv),
-                env,
-                file_actions=[
-                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_DUP2, output, 1),
-                    (os.POSIX_SPAWN_DUP2, output, 2),
-                ],
-                setsid=True,
-            )
-        finally:
-            os.close(output)
-        seen = processes.look(pid)
-        assert seen is not None, "a child that was not waited for is there, if only as a zombie"
-        return cls(seen.identity, {})
 
     @property
     def over(self) -> bool:
@@ -152,6 +124,10 @@ class Family:
 
     def living_ranks(self) -> list[Identity]:
         return [identity for identity in self.ranks.values() if identity.alive]
+
+    def signal_ranks(self, number: signal.Signals) -> None:
+        """Send a signal to every rank that lives."""
+        processes.send_all(self.living_ranks(), number)
 
     def living(self) -> list[Identity]:
         """Every process of the run but the launcher that is alive, as of the last scan."""
@@ -214,6 +190,37 @@ class Family:
             self._news = self._scanned
         self.ranks = found
         return new
+
+
+def start_launcher(argv: Sequence[str], env: Mapping[str, str], log: Path) -> Identity:
+    """Start a launcher, as a child of this process.
+
+    Args:
+        argv: what to start, never through a shell.
+        env: the whole environment of the launcher.
+        log: file that its output is appended to.
+
+    Raises:
+        OSError: the launcher cannot be started, or the log is a link or no file.
+    """
+    output = open_own(log, os.O_WRONLY | os.O_APPEND)
+    try:
+        pid = os.posix_spawn(
+            argv[0],
+            list(argv),
+            env,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, output, 1),
+                (os.POSIX_SPAWN_DUP2, output, 2),
+            ],
+            setsid=True,
+        )
+    finally:
+        os.close(output)
+    seen = processes.look(pid)
+    assert seen is not None, "a child that was not waited for is there, if only as a zombie"
+    return seen.identity
 
 
 class AdoptedFamily(Family):

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from vlmft_console.errors import RunFolderError
+from vlmft_console.places.place import Place
+from vlmft_console.places.place import as_json as place_as_json
+from vlmft_console.places.place import from_json as place_from_json
 from vlmft_console.runs.process_record import ProcessRecord, folder_identity
 from vlmft_console.runs.processes import Identity, myself, of_run
 from vlmft_core.durable import as_json, delete, read_json, write_whole
@@ -66,8 +69,11 @@ class RunFolder(RunLayout):
             raise RunFolderError(f"{folder.path} cannot be made: {error.strerror}") from None
         return folder
 
-    def write_run(self, *, preset_name: str, preset_text: str, command: Command) -> str:
+    def write_run(self, *, preset_name: str, preset_text: str, command: Command, place: Place | None = None) -> str:
         """Write `preset_file`, `run_file` and `processes_file`, and return the new run's id (32 hex digits).
+
+        Args:
+            place: where the ranks are started; None for here.
 
         Raises:
             OSError: one of them cannot be written.
@@ -83,6 +89,7 @@ class RunFolder(RunLayout):
             "env": {**command.env, "VLMFT_RUN_ID": run_id},
             "versions": installed_versions(),
             "hosts": [platform.node()],
+            "place": place and place_as_json(place),
         }
         write_whole(self.run_file, as_json(record))
         self.write_processes()
@@ -93,6 +100,15 @@ class RunFolder(RunLayout):
         record = self.record()
         env = {**command.env, "VLMFT_RUN_ID": self.run_id}
         write_whole(self.run_file, as_json({**record, "argv": list(command.argv), "env": env}))
+
+    @property
+    def place(self) -> Place | None:
+        """Where the ranks are started; None for the machine that `vlmft run` was called on."""
+        return place_from_json((read_json(self.run_file) or {}).get("place"))
+
+    def change_place(self, place: Place) -> None:
+        """Keep what has become known of the place; everything else in `run_file` stays."""
+        write_whole(self.run_file, as_json({**self.record(), "place": place_as_json(place)}))
 
     def record(self) -> dict[str, Any]:
         """What `run_file` says.
@@ -177,8 +193,18 @@ class RunFolder(RunLayout):
     def put_away_end(self) -> None:
         """Before a new segment: the last one's end is kept under `logs/`, and its stop request is over."""
         delete(self.stop_file)
+        self.keep_earlier_end()
+
+    def keep_earlier_end(self) -> None:
+        """Keep how the last segment ended under `logs/`: it is not how the run ended."""
         if self.exit_file.exists():
             self.exit_file.replace(self.earlier_exit_file(self.last_segment))
+
+    def bring_back_end(self) -> None:
+        """Take back `put_away_end`: there is no new segment after all."""
+        earlier = self.earlier_exit_file(self.last_segment)
+        if earlier.exists():
+            earlier.replace(self.exit_file)
 
 
 def check_name(name: str) -> None:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Literal
 from vlmft_console.errors import RunFolderError
 from vlmft_console.paths import OUTPUTS
 from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_core.counted import counted
 from vlmft_core.durable import delete
 from vlmft_core.errors import VlmftError
 from vlmft_core.figures import filesize
 from vlmft_core.plan.shared_memory import shared_memory_problem
 
 if TYPE_CHECKING:
+    from vlmft_console.places.place import Place
     from vlmft_core.plan import Plan
     from vlmft_core.preset import Preset
 
@@ -36,7 +38,9 @@ class Launch:
     root: Path
     name: str
     port: int
-    """For the ranks to find each other."""
+    """For the ranks to find each other, where all are here."""
+    place: Place | None
+    """Where they are started; None for here."""
     command: Command
 
     @property
@@ -59,6 +63,7 @@ def prepare(
     preset_name: str,
     *,
     gpus: int | None = None,
+    place: Place | None = None,
     name: str | None = None,
     root: Path = OUTPUTS,
     inherited: Collection[str] = (),
@@ -69,6 +74,7 @@ def prepare(
         preset: what to train.
         preset_name: what it is called.
         gpus: use this many GPUs and keep the effective batch.
+        place: where the ranks are started, which may say how many there are; None for here.
         name: the run's name; None makes one of the preset's and the time.
         root: where its folder goes.
         inherited: keys of the preset that another said.
@@ -76,21 +82,24 @@ def prepare(
     Raises:
         VlmftError: a bad run name, GPUs that do not fit, or a base model that cannot be used.
     """
+    from vlmft_console.places.place import spread
     from vlmft_console.runs.folder import check_name, default_name
     from vlmft_console.runs.machine_gpus import smallest_gpu
     from vlmft_console.runs.preflight import free_port
     from vlmft_console.runs.training_command import training_command, with_absolute_paths
     from vlmft_core.plan import make_plan, with_gpus
 
+    if place is not None:
+        place, gpus = spread(place, gpus, preset.hardware)
     settled, note = with_gpus(preset, gpus) if gpus else (preset, "")
     settled = with_absolute_paths(settled)
-    gpu = smallest_gpu() if settled.hardware.device == "cuda" else None
+    gpu = smallest_gpu() if settled.hardware.device == "cuda" and place is None else None
     plan = make_plan(settled, gpu=gpu, inherited=inherited)
     name = default_name(preset_name) if name is None else name
     check_name(name)
     port = free_port()
-    command = training_command(settled, RunFolder(root / name), port)
-    return Launch(preset_name, settled, note, plan, root, name, port, command)
+    command = training_command(settled, RunFolder(root / name), port, place)
+    return Launch(preset_name, settled, note, plan, root, name, port, place, command)
 
 
 def renewed(launch: Launch) -> Launch:
@@ -99,13 +108,14 @@ def renewed(launch: Launch) -> Launch:
     from vlmft_console.runs.training_command import training_command
 
     port = free_port(launch.port)
-    if port == launch.port:
+    if port == launch.port or launch.place is not None:
         return launch
     return replace(launch, port=port, command=training_command(launch.preset, launch.folder, port))
 
 
 def start(launch: Launch) -> tuple[RunFolder, str]:
-    """Make the run folder and start the run; it goes on whatever becomes of this process.
+    """Make the run folder and start the run, or put it into its cluster's queue; it goes on whatever becomes of this
+    process.
 
     Returns:
         The run folder, and a warning that the run may not outlive the logout or be found from other folders, or an
@@ -115,17 +125,23 @@ def start(launch: Launch) -> tuple[RunFolder, str]:
         VlmftError: this machine lacks something, the folder cannot be made, or the supervisor did not start; nothing is
             left behind then, unless something of the run lives.
     """
-    from vlmft_console.runs.preflight import check_machine
     from vlmft_console.runs.registry import remember
     from vlmft_console.runs.status import status_of
+    from vlmft_console.runs.submitting import submit
     from vlmft_console.runs.supervisor_start import start_supervisor
     from vlmft_core.preset import dump_preset
 
-    check_machine(launch.preset)
+    place = launch.place
+    check_here(launch)
     folder = RunFolder.create(launch.root, launch.name)
     try:
-        folder.write_run(preset_name=launch.preset_name, preset_text=dump_preset(launch.preset), command=launch.command)
-        warnings = [start_supervisor(folder)]
+        text = dump_preset(launch.preset)
+        folder.write_run(preset_name=launch.preset_name, preset_text=text, command=launch.command, place=place)
+        warnings = []
+        if place is None:
+            warnings.append(start_supervisor(folder))
+        else:
+            submit(place, folder)
     except (OSError, VlmftError) as error:
         if not status_of(folder).live:
             with contextlib.suppress(OSError):
@@ -140,34 +156,51 @@ def start(launch: Launch) -> tuple[RunFolder, str]:
     return folder, "; ".join(filter(None, warnings))
 
 
+def check_here(launch: Launch) -> str:
+    """Look whether the run could be started, from this machine.
+
+    Returns:
+        When and where a job would start; empty for a run of this machine.
+
+    Raises:
+        VlmftError: this machine lacks something, or the cluster refuses the job.
+    """
+    from vlmft_console.runs.preflight import check_libraries, check_machine
+    from vlmft_console.runs.submitting import check_submittable
+
+    if launch.place is None:
+        check_machine(launch.preset)
+        return ""
+    check_libraries()
+    return check_submittable(launch.place, launch.folder)
+
+
 def checks(launch: Launch) -> list[Check]:
     """What can be known before a start, without reading any data or asking the network. Takes up to seconds."""
     return [
-        _machine(launch.preset),
+        _machine(launch),
         *_memory(launch),
         _folder(launch),
         _disk(launch),
         _base(launch),
         *_data(launch.preset),
-        *_shared_memory(launch.preset),
+        *(_shared_memory(launch.preset) if launch.place is None else []),
         *([Check("caution", launch.note)] if launch.note else []),
         *(Check("caution", text) for text in launch.plan.warnings),
     ]
 
 
-def _machine(preset: Preset) -> Check:
-    from vlmft_console.runs.preflight import check_machine
-
+def _machine(launch: Launch) -> Check:
+    preset, place = launch.preset, launch.place
     try:
-        check_machine(preset)
+        expected = check_here(launch)
     except VlmftError as error:
         return Check("stop", error.message if error.hint.startswith("pass --") else str(error))
-    count, one = preset.hardware.gpus, preset.hardware.gpus == 1
-    if preset.hardware.device == "cpu":
-        ranks = f"{count} {'process' if one else 'processes'} on the CPU"
-    else:
-        ranks = f"{count} {'GPU' if one else 'GPUs'} of this machine"
-    return Check("ok", f"training libraries are installed; {ranks}")
+    cpu, count = preset.hardware.device == "cpu", preset.hardware.gpus
+    ranks = counted(count, "process", "processes") if cpu else counted(count, "GPU")
+    if place is not None:
+        return Check("ok", f"{ranks} on {counted(place.hosts, 'node')}: would start at {expected}")
+    return Check("ok", f"training libraries are installed; {ranks} {'on the CPU' if cpu else 'of this machine'}")
 
 
 def _memory(launch: Launch) -> list[Check]:

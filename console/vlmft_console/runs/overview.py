@@ -151,8 +151,8 @@ class RunIndex:
         changed = known.overview is None or stamp != known.stamp
         if known.settled and not changed:
             return
-        known.stamp, known.settled = stamp, recorded or ended
         status = RunStatus(RECORDED) if recorded else status_of(folder)
+        known.stamp, known.settled = stamp, recorded or (ended and not status.live)
         if changed or status != known.status or known.overview is None:
             known.status = status
             known.overview = _unread(folder, recorded, status)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vlmft_console.errors import RunBusyError, RunFolderError
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.preflight import check_machine, free_port
+from vlmft_console.runs.preflight import check_libraries, check_machine, free_port
 from vlmft_console.runs.status import ELSEWHERE, UNSUPERVISED, status_of
+from vlmft_console.runs.submitting import check_submittable, submit
 from vlmft_console.runs.supervisor_start import start_supervisor
 from vlmft_console.runs.training_command import training_command
+from vlmft_core.errors import VlmftError
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.preset import Preset, load_preset
 from vlmft_core.run_folder.checkpoints import Checkpoint, check_ranks, newest_intact
@@ -48,7 +52,12 @@ def check_resumable(folder: RunFolder, *, trust: bool = False, gone: bool = Fals
     preset = load_preset(folder.preset_file).preset
     check_ranks(newest, preset.hardware.gpus)
     check_base(preset.model.base)
-    check_machine(preset)
+    place = folder.place
+    if place is None:
+        check_machine(preset)
+    else:
+        check_libraries()
+        check_submittable(place, folder)
     return preset, newest
 
 
@@ -72,7 +81,15 @@ def resume_run(
         warning = start_supervisor(folder, adopt=True)
         return f"{folder.name} has a supervisor again", warning
     preset, newest = resumable
-    command = training_command(preset, folder, free_port(), resume=True, data_changed=data_changed, trust=trust)
+    place = folder.place
+    command = training_command(preset, folder, free_port(), place, resume=True, data_changed=data_changed, trust=trust)
     folder.change_command(command)
-    warning = start_supervisor(folder)
-    return f"{folder.name} goes on from step {newest.step:,}", warning
+    if place is None:
+        return f"{folder.name} goes on from step {newest.step:,}", start_supervisor(folder)
+    folder.put_away_end()  # first: the job may begin before its number is known here
+    try:
+        placed = submit(replace(place, idle_starts=0), folder)
+    except VlmftError:
+        folder.bring_back_end()
+        raise
+    return f"{folder.name} is in the queue to go on from step {newest.step:,}: job {placed.job}", ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlmft_console.history.pulse import Pulse
+from vlmft_console.places.slurm import JobState, cluster_name, job_name, job_state
 from vlmft_console.runs.elsewhere import elsewhere
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.locks import held
@@ -18,6 +19,8 @@ from vlmft_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, VlmftError
 from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED, RUN_END, STATUSES, STOPPED, Record, parse
 from vlmft_core.run_folder.growing import GrowingFile
 
+QUEUED = "queued"
+"""It waits in the queue of a cluster."""
 STARTING = "starting"
 RUNNING = "running"
 STOPPING = "stopping"
@@ -27,8 +30,8 @@ ELSEWHERE = "elsewhere"
 """Whether it lives can only be told on another machine, in another folder, or by another user."""
 LOST = "lost"
 
-LIVE = frozenset({STARTING, RUNNING, STOPPING, STALLED, UNSUPERVISED, ELSEWHERE})
-"""States in which processes of the run are, or may be, alive."""
+LIVE = frozenset({QUEUED, STARTING, RUNNING, STOPPING, STALLED, UNSUPERVISED, ELSEWHERE})
+"""States in which processes of the run are, or may be, alive, or come to be so by themselves."""
 
 SILENT_SECONDS = 60.0
 """Without any event for this long a run is stalled: rank 0 has a heartbeat every 10 s."""
@@ -39,6 +42,8 @@ UNWITNESSED = "unwitnessed: its supervisor was gone by then, and its log says so
 """The reason where a run's log is the only one to say how it ended."""
 STEP_FLOOR_SECONDS = 30.0
 """No step is a stall before this: the first ones after a pause may be slow."""
+ENDING_SECONDS = 120.0
+"""How long after the end of a run its job may take to end, or to be put back into the queue."""
 RECORDED = "recorded"
 """The state of a recorded run, or of a log alone, that does not say how it ended."""
 UNREADABLE = "unreadable"
@@ -79,6 +84,11 @@ def status_of(folder: RunFolder, pulse: Pulse | None = None, *, gone: bool = Fal
         state = str(ended.get("status"))
         code = ended.get("exit_code")
         code = code if type(code) is int and 0 <= code < 256 else EXIT_FAILED
+        if state not in (FINISHED, EARLY_STOPPED) and _recent(ended.get("t")) and (job := job_of(folder)):
+            if job.waiting:
+                return RunStatus(QUEUED, str(job))
+            if job.there:  # it may go back into the queue
+                return RunStatus(STOPPING)
         return RunStatus(
             state if state in (*STATUSES, CRASHED) else CRASHED,
             str(ended.get("reason") or ""),
@@ -86,11 +96,25 @@ def status_of(folder: RunFolder, pulse: Pulse | None = None, *, gone: bool = Fal
         )
     if supervised is None:
         return _CLOSED
-    if not supervised:
-        return _without_supervisor(folder, gone)
+    job = None if supervised else job_of(folder)
+    if not supervised and not (job and job.there):
+        return RunStatus(QUEUED, str(job)) if job and job.waiting else _without_supervisor(folder, job, gone)
     if folder.stop_file.exists():
         return RunStatus(STOPPING)
     return RunStatus(RUNNING) if pulse is None else _by_pulse(pulse, folder.process_record().segment or 0)
+
+
+def _recent(t: object) -> bool:
+    """Whether a time is less than `ENDING_SECONDS` ago."""
+    return isinstance(t, int | float) and abs(time.time() - t) < ENDING_SECONDS
+
+
+def job_of(folder: RunFolder) -> JobState | None:
+    """The run's job in a cluster's queue; None where it has none, or Slurm cannot be asked from here."""
+    place = folder.place
+    if place is None or not place.job or place.cluster != cluster_name():
+        return None
+    return job_state(place.job, job_name(folder.name))
 
 
 def _by_pulse(pulse: Pulse, segment: int) -> RunStatus:
@@ -107,13 +131,22 @@ def _by_pulse(pulse: Pulse, segment: int) -> RunStatus:
     return RunStatus(RUNNING)
 
 
-def _without_supervisor(folder: RunFolder, gone: bool) -> RunStatus:
+def _without_supervisor(folder: RunFolder, job: JobState | None, gone: bool) -> RunStatus:
+    """Args:
+    folder: the run folder.
+    job: the run's job, which is over; None for a run that has none, or whose cluster does not tell.
+    gone: as `status_of`.
+    """
     record = folder.process_record()
     lines = _last_lines(folder.events_file(record.segment or folder.last_segment))
     latest = next(_records(lines), None)
     heard = max(record.t, (latest and latest["t"]) or 0.0)
-    if where := elsewhere(folder.path, record, heard, gone=gone):
-        return RunStatus(ELSEWHERE, where)
+    if job is None:
+        place = folder.place
+        if place is not None and place.job and not gone:
+            return RunStatus(ELSEWHERE, f"job {place.job} of {place.cluster or 'a cluster'}, which does not tell here")
+        if where := elsewhere(folder.path, record, heard, gone=gone):
+            return RunStatus(ELSEWHERE, where)
     ranked = _held(folder.ranks_lock)
     if ranked is None:
         return _CLOSED
@@ -127,6 +160,8 @@ def _without_supervisor(folder: RunFolder, gone: bool) -> RunStatus:
     if end := next((one for one in ends if one["event"] == RUN_END and one["status"] in STATUSES), None):
         reason = "; ".join(filter(None, (str(end.get("reason") or ""), UNWITNESSED)))
         return RunStatus(end["status"], reason, _EXIT_CODES.get(end["status"], EXIT_FAILED))
+    if job is not None:
+        return RunStatus(CRASHED, f"its job is over: {job.state}" if job.state else "its job is over, how is not known")
     if record.of_another_boot:
         return RunStatus(LOST, "its machine is said to be gone" if gone else "the machine was restarted")
     return RunStatus(CRASHED, "its supervisor is gone and nothing of it is alive")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from vlmft_console.errors import RunFolderError
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.status import ELSEWHERE, UNSUPERVISED, status_of
+from vlmft_console.runs.leaving_queue import leave_queue
+from vlmft_console.runs.status import ELSEWHERE, QUEUED, UNSUPERVISED, status_of
 from vlmft_core.durable import delete
 from vlmft_core.run_folder.stop import StopRequest
 
@@ -28,6 +29,8 @@ def stop_run(folder: RunFolder, request: StopRequest) -> None:
         request.write(folder)
     except OSError as error:
         raise RunFolderError(f"{folder.stop_file} cannot be written: {error.strerror}") from None
+    if state.state == QUEUED:
+        leave_queue(folder, request)
     if state.state == UNSUPERVISED:
         raise RunFolderError(
             f"{folder.name} has no supervisor that could end its ranks",

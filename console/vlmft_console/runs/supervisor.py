@@ -18,10 +18,11 @@ from types import FrameType
 from vlmft_console.figures import stamp
 from vlmft_console.runs import processes
 from vlmft_console.runs.exit_record import ExitFile
-from vlmft_console.runs.family import AdoptedFamily, Family
+from vlmft_console.runs.family import AdoptedFamily, Family, start_launcher
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.ladder import due
 from vlmft_console.runs.locks import acquire, held
+from vlmft_console.runs.slurm_family import SlurmFamily
 from vlmft_console.runs.upkeep import Upkeep
 from vlmft_console.runs.verdict import Verdict, judge
 from vlmft_core.durable import read_json
@@ -156,7 +157,8 @@ class Supervisor:
     def _act(self, now: float) -> None:
         """Send what the ladder says is due: TERM once and to the ranks, KILL to everything and again."""
         if self._terminated_by is not None and StopRequest.read(self._folder) is None:
-            StopRequest(f"the supervisor got {self._terminated_by.name}").write(self._folder)
+            name = self._terminated_by.name
+            StopRequest(f"the supervisor got {name}", signal=name).write(self._folder)
         request = StopRequest.read(self._folder)
         if request is not None and (self._request is None or request.now != self._request.now):
             self._request, self._asked_at = request, now
@@ -167,10 +169,11 @@ class Supervisor:
         )
         if number is signal.SIGTERM and not self._termed:
             self._termed = True
-            processes.send_all(self._family.living_ranks(), number)
+            self._family.signal_ranks(number)
         elif number is signal.SIGKILL:
             self._killed_at = self._killed_at or now
             # ranks first: their launcher would otherwise report them as its own doing
+            self._family.signal_ranks(number)
             processes.send_all([*self._family.living(), self._family.launcher], number)
 
 
@@ -183,8 +186,14 @@ def _size_before(folder: RunFolder, segment: int) -> int:
     return size
 
 
-def supervise(folder: RunFolder, *, adopt: bool = False) -> int:
+def supervise(folder: RunFolder, *, adopt: bool = False, job: str = "") -> int:
     """Take the run's lock, and run what its `run_file` says or adopt what runs.
+
+    Args:
+        folder: the run folder.
+        adopt: take over what runs.
+        job: the number of the Slurm job whose batch step this is; an earlier end was put away then, and a stop that
+            was asked for meanwhile counts.
 
     Returns:
         The run's exit code, or `EXIT_BUSY` with a line on stderr when the run has an owner, or living ranks that
@@ -197,7 +206,7 @@ def supervise(folder: RunFolder, *, adopt: bool = False) -> int:
     if lock is None:
         print(f"{folder.path.resolve()} is run by another supervisor: {folder.owner()}", file=sys.stderr)
         return EXIT_BUSY
-    supervisor = _adopt(folder) if adopt else _start(folder)
+    supervisor = _adopt(folder) if adopt else _start(folder, job)
     if supervisor is None:
         return EXIT_BUSY
     code = supervisor.run()
@@ -206,7 +215,7 @@ def supervise(folder: RunFolder, *, adopt: bool = False) -> int:
     return code
 
 
-def _start(folder: RunFolder) -> Supervisor | None:
+def _start(folder: RunFolder, job: str) -> Supervisor | None:
     """Start the launcher; None, and a line on stderr, when ranks of an earlier start live.
 
     Raises:
@@ -218,13 +227,16 @@ def _start(folder: RunFolder) -> Supervisor | None:
     processes.become_subreaper()
     command = folder.command()
     folder.write_processes()  # first: without its end, another machine must find where it is run
-    folder.put_away_end()
+    if not job:
+        folder.put_away_end()
     segment = folder.last_segment + 1
     exit_file = ExitFile(folder)  # first: a folder that cannot be written shall not have a run
     # A variable RANK of our own (inside a Slurm task, say) would make every process look like a rank.
     inherited = {key: value for key, value in os.environ.items() if key not in _OF_A_RANK}
     log = folder.new_training_log(stamp())
-    return Supervisor(folder, exit_file, Family.start(command.argv, {**inherited, **command.env}, log), segment)
+    launcher = start_launcher(command.argv, {**inherited, **command.env}, log)
+    family = SlurmFamily(launcher, job, log) if job else Family(launcher, {})
+    return Supervisor(folder, exit_file, family, segment)
 
 
 def _adopt(folder: RunFolder) -> Supervisor | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 from vlmft_console.errors import MachineError, RunFolderError
+from vlmft_console.places.place import Place, Slurm
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.registry import find
 from vlmft_core.preset import Preset
@@ -17,17 +19,19 @@ def training_command(
     preset: Preset,
     folder: RunFolder,
     port: int,
+    place: Place | None = None,
     *,
     resume: bool = False,
     data_changed: bool = False,
     trust: bool = False,
 ) -> Command:
-    """DeepSpeed's launcher with one rank for each GPU, training what `preset_file` says.
+    """What starts one rank for each GPU, training what `preset_file` says: DeepSpeed's launcher, or srun.
 
     Args:
         preset: the resolved preset; only its `hardware` is looked at.
         folder: the run folder; its path is passed absolute, as the ranks may start elsewhere.
-        port: TCP port for the ranks to find each other.
+        port: TCP port for the ranks to find each other; under srun they know one by themselves.
+        place: where they are started; None for here.
         resume: go on from the newest complete checkpoint in `folder`.
         data_changed: and that on other data, too.
         trust: and whosever the folder is.
@@ -36,12 +40,7 @@ def training_command(
         MachineError: `CUDA_VISIBLE_DEVICES` names GPUs in a way that the launcher cannot take.
     """
     run = RunLayout(folder.path.absolute())
-    argv = (
-        str(Path(sys.executable).with_name("deepspeed")),
-        _which_gpus(preset),
-        f"--master_port={port}",
-        "--hostfile=/dev/null",  # not a list of hosts that happens to lie where DeepSpeed looks for one
-        "--module",
+    program = (
         "vlmft_trainer.train_vlm_sft",
         f"--sft_config={run.preset_file}",
         f"--output_dir={run.path}",
@@ -51,11 +50,40 @@ def training_command(
     )
     # A folder here called `datasets`, say, must not stand in for a library.
     env = {"PYTHONSAFEPATH": "1"}
+    if place is not None:
+        # Threads are not counted here: each rank knows the cores that Slurm gave its host.
+        cpu = {"DS_ACCELERATOR": "cpu"} if preset.hardware.device == "cpu" else {}
+        return Command((*srun(place, preset.hardware.gpus), "-m", *program), env | cpu)
+    argv = (
+        str(Path(sys.executable).with_name("deepspeed")),
+        _which_gpus(preset),
+        f"--master_port={port}",
+        "--hostfile=/dev/null",  # not a list of hosts that happens to lie where DeepSpeed looks for one
+        "--module",
+        *program,
+    )
     if preset.hardware.device == "cpu":
         # Several ranks share the cores: more threads than cores makes each of them wait for the others.
         threads = max(1, len(os.sched_getaffinity(0)) // preset.hardware.gpus)
         env |= {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": str(threads)}
     return Command(argv, env)
+
+
+def srun(place: Slurm, tasks: int) -> tuple[str, ...]:
+    """srun with a Python in each task, evenly over all nodes of the job; what that is to run comes after it."""
+    return (
+        shutil.which("srun") or "srun",
+        f"--nodes={place.hosts}",
+        f"--ntasks={tasks}",
+        f"--ntasks-per-node={tasks // place.hosts}",
+        "--kill-on-bad-exit=1",
+        "--label",
+        "--unbuffered",
+        *place.srun,
+        *place.prefix,
+        place.python or sys.executable,
+        "-P",
+    )
 
 
 def _which_gpus(preset: Preset) -> str:

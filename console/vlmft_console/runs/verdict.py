@@ -106,7 +106,8 @@ def _culprit(ends: Iterable[RankEnd], launcher_status: int | None, unseen: Seque
         return None
     first = min(blamed, key=lambda end: end.order)
     if first.status is not None:
-        return f"rank {first.rank} {describe_exit(first.status)}"
+        where = f" on {first.host}" if first.host else ""
+        return f"rank {first.rank}{where} {describe_exit(first.status)}"
     return f"rank {first.rank} {f'was killed by {told.name}' if told else 'ended, how is not known'}"
 
 

@@ -46,6 +46,6 @@ export SLURM_CONF="$B/slurm.conf"
 on login slurmctld -c </dev/null
 on n1 slurmd </dev/null
 on n2 slurmd </dev/null
-until [ "$(on login sinfo -h -N -t idle 2>/dev/null | wc -l)" = 2 ]; do sleep 0.1; done
+until [ "$(on login sinfo -h -N -p low -t idle 2>/dev/null | wc -l)" = 2 ]; do sleep 0.1; done
 echo up
 cat >/dev/null

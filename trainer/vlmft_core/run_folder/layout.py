@@ -70,6 +70,10 @@ class RunLayout:
     """Which checkpoint's adapter a person made the run's, a line for each time."""
     summary = _Inside("logs/.summary")
     """What the event logs come to, so that only what was added has to be read. Whoever deletes it loses nothing."""
+    batch_script = _Inside("logs/batch.sh")
+    """What was submitted to a cluster's queue."""
+    batch_log = _Inside("logs/batch.log")
+    """What that printed: why the job did not start to train, or was put back into the queue."""
     supervisor_log = _Inside("logs/supervisor.log")
     """What the supervisor prints, which is nothing unless it fails."""
 

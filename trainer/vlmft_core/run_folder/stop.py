@@ -21,12 +21,14 @@ class StopRequest:
         reason: who or what asked, one line.
         now: skip the checkpoint.
         patience: seconds that the ranks get before they are signalled.
+        signal: name of the signal that made the supervisor ask; None where a person did.
         t: when it was made, unix time.
     """
 
     reason: str
     now: bool = False
     patience: float = PATIENCE_SECONDS
+    signal: str | None = None
     t: float = field(default_factory=time.time, compare=False)
 
     def write(self, run: RunLayout) -> None:
@@ -47,6 +49,7 @@ class StopRequest:
             reason=str(record.get("reason", "")),
             now=record.get("now") is True,
             patience=_seconds(record.get("patience"), PATIENCE_SECONDS),
+            signal=str(record["signal"]) if record.get("signal") else None,
             t=_seconds(record.get("t"), 0.0),
         )
 

@@ -29,6 +29,7 @@ COLUMNS = (
 
 STATES = {
     "running": ("▶", "good"),
+    "queued": ("◌", ""),
     "starting": ("◌", "good"),
     "stopping": ("■", "caution"),
     "stalled": ("!", "caution"),

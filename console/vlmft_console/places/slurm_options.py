@@ -1,0 +1,128 @@
+"""Slurm options: sbatch's own long options, passed on as they are, but for those that vlmft sets or cannot use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from vlmft_core.errors import VlmftError
+
+Options = Mapping[str, str]
+"""By name, without `--`; an empty value is an option that takes none."""
+
+_BARE = frozenset({"contiguous", "exclusive", "hold", "overcommit", "oversubscribe", "reboot", "spread-job"})
+"""Options that are often given without a value; any other name without one goes on with the value before it."""
+_OURS = frozenset({"chdir", "error", "job-name", "no-requeue", "open-mode", "output", "parsable", "requeue"})
+_ASKS = frozenset({"help", "quiet", "test-only", "usage", "verbose", "version", "wait", "wrap"})
+_INSTEAD = {
+    "array": "each of its jobs would train in the same folder: start a run for each",
+    "export": "the run needs the environment that it was started in; places.yaml has `setup` for more",
+    "gpus": "say gpus-per-node",
+    "gpus-per-task": "every rank has to see all GPUs of its node: say gpus-per-node",
+    "ntasks": "say nodes and gpus-per-node, or ntasks-per-node",
+    "ntasks-per-gpu": "say gpus-per-node: a rank for each",
+}
+_DEFAULT_NOTICE = 300
+
+
+def parse_options(texts: Sequence[str]) -> dict[str, str]:
+    """What `--slurm partition=gpu,nodes=2` says, given once or more.
+
+    A piece between commas that has no `=` belongs to the value before it (`nodelist=n1,n2`), unless it is an option
+    without a value, such as `exclusive`.
+
+    Raises:
+        VlmftError: a piece is no option.
+    """
+    options: dict[str, str] = {}
+    for text in texts:
+        name = ""
+        for piece in text.split(","):
+            key, equals, value = piece.strip().partition("=")
+            if equals or piece.strip() in _BARE:
+                name = key.strip().removeprefix("--")
+                if name in options:
+                    raise VlmftError(f"--slurm {text}: {name} is there twice")
+                options[name] = value.strip()
+            elif name and options[name]:
+                options[name] += f",{piece.strip()}"
+            else:
+                raise VlmftError(f"--slurm {text}: {piece.strip()!r} has no value", "write name=value,name=value")
+    return options
+
+
+def check_options(options: Options, where: str = "--slurm") -> None:
+    """Refuse what would not do what it says here; what sbatch thinks of the rest, sbatch is asked.
+
+    Args:
+        where: what an error begins with.
+
+    Raises:
+        VlmftError: an option of that kind, or nodes that are no fixed number.
+    """
+    for name, value in options.items():
+        if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+            raise VlmftError(f"{where}: {name!r} is no long option of sbatch", "write it without --, such as nodes=2")
+        if not value.isprintable():
+            raise VlmftError(f"{where}: {name}: {value!r} cannot be passed on")
+        if name in _OURS | _ASKS:
+            raise VlmftError(f"{where}: {name} is set by vlmft, or of no use to it", "leave it out")
+        if name in _INSTEAD:
+            raise VlmftError(f"{where}: {name} cannot be used", _INSTEAD[name])
+    for name in ("nodes", "ntasks-per-node"):
+        if name in options and not _count(options[name]):
+            raise VlmftError(f"{where}: {name}={options[name]}: ranks are a fixed number", f"write {name}=2, say")
+    if "signal" in options and not re.fullmatch(r"B:(TERM|15|SIGTERM)@\d{1,5}", options["signal"]):
+        raise VlmftError(
+            f"{where}: signal={options['signal']}: the supervisor takes TERM", "write signal=B:TERM@SECONDS"
+        )
+
+
+def nodes(options: Options) -> int:
+    """How many there will be."""
+    return _count(options.get("nodes", "1"))
+
+
+def ranks_per_node(options: Options) -> int | None:
+    """How many each node is to have: one for each GPU, or what `ntasks-per-node` says; None where neither is said.
+
+    Raises:
+        VlmftError: both are, and differ.
+    """
+    tasks = _count(options.get("ntasks-per-node", ""))
+    gpus = gpus_per_node(options)
+    if tasks and gpus and tasks != gpus:
+        raise VlmftError(
+            f"ntasks-per-node={tasks} on {gpus} GPUs a node", "a rank needs a GPU of its own: leave it out"
+        )
+    return tasks or gpus or None
+
+
+def notice_seconds(options: Options) -> int:
+    """How long before its time limit the job is told of it: five minutes, a quarter of a limit under twenty."""
+    limit = _seconds(options.get("time", ""))
+    return min(_DEFAULT_NOTICE, limit // 4) if limit else _DEFAULT_NOTICE
+
+
+def gpus_per_node(options: Options) -> int:
+    """GPUs of a node by `gpus-per-node` (`8`, `h100:8`) or `gres` (`gpu:8`, `gpu:h100:8`); 0 where none are wanted."""
+    said = options.get("gpus-per-node", "") or options.get("gres", "").removeprefix("gpu:")
+    found = re.fullmatch(r"(?:[^:,]+:)?(\d{1,3})", said)
+    return int(found[1]) if found else 0
+
+
+def _count(text: str) -> int:
+    return int(text) if re.fullmatch(r"[1-9]\d{0,4}", text) else 0
+
+
+def _seconds(time: str) -> int:
+    """Slurm's `minutes`, `minutes:seconds`, `hours:minutes:seconds`, `days-hours[:minutes[:seconds]]`; else 0."""
+    if not re.fullmatch(r"(\d{1,4}-)?\d{1,6}(:\d{1,4}){0,2}", time):
+        return 0
+    days, dash, clock = time.rpartition("-")
+    parts = [int(part) for part in clock.split(":")]
+    if dash or len(parts) == 3:
+        hours, minutes, seconds = [*parts, 0, 0][:3]
+    else:
+        hours, (minutes, seconds) = 0, [*parts, 0][:2]
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds

@@ -1,0 +1,75 @@
+"""Submitting: a run into a cluster's queue, where a batch step of the job is its supervisor."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from vlmft_console.errors import RunFolderError
+from vlmft_console.places import slurm
+from vlmft_console.places.place import Slurm
+from vlmft_console.places.slurm_options import notice_seconds
+from vlmft_console.runs.folder import RunFolder
+from vlmft_core.durable import write_whole
+
+
+def sbatch_arguments(place: Slurm, folder: RunFolder) -> list[str]:
+    """sbatch's options for a run: vlmft's, then the user's."""
+    ours = [
+        "--requeue",
+        "--open-mode=append",
+        f"--job-name={slurm.job_name(folder.name)}",
+        f"--output={_literal(folder.batch_log.absolute())}",
+        *([f"--signal=B:TERM@{notice_seconds(place.options)}"] if "signal" not in place.options else []),
+    ]
+    return [*ours, *(f"--{name}={value}" if value else f"--{name}" for name, value in place.options.items())]
+
+
+def batch_script(place: Slurm, folder: RunFolder) -> str:
+    """What the job runs on its first node."""
+    program = (sys.executable, "-P", "-m", "vlmft_console.runs.batch_step", str(folder.path.absolute()))
+    return "\n".join(["#!/bin/bash", *place.setup, f"exec {shlex.join(program)}", ""])
+
+
+def check_submittable(place: Slurm, folder: RunFolder) -> str:
+    """Ask sbatch what it thinks of a job, submitting none.
+
+    Returns:
+        When and where it would start.
+
+    Raises:
+        VlmftError: there is no Slurm here, or sbatch refuses the job, in its own words.
+    """
+    slurm.check_commands()
+    return slurm.expected_start([*sbatch_arguments(place, folder), "--wrap=true"], Path.cwd())
+
+
+def submit(place: Slurm, folder: RunFolder) -> Slurm:
+    """Submit the run, and keep the job's number in `run_file`.
+
+    Returns:
+        The place with the job.
+
+    Raises:
+        VlmftError: sbatch refuses, or the folder cannot be written; nothing is in the queue then.
+    """
+    try:
+        write_whole(folder.batch_script, batch_script(place, folder))
+    except OSError as error:
+        raise RunFolderError(f"{folder.batch_script} cannot be written: {error.strerror}") from None
+    arguments = [*sbatch_arguments(place, folder), str(folder.batch_script.absolute())]
+    job = slurm.submit(arguments, Path.cwd())
+    placed = replace(place, job=job, cluster=slurm.cluster_name())
+    try:
+        folder.change_place(placed)
+    except OSError as error:
+        slurm.cancel(job)
+        raise RunFolderError(f"{folder.run_file} cannot be written: {error.strerror}") from None
+    return placed
+
+
+def _literal(path: Path) -> str:
+    """A path in which sbatch finds none of its patterns, such as `%j`."""
+    return str(path).replace("%", "%%")

@@ -1,0 +1,110 @@
+"""sbatch's options on our command line: passed on, but for those that would not do what they say."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from vlmft_console.places.place import Slurm, as_json, from_json, spread
+from vlmft_console.places.slurm_options import check_options, notice_seconds, parse_options, ranks_per_node
+from vlmft_core.errors import VlmftError
+from vlmft_core.preset.schema import Hardware
+
+
+def test_options_are_read_with_commas_in_their_values() -> None:
+    said = ["partition=gpu,nodelist=n1,n2,exclusive", "time=1-12:00:00", "--mem=0"]
+    assert parse_options(said) == {
+        "partition": "gpu",
+        "nodelist": "n1,n2",
+        "exclusive": "",
+        "time": "1-12:00:00",
+        "mem": "0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "'' has no value"),
+        ("gpu", "'gpu' has no value"),
+        ("exclusive,gpu", "'gpu' has no value"),
+        ("nodes=2,nodes=3", "nodes is there twice"),
+        ("Nodes=2", "'Nodes' is no long option"),
+        ("N 2=3", "'N 2' is no long option"),
+        ("nodes=2-4", "nodes=2-4: ranks are a fixed number"),
+        ("nodes=0", "nodes=0: ranks are a fixed number"),
+        ("ntasks=16", "ntasks cannot be used"),
+        ("gpus-per-task=1", "every rank has to see all GPUs"),
+        ("array=1-4", "start a run for each"),
+        ("output=x", "output is set by vlmft"),
+        ("wrap=rm", "wrap is set by vlmft"),
+        ("signal=USR1@60", "write signal=B:TERM@SECONDS"),
+        ("comment=a\nb", "cannot be passed on"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_the_reason(text: str, message: str) -> None:
+    with pytest.raises(VlmftError) as caught:
+        check_options(parse_options([text]))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "each"),
+    [
+        ("gpus-per-node=8", 8),
+        ("gpus-per-node=h100:4", 4),
+        ("gres=gpu:2", 2),
+        ("gres=gpu:a100:2", 2),
+        ("ntasks-per-node=3", 3),
+        ("ntasks-per-node=4,gpus-per-node=4", 4),
+        ("mem=10", None),
+    ],
+)
+def test_each_gpu_of_a_node_gets_a_rank(text: str, each: int | None) -> None:
+    assert ranks_per_node(parse_options([text])) == each
+
+
+def test_more_ranks_than_gpus_are_refused() -> None:
+    with pytest.raises(VlmftError, match="ntasks-per-node=2 on 8 GPUs a node"):
+        ranks_per_node({"ntasks-per-node": "2", "gpus-per-node": "8"})
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [
+        ("24:00:00", 300),
+        ("", 300),
+        ("UNLIMITED", 300),
+        ("10", 150),
+        ("2:00", 30),
+        ("00:08:00", 120),
+        ("0-0:4", 60),
+        ("1-0", 300),
+    ],
+)
+def test_the_notice_before_the_time_limit_is_five_minutes_or_a_quarter_of_it(time: str, seconds: int) -> None:
+    assert notice_seconds({"time": time}) == seconds
+
+
+def test_ranks_are_spread_evenly_over_the_nodes() -> None:
+    hardware = Hardware(gpus=8)
+    place, ranks = spread(Slurm({"nodes": "2"}), None, hardware)
+    assert ranks == 8
+    assert place.options == {"nodes": "2", "ntasks-per-node": "4", "gpus-per-node": "4"}
+    place, ranks = spread(Slurm({"nodes": "2", "gpus-per-node": "8"}), None, hardware)
+    assert (ranks, place.options["ntasks-per-node"]) == (16, "8")
+    place, ranks = spread(Slurm({}), 3, Hardware(gpus=8, device="cpu"))
+    assert (ranks, place.options) == (3, {"nodes": "1", "ntasks-per-node": "3"})
+    with pytest.raises(VlmftError, match="8 GPUs cannot be spread evenly over 3 nodes"):
+        spread(Slurm({"nodes": "3"}), None, hardware)
+    with pytest.raises(VlmftError, match="--gpus 8: 2 nodes with 8 each are 16"):
+        spread(Slurm({"nodes": "2", "gpus-per-node": "8"}), 8, hardware)
+
+
+def test_a_place_is_kept_whole_and_anything_else_is_none() -> None:
+    place = Slurm({"nodes": "2"}, ("module load cuda",), ("--mpi=none",), ("apptainer",), "/venv/python", "c", "12", 1)
+    assert from_json(json.loads(json.dumps(as_json(place)))) == place
+    for other in (None, [], {}, {"kind": "moon"}, 3):
+        assert from_json(other) is None
+    assert from_json({"kind": "slurm", "options": 3, "setup": "x", "job": None, "idle_starts": "no"}) == Slurm({})

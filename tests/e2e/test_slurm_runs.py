@@ -1,0 +1,293 @@
+"""Runs in the queue of a real Slurm cluster, as a person at its login node has them. Stand-ins count the steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.slurm import Cluster, cluster
+from vlmft_console.places.place import Slurm
+from vlmft_console.runs.folder import RunFolder
+from vlmft_core.run_folder.checkpoints import complete_ones
+from vlmft_core.run_folder.tail import RunTail
+
+STANDIN = Path(__file__).parent / "standin_trainer"
+NODES = "nodes=2,ntasks-per-node=1,exclusive"
+LONG = {"STANDIN_STEPS": "100000"}
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[Cluster]:
+    with tempfile.TemporaryDirectory(prefix="vlmft-") as folder, cluster(Path(folder) / "cluster") as made:
+        yield made
+
+
+class Run:
+    """One run in the queue, told of by its folder and by Slurm.
+
+    Args:
+        slurm: where it was submitted.
+        folder: the run's.
+    """
+
+    def __init__(self, slurm: Cluster, folder: RunFolder) -> None:
+        self.slurm, self.folder = slurm, folder
+
+    @property
+    def job(self) -> str:
+        place = self.folder.place
+        assert isinstance(place, Slurm)
+        return place.job
+
+    def status(self) -> dict[str, Any]:
+        """What `vlmft status` says at the login node."""
+        found: dict[str, Any] = json.loads(self.slurm.vlmft("status", str(self.folder.path), "--json"))
+        return found
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        return [record for record in RunTail(self.folder.logs).read() if record["event"] == kind]
+
+    def steps(self) -> list[int]:
+        return [step["step"] for step in self.events("step")]
+
+    def wait(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain: {self.status()}\n{self.logs()}"
+            time.sleep(0.05)
+
+    def wait_for_step(self, step: int) -> None:
+        self.wait(lambda: step in self.steps()[-1000:])
+
+    def wait_for_end(self, seconds: float = 60.0) -> dict[str, Any]:
+        self.wait(self.folder.exit_file.exists, seconds)
+        ended: dict[str, Any] = json.loads(self.folder.exit_file.read_text())
+        return ended
+
+    def wait_for_state(self, *states: str, seconds: float = 60.0) -> None:
+        """Until Slurm says one of these of the job."""
+        self.wait(lambda: self.slurm.job(self.job).get("JobState") in states, seconds)
+
+    def start_now(self) -> None:
+        """A job that went back into the queue waits there for two minutes, unless an operator has it start at once."""
+        self.wait_for_state("PENDING")
+
+        def begun() -> bool:
+            self.slurm.run("scontrol", "update", f"jobid={self.job}", "starttime=now", code=None)
+            return self.slurm.job(self.job)["JobState"] == "RUNNING"
+
+        self.wait(begun)
+
+    def rank(self, number: int) -> int:
+        """Process id, on this machine, of a rank of it."""
+        told, mine = f"SLURM_PROCID={number}".encode(), b"--output_dir=" + os.fsencode(self.folder.path)
+        found: list[int] = []
+
+        def look() -> bool:
+            for entry in Path("/proc").glob("[0-9]*"):
+                try:
+                    words = (entry / "cmdline").read_bytes().split(b"\0")
+                    theirs = (entry / "environ").read_bytes().split(b"\0")
+                    if mine in words and told in theirs and not words[0].endswith(b"srun"):
+                        found.append(int(entry.name))
+                except OSError:
+                    continue
+            return bool(found)
+
+        self.wait(look)
+        return found[0]
+
+    def logs(self) -> str:
+        """What was printed, for a test that failed."""
+        return "\n".join(path.read_text() for path in sorted(self.folder.logs.glob("*.log")))
+
+
+@pytest.fixture
+def start(slurm: Cluster, tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    """Puts runs into the queue, and takes out of it afterwards what is left."""
+    started: list[Run] = []
+
+    def begin(options: str = NODES, *more: str, **environment: str) -> Run:
+        name = f"run{len(started)}"
+        path = os.pathsep.join([str(STANDIN), os.environ.get("PYTHONPATH", "")])
+        arguments = ["run", "demo", "--detach", f"--run-name={name}", f"--output-root={tmp_path}", *more]
+        slurm.vlmft(*arguments, f"--slurm={options}", PYTHONPATH=path, **environment)
+        started.append(Run(slurm, RunFolder(tmp_path / name)))
+        return started[-1]
+
+    yield begin
+    slurm.run("scancel", "--quiet", "--user=root", code=None)
+    until = time.monotonic() + 60
+    while slurm.run("squeue", "--noheader"):
+        assert time.monotonic() < until, "jobs are left"
+
+
+def test_a_run_is_queued_runs_on_two_nodes_and_finishes(slurm: Cluster, start: Callable[..., Run]) -> None:
+    first = start(NODES, **LONG)
+    first.wait_for_step(1)
+    second = start(NODES)
+    waiting = second.status()
+    assert waiting["state"] == "queued"
+    assert waiting["reason"].startswith("Resources") or waiting["reason"].startswith("Priority")
+    assert "is queued" in slurm.vlmft("rm", "--yes", str(second.folder.path), code=2)
+    assert "run1 is queued" in slurm.vlmft("resume", str(second.folder.path), code=75)
+    assert "run0 is running" in slurm.vlmft("rm", "--yes", str(first.folder.path), code=2)
+    assert {run["run"]: run["state"] for run in [first.status(), second.status()]} == {
+        "run0": "running",
+        "run1": "queued",
+    }
+    assert "run0 stopped: stopped by stop.json" in slurm.vlmft("stop", str(first.folder.path))
+    assert second.wait_for_end()["status"] == "finished"
+    assert second.steps() == list(range(1, 21))
+    assert second.status()["state"] == "finished"
+    assert "0: finished at step 20" in slurm.vlmft("logs", str(second.folder.path))
+
+
+def test_a_run_stopped_from_the_login_node_is_not_revived_and_goes_on_when_resumed(
+    slurm: Cluster, start: Callable[..., Run]
+) -> None:
+    run = start(NODES, **LONG)
+    run.wait_for_step(3)
+    slurm.vlmft("stop", str(run.folder.path))
+    saved = complete_ones(run.folder)[-1].step
+    assert saved == run.steps()[-1]
+    assert run.events("run_end")[-1]["stopped_by"] == "stop.json"
+    run.wait_for_state("FAILED")  # Slurm's word for an exit status of 130
+    first = run.job
+    assert run.status()["state"] == "stopped"
+    path = os.pathsep.join([str(STANDIN), os.environ.get("PYTHONPATH", "")])
+    said = slurm.vlmft(
+        "resume", str(run.folder.path), "--detach", PYTHONPATH=path, STANDIN_STEPS=str(saved + 10), STANDIN_SECONDS="0"
+    )
+    assert said.startswith(f"run0 is in the queue to go on from step {saved:,}: job ")
+    assert run.job != first
+    assert run.wait_for_end()["status"] == "finished"
+    assert run.events("run_start")[-1]["resumed_from"] == saved
+    assert run.steps() == list(range(1, saved + 11))
+    assert slurm.vlmft("rm", "--yes", str(run.folder.path)) == ""
+    assert not run.folder.path.exists()
+
+
+def test_a_queued_run_is_taken_out_of_the_queue(slurm: Cluster, start: Callable[..., Run]) -> None:
+    run = start("begin=now+1hour,nodes=2")
+    assert run.status()["state"] == "queued"
+    assert run.status()["reason"].startswith("BeginTime; expected to start at 20")
+    said = slurm.vlmft("stop", str(run.folder.path))
+    assert said == "run0 stopped: taken out of the queue by vlmft stop; it was never started\n"
+    assert slurm.job(run.job)["JobState"] == "CANCELLED"
+    slurm.vlmft("rm", "--yes", str(run.folder.path))
+
+
+def test_a_killed_rank_of_the_other_node_is_named_within_seconds(start: Callable[..., Run]) -> None:
+    run = start(NODES, **LONG)
+    run.wait_for_step(3)
+    os.kill(run.rank(1), signal.SIGKILL)
+    killed = time.time()
+    ended = run.wait_for_end()
+    assert ended["status"] == "failed"
+    assert ended["reason"].startswith("rank 1 on n2 was killed by SIGKILL")
+    assert ended["t"] - killed < 5
+    run.wait_for_state("FAILED")
+
+
+def test_a_run_whose_supervisor_is_killed_is_no_success_and_can_be_resumed(start: Callable[..., Run]) -> None:
+    run = start(NODES, **LONG)
+    run.wait_for_step(3)
+    told = b"vlmft_console.runs.batch_step\0" + os.fsencode(run.folder.path)
+    step = next(path for path in Path("/proc").glob("[0-9]*/cmdline") if told in path.read_bytes())
+    os.kill(int(step.parent.name), signal.SIGKILL)
+    run.wait_for_state("FAILED")
+    run.wait(lambda: run.status()["state"] != "stopping")
+    ended = run.status()
+    assert ended["state"] == "stopped"  # Slurm's TERM had the ranks save a checkpoint
+    assert "its supervisor was gone by then" in ended["reason"]
+    assert complete_ones(run.folder)[-1].step == run.steps()[-1]
+
+
+def test_a_notice_of_the_time_limit_ends_in_a_checkpoint_from_which_the_job_goes_on_by_itself(
+    slurm: Cluster, start: Callable[..., Run]
+) -> None:
+    run = start(NODES, STANDIN_STEPS="300", STANDIN_SECONDS="0.02")
+    run.wait_for_step(12)
+    slurm.run("scancel", "--batch", "--signal=TERM", run.job)  # what --signal=B:TERM@300 sends
+    run.start_now()
+    saved = complete_ones(run.folder)[-1].step
+    assert run.wait_for_end()["status"] == "finished"
+    begins = [start["resumed_from"] for start in run.events("run_start")]
+    assert begins == [None, saved]
+    assert run.steps() == list(range(1, 301))
+
+
+def test_a_run_that_makes_room_for_another_job_goes_on_by_itself(slurm: Cluster, start: Callable[..., Run]) -> None:
+    run = start(NODES, STANDIN_STEPS="300", STANDIN_SECONDS="0.02")
+    run.wait_for_step(12)
+    slurm.run("sbatch", "-p", "high", "-N2", "--exclusive", "--wrap=sleep 1")
+    run.wait_for_state("PENDING")
+    assert run.status()["state"] == "queued"
+    saved = complete_ones(run.folder)[-1].step
+    run.start_now()
+    assert run.wait_for_end()["status"] == "finished"
+    assert [start["resumed_from"] for start in run.events("run_start")] == [None, saved]
+    assert run.steps() == list(range(1, 301))
+
+
+@pytest.mark.soak
+def test_a_run_goes_on_after_a_node_was_lost_and_came_back(slurm: Cluster, start: Callable[..., Run]) -> None:
+    run = start(NODES, STANDIN_STEPS="400", STANDIN_SECONDS="0.02")
+    run.wait_for_step(12)
+    slurm.cable("n2", plugged=False)
+    try:
+        run.wait_for_state("PENDING", seconds=120)
+        assert not run.folder.exit_file.exists()
+        assert run.status()["state"] == "queued"
+        assert run.steps()[-1] < 400
+    finally:
+        slurm.cable("n2", plugged=True)
+    run.start_now()
+    assert run.wait_for_end(120)["status"] == "finished"
+    resumed = [start["resumed_from"] for start in run.events("run_start")]
+    assert resumed[0] is None
+    assert resumed[1] >= 10
+    assert sorted(set(run.steps())) == list(range(1, 401))
+
+
+def test_a_cancelled_job_is_not_revived(slurm: Cluster, start: Callable[..., Run]) -> None:
+    run = start(NODES, **LONG)
+    run.wait_for_step(3)
+    slurm.run("scancel", run.job)
+    run.wait_for_state("CANCELLED")
+    ended = run.status()
+    assert ended["state"] == "stopped"
+    assert slurm.job(run.job)["Restarts"] == "0"
+    assert complete_ones(run.folder)[-1].step == run.steps()[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("nodes=2,partition=nope", "vlmft: Slurm: invalid partition specified: nope; "),
+        (
+            "nodes=4,ntasks-per-node=1",
+            "vlmft: Slurm: allocation failure: Requested node configuration is not available",
+        ),
+        ("nodes=2,time=soon", "vlmft: Slurm: Invalid --time specification"),
+        ("nodes=2,flavour=mild", "vlmft: Slurm: unrecognized option '--flavour=mild'"),
+        ("nodes=2,gpus-per-node=1", "vlmft: Slurm: Invalid generic resource (gres) specification"),
+    ],
+)
+def test_what_sbatch_refuses_is_one_line_in_its_words_and_nothing_is_made(
+    slurm: Cluster, here: Path, options: str, message: str
+) -> None:
+    said = slurm.vlmft("run", "demo", f"--slurm={options}", code=2)
+    assert said.startswith(message)
+    assert said.count("\n") == 1
+    assert not list(here.iterdir())
+    assert slurm.run("squeue", "--noheader") == ""
