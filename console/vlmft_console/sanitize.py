@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 # C0 but newline and tab, DEL and C1; the bidi controls, which can reorder what a reader sees; lone surrogates.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -79,3 +83,9 @@ def redacted(value: Any) -> Any:
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def link_to(path: Path) -> str:
+    """`file://host/…`, for a terminal that opens what is clicked (OSC 8): the host tells one that shows several
+    machines whose file it is. All but plain characters are quoted, so that no name steers the terminal."""
+    return f"file://{quote(socket.gethostname())}{quote(os.fsencode(path.absolute()))}"

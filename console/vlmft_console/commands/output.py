@@ -14,10 +14,11 @@ from typing import Any
 import orjson
 import typer
 from rich.console import Console
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from vlmft_console.sanitize import json_safe, redacted, sanitize
+from vlmft_console.sanitize import json_safe, link_to, redacted, sanitize
 from vlmft_core.durable import write_whole
 from vlmft_core.errors import VlmftError
 
@@ -47,11 +48,16 @@ def new_table(*headings: str) -> Table:
     return table
 
 
-def add_row(table: Table, *cells: str, style: str = "") -> None:
-    """Add a row of text. Long text is folded, never cut."""
+def add_row(table: Table, *cells: str | Path, style: str = "") -> None:
+    """Add a row of text. Long text is folded, never cut; a path is a link where a terminal shows it."""
     while len(table.columns) < len(cells):
         table.add_column(overflow="fold", no_wrap=not table.columns)
-    table.add_row(*(Text(sanitize(cell)) for cell in cells), style=style)
+    table.add_row(*map(_cell, cells), style=style)
+
+
+def _cell(cell: str | Path) -> Text:
+    link = Style(link=link_to(cell)) if isinstance(cell, Path) else ""
+    return Text(sanitize(str(cell)), style=link)
 
 
 def print_table(table: Table) -> None:

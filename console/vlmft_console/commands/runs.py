@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -160,9 +161,12 @@ def status(name: Run, json_output: Json = False) -> None:
         print_json(figures)
         return
     table = new_table()
-    for label in ("run", "state", "reason", "folder", "log"):
+    for label in ("run", "state", "reason"):
         if figures[label]:
             add_row(table, label, str(figures[label]))
+    for label in ("folder", "log"):
+        if figures[label]:
+            add_row(table, label, Path(figures[label]))
     add_row(table, "step", f"{figures['step']:,} of {figures['total_steps'] or '?'}")
     for label, text in (
         ("left", figures["left"]),

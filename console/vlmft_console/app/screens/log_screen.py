@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from vlmft_console.app.messages import Entitle, Loading, OpenEditor, OpenMetrics, Unreadable
 from vlmft_console.app.widgets.base.notice import Notice
-from vlmft_console.app.widgets.base.tell import tell
+from vlmft_console.app.widgets.base.tell import copy_text, tell
 from vlmft_console.app.widgets.run.run_view import RunView
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class LogScreen(Screen[None]):
         Binding(
             "m", "metrics", "metrics", show=False, tooltip="Every metric of the log, or those chosen by name or pattern"
         ),
+        Binding("y", "copy", "copy", show=False, tooltip="Copy the path of the run or the log to the clipboard"),
     ]
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)  # repainting all of it takes 20 KB
 
@@ -80,6 +81,9 @@ class LogScreen(Screen[None]):
     def action_metrics(self) -> None:
         """Show every metric of the log."""
         self.app.post_message(OpenMetrics(self._target.resolve().name, lambda: self._view.state))
+
+    def action_copy(self) -> None:
+        copy_text(self, str(self._target.absolute()))
 
     def action_back(self) -> None:
         """Take the crosshair away; show all panels again; then leave."""

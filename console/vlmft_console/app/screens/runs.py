@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
+from textual.style import Style
 from textual.widgets import Input, Static
 
 from vlmft_console.app.messages import Entitle, OpenComparison, OpenPresets, OpenReplay, OpenRun, RunAction
@@ -19,10 +20,11 @@ from vlmft_console.app.screens.watching_screen import WatchingScreen
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
-from vlmft_console.app.widgets.base.tell import tell
+from vlmft_console.app.widgets.base.tell import copy_text, tell
 from vlmft_console.app.widgets.run.run_list import RunList, state_words
 from vlmft_console.report import COMPARED
 from vlmft_console.runs.facts import NUMBERS, ORDERS, in_order
+from vlmft_console.sanitize import link_to, sanitize
 from vlmft_core.errors import VlmftError
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class RunsScreen(WatchingScreen):
         ),
         Binding("s", "sort", "sort", tooltip=f"Sort by {', '.join(ORDERS)} in turn, then as usual: live ones first"),
         Binding("b", "group", "by preset", tooltip="Runs of one preset together, or not"),
+        Binding("y", "copy", "copy", show=False, tooltip="Copy the path of the run's folder to the clipboard"),
         Binding("d", "delete", "delete", tooltip="Delete a run with its checkpoints and its adapter; asks first"),
         Binding("escape", "clear", "clear", tooltip="Show all runs again, and take the marks away"),
     ]
@@ -305,6 +308,10 @@ class RunsScreen(WatchingScreen):
         else:
             self.app.post_message(RunAction(run.folder, "delete"))
 
+    def action_copy(self) -> None:
+        if run := self._current():
+            copy_text(self, str(run.folder.path.absolute()))
+
 
 def _about(run: Overview) -> Content:
     """Two lines on the run under the cursor: its state and why, and the worst finding or where the run is kept."""
@@ -312,5 +319,7 @@ def _about(run: Overview) -> Content:
     first = f"{words}: {run.status.reason}" if run.status.reason else words
     first = "  ".join(filter(None, [first, str(run.labels)]))
     finding = run.finding
-    second = f"{finding.severity}: {finding.message}" if finding else str(run.folder.path)
-    return literal(f"{first}\n{second}")
+    if finding:
+        return literal(f"{first}\n{finding.severity}: {finding.message}")
+    place = Content.styled(sanitize(str(run.folder.path)), Style(link=link_to(run.folder.path)))
+    return Content.assemble(literal(f"{first}\n"), place)

@@ -8,6 +8,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
@@ -15,7 +16,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from vlmft_console.app.widgets.base.role_style import role_style
-from vlmft_console.charts.draw import canvas_box, draw
+from vlmft_console.app.widgets.base.tell import copy_text
+from vlmft_console.charts.draw import canvas_box, draw, reading_at
 from vlmft_console.charts.grid import Grid
 from vlmft_console.charts.smoothing import SHARES
 from vlmft_console.charts.spec import ChartSpec
@@ -68,6 +70,7 @@ class Chart(Widget, can_focus=True):
         Binding("home", "whole", "whole run", show=False, tooltip="See the run from its first step to its last"),
         Binding("end", "follow(True)", "newest", show=False, tooltip="Go to the newest step and stay with it"),
         Binding("w", "follow", "follow", show=False, tooltip="Stay with the newest step, or hold still"),
+        Binding("y", "copy", "copy", show=False, tooltip="With the crosshair on, copy what it reads to the clipboard"),
         Binding("c", "crosshair", "crosshair", tooltip="Read step and values off the curves"),
         Binding("g", "log", "log axis", tooltip="Logarithmic or linear values"),
         Binding("s", "smooth(1)", "smoother", show=False, tooltip="Average over more steps"),
@@ -234,6 +237,12 @@ class Chart(Widget, can_focus=True):
             self.leave_crosshair()
         else:
             self._look(crossed(self._spec, self._view, self._columns, seen[1]))
+
+    def action_copy(self) -> None:
+        """Copy what the crosshair reads; without one the key is the screen's."""
+        if self._view.cross is None:
+            raise SkipAction
+        copy_text(self, "  ".join([self._spec.title, *reading_at(self._spec, self._view.cross)]))
 
     def leave_crosshair(self) -> bool:
         """Take the crosshair away; whether there was one."""
