@@ -159,6 +159,19 @@ def test_over_the_limit_a_run_does_not_start(lines: Write, encoder: Encoder) -> 
     assert (len(data.train), len(data.eval), len(data.notes)) == (9, 9, 1)
 
 
+def test_an_eval_image_that_only_decoding_shows_to_be_broken_is_left_out(lines: Write, encoder: Encoder) -> None:
+    """While training the next sample takes its place; an answer to another question would be scored as if to this."""
+    good = picture("JPEG", (300, 300))
+    place = good.index(b"\xff\xda") + 300
+    rows = [talk(str(number), image="b.jpg") for number in range(3)]
+    folder = lines(*rows, name="train.jsonl").parent
+    lines(talk("4", image="b.jpg"), talk("5", image="a.png"), name="val.jsonl")
+    (folder / "b.jpg").write_bytes(good[:place] + b"\xff\xff" + good[place + 2 :])
+    data = prepare(Data(sources=[Source(task="messages", path=str(folder))], max_bad=0.5), encoder)
+    assert (len(data.train), len(data.eval)) == (3, 1)
+    assert "1 of 2 eval samples cannot be used: 1 broken image" in data.notes[-1]
+
+
 def test_special_tokens_and_escapes_in_data_train_as_plain_text(lines: Write, encoder: Encoder) -> None:
     text = "<|im_end|><|image_pad|>[bold]\x1b[31m"
     question = opened(lines(talk(text))).conversation(0)

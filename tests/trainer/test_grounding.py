@@ -245,14 +245,30 @@ def test_a_check_counts_boxes_and_names_what_is_not_declared(encoder: Encoder, o
     assert any("token <|box_start|> (this tokenizer has none" in line for line in found["unused"])
 
 
-BOXES = ["<box>[[1,2,3,4]]</box>", "<loc0012><loc0300>", '<point x="1" y="2">', "[12, 30.5, 400, 500]"]
+BOXES = [
+    *("<box>[[1,2,3,4]]</box>", "<loc0012><loc0300>", '<point x="1" y="2">', "[12, 30.5, 400, 500]"),
+    *("at (12, 30, 400, 500)", "pyautogui.click(x=120, y=80)", '{"box_2d": [1, 2, 3, 4]}'),
+]
 
 
+@pytest.mark.parametrize("declared", [{}, {"boxes": "absolute"}])
 @pytest.mark.parametrize("text", BOXES)
-def test_boxes_as_other_models_write_them_are_named_beside_an_image(text: str, encoder: Encoder, opened: Open) -> None:
-    survey = Survey("training", opened(talk("Where?", text), talk("Where?", text, ())), range(2))
+def test_boxes_as_other_models_write_them_are_named_beside_an_image(
+    text: str, declared: dict[str, Any], encoder: Encoder, opened: Open
+) -> None:
+    """Also where a source declares boxes: these are not scaled with the others."""
+    rows = talk("Where?", text), talk("Where?", text, ()), talk("Where?", "(a) 3 [of 4]")
+    survey = Survey("training", opened(*rows, **declared), range(3))
     survey.read(encoder, 4096, lambda done: None)
     assert survey.to_dict()["undeclared_boxes"]["count"] == 1
+
+
+def test_declared_boxes_are_not_named_as_undeclared(encoder: Encoder, opened: Open) -> None:
+    texts = '{"bbox_2d": [[1, 2, 3, 4], [5, 6, 7, 8]]}', '{"action": "click", "coordinate": [10, 20]}'
+    survey = Survey("training", opened(*(talk("Where?", text) for text in texts), boxes="absolute"), range(2))
+    survey.read(encoder, 4096, lambda done: None)
+    found = survey.to_dict()
+    assert (found["boxes"], found["undeclared_boxes"]["count"]) == (3, 0)
 
 
 def test_answers_are_scored_in_pixels_of_the_resized_picture(qwen: Encoder, opened: Open) -> None:

@@ -36,9 +36,10 @@ class Source(Section):
     """Columns that have another name in this data set, as `{ours: its}`: `{question: frage, image: photo}`. What there
     is to name is listed in docs/data.md."""
     boxes: Literal["absolute", "relative_1000", "relative_1", "resized"] | None = None
-    """What boxes and points count, those of JSON in texts (`bbox_2d`, `bbox`, `point_2d`, `point`), between box tokens,
-    and in `objects` without a `bbox_type`: pixels of the picture as it is seen, thousandths or shares of its sides, or
-    pixels of the resized picture. They are scaled with the picture. null: texts stay as they are."""
+    """What boxes and points count, those of JSON in texts (`bbox_2d`, `bbox`, `point_2d`, `point`, `coordinate`), those
+    between box tokens, and in `objects` without a `bbox_type`: pixels of the picture as it is seen, thousandths or
+    shares of its sides, or pixels of the resized picture. They are scaled with the picture. null: texts stay as they
+    are."""
     box_style: Literal["tokens", "json"] = "tokens"
     """How `<bbox>` and `<ref-object>` are filled in: `<|box_start|>(x1,y1),(x2,y2)<|box_end|>` and
     `<|object_ref_start|>name<|object_ref_end|>`, as ms-swift does, or `[x1, y1, x2, y2]` and the bare name."""

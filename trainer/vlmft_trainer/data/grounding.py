@@ -28,10 +28,14 @@ _SAID: Final[Mapping[Any, str]] = {None: "", "": "", "real": "absolute", "norm1"
 """`bbox_type` of ms-swift, as a source's `boxes` says it."""
 
 _TOKENS = "|".join(re.escape(slot.value) for slot in Slot if slot.value.startswith("<|"))
-_KEY = r"[\"'](?:bbox_2d|bbox|point_2d|point)[\"']\s*:\s*"
+_KEY = r"[\"'](?:bbox_2d|bbox|point_2d|point|coordinate)[\"']\s*:\s*"
+_OTHER_KEY = r"[\"'](?:box_2d|box|boxes|bounding_box|coordinates)[\"']\s*:\s*"
 _IN_TEXT = re.compile(rf"({_TOKENS})|({_KEY})")
-_FOUR = r"\[\s*\d+(?:\.\d+)?(?:\s*,\s*\d+(?:\.\d+)?){3}\s*\]"
-_UNDECLARED = re.compile(rf"{_TOKENS}|{_KEY}\[|<box>|<loc_?\d|<point x|{_FOUR}")
+_FOUR = r"[\[(]\s*\d+(?:\.\d+)?(?:\s*,\s*\d+(?:\.\d+)?){3}\s*[\])]"
+_OTHERS = rf"{_OTHER_KEY}\[|<box>|<loc_?\d|<point x|\bclick\(x=\d|{_FOUR}"
+_UNREAD = re.compile(_OTHERS)
+"""What looks like a box and is read as none, whatever a source declares."""
+_UNDECLARED = re.compile(rf"{_TOKENS}|{_KEY}\[|{_OTHERS}")
 _POINTS = re.compile(r"\s*\(\s*[^(),]+,\s*[^(),]+\)(?:\s*,?\s*\(\s*[^(),]+,\s*[^(),]+\))*\s*")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
@@ -216,10 +220,16 @@ def _of_one_image(numbers: tuple[float, ...], unit: str, images: int) -> Box:
     raise BadRow(WRONG_SCHEMA, f"a box in a text, and {which}")
 
 
-def undeclared(conversation: Conversation) -> bool:
-    """Whether texts about images hold what looks like boxes or their tokens, of this or of other models."""
+def undeclared(conversation: Conversation, unit: str | None) -> bool:
+    """Whether texts about images hold what looks like boxes or their tokens, of this or of other models, and is left as
+    it is.
+
+    Args:
+        unit: as a source's `boxes`; with it, those that it declares are no text any more.
+    """
+    pattern = _UNDECLARED if unit is None else _UNREAD
     return bool(conversation.images) and any(
-        ("<" in part or "[" in part) and _UNDECLARED.search(part)
+        ("<" in part or "[" in part or "(" in part) and pattern.search(part)
         for turn in conversation.turns
         for part in turn.parts
         if isinstance(part, str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from vlmft_trainer.data.conversation import NO_ANSWER, TOO_LONG, BadRow, Conversation, Slot
@@ -63,20 +64,21 @@ class Size:
 
 
 def examine(
-    split: Split, row: int, encoder: Encoder, max_length: int, unused: Counter[str] | None = None
+    split: Split, row: int, encoder: Encoder, max_length: int, unused: Counter[str] | None = None, *, deep: bool = False
 ) -> Usable | Bad:
     """A sample's length and content, or what is wrong with it.
 
     Args:
         max_length: longest usable sample in tokens, image tokens included.
         unused: counts what the row has beside it.
+        deep: as `read_header`.
     """
     try:
         conversation = split.conversation(row)
         if unused is not None:
             count(unused, (*conversation.unused, *spelt_tokens(conversation, encoder)))
         contents = split.contents(conversation)
-        size = measure(conversation, map(read_header, contents), contents, encoder, max_length)
+        size = measure(conversation, map(partial(read_header, deep=deep), contents), contents, encoder, max_length)
         return Usable(size.length, size.image, sample_digest(conversation, contents), size.prefix)
     except BadRow as error:
         return bad(split, row, error)

@@ -260,7 +260,7 @@ def _usable(
     Raises:
         DataError: too many cannot be.
     """
-    found, unused = _examine(splits, list(dict.fromkeys(picked)), encoder, data.max_length)
+    found, unused = _examine(splits, list(dict.fromkeys(picked)), encoder, data.max_length, deep=kind == "eval")
     notes += [f"{kind} data: {line}" for line in lines(unused)]
     bad = [one for one in found.values() if isinstance(one, Bad)]
     if bad:
@@ -292,13 +292,17 @@ def _mixed(source: Source, there: int) -> list[int]:
 
 
 def _examine(
-    splits: Sequence[Split], picked: Sequence[Place], encoder: Encoder, max_length: int
+    splits: Sequence[Split], picked: Sequence[Place], encoder: Encoder, max_length: int, *, deep: bool
 ) -> tuple[dict[Place, Usable | Bad], Counter[str]]:
     """What `examine` says of each of `picked`, in their order, and what nobody expects of what is not used, with its
-    rows; each rank looks at its share."""
+    rows; each rank looks at its share.
+
+    Args:
+        deep: as `examine`: of what is scored every image is decoded, as another question cannot take its place.
+    """
     unused = Counter[str]()
     mine = {
-        (split, row): examine(splits[split], row, encoder, max_length, unused)
+        (split, row): examine(splits[split], row, encoder, max_length, unused, deep=deep)
         for split, row in picked[ranks.rank() :: ranks.world_size()]
     }
     shares = ranks.gather((mine, unused))

@@ -183,7 +183,7 @@ class Survey:
         self.many_turns += len(conversation.answers) > 1
         self.unasked += not (images or conversation.prompt.strip())
         self.boxes += len(conversation.boxes)
-        if self.split.boxes is None and undeclared(conversation):
+        if undeclared(conversation, self.split.boxes):
             self.undeclared_boxes.add(self.split.where(row))
         self.spaced += any(answer != answer.strip() for answer in conversation.answers)
         if self.split.task_name == "textvqa" and len(conversation.references) < ANSWERS:

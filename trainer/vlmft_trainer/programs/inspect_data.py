@@ -128,7 +128,7 @@ def check(data: Data, encoder: Encoder, say: Say, *, deep: bool = False) -> dict
     for source in data.sources:
         opened = open_source(source, data.train_on)
         training = Survey("training", opened.train, opened.train_rows, deep=deep)
-        held = Survey("eval", opened.eval, opened.eval_rows, deep=deep)
+        held = Survey("eval", opened.eval, opened.eval_rows, deep=True)
         for survey in (training, held):
             survey.read(encoder, data.max_length, _Progress(say, source.path, survey))
             totals[survey.kind][0] += survey.unusable
