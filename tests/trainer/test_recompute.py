@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ import torch
 from vlmft_core.plan.activations import ALL, KEPT, Batch, largest_batch
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN
 from vlmft_core.preset import Lora, Preset
+from vlmft_trainer.data.order import MicroBatches
 from vlmft_trainer.data.prefixes import Groups
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.model.adapter import add_adapter
@@ -54,6 +56,26 @@ def test_a_gpu_recomputes_as_few_layers_as_its_memory_needs(
     assert chosen == every
     assert why.startswith(f"activations are {words}")
     assert why.endswith(f" GiB of {gib}.0 are needed for the longest micro-batch, 5,600 tokens")
+
+
+def test_memory_that_does_not_suffice_even_so_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_a_gpu(monkeypatch, 16)
+    chosen, why = choose_recomputation(preset(), SEVEN, TRAINABLE, ORDER, DATA)
+    assert chosen == ALL
+    assert why.endswith("more than there is, so this may end for want of memory")
+
+
+def test_the_longest_micro_batch_is_that_of_all_epochs() -> None:
+    chance = random.Random(0)
+    samples = data([chance.randint(200, 1400) for _ in range(160)])
+    assert samples.lengths is not None
+    order = MicroBatches(samples.lengths, effective_batch=16, micro_batch=4, packed=True, seed=1)
+    first, all_six = (longest_batch(preset(), SEVEN, order.of_epochs(epochs), samples) for epochs in (1, 6))
+    rows = []
+    for epoch in range(6):
+        order.set_epoch(epoch)
+        rows += [sum(samples.lengths[place] for place in places) for places in order]
+    assert all_six.tokens == max(rows) > first.tokens
 
 
 def test_data_of_short_samples_keeps_more(monkeypatch: pytest.MonkeyPatch) -> None:

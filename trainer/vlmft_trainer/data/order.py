@@ -62,6 +62,12 @@ class MicroBatches(Sampler[list[int]]):
         """Choose the epoch, from 0, that the next iteration is of."""
         self.epoch = epoch
 
+    def of_epochs(self, epochs: int) -> Iterator[list[int]]:
+        """The micro-batches of so many epochs, from the first."""
+        for epoch in range(epochs):
+            self.set_epoch(epoch)
+            yield from self
+
     def __len__(self) -> int:
         full, rest = divmod(len(self.lengths), self.effective_batch)
         return full * self._rounds(self.effective_batch) + self._rounds(rest)

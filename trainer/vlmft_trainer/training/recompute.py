@@ -31,7 +31,7 @@ def choose_recomputation(
 
     Args:
         trainable: parameters that learn.
-        order: this rank's micro-batches of one epoch, as places of their samples.
+        order: this rank's micro-batches, as places of their samples.
         samples: the training's.
         groups: those of its samples that share what they begin with; None where nothing is shared.
 
@@ -50,6 +50,8 @@ def choose_recomputation(
     every = choose_every(preset, base, trainable, memory, batch)
     needed = gpu_memory(preset, base, trainable, every, batch).total / 2**30
     why = f"{needed:.1f} GiB of {memory / 2**30:.1f} are needed for the longest micro-batch, {batch.tokens:,} tokens"
+    if needed * 2**30 > memory:
+        why += ": more than there is, so this may end for want of memory"
     return every, f"activations are {recomputed(every)}: {why}"
 
 
@@ -67,7 +69,7 @@ def longest_batch(
     samples: Samples,
     groups: Groups | None = None,
 ) -> Batch:
-    """The longest micro-batch of any rank in an epoch; the longest that the preset allows where lengths are unknown.
+    """The longest micro-batch of any rank; the longest that the preset allows where lengths are unknown.
 
     Images count with the tokens that they have, however many there are to a sample, and whatever limits of their own.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -195,7 +196,7 @@ def build(
             Patience(preset.hardware.timeout_minutes),
         ],
     )
-    order = trainer.get_train_dataloader().micro_batches
+    order = trainer.get_train_dataloader().micro_batches.of_epochs(math.ceil(preset.training.epochs))
     all_fused = not ranks.any_rank(not fused)  # others keep more for the backward
     computing = preset.model_copy(update={"model": preset.model.model_copy(update={"fused_kernels": all_fused})})
     every, why = choose_recomputation(computing, architecture, trainable, order, data.train, groups)
