@@ -270,6 +270,21 @@ def test_a_cancelled_job_is_not_revived(slurm: Cluster, start: Callable[..., Run
     assert complete_ones(run.folder)[-1].step == run.steps()[-1]
 
 
+def test_a_run_folder_that_one_node_does_not_see_is_refused_before_anything_starts(
+    slurm: Cluster, start: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "own").mkdir()
+    assert slurm.start("n2", "mount", "--bind", str(tmp_path / "own"), str(tmp_path)).wait(30) == 0
+    try:
+        run = start(NODES)
+        ended = run.wait_for_end()
+        assert (ended["status"], ended["exit_code"]) == ("failed", 2)
+        assert ended["reason"].startswith(f"n2 does not see the run folder {run.folder.path}: ")
+        assert not run.folder.segments
+    finally:
+        assert slurm.start("n2", "umount", str(tmp_path)).wait(30) == 0
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

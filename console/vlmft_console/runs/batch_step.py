@@ -17,16 +17,18 @@ from vlmft_console.places import slurm
 from vlmft_console.places.place import Slurm
 from vlmft_console.runs.exit_record import ExitFile
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.locks import held
+from vlmft_console.runs.locks import acquire, held
+from vlmft_console.runs.node_check import ask
 from vlmft_console.runs.supervisor import supervise
-from vlmft_console.runs.training_command import training_command
+from vlmft_console.runs.training_command import srun, training_command
 from vlmft_console.runs.verdict import Verdict
 from vlmft_core.durable import delete, read_json
 from vlmft_core.errors import EXIT_BUSY, EXIT_INTERRUPTED, EXIT_MISTAKE, VlmftError
 from vlmft_core.preset import load_preset
 from vlmft_core.run_folder.checkpoints import newest_intact, remove
-from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED, STOPPED
+from vlmft_core.run_folder.events import EARLY_STOPPED, FAILED, FINISHED, STOPPED
 from vlmft_core.run_folder.stop import StopRequest
+from vlmft_core.slurm_port import port_of_job
 
 LEFTOVER_SECONDS = 300.0
 """How long ranks of an earlier start are waited for: those of a node that was lost end when it is found again."""
@@ -53,17 +55,22 @@ def batch_step(folder: RunFolder) -> int:
     if not _alone(folder):
         print(f"{folder.path} has living ranks of an earlier start: {folder.owner()}", flush=True)
         return EXIT_BUSY
-    request = StopRequest.read(folder)
-    if request is not None and request.signal is None:
-        _end(folder, Verdict(STOPPED, f"ended by {request.reason} before it was started", EXIT_INTERRUPTED))
+    if _stopped_by_person(folder):
         return EXIT_INTERRUPTED
     delete(folder.stop_file)
     folder.keep_earlier_end()
     if before:
         _begin_again(folder, place)
+    if "SLURM_CPUS_PER_TASK" in os.environ:  # srun itself no longer takes it from sbatch's options
+        os.environ["SRUN_CPUS_PER_TASK"] = os.environ["SLURM_CPUS_PER_TASK"]
+    try:
+        _check_nodes(folder, place)
+    except VlmftError as error:
+        _end(folder, Verdict(FAILED, str(error), EXIT_MISTAKE))
+        return EXIT_MISTAKE
+    if _stopped_by_person(folder):
+        return EXIT_INTERRUPTED
     step = _newest(folder)
-    # srun itself no longer takes it from sbatch's options.
-    os.environ.setdefault("SRUN_CPUS_PER_TASK", os.environ.get("SLURM_CPUS_PER_TASK") or "1")
     code = supervise(folder, job=job)
     _go_back(folder, place, before, progress=_newest(folder) > step)
     return code
@@ -77,6 +84,34 @@ def _alone(folder: RunFolder) -> bool:
             return False
         time.sleep(0.5)
     return True
+
+
+def _stopped_by_person(folder: RunFolder) -> bool:
+    """Whether a person asked for a stop before anything was started; that is the end of the run then."""
+    request = StopRequest.read(folder)
+    if request is None or request.signal is not None:
+        return False
+    _end(folder, Verdict(STOPPED, f"ended by {request.reason} before it was started", EXIT_INTERRUPTED))
+    return True
+
+
+def _check_nodes(folder: RunFolder, place: Slurm) -> None:
+    """Raises:
+    VlmftError: something on one of the nodes is not as it has to be.
+    """
+    lock = acquire(folder.lock)
+    try:
+        preset = load_preset(folder.preset_file).preset
+        first = os.environ["SLURMD_NODENAME"]
+        port = int(os.environ.get("MASTER_PORT") or port_of_job(place.job))
+        ranks = {
+            first if number == 0 else str(number): preset.hardware.gpus // place.hosts for number in range(place.hosts)
+        }
+        for note in ask(folder, preset, srun(place, place.hosts), first=first, port=port, ranks=ranks):
+            print(f"note: {note}", flush=True)
+    finally:
+        if lock is not None:
+            os.close(lock)
 
 
 def _begin_again(folder: RunFolder, place: Slurm) -> None:

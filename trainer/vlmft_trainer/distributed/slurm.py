@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping
 
 from vlmft_core.errors import VlmftError
+from vlmft_core.slurm_port import port_of_job
 
 STEP = ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_STEP_TASKS_PER_NODE", "SLURM_STEP_NODELIST")
 """What `srun` tells each task of a step, besides `SLURM_STEP_NUM_TASKS` (`man srun`, OUTPUT ENVIRONMENT VARIABLES). A
 batch script itself, which is no task of a step, has `SLURM_PROCID` too, but neither number nor nodes of a step."""
-PORTS = range(20_000, 30_000)
-"""Rank 0 listens on one of these, chosen by the job's number: jobs that share a host do not meet."""
 
 
 def ranks_of_step(environment: Mapping[str, str]) -> dict[str, str]:
@@ -46,7 +45,7 @@ def ranks_of_step(environment: Mapping[str, str]) -> dict[str, str]:
     counts = tasks_by_host(environment["SLURM_STEP_TASKS_PER_NODE"])
     if host >= len(counts):
         raise VlmftError(f"SLURM_STEP_TASKS_PER_NODE={environment['SLURM_STEP_TASKS_PER_NODE']}: no host {host}")
-    port = PORTS[_number(environment, "SLURM_JOB_ID") % len(PORTS)]
+    port = port_of_job(str(_number(environment, "SLURM_JOB_ID")))
     return {
         "RANK": str(rank),
         "LOCAL_RANK": str(_number(environment, "SLURM_LOCALID")),

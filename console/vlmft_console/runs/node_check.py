@@ -1,0 +1,162 @@
+"""Node check: every host of a run is asked before each start what it finds, and each difference is a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vlmft_console.errors import MachineError
+from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.node_look import MEET_SECONDS, Question
+from vlmft_core.counted import counted
+from vlmft_core.durable import as_json, delete, write_whole
+from vlmft_core.preset import Preset
+
+CLOCK_SECONDS = 2.0
+"""Clocks that are further apart make times in the log wrong, and with them what is called stalled."""
+_ANSWER_SECONDS = 120.0
+_ABOUT_ONE = re.compile(r"(?:srun|slurmstepd(?:-\S+)?|pdsh@\S+): error: |pdsh@\S+: ")
+Answer = Mapping[str, Any]
+
+
+def ask(
+    folder: RunFolder,
+    preset: Preset,
+    command: Sequence[str],
+    *,
+    first: str,
+    port: int,
+    ranks: Mapping[str, int],
+    env: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Have every host look, through whatever starts a Python on each.
+
+    The caller holds the lock of the run folder.
+
+    Args:
+        folder: the run folder, whose path is looked for.
+        preset: the resolved preset.
+        command: starts a Python on each host; the program and its question come after it.
+        first: the host that rank 0 will be on.
+        port: where it will listen.
+        ranks: how many each host will have, by its name; by any other name, where that is not known.
+        env: the command's environment; None for this process's.
+
+    Returns:
+        What does not keep the run from starting, a line each.
+
+    Raises:
+        MachineError: what does; a line each, with `; ` between.
+    """
+    token = secrets.token_hex(8)
+    path = folder.path.resolve()
+    inside = RunFolder(path)
+    question = Question(
+        str(inside.token_file),
+        token,
+        str(inside.lock),
+        _paths(preset),
+        preset.hardware.device == "cuda",
+        first,
+        port,
+        len(ranks),
+    )
+    write_whole(folder.token_file, as_json({"token": token}))
+    try:
+        done = subprocess.run(
+            [*command, "-m", "vlmft_console.runs.node_look", question.as_text()],
+            env=None if env is None else {**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_ANSWER_SECONDS + MEET_SECONDS,
+            check=False,
+        )
+        output, errors = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    except subprocess.TimeoutExpired as late:
+        output, errors = (late.stdout or b"").decode(errors="replace"), "some hosts did not answer in time"
+    except OSError as error:
+        raise MachineError(f"{command[0]}: {error.strerror}") from None
+    finally:
+        delete(folder.token_file)
+    found = _answers(output)
+    stops, notes = differences(found, first, path, ranks if question.gpus else {})
+    if len(found) < len(ranks):
+        stops.append(f"{len(found)} of {counted(len(ranks), 'host')} answered: {_said(errors)}")
+    if stops:
+        raise MachineError("; ".join(stops))
+    return notes
+
+
+def _paths(preset: Preset) -> tuple[str, ...]:
+    """Files and folders of this machine that the preset reads."""
+    named = [preset.model.base, preset.lora.start_from or ""]
+    named += [path for source in preset.data.sources for path in (source.path, source.images)]
+    return tuple(sorted({path for path in named if Path(path).is_absolute()}))
+
+
+def _answers(output: str) -> list[Answer]:
+    """What hosts said, in whatever way their lines were labelled."""
+    found = []
+    for line in output.splitlines():
+        begin = line.find("{")
+        try:
+            answer = json.loads(line[begin:]) if begin >= 0 else None
+        except ValueError:
+            continue
+        if isinstance(answer, dict) and isinstance(answer.get("host"), str):
+            found.append(answer)
+    return sorted(found, key=lambda answer: (answer.get("offset") != 0.0, answer["host"]))
+
+
+def _said(errors: str) -> str:
+    """The last thing that was complained of."""
+    lines = [_ABOUT_ONE.sub("", line).strip() for line in errors.splitlines()]
+    telling = [line for line in lines if line and "Terminating StepId" not in line and "forcing job" not in line]
+    named = [line for line in telling if "No such file" in line or "denied" in line or "resolve" in line]
+    return (named or telling or ["nobody said why"])[-1]
+
+
+def differences(
+    answers: Sequence[Answer], first: str, folder: Path, gpus: Mapping[str, int]
+) -> tuple[list[str], list[str]]:
+    """What keeps a run from starting, and what is only to be known; a line each.
+
+    Args:
+        answers: of all hosts, that of the first one first.
+        first: what it is called.
+        folder: where the run folder is.
+        gpus: how many each is to have, by its name.
+    """
+    stops: list[str] = []
+    notes: list[str] = []
+    reference = answers[0] if answers else {}
+    for answer in answers:
+        host = answer["host"]
+        for name in sorted({*answer["versions"], *reference["versions"]}):
+            here, there = (one["versions"].get(name, "is missing") for one in (answer, reference))
+            if here != there:
+                stops.append(f"{host}: {name} {here}, {reference['host']}: {there}")
+        if not answer["sees_folder"]:
+            stops.append(f"{host} does not see the run folder {folder}: it has to be on a file system that all share")
+        elif not answer["sees_lock"]:
+            notes.append(f"{host} does not see locks of others in {folder}: whether a run lives is told less surely")
+        stops += [f"{host}: {path}: no such file or folder" for path in answer["missing"]]
+        if answer["gpus"] < (wanted := gpus.get(host, min(gpus.values(), default=0))):
+            stops.append(f"{host}: {counted(answer['gpus'], 'GPU')}, {wanted} wanted")
+        if answer["gpu_names"] != reference["gpu_names"]:
+            names = " and ".join(answer["gpu_names"]), " and ".join(reference["gpu_names"])
+            notes.append(f"{host}: {names[0]}, {reference['host']}: {names[1]}")
+        if "problem" in answer:
+            stops.append(
+                f"{host} cannot reach {answer['problem']}" if host != first else f"{host}: {answer['problem']}"
+            )
+        elif abs(offset := answer.get("offset", 0.0)) > CLOCK_SECONDS:
+            way = "ahead of" if offset > 0 else "behind"
+            stops.append(f"{host}: its clock is {abs(offset):.1f} s {way} that of {reference['host']}")
+    return stops, notes

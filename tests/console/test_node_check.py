@@ -1,0 +1,97 @@
+"""What hosts find before a start, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vlmft_console.errors import MachineError
+from vlmft_console.paths import preset_folders
+from vlmft_console.runs import node_look
+from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.locks import acquire
+from vlmft_console.runs.node_check import ask, differences
+from vlmft_core.preset import load_preset
+
+DEMO = load_preset("demo", preset_folders()).preset
+PYTHON = (sys.executable, "-P")
+
+
+def answer(host: str = "n1", **changes: Any) -> dict[str, Any]:
+    """A host's where all is well, but for the changes."""
+    well = {"versions": {"python": "3.11", "deepspeed": "0.19.8"}, "sees_folder": True, "sees_lock": True}
+    return {"host": host, **well, "missing": [], "gpus": 8, "gpu_names": ["H100"], "offset": 0.0, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"versions": {"python": "3.11", "deepspeed": "0.18.2"}}, "n2: deepspeed 0.18.2, n1: 0.19.8"),
+        ({"versions": {"python": "3.11"}}, "n2: deepspeed is missing, n1: 0.19.8"),
+        ({"sees_folder": False, "sees_lock": False}, "n2 does not see the run folder /out/a: it has to be on a file"),
+        ({"missing": ["/data/x"]}, "n2: /data/x: no such file or folder"),
+        ({"gpus": 4}, "n2: 4 GPUs, 8 wanted"),
+        ({"offset": -3.26}, "n2: its clock is 3.3 s behind that of n1"),
+        ({"problem": "n1:20001: Connection refused"}, "n2 cannot reach n1:20001: Connection refused"),
+    ],
+)
+def test_what_differs_on_a_host_is_a_line_that_stops_the_start(changes: dict[str, Any], line: str) -> None:
+    stops, notes = differences([answer(), answer("n2", **changes)], "n1", Path("/out/a"), {"n1": 8, "n2": 8})
+    assert len(stops) == 1
+    assert stops[0].startswith(line)
+    assert not notes
+
+
+def test_other_gpus_and_locks_that_are_not_seen_are_only_said() -> None:
+    answers = [answer(), answer("n2", sees_lock=False, gpu_names=["A100"], offset=1.5)]
+    stops, notes = differences(answers, "n1", Path("/out/a"), {"n1": 8, "n2": 8})
+    assert not stops
+    assert [note.partition(" in ")[0] for note in notes] == ["n2 does not see locks of others", "n2: A100, n1: H100"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder.create(tmp_path, "run")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_a_host_on_which_all_is_well_lets_the_run_start(run: RunFolder) -> None:
+    lock = acquire(run.lock)
+    assert lock is not None
+    assert ask(run, DEMO, PYTHON, first="127.0.0.1", port=free_port(), ranks={"here": 2}) == []
+    os.close(lock)
+    notes = ask(run, DEMO, PYTHON, first="127.0.0.1", port=free_port(), ranks={"here": 2})
+    assert [" does not see locks of others in " in note for note in notes] == [True]
+    assert not run.token_file.exists()
+
+
+def test_hosts_that_do_not_answer_are_counted_with_what_was_said(run: RunFolder) -> None:
+    with pytest.raises(MachineError, match=r"0 of 2 hosts answered: .*No module named"):
+        ask(run, DEMO, (*PYTHON, "-S", "-I"), first="127.0.0.1", port=free_port(), ranks={"a": 1, "b": 1})
+    with pytest.raises(MachineError, match="/no/python: No such file"):
+        ask(run, DEMO, ("/no/python",), first="127.0.0.1", port=free_port(), ranks={"a": 1})
+
+
+def test_a_port_that_is_taken_is_said_by_the_first_host(run: RunFolder) -> None:
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        question = node_look.Question("token", "", str(run.lock), (), False, "127.0.0.1", port, 2)
+        found = node_look.look(question)
+    assert found["problem"] == f"127.0.0.1:{port}: Address already in use"
+
+
+def test_the_question_comes_through_as_text() -> None:
+    question = node_look.Question("t'o \"k", "1", "l", ("/a b",), True, "n1", 20001, 2)
+    assert node_look.Question(**json.loads(question.as_text())).token_file == "t'o \"k"
