@@ -134,7 +134,7 @@ class Training(Section):
     """Compute an image once for all questions about it: they come together in a micro-batch, whose rows hold what they
     begin with alike once. Loss and gradients are those of separate samples; which samples meet in a step is another.
     `auto`: where rows are packed and that saves a twentieth of the tokens. A micro-batch then may hold more samples,
-    not more tokens. `off` until accuracy has been measured with and without."""
+    not more tokens. `off`, as ten short trainings each way gave a slightly higher eval loss with it (docs/data.md)."""
     gradient_checkpointing: Literal["auto", True, False] = "auto"
     """Recompute activations in the backward pass: less memory, up to a third more work. `auto`: of as few layers as
     the plan's estimate needs to fit the GPU."""
