@@ -173,6 +173,7 @@ def test_the_published_table_stays_a_footnote_where_it_says_something() -> None:
     )
     assert table not in said(gpus=2)
     assert table not in said("model.base=Qwen/Qwen2.5-VL-3B-Instruct")
+    assert table not in said("data.sources=[{task: llava, path: mine.json}]")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from vlmft_core.plan.architecture import KNOWN, Architecture
 from vlmft_core.plan.fit import unusable
 from vlmft_core.plan.gpus import Gpu
 from vlmft_core.plan.lora_layers import ALL_LINEAR
+from vlmft_core.plan.sample_count import SPLIT_SIZES
 from vlmft_core.plan.step_work import sample_flops, shape_of_samples
 from vlmft_core.preset.schema import Preset
 
@@ -90,7 +91,10 @@ def _unknown(preset: Preset, base: Architecture | None, gpu: Gpu | None) -> str:
 
 
 def recipe_hours(preset: Preset, base: Architecture | None, samples: int) -> str:
-    """What the published recipe's table has for a training, as a sentence; empty where it has nothing."""
+    """What the published recipe's table has for a training, as a sentence; empty where it has nothing, as for
+    other data than its own."""
+    if any(source.path not in SPLIT_SIZES for source in preset.data.sources):
+        return ""
     gpus, lora = preset.hardware.gpus, preset.lora
     if base is None or base != KNOWN["Qwen2.5-VL-7B"] or gpus not in RECIPE_HOURS or preset.hardware.device == "cpu":
         return ""
