@@ -15,6 +15,7 @@ from vlmft_core.errors import ModelError
 from vlmft_core.plan import make_plan
 from vlmft_core.plan.adapter_files import adapter_folder, expected_name, read_adapter, starting_adapter
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, read_architecture
+from vlmft_core.plan.lora_layers import adapted_names
 from vlmft_core.preset import Hardware, Lora, Model, Preset
 
 WEIGHTS = "adapter_model.safetensors"
@@ -274,6 +275,13 @@ def test_all_linear_is_every_layer_of_the_language_model_and_of_the_tower_where_
     assert base.lora_parameters(both) == base.lora_parameters(
         Lora(target_modules=[*seven, "qkv", "proj", "0", "2"], vision_tower=True)
     )
+
+
+def test_a_name_beside_all_linear_is_not_passed_over() -> None:
+    names = ["model.language_model.layers.0.self_attn.q_proj", "model.language_model.layers.0.mlp.up_proj"]
+    assert adapted_names(names, Lora(target_modules=["all-linear", "q_proj"])) == set(names)
+    with pytest.raises(ModelError, match="'lm_head' matches no layer"):
+        adapted_names(names, Lora(target_modules=["all-linear", "lm_head"]))
 
 
 def test_parts_that_are_trained_whole_are_counted() -> None:

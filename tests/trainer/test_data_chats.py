@@ -255,6 +255,8 @@ def test_images_are_found_in_their_usual_columns_and_forms(columns: dict[str, An
         ({"images": [{"width": 3}]}, "an image has width, and no path"),
         ({"images": [None]}, "an image is empty"),
         ({"image": {"path": "a.png", "url": "b.png"}}, "an image has both path and url"),
+        ({"image": {"path": "a.png", "max_pixels": float("inf")}}, "max_pixels of an image is inf, not a number of"),
+        ({"image": {"path": "a.png", "max_pixels": float("nan")}}, "max_pixels of an image is nan, not a number of"),
     ],
 )
 def test_images_are_never_passed_over(columns: dict[str, Any], said: str) -> None:

@@ -201,6 +201,7 @@ def test_turns_in_a_column_of_another_name_are_found(tmp_path: Path) -> None:
         ("a.csv", "größe,answer\nq,a".encode("latin-1"), "line 1: not UTF-8.*Latin-1"),
         ("a.csv", "question,answer\nq,a".encode("utf-16"), "line 1: not UTF-8: it looks like UTF-16"),
         ("a.csv", b"question,answer\n", "no rows"),
+        ("a.csv", b"\xef\xbb\xbf", "no rows"),
         ("a.json", b'{"0": {"question": "q"}, "1": {"question": "q"}}', "line 1: an object of rows under keys"),
         ("a.json", b'{"question": ["a", "b"], "answer": ["c", "d"]}', "line 1: an object of columns"),
         ("a.jsonl", b'{"chosen": [{"role": "user"}], "rejected": "x"}', "chosen: pairs of answers cannot"),

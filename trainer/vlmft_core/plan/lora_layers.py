@@ -90,11 +90,11 @@ def _matching(names: list[str], lora: Lora) -> set[str]:
             f"it must match a whole name, such as {names[0]}",
         )
     kinds = list(dict.fromkeys(name.rpartition(".")[2] for name in names))
+    for wanted in lora.target_modules:
+        if wanted not in (ALL_LINEAR, *kinds):
+            raise _no_such_layer(wanted, kinds, vision_tower=lora.vision_tower)
     if ALL_LINEAR in lora.target_modules:
         return set(names)
-    for wanted in lora.target_modules:
-        if wanted not in kinds:
-            raise _no_such_layer(wanted, kinds, vision_tower=lora.vision_tower)
     return {name for name in names if name.rpartition(".")[2] in lora.target_modules}
 
 

@@ -114,5 +114,5 @@ def _cells(content: bytes, delimiter: str) -> list[str]:
     Raises:
         UnicodeDecodeError: it is not UTF-8.
     """
-    [cells] = csv.reader(io.StringIO(content.decode(), newline=""), delimiter=delimiter, strict=True)
-    return cells
+    reader = csv.reader(io.StringIO(content.decode(), newline=""), delimiter=delimiter, strict=True)
+    return next(reader, [])  # a file that is a byte order mark alone has none

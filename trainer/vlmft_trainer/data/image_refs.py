@@ -104,7 +104,8 @@ def own_size(keys: Keys) -> dict[str, Any]:
     """
     said = {name: value for name in SIZES if (value := keys.take(name)) is not None}
     for name, value in said.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value != int(value):
+        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        if isinstance(value, bool) or not whole or value < 1:
             raise BadRow(WRONG_SCHEMA, f"{keys.named(name)} is {quoted(value)}, not a number of pixels")
     size = {name: int(value) for name, value in said.items()}
     width, height = size.pop("resized_width", None), size.pop("resized_height", None)
