@@ -1,14 +1,16 @@
 """Accuracy with and without `training.share_images`: the demo's model, several questions an image, some seeds each way.
 
-    python -m tests.bench.sharing [--seeds 5] [--first 0] [--samples 1600] [--epochs 2] [--eval 200]
+    python -m tests.bench.sharing [--seeds 5] [--first 0] [--samples 1600] [--epochs 2] [--eval 200] [--ways off auto]
 
-Sharing changes nothing in the loss of a sample; it changes which samples meet in a step. Each seed trains twice, on the
-same data from the same adapter; all in this process, one training after the other.
+Sharing changes nothing in the loss of a sample. It changes which samples meet in a step, and draws dropout once for
+what they share; `together` has the order alone: questions of an image meet, each with an image of its own. Each seed
+trains once each way, on the same data from the same adapter; all in this process, one training after the other.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import statistics
@@ -39,6 +41,7 @@ from vlmft_trainer.training.checkpoint_manager import CheckpointManager
 from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.weighted_trainer import WeightedTrainer
 
+WAYS = ("off", "together", "auto")
 EFFECTIVE_BATCH = 32
 MICRO_BATCH = 8
 
@@ -71,7 +74,7 @@ def write(folder: Path, split: str, samples: int, seed: int) -> None:
     (folder / f"{split}.jsonl").write_text("\n".join(lines[:samples]) + "\n")
 
 
-def train(data: RunData, seed: int, *, share: bool, epochs: float) -> dict[str, float]:
+def train(data: RunData, seed: int, way: str, *, epochs: float) -> dict[str, float]:
     """Accuracy, eval loss and processor seconds of one training."""
     encoder = data.train.encoder
     kernels = Kernels("fp32", "sdpa", ())
@@ -99,11 +102,11 @@ def train(data: RunData, seed: int, *, share: bool, epochs: float) -> dict[str, 
             report_to="none",
         ),
         train_dataset=data.train,
-        data_collator=pack_collator(encoder, share=share),
+        data_collator=pack_collator(encoder, share=way == "auto"),
         checkpoints=CheckpointManager(folder, None, "eval_loss", RunLog(None), {}),
         stop=StopOnRequest(folder).asked,
         packed=True,
-        groups=data.train.groups if share else None,
+        groups=None if way == "off" else data.train.groups,
     )
     torch.manual_seed(seed)
     began = time.process_time()
@@ -124,9 +127,10 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=1600)
     parser.add_argument("--epochs", type=float, default=2)
     parser.add_argument("--eval", type=int, default=200)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=["off", "auto"])
     options = parser.parse_args()
 
-    found: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+    found: dict[str, list[dict[str, Any]]] = {way: [] for way in options.ways}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write(folder, "train", options.samples, seed=0)
@@ -139,22 +143,22 @@ def main() -> None:
             f"{len(data.train)} questions about {groups.images} images, {len(data.train) / groups.images:.2f} each;"
             f" shared: {groups.saved / sum(lengths):.0%} of the tokens less"
         )
-        print(f"{'seed':>4} {'share':>6} {'accuracy':>9} {'eval loss':>10} {'CPU s':>7}", flush=True)
+        print(f"{'seed':>4} {'way':>8} {'accuracy':>9} {'eval loss':>10} {'CPU s':>7}", flush=True)
         for seed in range(options.first, options.first + options.seeds):
-            for share in (False, True):
-                one = train(data, seed, share=share, epochs=options.epochs)
-                found[share].append(one)
+            for way in options.ways:
+                one = train(data, seed, way, epochs=options.epochs)
+                found[way].append(one)
                 print(
-                    f"{seed:>4} {'auto' if share else 'off':>6} {one['accuracy']:>9.3f} {one['eval_loss']:>10.4f}"
-                    f" {one['cpu_s']:>7.1f}",
+                    f"{seed:>4} {way:>8} {one['accuracy']:>9.3f} {one['eval_loss']:>10.4f} {one['cpu_s']:>7.1f}",
                     flush=True,
                 )
-    for name in ("accuracy", "eval_loss", "cpu_s"):
-        off, auto = ([one[name] for one in found[share]] for share in (False, True))
-        differences = [b - a for a, b in zip(off, auto, strict=True)]
+    first, *others = options.ways
+    for name, way in itertools.product(("accuracy", "eval_loss", "cpu_s"), others):
+        before, after = ([one[name] for one in found[each]] for each in (first, way))
+        differences = [b - a for a, b in zip(before, after, strict=True)]
         error = statistics.stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else float("nan")
         print(
-            f"{name}: off {statistics.mean(off):.4f}, auto {statistics.mean(auto):.4f}, difference"
+            f"{name}: {first} {statistics.mean(before):.4f}, {way} {statistics.mean(after):.4f}, difference"
             f" {statistics.mean(differences):+.4f}, its standard error {error:.4f}"
         )
 
