@@ -250,6 +250,7 @@ def test_images_are_found_in_their_usual_columns_and_forms(columns: dict[str, An
     [
         ({"photo": "a.png"}, r"column photo seems to hold an image.*columns: \{image: photo\}"),
         ({"photo": {"bytes": b"png", "path": None}}, "column photo seems to hold an image"),
+        ({"image_base64": "iVBORw0KGgo" + "A/+9" * 20 + "=="}, "column image_base64 seems to hold an image"),
         ({"image": "a.png", "images": ["b.png"]}, "images in both `image` and `images`"),
         ({"image_path": "a.png", "file_name": "b.png"}, "images in both image_path and file_name"),
         ({"images": [{"width": 3}]}, "an image has width, and no path"),

@@ -133,6 +133,14 @@ def test_a_preview_shows_the_tokens_that_are_trained_on(folder: Path, encoder: E
     assert (gone["bad"], gone["detail"]) == ("no image", f"{folder / 'gone.png'}: no such file")
 
 
+def test_answers_that_stand_for_nothing_are_counted(tmp_path: Path, encoder: Encoder) -> None:
+    rows = [{"question": "q", "answer": answer} for answer in ("nan", " None", "N/A", "none of them", "x")]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    survey = Survey("training", open_split(Source(task="qa", path=str(tmp_path / "a.jsonl")), "train"), range(5))
+    survey.read(encoder, 4096, lambda done: None)
+    assert survey.notes()[0].startswith("3 training samples with an answer of nan, None, null or N/A and nothing else")
+
+
 def test_a_preview_refuses_what_the_check_refuses(tmp_path: Path, encoder: Encoder) -> None:
     rows = [{"question": "q", "answer": " "}, {"question": "q " * 60, "answer": "a"}]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

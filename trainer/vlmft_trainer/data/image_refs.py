@@ -18,7 +18,11 @@ OTHER_COLUMNS: Final = ("image_path", "image_paths", "image_file", "image_url", 
 _HOLDERS: Final = ("bytes", "base64", "path", "url", "image", "file_name", "image_path")
 """Keys of an image that say where it is."""
 
-_IMAGE_NAME = re.compile(r"\S+\.(png|jpe?g|webp|gif|bmp|tiff?|avif|heic)|data:image/\S+", re.IGNORECASE)
+_IMAGE_NAME = re.compile(
+    r"\S+\.(?:png|jpe?g|webp|gif|bmp|tiff?|avif|heic)|data:image/\S+|(?-i:iVBORw0KGgo|/9j/|R0lGOD|UklGR)[\w+/=\s-]{50,}",
+    re.IGNORECASE,
+)
+"""A path, a `data:` URL, or base64 of a PNG, JPEG, GIF or WebP file, each by how it begins."""
 
 
 def row_images(row: Keys) -> list[ImageRef]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from vlmft_core.counted import counted
 from vlmft_core.plan.cautions import ANSWERS, ceiling, few_questions
 from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Conversation
 from vlmft_trainer.data.encode import Encoder
@@ -26,6 +27,9 @@ NAMED: Final = 10
 ALTERED: Final = ("scaled_down", "scaled_up", "rotated", "on_white", "from_16_bit", "first_frame")
 """What is done with images, as a report counts it: scaled to `data.max_pixels` or the least number of pixels, turned or
 mirrored as EXIF says, laid on white, scaled to 8 bits, only the first frame taken."""
+
+NOTHING: Final = frozenset(("nan", "none", "null", "n/a", "<na>"))
+"""What programs write in the place of a missing text."""
 
 BARS: Final = 10
 """Bars of a histogram, at most."""
@@ -67,7 +71,7 @@ class Survey:
         self.undeclared_boxes = Findings()
         self.boxes = 0
         self.unused = Counter[str]()
-        self.text_only = self.spaced = self.many_images = self.many_turns = self.unasked = 0
+        self.text_only = self.spaced = self.many_images = self.many_turns = self.unasked = self.nothing = 0
         self.lengths, self.image_tokens, self.supervised = array("q"), array("q"), array("q")
         self.asked: dict[bytes, int] = {}
         """The first row with each question: images and what is asked about them."""
@@ -130,6 +134,9 @@ class Survey:
             )
         if self.split.boxes and self.lengths and not self.boxes:
             said.append(f"boxes: {self.split.boxes} is declared, and no {self.kind} sample has a box")
+        if self.nothing:
+            many = counted(self.nothing, f"{self.kind} sample")
+            said.append(f"{many} with an answer of nan, None, null or N/A and nothing else: it is trained on as a word")
         if self.kind == "eval" and self.lengths:
             said += [ceiling(len(self.lengths), self.few_answers), few_questions(len(self.lengths))]
         return [note for note in said if note]
@@ -185,6 +192,7 @@ class Survey:
         self.boxes += len(conversation.boxes)
         if undeclared(conversation, self.split.boxes):
             self.undeclared_boxes.add(self.split.where(row))
+        self.nothing += any(answer.strip().lower() in NOTHING for answer in conversation.answers)
         self.spaced += any(answer != answer.strip() for answer in conversation.answers)
         if self.split.task_name == "textvqa" and len(conversation.references) < ANSWERS:
             self.few_answers.append(conversation.references)
