@@ -24,7 +24,7 @@ _SCRIPT: Final = (
     'elif cd -- "$where" 2>/dev/null; then :; '
     'else echo "$1: no folder $where on $(hostname) that can be entered" >&2; exit 2; fi; '
     'command -v "$1" >/dev/null || { echo "$1: not on the PATH of a login shell on $(hostname)'
-    ' (there: mkdir -p ~/.local/bin; ln -s FOLDER/.venv/bin/vlmft FOLDER/.venv/bin/vlmft-console ~/.local/bin)"'
+    ' (there: mkdir -p ~/.local/bin; ln -s /PROJECT/.venv/bin/vlmft{,-console} ~/.local/bin)"'
     " >&2; exit 127; }; "
     'exec "$@"'
 )
