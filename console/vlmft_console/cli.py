@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -79,11 +80,24 @@ class LazyGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except FileNotFoundError:
+            if _is_somewhere():
+                raise
+            typer.echo("vlmft: the folder that this was started in is gone: change to another one", err=True)
+            raise typer.Exit(EXIT_MISTAKE) from None
         except (VlmftError, PermissionError) as error:
             text = f"{error.filename}: {error.strerror}" if isinstance(error, PermissionError) else str(error)
             for line in sanitize(text).splitlines():
                 typer.echo(f"vlmft: {line}", err=True)
             raise typer.Exit(EXIT_BUSY if isinstance(error, RunBusyError) else EXIT_MISTAKE) from None
+
+
+def _is_somewhere() -> bool:
+    """Whether there is a working folder."""
+    try:
+        return Path.cwd().is_dir()
+    except FileNotFoundError:
+        return False
 
 
 def load(name: str) -> Any:

@@ -67,6 +67,53 @@ def test_a_copy_of_a_live_run_is_no_way_to_stop_resume_or_end_it(tmp_path: Path,
     check_deletable(copy)
 
 
+def test_a_copy_of_a_live_run_by_hard_links_shares_its_lock_and_is_a_copy_all_the_same(tmp_path: Path) -> None:
+    run = Supervised(tmp_path, 1, *LONG, name="orig")
+    run.wait_for_ranks()
+    copy = RunFolder(shutil.copytree(run.folder.path, tmp_path / "copy", copy_function=os.link))
+    refuse_everything(copy, f"a copy of {run.folder.path}")
+    assert run.status().state == "running"
+    run.finish()
+    assert run.wait_for_end()["status"] == "finished"
+
+
+@pytest.mark.parametrize("supervised", [True, False])
+def test_an_end_that_somebody_put_into_the_folder_of_a_live_run_is_no_reason_to_delete_it(
+    tmp_path: Path, supervised: bool
+) -> None:
+    run = Supervised(tmp_path, 1, *LONG)
+    run.wait_for_ranks()
+    if not supervised:
+        run.who("supervisor").send(signal.SIGKILL)
+        run.wait(lambda: run.status().state == "unsupervised")
+    run.folder.exit_file.write_text('{"status": "finished", "reason": "", "exit_code": 0}')  # of a backup, say
+    with pytest.raises(RunFolderError, match="stop it first" if supervised else "rank 0.* live"):
+        check_deletable(run.folder)
+    assert run.status().state == ("running" if supervised else "finished")
+    with pytest.raises((RunBusyError, RunFolderError)):
+        resume_run(run.folder)
+    assert run.who("rank 0").alive
+    for identity in run.folder.processes().values():
+        identity.send(signal.SIGKILL)
+    run.wait(lambda: not run.folder.alive())
+    check_deletable(run.folder)
+
+
+def test_a_run_started_from_within_another_is_none_of_its_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer = Supervised(tmp_path, 1, *LONG, name="outer")
+    outer.wait_for_ranks()
+    with monkeypatch.context() as inside:
+        inside.setenv(processes.RUN_ID, outer.folder.run_id)
+        inner = Supervised(tmp_path, 1, *LONG, name="inner")
+    inner.wait_for_ranks()
+    assert outer.folder.alive() == ["supervisor", "launcher", "rank 0", f"process {outer.inner_launcher()}"]
+    for run in (inner, outer):
+        run.finish()
+        assert run.wait_for_end()["status"] == "finished"
+
+
 def test_a_renamed_live_run_is_stopped_with_its_new_name(tmp_path: Path) -> None:
     run = Supervised(tmp_path, 2, *LONG, name="old")
     run.wait_for_ranks()

@@ -98,3 +98,32 @@ def test_an_output_that_takes_nothing_is_one_line(tmp_path: Path, command: list[
             [VLMFT, *command], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
         )
     assert (done.returncode, done.stderr) == (1, "vlmft: the output: No space left on device\n")
+
+
+@pytest.mark.parametrize("command", [["plan", "demo"], ["presets", "list"], ["run", "demo"], ["data", "check", "x"]])
+def test_a_working_folder_that_is_gone_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    done = CliRunner().invoke(app, command)
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "is gone" in done.stderr
+
+
+def test_a_file_in_place_of_the_folder_of_runs_is_called_by_its_name(here: Path) -> None:
+    (here / "outputs").touch()
+    done = CliRunner().invoke(app, ["run", "demo", "--detach"])
+    assert done.exit_code == 2
+    assert "outputs is no folder" in done.stderr
+
+
+def test_an_empty_name_is_no_run_not_even_within_one(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = ended_run(here / "outputs", "mine")
+    monkeypatch.chdir(run.path)
+    assert CliRunner().invoke(app, ["rm", "-y", ""]).exit_code == 2
+    assert run.run_file.exists()
+    assert CliRunner().invoke(app, ["rm", "-y", "."]).exit_code == 0
+    assert not run.path.exists()

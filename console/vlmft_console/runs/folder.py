@@ -20,7 +20,7 @@ from vlmft_console.places.place import Place
 from vlmft_console.places.place import as_json as place_as_json
 from vlmft_console.places.place import from_json as place_from_json
 from vlmft_console.runs.process_record import ProcessRecord, folder_identity
-from vlmft_console.runs.processes import Identity, myself, of_run
+from vlmft_console.runs.processes import RUN_ID, Identity, myself, of_run
 from vlmft_core.durable import as_json, delete, read_json, write_whole
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.versions import installed_versions
@@ -57,7 +57,7 @@ class RunFolder(RunLayout):
         if folder.path.is_symlink():
             raise RunFolderError(f"{folder.path} is a symbolic link: a run folder must be a real folder")
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            _make_root(root)
             folder.path.mkdir(mode=0o700)
             folder.logs.mkdir(mode=0o700)
         except FileExistsError:
@@ -86,7 +86,7 @@ class RunFolder(RunLayout):
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "preset": {"name": preset_name, "sha256": hashlib.sha256(preset_text.encode()).hexdigest()},
             "argv": list(command.argv),
-            "env": {**command.env, "VLMFT_RUN_ID": run_id},
+            "env": {**command.env, RUN_ID: run_id},
             "versions": installed_versions(),
             "hosts": [platform.node()],
             "place": place and place_as_json(place),
@@ -98,7 +98,7 @@ class RunFolder(RunLayout):
     def change_command(self, command: Command) -> None:
         """Start the run with another command from now on; everything else in `run_file` stays."""
         record = self.record()
-        env = {**command.env, "VLMFT_RUN_ID": self.run_id}
+        env = {**command.env, RUN_ID: self.run_id}
         write_whole(self.run_file, as_json({**record, "argv": list(command.argv), "env": env}))
 
     @property
@@ -205,6 +205,17 @@ class RunFolder(RunLayout):
         earlier = self.earlier_exit_file(self.last_segment)
         if earlier.exists():
             earlier.replace(self.exit_file)
+
+
+def _make_root(root: Path) -> None:
+    """Raises:
+    RunFolderError: what stands there is no folder.
+    OSError: it cannot be made.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise RunFolderError(f"{root} is no folder", "choose another --output-root") from None
 
 
 def check_name(name: str) -> None:

@@ -61,6 +61,20 @@ def held(path: Path) -> bool:
     return False
 
 
+def stays_held(path: Path) -> bool:
+    """Whether the lock is held and not just about to be given back.
+
+    Raises:
+        PermissionError: as `held`.
+    """
+    deadline = time.monotonic() + _RETRY_SECONDS
+    while held(path):
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def _open(path: Path) -> int:
     """A descriptor of the file as it is; network file systems want one for writing, others may allow reading alone."""
     flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK

@@ -45,6 +45,14 @@ class ProcessRecord:
         """Whether it was written of this very folder."""
         return self.folder == folder_identity(path)
 
+    def shares_files_with(self, path: Path) -> bool:
+        """Whether a folder in which the same lock is held is another one on the same disk, made by hard links.
+
+        Seen through another mount, this folder is on another device.
+        """
+        here = folder_identity(path)
+        return here is not None and self.folder is not None and here[0] == self.folder[0] and here[1] != self.folder[1]
+
     def as_json(self) -> dict[str, Any]:
         """As `from_json` takes it."""
         return {

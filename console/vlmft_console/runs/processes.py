@@ -12,6 +12,8 @@ from typing import Any
 
 from vlmft_core.run_folder.events import boot_id
 
+RUN_ID = "VLMFT_RUN_ID"
+"""The variable that all processes of a run but its supervisor have."""
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
@@ -138,7 +140,7 @@ def rank_info(pid: int) -> RankInfo:
 
 def of_run(run_id: str) -> list[Seen]:
     """Every process that was started for a run: all inherit its variable."""
-    said = f"VLMFT_RUN_ID={run_id}".encode()
+    said = f"{RUN_ID}={run_id}".encode()
     everyone = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     looks = (look(pid) for pid in everyone if said in _variables(pid))
     return [seen for seen in looks if seen and not seen.zombie]

@@ -68,6 +68,8 @@ def find(name: str) -> RunFolder:
     Raises:
         RunFolderError: there is none, or several.
     """
+    if not name:
+        raise RunFolderError("no run is called ''", "`vlmft runs` lists them")
     path = Path(name)
     if os.sep in name or is_run(path):
         if not is_run(path):

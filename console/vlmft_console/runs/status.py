@@ -12,7 +12,7 @@ from vlmft_console.history.pulse import Pulse
 from vlmft_console.places.slurm import JobState, cluster_name, job_name, job_state
 from vlmft_console.runs.elsewhere import elsewhere
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.locks import held
+from vlmft_console.runs.locks import held, stays_held
 from vlmft_console.runs.verdict import CRASHED
 from vlmft_core.durable import read_json
 from vlmft_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, VlmftError
@@ -80,7 +80,8 @@ def status_of(folder: RunFolder, pulse: Pulse | None = None, *, gone: bool = Fal
         return RunStatus(UNREADABLE, "its folder is gone: deleted, or moved")
     supervised = _held(folder.lock)  # before the look at its end: a supervisor writes that while it holds the lock
     ended = read_json(folder.exit_file)
-    if ended is not None:
+    # A supervisor that has said how its run ended is about to go; if it stays, somebody else put that there.
+    if ended is not None and not (supervised and stays_held(folder.lock)):
         state = str(ended.get("status"))
         code = ended.get("exit_code")
         code = code if type(code) is int and 0 <= code < 256 else EXIT_FAILED
@@ -99,9 +100,12 @@ def status_of(folder: RunFolder, pulse: Pulse | None = None, *, gone: bool = Fal
     job = None if supervised else job_of(folder)
     if not supervised and not (job and job.there):
         return RunStatus(QUEUED, str(job)) if job and job.waiting else _without_supervisor(folder, job, gone)
+    record = folder.process_record()
+    if supervised and record.shares_files_with(folder.path):
+        return RunStatus(ELSEWHERE, f"a copy of {record.path} by hard links, the lock among them: ask there")
     if folder.stop_file.exists():
         return RunStatus(STOPPING)
-    return RunStatus(RUNNING) if pulse is None else _by_pulse(pulse, folder.process_record().segment or 0)
+    return RunStatus(RUNNING) if pulse is None else _by_pulse(pulse, record.segment or 0)
 
 
 def _recent(t: object) -> bool:

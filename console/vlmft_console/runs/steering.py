@@ -53,6 +53,9 @@ def check_deletable(folder: RunFolder, *, gone: bool = False) -> None:
         raise RunFolderError(f"{folder.name} may be live: {state.reason}")
     if state.live:
         raise RunFolderError(f"{folder.name} is {state.state}", "stop it first: vlmft stop " + folder.name)
+    # Whatever is said of its end. A supervisor without its lock has nothing more to do with the run.
+    if alive := [role for role in folder.alive() if role != "supervisor"]:
+        raise RunFolderError(f"{folder.name} is {state.state}, but {', '.join(alive)} live", "end them first")
     if folder.path.is_symlink():
         raise RunFolderError(f"{folder.path} is a symbolic link")
 
@@ -65,7 +68,7 @@ def delete_run(folder: RunFolder, *, gone: bool = False) -> Path:
     """
     check_deletable(folder, gone=gone)
     try:
-        delete(folder.path)
+        delete(folder.path.absolute())  # `.` could be emptied, and not deleted
     except OSError as error:
         raise RunFolderError(f"{folder.path} cannot be deleted: {error.strerror}") from None
     return folder.path

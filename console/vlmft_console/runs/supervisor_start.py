@@ -11,6 +11,7 @@ from vlmft_console.errors import MachineError, RunBusyError, RunFolderError
 from vlmft_console.runs.exit_record import full_disk
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.logout import login_name, outlive_logout
+from vlmft_console.runs.processes import RUN_ID
 from vlmft_core.durable import open_own
 from vlmft_core.errors import EXIT_BUSY
 
@@ -50,6 +51,7 @@ def start_supervisor(folder: RunFolder, *, adopt: bool = False) -> str:
                 *(sys.executable, "-P", "-m", "vlmft_console.runs.supervisor", str(folder.path.absolute())),
                 *(["--adopt"] if adopt else []),
             ],
+            env={key: value for key, value in os.environ.items() if key != RUN_ID},  # of a run that this is called in
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -45,10 +45,10 @@ class Upkeep:
         return self._reader.pid if self._reader else None
 
     def finish(self) -> None:
-        """Have it read once more, and wait until it is."""
-        self._wait()  # two at once would not both leave a summary
+        """Have it read once more, by a process that may outlive this one."""
+        while self._reader and self._reader.alive:  # two at once would not both leave a summary
+            time.sleep(_LOOK_SECONDS)
         self._start()
-        self._wait()
 
     def _start(self) -> None:
         self._reader = None
@@ -57,7 +57,3 @@ class Upkeep:
         with contextlib.suppress(OSError):  # no process more, or no memory: then there is no upkeep
             seen = look(os.posix_spawn(program[0], program, os.environ, file_actions=[no_input]))
             self._reader = seen.identity if seen else None
-
-    def _wait(self) -> None:
-        while self._reader and self._reader.alive:
-            time.sleep(_LOOK_SECONDS)
