@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -39,6 +40,11 @@ FILES = (
     "logs/events-0002.jsonl",
     "logs/training_20260101-000000.log",
     "logs/supervisor.log",
+    "labels.json",
+    "adapter/adapter_config.json",
+    "logs/answers.jsonl",
+    "logs/adapters.jsonl",
+    "logs/.summary",
 )
 """Of a run folder; some of them are there."""
 
@@ -49,6 +55,23 @@ def an_endless_device(path: Path) -> None:
 
 def a_link_to_itself(path: Path) -> None:
     path.symlink_to(path)
+
+
+def a_link_to_nothing(path: Path) -> None:
+    path.symlink_to("nothing")
+
+
+def a_socket(path: Path) -> None:
+    here = os.open(".", os.O_PATH)
+    os.chdir(path.parent)  # the path of a socket must be short
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(path.name)
+    os.fchdir(here)
+    os.close(here)
+
+
+def deep_json(path: Path) -> None:
+    path.write_text('{"a":' * 100_000 + "1" + "}" * 100_000)
 
 
 def junk(path: Path) -> None:
@@ -64,6 +87,9 @@ PUT: tuple[Callable[[Path], None], ...] = (
     os.mkdir,
     an_endless_device,
     a_link_to_itself,
+    a_link_to_nothing,
+    a_socket,
+    deep_json,
     junk,
     a_huge_number,
 )
@@ -85,6 +111,7 @@ def _nothing_hangs() -> Iterator[None]:
 def run(here: Path) -> RunFolder:
     """One that could be resumed."""
     made = ended_run(here / "outputs", "run", status="stopped")
+    (made.path / "adapter").mkdir()
     (made.path / "checkpoint-5").mkdir()
     (made.path / "checkpoint-5" / "optimizer.pt").touch()
     seal(made.path / "checkpoint-5", 5, None, None, {})
@@ -100,8 +127,24 @@ def replace(run: RunFolder, name: str, put: Callable[[Path], None]) -> None:
     put(place)
 
 
+COMMANDS = (
+    "status",
+    "runs",
+    "logs",
+    "check",
+    "attach",
+    "answers",
+    "checkpoints",
+    "tag",
+    "merge",
+    "stop",
+    "resume",
+    "rm",
+)
+
+
 def try_every_command() -> None:
-    for command in ("status", "runs", "logs", "check", "attach", "stop", "resume", "rm"):
+    for command in COMMANDS:
         done = CliRunner().invoke(app, [command, *([] if command == "runs" else ["outputs/run"])], input="n\n")
         assert done.exception is None or isinstance(done.exception, SystemExit), (command, done.exception)
         assert done.exit_code in (0, 1, 2, 130, 75), command
@@ -113,7 +156,7 @@ def test_no_command_waits_for_a_fifo(run: RunFolder, name: str) -> None:
     try_every_command()
 
 
-@pytest.mark.parametrize("names", [FILES[1:4], FILES[4:8], FILES[8:12], FILES[13:]], ids="|".join)
+@pytest.mark.parametrize("names", [FILES[1:4], FILES[4:8], FILES[9:12], FILES[13:]], ids="|".join)
 @pytest.mark.parametrize("put", PUT[1:])
 def test_no_command_hangs_or_breaks(run: RunFolder, put: Callable[[Path], None], names: Sequence[str]) -> None:
     for name in names:

@@ -203,10 +203,13 @@ def logs(
     """Print what the ranks wrote, with control characters made visible."""
     folder = find(name)
     log = folder.training_log
-    if log is None:
+    try:
+        if log is None:
+            raise FileNotFoundError
+        descriptor = open_regular(log)
+    except FileNotFoundError:  # or it is a link to nothing
         typer.echo("no log yet", err=True)
         return
-    descriptor = open_regular(log)
     if lines:
         os.lseek(descriptor, _begin_of_last(descriptor, lines), os.SEEK_SET)
     with os.fdopen(descriptor, encoding="utf-8", errors="replace", newline="\n") as file:

@@ -112,7 +112,7 @@ def _base_of(adapter: Path) -> str:
     """
     try:
         base = json.loads((adapter / ADAPTER_CONFIG).read_bytes()).get("base_model_name_or_path")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise ModelError(f"{adapter / ADAPTER_CONFIG} cannot be read: {error}") from None
     if not isinstance(base, str) or not base:
         raise ModelError(f"{adapter / ADAPTER_CONFIG} names no base model")

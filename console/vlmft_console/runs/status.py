@@ -110,7 +110,7 @@ def status_of(folder: RunFolder, pulse: Pulse | None = None, *, gone: bool = Fal
 
 def _recent(t: object) -> bool:
     """Whether a time is less than `ENDING_SECONDS` ago."""
-    return isinstance(t, int | float) and abs(time.time() - t) < ENDING_SECONDS
+    return isinstance(t, int | float) and abs(t) < 1e12 and abs(time.time() - t) < ENDING_SECONDS
 
 
 def job_of(folder: RunFolder) -> JobState | None:

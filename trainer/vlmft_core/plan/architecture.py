@@ -295,7 +295,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_bytes())
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}", "a model folder needs this file") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ModelError(f"{path}: not valid JSON", "copy the file again") from None
     if not isinstance(value, dict):
         raise ModelError(f"{path}: not a JSON object", "copy the file again")
