@@ -270,7 +270,7 @@ def test_every_curve_stands_out_from_the_paper(theme: Theme) -> None:
         if word is None:
             continue
         share = float(style.rpartition(" ")[2].rstrip("%")) / 100 if style.endswith("%") else 1.0
-        ink = Color.parse(getattr(theme, word[1:]))
+        ink = Color.parse(theme.variables.get(word[1:]) or getattr(theme, word[1:]))
         light, dark = sorted((_luminance(paper.blend(ink, share)), _luminance(paper)), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 3, name
 

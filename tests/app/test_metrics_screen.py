@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.app.looking import screen_text, told, until, until_shown
 from tests.records import plan, record, run_start, step
+from tests.run_folders import ended_run
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.messages import OpenMetrics
+from vlmft_console.app.screens.answers import AnswersScreen
 from vlmft_console.app.screens.metrics import MetricsScreen
 from vlmft_console.app.settings import kept_settings, settings_file
 from vlmft_console.app.widgets.base.chart import Chart
+from vlmft_console.charts.spec import ChartSpec
+from vlmft_console.history.choice import LAST
 from vlmft_console.history.state import RunState
 from vlmft_core.figures import figure
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import EventWriter
 
 HOSTILE = "\x1b[31m[b]rouge[/b]"
 SIZES = [(40, 12), (80, 24), (120, 40), (200, 60)]
@@ -98,6 +105,50 @@ async def test_a_run_that_goes_on_is_drawn_on(machine: Path, monkeypatch: pytest
         await until_shown(pilot, figure(1 / 20))
         state.apply_all([step(21, loss=0.0123)])
         await until_shown(pilot, figure(0.0123))
+
+
+async def test_the_run_below_draws_nothing_until_it_is_seen_again(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vlmft_console.app.live_reader.IDLE_SECONDS", 0.02)
+    monkeypatch.setattr("vlmft_console.app.screens.metrics.LOOK_SECONDS", 0.02)
+    run = ended_run(machine / "outputs", "grows", steps=20, total=40)
+    app = VlmftConsole(run.path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "20/40")
+        await pilot.press("m")
+        await until_shown(pilot, "metrics")
+        below = app.screen_stack[-2]
+        drawn: list[str] = []
+        show = Chart.show
+
+        def counted(chart: Chart, spec: ChartSpec) -> None:
+            if chart.screen is below:
+                drawn.append(spec.title)
+            show(chart, spec)
+
+        monkeypatch.setattr(Chart, "show", counted)
+        with closing(EventWriter(run.events_file())) as log:
+            log.write(events.STEP, step=21, epoch=0.5, loss=0.0123, lr=1e-4, grad_norm=0.5)
+        await until_shown(pilot, figure(0.0123))
+        assert not drawn
+        await pilot.press("escape")
+        await until_shown(pilot, "21/40")
+        assert f"Loss train {figure(0.0123)}" in screen_text(app)
+        assert drawn
+
+
+async def test_a_replay_goes_on_below_and_answers_are_a_key_away(machine: Path) -> None:
+    run = ended_run(machine / "outputs", "played", steps=20)
+    app = VlmftConsole(run.path, replay=LAST)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "20/20")
+        await pilot.press("m")
+        await until_shown(pilot, "played  ")
+        await pilot.press("escape", "0", "m")
+        await until_shown(pilot, "holds no figures yet")
+        await pilot.press("escape", "v")
+        await until(pilot, lambda: isinstance(app.screen, AnswersScreen))
 
 
 async def test_a_remembered_pattern_that_matches_nothing_here_stays(machine: Path) -> None:

@@ -51,7 +51,7 @@ async def test_resuming_asks_with_step_gpus_and_time_and_means_cancel_until_told
     machine: Path, started: list[str], screen: str
 ) -> None:
     folder = stopped_run(machine / "outputs", 2)
-    app = VlmftConsole(folder.path if screen == "live" else None)
+    app = VlmftConsole(*([folder.path] if screen == "live" else []))
     async with app.run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "half-done")
         await until_shown(pilot, "□ stopped")

@@ -38,8 +38,8 @@ class VlmftConsole(KeyOrder):
     """Choose a preset, launch it, watch it.
 
     Args:
-        target: a run folder or a log to open at once.
-        ahead: reads it already.
+        targets: run folders or logs to open at once; several are laid over each other.
+        ahead: reads it already, where it is one.
         replay: what of the log to play from its start; None to show its end.
         theme: `dark` or `light`.
         notify: one of `terminal.NOTIFY_STYLES`.
@@ -61,8 +61,7 @@ class VlmftConsole(KeyOrder):
 
     def __init__(
         self,
-        target: Path | None = None,
-        *,
+        *targets: Path,
         ahead: ReadAhead | None = None,
         replay: Choice | None = None,
         theme: Literal["dark", "light"] = "dark",
@@ -75,7 +74,7 @@ class VlmftConsole(KeyOrder):
         self.in_other_program = False
         """Whether another program has the terminal now, such as an editor."""
         self._leaving = False
-        self._target = target
+        self._targets = targets
         self._ahead = ahead
         self._replays = replay
         for each in THEMES.values():
@@ -86,11 +85,12 @@ class VlmftConsole(KeyOrder):
         return RunsScreen()
 
     def on_mount(self) -> None:
-        if self._target is not None:
-            if self._replays:
-                self.on_open_replay(messages.OpenReplay(self._target, self._replays))
-            else:
-                self.on_open_run(messages.OpenRun(self._target, self._ahead))
+        if len(self._targets) > 1:
+            self.on_open_overlay(messages.OpenOverlay(self._targets))
+        elif self._targets and self._replays:
+            self.on_open_replay(messages.OpenReplay(self._targets[0], self._replays))
+        elif self._targets:
+            self.on_open_run(messages.OpenRun(self._targets[0], self._ahead))
 
     @property
     def _runs(self) -> RunsScreen:
@@ -135,6 +135,11 @@ class VlmftConsole(KeyOrder):
         from vlmft_console.app.screens.compare import CompareScreen
 
         self.push_screen(CompareScreen(message.targets))
+
+    def on_open_overlay(self, message: messages.OpenOverlay) -> None:
+        from vlmft_console.app.screens.overlay import OverlayScreen
+
+        self.push_screen(OverlayScreen(message.targets))
 
     def on_open_presets(self) -> None:
         from vlmft_console.app.screens.presets import PresetsScreen

@@ -80,6 +80,13 @@ class OpenComparison(Message):
     targets: Sequence[Path]
 
 
+@dataclass
+class OpenOverlay(Message):
+    """Lay runs or logs over each other on one live screen, up to eight."""
+
+    targets: Sequence[Path]
+
+
 class OpenPresets(Message):
     """Show the presets."""
 

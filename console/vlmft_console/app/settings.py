@@ -12,7 +12,7 @@ from vlmft_core.durable import write_whole
 from vlmft_core.errors import VlmftError
 
 Theme = Literal["dark", "light"]
-_SETTINGS: Final = '`theme: dark` or `light`, and `panels: ["NAME or pattern", …]`'
+_SETTINGS: Final = '`theme: dark` or `light`, and `panels` or `overlay: ["NAME or pattern", …]`'
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Settings:
     """The colours to start with; those of the last time."""
     panels: tuple[str, ...] = ()
     """Metrics that the metrics' screen shows: names, or regular expressions looked for in the names. None for all."""
+    overlay: tuple[str, ...] = ()
+    """The same of runs that are laid over each other. None for the usual ones."""
 
 
 def settings_file() -> Path:
@@ -98,4 +100,4 @@ def _patterns(text: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-_READ = {"theme": _theme, "panels": _patterns}
+_READ = {"theme": _theme, "panels": _patterns, "overlay": _patterns}

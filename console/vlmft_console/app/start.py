@@ -17,6 +17,7 @@ def main() -> None:
     import os
 
     from vlmft_console.app.terminal import GiveBack, refusal
+    from vlmft_console.report import COMPARED
     from vlmft_console.sanitize import sanitize
     from vlmft_core.errors import EXIT_MISTAKE, VlmftError
 
@@ -29,18 +30,20 @@ def main() -> None:
         from vlmft_console.app.settings import kept_settings
 
         theme = options.theme or kept_settings().theme
-        target = _target(options.target) if options.target else None
+        targets = [_target(each) for each in options.target]
+        if targets and len(targets) not in (1, *COMPARED):
+            raise VlmftError(f"{len(targets)} runs cannot be told apart on one screen", f"name {COMPARED[-1]} or fewer")
     except (VlmftError, OSError) as error:  # such as a folder that is closed to us
         print(sanitize(f"vlmft-console: {error}"), file=sys.stderr)
         sys.exit(EXIT_MISTAKE)
     ahead = None
-    if target is not None:
+    if len(targets) == 1:
         from vlmft_console.history.loading import ReadAhead
 
-        ahead = ReadAhead(target)
+        ahead = ReadAhead(targets[0])
     from vlmft_console.app.app import VlmftConsole
 
-    app = VlmftConsole(target, ahead=ahead, theme=theme, notify=options.notify)
+    app = VlmftConsole(*targets, ahead=ahead, theme=theme, notify=options.notify)
     with GiveBack(app):
         app.run(mouse=options.mouse)
     sys.exit(app.return_code or 0)
@@ -88,7 +91,12 @@ def _options() -> Namespace:
         " run or a log to open, or the folder to work in; /~/PATH begins at your home folder there.",
         allow_abbrev=False,
     )
-    parser.add_argument("target", nargs="?", metavar="TARGET", help="a run's name, a run folder or a log to open")
+    parser.add_argument(
+        "target",
+        nargs="*",
+        metavar="TARGET",
+        help="a run's name, a run folder or a log to open; several are laid over each other",
+    )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.add_argument("--no-mouse", dest="mouse", action="store_false", help="leave the mouse to the terminal")
     parser.add_argument("--theme", choices=("dark", "light"), help="colours [default: those of the last time, or dark]")

@@ -1,4 +1,7 @@
-"""Themes: dark and light, both with text at high contrast (4.5:1 and more) to its background."""
+"""Themes: dark and light, both with text at high contrast (4.5:1 and more) to its background.
+
+`run-1` to `run-8` are the colours of runs that are laid over each other.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,14 @@ DARK = Theme(
         "footer-key-foreground": "#6cb6ff",
         "input-selection-background": "#6cb6ff 40%",
         "button-color-foreground": "#000000",
+        "run-1": "#6cb6ff",
+        "run-2": "#f2c55c",
+        "run-3": "#7ee0a0",
+        "run-4": "#c9a8ff",
+        "run-5": "#ff8a80",
+        "run-6": "#5fd7e0",
+        "run-7": "#ff9d45",
+        "run-8": "#c0c8d2",
     },
 )
 
@@ -53,5 +64,13 @@ LIGHT = Theme(
         "footer-key-foreground": "#0a4fa0",
         "input-selection-background": "#0a4fa0 30%",
         "button-color-foreground": "#ffffff",
+        "run-1": "#0a4fa0",
+        "run-2": "#744400",
+        "run-3": "#0f5c2c",
+        "run-4": "#6b2fa8",
+        "run-5": "#a3001a",
+        "run-6": "#00707a",
+        "run-7": "#c2410c",
+        "run-8": "#4a5360",
     },
 )

@@ -12,6 +12,7 @@ from vlmft_console.charts.curves import draw_curves
 from vlmft_console.charts.grid import Grid
 from vlmft_console.charts.legend import draw_title
 from vlmft_console.charts.raster import DOTS_ACROSS
+from vlmft_console.charts.reading import reading_words
 from vlmft_console.charts.references import draw_references
 from vlmft_console.charts.spec import ChartSpec, Kind
 from vlmft_console.charts.styles import Look
@@ -67,7 +68,7 @@ def draw(
         return grid
     box = canvas_box(width, height)
     canvas, traces = _fit_canvas(spec, view, box)
-    reading = reading_at(spec, view.cross) if view.cross is not None else ()
+    reading = reading_words(spec, view.cross) if view.cross is not None else ()
     if canvas is None:
         draw_title(grid, spec, look, focused=focused, reading=reading)
         _say(grid, "no values above 0 for a log axis" if _is_log(spec, view) and traces else spec.empty)
@@ -90,18 +91,6 @@ def canvas_box(width: int, height: int) -> Box:
     if width < _LEAST_WIDTH or height < _LEAST_HEIGHT:
         return Box(0, 0, max(1, width), max(1, height))
     return Box(GUTTER, 1, width - GUTTER, height - 2 - (height >= _RULED_HEIGHT))
-
-
-def reading_at(spec: ChartSpec, x: float) -> list[str]:
-    """The place, and each curve's value nearest to it: `step 1,250`, `train 0.4312`, `eval 0.4401 @1,200`."""
-    parts = [f"{spec.unit} {x_label(x, spec.unit)}"]
-    for curve in spec.curves:
-        point = curve.points.nearest(x)
-        if point is None or curve.kind == "old":
-            continue
-        elsewhere = f" @{x_label(point[0], spec.unit)}" if x_label(point[0], spec.unit) != x_label(x, spec.unit) else ""
-        parts.append(f"{curve.tag or curve.label} {figure(point[1])}{elsewhere}")
-    return parts
 
 
 def _held(spec: ChartSpec, view: View, canvas: Canvas) -> str:

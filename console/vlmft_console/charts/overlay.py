@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import accumulate
+from typing import Final
 
 from vlmft_console.charts.derived import Rescaled
 from vlmft_console.charts.run_charts import metric_chart
@@ -13,51 +14,99 @@ from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.sanitize import sanitize
 
-MOST_RUNS = 8
+MOST_RUNS: Final = 8
 """Runs that can be told apart in one chart."""
-_KNOTS = 500
+_KNOTS: Final = 500
+_GROWN: Final = 1.01
+"""A run that has grown by less goes straight on where its known places end."""
+
+Knots = list[tuple[float, float]]
+"""Steps and what they are on another scale, both rising."""
 
 
-def overlay_chart(runs: Sequence[tuple[str, RunState]], metric: str, unit: Unit = "step") -> ChartSpec:
+class Timelines:
+    """At which epoch and hour each step of some runs was; worked out anew only where a run has grown enough."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, Unit], tuple[int, int, Knots]] = {}
+
+    def of(self, number: int, state: RunState, unit: Unit) -> Knots:
+        """The knots of a run, or fewer than two where its log does not tell.
+
+        Args:
+            number: of the run.
+            state: the run.
+            unit: `epoch`, or `hours` spent in steps, evals and checkpoints left out.
+        """
+        source = state.epochs if unit == "epoch" else state.step_s
+        points, starts = len(source), len(state.segments)
+        before = self._known.get((number, unit))
+        if before is not None and before[1] == starts and before[0] <= points <= _GROWN * before[0]:
+            return before[2]
+        knots = _rising(_epochs(state) if unit == "epoch" else _hours(state))
+        self._known[number, unit] = points, starts, knots
+        return knots
+
+
+def overlay_chart(
+    runs: Sequence[tuple[str, RunState]],
+    metric: str,
+    unit: Unit = "step",
+    *,
+    hidden: Collection[int] = (),
+    pinned: int | None = None,
+    timelines: Timelines | None = None,
+) -> ChartSpec:
     """One metric of up to `MOST_RUNS` runs; each has a colour, and a digit at its last point and in the legend.
 
     Args:
         runs: names and states. A run without the metric, or whose log does not tell `unit`, is left out, but keeps its
-            digit.
+            digit. One without a name has no entry in the legend.
         metric: a key of `CHARTS`, or the name of any series.
         unit: what x counts. `hours` are those spent in steps, evals and checkpoints left out.
+        hidden: runs that are left out, counted from 0.
+        pinned: the run that the others are held against, drawn over them.
+        timelines: of these runs, where the chart is drawn again and again.
     """
     chart = metric_chart(metric, *(state for _, state in runs))
+    timelines = timelines or Timelines()
     curves = []
-    for index, (run, state) in enumerate(runs[:MOST_RUNS], 1):
-        points = _over(chart.series(state), state, unit)
+    for index, (run, state) in enumerate(runs[:MOST_RUNS]):
+        series = chart.series(state)
+        if index in hidden or not series:
+            continue
+        points = _over(series, [] if unit == "step" else timelines.of(index, state, unit), unit)
         if points is not None:
-            curves.append(Curve(sanitize(run), points, chart.kind, f"run-{index}", str(index)))
+            tag = str(index + 1)
+            curves.append(Curve(sanitize(run), points, chart.kind, f"run-{tag}", tag))
+    pin = "" if pinned is None else str(pinned + 1)
     title = chart.compared or ", ".join(filter(None, (chart.blank.title, chart.unit)))
-    return replace(chart.blank, title=title, curves=tuple(curves), unit=unit)
+    in_order = sorted(curves, key=lambda curve: curve.tag == pin)  # the last one is drawn over the others
+    return replace(chart.blank, title=title, curves=tuple(in_order), unit=unit, pinned=pin)
 
 
-def _over(series: Series, state: RunState, unit: Unit) -> Points | None:
-    if not series:
-        return None
+def _over(series: Series, knots: Knots, unit: Unit) -> Points | None:
     if unit == "step":
         return series
-    knots = _epochs(state) if unit == "epoch" else _hours(state)
+    return Rescaled(series, knots) if len(knots) > 1 else None
+
+
+def _rising(knots: Knots) -> Knots:
     rising = knots[:1]
     for step, place in knots[1:]:
         if step > rising[-1][0] and place > rising[-1][1]:
             rising.append((step, place))
-    return Rescaled(series, rising) if len(rising) > 1 else None
+    return rising
 
 
-def _epochs(state: RunState) -> list[tuple[float, float]]:
+def _epochs(state: RunState) -> Knots:
     first, last = state.epochs.first, state.epochs.last
     if first is None or last is None:
         return []
     return [(step, epoch) for step, epoch in state.epochs.decimate(first[0], last[0], _KNOTS) if epoch is not None]
 
 
-def _hours(state: RunState) -> list[tuple[float, float]]:
+def _hours(state: RunState) -> Knots:
     spent = [(step, seconds) for step, seconds in state.step_s if seconds is not None]
     if not spent:
         return []

@@ -105,6 +105,7 @@ class ChartSpec:
         whole: range of x of the whole chart; from the data when None.
         limit: largest x there will ever be (the run's last step); None when not known.
         empty: what is said where there is nothing to draw.
+        pinned: tag of the curve that the others are held against; empty for none.
     """
 
     title: str
@@ -119,6 +120,7 @@ class ChartSpec:
     whole: tuple[float, float] | None = None
     limit: float | None = None
     empty: str = "no data"
+    pinned: str = ""
 
     def sets_scale(self, curve: Curve) -> bool:
         """Whether `curve` has a say in the range of y. The average of a curve beside it lies within that curve's."""

@@ -32,6 +32,7 @@ METRICS: Final = "metrics"
 """Numbers of another program's log by their own names, in the field `metrics`; `step` and `eval` may have it, too."""
 CHECKPOINT: Final = "checkpoint"
 GPU: Final = "gpu"
+HOST: Final = "host"
 HEALTH: Final = "health"
 HEARTBEAT: Final = "heartbeat"
 NOTE: Final = "note"
@@ -70,6 +71,7 @@ _REQUIRED: Final[dict[str, dict[str, str]]] = {
     METRICS: {"step": "integer", "epoch": "number"},
     CHECKPOINT: {"step": "integer", "path": "text"},
     GPU: {"gpus": "objects"},
+    HOST: {"hosts": "objects"},
     HEALTH: {"rule": "text", "severity": "text", "step": "integer", "message": "text"},
     HEARTBEAT: {"step": "integer"},
     NOTE: {"message": "text"},

@@ -124,6 +124,10 @@ class RunLayout:
         """The plain log of ranks that start now; `stamp` is the UTC time, later ones sorting last."""
         return self.logs / f"training_{stamp}.log"
 
+    def host_file(self, index: int) -> Path:
+        """What a host other than rank 0's says of its load, memory and disk, while the run lives."""
+        return self.logs / f".host-{index}.json"
+
     def earlier_exit_file(self, segment: int) -> Path:
         """How an earlier segment ended."""
         return self.logs / f"exit-{segment:04d}.json"

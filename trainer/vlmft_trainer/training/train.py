@@ -49,6 +49,7 @@ from vlmft_trainer.training.callbacks.eval_events import EvalEvents
 from vlmft_trainer.training.callbacks.gpu_events import GpuEvents
 from vlmft_trainer.training.callbacks.health_events import HealthEvents
 from vlmft_trainer.training.callbacks.heartbeat import Heartbeat
+from vlmft_trainer.training.callbacks.host_events import HostEvents
 from vlmft_trainer.training.callbacks.patience import Patience
 from vlmft_trainer.training.callbacks.rope_precision import RopePrecision
 from vlmft_trainer.training.callbacks.step_events import StepEvents
@@ -103,7 +104,7 @@ def train_in_group(job: Job, start: Checkpoint | None, log: RunLog) -> RunOutcom
     stop = StopOnRequest(job.run)
     heartbeat = Heartbeat(log)
     health = HealthEvents(log, job.run, job.preset.monitor)
-    with heartbeat, GpuEvents(log), stop:
+    with heartbeat, GpuEvents(log), HostEvents(log, job.run), stop:
         for note in job.notes:
             log.note(note)
         try:

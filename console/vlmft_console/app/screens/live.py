@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
 from vlmft_console.app.live_reader import Batch, LiveReader, LogOpened
-from vlmft_console.app.messages import Alert, Loading, OpenAnswers, OpenCheckpoints, OpenReplay, RunAction
+from vlmft_console.app.messages import Alert, Loading, OpenCheckpoints, OpenReplay, RunAction
 from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.tell import tell
@@ -195,10 +195,6 @@ class LiveScreen(LogScreen):
     def action_replay(self) -> None:
         """Play the log from its start."""
         self.app.post_message(OpenReplay(self._target))
-
-    def action_answers(self) -> None:
-        """Show what base and adapter answer to the eval questions."""
-        self.app.post_message(OpenAnswers(self._log.path if self._log else self._target))
 
     def action_checkpoints(self) -> None:
         """Show what the run has saved."""

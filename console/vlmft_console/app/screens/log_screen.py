@@ -10,7 +10,7 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
-from vlmft_console.app.messages import Entitle, Loading, OpenEditor, OpenMetrics, Unreadable
+from vlmft_console.app.messages import Entitle, Loading, OpenAnswers, OpenEditor, OpenMetrics, Unreadable
 from vlmft_console.app.widgets.base.notice import Notice
 from vlmft_console.app.widgets.base.tell import copy_text, tell
 from vlmft_console.app.widgets.run.run_view import RunView
@@ -46,6 +46,8 @@ class LogScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self.app.post_message(Entitle(self._target.resolve().name))
+        for view in self.query(RunView):  # there is none yet when the screen is opened
+            view.catch_up()
 
     def on_loading(self, message: Loading) -> None:
         """Say how far the reading is."""
@@ -84,6 +86,10 @@ class LogScreen(Screen[None]):
 
     def action_copy(self) -> None:
         copy_text(self, str(self._target.absolute()))
+
+    def action_answers(self) -> None:
+        """Show what base and adapter answer to the eval questions."""
+        self.app.post_message(OpenAnswers(self._log.path if self._log else self._target))
 
     def action_back(self) -> None:
         """Take the crosshair away; show all panels again; then leave."""

@@ -67,6 +67,7 @@ class ReplayScreen(LogScreen):
         Binding("e", "eval(1)", "eval", tooltip="Go to the next eval"),
         Binding("E", "eval(-1)", "eval before", show=False),
         Binding("a", "advice", "advice", show=False, tooltip="Make the preset that the selected finding advises"),
+        Binding("v", "answers", "answers", show=False, tooltip="What base and adapter answer to eval questions"),
         Binding("t", "ask", "go to", tooltip="Go to a step (1250), a share (40%) or a time (1:20:00)"),
         Binding("full_stop", "record(1)", "event", key_display=".", show=False, tooltip="One event on"),
         Binding("comma", "record(-1)", "event before", key_display=",", show=False),

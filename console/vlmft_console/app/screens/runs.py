@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.style import Style
 from textual.widgets import Input, Static
 
-from vlmft_console.app.messages import Entitle, OpenComparison, OpenPresets, OpenReplay, OpenRun, RunAction
+from vlmft_console.app.messages import Entitle, OpenComparison, OpenOverlay, OpenPresets, OpenReplay, OpenRun, RunAction
 from vlmft_console.app.screens.watching_screen import WatchingScreen
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
@@ -62,8 +62,9 @@ class RunsScreen(WatchingScreen):
         Binding("n", "new", "new", tooltip="Choose a preset for a new run"),
         Binding("x", "stop", "stop", tooltip="Stop a live run, with or without a checkpoint"),
         Binding("r", "resume", "resume", tooltip="Go on from the newest checkpoint, or supervise the run again"),
-        Binding("space", "mark", "mark", tooltip="Mark a run, to compare it"),
-        Binding("c", "compare", "compare", tooltip="Compare the marked runs, two to eight"),
+        Binding("space", "mark", "mark", tooltip="Mark a run, to watch it beside others or to compare it"),
+        Binding("o", "overlay", "overlay", tooltip="Watch the marked runs on the same axes, up to eight, one pinned"),
+        Binding("c", "compare", "compare", tooltip="Compare the marked runs, two to eight: figures, presets, outcome"),
         Binding("p", "replay", "replay", tooltip="Play the run again from its log"),
         Binding(
             "slash",
@@ -134,6 +135,11 @@ class RunsScreen(WatchingScreen):
                 self.post_message(RunsSeen(runs))
             if not more or runs == []:
                 self._wait(LOOK_SECONDS)
+
+    @property
+    def idle_actions(self) -> tuple[str, ...]:
+        """What is done to marked runs is not named before one is marked."""
+        return () if self._marked else ("overlay", "compare")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "clear" or bool(self._marked) or self.has_class("-filtering")
@@ -254,12 +260,21 @@ class RunsScreen(WatchingScreen):
             self._show()
             self._list.action_move(1)
 
+    def action_overlay(self) -> None:
+        if len(self._marked) not in COMPARED:
+            tell(self, "Mark two to eight runs with the space bar, then press o.")
+        else:
+            self.app.post_message(OpenOverlay(self._marked_paths))
+
     def action_compare(self) -> None:
         if len(self._marked) not in COMPARED:
             tell(self, "Mark two to eight runs with the space bar, then press c.")
-            return
-        targets = [run.folder.path for run in self._runs if str(run.folder.path) in self._marked]
-        self.app.post_message(OpenComparison(targets))
+        else:
+            self.app.post_message(OpenComparison(self._marked_paths))
+
+    @property
+    def _marked_paths(self) -> list[Path]:
+        return [run.folder.path for run in self._runs if str(run.folder.path) in self._marked]
 
     def action_replay(self) -> None:
         if run := self._current():

@@ -15,10 +15,11 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from vlmft_console.app.widgets.base.role_style import role_style
+from vlmft_console.app.widgets.base.role_style import RUN_ROLES, role_style
 from vlmft_console.app.widgets.base.tell import copy_text
-from vlmft_console.charts.draw import canvas_box, draw, reading_at
+from vlmft_console.charts.draw import canvas_box, draw
 from vlmft_console.charts.grid import Grid
+from vlmft_console.charts.reading import reading_words
 from vlmft_console.charts.smoothing import SHARES
 from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.styles import Look, speaks_unicode
@@ -44,14 +45,7 @@ _ROLES = {
     "best": "bold $success",
     "off-scale": "bold $accent",
     "crosshair": "bold",
-    "run-1": "$primary",
-    "run-2": "$warning",
-    "run-3": "$success",
-    "run-4": "$accent",
-    "run-5": "$error",
-    "run-6": "$secondary",
-    "run-7": "$primary 65%",
-    "run-8": "$warning 65%",
+    **RUN_ROLES,
 }
 """What the styles of `charts.styles` are in the app; each stands out from the paper by 3:1 and more."""
 
@@ -242,7 +236,7 @@ class Chart(Widget, can_focus=True):
         """Copy what the crosshair reads; without one the key is the screen's."""
         if self._view.cross is None:
             raise SkipAction
-        copy_text(self, "  ".join([self._spec.title, *reading_at(self._spec, self._view.cross)]))
+        copy_text(self, "  ".join([self._spec.title, *reading_words(self._spec, self._view.cross)]))
 
     def leave_crosshair(self) -> bool:
         """Take the crosshair away; whether there was one."""

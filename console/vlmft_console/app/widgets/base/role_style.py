@@ -11,6 +11,8 @@ from functools import lru_cache
 from rich.style import Style as RichStyle
 from textual.style import Style
 
+RUN_ROLES = {f"run-{number}": f"$run-{number}" for number in range(1, 9)}
+"""The colours of runs that are laid over each other."""
 ROLES = {
     "strong": "bold",
     "dim": "$secondary",
@@ -24,6 +26,7 @@ ROLES = {
     "chosen": "$block-cursor-foreground on $block-cursor-background",
     "match": "bold underline $warning",
     "found": "reverse bold",
+    **RUN_ROLES,
 }
 """What a part of a line can be, and its style; `chosen` is the row under the cursor of a list."""
 

@@ -84,6 +84,7 @@ class RunView(Vertical):
         self._full = False
         self._smoothing = USUAL
         self._visible: set[str] = set()
+        self._behind = False
 
     def compose(self) -> ComposeResult:
         yield ProgressLine()
@@ -144,17 +145,28 @@ class RunView(Vertical):
 
     def show(self, state: RunState, headline: Headline) -> None:
         """Show the figures of `state` as they are now: header, charts and tables together, so that all that stands on
-        the screen is of one moment."""
+        the screen is of one moment. Below another screen nothing is drawn before `catch_up`."""
         self._state = state
+        if not self.screen.is_current:
+            self._headline, self._behind = headline, True
+            return
         self._smooth()
         for name in self._visible:
             self._update(name)
         self.show_headline(headline)
 
+    def catch_up(self) -> None:
+        """Draw what came while another screen was looked at."""
+        if self._behind and self._state is not None and self._headline is not None:
+            self._behind = False
+            self.show(self._state, self._headline)
+
     def show_headline(self, headline: Headline) -> None:
         """Show another state word or remark; figures stay."""
         self._headline = headline
-        if self._state is not None:
+        if not self.screen.is_current:
+            self._behind = True
+        elif self._state is not None:
             self.query_one(ProgressLine).show(self._state, headline)
             self.health.show_end(headline)
 

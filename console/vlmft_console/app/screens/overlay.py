@@ -1,0 +1,345 @@
+"""Overlay screen: several runs or logs on the same axes, as they grow, held against a pinned one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Static
+
+from vlmft_console.app.messages import Entitle, Loading, OpenRun
+from vlmft_console.app.overlay_reader import OverlayReader, RunGrew, RunRead, RunUnread
+from vlmft_console.app.widgets.base.chart import Chart
+from vlmft_console.app.widgets.base.focusing import focus_now
+from vlmft_console.app.widgets.base.key_bar import KeyBar
+from vlmft_console.app.widgets.base.literal import literal, one_line
+from vlmft_console.app.widgets.base.panel_grid import PanelGrid
+from vlmft_console.app.widgets.base.tell import tell
+from vlmft_console.app.widgets.base.typed_line import TypedLine
+from vlmft_console.app.widgets.run.metric_choice import MetricChoice
+from vlmft_console.app.widgets.run.overlay_table import MOST_LINES, OverlayRow, OverlayTable
+from vlmft_console.charts.overlay import MOST_RUNS, Timelines, overlay_chart
+from vlmft_console.charts.reading import readings
+from vlmft_console.charts.run_charts import CHARTS, metric_chart
+from vlmft_console.charts.smoothing import USUAL, smooth
+from vlmft_console.charts.spec import ChartSpec, Unit
+from vlmft_console.charts.ticks import x_label
+from vlmft_console.charts.view import View
+from vlmft_console.history.loading import ReadLog
+from vlmft_console.history.state import RunState
+from vlmft_console.runs.status import RunStatus
+from vlmft_core.errors import VlmftError
+from vlmft_core.figures import figure
+
+_UNITS: Final[tuple[Unit, ...]] = ("step", "epoch", "hours")
+_LEAST: Final = (56, 10)
+"""Columns and rows of a panel: eight curves need more room than one."""
+DRAW_SECONDS: Final = 2.0
+"""Between two drawings of runs that grow, …"""
+_SHARE: Final = 0.03
+"""… or longer: they take no more than this share of a core."""
+
+
+@dataclass
+class _Run:
+    """One of the runs."""
+
+    target: Path
+    read: ReadLog | None = None
+    status: RunStatus | None = None
+    problem: str = ""
+    hidden: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.read.name if self.read else self.target.name
+
+    @property
+    def state(self) -> RunState:
+        return self.read.state if self.read else _NOTHING
+
+
+_NOTHING: Final = RunState()
+
+
+class OverlayScreen(Screen[None]):
+    """Up to eight runs, each with a colour and a digit.
+
+    Args:
+        targets: run folders or logs.
+    """
+
+    CSS_PATH = "overlay.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "hide", "hide", tooltip="Hide the run under the cursor, or show it again"),
+        Binding("p", "pin", "pin", tooltip="Hold the others against the run under the cursor, or no longer"),
+        Binding("u", "unit", "step/epoch/time", tooltip="Count along steps, epochs or hours"),
+        Binding("slash,m", "choose", "metrics", key_display="/", tooltip="Type names or patterns; nothing: the usual"),
+        Binding("a", "add", "add", tooltip="Lay one more run or log over them, by name or path"),
+        Binding("o", "open", "open", tooltip="Watch the run under the cursor alone"),
+        Binding("j,down", "move(1)", "run below", show=False, tooltip="To the run below"),
+        Binding("k,up", "move(-1)", "run above", show=False, tooltip="To the run above"),
+        Binding("escape,q", "back", "leave", key_display="q", tooltip="Crosshair off, all panels, back to the runs"),
+    ]
+
+    def __init__(self, targets: Sequence[Path]) -> None:
+        super().__init__()
+        self._runs = [_Run(target) for target in targets[:MOST_RUNS]]
+        self._reader = OverlayReader(self.post_message)
+        self._timelines = Timelines()
+        self._unit: Unit = "step"
+        self._pinned: int | None = None
+        self._smoothing = USUAL
+        self._reading = ""
+        self._due: Timer | None = None
+        self._drawn = 0.0
+        self._cost = 0.0
+
+    def compose(self) -> ComposeResult:
+        yield Static("vlmft  overlay: reading …", id="title", markup=False)
+        yield PanelGrid(_LEAST)
+        yield OverlayTable()
+        yield MetricChoice("overlay")
+        yield TypedLine(id="added")
+        yield KeyBar(screen_first=True)
+
+    def on_mount(self) -> None:
+        self._reader.start([run.target for run in self._runs])
+        self._draw()
+        self._grid.focus_panel()
+
+    def on_unmount(self) -> None:
+        self._reader.stop()
+
+    def on_screen_suspend(self) -> None:
+        self._reader.paused = True
+
+    def on_screen_resume(self) -> None:
+        self._reader.resume()
+        self.app.post_message(Entitle(f"{len(self._runs)} runs"))
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._show_table()
+
+    @property
+    def _grid(self) -> PanelGrid:
+        return self.query_one(PanelGrid)
+
+    @property
+    def _table(self) -> OverlayTable:
+        return self.query_one(OverlayTable)
+
+    @property
+    def _choice(self) -> MetricChoice:
+        return self.query_one(MetricChoice)
+
+    @property
+    def _there(self) -> list[str]:
+        """Every metric of any of the runs."""
+        return list(dict.fromkeys(name for run in self._runs for name in run.state.by_name))
+
+    @property
+    def _usual(self) -> list[str]:
+        return [key for key, chart in CHARTS.items() if any(chart.series(run.state) for run in self._runs)]
+
+    def on_loading(self, message: Loading) -> None:
+        """Say how far the reading is."""
+        self._reading = str(message.progress)
+        self._entitle()
+
+    def on_run_read(self, message: RunRead) -> None:
+        """One more can be drawn."""
+        run = self._runs[message.number]
+        run.read, run.status = message.run, message.status
+        self._reading = ""
+        self._draw()
+
+    def on_run_unread(self, message: RunUnread) -> None:
+        """One cannot be read; the others are shown all the same."""
+        self._runs[message.number].problem = message.reason
+        self._reading = ""
+        tell(self, message.reason, problem=True)
+        self._draw()
+
+    def on_run_grew(self, message: RunGrew) -> None:
+        """Take in what was added. The charts follow when it is time for it."""
+        run = self._runs[message.number]
+        run.status = message.status
+        run.state.apply_all(message.records)
+        self._show_table()
+        if message.records and self._due is None:
+            wait = max(DRAW_SECONDS, self._cost / _SHARE) - (time.monotonic() - self._drawn)
+            self._due = self.set_timer(max(0.01, wait), self._draw)
+
+    def _draw(self) -> None:
+        """Draw the panels of this page anew."""
+        if self._due is not None:
+            self._due.stop()
+            self._due = None
+        if not self.is_current:  # once it is, all is drawn
+            return
+        began = time.thread_time()
+        self._smooth()
+        self._grid.show(self._choice.names(self._there, self._usual), self._spec)
+        self._show_table()
+        self._entitle()
+        self._drawn, self._cost = time.monotonic(), time.thread_time() - began
+
+    def _spec(self, metric: str) -> ChartSpec:
+        hidden = [number for number, run in enumerate(self._runs) if run.hidden]
+        named = [("", run.state) for run in self._runs]  # the table is the legend
+        return overlay_chart(named, metric, self._unit, hidden=hidden, pinned=self._pinned, timelines=self._timelines)
+
+    def _smooth(self) -> None:
+        """Average each train loss over a share of its steps that are seen."""
+        span = self._grid.view.span if self._unit == "step" else None
+        for run in self._runs:
+            if run.read is not None:
+                smooth(run.state, self._smoothing, span)
+
+    def _show_table(self) -> None:
+        metric = self._grid.chosen
+        spec = self._spec(metric) if metric else ChartSpec("")
+        found = {reading.curve.tag: reading for reading in readings(spec, self._grid.view.cross)}
+        rows = []
+        for number, run in enumerate(self._runs):
+            reading = found.get(str(number + 1))
+            rows.append(
+                OverlayRow(
+                    number,
+                    run.name,
+                    self._state_of(run),
+                    f"{run.state.step:,}" if run.read else "",
+                    figure(reading.y) if reading else self._missing(run, metric),
+                    x_label(reading.x, self._unit) if reading else "",
+                    reading.difference if reading else None,
+                    float(run.state.best_eval["eval_loss"]) if run.state.best_eval else None,
+                    run.hidden,
+                    number == self._pinned,
+                )
+            )
+        self._table.styles.height = min(MOST_LINES, len(rows) + 1, max(3, self.size.height // 3))
+        self._table.show_runs(rows, spec.title)
+
+    def _state_of(self, run: _Run) -> str:
+        if run.problem:
+            return "unreadable"
+        if run.read is None:
+            return "reading"
+        if run.read.log.folder is None:
+            return "recorded"
+        return run.status.state if run.status else ""
+
+    def _missing(self, run: _Run, metric: str) -> str:
+        """Why a run has no value of a metric."""
+        if run.read is None or not metric:
+            return ""
+        return "not logged" if not metric_chart(metric, run.state).series(run.state) else f"no {self._unit} in its log"
+
+    def _entitle(self) -> None:
+        parts = [f"{len(self._runs)} run{'s' * (len(self._runs) != 1)} by {self._unit}"]
+        hidden = sum(run.hidden for run in self._runs)
+        if hidden:
+            parts.append(f"{hidden} hidden")
+        if self._pinned is not None:
+            parts.append(f"against {self._pinned + 1}")
+        parts += filter(None, [self._grid.place, self._reading])
+        self.query_one("#title", Static).update(literal(one_line(f"vlmft  overlay: {', '.join(parts)}")))
+
+    def on_panel_grid_turned(self) -> None:
+        self._show_table()
+        self._entitle()
+
+    def on_panel_grid_looked(self) -> None:
+        self._draw()
+
+    def on_metric_choice_made(self) -> None:
+        """Other panels are wanted, or the same."""
+        self._grid.first_page()
+        self._draw()
+        self._grid.focus_panel()
+
+    def on_chart_smoothing_requested(self, message: Chart.SmoothingRequested) -> None:
+        """Smooth the train losses more or less."""
+        self._smoothing = message.applied_to(self._smoothing)
+        self._draw()
+
+    def on_typed_line_left(self, message: TypedLine.Left) -> None:
+        """Add what was typed, if there is such a run or log."""
+        line = self.query_one("#added", TypedLine)
+        wanted = line.value.strip()
+        if message.keep and wanted and not self._take(wanted):
+            return
+        line.display = False
+        self._grid.focus_panel()
+
+    def _take(self, wanted: str) -> bool:
+        from vlmft_console.runs.targets import locate
+
+        try:
+            target = locate(wanted)
+        except VlmftError as error:
+            tell(self, str(error), problem=True)
+            return False
+        if any(run.target.resolve() == target.resolve() for run in self._runs):
+            tell(self, f"{wanted} is among them")
+            return False
+        self._runs.append(_Run(target))
+        self._reader.add(target)
+        self._draw()
+        return True
+
+    @property
+    def _current(self) -> int:
+        return int(self._table.cursor or 0)
+
+    def action_hide(self) -> None:
+        """Hide the run under the cursor, or show it again."""
+        run = self._runs[self._current]
+        run.hidden = not run.hidden
+        self._draw()
+
+    def action_pin(self) -> None:
+        """Hold the others against the run under the cursor, or no longer."""
+        self._pinned = None if self._pinned == self._current else self._current
+        self._draw()
+
+    def action_unit(self) -> None:
+        """Count along something else."""
+        self._unit = _UNITS[(_UNITS.index(self._unit) + 1) % len(_UNITS)]
+        self._grid.look_at(View())  # a place on the old scale is none on the new one
+        self._draw()
+
+    def action_choose(self) -> None:
+        """Type names or patterns."""
+        self._choice.ask(self._there)
+
+    def action_add(self) -> None:
+        """Type the name or the path of one more."""
+        if len(self._runs) == MOST_RUNS:
+            tell(self, f"More than {MOST_RUNS} runs cannot be told apart.")
+            return
+        line = self.query_one("#added", TypedLine)
+        line.value, line.display = "", True
+        focus_now(line)
+
+    def action_open(self) -> None:
+        """Watch the run under the cursor alone."""
+        self.app.post_message(OpenRun(self._runs[self._current].target))
+
+    def action_move(self, by: int) -> None:
+        """To another run."""
+        self._table.action_move(by)
+
+    def action_back(self) -> None:
+        """Take the crosshair away; show all panels; then leave."""
+        if not self._grid.leave():
+            self.dismiss()

@@ -1,0 +1,262 @@
+"""Runs on the same axes: what each is at the crosshair, held against the pinned one, and what the keys do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from textual.color import Color
+from textual.pilot import Pilot
+
+from tests.app.looking import screen_text, told, until, until_shown
+from tests.app.test_app import contrast
+from tests.run_folders import ended_run
+from tests.supervised import LONG, Supervised
+from vlmft_console.app import overlay_reader
+from vlmft_console.app.app import THEMES, VlmftConsole
+from vlmft_console.app.screens.live import LiveScreen
+from vlmft_console.app.screens.overlay import OverlayScreen
+from vlmft_console.app.screens.runs import RunsScreen
+from vlmft_console.app.settings import kept_settings
+from vlmft_console.app.widgets.base.chart import Chart
+from vlmft_console.app.widgets.base.role_style import RUN_ROLES
+from vlmft_console.figures import signed
+from vlmft_core.figures import figure
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import EventWriter
+from vlmft_core.run_folder.stop import StopRequest
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+def foreign_log(folder: Path, name: str = "other.jsonl", steps: int = 20) -> Path:
+    path = folder / name
+    path.write_text(
+        "".join(json.dumps({"step": n, "loss": 3 / n, "my_bleu": n / 2}) + "\n" for n in range(1, steps + 1))
+    )
+    return path
+
+
+def three_runs(machine: Path) -> tuple[Path, Path, Path]:
+    falling = ended_run(machine / "outputs", "falling", steps=20)
+    rising = ended_run(machine / "outputs", "rising", steps=20, rising=True)
+    return falling.path, rising.path, foreign_log(machine)
+
+
+@asynccontextmanager
+async def laid_over(*targets: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[None]]:
+    async with VlmftConsole(*targets).run_test(size=size, notifications=True) as pilot:
+        await until(pilot, lambda: "reading" not in screen_text(pilot.app))
+        yield pilot
+
+
+def row(pilot: Pilot[None], number: int) -> list[str]:
+    """What the table says of a run, word by word."""
+    lines = [line.split() for line in screen_text(pilot.app).splitlines()]
+    return next((line for line in lines if line[1:2] == [str(number)] and line[0] in "●○"), [])
+
+
+def shown(pilot: Pilot[None]) -> dict[str, str]:
+    """The panels by title, and the tags of the runs in each."""
+    charts = [chart.spec for chart in pilot.app.screen.query(Chart) if chart.display]
+    return {spec.title: "".join(sorted(curve.tag for curve in spec.curves)) for spec in charts}
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_runs_marked_in_the_list_share_their_axes(machine: Path, size: tuple[int, int]) -> None:
+    three_runs(machine)
+    async with VlmftConsole().run_test(size=size) as pilot:
+        await until_shown(pilot, "rising")
+        await pilot.press("space", "space", "o")
+        await until(pilot, lambda: row(pilot, 2)[2:4] == ["rising", "✓"])
+        assert shown(pilot)["Train loss, smoothed"] == "12"
+        assert "overlay: 2 runs by step" in screen_text(pilot.app)
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_difference_from_the_pinned_run_stands_at_the_crosshair(machine: Path, size: tuple[int, int]) -> None:
+    async with laid_over(*three_runs(machine), size=size) as pilot:
+        await pilot.press("slash", *"eval_loss", "enter", "p", "c")
+        await until(pilot, lambda: "pinned" in row(pilot, 1))
+        assert figure(1 + 1 / 20) in row(pilot, 1)
+        assert {figure(3.0), signed(3 - (1 + 1 / 20))} <= set(row(pilot, 2))
+        for _ in range(200):
+            await pilot.press("left")
+            if "18" in row(pilot, 2):
+                break
+        assert {figure(2.8), "18", signed(2.8 - (1 + 1 / 18))} <= set(row(pilot, 2))
+        assert {"not", "logged"} <= set(row(pilot, 3))
+        await pilot.press("p")
+        await until(pilot, lambda: "pinned" not in row(pilot, 1))
+
+
+async def test_the_words_over_a_chart_tell_differences_too(machine: Path) -> None:
+    async with laid_over(*three_runs(machine), size=(200, 60)) as pilot:
+        await pilot.press("slash", *"eval_loss", "enter", "j", "p", "c")
+        await until_shown(pilot, f"1 {figure(1.05)} ({signed(1.05 - 3)})  2 {figure(3.0)}")
+
+
+async def test_a_run_that_is_hidden_keeps_its_colour_and_its_digit(machine: Path) -> None:
+    async with laid_over(*three_runs(machine)) as pilot:
+        await pilot.press("down", "space")
+        await until(pilot, lambda: "hidden" in row(pilot, 2))
+        assert shown(pilot)["Train loss, smoothed"] == "13"
+        assert "1 hidden" in screen_text(pilot.app)
+        await pilot.press("space")
+        await until(pilot, lambda: shown(pilot)["Train loss, smoothed"] == "123")
+
+
+async def test_any_metric_of_any_of_the_logs_is_a_panel_and_is_remembered(machine: Path) -> None:
+    runs = three_runs(machine)
+    async with laid_over(*runs) as pilot:
+        await pilot.press("slash", *"^my_ loss", "enter")
+        assert shown(pilot) == {"my_bleu": "3", "Train loss, smoothed": "123"}
+        await pilot.press("slash", "ctrl+u", *"nosuch", "enter")
+        await until(pilot, lambda: "nosuch: there is no such metric" in told(pilot.app))
+    assert kept_settings().overlay == ("^my_", "loss")
+    async with laid_over(*runs) as pilot:
+        await until(pilot, lambda: set(shown(pilot)) == {"my_bleu", "Train loss, smoothed"})
+
+
+async def test_the_runs_are_counted_along_epochs_and_what_has_none_says_so(machine: Path) -> None:
+    async with laid_over(*three_runs(machine)) as pilot:
+        await pilot.press("u")
+        await until(pilot, lambda: shown(pilot)["Train loss, smoothed"] == "12")
+        assert "by epoch" in screen_text(pilot.app)
+        assert {"no", "epoch"} <= set(row(pilot, 3))
+
+
+async def test_zoom_and_crosshair_are_those_of_all_panels(machine: Path) -> None:
+    async with laid_over(*three_runs(machine)) as pilot:
+        await pilot.press("2", "plus", "c")
+        charts = [chart for chart in pilot.app.screen.query(Chart) if chart.display]
+        assert charts[1].has_focus
+        assert len({(chart.view.span, chart.view.cross) for chart in charts}) == 1
+        assert charts[0].view.span is not None
+        await pilot.press("f")
+        assert list(shown(pilot)) == [charts[1].spec.title]
+        await pilot.press("escape", "escape")
+        assert len(shown(pilot)) == len(charts)
+        assert charts[0].view.cross is None
+
+
+async def test_one_more_is_added_by_its_name(machine: Path) -> None:
+    falling, rising, other = three_runs(machine)
+    async with laid_over(falling, other) as pilot:
+        await pilot.press("a", *"nosuchrun", "enter")
+        await until(pilot, lambda: "nosuchrun" in told(pilot.app))
+        await pilot.press("ctrl+u", *str(falling), "enter")
+        await until(pilot, lambda: "is among them" in told(pilot.app))
+        await pilot.press("ctrl+u", *"rising", "enter")
+        await until(pilot, lambda: shown(pilot)["Train loss, smoothed"] == "123")
+        await until(pilot, lambda: rising.name in row(pilot, 3))
+
+
+async def test_the_run_under_the_cursor_is_watched_alone(machine: Path) -> None:
+    async with laid_over(*three_runs(machine)) as pilot:
+        await pilot.press("down", "o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await until_shown(pilot, "rising")
+        await pilot.press("q")
+        assert isinstance(pilot.app.screen, OverlayScreen)
+
+
+async def test_what_cannot_be_read_does_not_keep_the_others_from_being_seen(machine: Path) -> None:
+    (machine / "nothing.txt").write_text("not a log\n")
+    falling, rising, _ = three_runs(machine)
+    async with laid_over(falling, machine / "nothing.txt", rising) as pilot:
+        await until(pilot, lambda: shown(pilot)["Train loss, smoothed"] == "13")
+        assert "unreadable" in row(pilot, 2)
+
+
+@pytest.mark.parametrize("what", ["ours", "another program's"])
+async def test_what_is_added_to_a_log_is_drawn(machine: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.setattr(overlay_reader, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("vlmft_console.app.screens.overlay.DRAW_SECONDS", 0.05)
+    falling, rising, other = three_runs(machine)
+    target = rising if what == "ours" else other
+    async with laid_over(falling, target) as pilot:
+        await until(pilot, lambda: "20" in row(pilot, 2))
+        if what == "ours":
+            log = EventWriter(target / "logs" / "events-0001.jsonl")
+            log.write(events.STEP, step=21, epoch=1.0, loss=0.5, lr=1e-4, grad_norm=0.5)
+            log.close()
+        else:
+            with target.open("a") as file:
+                file.write(json.dumps({"step": 21, "loss": 0.5, "my_bleu": 3}) + "\n")
+        await until(pilot, lambda: "21" in row(pilot, 2))
+        chart = next(iter(pilot.app.screen.query(Chart)))
+        await until(
+            pilot, lambda: [curve.points.last[0] for curve in chart.spec.curves if curve.points.last] == [20, 21]
+        )
+
+
+async def test_a_live_run_grows_until_it_ends(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlay_reader, "LOOK_SECONDS", 0.1)
+    run = Supervised(machine / "outputs", 1, *LONG, name="live")
+    run.wait_for_ranks()
+    async with laid_over(three_runs(machine)[0], run.folder.path) as pilot:
+        await until(pilot, lambda: "running" in row(pilot, 2))
+        before = row(pilot, 2)
+        await until(pilot, lambda: row(pilot, 2)[5:6] > before[5:6])
+        StopRequest("a test").write(run.folder)
+        await until(pilot, lambda: "stopped" in row(pilot, 2), 60)
+
+
+async def test_nothing_is_read_while_another_screen_is_looked_at(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlay_reader, "LOOK_SECONDS", 0.02)
+    looks: list[bool] = []
+    monkeypatch.setattr(overlay_reader.OverlayReader, "_look", lambda self, *, others: looks.append(others))
+    async with laid_over(*three_runs(machine)) as pilot:
+        await until(pilot, lambda: len(looks) > 10)
+        await pilot.press("question_mark")
+        await pilot.pause(0.2)
+        seen = len(looks)
+        await pilot.pause(0.3)
+        assert len(looks) - seen <= 1
+        await pilot.press("escape")
+        await until(pilot, lambda: len(looks) > seen + 3)
+
+
+async def test_names_of_runs_are_shown_as_they_are(machine: Path) -> None:
+    hostile = foreign_log(machine, "\x1b[31m[b]rouge.jsonl")
+    async with laid_over(hostile, three_runs(machine)[0]) as pilot:
+        await until_shown(pilot, "[b]rouge")
+        assert "\x1b" not in screen_text(pilot.app)
+
+
+async def test_it_can_be_used_on_the_smallest_terminal(machine: Path) -> None:
+    async with laid_over(*three_runs(machine), size=(40, 12)) as pilot:
+        await until(pilot, lambda: list(shown(pilot)) == ["Train loss, smoothed"])
+        await pilot.press("n")
+        assert list(shown(pilot)) == ["Eval loss"]
+
+
+@pytest.mark.parametrize(("size", "theme"), [((80, 24), "dark"), ((120, 40), "light"), ((200, 60), "dark")])
+def test_how_it_looks(
+    machine: Path, snap_compare: Callable[..., bool], size: tuple[int, int], theme: Literal["dark", "light"]
+) -> None:
+    async def settle(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "reading" not in screen_text(pilot.app))
+        await pilot.press("j", "p", "c", "left", "left", "left", "left")
+        await until(pilot, lambda: "pinned" in row(pilot, 2) and "16" in row(pilot, 1))
+
+    targets = three_runs(machine)
+    assert snap_compare(VlmftConsole(*targets, theme=theme), terminal_size=size, run_before=settle)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_every_run_has_a_colour_of_its_own_that_stands_out(theme: str) -> None:
+    colours = THEMES[theme]
+    runs = [Color.parse(colours.variables[name]) for name in RUN_ROLES]
+    assert len(set(runs)) == len(runs) == 8
+    for color in runs:
+        assert contrast(color, Color.parse(colours.background or "")) >= 3
