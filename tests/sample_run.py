@@ -76,6 +76,7 @@ def sample_records(steps: int = 2000, total: int = 2400, *, rising: bool = True)
         )
         if step % 50 == 0:
             yield record("gpu", step, gpus=[_gpu(index, dice) for index in range(8)])
+            yield record("host", step, hosts=[_host(step)])
         if step % 100 == 0:
             rise = 0.0015 * max(0, step - 1300) if rising else 0.0
             eval_loss = 5.15 + 2.3 * math.exp(-step / 450) + rise
@@ -129,4 +130,16 @@ def _gpu(index: int, dice: random.Random) -> dict[str, float]:
         "mem_total_gib": 80.0,
         "power_w": 380.0 + index,
         "temp_c": 61.0 + index,
+    }
+
+
+def _host(step: int) -> dict[str, object]:
+    return {
+        "index": 0,
+        "name": "[b]node-1[/b]",
+        "cpu": 30.0 + step % 400 / 10,
+        "mem_gib": 120.0 + step / 100,
+        "mem_total_gib": 512.0,
+        "disk_free_gib": 900.0 - step / 100,
+        "disk_total_gib": 2000.0,
     }

@@ -68,15 +68,18 @@ async def test_tab_goes_through_the_panels_and_back() -> None:
 
 
 async def test_the_fourth_panel_changes_between_throughput_gpus_memory_and_accuracy() -> None:
-    gpus = await shown(RunView(), 80, 24, "4", "4")
+    machine = await shown(RunView(), 80, 24, "4", "4")
+    assert "Load 9" in machine  # what is in percent, and what the log does not tell
+    assert "Host memory" in machine
+    gpus = await shown(RunView(), 80, 24, "4", "4", "4")
     assert "GPUs" in gpus
     assert "/ 80" in gpus
-    memory = await shown(RunView(), 80, 24, "4", "4", "4")
+    memory = await shown(RunView(), 80, 24, "4", "4", "4", "4")
     assert "of 80 GiB a GPU" in memory
     assert "5 checkpoints, 240 MB" in memory
     assert "newest at step 2,000" in memory
-    assert "Accuracy" in await shown(RunView(), 80, 24, "4", "4", "4", "4")
-    assert "Throughput" in await shown(RunView(), 80, 24, "4", "4", "4", "4", "4")
+    assert "Accuracy" in await shown(RunView(), 80, 24, *"44444")
+    assert "Throughput" in await shown(RunView(), 80, 24, *"444444")
 
 
 async def test_the_share_of_the_gpus_peak_stands_beside_the_speed_where_there_is_room() -> None:

@@ -180,7 +180,9 @@ def test_a_run_whose_log_does_not_tell_the_time_keeps_its_place_in_the_legend() 
 
 @pytest.mark.parametrize("metric", CHARTS)
 def test_every_metric_can_be_compared(metric: str) -> None:
-    state = run(*(step(n, samples_per_s=9.0, mem_gib=9.0) for n in range(1, 20)), evaluation(19, 0.5))
+    machine = (record("gpu", gpus=[{"index": 0, "util": 9, "mem_gib": 9}]),
+               record("host", hosts=[{"index": 0, "cpu": 9, "mem_gib": 9, "disk_free_gib": 9}]))  # fmt: skip
+    state = run(*(step(n, samples_per_s=9.0, mem_gib=9.0) for n in range(1, 20)), evaluation(19, 0.5), *machine)
     assert "no data" not in picture(overlay_chart([("a", state), ("b", state)], metric))
 
 

@@ -129,6 +129,8 @@ def _draw_small(grid: Grid, spec: ChartSpec, view: View, look: Look) -> None:
     value = figure(last[1]) if last else "-"
     if len(value) > grid.width:
         value = ""
+    if grid.height > 1 and spec.headline and len(spec.title) + 1 + len(spec.headline) <= grid.width:
+        value = spec.headline
     beside = grid.height == 1 and value != ""
     titled = (
         f"{spec.title} {value}" if value and not beside and len(spec.title) + 1 + len(value) <= grid.width else value

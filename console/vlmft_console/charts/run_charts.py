@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from vlmft_console.charts import machine_charts
 from vlmft_console.charts.derived import Formula, RunningMedian
 from vlmft_console.charts.spec import ChartSpec, Curve, Kind, Mark, ReferenceLine
 from vlmft_console.figures import percent
@@ -176,6 +177,14 @@ _TABLE = (
              lambda run: run.mem_gib, unit="GiB"),
     RunChart("accuracy", ChartSpec("Accuracy"), "Accuracy on each task, and of the tokens", _accuracy,
              lambda run: next(iter(_accuracies(run).values()), _NOTHING), "points"),
+    RunChart("load", ChartSpec("Load", from_zero=True), "How busy GPUs and CPUs are", machine_charts.load,
+             lambda run: machine_charts.first_of(run, ("gpu", "util"), ("host", "cpu")), unit="%"),
+    RunChart("gpu_memory", ChartSpec("GPU memory", from_zero=True), "Memory of the GPUs that is used",
+             machine_charts.gpu_memory, lambda run: machine_charts.first_of(run, ("gpu", "mem_gib")), unit="GiB"),
+    RunChart("host_memory", ChartSpec("Host memory", from_zero=True), "Memory of the hosts that is used",
+             machine_charts.host_memory, lambda run: machine_charts.first_of(run, ("host", "mem_gib")), unit="GiB"),
+    RunChart("disk", ChartSpec("Free disk", from_zero=True), "Disk space left for the run folder",
+             machine_charts.disk, lambda run: machine_charts.first_of(run, ("host", "disk_free_gib")), unit="GiB"),
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from operator import itemgetter, le
 from typing import Any
 
+from vlmft_console.history.machine import is_machine_figure
 from vlmft_console.history.metrics import LONGEST_NAME, MOST, PACE, Points, collect, some_have
 from vlmft_console.history.series import Series, Smoothed
 from vlmft_console.history.stored import ColumnFile
@@ -55,9 +56,10 @@ class RunSeries:
 
     @property
     def by_name(self) -> Mapping[str, Series]:
-        """Every series that has points by the name that `vlmft plot -m` takes, those of the main quantities first."""
+        """Every series that has points by the name that `vlmft plot -m` takes, main quantities first, machines last."""
         main = {key: getattr(self, name) for name, key in _FIELDS.items()} | {"eval_loss": self.eval_loss}
-        return {name: series for name, series in {**main, **self.metrics, **main}.items() if series}
+        others = dict(sorted(self.metrics.items(), key=lambda each: is_machine_figure(each[0])))
+        return {name: series for name, series in {**main, **others, **main}.items() if series}
 
     def add(self, steps: Sequence[Record], others: Sequence[Record], together: Sequence[Record]) -> None:
         """Take in a stretch of a log whose steps never go back, nor behind those before.
@@ -73,6 +75,11 @@ class RunSeries:
                 add_point(self.eval_loss, record, "eval_loss")  # one that is logged twice counts once
         for name, points in collect(together).items():
             self._add_metric(name, points)
+
+    def add_figure(self, name: str, step: float, value: float) -> None:
+        """Take in one figure that the log tells at a step, which is no lower than those before."""
+        if (series := self._metric(name)) is not None:
+            series.append(step, value)
 
     def prepare(self) -> None:
         """Do now what the first drawing would have to do: sum up stretches of points."""

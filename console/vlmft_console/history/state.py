@@ -7,6 +7,7 @@ from dataclasses import InitVar, dataclass, field
 from operator import itemgetter
 from typing import Any
 
+from vlmft_console.history.machine import machine_figures, parts_of
 from vlmft_console.history.metrics import TOO_MANY, some_have
 from vlmft_console.history.pulse import Pulse, resumed_from
 from vlmft_console.history.run_series import RunSeries
@@ -47,6 +48,8 @@ class RunState(RunSeries):
     """The latest figures of every GPU: `index`, `util`, `mem_gib`, … as the log has them."""
     gpu_history: tuple[tuple[Mapping[str, Any], ...], ...] = ()
     """The same of the last `gpu` events, the latest last."""
+    hosts: tuple[Mapping[str, Any], ...] = ()
+    """The latest figures of every host that told them: `index`, `name`, `cpu`, `mem_gib`, … as the log has them."""
     notes: list[str] = field(default_factory=list)
     """The text of every `note`."""
     nonfinite_steps: int = 0
@@ -97,7 +100,7 @@ class RunState(RunSeries):
             elif event in (events.EVAL, events.METRICS):
                 others.append(record)
             else:
-                self._other(event, record)
+                self._other(event, record, last)
         self._measured(steps, others, records[begin:] if named else others)
         self._clock(records)
         self.pulse = self.pulse.after(records)
@@ -130,19 +133,26 @@ class RunState(RunSeries):
             skipped = (record.get("skipped_steps") for record in reversed(steps))
             self.skipped_steps = next((count for count in skipped if isinstance(count, int)), self.skipped_steps)
 
-    def _other(self, event: str, record: Record) -> None:
+    def _other(self, event: str, record: Record, step: int) -> None:
         if event == events.PLAN:
             self.plan = record
         elif event == events.CHECKPOINT:
             self.checkpoints.append(record)
-        elif event == events.GPU:
-            gpus = record.get("gpus")
-            self.gpus = tuple(gpu for gpu in gpus if isinstance(gpu, dict)) if isinstance(gpus, list) else ()
-            self.gpu_history = (*self.gpu_history[1 - _GPU_EVENTS :], self.gpus)
+        elif event in (events.GPU, events.HOST):
+            self._machine(event, record, step)
         elif event == events.NOTE:
             self.notes.append(record["message"])
         elif event == events.RUN_END:
             self.end = record
+
+    def _machine(self, event: str, record: Record, step: int) -> None:
+        if event == events.GPU:
+            self.gpus = parts_of(record)
+            self.gpu_history = (*self.gpu_history[1 - _GPU_EVENTS :], self.gpus)
+        else:
+            self.hosts = parts_of(record)
+        for name, value in machine_figures(record):
+            self.add_figure(name, step, value)
 
     def _clock(self, records: Sequence[Record]) -> None:
         if records:

@@ -52,9 +52,9 @@ class HostFigures:
     def _cpu(self) -> float | None:
         try:
             times = [int(word) for word in (self._system / "stat").read_text("ascii").split("\n", 1)[0].split()[1:9]]
-        except (OSError, ValueError):
+            now = sum(times), times[3] + times[4]  # all, and idle or waiting for a disk
+        except (OSError, ValueError, IndexError):
             return None
-        now = sum(times), times[3] + times[4]  # all, and idle or waiting for a disk
         before, self._before = self._before, now
         if before is None or now[0] <= before[0]:
             return None
@@ -65,7 +65,7 @@ class HostFigures:
             lines = (self._system / "meminfo").read_text("ascii").splitlines()
             kib = {line.partition(":")[0]: int(line.split()[1]) for line in lines if line.endswith("kB")}
             total, free = kib["MemTotal"] * 1024, kib["MemAvailable"] * 1024
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, IndexError, KeyError):
             return None, None
         return (total - free) / _GIB, total / _GIB
 

@@ -148,6 +148,8 @@ class PanelGrid(Container):
             chart.display = number < len(shown) and (alone is None or chart is alone)
             if chart.display:
                 chart.show(spec_of(shown[number]))
+        if shown and self.screen.focused is None:  # a panel that was not shown any more lost the keys
+            self.focus_panel()
         if moved:
             self.post_message(self.Turned())
 

@@ -12,7 +12,7 @@ PANELS: Final = (*UPPER, *LOWER)
 """The panels in the order of their keys, 1 to 7."""
 EXPLAINED: Final = {
     **{key: CHARTS[key].about for key in UPPER[:3]},
-    "usage": "Throughput; pressed again GPUs, memory and disk, accuracy",
+    "usage": "Throughput; pressed again load, memory and disk so far, GPUs now, memory now, accuracy",
     "health": "What the rules found, and advice",
     "epochs": "Each epoch's figures",
     "log": "What the training program prints",

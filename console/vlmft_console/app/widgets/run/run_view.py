@@ -27,7 +27,7 @@ from vlmft_console.runs.headline import Headline
 
 _TITLES: Final = {"gpus": "GPUs", "health": "Health", "epochs": "Epochs", "log": "Log"}
 """Charts draw their own."""
-_RESOURCES: Final = ("throughput", "gpus", "memory-disk", "accuracy")
+_RESOURCES: Final = ("throughput", "machine", "gpus", "memory-disk", "accuracy")
 """What the fourth panel switches between."""
 
 
@@ -93,6 +93,9 @@ class RunView(Vertical):
                 yield Chart(id=name)
             with Container(id="usage"):
                 yield Chart(id="throughput")
+                with Vertical(id="machine"):
+                    for name in ("load", "host_memory", "disk"):
+                        yield Chart(id=name)
                 yield GpuTable(id="gpus")
                 with Vertical(id="memory-disk"):
                     yield Chart(id="memory")
@@ -254,7 +257,8 @@ class RunView(Vertical):
     def _inner(self, name: str) -> Widget:
         """The widget of a panel that takes the keys."""
         if name == "usage":
-            return self.query_one("#memory" if self._resource == "memory-disk" else f"#{self._resource}")
+            first = {"memory-disk": "memory", "machine": "load"}
+            return self.query_one(f"#{first.get(self._resource, self._resource)}")
         return self.log_pane.log_lines if name == "log" else self.query_one(f"#{name}")
 
     def _arrange(self) -> None:
