@@ -69,7 +69,9 @@ def test_a_training_ends_with_an_adapter_and_a_whole_story(
 ) -> None:
     run = trained(zero, ranks)
     assert run.code == 0, run.output[-3000:] + run.errors[-3000:]
-    kinds = [record["event"] for record in run.events() if record["event"] not in ("note", "heartbeat", "health", "host")]
+    kinds = [
+        record["event"] for record in run.events() if record["event"] not in ("note", "heartbeat", "health", "host")
+    ]
     step, ending = ["step"] * 4, ["step"] * 2
     measured = ["eval", "checkpoint"]
     assert kinds == ["run_start", "plan", "eval", *step, *measured, *ending, *measured, "eval", "run_end"]

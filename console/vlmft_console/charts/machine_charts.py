@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from vlmft_console.charts.spec import ChartSpec, Curve, ReferenceLine
-from vlmft_console.figures import figure
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.sanitize import sanitize
+from vlmft_core.figures import figure
 
 _MOST: Final = 8
 """Parts that can be told apart in one chart, the first ones."""
