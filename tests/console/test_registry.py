@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from vlmft_console.runs import registry
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.overview import RunIndex
 from vlmft_console.runs.targets import locate
+from vlmft_core.durable import delete
 from vlmft_core.errors import VlmftError
 from vlmft_core.preset import Preset, dump_preset
 
@@ -40,6 +42,17 @@ def test_a_run_is_found_by_name_from_any_folder(around: Path) -> None:
     assert registry.find("charts").path == run.path
     assert registry.find(str(run.path)).path == run.path
     assert [folder.name for folder in registry.all_runs()] == ["charts"]
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero"), Path.touch])
+def test_what_is_no_file_among_the_remembered_folders_is_passed_over(around: Path, put: Callable[[Path], None]) -> None:
+    run = make(around / "elsewhere", "charts")
+    stray = Path(os.environ["XDG_STATE_HOME"]) / "vlmft" / "roots" / "stray"
+    put(stray)
+    assert registry.find("charts").path == run.path
+    delete(stray)
+    stray.write_bytes(b"\0/proc")
+    assert registry.find("charts").path == run.path
 
 
 def test_a_run_in_this_folder_goes_before_one_of_the_same_name_elsewhere(around: Path) -> None:

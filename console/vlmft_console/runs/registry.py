@@ -17,8 +17,12 @@ from vlmft_console.history.state import RunState
 from vlmft_console.paths import OUTPUTS
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus, status_of
-from vlmft_core.durable import write_whole
+from vlmft_core.durable import open_regular, write_whole
+from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.layout import RunLayout, is_run
+
+_LONGEST_PATH = 4096
+"""Bytes, of any path on Linux."""
 
 
 def remember(root: Path) -> None:
@@ -35,13 +39,25 @@ def roots() -> list[Path]:
     memory = _memory()
     if memory.is_dir():
         entries = (entry for entry in memory.iterdir() if not entry.name.startswith("."))
-        found += sorted(Path(os.fsdecode(entry.read_bytes())) for entry in entries)
+        found += sorted(path for entry in entries if (path := _remembered(entry)))
     unique: dict[Path, Path] = {}
     for root in found:
         with contextlib.suppress(OSError):  # a folder above it is closed to us
             if root.is_dir():
                 unique.setdefault(root.resolve(), root)
     return list(unique.values())
+
+
+def _remembered(entry: Path) -> Path | None:
+    """What a file of the memory says; None where it is no such file."""
+    with contextlib.suppress(OSError, VlmftError):
+        descriptor = open_regular(entry)
+        try:
+            name = os.read(descriptor, _LONGEST_PATH)
+        finally:
+            os.close(descriptor)
+        return Path(os.fsdecode(name)) if name and b"\0" not in name else None
+    return None
 
 
 def all_runs() -> list[RunFolder]:
