@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.geometry import Region
 from textual.theme import Theme
 
+from tests.app.looking import told, until, until_shown
+from tests.sample_run import make_sample
+from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.themes import DARK, LIGHT
 from vlmft_console.app.widgets.base.chart import _ROLES, Chart
 from vlmft_console.charts.spec import ChartSpec, Curve, Mark, ReferenceLine
@@ -279,3 +284,19 @@ def _luminance(color: Color) -> float:
     """Relative luminance, as WCAG 2 defines it."""
     parts = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+async def test_a_chart_is_written_to_a_file_as_far_as_it_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = VlmftConsole(make_sample(tmp_path / "outputs").path)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until_shown(pilot, "2,000/")
+        await pilot.press("i")
+        await until(pilot, lambda: "best-sample-Loss.svg" in told(app))
+        await pilot.press("plus", "plus", "i")
+        await until(pilot, lambda: "best-sample-Loss-2.svg" in told(app))
+    whole, part = ((tmp_path / name).read_text() for name in ("best-sample-Loss.svg", "best-sample-Loss-2.svg"))
+    assert ">0</text>" in whole
+    assert ">0</text>" not in part

@@ -1,6 +1,7 @@
 """What the console costs, in a terminal of its own beside a blank Textual app in the same run.
 
-python -m tests.bench.console
+python -m tests.bench.console            # all of it
+python -m tests.bench.console several    # eight runs of 100,000 steps laid over each other, and twelve panels, alone
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tests.bench import blank_app
-from tests.bench.console_logs import LiveRun, live_run, write_logs
+from tests.bench.console_logs import LiveRun, live_run, several_runs, write_logs
 from tests.in_terminal import Terminal, terminal
 
 SIZE = (120, 40)
@@ -25,6 +27,8 @@ LIVE_SECONDS = 40
 LARGE = (200, 60)
 PANEL_SECONDS = 20
 LIVE_STEPS, LIVE_TOTAL = 2_000, 10_000
+SEVERAL = 8
+TWELVE = "(loss|lr|grad_norm|eval_loss|samples_per_s|tokens_per_s|step_s|data_s|mem_gib|epoch|host0.cpu|host0.mem_gib)$"
 BLANK = (sys.executable, str(Path(blank_app.__file__)))
 
 
@@ -34,12 +38,17 @@ def main() -> None:
         short, whole = write_logs(root)
         began = os.getloadavg()[0]
         print(f"{'what':<48}{'blank app':>12}{'vlmft':>12}{'budget':>12}")
-        _start(root)
-        _load(root, short, whole)
-        _idle(root, short)
+        if sys.argv[1:] != ["several"]:
+            _start(root)
+            _load(root, short, whole)
+            _idle(root, short)
+        runs = several_runs(short, SEVERAL)
+        _overlay(root, runs)
         with live_run(root, LIVE_STEPS, LIVE_TOTAL) as run:
-            _live(root, run)
+            if sys.argv[1:] != ["several"]:
+                _live(root, run)
             _panels(root, run)
+            _overlay_live(root, [run.folder.path, *runs[1:]], run)
         ended = os.getloadavg()[0]
     print(f"terminal {SIZE[0]}×{SIZE[1]}; load average {began:.1f} at the start, {ended:.1f} at the end")
 
@@ -108,7 +117,7 @@ def _live(root: Path, run: LiveRun) -> None:
 
 
 def _panels(root: Path, run: LiveRun) -> None:
-    """The same with every metric as a panel, as many as a large terminal shows, beside the run's own view there."""
+    """The same with twelve panels of metrics on a large terminal, beside the run's own view there."""
     with (
         terminal(root, str(run.folder.path), size=LARGE, env=_compiled(root)) as usual,
         terminal(root, str(run.folder.path), size=LARGE, env=_compiled(root)) as panels,
@@ -117,6 +126,8 @@ def _panels(root: Path, run: LiveRun) -> None:
             console.wait_until_shown(f"{run.step:,}/")
         panels.press(b"m")
         panels.wait_until_shown(" metrics")
+        panels.press(f"/{TWELVE}\r".encode())
+        panels.wait_until_shown("  12 of ")
         _listen(3.0, usual, panels)
         before, began = (usual.cpu_seconds(), panels.cpu_seconds()), time.monotonic()
         for second in range(1, PANEL_SECONDS + 1):
@@ -124,8 +135,47 @@ def _panels(root: Path, run: LiveRun) -> None:
             _listen(began + second - time.monotonic(), usual, panels)
         seconds = time.monotonic() - began
         own, all_of_them = usual.cpu_seconds() - before[0], panels.cpu_seconds() - before[1]
-    _row(f"an event a second at {LARGE[0]}×{LARGE[1]}: CPU", "", f"{100 * own / seconds:.1f} %", "")
-    _row("  every metric as a panel", "", f"{100 * all_of_them / seconds:.1f} %", "")
+    _row(f"an event a second at {LARGE[0]}×{LARGE[1]}: CPU", "", f"{100 * own / seconds:.1f} %", "4.0 %")
+    _row("  twelve panels of metrics", "", f"{100 * all_of_them / seconds:.1f} %", "4.0 %")
+
+
+def _overlay(root: Path, runs: Sequence[Path]) -> None:
+    """Finished runs of 100,000 steps on the same axes: until the first and until all are drawn; then nothing to do."""
+    _row(f"{len(runs)} runs of 100k steps on the same axes", "", "", "")
+    for what in ("read for the first time", "and once more, with the summaries that leaves"):
+        began = time.perf_counter()
+        with _console(root, *runs) as console:
+            console.wait_until_shown("100,000")
+            first = time.perf_counter() - began
+            console.wait_until_shown("8 run-8", 180)
+            while "reading" in (shown := console.shown()) or shown.count("100,000") < len(runs):
+                console.read(0.05)
+            seconds, cpu = time.perf_counter() - began, console.cpu_seconds()
+            _row(f"  {what}: the first, all", "", f"{first:.2f}, {seconds:.2f} s", "")
+            _row("  CPU time", "", f"{cpu:.2f} s", "")
+            _listen(3.0, console)
+            _row("  resident memory", "", f"{console.memory_mib():.0f} MiB", "")
+            before = console.cpu_seconds()
+            _listen(IDLE_SECONDS, console)
+            used = console.cpu_seconds() - before
+    _row("  idle: CPU", "", f"{100 * used / IDLE_SECONDS:.2f} %", "0.50 %")
+
+
+def _overlay_live(root: Path, targets: Sequence[Path], run: LiveRun) -> None:
+    """One of the runs is live, an event a second."""
+    with _console(root, *targets) as console:
+        console.wait_until_shown("8 run-8", 180)
+        while "reading" in console.shown():
+            console.read(0.05)
+        _listen(3.0, console)
+        before, began = (len(console.written), console.cpu_seconds()), time.monotonic()
+        for second in range(1, LIVE_SECONDS + 1):
+            run.write_step()
+            _listen(began + second - time.monotonic(), console)
+        seconds = time.monotonic() - began
+        sent, used = len(console.written) - before[0], console.cpu_seconds() - before[1]
+    _row("  one of them live, an event a second: CPU", "", f"{100 * used / seconds:.1f} %", "4.0 %")
+    _row("  bytes a second to the terminal", "", f"{sent / seconds:.0f}", "700")
 
 
 def _blank(root: Path) -> AbstractContextManager[Terminal]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,16 @@ def write_logs(root: Path) -> tuple[Path, Path]:
     return short.parent.parent, whole.parent.parent
 
 
+def several_runs(folder: Path, count: int) -> list[Path]:
+    """So many finished runs with the log of this one, `run-1`, `run-2`, … beside it."""
+    found = []
+    for number in range(1, count + 1):
+        run = folder.parent / f"run-{number}"
+        shutil.copytree(folder, run, ignore=shutil.ignore_patterns(".summary*"))
+        found.append(run)
+    return found
+
+
 class LiveRun:
     """A live run whose log is ours to write."""
 
@@ -87,6 +98,9 @@ class LiveRun:
             skipped_steps=0,
             mem_gib=61.0,
         )
+        if self.step % 10 == 0:
+            host = {"index": 0, "name": "here", "cpu": 40.0, "mem_gib": 20.0, "mem_total_gib": 64.0}
+            self._log.write(events.HOST, hosts=[host])
         if self.step % 100 == 0:
             self._log.write(
                 events.EVAL, step=self.step, epoch=epoch, eval_loss=0.6 + 2 * math.exp(-epoch), token_accuracy=0.8

@@ -19,20 +19,22 @@ from vlmft_core.errors import VlmftError
 _LARGEST_JSON: Final = 1 << 20
 
 
-def write_whole(path: Path, text: str, *, private: bool = True) -> None:
+def write_whole(path: Path, content: str | bytes, *, private: bool = True) -> None:
     """Write a file: temporary file, fsync, rename, fsync of its folder.
 
     Args:
+        content: what it shall hold; text as UTF-8.
         private: for its owner alone; else as the umask has it.
 
     Raises:
         OSError: it cannot be written; what was there before is still there.
     """
+    # A path that is not UTF-8 is text with half characters in it, and written as the bytes that it is.
+    data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        # A path that is not UTF-8 is text with half characters in it, and written as the bytes that it is.
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
             file.flush()
             os.fchmod(file.fileno(), 0o600 if private else 0o666 & ~_umask())
             os.fsync(file.fileno())

@@ -24,6 +24,7 @@ from vlmft_console.charts.styles import speaks_unicode
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from vlmft_console.app.widgets.base.chart import Chart
     from vlmft_console.history.choice import Choice
     from vlmft_console.history.loading import ReadAhead
 
@@ -210,6 +211,22 @@ class VlmftConsole(KeyOrder):
         from vlmft_console.app.terminal import notification
 
         self.write_escape(notification(self._notify_style, message.title, message.body))
+
+    def on_chart_picture_requested(self, message: Chart.PictureRequested) -> None:
+        """Write a chart into the folder that the console was started in, over nothing that is there."""
+        from vlmft_console.report.chart_file import chart_svg, free_file
+        from vlmft_core.durable import write_whole
+        from vlmft_core.errors import VlmftError
+
+        chart, subject = message.chart, getattr(self.screen, "subject", "")
+        try:
+            picture = chart_svg([(chart.spec, chart.view)], subject)
+            path = free_file(Path.cwd(), f"{subject} {chart.spec.title}".strip())
+            write_whole(path, picture, private=False)
+        except (VlmftError, OSError) as error:
+            tell(self, f"no picture: {error}", problem=True)
+        else:
+            tell(self, f"written: {path}")
 
     def action_help(self) -> None:
         """Show the keys of the active screen."""

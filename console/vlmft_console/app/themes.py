@@ -5,7 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.theme import Theme
+
+from vlmft_console.charts.styles import RUNS_ON_DARK, RUNS_ON_LIGHT
+
+
+def _runs(colors: Sequence[str]) -> dict[str, str]:
+    return {f"run-{number}": color for number, color in enumerate(colors, 1)}
+
 
 DARK = Theme(
     name="vlmft-dark",
@@ -30,14 +39,7 @@ DARK = Theme(
         "footer-key-foreground": "#6cb6ff",
         "input-selection-background": "#6cb6ff 40%",
         "button-color-foreground": "#000000",
-        "run-1": "#6cb6ff",
-        "run-2": "#f2c55c",
-        "run-3": "#7ee0a0",
-        "run-4": "#c9a8ff",
-        "run-5": "#ff8a80",
-        "run-6": "#5fd7e0",
-        "run-7": "#ff9d45",
-        "run-8": "#c0c8d2",
+        **_runs(RUNS_ON_DARK),
     },
 )
 
@@ -64,13 +66,6 @@ LIGHT = Theme(
         "footer-key-foreground": "#0a4fa0",
         "input-selection-background": "#0a4fa0 30%",
         "button-color-foreground": "#ffffff",
-        "run-1": "#0a4fa0",
-        "run-2": "#744400",
-        "run-3": "#0f5c2c",
-        "run-4": "#6b2fa8",
-        "run-5": "#a3001a",
-        "run-6": "#00707a",
-        "run-7": "#c2410c",
-        "run-8": "#4a5360",
+        **_runs(RUNS_ON_LIGHT),
     },
 )

@@ -6,6 +6,10 @@ import os
 from dataclasses import dataclass
 from typing import TextIO
 
+RUNS_ON_DARK = ("#6cb6ff", "#f2c55c", "#7ee0a0", "#c9a8ff", "#ff8a80", "#5fd7e0", "#ff9d45", "#c0c8d2")
+RUNS_ON_LIGHT = ("#0a4fa0", "#744400", "#0f5c2c", "#6b2fa8", "#a3001a", "#00707a", "#c2410c", "#4a5360")
+"""Colours of runs that are laid over each other, `run-1` to `run-8`, each at 3:1 and more to its paper."""
+
 STYLES = {
     "title": "bold",
     "title-focused": "bold reverse",

@@ -65,7 +65,7 @@ def print_table(table: Table) -> None:
     Console(highlight=False).print(table)
 
 
-def write_file(path: Path, text: str, *, force: bool) -> None:
+def write_file(path: Path, content: str | bytes, *, force: bool) -> None:
     """Write the whole file that a person asked for, or nothing.
 
     Raises:
@@ -76,7 +76,7 @@ def write_file(path: Path, text: str, *, force: bool) -> None:
     if path.exists() and not force:
         raise VlmftError(f"{path}: exists already", "pass --force to replace it")
     try:
-        write_whole(path, text, private=False)
+        write_whole(path, content, private=False)
     except OSError as error:
         raise VlmftError(f"{path}: cannot be written: {error.strerror}") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,14 +20,15 @@ from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.styles import STYLES, Look, speaks_unicode
 from vlmft_console.charts.view import View
 from vlmft_console.commands.completion import metric_names
-from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say, waiting
-from vlmft_console.commands.parameters import EvalSet, Log, RunNumber
+from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say, waiting, write_file
+from vlmft_console.commands.parameters import EvalSet, Force, Log, RunNumber
 from vlmft_console.history.choice import Choice
 from vlmft_console.history.chosen import chosen
 from vlmft_console.history.loading import read_log
 from vlmft_console.history.metrics import Measured
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
+from vlmft_console.report.chart_file import ENDINGS, chart_svg
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
 from vlmft_core.figures import figure
@@ -62,10 +64,17 @@ def plot(
     log: Annotated[bool, typer.Option("--log", help="Logarithmic values.")] = False,
     first: Annotated[int | None, typer.Option("--from", min=0, help="First step to show.")] = None,
     last: Annotated[int | None, typer.Option("--to", min=1, help="Last step to show.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", "--output", help="Write them to this file instead: a picture, .svg or .png."),
+    ] = None,
+    force: Force = False,
     run: RunNumber = None,
     eval_set: EvalSet = None,
 ) -> None:
-    """Print the charts of any training log in the terminal."""
+    """Print the charts of any training log in the terminal, or draw them into a file."""
+    if output is not None and (output.suffix.lower() not in ENDINGS or list_them or json_output):
+        raise VlmftError(f"--out {output}: charts are written as .svg or .png", "leave --list and --json away")
     with waiting() as tell:
         read = read_log(locate(target), Choice(run, eval_set), tell)
     state = read.state
@@ -79,7 +88,24 @@ def plot(
         return
     specs = _specs(state, target, metric)
     views = [_view(spec, first, last, log) for spec in specs]
+    if output is not None:
+        write_file(output, _picture(output, chart_svg(list(zip(specs, views, strict=True)), read.name)), force=force)
+        say(f"written: {output}")
+        return
     print_charts(specs, views, width=width, height=height)
+
+
+def _picture(path: Path, svg: str) -> str | bytes:
+    """The content of a file of this name."""
+    if path.suffix.lower() == ".svg":
+        return svg
+    try:
+        from vlmft_console.report.chart_png import png_of  # Pillow comes with what trains
+    except ImportError:
+        raise VlmftError(
+            f"{path}: PNG is drawn by Pillow, which is not installed here", "name a .svg file, or pip install pillow"
+        ) from None
+    return png_of(svg)
 
 
 def print_charts(

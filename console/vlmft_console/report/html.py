@@ -8,6 +8,7 @@ from typing import Any
 
 from vlmft_console.charts.run_charts import DEFAULT_CHARTS
 from vlmft_console.charts.smoothing import smooth
+from vlmft_console.charts.styles import RUNS_ON_DARK, RUNS_ON_LIGHT
 from vlmft_console.history.state import RunState
 from vlmft_console.presets.table import value_text
 from vlmft_console.report.answers import answers_html
@@ -61,6 +62,21 @@ article h3 { font-size: 1rem; margin: 0; } article p { margin: .2rem 0; } .dim {
 """
 
 
+def _run_style() -> str:
+    """Colours of curves of one kind, such as the accuracy on each task."""
+    light, dark = (
+        "".join(f"--run-{number}: {color}; " for number, color in enumerate(colors, 1))
+        for colors in (RUNS_ON_LIGHT, RUNS_ON_DARK)
+    )
+    rules = (
+        f"polyline.run-{number} {{ stroke: var(--run-{number}); }} circle.run-{number} {{ fill: var(--run-{number}); }}"
+        f" span.run-{number} {{ color: var(--run-{number}); }}"
+        for number in range(1, len(RUNS_ON_LIGHT) + 1)
+    )
+    scheme = f":root {{ {light}}} @media (prefers-color-scheme: dark) {{ :root {{ {dark}}} }}"
+    return "\n".join([scheme, *rules])
+
+
 def html(figures: Mapping[str, Any], state: RunState, kept: Answers) -> str:
     """The whole page. Every text from a log is escaped; the page forbids itself scripts and connections.
 
@@ -103,7 +119,7 @@ def html(figures: Mapping[str, Any], state: RunState, kept: Answers) -> str:
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{name}</title><style>{_STYLE}</style></head><body>",
+            f"<title>{name}</title><style>{_STYLE}{_run_style()}</style></head><body>",
             *body,
             "</body></html>\n",
         ]

@@ -26,24 +26,35 @@ def svg(spec: ChartSpec) -> str:
 
     What lies off the scale is named at the edge, value and place, as in the terminal.
     """
-    seen = window(spec, View(), _COLUMNS)
+    parts = elements(spec, View())
+    if not parts:
+        return ""
+    opening = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_text(spec.title)}">'
+    return "\n".join([opening, *parts, "</svg>"])
+
+
+def elements(spec: ChartSpec, view: View) -> list[str]:
+    """The elements of that picture: `line`, `text`, `polyline` and `circle`; none without data.
+
+    Args:
+        spec: the chart.
+        view: which part of it.
+    """
+    seen, log = window(spec, view, _COLUMNS), spec.log if view.log is None else view.log
     if seen is None:
-        return ""
+        return []
     drawn = [(curve, curve.points.decimate(*seen, _COLUMNS)) for curve in spec.curves]
-    y_range = fit(drawn, seen, spec, spec.log)
+    y_range = fit(drawn, seen, spec, log)
     if y_range is None:
-        return ""
+        return []
     frame = _Frame(seen, y_range)
-    parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_text(spec.title)}">',
+    return [
         *_axes(frame, spec),
         *(_reference(frame, line.y, line.label, line.style) for line in spec.references if frame.holds(line.y)),
         *(part for curve, points in drawn for part in _curve(frame, curve, points)),
         *_marks(frame, spec),
         *_off_scale(frame, spec, drawn),
-        "</svg>",
     ]
-    return "\n".join(parts)
 
 
 def legend(spec: ChartSpec) -> str:

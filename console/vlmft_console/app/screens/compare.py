@@ -74,6 +74,11 @@ class CompareScreen(WatchingScreen):
         self._first = 0
         self._smoothing = USUAL
 
+    @property
+    def subject(self) -> str:
+        """What is shown, in a word."""
+        return f"{len(self._targets)} runs"
+
     def compose(self) -> ComposeResult:
         yield Static("vlmft  compare: reading …", id="title", markup=False)
         with Container(id="charts"):

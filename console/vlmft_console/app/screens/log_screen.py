@@ -44,8 +44,13 @@ class LogScreen(Screen[None]):
     def _view(self) -> RunView:
         return self.query_one(RunView)
 
+    @property
+    def subject(self) -> str:
+        """What is shown, in a word. Foreign text."""
+        return self._target.resolve().name
+
     def on_screen_resume(self) -> None:
-        self.app.post_message(Entitle(self._target.resolve().name))
+        self.app.post_message(Entitle(self.subject))
         for view in self.query(RunView):  # there is none yet when the screen is opened
             view.catch_up()
 
@@ -82,7 +87,7 @@ class LogScreen(Screen[None]):
 
     def action_metrics(self) -> None:
         """Show every metric of the log."""
-        self.app.post_message(OpenMetrics(self._target.resolve().name, lambda: self._view.state))
+        self.app.post_message(OpenMetrics(self.subject, lambda: self._view.state))
 
     def action_copy(self) -> None:
         copy_text(self, str(self._target.absolute()))

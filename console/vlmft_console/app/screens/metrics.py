@@ -41,7 +41,7 @@ class MetricsScreen(Screen[None]):
 
     def __init__(self, name: str, state: Callable[[], RunState | None]) -> None:
         super().__init__()
-        self._run = name
+        self.subject = name
         self._state = state
         self._seen: object = None
 
@@ -58,7 +58,7 @@ class MetricsScreen(Screen[None]):
         self.set_interval(LOOK_SECONDS, self._look)
 
     def on_screen_resume(self) -> None:
-        self.app.post_message(Entitle(f"{self._run} metrics"))
+        self.app.post_message(Entitle(f"{self.subject} metrics"))
 
     @property
     def _grid(self) -> PanelGrid:
@@ -94,7 +94,7 @@ class MetricsScreen(Screen[None]):
     def _entitle(self, shown: int, there: int) -> None:
         parts = [f"{shown} of {there} metrics", *filter(None, [self._grid.place])]
         chosen_by = f"   {' '.join(self._choice.patterns)}" if self._choice.patterns else ""
-        self.query_one("#title", Static).update(literal(one_line(f"{self._run}  {', '.join(parts)}{chosen_by}")))
+        self.query_one("#title", Static).update(literal(one_line(f"{self.subject}  {', '.join(parts)}{chosen_by}")))
 
     def on_panel_grid_turned(self) -> None:
         state = self._state()

@@ -102,6 +102,11 @@ class OverlayScreen(Screen[None]):
         self._drawn = 0.0
         self._cost = 0.0
 
+    @property
+    def subject(self) -> str:
+        """What is shown, in a word."""
+        return f"{len(self._runs)} runs"
+
     def compose(self) -> ComposeResult:
         yield Static("vlmft  overlay: reading …", id="title", markup=False)
         yield PanelGrid(_LEAST)

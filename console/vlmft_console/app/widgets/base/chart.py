@@ -69,6 +69,7 @@ class Chart(Widget, can_focus=True):
         Binding("g", "log", "log axis", tooltip="Logarithmic or linear values"),
         Binding("s", "smooth(1)", "smoother", show=False, tooltip="Average over more steps"),
         Binding("S", "smooth(-1)", "rougher", show=False, tooltip="Average over fewer steps"),
+        Binding("i", "picture", "picture", show=False, tooltip="Write this chart to an SVG file in the current folder"),
         Binding("f,enter", "full_screen", "full screen", tooltip="This chart alone, or all again"),
     ]
     DEFAULT_CSS = """
@@ -97,6 +98,16 @@ class Chart(Widget, can_focus=True):
     @dataclass
     class Looked(Message):
         """The person looks at another part, or reads off another place; charts beside this one may do the same."""
+
+        chart: Chart
+
+        @property
+        def control(self) -> Chart:
+            return self.chart
+
+    @dataclass
+    class PictureRequested(Message):
+        """The person wants this chart, as far as it is seen, as a file."""
 
         chart: Chart
 
@@ -253,6 +264,10 @@ class Chart(Widget, can_focus=True):
     def action_smooth(self, change: int) -> None:
         """Ask for another smoothing."""
         self.post_message(self.SmoothingRequested(self, change))
+
+    def action_picture(self) -> None:
+        """Ask for this chart as a file."""
+        self.post_message(self.PictureRequested(self))
 
     def action_full_screen(self) -> None:
         """Ask for this chart alone."""
