@@ -60,6 +60,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def took(seconds: float) -> str:
+    """How long something took: `8 min 46 s`, from an hour and a half on `18.2 h`."""
+    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+
+
 def age(seconds: float) -> str:
     """`now`, `5 min`, `3 h` or `12 d`; never negative, whatever the clocks say."""
     minutes = max(0, int(seconds // 60))

@@ -38,6 +38,20 @@ async def test_the_worst_comes_first_with_figures_and_advice() -> None:
         assert "a makes that preset" in text
 
 
+async def test_the_rows_of_an_odd_step_stand_with_its_finding_and_others_below() -> None:
+    panel = HealthList()
+    state = state_with(CAUTION)
+    for at, row in ((100, "a.json, line 3"), (110, "[b]b[/b]\x1b[2J, line 4")):
+        state.apply(record("rows", step=at, why="gradient norm 31", rows=[row], of=1, suspects=[]))
+    app = Alone(panel)
+    async with app.run_test(size=(60, 20)) as pilot:
+        panel.show(state)
+        await until_shown(pilot, "step 110: gradient norm 31; rows: [b]b[/b]")
+        text = screen_text(app)
+        assert text.index("grad_norm 31") < text.index("rows: a.json, line 3") < text.index("step 110")
+        assert "step 100: gradient" not in text
+
+
 async def test_a_run_says_what_its_adapter_can_do_and_at_the_end_where_it_is() -> None:
     panel = HealthList()
     state = state_with()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.records import plan, record, step, write_log
+from tests.records import evaluated, plan, record, run_start, step, write_log
 from vlmft_console.cli import app
 from vlmft_console.history.loading import read_log
 from vlmft_console.report.html import html
@@ -147,6 +147,31 @@ def test_a_report_rounds_its_figures_names_units_and_says_what_was_kept(tmp_path
     assert not re.search(r"\d\.\d{8,}", text)
     assert "null" not in text.partition("Preset")[0]
     assert len(re.findall(r"\bkept\b", text)) == 5
-    assert "took   2:38" in re.sub(r" +", "   ", text)
+    assert "took 2 min 38 s" in re.sub(r" +", " ", text)
     assert "peak learning rate" in text
     assert "UTC" in text
+
+
+def test_the_accuracy_of_each_task_has_its_own_colour_in_chart_and_legend(tmp_path: Path) -> None:
+    scores = [
+        {"chartqa": {"relaxed_accuracy": a, "n": 40}, "textvqa": {"accuracy": b, "n": 40}}
+        for a, b in ((0.3, 0.5), (0.6, 0.9))
+    ]
+    made = [evaluated(at, 1.0, tasks=tasks) for at, tasks in zip((1, 2), scores, strict=True)]
+    log = write_log(tmp_path / "logs" / "events-0001.jsonl", [run_start(), plan(), *made])
+    CliRunner().invoke(app, ["report", str(log), "-o", str(tmp_path / "r.html")])
+    text = (tmp_path / "r.html").read_text()
+    for number, task in ((1, "chartqa"), (2, "textvqa")):
+        assert f'<span class="run-{number}"><b>━━</b> {task}</span>' in text
+        assert f'<polyline class="curve points run-{number}"' in text
+        assert text.count(f"--run-{number}: #") == 2  # for light and dark
+
+
+def test_odd_steps_and_their_rows_stand_in_every_form(tmp_path: Path) -> None:
+    odd = record("rows", step=3, why="loss 9", rows=["<b>a.json, line 3"], of=1, suspects=[])
+    log = write_log(tmp_path / "logs" / "events-0001.jsonl", [run_start(), odd, step(3)])
+    CliRunner().invoke(app, ["report", str(log), "-o", str(tmp_path / "r.html")])
+    assert "step 3: loss 9; rows: &lt;b&gt;a.json, line 3" in (tmp_path / "r.html").read_text()
+    assert "step 3: loss 9" in CliRunner().invoke(app, ["report", str(log), "--format=md"]).stdout
+    figures = json.loads(CliRunner().invoke(app, ["report", str(log), "--format=json"]).stdout)
+    assert figures["odd_steps"][0]["rows"] == ["<b>a.json, line 3"]

@@ -44,7 +44,7 @@ def test_every_question_stands_in_the_page_with_what_base_and_adapter_said(run: 
     found = page(run, tmp_path)
     assert "base 0 of 6 right, step 20 5 of 6 right" in found.text
     classes = [each["class"] for each in attributes(found, "article") if "answer" in each["class"]]
-    assert classes == ["answer right"] * 5 + ["answer wrong"]
+    assert classes == ["answer wrong"] + ["answer right"] * 5
     assert "no idea (wrong)" in found.text
     assert "99 (wrong)" in found.text
     assert "val.json, line 5" in found.text

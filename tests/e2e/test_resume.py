@@ -48,6 +48,13 @@ def test_a_killed_run_resumes_from_its_newest_checkpoint_onto_the_same_curves(
     assert [record["resumed_from"] for record in starts] == [None, 6]
     joins(curve(folder), uninterrupted)
     assert [one.step for one in complete_ones(folder)] == [6, 12, 18]
+    supervised = {
+        record["step"]: record["supervised_tokens"]
+        for record in RunTail(folder.logs).read()
+        if record["event"] == "step"
+    }
+    named = json.loads(vlmft("data", "step", str(folder.path), "14", "--json", code=0).stdout)["rows"]
+    assert (len(named), sum(row["supervised"] for row in named)) == (32, supervised[14])
     assert (folder.adapter / "adapter_model.safetensors").is_file()
 
 

@@ -73,6 +73,35 @@ def test_a_step_has_the_same_samples_however_many_ranks_share_it(packed: bool) -
     assert all(one == found[1, 8] for one in found.values())
 
 
+@pytest.mark.parametrize(
+    ("world", "micro", "packed", "shared"),
+    [
+        (1, 8, False, False),
+        (2, 4, False, False),
+        (2, 4, True, False),
+        (4, 1, True, True),
+        (2, 2, True, True),
+    ],
+)
+def test_what_is_said_of_a_step_is_what_the_ranks_go_through(
+    world: int, micro: int, packed: bool, shared: bool
+) -> None:
+    lengths, groups = charts(83)
+    options: dict[str, Any] = {"effective_batch": 16, "micro_batch": micro, "packed": packed}
+    options |= {"groups": groups} if shared else {}
+    accumulation, order = 16 // (world * micro), MicroBatches(lengths, world=world, seed=3, **options)
+    step = 0
+    for epoch in range(3):
+        found = ranks(lengths, world, epoch=epoch, **options)
+        for start in range(0, len(found[0]), accumulation):
+            step += 1
+            turns = [
+                mine[number] for number in range(start, min(start + accumulation, len(found[0]))) for mine in found
+            ]
+            assert order.of_step(step) == turns
+    assert step == 3 * 6
+
+
 def test_epochs_differ_and_repeat_from_the_seed() -> None:
     options = {"effective_batch": 8, "micro_batch": 2, "packed": True}
     first, second = (ranks(CHART_LENGTHS, 2, epoch=epoch, **options) for epoch in (0, 1))

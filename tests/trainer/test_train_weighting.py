@@ -29,6 +29,7 @@ from vlmft_trainer.training.callbacks.eval_events import EvalEvents
 from vlmft_trainer.training.callbacks.step_events import StepEvents
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest
 from vlmft_trainer.training.checkpoint_manager import CheckpointManager
+from vlmft_trainer.training.odd_steps import OddSteps
 from vlmft_trainer.training.options import Job
 from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.train import train
@@ -79,7 +80,8 @@ def trainer(
         stop=stop.asked,
         callbacks=[EvalEvents(log), stop],
     )
-    result.add_callback(StepEvents(result, log))
+    order = result.get_train_dataloader().micro_batches
+    result.add_callback(StepEvents(result, log, odd=OddSteps(order, samples, log)))
     return result
 
 
@@ -185,6 +187,32 @@ def test_the_same_seed_gives_the_same_training(samples: Samples, tmp_path: Path)
         trainer(samples, tmp_path / name).train()
         losses.append([step["loss"] for step in events(tmp_path / name, "step")])
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_rows_of_a_step_that_is_not_finite_are_named_and_those_that_made_it_so(
+    samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    encoded = [samples[index] for index in range(len(samples))]
+    known = Samples(samples.splits, samples.places, samples.encoder, [one.length for one in encoded])
+    mine = trainer(known, tmp_path, micro=1, packed=packed, num_train_epochs=1)
+    told_by = [(one.input_ids, int(one.pixel_values.long().sum())) for one in encoded]  # type: ignore[union-attr]
+    original = WeightedTrainer.compute_loss
+    trained: dict[int, list[int]] = {}
+
+    def compute_loss(self: WeightedTrainer, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        loss = original(self, model, inputs, *args, **kwargs)
+        seen = told_by.index((inputs["input_ids"][0].tolist(), int(inputs["pixel_values"].long().sum())))
+        trained.setdefault(self.state.global_step + 1, []).append(seen)
+        return loss * float("nan") if seen == 17 else loss
+
+    monkeypatch.setattr(WeightedTrainer, "compute_loss", compute_loss)
+    mine.train()
+    first = events(tmp_path, "rows")[0]
+    step = next(step for step, indices in trained.items() if 17 in indices)
+    assert (first["step"], first["of"], first["why"]) == (step, 8, "the loss is not finite")
+    assert sorted(first["rows"]) == sorted(samples.where(index) for index in trained[step])
+    assert first["suspects"] == [samples.where(17)]
 
 
 def test_a_loss_that_is_not_finite_is_reported_though_the_plain_log_filters_it(

@@ -93,6 +93,33 @@ class InspectJob(Section):
     """Largest height of one, in pixels."""
 
 
+class WorstJob(Weights):
+    """Find the samples on which a model loses most."""
+
+    part: Literal["training", "eval"]
+    """Which of the preset's data."""
+    source: str | None = None
+    """Only this task, or the source with this path; null for all."""
+    samples: Annotated[int, Field(ge=1)] | None
+    """So many are looked at, evenly spaced; null for all."""
+    limit: Annotated[int, Field(ge=1, le=1000)]
+    """So many are named, by each measure."""
+    columns: int = 64
+    """Largest width of a picture, in pixels."""
+    rows: int = 32
+    """Largest height of one, in pixels."""
+
+
+class StepJob(Section):
+    """Name the samples of one optimizer step of a run. Needs no model."""
+
+    preset: Preset
+    """The run's."""
+    step: Annotated[int, Field(ge=1)]
+    shared: bool
+    """Whether the run computes an image once for all questions about it, which decides the order."""
+
+
 class Ask(Section):
     """One question."""
 

@@ -9,7 +9,9 @@ import typer
 
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import preset_names
+from vlmft_console.commands.data_step import step
 from vlmft_console.commands.data_tables import PICTURE_ROWS, picture_columns, print_report, print_sample
+from vlmft_console.commands.data_worst import worst
 from vlmft_console.commands.output import print_json, say
 from vlmft_console.commands.parameters import Json, Overrides
 from vlmft_console.paths import preset_folders
@@ -147,6 +149,10 @@ def show(
             for picture in sample.get("images", []):
                 del picture["size"], picture["pixels"]
         print_json(samples, indent=True)
+
+
+app.command()(worst)
+app.command()(step)
 
 
 def _source(

@@ -152,6 +152,13 @@ def print_sample(sample: Mapping[str, Any]) -> None:
     console.print()
 
 
+def print_picture(image: Mapping[str, Any] | None) -> None:
+    """Print a picture (`size`, `pixels`) where it can be seen; elsewhere, and for None, nothing."""
+    console = Console(highlight=False)
+    if image is not None and draws(console):
+        console.print(half_blocks(image), end="")
+
+
 def draws(console: Console) -> bool:
     """Whether pictures can be drawn: a terminal with colours and block characters."""
     colours = console.is_terminal and console.color_system is not None and not console.no_color

@@ -49,6 +49,12 @@ def answer_rows(kept: Answers, step: int, *, wrong: bool = False, changed: bool 
     return [row for row in rows if (row.wrong or not wrong) and (row.changed or not changed)]
 
 
+def first_words(text: str) -> str:
+    """The first line that has words, and whether there are more: how to answer is often said below the question."""
+    first, *more = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+    return f"{first} …" if more else first
+
+
 def worth(answer: Answer | None) -> str:
     """What an answer is worth, in a word; between right and wrong as a figure. Empty where nothing was answered."""
     if answer is None:

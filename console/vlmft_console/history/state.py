@@ -56,6 +56,8 @@ class RunState(RunSeries):
     """Steps with a value that was not finite."""
     skipped_steps: int | None = None
     """Steps that DeepSpeed has skipped so far."""
+    odd_steps: list[Record] = field(default_factory=list)
+    """Every `rows`: the data of steps with a loss or gradient out of the ordinary. Superseded ones are left out."""
     end: Record | None = None
     """`run_end`, once the run has said how it ended."""
     newer_version: int | None = None
@@ -142,6 +144,8 @@ class RunState(RunSeries):
             self._machine(event, record, step)
         elif event == events.NOTE:
             self.notes.append(record["message"])
+        elif event == events.ROWS:
+            self.odd_steps.append(record)
         elif event == events.RUN_END:
             self.end = record
 
@@ -162,6 +166,7 @@ class RunState(RunSeries):
     def _rewind(self, step: int) -> None:
         """All that was told of later steps is superseded."""
         self.rewind(step)
+        self.odd_steps = [record for record in self.odd_steps if record["step"] <= step]
         self.superseded_evals.update(index for index, record in enumerate(self.evals) if record["step"] > step)
 
     @property

@@ -14,13 +14,15 @@ from typing import IO, Any, Final
 import orjson
 
 from vlmft_core.errors import EXIT_INTERRUPTED, VlmftError
-from vlmft_core.jobs import InspectJob, PredictJob, Weights
+from vlmft_core.jobs import InspectJob, PredictJob, StepJob, Weights
 
 PROGRAMS: Final = "vlmft_trainer.programs"
 EVAL: Final = "eval"
 MERGE: Final = "merge"
 PREDICT: Final = "predict"
 INSPECT_DATA: Final = "inspect_data"
+WORST: Final = "worst"
+STEP_ROWS: Final = "step_rows"
 INTERRUPT_S: Final = 10.0
 """How long an interrupted program may take to end by itself, in seconds."""
 
@@ -60,7 +62,11 @@ class Cancel:
 
 
 def ask(
-    program: str, job: Weights | InspectJob, errors: IO[bytes], processes: int = 1, cancel: Cancel | None = None
+    program: str,
+    job: Weights | InspectJob | StepJob,
+    errors: IO[bytes],
+    processes: int = 1,
+    cancel: Cancel | None = None,
 ) -> Iterator[tuple[str, Any]]:
     """Start a program with a job, and pass on what it answers, as (name, value); its docstring has them.
 

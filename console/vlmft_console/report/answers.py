@@ -51,6 +51,11 @@ def _answer(answer: Answer | None) -> dict[str, Any] | None:
     return None if answer is None else {"answer": answer.text, "points": answer.points, "worth": worth(answer)}
 
 
+def _points(each: Mapping[str, Any]) -> float:
+    """What the answer of now is worth; the base's, where only that was asked."""
+    return float((each["now"] or each["base"])["points"])
+
+
 def answers_html(found: Mapping[str, Any], kept: Answers, escaped: Callable[[Any], str]) -> Iterator[str]:
     """The answers as HTML.
 
@@ -59,10 +64,13 @@ def answers_html(found: Mapping[str, Any], kept: Answers, escaped: Callable[[Any
         kept: the same, for the pictures.
         escaped: makes text harmless.
     """
-    yield f"<h2>Answers</h2><p>{escaped(found['right'])}</p>"
+    yield f"<h2>Answers</h2><p>{escaped(found['right'])}. The worst come first.</p>"
     if found["not_read"]:
         yield f"<p>Lines of the run's answers that are not understood: {found['not_read']:,}</p>"
-    for each in found["questions"]:
+    yield '<div class="answers">'
+    for each in sorted(
+        found["questions"], key=lambda each: (each["now"] or each["base"])["points"]
+    ):  # wrong ones first
         question = kept.questions.get(each["key"])
         shown = ""
         if question and question.picture:
@@ -81,3 +89,4 @@ def answers_html(found: Mapping[str, Any], kept: Answers, escaped: Callable[[Any
             f"<dt>truth</dt><dd>{escaped(' | '.join(each['truth']))}</dd>{sides}"
             f'<dt class="dim">from</dt><dd class="dim">{place}</dd></dl></article>'
         )
+    yield "</div>"

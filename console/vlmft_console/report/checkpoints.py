@@ -128,7 +128,7 @@ def checkpoint_table(run: RunLayout, saved: Saved, state: RunState, *, over: boo
             _epoch(state, one.step),
             one.eval_loss,
             one.token_accuracy,
-            _answered(state, one.step),
+            answered_at(state, one.step),
             one is best,
             one.step == saved.adapter,
         )
@@ -198,8 +198,8 @@ def _epoch(state: RunState, step: int) -> float | None:
     return next((epoch for epoch in told if epoch is not None), by_plan)
 
 
-def _answered(state: RunState, step: int) -> dict[str, tuple[float, int | None]]:
-    """What the adapter of a step answered, the last time it was asked."""
+def answered_at(state: RunState, step: int) -> dict[str, tuple[float, int | None]]:
+    """By task the share that the adapter of a step answered rightly, the last time it was asked, and of how many."""
     evals = [tasks for record in state.current_evals if record["step"] == step and (tasks := tasks_of(record))]
     return dict(_scores(evals[-1])) if evals else {}
 

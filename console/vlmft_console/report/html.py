@@ -9,6 +9,7 @@ from typing import Any
 from vlmft_console.charts.run_charts import DEFAULT_CHARTS
 from vlmft_console.charts.smoothing import smooth
 from vlmft_console.charts.styles import RUNS_ON_DARK, RUNS_ON_LIGHT
+from vlmft_console.figures import accuracy
 from vlmft_console.history.state import RunState
 from vlmft_console.presets.table import value_text
 from vlmft_console.report.answers import answers_html
@@ -34,16 +35,16 @@ td, th { white-space: nowrap; }
 .words td:not(:first-child) { white-space: normal; overflow-wrap: anywhere; }
 figure { margin: 1.5rem 0; } figcaption { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .85rem; }
 figcaption b.title { font-size: 1rem; color: var(--ink); }
-svg { width: 100%; height: auto; }
+svg { width: 100%; height: auto; overflow: visible; }
 @media (max-width: 600px) { body { margin: 1rem auto; } td, th { padding-right: .6rem; }
-  .words td { white-space: normal; } svg .tick, svg .mark, svg .off-scale { font-size: 21px; } }
-@media print { body { max-width: none; margin: 0; font-size: 10pt; } figure, article, tr { break-inside: avoid; }
-  h2, h3, figcaption, th { break-after: avoid; } .scroll { overflow: visible; } table.words { font-size: 8pt; } }
+  .words td { white-space: normal; } svg .unit { transform: translateY(14px); }
+  svg .tick, svg .mark, svg .off-scale { font-size: 21px; } }
 .tick { font-size: 11px; fill: var(--dim); } .grid { stroke: var(--line); } .mark, .off-scale { font-size: 12px; }
 .ref { stroke: var(--dim); stroke-dasharray: 2 4; }
 polyline { fill: none; stroke-width: 1.6; stroke: var(--smooth); }
 polyline.raw { stroke: var(--raw); stroke-width: 1; } polyline.points { stroke: var(--points); }
 polyline.planned { stroke: var(--dim); stroke-dasharray: 4 4; } polyline.old { stroke: var(--line); }
+.answers { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 0 1.5rem; }
 circle { fill: var(--smooth); } circle.points { fill: var(--points); } circle.raw { fill: var(--raw); }
 span.raw { color: var(--raw); } span.smooth, span.line { color: var(--smooth); } span.points { color: var(--points); }
 .stop { color: var(--stop); fill: var(--stop); } .caution { color: var(--caution); fill: var(--caution); }
@@ -59,6 +60,11 @@ article.right { border-color: var(--best); } article.wrong { border-color: var(-
 .answer dt { color: var(--dim); } .answer dd { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .answer b { font-weight: 600; }
 article h3 { font-size: 1rem; margin: 0; } article p { margin: .2rem 0; } .dim { color: var(--dim); }
+@media print { body { max-width: none; margin: 0; font-size: 10pt; } figure, article, tr { break-inside: avoid; }
+  h2, h3, h2 + p, figcaption, th { break-after: avoid; } .scroll { overflow: visible; } table.words { font-size: 8pt; }
+  .charts { display: grid; grid-template-columns: 1fr 1fr; gap: 0 2rem; } .charts figure { margin: .8rem 0; }
+  .charts svg .tick, .charts svg .mark, .charts svg .off-scale { font-size: 15px; }
+  .answers { grid-template-columns: 1fr 1fr; font-size: 8pt; } .answers img { width: 72px; } }
 """
 
 
@@ -88,21 +94,22 @@ def html(figures: Mapping[str, Any], state: RunState, kept: Answers) -> str:
     smooth(state)
     name = _text(figures["run"])
     body = [f"<h1>{name}</h1>", _table((), headlines(figures, sanitize), words=True), *_health(figures)]
+    if figures["odd_steps"]:
+        listed = "".join(f"<li>{_text(each['says'])}</li>" for each in figures["odd_steps"])
+        body.append(f"<h2>Odd steps</h2><ul>{listed}</ul>")
+    body.append('<div class="charts">')
     for chart in DEFAULT_CHARTS:
         spec = chart.of(state)
         if picture := svg(spec):
             title = f'<b class="title">{_text(spec.title)}</b>'
             body.append(f"<figure><figcaption>{title} {legend(spec)}</figcaption>\n{picture}\n</figure>")
+    body.append("</div>")
     if figures["epochs"]:
         body += ["<h2>Every epoch</h2>", _table(EPOCH_HEADINGS, epoch_cells(figures))]
     if figures["answers"]:
         body += answers_html(figures["answers"], kept, _text)
     if figures["checkpoints"]:
-        rows = (
-            (f"{c['step']:,}", figure(c["eval_loss"], "-"), _size(c["bytes"]), "kept" if c["kept"] else "deleted")
-            for c in figures["checkpoints"]
-        )
-        body += ["<h2>Checkpoints</h2>", _table(("step", "eval loss", "size", ""), rows)]
+        body += ["<h2>Checkpoints</h2>", _table(*_checkpoints(figures["checkpoints"]))]
     if figures["notes"]:
         body += ["<h2>Notes</h2>", "<ul>", *(f"<li>{_text(note)}</li>" for note in figures["notes"]), "</ul>"]
     environment = {"host": figures["host"], "ranks": figures["world_size"], **figures["versions"]}
@@ -157,6 +164,22 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, words: boo
     body = "\n".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
     opening = '<table class="words">' if words else "<table>"
     return f'<div class="scroll">{opening}{head}\n{body}</table></div>'
+
+
+def _checkpoints(found: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Headings and rows of the table of checkpoints."""
+    tasks = list(dict.fromkeys(task for each in found for task in each["tasks"]))
+    rows = [
+        (
+            f"{each['step']:,}",
+            figure(each["eval_loss"], "-"),
+            *(accuracy(*each["tasks"][task]) if task in each["tasks"] else "-" for task in tasks),
+            _size(each["bytes"]),
+            "kept" if each["kept"] else "deleted",
+        )
+        for each in found
+    ]
+    return ("step", "eval loss", *tasks, "size", ""), rows
 
 
 def _size(count: Any) -> str:

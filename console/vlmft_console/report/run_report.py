@@ -9,8 +9,9 @@ from vlmft_console.history.epochs import EpochFigures
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.history.metrics import Measured
 from vlmft_console.report.answers import answer_figures
+from vlmft_console.report.checkpoints import answered_at
 from vlmft_console.report.diagnosis import diagnosis_dict, unjudged_notes
-from vlmft_console.report.summary import finding_dict, lr_deviation, task_scores
+from vlmft_console.report.summary import finding_dict, lr_deviation, odd_step_dict, task_scores
 from vlmft_console.runs.labels import Labels
 from vlmft_core.run_folder.answers import Answers
 
@@ -20,8 +21,9 @@ def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
 
     Keys: `run`, `format`, `status`, `reason`, `started` (Unix seconds), `seconds`, `host`, `versions`, `plan`, `steps`,
     `total_steps`, `train_loss`, `best_eval`, `last_eval_loss`, `lr_deviation`, `nonfinite_steps`, `skipped_steps`,
-    `tasks`, `answers` (as `answer_figures`), `diagnoses`, `findings` (resolved ones too), `epochs`, `checkpoints`,
-    `tags`, `note`, `metrics` (every one by name: `points`, `first`, `last`, `lowest`, `highest`), `notes`, `preset`.
+    `odd_steps` (as `odd_step_dict`), `tasks`, `answers` (as `answer_figures`), `diagnoses`, `findings` (resolved ones
+    too), `epochs`, `checkpoints`, `tags`, `note`, `metrics` (every one by name: `points`, `first`, `last`, `lowest`,
+    `highest`), `notes`, `preset`.
     """
     state, log = run.state, run.log
     labels = Labels.of(log.folder) if log.folder else Labels()
@@ -48,6 +50,7 @@ def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
         "lr_deviation": lr_deviation(state),
         "nonfinite_steps": state.nonfinite_steps,
         "skipped_steps": state.skipped_steps,
+        "odd_steps": [odd_step_dict(record) for record in state.odd_steps],
         "tasks": task_scores(state),
         "answers": answer_figures(answers),
         "diagnoses": [diagnosis_dict(each) for each in state.health.diagnoses],
@@ -61,6 +64,7 @@ def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
                 "step": record["step"],
                 "eval_loss": record.get("eval_loss"),
                 "bytes": record.get("bytes"),
+                "tasks": answered_at(state, record["step"]),
                 "kept": record["step"] in kept,
             }
             for record in state.checkpoints

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from vlmft_console.figures import accuracy, percent
+from vlmft_console.figures import accuracy, percent, took
+from vlmft_console.history.odd_rows import odd_step_words
 from vlmft_console.history.state import RunState
 from vlmft_console.report.diagnosis import diagnosis_dict, in_place, numbered
 from vlmft_console.runs.folder import RunFolder
@@ -17,6 +18,10 @@ from vlmft_core.figures import figure
 from vlmft_core.health import Finding
 from vlmft_core.learning_rate import plan_deviation, rate_plan
 from vlmft_core.metrics import HEADLINE
+from vlmft_core.run_folder.events import Record
+
+_ODD = 3
+"""Odd steps that the summary names."""
 
 
 def summarise(state: RunState, folder: RunFolder, status: RunStatus) -> dict[str, Any]:
@@ -34,6 +39,7 @@ def summarise(state: RunState, folder: RunFolder, status: RunStatus) -> dict[str
         "lr_deviation": lr_deviation(state),
         "nonfinite_steps": state.nonfinite_steps,
         "skipped_steps": state.skipped_steps,
+        "odd_steps": [odd_step_dict(record) for record in state.odd_steps],
         "tasks": task_scores(state),
         "diagnoses": [diagnosis_dict(each) for each in state.health.diagnoses],
         "findings": [finding_dict(finding) for finding in state.findings if finding.active],
@@ -57,6 +63,13 @@ def finding_dict(finding: Finding, *, named_steps: bool = True) -> dict[str, Any
         "message": in_place(finding.message, named_steps=named_steps),
         "advice": in_place(finding.advice.text, named_steps=named_steps),
     }
+
+
+def odd_step_dict(record: Record) -> dict[str, Any]:
+    """A step with an odd loss or gradient, JSON-able. Keys: `step`, `why`, `rows` (where each stands), `suspects`
+    (those of the micro-batches that it came from), `of` (how many rows there were), `says` (a line about it)."""
+    known = {key: record.get(key) for key in ("step", "why", "rows", "suspects", "of")}
+    return {**known, "says": sanitize(odd_step_words(record))}
 
 
 def task_scores(state: RunState) -> dict[str, Any]:
@@ -141,8 +154,7 @@ def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
         figures: from `summarise`.
         seconds: wall time of the run.
     """
-    took = f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
-    lines = [f"{figures['run']} {figures['status'].replace('_', ' ')} after {took}"]
+    lines = [f"{figures['run']} {figures['status'].replace('_', ' ')} after {took(seconds)}"]
     if figures["reason"]:
         lines[0] += f": {sanitize(figures['reason'])}"
     first, last = figures["train_loss"]["first"], figures["train_loss"]["last"]
@@ -157,6 +169,9 @@ def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
             f"  warning        {figures['nonfinite_steps']} steps with a non-finite value,"
             f" {figures['skipped_steps'] or 0} skipped by DeepSpeed"
         )
+    lines += [f"  odd            {each['says']}" for each in figures["odd_steps"][:_ODD]]
+    if len(figures["odd_steps"]) > _ODD:
+        lines.append(f"  odd            and {len(figures['odd_steps']) - _ODD:,} more such steps")
     for found in figures["diagnoses"]:
         lines.append(f"  health         {found['severity']}: {found['sentence']}")
         lines += [f"                 {line}" for line in [*numbered(found), found["advice"]] if line]

@@ -96,7 +96,7 @@ def _axes(frame: _Frame, spec: ChartSpec) -> list[str]:
         place = f'x="{frame.x(value):.1f}" y="{HEIGHT - _BOTTOM + 16}"'
         parts.append(f'<text class="tick" {place} text-anchor="middle">{_text(label)}</text>')
     parts.append(
-        f'<text class="tick" x="{WIDTH - _RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{_text(spec.unit)}</text>'
+        f'<text class="tick unit" x="{WIDTH - _RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{_text(spec.unit)}</text>'
     )
     return parts
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from vlmft_console.figures import accuracy, clock, percent, short, signed
+from vlmft_console.figures import accuracy, percent, short, signed, took
 from vlmft_console.history.state import RunState
 from vlmft_console.report.diagnosis import numbered
 from vlmft_console.report.summary import told_apart
@@ -36,6 +36,8 @@ def markdown(figures: Mapping[str, Any]) -> str:
             held = f", resolved at step {each['resolved']:,}" if each["resolved"] is not None else ""
             lines.append(f"- **{each['severity']}** {each['rule']} at step {each['step']:,}{held}: ")
             lines[-1] += _plain(each["message"])
+    if figures["odd_steps"]:
+        lines += ["", "## Odd steps", "", *(f"- {_plain(each['says'])}" for each in figures["odd_steps"])]
     if figures["tasks"]:
         lines += ["", "## Accuracy", "", *_table(("task", "metric", "base", "tuned", "questions"), _tasks(figures))]
     if figures["answers"]:
@@ -77,7 +79,7 @@ def headlines(figures: Mapping[str, Any], plain: Callable[[str], str]) -> list[t
     if isinstance(figures["started"], int | float):
         found.append(("started", f"{datetime.fromtimestamp(figures['started'], UTC):%Y-%m-%d %H:%M} UTC"))
     if figures["seconds"]:
-        found.append(("took", clock(figures["seconds"])))
+        found.append(("took", took(figures["seconds"])))
     if loss["first"] is not None:
         found.append(("train loss", f"{figure(loss['first'])} to {figure(loss['last'])} (first and last tenth)"))
     if best:

@@ -34,6 +34,9 @@ CHECKPOINT: Final = "checkpoint"
 GPU: Final = "gpu"
 HOST: Final = "host"
 HEALTH: Final = "health"
+ROWS: Final = "rows"
+"""The data of a step whose loss or gradient was out of the ordinary: `step`, `why`, `rows` (where each stands, as far
+as they fit), `of` (how many there were), and `suspects`, those of the micro-batches where it happened."""
 HEARTBEAT: Final = "heartbeat"
 NOTE: Final = "note"
 RUN_END: Final = "run_end"
@@ -73,6 +76,7 @@ _REQUIRED: Final[dict[str, dict[str, str]]] = {
     GPU: {"gpus": "objects"},
     HOST: {"hosts": "objects"},
     HEALTH: {"rule": "text", "severity": "text", "step": "integer", "message": "text"},
+    ROWS: {"step": "integer", "why": "text"},
     HEARTBEAT: {"step": "integer"},
     NOTE: {"message": "text"},
     RUN_END: {"status": "text"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import torch
 from torch.utils.data import DataLoader, Sampler
@@ -73,11 +74,19 @@ class MicroBatches(Sampler[list[int]]):
         return full * self._rounds(self.effective_batch) + self._rounds(rest)
 
     def __iter__(self) -> Iterator[list[int]]:
-        generator = torch.Generator().manual_seed(self.seed + self.epoch)
-        order = torch.randperm(len(self.lengths), generator=generator).tolist()
-        batches = self._whole_groups(order, self.groups) if self.groups else _runs(order, self.effective_batch)
-        for batch in batches:
+        for batch in self._effective_batches(self.epoch):
             yield from self._share_out(batch)[self.rank :: self.world]
+
+    def of_step(self, step: int) -> list[list[int]]:
+        """The micro-batches of an optimizer step, of all ranks, which take turns in them; steps count from 1 through
+        all epochs."""
+        epoch, place = divmod(step - 1, math.ceil(len(self.lengths) / self.effective_batch))
+        return self._share_out(next(islice(self._effective_batches(epoch), place, None)))
+
+    def _effective_batches(self, epoch: int) -> Iterator[list[int]]:
+        generator = torch.Generator().manual_seed(self.seed + epoch)
+        order = torch.randperm(len(self.lengths), generator=generator).tolist()
+        return self._whole_groups(order, self.groups) if self.groups else _runs(order, self.effective_batch)
 
     def _whole_groups(self, order: Sequence[int], groups: Groups) -> Iterator[list[int]]:
         """The effective batches, where groups come in the order of one of their samples: large ones come no earlier.

@@ -87,16 +87,33 @@ class Samples(Dataset[Encoded]):
     def sample(self, index: int, known: Container[Files] = ()) -> tuple[Conversation, list[Image], Files]:
         """A conversation, its images if their files are not `known`, and these; or those of the next sample whose
         images can be decoded."""
+        _, conversation, images, files = self._usable_from(index, known)
+        return conversation, images, files
+
+    def taken(self, index: int) -> int:
+        """Which sample is used for this one: itself, or the next one whose images can be decoded."""
+        before = int(self.replaced)
+        found = self._usable_from(index, ())[0]
+        self.replaced.fill_(before)  # this was only a question
+        return found
+
+    def _usable_from(self, index: int, known: Container[Files]) -> tuple[int, Conversation, list[Image], Files]:
         for further in range(len(self)):
-            place, row = self.places[(index + further) % len(self)]
+            number = (index + further) % len(self)
+            place, row = self.places[number]
             split = self.splits[place]
             try:
                 conversation = split.conversation(row)
                 files = tuple(split.contents(conversation))
-                return conversation, [] if files in known else [decode(file) for file in files], files
+                return number, conversation, [] if files in known else [decode(file) for file in files], files
             except (OSError, ValueError, SyntaxError):
                 self.replaced += 1
         raise DataError("no image of the data set can be decoded")
+
+    def where(self, index: int) -> str:
+        """How a message names the row of a sample."""
+        split, row = self.places[index]
+        return self.splits[split].where(row)
 
     def __getitem__(self, index: int) -> Encoded:
         (encoded,) = self.__getitems__([index])

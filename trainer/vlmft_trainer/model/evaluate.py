@@ -82,8 +82,8 @@ def mean_loss(
     start = time.monotonic()
     tokens = 0
     sums = torch.zeros(2, dtype=torch.float64, device=ranks.device())
-    with _evaluating(model):
-        for _, own, batch in _batches(samples, order, join, batch_size, workers):
+    with evaluating(model):
+        for _, own, batch in batches(samples, order, join, batch_size, workers):
             if stop():
                 return None
             loss = answer_loss(model, batch)
@@ -110,10 +110,10 @@ def answer_questions(
     """
     generator, order = _Generator(model, samples, batch_size, max_new_tokens), range(len(samples))
     mine: dict[int, str] = {}
-    with _evaluating(model):
+    with evaluating(model):
         # One worker has the next batch ready before this one is answered.
-        batches = _batches(generator.prompts, order, generator.join, batch_size, min(workers, 1), ahead=1)
-        for indices, own, batch in batches:
+        asked = batches(generator.prompts, order, generator.join, batch_size, min(workers, 1), ahead=1)
+        for indices, own, batch in asked:
             if stop():
                 return None
             texts = generator.answer(indices, batch)
@@ -251,7 +251,7 @@ def rounds(order: Sequence[int], batch_size: int, rank: int, world: int) -> Iter
         yield (batch, True) if batch else ([order[0]], False)
 
 
-def _batches(
+def batches(
     dataset: Dataset[Encoded],
     order: Sequence[int],
     join: Callable[[list[Encoded]], dict[str, Any]],
@@ -280,7 +280,7 @@ def _batches(
 
 
 @contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
+def evaluating(model: Any) -> Iterator[None]:
     """No dropout and no gradients inside."""
     was_training = model.training
     model.eval()

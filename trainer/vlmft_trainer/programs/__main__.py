@@ -1,7 +1,7 @@
 """Start of a program: `python -m vlmft_trainer.programs NAME JOB`, also under `torch.distributed.run`.
 
-NAME is `eval`, `inspect_data`, `merge` or `predict`; JOB is its job of `vlmft_core.jobs` as JSON, where the answers are
-described.
+NAME is a module of this folder that `PROGRAMS` names; JOB is its job of `vlmft_core.jobs` as JSON, where the answers
+are described.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from importlib import import_module
 from typing import Any, Final
 
 from vlmft_core.errors import EXIT_INTERRUPTED, EXIT_MISTAKE, VlmftError
-from vlmft_core.jobs import EvalJob, InspectJob, MergeJob, PredictJob
+from vlmft_core.jobs import EvalJob, InspectJob, MergeJob, PredictJob, StepJob, WorstJob
 from vlmft_trainer.distributed.environment import prepare_process
 
-PROGRAMS: Final[Mapping[str, tuple[type[EvalJob | InspectJob | MergeJob | PredictJob], str]]] = {
+PROGRAMS: Final[Mapping[str, tuple[type[EvalJob | InspectJob | MergeJob | PredictJob | StepJob | WorstJob], str]]] = {
     "eval": (EvalJob, "evaluate"),
     "inspect_data": (InspectJob, "inspect_data"),
     "merge": (MergeJob, "merge"),
     "predict": (PredictJob, "predict"),
+    "step_rows": (StepJob, "step_rows"),
+    "worst": (WorstJob, "worst"),
 }
 """By module in this folder: its job, and the function that does it."""
 
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     except (ValueError, KeyError) as error:  # pydantic's is a ValueError
         print(f"not a job: {error}", file=sys.stderr)
         return EXIT_MISTAKE
-    prepare_process("cpu" if isinstance(job, InspectJob) else job.preset.hardware.device)
+    prepare_process("cpu" if isinstance(job, InspectJob | StepJob) else job.preset.hardware.device)
     first = os.environ.get("RANK", "0") == "0"
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print is no answer

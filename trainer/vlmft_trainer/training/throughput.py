@@ -51,6 +51,8 @@ class StepMeter:
 
     def __init__(self) -> None:
         self._start = 0.0
+        self.micro_losses: list[torch.Tensor] = []
+        """This rank's shares of the loss in the step since `fetch`, one for each micro-batch."""
         self._clear()
 
     def _clear(self) -> None:
@@ -64,6 +66,7 @@ class StepMeter:
     def fetch(self) -> None:
         """A step begins: its micro-batches are asked for."""
         self._start = time.monotonic()
+        self.micro_losses = []
 
     def fetched(self) -> None:
         """The step's micro-batches are there."""
@@ -83,6 +86,7 @@ class StepMeter:
     def micro_batch(self, loss: torch.Tensor) -> None:
         """Add a micro-batch's share of the step's loss, not filtered: a NaN stays visible."""
         self._loss = self._loss.to(loss.device) + loss.detach().double()
+        self.micro_losses.append(loss.detach())
 
     def step(self) -> None:
         """A step ends."""

@@ -58,6 +58,7 @@ from vlmft_trainer.training.checkpoint_manager import CheckpointManager, rewrite
 from vlmft_trainer.training.joining import join
 from vlmft_trainer.training.kept_answers import KeptAnswers
 from vlmft_trainer.training.kept_points import KeptPoints
+from vlmft_trainer.training.odd_steps import OddSteps
 from vlmft_trainer.training.options import Job
 from vlmft_trainer.training.recompute import choose_recomputation
 from vlmft_trainer.training.run_log import RunLog
@@ -197,10 +198,11 @@ def build(
             Patience(preset.hardware.timeout_minutes),
         ],
     )
-    order = trainer.get_train_dataloader().micro_batches.of_epochs(math.ceil(preset.training.epochs))
+    order = trainer.get_train_dataloader().micro_batches
+    all_of_them = order.of_epochs(math.ceil(preset.training.epochs))
     all_fused = not ranks.any_rank(not fused)  # others keep more for the backward
     computing = preset.model_copy(update={"model": preset.model.model_copy(update={"fused_kernels": all_fused})})
-    every, why = choose_recomputation(computing, architecture, trainable, order, data.train, groups)
+    every, why = choose_recomputation(computing, architecture, trainable, all_of_them, data.train, groups)
     if why:
         log.note(why)
     prepare_training(
@@ -209,7 +211,8 @@ def build(
     base_answers = BaseAnswers(trainer, preset, stop, log, kept)
     if start:
         base_answers.scores = base_scores(job.run)
-    trainer.add_callback(StepEvents(trainer, log, find_mfu(architecture, preset.lora, kernels.precision)))
+    mfu = find_mfu(architecture, preset.lora, kernels.precision)
+    trainer.add_callback(StepEvents(trainer, log, mfu, OddSteps(order, data.train, log)))
     trainer.add_callback(base_answers)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     log.write(PLAN, **plan, trainable_params=trainable, total_params=total, gpu=gpu)

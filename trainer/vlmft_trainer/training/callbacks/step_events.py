@@ -10,6 +10,7 @@ from transformers import TrainerCallback
 from vlmft_core.counted import counted
 from vlmft_core.plan.flops import Work
 from vlmft_core.run_folder.events import STEP
+from vlmft_trainer.training.odd_steps import OddSteps
 from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.weighted_trainer import WeightedTrainer
 
@@ -24,14 +25,20 @@ class StepEvents(TrainerCallback):  # type: ignore[misc]
         trainer: whose steps.
         log: where they go.
         mfu: the share, given work and seconds; without it the field is null.
+        odd: names the data of steps that are out of the ordinary.
     """
 
     def __init__(
-        self, trainer: WeightedTrainer, log: RunLog, mfu: Callable[[Work, float], float] | None = None
+        self,
+        trainer: WeightedTrainer,
+        log: RunLog,
+        mfu: Callable[[Work, float], float] | None = None,
+        odd: OddSteps | None = None,
     ) -> None:
         self._trainer = trainer
         self._log = log
         self._mfu = mfu
+        self._odd = odd
         self._replaced = 0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -41,6 +48,10 @@ class StepEvents(TrainerCallback):  # type: ignore[misc]
         if "loss" not in logs:
             return
         figures = self._trainer.meter.read(int(self._trainer.train_dataset.replaced))
+        if self._odd:  # first: whoever judges the step can name its data
+            last = state.global_step
+            steps = range(last - figures.steps + 1, last + 1)
+            self._odd.look(steps, figures.loss, logs.get("grad_norm"), self._trainer.meter.micro_losses)
         self._log.write(
             STEP,
             step=state.global_step,

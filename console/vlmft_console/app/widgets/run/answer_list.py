@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec
 from vlmft_console.app.widgets.base.row_list import ListRow, RowList
-from vlmft_console.history.answer_rows import AnswerRow, said, worth
+from vlmft_console.history.answer_rows import AnswerRow, first_words, said, worth
 from vlmft_core.run_folder.answers import Answer
 
 COLUMNS = (
@@ -34,17 +34,11 @@ def _cells(row: AnswerRow) -> tuple[Cell, ...]:
     question = row.question
     return (
         Cell(worth(row.judged), role(row.judged)),
-        Cell(_beginning(question.question)),
+        Cell(first_words(question.question)),
         Cell(" | ".join(question.truth)),
         Cell(_signed(row.base), role(row.base)),
         Cell(_signed(row.now), role(row.now)),
     )
-
-
-def _beginning(text: str) -> str:
-    """The first line that has words, and whether there are more: how to answer is often said below the question."""
-    first, *more = [line.strip() for line in text.splitlines() if line.strip()] or [""]
-    return f"{first} …" if more else first
 
 
 def role(answer: Answer | None) -> str:

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.run.run_list import state_words
+from vlmft_console.history.odd_rows import finding_rows, odd_step_words, other_odd_steps
 from vlmft_console.history.state import RunState
 from vlmft_console.history.tally import NEWER
 from vlmft_console.report.diagnosis import UNJUDGED
@@ -22,11 +23,13 @@ from vlmft_core.health import STOP, Advice, Diagnosis, Finding
 _SIGNS = {"stop": "■ STOP", "caution": "▲ caution"}
 _NOTES = 5
 """So many of the newest notes stand below the findings."""
+_ODD = 3
+"""So many of the newest odd steps that no finding tells of."""
 
 
 class HealthList(LineView, can_focus=True):
-    """What a run that has ended came to; the diagnosis, its findings, the worst first, then the resolved ones, then the
-    run's notes. One finding is selected."""
+    """What a run that has ended came to; the diagnosis, its findings, the worst first, then the resolved ones, then
+    odd steps and the run's notes. One finding is selected."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "select(-1)", "previous finding", show=False),
@@ -43,6 +46,8 @@ class HealthList(LineView, can_focus=True):
         super().__init__(id=id)
         self._findings: list[Finding] = []
         self._diagnoses: list[Diagnosis] = []
+        self._rows: dict[int, str] = {}
+        self._odd_words: list[str] = []
         self._notes: list[str] = []
         self._selected: int | None = None
         self._tops: list[int] = []
@@ -72,6 +77,8 @@ class HealthList(LineView, can_focus=True):
         self._unjudged = UNJUDGED.format(unjudged) if unjudged else ""
         self._judged = bool(state.train_loss or state.eval_loss)
         self._outcome = [f"{task}: {text}" for task, text in score_lines(task_scores(state))] if state.answered else []
+        self._rows = {finding.number: finding_rows(state, finding) for finding in self._findings}
+        self._odd_words = [odd_step_words(record) for record in other_odd_steps(state)[-_ODD:]]
         self._notes = list(state.notes)[-_NOTES:]
         self._newer = state.newer_version
         self.lay_out()
@@ -139,6 +146,8 @@ class HealthList(LineView, can_focus=True):
             if finding.active:
                 if finding.message not in told:
                     lines += _wrapped(finding.message, "", width)
+                if rows := self._rows.get(finding.number):
+                    lines += _wrapped(rows, "", width)
                 advice = _advice_for(finding, self._diagnoses)
                 lines += _advice(advice, width, selected=here, told=advice.text in told)
                 told.add(advice.text)
@@ -148,6 +157,8 @@ class HealthList(LineView, can_focus=True):
             lines.append((("✓ ok", "good"), ("  no findings so far", "")))
         if self._unjudged:
             lines += _wrapped(self._unjudged, "dim", width, indent="")
+        for words in reversed(self._odd_words):
+            lines += _wrapped(words, "dim", width, indent="")
         for note in reversed(self._notes):
             lines += _wrapped(f"note: {note}", "dim", width, indent="")
         self.show_lines(lines)

@@ -1,0 +1,129 @@
+"""`vlmft data worst`: the samples on which a model loses most; wrong labels are among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from vlmft_console.commands.asking import answers
+from vlmft_console.commands.completion import checkpoint_names
+from vlmft_console.commands.data_tables import PICTURE_ROWS, picture_columns, print_picture
+from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
+from vlmft_console.commands.parameters import Json, Overrides, Trust
+from vlmft_console.figures import signed
+from vlmft_console.programs.ask import WORST
+from vlmft_console.programs.trained import find_trained, processes_for
+from vlmft_console.sanitize import sanitize
+from vlmft_core.figures import figure
+from vlmft_core.jobs import WorstJob
+
+LOOKED_AT = 2_000
+"""Samples that are looked at where nobody says how many."""
+
+
+def worst(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN[@STEP]|ADAPTER",
+            help="A run, one of its checkpoints, or an adapter's folder.",
+            autocompletion=checkpoint_names,
+        ),
+    ],
+    part: Annotated[
+        Literal["training", "eval"], typer.Option("--data", help="Which of the run's data is looked at.")
+    ] = "training",
+    source: Annotated[
+        str | None,
+        typer.Option("--source", metavar="TASK|SOURCE", help="Only one task, or one of the preset's sources."),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Samples named, by each measure.")] = 10,
+    samples: Annotated[
+        int, typer.Option("--samples", min=0, help="Samples looked at, evenly spaced; 0 for all.")
+    ] = LOOKED_AT,
+    gpus: Annotated[
+        int | None, typer.Option("--gpus", min=1, help="Share the work among this many GPUs, or CPU processes.")
+    ] = None,
+    overrides: Overrides = None,
+    trust: Trust = False,
+    json_output: Json = False,
+) -> None:
+    """Name the samples that a run's model gets most wrong, and those that training made worse: to find bad labels.
+
+    By loss: how unlikely the model finds what the data says. By worsening: how much more so than its base. Each with
+    its row, question, truth, both losses in nats a token, what the model answers, and on a terminal its picture.
+
+    Exit status: 0, 1 when it broke, 2 for a mistake, 130 interrupted.
+    """
+    trained = find_trained(target, None, overrides or [], trust=trust)
+    job = WorstJob(
+        preset=trained.preset,
+        adapter=str(trained.adapter) if trained.adapter else None,
+        part=part,
+        source=source,
+        samples=samples or None,
+        limit=limit,
+        columns=picture_columns(),
+        rows=2 * PICTURE_ROWS,
+    )
+    found: Mapping[str, Any] = {}
+    for name, value in answers(WORST, job, processes_for(trained.preset, gpus), counted="samples looked at"):
+        if name == "worst":
+            found = value
+    if json_output:
+        print_json(without_pictures(found) | {"model": trained.name, "data": part}, indent=True)
+    else:
+        print_worst(found, part)
+
+
+def without_pictures(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer of the program as JSON for a script."""
+    shown = [{key: value for key, value in one.items() if key != "picture"} for one in found["found"]]
+    return {**found, "found": shown}
+
+
+def print_worst(found: Mapping[str, Any], part: str) -> None:
+    """Print both lists; what is in the first is only named in the second."""
+    looked = f"{found['samples']:,} of {found['of']:,}" if found["samples"] < found["of"] else f"all {found['of']:,}"
+    lists = [("largest loss", found["by_loss"]), ("made worse most", found["by_worsening"])]
+    told: set[int] = set()
+    for title, indices in lists:
+        if not indices:
+            continue
+        _heading(f"{title}, of {looked} {part} samples")
+        _print_samples(found["found"], indices, told)
+        told |= set(indices)
+    if not found["by_worsening"] and any(one["tuned"] is not None for one in found["found"]):
+        say("the adapter loses less than its base on every sample")
+
+
+def _print_samples(found: Sequence[Mapping[str, Any]], indices: Sequence[int], told: set[int]) -> None:
+    for number, index in enumerate(indices, 1):
+        one = found[index]
+        losses = f"loss {figure(one['base'])}"
+        if one["tuned"] is not None:
+            losses = f"base {figure(one['base'])} -> {figure(one['tuned'])} ({signed(one['tuned'] - one['base'])})"
+        where = f"{number}. {one['where']}: {losses}"
+        _heading(where if index not in told else f"{where}, see above")
+        if index in told:
+            continue
+        table = new_table()
+        worth = "right" if one["right"] == 1 else "wrong" if one["right"] == 0 else f"{one['right']:.2f}"
+        for label, text in (
+            ("question", one["question"]),
+            ("truth", " | ".join(one["truth"])),
+            ("answer", f"{one['answer'] or '(nothing)'} ({worth})"),
+            ("image", one["image"]),
+        ):
+            if text:
+                add_row(table, label, " ".join(text.split()))
+        print_table(table)
+        print_picture(one["picture"])
+
+
+def _heading(text: str) -> None:
+    Console(highlight=False).print(Text(sanitize(text), style="bold"), soft_wrap=True)
