@@ -72,8 +72,12 @@ def test_a_rank_killed_before_anybody_saw_it_is_blamed_not_those_ended_for_it() 
     assert judge(None, exited(247), ends, unseen=[0, 2]).reason.startswith(
         "one of the ranks 0, 2 was killed by SIGKILL; 2 ranks never seen"
     )
+    for silent in (None, signal.SIGKILL.value, exited(1)):  # its launcher was killed or could not be, or does not say
+        said = judge(None, silent, ends, unseen=[0]).reason
+        assert said.startswith("rank 0 was gone before it was seen; "), said
     ends = [RankEnd(1, 0, signal.SIGKILL, False)]
     assert judge(None, exited(247), ends, unseen=[0]).reason.startswith("rank 1 was killed by SIGKILL; 1 rank never")
+    assert judge(None, None, ends, unseen=[0]).reason.startswith("rank 1 was killed by SIGKILL; ")
 
 
 def test_a_rank_that_told_of_a_lost_peer_does_not_hide_who_was_killed() -> None:

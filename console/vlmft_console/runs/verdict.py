@@ -95,10 +95,12 @@ def _culprit(ends: Iterable[RankEnd], launcher_status: int | None, unseen: Seque
     """The first rank that died of itself, and of what."""
     blamed = [end for end in ends if not end.signalled and not end.clean]
     told = _told_by_launcher(launcher_status)
+    # One was killed before anybody saw it, and those that were seen to be killed were so by their launcher.
+    which = f"{'rank' if len(unseen) == 1 else 'one of the ranks'} {', '.join(map(str, unseen))}"
     if unseen and told and all(end.status and os.WTERMSIG(end.status) != told for end in blamed):
-        # It was killed before anybody saw it, and those that were seen to be killed were so by their launcher.
-        names = ", ".join(map(str, unseen))
-        return f"{'rank' if len(unseen) == 1 else 'one of the ranks'} {names} was killed by {told.name}"
+        return f"{which} was killed by {told.name}"
+    if unseen and blamed and not told and all(end.status == signal.SIGTERM for end in blamed):
+        return f"{which} was gone before it was seen"
     # One that vanished unseen is to blame only if the launcher says that a rank failed.
     if not (launcher_status is None or os.waitstatus_to_exitcode(launcher_status) > 0):
         blamed = [end for end in blamed if end.status is not None]
