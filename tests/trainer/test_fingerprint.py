@@ -58,7 +58,7 @@ def test_the_same_data_has_the_same_fingerprint_on_any_number_of_ranks(
     assert alone.train.fingerprint != alone.eval.fingerprint
     whole = samples._examine
 
-    def on_three_ranks(*arguments: Any) -> Any:
+    def on_three_ranks(*arguments: Any, **options: Any) -> Any:
         shares = []
         for rank in range(3):
             with monkeypatch.context() as patch:
@@ -66,10 +66,10 @@ def test_the_same_data_has_the_same_fingerprint_on_any_number_of_ranks(
                 patch.setattr(ranks, "world_size", lambda: 3)
                 patch.setattr(ranks, "gather", lambda value: shares.append(value) or [value])
                 with contextlib.suppress(KeyError):  # what the other ranks found is missing
-                    whole(*arguments)
+                    whole(*arguments, **options)
         with monkeypatch.context() as patch:
             patch.setattr(ranks, "gather", lambda value: shares)
-            return whole(*arguments)
+            return whole(*arguments, **options)
 
     monkeypatch.setattr(samples, "_examine", on_three_ranks)
     together = prepared(rows())
