@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+PASSPHRASE = "open sesame"
+"""Of the key that `ssh://locked` takes."""
+
 
 class Machine:
     """What can be reached as `ssh://there`.
@@ -66,11 +69,13 @@ def machine(root: Path) -> Iterator[Machine]:
     made = Machine(root)
     for folder in (root, made.home, root / "bin", made.home / ".local" / "bin"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for key in ("host_key", "user_key", "other_key"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", root / key], check=True)
+    for key in ("host_key", "user_key", "other_key", "locked_key"):
+        secret = PASSPHRASE if key == "locked_key" else ""
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", secret, "-f", root / key], check=True)
     host_key = " ".join((root / "host_key.pub").read_text().split()[:2])
     (root / "known_hosts").write_text(f"[127.0.0.1]:{made.port} {host_key}\n[::1]:{made.port} {host_key}\n")
-    (root / "authorized_keys").write_text((root / "user_key.pub").read_text())
+    known = ((root / f"{key}.pub").read_text() for key in ("user_key", "locked_key"))
+    (root / "authorized_keys").write_text("".join(known))
     (root / "sshd_config").write_text(_server(made))
     made.config.write_text(_client(made))
     _executable(root / "bin" / "ssh", f'exec {shutil.which("ssh")} -F {shlex.quote(str(made.config))} "$@"')
@@ -122,7 +127,12 @@ Host unknown
     HostName 127.0.0.1
     Port {made.port}
     HostKeyAlias nobody
-Host * !stranger
+Host locked
+    HostName 127.0.0.1
+    Port {made.port}
+    IdentityFile {made.root / "locked_key"}
+    BatchMode no
+Host * !stranger !locked
     IdentityFile {made.root / "user_key"}
 Host *
     IdentitiesOnly yes

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,7 +83,15 @@ def test_an_address_is_read(text: str, wanted: Address) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_is_no_plain_address_is_refused_in_one_line_and_ssh_is_not_called(text: str, tmp_path: Path) -> None:
+def test_what_is_no_plain_address_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(VlmftError) as refused:
+        Address.parse(text)
+    assert "\n" not in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", [HOSTILE[0], HOSTILE[5], "ssh://me:secret@host"])
+def test_for_what_is_refused_ssh_is_not_called(text: str, tmp_path: Path) -> None:
     ssh = tmp_path / "ssh"
     ssh.write_text("#!/bin/sh\ntouch called\n")
     ssh.chmod(0o755)
@@ -106,11 +118,50 @@ def test_whatever_is_typed_ssh_gets_no_option_from_it(text: str, arguments: list
         return
     command = ssh_command(address, "vlmft", arguments, terminal=False)
     host, line = command[command.index("--") + 1 :]
+    assert len(shlex.split(line)) == 9 + len(arguments)
     assert not host.startswith("-")
     assert command[:2] == ["ssh", "-T"]
     assert set(command[2 : command.index("--") : 2]) <= {"-l", "-p"}
     assert not [given for given in command[3 : command.index("--") : 2] if given.startswith("-")]
-    assert shlex.split(line)[-len(arguments) - 2 :] == [address.path, "vlmft", *arguments]
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash", "zsh", "mksh", "tcsh", "fish"])
+def test_whatever_shell_the_person_has_there_arguments_and_folders_arrive_as_they_are(
+    shell: str, tmp_path: Path
+) -> None:
+    found = shutil.which(shell)
+    if found is None:
+        pytest.skip(f"needs {shell}")
+    program = tmp_path / ".local" / "bin" / "vlmft"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!{sys.executable}\nimport json, os, sys\nprint(json.dumps([os.getcwd(), *sys.argv[1:]]))\n")
+    program.chmod(0o755)
+    for name in (
+        "a b",
+        "it's",
+        'a"b',
+        "$(touch executed)",
+        "`x`",
+        "a;b",
+        "a\\b",
+        "a\\'b",
+        "\\",
+        "a!b",
+        "*",
+        "%",
+        "ü",
+        "-x",
+        "~x",
+    ):
+        (tmp_path / name).mkdir()
+        given = [name, "", "!1", "a\nb", "\\", "'", "\\0041", "eval<0.1"]
+        line = ssh_command(Address("there", path=f"~/{name}"), "vlmft", given, terminal=False)[-1]
+        done = subprocess.run(
+            [found, "-c", line], env={**os.environ, "HOME": str(tmp_path)}, capture_output=True, text=True, check=False
+        )
+        assert done.stdout, done.stderr
+        assert json.loads(done.stdout) == [str(tmp_path / name), *given]
+    assert not (tmp_path / "executed").exists()
 
 
 def test_without_ssh_one_line_says_so(tmp_path: Path) -> None:

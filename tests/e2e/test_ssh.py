@@ -19,7 +19,7 @@ from tests.e2e.small_run import SMALL, settings, wait_for_end, wait_for_step
 from tests.in_terminal import Terminal, terminal
 from tests.in_tmux import tmux
 from tests.run_folders import ended_run
-from tests.sshd import Machine, machine
+from tests.sshd import PASSPHRASE, Machine, machine
 from tests.supervised import LONG, Supervised
 from vlmft_console.runs.folder import RunFolder
 
@@ -65,8 +65,9 @@ def last_lines(console: Terminal) -> str:
 
 def test_runs_there_are_listed_watched_stopped_and_resumed(there: Machine, here: Path) -> None:
     run = live_run(there)
-    with terminal(here, "ssh://there") as console:
+    with terminal(here, "ssh://there", env={"COLORTERM": "truecolor"}) as console:
         console.wait_until_shown("1 live")
+        assert b"38;2;" in console.written  # the colours of the terminal here
         console.press(b"\r")
         console.wait_until_shown("EMA(0.9)")
         console.resize(120, 40)
@@ -115,13 +116,17 @@ def test_a_training_is_started_stopped_and_resumed_there(there: Machine, here: P
 
 
 def test_output_and_exit_status_are_those_there(there: Machine, here: Path) -> None:
+    (there.home / ".bash_profile").write_text("echo Welcome\n")
     ended_run(there.home / "outputs", "rising", rising=True)
     listed = vlmft("--at=ssh://there", "runs", "--json", code=0)
     assert [run["folder"] for run in json.loads(listed.stdout)] == [str(there.home / "outputs" / "rising")]
-    assert listed.stderr == ""
+    assert listed.stderr == "Welcome\n"
     assert vlmft("--at=ssh://there", "check", "outputs/rising").returncode == 3
     refused = vlmft("--at=ssh://there", "status", "none", code=2)
-    assert (refused.stdout, refused.stderr) == ("", "vlmft: no run is called 'none' (`vlmft runs` lists them)\n")
+    assert (refused.stdout, refused.stderr) == (
+        "",
+        "Welcome\nvlmft: no run is called 'none' (`vlmft runs` lists them)\n",
+    )
     assert vlmft("--at=ssh://there", "--version", code=0).stdout == vlmft("--version").stdout
 
 
@@ -133,6 +138,16 @@ def test_a_question_is_asked_at_the_terminal_here(there: Machine, here: Path) ->
         leave(console, 0)
     assert not run.path.exists()
     assert b"Connection to" not in console.written
+
+
+def test_a_secret_that_ssh_asks_for_is_typed_before_the_screen_opens(there: Machine, here: Path) -> None:
+    with terminal(here, "ssh://locked", env={"SSH_AUTH_SOCK": ""}) as console:
+        console.wait_for(b"Enter passphrase for key")
+        console.press(PASSPHRASE.encode() + b"\r")
+        console.wait_until_shown("? help")
+        console.press(b"q")
+        leave(console, 0)
+        assert PASSPHRASE.encode() not in console.written
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def _options() -> Namespace:
 
     parser = argparse.ArgumentParser(
         prog="vlmft-console",
-        usage="%(prog)s [OPTIONS] [ssh://[USER@]HOST[:PORT][/PATH]] [TARGET]",
+        usage="%(prog)s [OPTIONS] [ssh://[USER@]HOST[:PORT][/PATH]] [TARGET ...]",
         description="Choose a preset, launch it, watch it. ? names the keys. Runs go on when the console ends.",
         epilog="With ssh://… the console of that machine is shown, by your own ssh, with all other arguments. PATH is a"
         " run or a log to open, or the folder to work in; /~/PATH begins at your home folder there.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -16,6 +17,7 @@ _TOLD: Final = ("COLORTERM", "NO_COLOR")
 # The person's shell there may be any: in single quotes, on one line, without `!` and backslash, this means the same to
 # all of them. What varies follows as arguments of its own. A login shell, for else PATH is the bare one of sshd.
 _SCRIPT: Final = (
+    'for each; do printf -v each %b "$each"; set -- "$@" "$each"; shift; done; '
     'until test "$1" = --; do export "$1"; shift; done; shift; where=$1; shift; '
     "PATH=$PATH:$HOME/.local/bin; "
     'case "$where" in "~"*) where=$HOME${where#"~"};; esac; '
@@ -26,8 +28,13 @@ _SCRIPT: Final = (
     'command -v "$1" >/dev/null || { echo "$1: not on the PATH of a login shell on $(hostname)'
     ' (there: mkdir -p ~/.local/bin; ln -s /PROJECT/.venv/bin/vlmft{,-console} ~/.local/bin)"'
     " >&2; exit 127; }; "
-    'exec "$@"'
+    'exec "$@" 1>&3 3>&-'
 )
+_APART: Final = 'exec bash -lc "$@" 3>&1 1>&2'
+"""What a profile prints is not the program's output: it goes to the errors."""
+
+_DIFFERS: Final = re.compile(r"[\\!'\n]")
+"""What some shell (fish, csh) takes for more than itself within single quotes; such goes as octal, and back by `%b`."""
 
 
 def ssh_command(address: Address, program: str, arguments: Sequence[str], *, terminal: bool) -> list[str]:
@@ -53,4 +60,7 @@ def ssh_command(address: Address, program: str, arguments: Sequence[str], *, ter
 
 def _line(path: str, program: str, arguments: Sequence[str], environ: Mapping[str, str]) -> str:
     told = [f"{name}={sanitize(environ[name])}" for name in _TOLD if name in environ]
-    return shlex.join(["bash", "-lc", _SCRIPT, "vlmft", *told, "--", path, program, *arguments])
+    given = [
+        _DIFFERS.sub(lambda found: f"\\0{ord(found[0]):03o}", each) for each in (*told, "--", path, program, *arguments)
+    ]
+    return shlex.join(["bash", "-c", _APART, "vlmft", _SCRIPT, "vlmft", *given])
