@@ -37,8 +37,8 @@ _FIGURES = 8
 """Columns of which the lines are not broken; one more where the preset is named."""
 _WIDE, _NAME = 100, 12
 """Columns from which on the preset is named, and those that a run's name gets at least."""
-_SECONDS = 0.5
-"""How long a list reads logs that nobody has read before."""
+_SECONDS = 0.25
+"""Of a processor, in which a list reads logs that nobody has read before."""
 _BLOCK = 1 << 15
 """Characters of a log that are read and printed at once; to the end of the line where they end."""
 
@@ -119,14 +119,15 @@ def _all_figures(seconds: float) -> list[dict[str, Any]]:
     """The figures of every run, newest first; one that cannot be read hides no other.
 
     Args:
-        seconds: how long logs are read for the first time; after that, of runs that ended only the ends are.
+        seconds: of this process, for which logs are read for the first time; after that, of runs that ended only the
+            ends are.
     """
-    known, began, folders = KnownFigures(), time.monotonic(), all_runs()
+    known, began, folders = KnownFigures(), time.process_time(), all_runs()
     with waiting() as tell:
         found = []
         for number, folder in enumerate(folders):
             tell(f"reading logs: {number:,} of {len(folders):,} runs")
-            found.append(_at_a_glance(folder, known, whole=time.monotonic() - began < seconds))
+            found.append(_at_a_glance(folder, known, whole=time.process_time() - began < seconds))
     known.keep()
     return found
 
