@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from vlmft_console.runs.node_check import ask, differences
 from vlmft_core.preset import load_preset
 
 DEMO = load_preset("demo", preset_folders()).preset
-PYTHON = (sys.executable, "-P")
+
+
+def python(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-P", *arguments]
 
 
 def answer(host: str = "n1", **changes: Any) -> dict[str, Any]:
@@ -70,18 +74,25 @@ def free_port() -> int:
 def test_a_host_on_which_all_is_well_lets_the_run_start(run: RunFolder) -> None:
     lock = acquire(run.lock)
     assert lock is not None
-    assert ask(run, DEMO, PYTHON, first="127.0.0.1", port=free_port(), ranks={"here": 2}) == []
+    assert ask(run, DEMO, python, first="127.0.0.1", port=free_port(), ranks={"here": 2}) == []
     os.close(lock)
-    notes = ask(run, DEMO, PYTHON, first="127.0.0.1", port=free_port(), ranks={"here": 2})
+    notes = ask(run, DEMO, python, first="127.0.0.1", port=free_port(), ranks={"here": 2})
     assert [" does not see locks of others in " in note for note in notes] == [True]
     assert not run.token_file.exists()
 
 
 def test_hosts_that_do_not_answer_are_counted_with_what_was_said(run: RunFolder) -> None:
     with pytest.raises(MachineError, match=r"0 of 2 hosts answered: .*No module named"):
-        ask(run, DEMO, (*PYTHON, "-S", "-I"), first="127.0.0.1", port=free_port(), ranks={"a": 1, "b": 1})
+        ask(
+            run,
+            DEMO,
+            lambda arguments: [sys.executable, "-S", "-I", *arguments],
+            first="127.0.0.1",
+            port=free_port(),
+            ranks={"a": 1, "b": 1},
+        )
     with pytest.raises(MachineError, match="/no/python: No such file"):
-        ask(run, DEMO, ("/no/python",), first="127.0.0.1", port=free_port(), ranks={"a": 1})
+        ask(run, DEMO, lambda arguments: ["/no/python"], first="127.0.0.1", port=free_port(), ranks={"a": 1})
 
 
 def test_a_port_that_is_taken_is_said_by_the_first_host(run: RunFolder) -> None:

@@ -54,6 +54,28 @@ class Cluster:
         """What the command says there."""
         return self.run(VLMFT, *arguments, code=code, **environment)
 
+    def sshd(self, *nodes: str) -> str:
+        """Have nodes take ssh; returns the options by which ssh gets in."""
+        folder = self._root / "ssh"
+        folder.mkdir(mode=0o700)
+        Path("/run/sshd").mkdir(exist_ok=True)
+        for key in ("host", "mine"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key)], check=True)
+        settings = {
+            "HostKey": folder / "host",
+            "AuthorizedKeysFile": folder / "mine.pub",
+            "StrictModes": "no",
+            "UsePAM": "no",
+            "PermitRootLogin": "yes",
+            "PidFile": "none",
+        }
+        config = folder / "sshd_config"
+        config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+        for node in nodes:
+            assert self.start(node, "/usr/sbin/sshd", "-f", str(config)).wait(30) == 0
+        known = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+        return f"-i {folder / 'mine'} {known}"
+
     def cable(self, node: str, plugged: bool) -> None:
         """Pull a node's cable, or plug it in again."""
         state = "up" if plugged else "down"

@@ -21,7 +21,7 @@ from vlmft_core.run_folder.tail import RunTail
 
 STANDIN = Path(__file__).parent / "standin_trainer"
 NODES = "nodes=2,ntasks-per-node=1,exclusive"
-LONG = {"STANDIN_STEPS": "100000"}
+LONG = 100_000
 
 
 @pytest.fixture(scope="module")
@@ -115,11 +115,12 @@ def start(slurm: Cluster, tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """Puts runs into the queue, and takes out of it afterwards what is left."""
     started: list[Run] = []
 
-    def begin(options: str = NODES, *more: str, **environment: str) -> Run:
+    def begin(options: str = NODES, *, steps: int = 20, seconds: float = 0.05) -> Run:
         name = f"run{len(started)}"
+        (tmp_path / "standin").write_text(f"{steps} {seconds}")
         path = os.pathsep.join([str(STANDIN), os.environ.get("PYTHONPATH", "")])
-        arguments = ["run", "demo", "--detach", f"--run-name={name}", f"--output-root={tmp_path}", *more]
-        slurm.vlmft(*arguments, f"--slurm={options}", PYTHONPATH=path, **environment)
+        arguments = ["run", "demo", "--detach", f"--run-name={name}", f"--output-root={tmp_path}"]
+        slurm.vlmft(*arguments, f"--slurm={options}", PYTHONPATH=path)
         started.append(Run(slurm, RunFolder(tmp_path / name)))
         return started[-1]
 
@@ -131,7 +132,7 @@ def start(slurm: Cluster, tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
 
 def test_a_run_is_queued_runs_on_two_nodes_and_finishes(slurm: Cluster, start: Callable[..., Run]) -> None:
-    first = start(NODES, **LONG)
+    first = start(NODES, steps=LONG)
     first.wait_for_step(1)
     second = start(NODES)
     waiting = second.status()
@@ -154,7 +155,7 @@ def test_a_run_is_queued_runs_on_two_nodes_and_finishes(slurm: Cluster, start: C
 def test_a_run_stopped_from_the_login_node_is_not_revived_and_goes_on_when_resumed(
     slurm: Cluster, start: Callable[..., Run]
 ) -> None:
-    run = start(NODES, **LONG)
+    run = start(NODES, steps=LONG)
     run.wait_for_step(3)
     slurm.vlmft("stop", str(run.folder.path))
     saved = complete_ones(run.folder)[-1].step
@@ -164,9 +165,8 @@ def test_a_run_stopped_from_the_login_node_is_not_revived_and_goes_on_when_resum
     first = run.job
     assert run.status()["state"] == "stopped"
     path = os.pathsep.join([str(STANDIN), os.environ.get("PYTHONPATH", "")])
-    said = slurm.vlmft(
-        "resume", str(run.folder.path), "--detach", PYTHONPATH=path, STANDIN_STEPS=str(saved + 10), STANDIN_SECONDS="0"
-    )
+    (run.folder.path.parent / "standin").write_text(f"{saved + 10} 0")
+    said = slurm.vlmft("resume", str(run.folder.path), "--detach", PYTHONPATH=path)
     assert said.startswith(f"run0 is in the queue to go on from step {saved:,}: job ")
     assert run.job != first
     assert run.wait_for_end()["status"] == "finished"
@@ -187,7 +187,7 @@ def test_a_queued_run_is_taken_out_of_the_queue(slurm: Cluster, start: Callable[
 
 
 def test_a_killed_rank_of_the_other_node_is_named_within_seconds(start: Callable[..., Run]) -> None:
-    run = start(NODES, **LONG)
+    run = start(NODES, steps=LONG)
     run.wait_for_step(3)
     os.kill(run.rank(1), signal.SIGKILL)
     killed = time.time()
@@ -199,7 +199,7 @@ def test_a_killed_rank_of_the_other_node_is_named_within_seconds(start: Callable
 
 
 def test_a_run_whose_supervisor_is_killed_is_no_success_and_can_be_resumed(start: Callable[..., Run]) -> None:
-    run = start(NODES, **LONG)
+    run = start(NODES, steps=LONG)
     run.wait_for_step(3)
     told = b"vlmft_console.runs.batch_step\0" + os.fsencode(run.folder.path)
     step = next(path for path in Path("/proc").glob("[0-9]*/cmdline") if told in path.read_bytes())
@@ -215,7 +215,7 @@ def test_a_run_whose_supervisor_is_killed_is_no_success_and_can_be_resumed(start
 def test_a_notice_of_the_time_limit_ends_in_a_checkpoint_from_which_the_job_goes_on_by_itself(
     slurm: Cluster, start: Callable[..., Run]
 ) -> None:
-    run = start(NODES, STANDIN_STEPS="300", STANDIN_SECONDS="0.02")
+    run = start(NODES, steps=300, seconds=0.02)
     run.wait_for_step(12)
     slurm.run("scancel", "--batch", "--signal=TERM", run.job)  # what --signal=B:TERM@300 sends
     run.start_now()
@@ -227,7 +227,7 @@ def test_a_notice_of_the_time_limit_ends_in_a_checkpoint_from_which_the_job_goes
 
 
 def test_a_run_that_makes_room_for_another_job_goes_on_by_itself(slurm: Cluster, start: Callable[..., Run]) -> None:
-    run = start(NODES, STANDIN_STEPS="300", STANDIN_SECONDS="0.02")
+    run = start(NODES, steps=300, seconds=0.02)
     run.wait_for_step(12)
     slurm.run("sbatch", "-p", "high", "-N2", "--exclusive", "--wrap=sleep 1")
     run.wait_for_state("PENDING")
@@ -241,7 +241,7 @@ def test_a_run_that_makes_room_for_another_job_goes_on_by_itself(slurm: Cluster,
 
 @pytest.mark.soak
 def test_a_run_goes_on_after_a_node_was_lost_and_came_back(slurm: Cluster, start: Callable[..., Run]) -> None:
-    run = start(NODES, STANDIN_STEPS="400", STANDIN_SECONDS="0.02")
+    run = start(NODES, steps=400, seconds=0.02)
     run.wait_for_step(12)
     slurm.cable("n2", plugged=False)
     try:
@@ -260,7 +260,7 @@ def test_a_run_goes_on_after_a_node_was_lost_and_came_back(slurm: Cluster, start
 
 
 def test_a_cancelled_job_is_not_revived(slurm: Cluster, start: Callable[..., Run]) -> None:
-    run = start(NODES, **LONG)
+    run = start(NODES, steps=LONG)
     run.wait_for_step(3)
     slurm.run("scancel", run.job)
     run.wait_for_state("CANCELLED")

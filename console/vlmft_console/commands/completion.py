@@ -34,6 +34,16 @@ def preset_keys(incomplete: str) -> list[str]:
     return [f"{path}=" for path in fields() if path.startswith(incomplete)]
 
 
+def place_names(incomplete: str) -> list[str]:
+    """Places of places.yaml that begin so."""
+    from vlmft_console.places.places_file import load_places
+
+    try:
+        return [name for name in load_places() if name.startswith(incomplete)]
+    except VlmftError:
+        return []
+
+
 def run_names(incomplete: str) -> list[str]:
     """Runs under the known roots that begin so, newest first.
 

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
+from vlmft_console.commands.completion import place_names
 from vlmft_console.commands.output import say
 from vlmft_console.commands.parameters import Detach, Overrides, PresetName
 from vlmft_console.commands.show import show
 from vlmft_console.paths import OUTPUTS, preset_folders
-from vlmft_console.places.place import Place, Slurm
-from vlmft_console.places.slurm_options import check_options, parse_options
+from vlmft_console.places.chosen import chosen_place
+from vlmft_console.places.place import Slurm
 from vlmft_console.runs.launching import Launch, prepare, start
 from vlmft_console.runs.submitting import batch_script, sbatch_arguments
 from vlmft_core.preset import load_preset
@@ -36,6 +37,16 @@ def run(
             help="Train as a job of this Slurm cluster; sbatch's long options, such as nodes=2,gpus-per-node=8.",
         ),
     ] = None,
+    hosts: Annotated[
+        str | None,
+        typer.Option(
+            "--hosts", metavar="HOST:GPUS,…", help="Train on these machines over ssh, or on those of a hostfile."
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", metavar="PLACE", help="Train on a place of places.yaml.", autocompletion=place_names),
+    ] = None,
     output_root: Annotated[Path, typer.Option("--output-root", help="Where run folders are made.")] = OUTPUTS,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the exact command and start nothing.")] = False,
     detach: Detach = False,
@@ -57,7 +68,7 @@ def run(
         loaded.preset,
         loaded.name,
         gpus=gpus,
-        place=wanted_place(slurm),
+        place=chosen_place(on, slurm or (), hosts),
         name=run_name,
         root=output_root,
         inherited=loaded.inherited,
@@ -68,33 +79,17 @@ def run(
     folder, warning = start(launch)
     if detach:
         place = folder.place
-        say(
-            f"{folder.name} runs in {folder.path}"
-            if place is None
-            else f"{folder.name} is job {place.job}, in {folder.path}"
-        )
+        how = f"is job {place.job}," if isinstance(place, Slurm) else "runs"
+        say(f"{folder.name} {how} in {folder.path}")
         if warning:
             say(f"note: {warning}", err=True)
         return
     show(folder, [launch.note, *launch.plan.warnings, warning], json_output, steer=True, fresh=True)
 
 
-def wanted_place(slurm: list[str] | None) -> Place | None:
-    """The place that the options name; None for here.
-
-    Raises:
-        VlmftError: an option that cannot be used.
-    """
-    if not slurm:
-        return None
-    options = parse_options(slurm)
-    check_options(options)
-    return Slurm(options)
-
-
 def shown_command(launch: Launch) -> str:
     """What would be started, to be pasted into a shell."""
-    if launch.place is None:
+    if not isinstance(launch.place, Slurm):
         return str(launch.command)
     submission = shlex.join(["sbatch", *sbatch_arguments(launch.place, launch.folder)])
     script = batch_script(launch.place, launch.folder)

@@ -41,7 +41,22 @@ class Slurm:
         return slurm_options.nodes(self.options)
 
 
-Place = Slurm
+@dataclass(frozen=True)
+class Hosts:
+    """Machines that are reached over ssh: the supervisor is on the one that the run was started from, DeepSpeed's
+    launcher starts ranks on each by pdsh."""
+
+    kind: ClassVar[str] = "hosts"
+
+    slots: Mapping[str, int]
+    """Ranks by host; rank 0 is on the first."""
+
+    @property
+    def hosts(self) -> int:
+        return len(self.slots)
+
+
+Place = Slurm | Hosts
 
 
 def spread(place: Place, gpus: int | None, hardware: Hardware) -> tuple[Place, int]:
@@ -55,6 +70,11 @@ def spread(place: Place, gpus: int | None, hardware: Hardware) -> tuple[Place, i
     Raises:
         VlmftError: what the place says does not agree with `--gpus`, or the ranks cannot be spread evenly.
     """
+    if isinstance(place, Hosts):
+        ranks = sum(place.slots.values())
+        if gpus not in (None, ranks):
+            raise VlmftError(f"--gpus {gpus}: the hosts have {ranks} in all", "leave it out")
+        return place, ranks
     options, hosts = dict(place.options), place.hosts
     each = slurm_options.ranks_per_node(options)
     if each is None:
@@ -81,7 +101,13 @@ def as_json(place: Place) -> dict[str, Any]:
 
 def from_json(value: object) -> Place | None:
     """What was written by `as_json`; None for anything else."""
-    if not isinstance(value, Mapping) or value.get("kind") != Slurm.kind:
+    if not isinstance(value, Mapping):
+        return None
+    if value.get("kind") == Hosts.kind:
+        slots = value.get("slots")
+        counts = slots if isinstance(slots, Mapping) else {}
+        return Hosts({str(host): count for host, count in counts.items() if type(count) is int and count > 0})
+    if value.get("kind") != Slurm.kind:
         return None
     options, starts = value.get("options"), value.get("idle_starts")
     return Slurm(

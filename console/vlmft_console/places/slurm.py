@@ -143,14 +143,9 @@ def cancel(job: str) -> None:
     _answers.pop(job, None)
 
 
-def signal_ranks(job: str, number: signal.Signals) -> None:
-    """Have Slurm signal what srun started, and not srun itself, which would kill all at any signal. Not waited for."""
-    subprocess.Popen(
-        ["scancel", "--quiet", f"--signal={number.name.removeprefix('SIG')}", job],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def signal_command(job: str, name: str) -> list[str]:
+    """The command that has Slurm signal what srun started, and not srun itself, which would kill all at any signal."""
+    return ["scancel", "--quiet", f"--signal={name}", job]
 
 
 def requeue(job: str) -> None:

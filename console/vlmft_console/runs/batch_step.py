@@ -107,7 +107,8 @@ def _check_nodes(folder: RunFolder, place: Slurm) -> None:
         ranks = {
             first if number == 0 else str(number): preset.hardware.gpus // place.hosts for number in range(place.hosts)
         }
-        for note in ask(folder, preset, srun(place, place.hosts), first=first, port=port, ranks=ranks):
+        python = srun(place, place.hosts)
+        for note in ask(folder, preset, lambda arguments: [*python, *arguments], first=first, port=port, ranks=ranks):
             print(f"note: {note}", flush=True)
     finally:
         if lock is not None:

@@ -122,6 +122,11 @@ class Family:
         """The ranks that there should have been on this host and nobody ever saw."""
         return [rank for rank in self.expected if rank not in self.ranks]
 
+    @property
+    def left_behind(self) -> bool:
+        """Whether anybody of the run is alive beside its launcher."""
+        return bool(self.living())
+
     def living_ranks(self) -> list[Identity]:
         return [identity for identity in self.ranks.values() if identity.alive]
 

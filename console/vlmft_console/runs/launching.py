@@ -125,6 +125,8 @@ def start(launch: Launch) -> tuple[RunFolder, str]:
         VlmftError: this machine lacks something, the folder cannot be made, or the supervisor did not start; nothing is
             left behind then, unless something of the run lives.
     """
+    from vlmft_console.places.place import Slurm
+    from vlmft_console.runs.hosts_start import prepare_hosts
     from vlmft_console.runs.registry import remember
     from vlmft_console.runs.status import status_of
     from vlmft_console.runs.submitting import submit
@@ -138,10 +140,12 @@ def start(launch: Launch) -> tuple[RunFolder, str]:
         text = dump_preset(launch.preset)
         folder.write_run(preset_name=launch.preset_name, preset_text=text, command=launch.command, place=place)
         warnings = []
-        if place is None:
-            warnings.append(start_supervisor(folder))
-        else:
+        if isinstance(place, Slurm):
             submit(place, folder)
+        else:
+            if place is not None:
+                warnings += prepare_hosts(place, folder, launch.preset, launch.port)
+            warnings.append(start_supervisor(folder))
     except (OSError, VlmftError) as error:
         if not status_of(folder).live:
             with contextlib.suppress(OSError):
@@ -165,6 +169,8 @@ def check_here(launch: Launch) -> str:
     Raises:
         VlmftError: this machine lacks something, or the cluster refuses the job.
     """
+    from vlmft_console.places.place import Slurm
+    from vlmft_console.runs.hosts_start import check_hosts_here
     from vlmft_console.runs.preflight import check_libraries, check_machine
     from vlmft_console.runs.submitting import check_submittable
 
@@ -172,7 +178,10 @@ def check_here(launch: Launch) -> str:
         check_machine(launch.preset)
         return ""
     check_libraries()
-    return check_submittable(launch.place, launch.folder)
+    if isinstance(launch.place, Slurm):
+        return check_submittable(launch.place, launch.folder)
+    check_hosts_here(launch.folder)
+    return ""
 
 
 def checks(launch: Launch) -> list[Check]:
@@ -199,7 +208,8 @@ def _machine(launch: Launch) -> Check:
     cpu, count = preset.hardware.device == "cpu", preset.hardware.gpus
     ranks = counted(count, "process", "processes") if cpu else counted(count, "GPU")
     if place is not None:
-        return Check("ok", f"{ranks} on {counted(place.hosts, 'node')}: would start at {expected}")
+        start = f": would start at {expected}" if expected else ", which are asked at the start"
+        return Check("ok", f"{ranks} on {counted(place.hosts, 'host')}{start}")
     return Check("ok", f"training libraries are installed; {ranks} {'on the CPU' if cpu else 'of this machine'}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from vlmft_console.places import slurm
+from vlmft_console.places.place import Slurm
 from vlmft_console.runs.exit_record import ExitFile
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.locks import acquire
@@ -23,7 +24,7 @@ def leave_queue(folder: RunFolder, request: StopRequest) -> None:
         VlmftError: Slurm does not do so.
     """
     place = folder.place
-    if place is None:
+    if not isinstance(place, Slurm):
         return
     slurm.cancel(place.job)
     lock = acquire(folder.lock)

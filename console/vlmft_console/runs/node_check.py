@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ Answer = Mapping[str, Any]
 def ask(
     folder: RunFolder,
     preset: Preset,
-    command: Sequence[str],
+    started: Callable[[Sequence[str]], Sequence[str]],
     *,
     first: str,
     port: int,
@@ -42,11 +42,11 @@ def ask(
     Args:
         folder: the run folder, whose path is looked for.
         preset: the resolved preset.
-        command: starts a Python on each host; the program and its question come after it.
+        started: the command line by which a Python with these arguments is started on each host.
         first: the host that rank 0 will be on.
         port: where it will listen.
         ranks: how many each host will have, by its name; by any other name, where that is not known.
-        env: the command's environment; None for this process's.
+        env: what is added to its environment.
 
     Returns:
         What does not keep the run from starting, a line each.
@@ -67,11 +67,12 @@ def ask(
         port,
         len(ranks),
     )
+    command = started(["-m", "vlmft_console.runs.node_look", question.as_text()])
     write_whole(folder.token_file, as_json({"token": token}))
     try:
         done = subprocess.run(
-            [*command, "-m", "vlmft_console.runs.node_look", question.as_text()],
-            env=None if env is None else {**os.environ, **env},
+            command,
+            env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_ANSWER_SECONDS + MEET_SECONDS,

@@ -22,7 +22,7 @@ from vlmft_console.runs.machine_gpus import count_gpus, visible_gpus
 from vlmft_core.durable import read_json
 from vlmft_core.run_folder.versions import installed_versions
 
-MEET_SECONDS = 30.0
+MEET_SECONDS = 20.0
 """How long hosts wait for each other."""
 _TIME = struct.Struct("!d")
 

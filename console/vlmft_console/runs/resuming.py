@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vlmft_console.errors import RunBusyError, RunFolderError
+from vlmft_console.places.place import Slurm
 from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.hosts_start import check_hosts_here, prepare_hosts
 from vlmft_console.runs.preflight import check_libraries, check_machine, free_port
 from vlmft_console.runs.status import ELSEWHERE, UNSUPERVISED, status_of
 from vlmft_console.runs.submitting import check_submittable, submit
@@ -57,7 +59,10 @@ def check_resumable(folder: RunFolder, *, trust: bool = False, gone: bool = Fals
         check_machine(preset)
     else:
         check_libraries()
-        check_submittable(place, folder)
+        if isinstance(place, Slurm):
+            check_submittable(place, folder)
+        else:
+            check_hosts_here(folder)
     return preset, newest
 
 
@@ -82,10 +87,13 @@ def resume_run(
         return f"{folder.name} has a supervisor again", warning
     preset, newest = resumable
     place = folder.place
-    command = training_command(preset, folder, free_port(), place, resume=True, data_changed=data_changed, trust=trust)
+    port = free_port()
+    command = training_command(preset, folder, port, place, resume=True, data_changed=data_changed, trust=trust)
     folder.change_command(command)
-    if place is None:
-        return f"{folder.name} goes on from step {newest.step:,}", start_supervisor(folder)
+    if not isinstance(place, Slurm):
+        notes = prepare_hosts(place, folder, preset, port) if place is not None else []
+        notes.append(start_supervisor(folder))
+        return f"{folder.name} goes on from step {newest.step:,}", "; ".join(filter(None, notes))
     folder.put_away_end()  # first: the job may begin before its number is known here
     try:
         placed = submit(replace(place, idle_starts=0), folder)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlmft_console.history.pulse import Pulse
+from vlmft_console.places.place import Slurm
 from vlmft_console.places.slurm import JobState, cluster_name, job_name, job_state
 from vlmft_console.runs.elsewhere import elsewhere
 from vlmft_console.runs.folder import RunFolder
@@ -116,7 +117,7 @@ def _recent(t: object) -> bool:
 def job_of(folder: RunFolder) -> JobState | None:
     """The run's job in a cluster's queue; None where it has none, or Slurm cannot be asked from here."""
     place = folder.place
-    if place is None or not place.job or place.cluster != cluster_name():
+    if not isinstance(place, Slurm) or not place.job or place.cluster != cluster_name():
         return None
     return job_state(place.job, job_name(folder.name))
 
@@ -147,7 +148,7 @@ def _without_supervisor(folder: RunFolder, job: JobState | None, gone: bool) -> 
     heard = max(record.t, (latest and latest["t"]) or 0.0)
     if job is None:
         place = folder.place
-        if place is not None and place.job and not gone:
+        if isinstance(place, Slurm) and place.job and not gone:
             return RunStatus(ELSEWHERE, f"job {place.job} of {place.cluster or 'a cluster'}, which does not tell here")
         if where := elsewhere(folder.path, record, heard, gone=gone):
             return RunStatus(ELSEWHERE, where)

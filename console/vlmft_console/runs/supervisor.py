@@ -16,13 +16,14 @@ from pathlib import Path
 from types import FrameType
 
 from vlmft_console.figures import stamp
+from vlmft_console.places.place import Hosts
 from vlmft_console.runs import processes
 from vlmft_console.runs.exit_record import ExitFile
 from vlmft_console.runs.family import AdoptedFamily, Family, start_launcher
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.ladder import due
 from vlmft_console.runs.locks import acquire, held
-from vlmft_console.runs.slurm_family import SlurmFamily
+from vlmft_console.runs.remote_family import HostsFamily, SlurmFamily
 from vlmft_console.runs.upkeep import Upkeep
 from vlmft_console.runs.verdict import Verdict, judge
 from vlmft_core.durable import read_json
@@ -96,7 +97,7 @@ class Supervisor:
             now = time.monotonic()
             if self._family.over:
                 self._left_at = self._left_at or now
-                if not self._family.living():
+                if not self._family.left_behind:
                     break
             self._notice_failure(now)
             self._act(now)
@@ -234,8 +235,12 @@ def _start(folder: RunFolder, job: str) -> Supervisor | None:
     # A variable RANK of our own (inside a Slurm task, say) would make every process look like a rank.
     inherited = {key: value for key, value in os.environ.items() if key not in _OF_A_RANK}
     log = folder.new_training_log(stamp())
-    launcher = start_launcher(command.argv, {**inherited, **command.env}, log)
-    family = SlurmFamily(launcher, job, log) if job else Family(launcher, {})
+    place, launcher = folder.place, start_launcher(command.argv, {**inherited, **command.env}, log)
+    family = Family(launcher, {})
+    if job:
+        family = SlurmFamily(launcher, job, log)
+    elif isinstance(place, Hosts):
+        family = HostsFamily(launcher, place.slots, folder.run_id, log, folder.ranks_lock)
     return Supervisor(folder, exit_file, family, segment)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from vlmft_console.errors import MachineError, RunFolderError
-from vlmft_console.places.place import Place, Slurm
+from vlmft_console.places import pdsh
+from vlmft_console.places.place import Hosts, Place, Slurm
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.registry import find
 from vlmft_core.preset import Preset
@@ -50,6 +52,8 @@ def training_command(
     )
     # A folder here called `datasets`, say, must not stand in for a library.
     env = {"PYTHONSAFEPATH": "1"}
+    if isinstance(place, Hosts):
+        return hosts_command(place, run, port, program, preset.hardware.device)
     if place is not None:
         # Threads are not counted here: each rank knows the cores that Slurm gave its host.
         cpu = {"DS_ACCELERATOR": "cpu"} if preset.hardware.device == "cpu" else {}
@@ -84,6 +88,26 @@ def srun(place: Slurm, tasks: int) -> tuple[str, ...]:
         place.python or sys.executable,
         "-P",
     )
+
+
+def hosts_command(place: Hosts, run: RunLayout, port: int, program: Sequence[str], device: str) -> Command:
+    """DeepSpeed's runner, which starts a launcher on each host by pdsh, all in the run folder."""
+    argv = (
+        "/usr/bin/env",
+        f"--chdir={run.path}",
+        str(Path(sys.executable).with_name("deepspeed")),
+        f"--hostfile={run.hosts_file}",
+        "--launcher=pdsh",
+        "--force_multi",  # also for one host: it may be another one
+        "--no_ssh_check",
+        f"--master_addr={next(iter(place.slots))}",
+        f"--master_port={port}",
+        "--module",
+        *program,
+    )
+    # Of the environment only what begins with PYTHON or NCCL reaches other hosts, and what stands in this file.
+    env = {"PYTHONSAFEPATH": "1", "DS_ENV_FILE": str(run.hosts_environment)}
+    return Command(argv, env | pdsh.environment() | ({"DS_ACCELERATOR": "cpu"} if device == "cpu" else {}))
 
 
 def _which_gpus(preset: Preset) -> str:

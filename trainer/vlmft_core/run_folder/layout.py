@@ -70,6 +70,10 @@ class RunLayout:
     """Which checkpoint's adapter a person made the run's, a line for each time."""
     summary = _Inside("logs/.summary")
     """What the event logs come to, so that only what was added has to be read. Whoever deletes it loses nothing."""
+    hosts_file = _Inside("logs/hosts")
+    """Hosts and how many ranks each has, as DeepSpeed reads it."""
+    hosts_environment = _Inside("logs/hosts.env")
+    """Variables that ranks on them get."""
     batch_script = _Inside("logs/batch.sh")
     """What was submitted to a cluster's queue."""
     batch_log = _Inside("logs/batch.log")

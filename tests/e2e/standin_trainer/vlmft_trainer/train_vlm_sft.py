@@ -1,8 +1,9 @@
 """Stand-in for the training program: ranks that find each other as the real ones do, and count steps together.
 
-Put before the real one on `PYTHONPATH`. `STANDIN_STEPS` says how many steps there are, `STANDIN_SECONDS` how long one
-takes; a checkpoint is left after every fifth and when a stop is asked for, by the file or by a signal to any rank. All
-ranks answer rank 0 over TCP at each step, so that it waits for one that is gone, and fails when that hangs up.
+Put before the real one on `PYTHONPATH`. A file `standin` beside the run folder says how many steps there are and how
+many seconds one takes, which is no variable because those do not reach every host. A checkpoint is left after every
+fifth and when a stop is asked for, by the file or by a signal to any rank. All ranks answer rank 0 over TCP at each
+step, so that it waits for one that is gone, and fails when that hangs up.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from vlmft_core.run_folder.events import EventWriter
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.stop import StopRequest
 
-STEPS, SECONDS = int(os.environ.get("STANDIN_STEPS", "20")), float(os.environ.get("STANDIN_SECONDS", "0.05"))
 FIRST_PORT = 20_000
 
 
@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--sft_config")
     parser.add_argument("--output_dir", type=Path)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--local_rank")
     options = parser.parse_args()
     run = RunLayout(options.output_dir)
     told: list[int] = []
@@ -79,6 +80,7 @@ def answer(first: str, port: int, told: list[int]) -> int:
 
 
 def lead(run: RunLayout, resume: bool, others: list[socket.socket], told: list[int]) -> int:
+    steps, seconds = how_long(run)
     start = newest_intact(run) if resume else None
     step = start.step if start else 0
     if resume:
@@ -86,11 +88,11 @@ def lead(run: RunLayout, resume: bool, others: list[socket.socket], told: list[i
     segment = run.last_segment + 1
     log = EventWriter(run.events_file(segment))
     log.write("run_start", run_id=os.environ.get("VLMFT_RUN_ID", ""), segment=segment, resumed_from=step or None)
-    plan = {"total_steps": STEPS, "steps_per_epoch": STEPS, "warmup_steps": 0, "peak_lr": 1e-4}
+    plan = {"total_steps": steps, "steps_per_epoch": steps, "warmup_steps": 0, "peak_lr": 1e-4}
     log.write("plan", scheduler="constant", **plan)
     by = None
-    while step < STEPS and by is None:
-        time.sleep(SECONDS)
+    while step < steps and by is None:
+        time.sleep(seconds)
         for link in others:
             link.sendall(b".")
         heard = [link.recv(1) for link in others]
@@ -99,18 +101,25 @@ def lead(run: RunLayout, resume: bool, others: list[socket.socket], told: list[i
             print("RuntimeError: Connection closed by peer", file=sys.stderr)
             return 1
         step += 1
-        log.write("step", step=step, epoch=step / STEPS, loss=1 / step, lr=1e-4, grad_norm=0.5)
+        log.write("step", step=step, epoch=step / steps, loss=1 / step, lr=1e-4, grad_norm=0.5)
         if StopRequest.read(run) is not None:
             by = "stop.json"
         elif number := max([*told, *(byte[0] for byte in heard)], default=0):
             by = signal.Signals(number).name
-        if by or step % 5 == 0 or step == STEPS:
+        if by or step % 5 == 0 or step == steps:
             save(run, step, 1 + len(others))
             log.write("checkpoint", step=step, path=run.checkpoint(step).name)
-    status = "stopped" if by and step < STEPS else "finished"
+    status = "stopped" if by and step < steps else "finished"
     log.write("run_end", status=status, reason=f"stopped by {by}" if by else "", stopped_by=by)
     print(f"{status} at step {step}", flush=True)
     return 0
+
+
+def how_long(run: RunLayout) -> tuple[int, float]:
+    """Steps, and seconds of each."""
+    file = run.path.parent / "standin"
+    steps, seconds = file.read_text().split() if file.exists() else ("20", "0.05")
+    return int(steps), float(seconds)
 
 
 def save(run: RunLayout, step: int, world: int) -> None:

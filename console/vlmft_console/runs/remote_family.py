@@ -1,0 +1,169 @@
+"""Remote family: the launcher is a child of this process, the ranks are not, and the launcher's output tells how they
+end."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from vlmft_console.places import pdsh, slurm
+from vlmft_console.runs.family import Family, RankEnd
+from vlmft_console.runs.locks import held
+from vlmft_console.runs.processes import Identity
+from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder.growing import GrowingFile, LineSplitter
+
+_AGAIN_SECONDS = 2.0
+"""How long after a signal the same one is not sent again."""
+
+
+class RemoteFamily(Family):
+    """A launcher, and ranks as far as it tells of them.
+
+    Args:
+        launcher: the child of this process.
+        log: what it prints to.
+    """
+
+    def __init__(self, launcher: Identity, log: Path) -> None:
+        super().__init__(launcher, {})
+        self._log, self._lines = GrowingFile(log), LineSplitter()
+        self._sent: tuple[signal.Signals, float] | None = None
+
+    def observe(self, *, signalled: bool) -> bool:
+        new = super().observe(signalled=signalled)
+        for line in self._said():
+            for rank, host, status, killed in self._told(line):
+                self._note(RankEnd(rank, len(self.ends), status, signalled or killed, host))
+        return new
+
+    def signal_ranks(self, number: signal.Signals) -> None:
+        """Have every rank, on whatever host, get it. Not waited for."""
+        now = time.monotonic()
+        if self._sent is not None and self._sent[0] is number and now - self._sent[1] < _AGAIN_SECONDS:
+            return
+        self._sent = (number, now)
+        argv, env = self._signalling(number.name.removeprefix("SIG"))
+        quiet = subprocess.DEVNULL
+        subprocess.Popen(argv, env={**os.environ, **env}, stdin=quiet, stdout=quiet, stderr=quiet)
+
+    @abstractmethod
+    def _told(self, line: str) -> Iterable[tuple[int, str, int | None, bool]]:
+        """What a line of the launcher's says: a rank's number, its host, its status as `waitpid` gives it, and whether
+        the launcher ended it."""
+
+    @abstractmethod
+    def _signalling(self, name: str) -> tuple[Sequence[str], Mapping[str, str]]:
+        """The command that sends a signal, and what is added to its environment."""
+
+    def _note(self, end: RankEnd) -> None:
+        others = self.ends.values()
+        if (
+            end.status
+            and end.status < 0x100
+            and not end.signalled
+            and all((other.status or 0) >= 0x100 for other in others)
+        ):
+            # One that was killed has the others fail, and they may be heard of before it.
+            end = replace(end, order=min((other.order for other in others), default=0) - 1)
+        self.ends.setdefault(end.rank, end)
+
+    def _said(self) -> Iterator[str]:
+        """Lines that came since the last look."""
+        try:
+            while data := self._log.chunk():
+                for line in self._lines.feed(data):
+                    yield line.decode(errors="replace")
+        except VlmftError:
+            return
+
+
+class SlurmFamily(RemoteFamily):
+    """The srun of a job.
+
+    Args:
+        launcher: srun.
+        job: number of the job that this process is the batch step of.
+        log: what srun prints to.
+    """
+
+    _ENDED = re.compile(r"srun: error: (\S+): tasks? ([\d,-]+): (.+)")
+    """How ranks ended that did not end well. A line of a rank's own begins with its number (`srun --label`)."""
+    _ABORTING = (
+        "srun: forcing job termination",
+        "srun: Job step aborted",
+        "srun: launch/slurm: _step_signal: Terminating",
+    )
+    """What begins a line after which ranks are killed by Slurm."""
+
+    def __init__(self, launcher: Identity, job: str, log: Path) -> None:
+        super().__init__(launcher, log)
+        self._job = job
+        self._aborting = False
+
+    def _told(self, line: str) -> Iterable[tuple[int, str, int | None, bool]]:
+        self._aborting |= line.startswith(self._ABORTING)
+        if found := self._ENDED.match(line):
+            for rank in _ranks(found[2]):
+                yield rank, found[1], _status(found[3].strip()), self._aborting
+
+    def _signalling(self, name: str) -> tuple[Sequence[str], Mapping[str, str]]:
+        return slurm.signal_command(self._job, name), {}
+
+
+class HostsFamily(RemoteFamily):
+    """DeepSpeed's runner with pdsh below it, and a launcher of DeepSpeed's on each host.
+
+    Args:
+        launcher: the runner.
+        slots: ranks by host.
+        run_id: what its processes have in their environment.
+        log: what they print to.
+        ranks_lock: held by ranks while they live.
+    """
+
+    _ENDED = re.compile(r"(\S+): .*'--local_rank=(\d+)'.* exits with return code = (-?\d+)")
+
+    def __init__(self, launcher: Identity, slots: Mapping[str, int], run_id: str, log: Path, ranks_lock: Path) -> None:
+        super().__init__(launcher, log)
+        self._slots, self._run_id, self._ranks_lock = slots, run_id, ranks_lock
+        counts = list(slots.values())
+        self._first = {host: sum(counts[:number]) for number, host in enumerate(slots)}
+
+    @property
+    def left_behind(self) -> bool:
+        """Ranks outlive a runner or a pdsh that was killed."""
+        return super().left_behind or held(self._ranks_lock)
+
+    def _told(self, line: str) -> Iterable[tuple[int, str, int | None, bool]]:
+        if (found := self._ENDED.match(line)) and found[1] in self._first:
+            code = int(found[3])
+            yield self._first[found[1]] + int(found[2]), found[1], -code if code < 0 else (code & 0xFF) << 8, False
+
+    def _signalling(self, name: str) -> tuple[Sequence[str], Mapping[str, str]]:
+        program = ("-m", "vlmft_console.runs.signal_ranks", self._run_id, name)
+        return pdsh.python_on(self._slots, program), pdsh.environment()
+
+
+_EXITED = re.compile(r"Exited with exit code (\d+)")
+_SIGNALS = {signal.strsignal(number): number.value for number in signal.Signals} | {"Out Of Memory": 9}
+
+
+def _status(said: str) -> int | None:
+    """As `waitpid` gives it; None for words of Slurm's that tell neither signal nor status."""
+    if exited := _EXITED.match(said):
+        return (int(exited[1]) & 0xFF) << 8
+    return _SIGNALS.get(said.removesuffix(" (core dumped)"))
+
+
+def _ranks(said: str) -> list[int]:
+    """0, 1, 2, 5 of `0-2,5`."""
+    pairs = (part.partition("-") for part in said.split(","))
+    return [rank for first, _, last in pairs if first.isdecimal() for rank in range(int(first), int(last or first) + 1)]
