@@ -182,6 +182,20 @@ async def test_a_question_is_asked_with_its_picture(run: RunFolder, program: Pro
         assert (job.questions[0].images, job.questions[0].question) == (["chart.png"], "How high?")
 
 
+async def test_the_worst_samples_are_named_with_row_losses_and_answer(run: RunFolder, program: Program) -> None:
+    one = {"where": "train.json, line 3", "question": "How high?\nOne word.", "truth": ["5"], "base": 5.0, "tuned": 6.5}
+    one |= {"answer": "7", "right": 0.0, "image": "", "picture": None, "tokens": 1}
+    found = {"samples": 20, "of": 20, "by_loss": [0], "by_worsening": [0], "found": [one]}
+    program.answers = (("worst", found),)
+    async with opened(run) as pilot:
+        await asked(pilot, "w")
+        await pilot.press("y")
+        await until_shown(pilot, "largest loss, of all 20 training samples")
+        await until_shown(pilot, "1. train.json, line 3: base 5.000 -> 6.500 (+1.500)")
+        await until_shown(pilot, "answer: 7 (wrong)")
+        assert (program.jobs[0][0], program.jobs[0][1].columns) == ("worst", 0)
+
+
 async def test_a_report_that_is_there_is_replaced_only_after_a_yes(run: RunFolder) -> None:
     file = run.path / "report.html"
     async with opened(run) as pilot:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from copy import deepcopy
@@ -10,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from tests.command_line import vlmft
 from vlmft_console.cli import app
-from vlmft_console.commands import data_tables
 from vlmft_core.jobs import InspectJob
 
 
@@ -182,17 +179,6 @@ def test_samples_as_json_have_no_pictures(program: list[InspectJob]) -> None:
     shown = json.loads(call("show", "mine.json", "--json").stdout)
     assert shown[0]["images"] == [{"width": 84, "height": 56, "resized": [84, 56], "boxes": []}]
     assert shown[0]["segments"][2]["text"] == "red<|im_end|>"
-
-
-def test_a_picture_is_two_pixels_a_character_and_only_drawn_in_colour() -> None:
-    image = SAMPLE["images"][0]
-    screen = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=40)
-    screen.print(data_tables.half_blocks(image))
-    drawn = screen.file.getvalue()  # type: ignore[attr-defined]
-    assert "38;2;255;0;0;48;2;0;255;0m▀" in drawn
-    assert "38;2;0;0;255m▀" in drawn
-    assert not data_tables.draws(Console(file=io.StringIO()))
-    assert not data_tables.draws(Console(file=io.StringIO(), force_terminal=True, no_color=True))
 
 
 def test_without_source_and_preset_there_is_nothing_to_check() -> None:

@@ -38,6 +38,15 @@ def test_one_question_is_answered_with_the_answer_alone(asked: Asked) -> None:
     assert (asked.job.task, asked.job.max_new_tokens) == ("chartqa", 9)
 
 
+def test_in_a_pipe_and_as_json_no_picture_is_wanted_or_shown(asked: Asked) -> None:
+    answer = {**ANSWERS[0][1], "pictures": [{"size": [1, 1], "pixels": "ff0000"}]}
+    asked.answers = (("answer", answer),)
+    assert predict("mine", "How many?", "--image=a.png").stdout.startswith("12")
+    assert (asked.job.columns, asked.job.rows) == (0, 0)
+    predict("mine", "How many?", "--json")
+    assert asked.job.columns == 0
+
+
 def test_a_batch_is_answered_a_line_each(asked: Asked) -> None:
     done = predict("mine", "--batch=questions.jsonl")
     assert done.stdout.splitlines()[1] == "Hello? -> no"

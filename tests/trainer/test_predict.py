@@ -45,6 +45,21 @@ def test_questions_with_and_without_an_image_are_answered_in_their_order(
     assert answers[0]["answer"] == answers[1]["answer"] != ""
 
 
+def test_small_copies_of_the_pictures_come_with_the_answer_where_they_are_wanted(
+    sources: list[Source], picture: Path
+) -> None:
+    said = Said()
+    asked = [Ask(question="Which?", images=[str(picture), str(picture)]), Ask(question="Hello?")]
+    predict(job(sources, asked, columns=30, rows=9), said)
+    answers = [value for name, value in said.all if name == "answer"]
+    assert [one["size"] for one in answers[0]["pictures"]] == [(12, 9), (12, 9)]
+    assert answers[0]["pictures"][0]["pixels"][:6] == "c80000"
+    assert answers[1]["pictures"] == []
+    plain = Said()
+    predict(job(sources, asked[1:]), plain)
+    assert "pictures" not in next(value for name, value in plain.all if name == "answer")
+
+
 def test_an_adapter_changes_the_answers(sources: list[Source], tmp_path: Path) -> None:
     write_tuned(tmp_path / "adapter")
     charts = open_split(sources[0], sources[0].train_split)

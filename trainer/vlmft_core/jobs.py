@@ -62,6 +62,10 @@ class PredictJob(Weights):
     """Word the questions as this task does; null leaves them as they are."""
     max_new_tokens: Annotated[int, Field(ge=1, le=4096)]
     """Longest answer, in tokens."""
+    columns: int = 0
+    """Largest width of a small copy of each picture, in pixels; 0 for none."""
+    rows: int = 0
+    """Largest height of it."""
 
     @property
     def reads_input(self) -> bool:
@@ -104,10 +108,10 @@ class WorstJob(Weights):
     """So many are looked at, evenly spaced; null for all."""
     limit: Annotated[int, Field(ge=1, le=1000)]
     """So many are named, by each measure."""
-    columns: int = 64
-    """Largest width of a picture, in pixels."""
-    rows: int = 32
-    """Largest height of one, in pixels."""
+    columns: int = 0
+    """Largest width of a small copy of each picture, in pixels; 0 for none."""
+    rows: int = 0
+    """Largest height of it."""
 
 
 class StepJob(Section):

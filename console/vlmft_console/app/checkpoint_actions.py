@@ -14,7 +14,7 @@ from textual.message import Message
 
 from vlmft_console.app.messages import ActionDone, AskFirst, WorkReady
 from vlmft_console.app.run_actions import in_thread
-from vlmft_console.programs.work import Work, eval_work, merge_work, predict_work
+from vlmft_console.programs.work import Work, eval_work, merge_work, predict_work, worst_work
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import status_of
 from vlmft_core.durable import write_whole
@@ -108,6 +108,7 @@ ACTIONS: dict[str, Callable[[App[None], RunLayout, int], None]] = {
     "eval": partial(_long, eval_work),
     "merge": partial(_long, merge_work),
     "predict": _predict,
+    "worst": partial(_long, worst_work),
     "report": _report,
 }
 """What `CheckpointAction.action` names."""

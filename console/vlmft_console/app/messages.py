@@ -122,7 +122,7 @@ class CheckpointAction(Message):
 
     run: RunLayout
     step: int
-    action: Literal["adapter", "eval", "predict", "merge", "report"]
+    action: Literal["adapter", "eval", "predict", "worst", "merge", "report"]
 
 
 @dataclass

@@ -10,10 +10,11 @@ import typer
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import preset_names
 from vlmft_console.commands.data_step import step
-from vlmft_console.commands.data_tables import PICTURE_ROWS, picture_columns, print_report, print_sample
+from vlmft_console.commands.data_tables import print_report, print_sample
 from vlmft_console.commands.data_worst import worst
 from vlmft_console.commands.output import print_json, say
 from vlmft_console.commands.parameters import Json, Overrides
+from vlmft_console.commands.terminal_picture import drawn_pixels
 from vlmft_console.paths import preset_folders
 from vlmft_console.programs.ask import INSPECT_DATA
 from vlmft_console.programs.trained import DEFAULT_PRESET
@@ -135,7 +136,8 @@ def show(
     job = _job(
         "show", _source(source, task, images, columns, boxes, box_style, train_split, None), preset, overrides, base
     )
-    shown = {"limit": limit, "split": split, "columns": picture_columns(), "rows": 2 * PICTURE_ROWS}
+    width, height = drawn_pixels()
+    shown = {"limit": limit, "split": split, "columns": width or 1, "rows": height or 1}
     samples = []
     for name, value in answers(INSPECT_DATA, job.model_copy(update=shown)):
         if json_output:

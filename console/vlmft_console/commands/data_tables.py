@@ -8,14 +8,10 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from vlmft_console import picture
 from vlmft_console.commands.output import add_row, new_table, print_table
+from vlmft_console.commands.terminal_picture import draws, print_picture
 from vlmft_console.sanitize import sanitize
 from vlmft_core.counted import counted
-from vlmft_core.run_folder.answers import Picture
-
-PICTURE_ROWS: Final = 16
-"""Lines of the terminal that a picture takes, at most."""
 
 _ALTERED: Final = {
     "scaled_down": "scaled down to at most {max_pixels:,} pixels",
@@ -116,11 +112,6 @@ def _add_places(table: Any, label: str, text: str, found: Mapping[str, Any]) -> 
         add_row(table, "", f"  and {found['count'] - len(found['places']):,} more")
 
 
-def picture_columns() -> int:
-    """Widest picture in characters: the terminal's width, at most 64."""
-    return max(1, min(64, Console().width))
-
-
 def print_sample(sample: Mapping[str, Any]) -> None:
     """Print one sample as the model gets it."""
     console = Console(highlight=False)
@@ -140,8 +131,9 @@ def print_sample(sample: Mapping[str, Any]) -> None:
                 size += " as {}x{}".format(*image["resized"])
             line.append(f"[image {size}, {segment['tokens']:,} tokens]", style="bold")
             if draws(console):
-                line.append("\n")
-                line.append_text(half_blocks(image))
+                console.print(line, soft_wrap=True)
+                print_picture(image)
+                line = Text()
         elif segment["kind"] == "supervised":
             line.append(f"[[{sanitize(segment['text'])}]]", style="reverse")
         else:
@@ -150,27 +142,3 @@ def print_sample(sample: Mapping[str, Any]) -> None:
     if sample["unused"]:
         console.print(Text(sanitize(f"not used: {', '.join(sample['unused'])}")), soft_wrap=True)
     console.print()
-
-
-def print_picture(image: Mapping[str, Any] | None) -> None:
-    """Print a picture (`size`, `pixels`) where it can be seen; elsewhere, and for None, nothing."""
-    console = Console(highlight=False)
-    if image is not None and draws(console):
-        console.print(half_blocks(image), end="")
-
-
-def draws(console: Console) -> bool:
-    """Whether pictures can be drawn: a terminal with colours and block characters."""
-    colours = console.is_terminal and console.color_system is not None and not console.no_color
-    return colours and console.encoding.startswith("utf")
-
-
-def half_blocks(image: Mapping[str, Any]) -> Text:
-    """A picture with two pixels in each character."""
-    width, height = image["size"]
-    drawn = Text()
-    for line in picture.half_blocks(Picture(width, height, bytes.fromhex(image["pixels"]))):
-        for style in line:
-            drawn.append(picture.HALF_BLOCK, style)
-        drawn.append("\n")
-    return drawn

@@ -11,18 +11,14 @@ from rich.text import Text
 
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import checkpoint_names
-from vlmft_console.commands.data_tables import PICTURE_ROWS, picture_columns, print_picture
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
 from vlmft_console.commands.parameters import Json, Overrides, Trust
-from vlmft_console.figures import signed
+from vlmft_console.commands.terminal_picture import drawn_pixels, print_picture
 from vlmft_console.programs.ask import WORST
 from vlmft_console.programs.trained import find_trained, processes_for
+from vlmft_console.report.worst import LOOKED_AT, described, lists, losses
 from vlmft_console.sanitize import sanitize
-from vlmft_core.figures import figure
 from vlmft_core.jobs import WorstJob
-
-LOOKED_AT = 2_000
-"""Samples that are looked at where nobody says how many."""
 
 
 def worst(
@@ -60,6 +56,7 @@ def worst(
     Exit status: 0, 1 when it broke, 2 for a mistake, 130 interrupted.
     """
     trained = find_trained(target, None, overrides or [], trust=trust)
+    columns, rows = drawn_pixels()
     job = WorstJob(
         preset=trained.preset,
         adapter=str(trained.adapter) if trained.adapter else None,
@@ -67,8 +64,8 @@ def worst(
         source=source,
         samples=samples or None,
         limit=limit,
-        columns=picture_columns(),
-        rows=2 * PICTURE_ROWS,
+        columns=columns,
+        rows=rows,
     )
     found: Mapping[str, Any] = {}
     for name, value in answers(WORST, job, processes_for(trained.preset, gpus), counted="samples looked at"):
@@ -88,13 +85,9 @@ def without_pictures(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def print_worst(found: Mapping[str, Any], part: str) -> None:
     """Print both lists; what is in the first is only named in the second."""
-    looked = f"{found['samples']:,} of {found['of']:,}" if found["samples"] < found["of"] else f"all {found['of']:,}"
-    lists = [("largest loss", found["by_loss"]), ("made worse most", found["by_worsening"])]
     told: set[int] = set()
-    for title, indices in lists:
-        if not indices:
-            continue
-        _heading(f"{title}, of {looked} {part} samples")
+    for title, indices in lists(found, part):
+        _heading(title)
         _print_samples(found["found"], indices, told)
         told |= set(indices)
     if not found["by_worsening"] and any(one["tuned"] is not None for one in found["found"]):
@@ -104,23 +97,13 @@ def print_worst(found: Mapping[str, Any], part: str) -> None:
 def _print_samples(found: Sequence[Mapping[str, Any]], indices: Sequence[int], told: set[int]) -> None:
     for number, index in enumerate(indices, 1):
         one = found[index]
-        losses = f"loss {figure(one['base'])}"
-        if one["tuned"] is not None:
-            losses = f"base {figure(one['base'])} -> {figure(one['tuned'])} ({signed(one['tuned'] - one['base'])})"
-        where = f"{number}. {one['where']}: {losses}"
+        where = f"{number}. {one['where']}: {losses(one)}"
         _heading(where if index not in told else f"{where}, see above")
         if index in told:
             continue
         table = new_table()
-        worth = "right" if one["right"] == 1 else "wrong" if one["right"] == 0 else f"{one['right']:.2f}"
-        for label, text in (
-            ("question", one["question"]),
-            ("truth", " | ".join(one["truth"])),
-            ("answer", f"{one['answer'] or '(nothing)'} ({worth})"),
-            ("image", one["image"]),
-        ):
-            if text:
-                add_row(table, label, " ".join(text.split()))
+        for label, text in described(one):
+            add_row(table, label, text)
         print_table(table)
         print_picture(one["picture"])
 

@@ -11,6 +11,7 @@ from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import checkpoint_names, preset_names
 from vlmft_console.commands.output import print_json, say
 from vlmft_console.commands.parameters import Overrides, Trust
+from vlmft_console.commands.terminal_picture import drawn_pixels, print_picture
 from vlmft_console.programs.ask import PREDICT
 from vlmft_console.programs.trained import find_trained, processes_for
 from vlmft_core.errors import DataError
@@ -58,6 +59,8 @@ def predict(
 ) -> None:
     """Ask a trained model, or its base, about images; greedy answers.
 
+    A terminal with colours shows the pictures, too.
+
     Exit status: 0, 1 when it broke, 2 for a mistake, 130 interrupted.
     """
     if [question, batch, *(images or [])].count(STANDARD_INPUT) > 1:
@@ -74,6 +77,7 @@ def predict(
         raise DataError(f"--task {task}: questions are worded for chartqa and textvqa only")
     trained = find_trained(target, preset, overrides or [], trust=trust)
     processes_for(trained.preset, 1)
+    columns, rows = (0, 0) if json_output else drawn_pixels()
     job = PredictJob(
         preset=trained.preset,
         adapter=str(trained.adapter) if trained.adapter else None,
@@ -81,11 +85,15 @@ def predict(
         batch=batch,
         task=task,
         max_new_tokens=max_new_tokens,
+        columns=columns,
+        rows=rows,
     )
     several = batch is not None
     for name, value in answers(PREDICT, job):
         if name != "answer":
             continue
+        for small in value.get("pictures", []):
+            print_picture(small)
         if json_output:
             print_json(value)
         elif several:

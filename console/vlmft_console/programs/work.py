@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlmft_console.programs.ask import EVAL, MERGE, PREDICT
+from vlmft_console.programs.ask import EVAL, MERGE, PREDICT, WORST
 from vlmft_console.programs.eval_job import eval_job, figures
 from vlmft_console.programs.merge_job import merge_job
 from vlmft_console.programs.trained import find_trained, processes_for
 from vlmft_console.report.summary import score_lines
+from vlmft_console.report.worst import LOOKED_AT, described, lists, losses
 from vlmft_console.runs.preflight import check_libraries
 from vlmft_core.counted import counted
 from vlmft_core.figures import filesize
-from vlmft_core.jobs import Ask, PredictJob, Weights
+from vlmft_core.jobs import Ask, PredictJob, Weights, WorstJob
 
 LONGEST_ANSWER = 128
 """Tokens of an answer at most, as `vlmft predict` has it."""
+
+NAMED = 10
+"""Worst samples by each measure."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,39 @@ def merge_work(run: Path, step: int) -> Work:
         lambda name, value: (
             [f"merged model: {value['folder']} ({filesize(int(value['bytes']))})"] if name == "merged" else []
         ),
+    )
+
+
+def worst_work(run: Path, step: int) -> Work:
+    """The training samples on which the adapter of a checkpoint loses most are named.
+
+    Raises:
+        VlmftError: as `eval_work`.
+    """
+    trained = find_trained(f"{run.absolute()}@{step}", None, [])
+    processes = processes_for(trained.preset, None)
+    job = WorstJob(preset=trained.preset, adapter=str(trained.adapter), part="training", samples=LOOKED_AT, limit=NAMED)
+
+    def lines(name: str, value: Any) -> list[str]:
+        if name != "worst":
+            return []
+        told = []
+        for title, indices in lists(value, "training"):
+            told.append(title)
+            for number, index in enumerate(indices, 1):
+                one = value["found"][index]
+                told.append(f"{number}. {one['where']}: {losses(one)}")
+                told += [f"   {label}: {text}" for label, text in described(one)]
+        return told
+
+    return Work(
+        f"Worst samples of step {step:,} of {run.name}",
+        f"Base and adapter go through up to {LOOKED_AT:,} training samples, evenly spaced,"
+        f" {_place(trained.preset.hardware.device, processes)}; wrong labels are among the worst.",
+        WORST,
+        job,
+        processes,
+        lines,
     )
 
 

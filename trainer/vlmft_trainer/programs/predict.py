@@ -1,7 +1,7 @@
 """Predictions: answers to questions about images, from the base or with an adapter.
 
-Says `answer` (`index`, `images`, `question`, `answer`, and `id` where the question has one) for each question, in
-their order.
+Says `answer` (`index`, `images`, `question`, `answer`, `id` where the question has one, and `pictures`, small copies,
+where they are wanted) for each question, in their order.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from vlmft_core.errors import DataError, first_line
 from vlmft_core.jobs import STANDARD_INPUT, Ask, PredictJob
 from vlmft_trainer.data.file_faults import repeated_key
+from vlmft_trainer.data.preview import picture
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.data.sources import Split
 from vlmft_trainer.model.evaluate import answer_questions
@@ -49,7 +50,7 @@ class AskedRows:
 
     def __getitem__(self, row: int) -> Mapping[str, Any]:
         one = self.asked[row]
-        images = [picture(image) for image in one.images]
+        images = [content_of(image) for image in one.images]
         if column := QUESTION_COLUMNS.get(self.task):
             return {"image": images, column: one.question, "label": [], "answers": []}
         turns = [{"role": "user", "content": one.question}, {"role": "assistant", "content": ""}]
@@ -87,10 +88,17 @@ def predict(job: PredictJob, say: Say) -> None:
             one = asked[index]
             said = {"index": index} | ({} if one.id is None else {"id": one.id})
             images = [image if len(image) <= SHOWN else f"{image[:SHOWN]}…" for image in one.images]
-            say("answer", {**said, "images": images, "question": one.question, "answer": answer})
+            small = {"pictures": small_copies(splits, places[index], job)} if job.columns and job.rows else {}
+            say("answer", {**said, "images": images, "question": one.question, "answer": answer, **small})
 
 
-def picture(image: str) -> str | bytes:
+def small_copies(splits: Sequence[Split], place: tuple[int, int], job: PredictJob) -> list[dict[str, Any]]:
+    """Each picture of a question, as `preview.picture` has it."""
+    split, row = place
+    return [picture(image, job.columns, job.rows) for image in splits[split].sample(row)[1]]
+
+
+def content_of(image: str) -> str | bytes:
     """What an image is read from: its name, or the content that comes on standard input."""
     return _input() if image == STANDARD_INPUT else image
 

@@ -154,7 +154,7 @@ def described(
                 "right": points(asked.task_name(number), one, [answer])[0],
                 "image": name if isinstance(name, str) and name[:5].lower() != "data:" else "",
                 "images": len(contents),
-                "picture": _small(contents[0], job) if contents else None,
+                "picture": _small(contents[0], job) if contents and job.columns and job.rows else None,
             }
         )
     return found

@@ -47,6 +47,7 @@ class CheckpointsScreen(WatchingScreen):
         Binding("a", "act('adapter')", "adapter", tooltip="Make this one's adapter the run's; asks first"),
         Binding("e", "act('eval')", "eval", tooltip="Let base and this adapter answer the eval questions; asks first"),
         Binding("p", "act('predict')", "predict", tooltip="Ask this one a question about a picture"),
+        Binding("w", "act('worst')", "worst", tooltip="Name the training samples it gets most wrong; asks first"),
         Binding("m", "act('merge')", "merge", tooltip="Make a model of base and adapter; asks first"),
         Binding("o", "act('report')", "report", tooltip="Write report.html of the run into its folder"),
         Binding("tab", "app.focus_next", "detail", show=False),
@@ -122,7 +123,7 @@ class CheckpointsScreen(WatchingScreen):
         elif row is not None and not row.complete and what != "report":
             tell(self, f"{row.folder.name} is not complete: nothing can use it")
         else:
-            action = cast("Literal['adapter', 'eval', 'predict', 'merge', 'report']", what)
+            action = cast("Literal['adapter', 'eval', 'predict', 'worst', 'merge', 'report']", what)
             self.app.post_message(CheckpointAction(self._run, row.step if row else 0, action))
 
     def action_back(self) -> None:
