@@ -55,6 +55,7 @@ bench: install  ## Measure what has a budget, as ratios within one run
 	$(BIN)/python -m tests.bench.growth
 	$(BIN)/python -m tests.bench.chart
 	$(BIN)/python -m tests.bench.console
+	$(BIN)/python -m tests.bench.ssh
 	$(BIN)/python tests/bench/check.py
 	-$(PYTHON) -m venv .venv/.rivals && .venv/.rivals/bin/pip install --quiet --disable-pip-version-check wandb==0.31.0 tensorboard==2.21.0
 	$(BIN)/python -m tests.bench.readers --rivals .venv/.rivals/bin

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from textual.app import SuspendNotSupported
 
 from tests.app.looking import until
 from tests.sample_run import make_sample
@@ -73,3 +74,11 @@ async def test_the_window_is_named_after_the_run_that_is_open(tmp_path: Path, mo
 def test_the_name_of_a_run_cannot_steer_the_terminal_through_the_title() -> None:
     inside = terminal.window_title(HOSTILE).removeprefix("\x1b]2;").removesuffix("\x1b\\")
     assert not re.search("[\x00-\x1f\x7f-\x9f\u202e]", inside)
+
+
+async def test_a_terminal_that_cannot_be_lent_leaves_the_keys_that_end_it_with_the_app() -> None:
+    app = VlmftConsole()
+    async with app.run_test():
+        with pytest.raises(SuspendNotSupported), app.suspend():
+            pass
+        assert not app.in_other_program

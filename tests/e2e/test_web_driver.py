@@ -141,6 +141,12 @@ def test_what_needs_a_terminal_says_that_there_is_none(tmp_path: Path) -> None:
         console.wait_until_shown("? help")
         console.send(b"D", b"\x1a")
         console.wait_until_shown("there is no shell behind this screen")
+        console.send(b"D", b"n")
+        console.wait_until_shown("ultimate")
+        console.send(b"D", b"e")
+        console.wait_until_shown("nothing changed")
+        console.send(b"D", b"\x0f")
+        console.wait_until_shown("this terminal cannot be lent to another program")
         console.send(b"M", json.dumps({"type": "quit"}).encode())
         assert console.end() == (0, "")
 

@@ -290,7 +290,7 @@ class VlmftConsole(KeyOrder):
                 yield
         finally:
             self._plain = not speaks_unicode()
-        self.in_other_program = False
+            self.in_other_program = False
 
     def leave_soon(self, status: int) -> bool:
         """Ask the app to end with this exit status; safe in a signal handler.
