@@ -8,7 +8,7 @@ from array import array
 FAN = 32
 """Values that one bucket sums up; a bucket of the next level sums up as many buckets."""
 _AT_ONCE = FAN << 11
-"""Values that are summed up at once: as Python numbers each takes four times its memory."""
+"""Values that are brought into memory at once, where they lie in a file."""
 
 
 class Extremes:
@@ -84,7 +84,7 @@ class _Side:
                 self._places.append(array("q"))
             above, places = self._levels[level + 1], self._places[level + 1]
             for begin in range(len(above) * FAN, len(self._levels[level]) - FAN + 1, _AT_ONCE):
-                below = self._levels[level][begin : begin + _AT_ONCE].tolist()
+                below = self._levels[level][begin : begin + _AT_ONCE]
                 for first in range(0, len(below) - FAN + 1, FAN):
                     value, index = self._extreme(below[first : first + FAN])
                     above.append(value)
@@ -93,12 +93,12 @@ class _Side:
             level += 1
 
     def _scan(self, level: int, start: int, stop: int) -> tuple[float, int]:
-        value, index = self._extreme(self._levels[level][start:stop].tolist())
+        value, index = self._extreme(self._levels[level][start:stop])
         if value is self._none:
             return value, -1
         return value, start + index if level == 0 else self._places[level][start + index]
 
-    def _extreme(self, values: list[float]) -> tuple[float, int]:
+    def _extreme(self, values: array[float]) -> tuple[float, int]:
         """The extreme of a few values, and its index among them."""
         # min and max pass over every NaN except a leading one: nothing compares as lower or higher than that
         leading = 0
