@@ -83,15 +83,26 @@ def test_runs_there_are_listed_watched_stopped_and_resumed(there: Machine, here:
     assert run.wait_for_end()["status"] == "stopped"
     orphan = live_run(there, "orphan")
     orphan.who("supervisor").send(signal.SIGKILL)
+    with terminal(here, "ssh://there") as console:
+        console.wait_until_shown("unsupervised")
+        console.press(b"r")
+        console.wait_until_shown("Resume orphan?")
+        console.press(b"y")
+        console.wait_until_shown("has a supervisor again")
+        console.press(b"\x11")
+        leave(console, 0)
+    assert orphan.status().state == "running"  # although the connection that began it has ended
+    orphan.who("supervisor").send(signal.SIGKILL)
     orphan.wait(lambda: orphan.status().state == "unsupervised")
     assert vlmft("--at", "ssh://there", "resume", "orphan", "--detach", code=0).stdout == (
         "orphan has a supervisor again\n"
     )
-    assert orphan.status().state == "running"  # although the connection that began it has ended
+    assert orphan.status().state == "running"
     assert "stopped" in vlmft("--at", "ssh://there", "stop", "orphan", code=0).stdout
     assert not (here / "outputs").exists()
 
 
+@pytest.mark.soak
 @pytest.mark.train
 def test_a_training_is_started_stopped_and_resumed_there(there: Machine, here: Path) -> None:
     at = ("--at", "ssh://there/~")

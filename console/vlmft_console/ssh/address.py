@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from vlmft_core.errors import VlmftError
 
 SCHEME: Final = "ssh://"
-_FORM: Final = "ssh://HOST[:PORT][/FOLDER], with USER@ before the host where ssh shall not choose"
+_FORM: Final = "ssh://HOST[:PORT][/FOLDER]; USER@ may stand before the host"
 # Narrower than what ssh takes: no such name is an option, and none means anything to a shell that ssh is told to call
 # with it (ProxyCommand, Match exec).
 _HOST: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
