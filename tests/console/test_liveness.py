@@ -77,6 +77,20 @@ def test_a_copy_of_a_live_run_by_hard_links_shares_its_lock_and_is_a_copy_all_th
     assert run.wait_for_end()["status"] == "finished"
 
 
+def test_a_live_run_that_was_moved_to_another_disk_is_ended_as_its_folder_says(tmp_path: Path) -> None:
+    run = Supervised(tmp_path / "disk", 2, *LONG)
+    run.wait_for_ranks()
+    record = run.folder.process_record()
+    moved = RunFolder(shutil.copytree(run.folder.path, tmp_path / "other"))
+    shutil.rmtree(run.folder.path)
+    refuse_everything(moved, f"ends by `kill {record.by_role['supervisor'].pid}`")
+    os.kill(record.by_role["supervisor"].pid, signal.SIGTERM)
+    run.wait(lambda: not any(identity.alive for identity in record.by_role.values()))
+    run.wait(lambda: not processes.of_run(moved.run_id))
+    assert status_of(moved).state == "crashed"
+    check_deletable(moved)
+
+
 @pytest.mark.parametrize("supervised", [True, False])
 def test_an_end_that_somebody_put_into_the_folder_of_a_live_run_is_no_reason_to_delete_it(
     tmp_path: Path, supervised: bool

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from typer.testing import CliRunner
 from tests.command_line import VLMFT
 from tests.file_systems import small_file_system
 from tests.run_folders import ended_run
-from tests.supervised import STANDIN
+from tests.supervised import LONG, STANDIN, Supervised
 from vlmft_console.cli import app
 from vlmft_console.runs import resuming  # before it could be loaded with a stand-in in place of what it imports
 from vlmft_console.runs import training_command as run_launch
@@ -127,3 +129,14 @@ def test_an_empty_name_is_no_run_not_even_within_one(here: Path, monkeypatch: py
     assert run.run_file.exists()
     assert CliRunner().invoke(app, ["rm", "-y", "."]).exit_code == 0
     assert not run.path.exists()
+
+
+def test_a_supervisor_that_is_told_to_end_on_a_full_disk_ends_its_ranks(full_disk: Path) -> None:
+    run = Supervised(full_disk / "outputs", 2, *LONG)
+    run.wait_for_ranks()
+    with suppress(OSError), (full_disk / "ballast").open("wb", buffering=0) as file:
+        while file.write(b"\0" * 512):
+            pass
+    run.who("supervisor").send(signal.SIGTERM)
+    end = run.wait_for_end()
+    assert (end["status"], end["exit_code"]) == ("stopped", 130)

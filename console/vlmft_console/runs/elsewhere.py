@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from vlmft_console.figures import age
-from vlmft_console.runs.process_record import ProcessRecord
+from vlmft_console.runs.process_record import ProcessRecord, folder_identity
 
 GONE_SECONDS = 60.0
 """A machine that was heard of less than this ago is not gone: rank 0 has a heartbeat every 10 s."""
@@ -29,8 +29,11 @@ def elsewhere(path: Path, record: ProcessRecord, heard: float, *, gone: bool = F
             return f"it runs, or ran, on {machine}, last heard of {last}{ago}: ask there; if that is gone, use --gone"
         if time.time() - heard < GONE_SECONDS:
             return f"{machine} is not gone: it was heard of less than a minute ago"
-    elif not record.is_of(path) and any(identity.alive for identity in record.by_role.values()):
-        return f"a copy of {record.path}, or that folder seen another way: what runs belongs to that one, so ask there"
+    elif not record.is_of(path) and (alive := [identity.pid for identity in record.by_role.values() if identity.alive]):
+        where = f"a copy of {record.path}, or that folder seen another way: what runs belongs to that one, so ask there"
+        if folder_identity(Path(record.path)) == record.folder:
+            return where
+        return f"{where}; but it is gone: if it was moved here, what runs is lost, and ends by `kill {alive[0]}`"
     return ""
 
 

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -76,6 +77,8 @@ class Supervisor:
         self._run_end: Record | None = None
         self._terminated_by: signal.Signals | None = None
         self._request: StopRequest | None = None
+        self._untold: StopRequest | None = None
+        """One that could not be written for the ranks to find."""
         self._termed = False
         self._orphans: tuple[int, ...] = ()
         # Monotonic times, each set once: a stop was asked for in its present form; a rank or the launcher died of
@@ -158,9 +161,8 @@ class Supervisor:
     def _act(self, now: float) -> None:
         """Send what the ladder says is due: TERM once and to the ranks, KILL to everything and again."""
         if self._terminated_by is not None and StopRequest.read(self._folder) is None:
-            name = self._terminated_by.name
-            StopRequest(f"the supervisor got {name}", signal=name).write(self._folder)
-        request = StopRequest.read(self._folder)
+            self._ask(self._terminated_by.name)
+        request = StopRequest.read(self._folder) or self._untold
         if request is not None and (self._request is None or request.now != self._request.now):
             self._request, self._asked_at = request, now
         number = due(
@@ -176,6 +178,14 @@ class Supervisor:
             # ranks first: their launcher would otherwise report them as its own doing
             self._family.signal_ranks(number)
             processes.send_all([*self._family.living(), self._family.launcher], number)
+
+    def _ask(self, name: str) -> None:
+        """Ask the ranks to stop, because this process got the signal of that name."""
+        request = StopRequest(f"the supervisor got {name}", signal=name)
+        try:
+            request.write(self._folder)
+        except OSError:  # a full disk, or the folder is gone: they cannot be told, nor save anything
+            self._untold = self._untold or replace(request, now=True)
 
 
 def _size_before(folder: RunFolder, segment: int) -> int:
