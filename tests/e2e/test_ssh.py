@@ -232,6 +232,20 @@ def test_a_signal_ends_the_view_and_gives_the_terminal_back(there: Machine, here
         assert console.cooked()
 
 
+def test_a_connection_that_is_lost_where_no_screen_was_open_is_told_below_what_stands_there(
+    there: Machine, here: Path
+) -> None:
+    live_run(there)
+    with terminal(here, "--at", "ssh://there", "attach", "live", program=VLMFT) as console:
+        console.wait_for(b" left")
+        for pid in there.sessions():
+            os.kill(pid, signal.SIGKILL)
+        leave(console, 255)
+        lines = console.shown().splitlines()
+        assert lines[0] == "live: everything is kept in outputs/live"
+        assert "the connection was lost" in "\n".join(lines[1:])
+
+
 def test_ctrl_c_leaves_a_run_that_is_followed_there(there: Machine, here: Path) -> None:
     run = live_run(there)
     with terminal(here, "--at", "ssh://there", "attach", "live", program=VLMFT) as console:

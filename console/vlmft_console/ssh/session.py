@@ -135,7 +135,8 @@ class _Session:
             # What was typed, or told by the mouse, was meant for the screen that is gone: it is dropped.
             termios.tcsetattr(0, termios.TCSAFLUSH, self._attributes)
         if self._begun:
-            _write(self._reset.encode())
+            # Where no full screen was open, leaving it brings the cursor to where it was kept last: here.
+            _write(b"\x1b7" + self._reset.encode())
 
 
 def _is_raw() -> bool:
