@@ -16,7 +16,7 @@ from vlmft_console.cli import app
 from vlmft_console.commands.completion import checkpoint_names
 from vlmft_console.runs.checkpoint_adapter import adapter_step, chosen_by_hand
 from vlmft_console.runs.locks import acquire
-from vlmft_core.run_folder.checkpoints import MARKER
+from vlmft_core.run_folder.checkpoints import MARKER, read
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -78,6 +78,33 @@ def test_an_unfinished_checkpoint_is_listed_as_such_and_refused(tmp_path: Path) 
         refused = vlmft(*command, "mine@30", *(["?"] if command == ["predict"] else []))
         assert refused.exit_code == 2
         assert "checkpoint-30 of mine is not complete (complete ones are of step 10, 20)" in refused.stderr
+
+
+def test_what_vlmft_eval_found_counts_where_it_asked_more_of_the_same_data(tmp_path: Path) -> None:
+    run = saved_run(tmp_path / "outputs")
+    log = run.events_file().read_text()
+    run.events_file().write_text(log.replace('"event": "plan"', '"event": "plan", "eval_data": "mine"'))
+    weights = [read(run.checkpoint(step)).files["adapter_model.safetensors"]["sha256"] for step in (10, 20, 30)]  # type: ignore[union-attr]
+    for name, adapter, samples, share, questions in (
+        ("more", weights[0], "mine", 0.75, 400),
+        ("fewer", weights[1], "mine", 0.1, 10),
+        ("others", weights[2], "other data", 0.2, 900),
+        ("whose", "0" * 64, "mine", 0.3, 900),
+    ):
+        folder = run.evals / name
+        folder.mkdir(parents=True)
+        (folder / "eval.json").write_text(json.dumps({"adapter": adapter, "samples": samples}))
+        tuned = {"relaxed_accuracy": share, "n": questions}
+        (folder / "scores.json").write_text(json.dumps({"chartqa": {"base": {}, "tuned": tuned}}))
+    (run.evals / "unfinished").mkdir()
+    (run.evals / "broken").mkdir()
+    (run.evals / "broken" / "eval.json").write_text("[")
+    found = {step: one["tasks"]["chartqa"] for step, one in listed().items()}  # type: ignore[index]
+    assert [(found[step]["accuracy"], found[step]["questions"]) for step in (10, 20, 30)] == [
+        (0.75, 400),
+        (0.9, 40),
+        (0.8, 40),
+    ]
 
 
 def test_rotated_ones_are_named(tmp_path: Path) -> None:

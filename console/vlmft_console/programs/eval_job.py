@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from vlmft_console.paths import OUTPUTS
 from vlmft_console.programs.trained import Trained
@@ -15,9 +15,7 @@ from vlmft_core.errors import DataError
 from vlmft_core.jobs import EvalJob, identity
 from vlmft_core.metrics import HEADLINE
 from vlmft_core.plan.cautions import published_for
-
-EVALS: Final = "evals"
-"""Folder of evals, in a run folder or in `outputs`."""
+from vlmft_core.run_folder.layout import RunLayout
 
 
 def eval_job(trained: Trained, task: str | None, split: str | None, limit: int | None, output: Path | None) -> EvalJob:
@@ -52,9 +50,9 @@ def eval_job(trained: Trained, task: str | None, split: str | None, limit: int |
     if output is None:
         name = hashlib.sha256(json.dumps(identity(job), sort_keys=True).encode()).hexdigest()[:8]
         if trained.is_run and trained.folder and trained.adapter:
-            output = trained.folder / EVALS / f"{trained.adapter.name}-{name}"
+            output = RunLayout(trained.folder).evals / f"{trained.adapter.name}-{name}"
         else:
-            output = OUTPUTS / EVALS / f"{trained.name}-{name}"
+            output = RunLayout(OUTPUTS).evals / f"{trained.name}-{name}"
     return job.model_copy(update={"folder": str(output.absolute())})
 
 

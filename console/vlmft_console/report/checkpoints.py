@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from vlmft_console.figures import accuracy, filled, percent
 from vlmft_console.history.state import RunState, tasks_of
 from vlmft_console.report.summary import bounds, score_of
 from vlmft_console.runs.checkpoint_adapter import adapter_step
+from vlmft_core.durable import read_json
 from vlmft_core.figures import figure, filesize
 from vlmft_core.run_folder.checkpoints import Checkpoint, complete_ones, going_steps
-from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.layout import ADAPTER_WEIGHTS, EVAL_RECORD, EVAL_SCORES, RunLayout
 
 KEPT, GOES, MAY_GO, PARTIAL = "kept", "goes next", "goes if beaten", "not complete"
 """What becomes of a checkpoint: nothing; it is deleted at the next save; the same, if that one is better; it was never
@@ -84,6 +85,18 @@ class CheckpointTable:
 
 
 @dataclass(frozen=True)
+class LaterEval:
+    """What `vlmft eval` found of an adapter."""
+
+    adapter: str
+    """SHA-256 of its weights."""
+    samples: str
+    """The fingerprint of all eval samples, of which some were asked."""
+    tasks: Mapping[str, tuple[float, int | None]]
+    """As in `CheckpointRow`."""
+
+
+@dataclass(frozen=True)
 class Saved:
     """What lies in a run's folder."""
 
@@ -93,6 +106,8 @@ class Saved:
     """Those that were never finished."""
     adapter: int | None = None
     """The step whose weights the run's adapter has, as `adapter_step` tells."""
+    evals: tuple[LaterEval, ...] = ()
+    """Those that `vlmft eval` has finished."""
 
 
 def look(run: RunLayout) -> Saved:
@@ -100,7 +115,29 @@ def look(run: RunLayout) -> Saved:
     complete = complete_ones(run)
     known = {run.checkpoint(one.step) for one in complete}
     partial = (_partial(folder) for folder in run.checkpoints if folder not in known)
-    return Saved(tuple(complete), tuple(partial), adapter_step(run))
+    return Saved(tuple(complete), tuple(partial), adapter_step(run), tuple(_later_evals(run)))
+
+
+def _later_evals(run: RunLayout) -> Iterator[LaterEval]:
+    """Evals in the run's folder that are finished and say of what they are; others are passed over."""
+    for folder in sorted(run.evals.glob("*")):
+        record, scores = read_json(folder / EVAL_RECORD) or {}, read_json(folder / EVAL_SCORES) or {}
+        adapter, samples = record.get("adapter"), record.get("samples")
+        tuned = {task: sides.get("tuned") for task, sides in scores.items() if isinstance(sides, dict)}
+        if isinstance(adapter, str) and isinstance(samples, str) and (found := dict(_scores(tuned))):
+            yield LaterEval(adapter, samples, found)
+
+
+def _of_most_questions(row: CheckpointRow, checkpoint: Checkpoint, saved: Saved, data: Any) -> CheckpointRow:
+    """The row with what `vlmft eval` found where that asked more questions of the same eval data than the training."""
+    mine = checkpoint.files.get(ADAPTER_WEIGHTS, {}).get("sha256")
+    tasks = dict(row.tasks)
+    for each in saved.evals:
+        if each.adapter == mine and each.samples == data:
+            tasks |= {
+                task: score for task, score in each.tasks.items() if (score[1] or 0) > (tasks.get(task, (0, 0))[1] or 0)
+            }
+    return replace(row, tasks=tasks)
 
 
 def checkpoint_table(run: RunLayout, saved: Saved, state: RunState, *, over: bool) -> CheckpointTable:
@@ -134,6 +171,8 @@ def checkpoint_table(run: RunLayout, saved: Saved, state: RunState, *, over: boo
         )
         for one in saved.complete
     ]
+    data = (state.plan or {}).get("eval_data")
+    rows = [_of_most_questions(row, one, saved, data) for row, one in zip(rows, saved.complete, strict=True)]
     rows += saved.partial
     deleted = {record["step"] for record in state.checkpoints} - {row.step for row in rows}
     return CheckpointTable(tuple(sorted(rows, key=lambda row: row.step)), metric, limit, tuple(sorted(deleted)))

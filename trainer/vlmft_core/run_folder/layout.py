@@ -11,6 +11,11 @@ ADAPTER_WEIGHTS: Final = "adapter_model.safetensors"
 ADAPTER_PICKLE: Final = "adapter_model.bin"
 """Its weights as older programs write them; not read, because loading it runs what it says."""
 ADAPTER_CONFIG: Final = "adapter_config.json"
+EVAL_RECORD: Final = "eval.json"
+"""In the folder of an eval by `vlmft eval`: of what the answers there are; under `samples`, what stands for the content
+of all eval samples."""
+EVAL_SCORES: Final = "scores.json"
+"""In the same, once it is finished: scores by task and side."""
 MODEL_CARD: Final = "README.md"
 """In an adapter's folder, and in a merged model's."""
 
@@ -60,6 +65,8 @@ class RunLayout:
     """The best adapter, at the end."""
     adapter_draft = _Inside(f".{_ADAPTER}.tmp")
     """The same while it is being written."""
+    evals = _Inside("evals")
+    """A folder for each eval by `vlmft eval`."""
     logs = _Inside("logs")
     """The folder of the logs."""
     scores_file = _Inside("logs/scores.jsonl")

@@ -19,6 +19,7 @@ from vlmft_core.chance import paired
 from vlmft_core.durable import open_own, write_whole
 from vlmft_core.errors import DataError, VlmftError
 from vlmft_core.jobs import EvalJob, identity
+from vlmft_core.run_folder.layout import EVAL_RECORD, EVAL_SCORES
 from vlmft_trainer.data.samples import Samples, prepare_eval
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.model.adapter import refuse_lasting_biases
@@ -26,9 +27,6 @@ from vlmft_trainer.model.evaluate import answer_questions, answered_at_once, poi
 from vlmft_trainer.programs import Say
 from vlmft_trainer.programs.load_weights import load_weights
 
-RECORD = "eval.json"
-"""What the answers in a folder are of; under `samples`, what stands for the content of all eval samples."""
-SCORES = "scores.json"
 CHUNK = 2
 """Batches of each rank between two looks at the disk."""
 
@@ -46,7 +44,7 @@ def evaluate(job: EvalJob, say: Say) -> None:
             ranks.together(lambda: None)
         scores = answer_and_score(job, say)
         if ranks.rank() == 0:
-            write_whole(Path(job.folder) / SCORES, json.dumps(scores, indent=1) + "\n")
+            write_whole(Path(job.folder) / EVAL_SCORES, json.dumps(scores, indent=1) + "\n")
     say("scores", scores)
 
 
@@ -119,7 +117,7 @@ def check_samples(folder: Path, fingerprint: str, say: Say) -> None:
     """
     if ranks.rank():
         return
-    record = json.loads((folder / RECORD).read_text("utf-8"))
+    record = json.loads((folder / EVAL_RECORD).read_text("utf-8"))
     if record.get("samples", fingerprint) != fingerprint:
         raise DataError(
             f"the answers in {folder} are to other samples: rows, or names or sizes of images, differ",
@@ -130,7 +128,7 @@ def check_samples(folder: Path, fingerprint: str, say: Say) -> None:
             say(
                 "note", f"the answers in {folder} do not say of which samples they are; they are taken for those of now"
             )
-        write_whole(folder / RECORD, json.dumps(record | {"samples": fingerprint}, indent=1) + "\n")
+        write_whole(folder / EVAL_RECORD, json.dumps(record | {"samples": fingerprint}, indent=1) + "\n")
 
 
 def kept(file: Path) -> list[str]:
@@ -183,7 +181,7 @@ def claim(folder: Path, record: dict[str, Any]) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise VlmftError(f"another eval is writing to {folder}") from None
-        known = folder / RECORD
+        known = folder / EVAL_RECORD
         if not known.exists():
             if any(folder.glob("*-*.jsonl")):
                 raise VlmftError(f"{folder} holds JSONL files of something else", "choose another folder with -o")
