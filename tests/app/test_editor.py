@@ -319,12 +319,14 @@ async def test_kept_changes_that_equal_the_advice_are_not_asked_about() -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_the_title_counts_the_warnings_of_the_plan(size: tuple[int, int]) -> None:
+async def test_warnings_and_the_figures_that_decide_are_seen_at_once(size: tuple[int, int]) -> None:
     async with editor(size=size) as (pilot, screen):
         await until_shown(pilot, "of the plan")
         await pilot.press("2") if size[0] < 120 else None
-        lines = [line for line in planned(screen).splitlines() if line.strip()]
-        assert lines[0].startswith("!")
+        shown = [line for line in screen_text(pilot.app).splitlines() if line.strip()]
+        for label in ("steps  ", "memory  ", "time  ", "disk  ", "!  "):
+            assert any(f" {label}" in f" {line}" for line in shown), label
+        assert planned(screen).split()[0] == "steps"
 
 
 async def test_a_long_change_shows_the_beginning_of_both_values() -> None:

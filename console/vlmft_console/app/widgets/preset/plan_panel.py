@@ -11,10 +11,12 @@ from vlmft_core.plan import Plan
 from vlmft_core.preset import Preset
 
 _LABEL_CELLS = 9
+_DECISIVE = ("steps", "disk", "memory", "time")
+"""Rows that stand over the warnings, however many of those there are."""
 
 
 class PlanPanel(LineView, can_focus=True):
-    """Warnings first, then a figure a line, then notes."""
+    """The figures that decide first, then warnings, the other figures, notes."""
 
     DEFAULT_CSS = """
     PlanPanel { height: 1fr; padding: 0 1; scrollbar-gutter: stable; }
@@ -29,7 +31,12 @@ class PlanPanel(LineView, can_focus=True):
         """Show the plan of a preset."""
         warnings = [("!", text, "caution") for text in plan.warnings]
         notes = [("note", text, "") for text in plan.notes]
-        self._show([*warnings, *((label, text, "") for label, text in short_plan_rows(plan, preset)), *notes])
+        figures = [
+            (label, text, "caution" if label == "memory" and plan.fits is False else "")
+            for label, text in short_plan_rows(plan, preset)
+        ]
+        first = [each for each in figures if each[0] in _DECISIVE]
+        self._show([*first, *warnings, *(each for each in figures if each not in first), *notes])
 
     def show_problem(self, problem: str) -> None:
         """Say why there is no plan."""
