@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.app.looking import until_shown
+from tests.records import step
+from tests.run_folders import ended_run
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.settings import keep, kept_settings, settings_file
 from vlmft_console.app.themes import LIGHT
+from vlmft_console.charts.smoothing import smooth
+from vlmft_console.history.state import RunState
 from vlmft_core.errors import VlmftError
 
 
@@ -22,7 +27,22 @@ async def test_the_theme_that_was_chosen_is_that_of_the_next_session(machine: Pa
 
 
 @pytest.mark.parametrize(
-    "text", ["theme: blue\n", "colours: dark\n", "theme\n", "panels: loss\n", "panels: [1]\n", 'panels: ["("]\n']
+    "text",
+    [
+        "theme: blue\n",
+        "colours: dark\n",
+        "theme\n",
+        "panels: loss\n",
+        "panels: [1]\n",
+        'panels: ["("]\n',
+        "overlay: 1\n",
+        "smoothing: 0.3\n",
+        "smoothing: much\n",
+        "sort: colour\n",
+        "group: yes\n",
+        "keys: x\n",
+        'keys: {"x": 1}\n',
+    ],
 )
 def test_a_setting_that_is_none_is_named_with_its_line(machine: Path, text: str) -> None:
     settings_file().parent.mkdir(parents=True, exist_ok=True)
@@ -39,3 +59,22 @@ def test_a_setting_that_changes_leaves_the_rest_of_the_file_alone(machine: Path)
     assert settings_file().read_text().startswith("# mine\ntheme: light  # at noon\n")
     assert kept_settings().theme == "light"
     assert kept_settings().panels == ("chartqa: 1", "größe #2")
+
+
+async def test_order_groups_and_smoothing_are_those_of_the_last_time(machine: Path) -> None:
+    run = ended_run(machine / "outputs", "best-1")
+    async with VlmftConsole().run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "best-1")
+        await pilot.press("s", "s", "b", "enter")
+        await until_shown(pilot, "20/20")
+        await pilot.press("s")
+    kept = kept_settings()
+    assert (kept.sort, kept.group, kept.smoothing) == ("eval", True, 0.1)
+    async with VlmftConsole().run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "by eval, grouped")
+    state = RunState()
+    async with VlmftConsole(run.path).run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "20/20")
+        state.apply_all([step(n) for n in range(1, 21)])
+        smooth(state, 0.1)
+        await until_shown(pilot, f"EMA({state.smooth_loss.weight:g})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePath
@@ -44,6 +44,7 @@ class VlmftConsole(KeyOrder):
         replay: what of the log to play from its start; None to show its end.
         theme: `dark` or `light`.
         notify: one of `terminal.NOTIFY_STYLES`.
+        own_keys: as `KeyOrder` has it.
     """
 
     TITLE = "vlmft"
@@ -67,8 +68,9 @@ class VlmftConsole(KeyOrder):
         replay: Choice | None = None,
         theme: Literal["dark", "light"] = "dark",
         notify: str = "bell",
+        own_keys: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(own_keys)
         self.animation_level = "none"
         self._notify_style = notify
         self._plain = not speaks_unicode()

@@ -8,13 +8,17 @@ on a busy machine the next key comes before the last one has done its work. All 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 
 from textual import events
 from textual.app import App
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.timer import Timer
+from textual.widget import Widget
 
+_NOTHING = "f35"
+"""A key that does nothing."""
 LOOK_SECONDS = 0.05
 """Between two looks at whether what had the key is still there, while other keys wait. However long it takes over the
 key, they wait."""
@@ -38,10 +42,17 @@ class KeyDone(Message):
 
 
 class KeyOrder(App[None]):
-    """An app that handles one key, or one paste, at a time."""
+    """An app that handles one key, or one paste, at a time.
 
-    def __init__(self) -> None:
+    Args:
+        own_keys: what a pressed key means: another one, or nothing.
+    """
+
+    def __init__(self, own_keys: Mapping[str, str] | None = None) -> None:
         super().__init__()
+        self._meanings = own_keys or {}
+        self.own_keys = {meant: pressed for pressed, meant in self._meanings.items() if meant}
+        """By one of the console's keys what is pressed instead."""
         self._keys: deque[events.Key | events.Paste] = deque()
         self._number = 0
         self._under_way: MessagePump | None = None
@@ -69,9 +80,17 @@ class KeyOrder(App[None]):
         self._number += 1
         target = self.focused or self.screen
         self._under_way = target
-        await super().on_event(key)
+        await super().on_event(self._meant(key, target))
         if not target.post_message(KeyDone(self._number, target)):
             self._under_way = None
+
+    def _meant(self, key: events.Key | events.Paste, target: MessagePump) -> events.Key | events.Paste:
+        """The key that the person means; what is typed as text means itself."""
+        if isinstance(key, events.Paste) or key.key not in self._meanings:
+            return key
+        if isinstance(target, Widget) and target.check_consume_key(key.key, key.character):
+            return key
+        return events.Key(self._meanings[key.key] or _NOTHING, None)
 
     async def _next_key(self) -> None:
         self._under_way = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.keys import format_key
 from textual.screen import Screen
 
 _TEXTUALS = {
@@ -79,7 +81,9 @@ def _description(binding: Binding) -> str:
 
 
 def _display(app: App[object], bindings: list[Binding]) -> str:
+    own: Mapping[str, str] = getattr(app, "own_keys", {})
     shown: dict[str, None] = {}  # in order, each once
     for binding in bindings:
-        shown[app.get_key_display(binding)] = None
+        pressed = own.get(binding.key)
+        shown[format_key(pressed) if pressed else app.get_key_display(binding)] = None
     return " ".join(shown)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from vlmft_console.charts.smoothing import SHARES, USUAL
+from vlmft_console.runs.facts import ORDERS
 from vlmft_core.durable import write_whole
 from vlmft_core.errors import VlmftError
 
 Theme = Literal["dark", "light"]
-_SETTINGS: Final = '`theme: dark` or `light`, and `panels` or `overlay: ["NAME or pattern", …]`'
+USUAL_ORDER: Final = ""
+"""The order in which runs come: live ones first, then the newest."""
+_SETTINGS: Final = (
+    '`theme: dark` or `light`, `panels` or `overlay: ["NAME or pattern", …]`, '
+    f"`smoothing:` {', '.join(f'{share:g}' for share in SHARES)}, `sort:` usual, {', '.join(ORDERS)}, "
+    '`group: true` or `false`, and `keys: {"KEY OF THE CONSOLE": "KEY OF YOURS", …}`'
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,14 @@ class Settings:
     """Metrics that the metrics' screen shows: names, or regular expressions looked for in the names. None for all."""
     overlay: tuple[str, ...] = ()
     """The same of runs that are laid over each other. None for the usual ones."""
+    smoothing: float = USUAL
+    """Share of the steps that are seen over which train losses are averaged."""
+    sort: str = USUAL_ORDER
+    """What the runs are sorted by."""
+    group: bool = False
+    """Whether runs of one preset stand together."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """By a key of the console the one that is pressed instead, both by Textual's names."""
 
 
 def settings_file() -> Path:
@@ -55,7 +72,15 @@ def kept_settings() -> Settings:
     return Settings(**found)
 
 
-def keep(key: str, value: str | list[str]) -> None:
+def usable_settings() -> Settings:
+    """The same for whoever needs not be told what is wrong with the file: the start has refused that."""
+    try:
+        return kept_settings()
+    except VlmftError:
+        return Settings()
+
+
+def keep(key: str, value: str | float | list[str]) -> None:
     """Start with this value from now on; where that cannot be written, this session has it all the same.
 
     Args:
@@ -82,7 +107,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _theme(text: str) -> str:
-    word = text.partition("#")[0].strip()
+    word = _word(text)
     if word not in ("dark", "light"):
         raise ValueError(text)
     return word
@@ -100,4 +125,41 @@ def _patterns(text: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-_READ = {"theme": _theme, "panels": _patterns, "overlay": _patterns}
+def _word(text: str) -> str:
+    return text.partition("#")[0].strip()
+
+
+def _share(text: str) -> float:
+    share = float(_word(text))
+    if share not in SHARES:
+        raise ValueError(text)
+    return share
+
+
+def _order(text: str) -> str:
+    word = _word(text)
+    if word not in (*ORDERS, "usual"):
+        raise ValueError(text)
+    return USUAL_ORDER if word == "usual" else word
+
+
+def _truth(text: str) -> bool:
+    return {"true": True, "false": False}[_word(text)]
+
+
+def _keys(text: str) -> dict[str, str]:
+    value = json.loads(text)
+    if not isinstance(value, dict) or not all(isinstance(each, str) and each for each in value.values()):
+        raise ValueError(text)
+    return value
+
+
+_READ = {
+    "theme": _theme,
+    "panels": _patterns,
+    "overlay": _patterns,
+    "smoothing": _share,
+    "sort": _order,
+    "group": _truth,
+    "keys": _keys,
+}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -29,7 +30,8 @@ def main() -> None:
             raise VlmftError(why)
         from vlmft_console.app.settings import kept_settings
 
-        theme = options.theme or kept_settings().theme
+        kept = kept_settings()
+        theme, keys = options.theme or kept.theme, _own_keys(kept.keys)
         targets = [_target(each) for each in options.target]
         if targets and len(targets) not in (1, *COMPARED):
             raise VlmftError(f"{len(targets)} runs cannot be told apart on one screen", f"name {COMPARED[-1]} or fewer")
@@ -43,10 +45,28 @@ def main() -> None:
         ahead = ReadAhead(targets[0])
     from vlmft_console.app.app import VlmftConsole
 
-    app = VlmftConsole(*targets, ahead=ahead, theme=theme, notify=options.notify)
+    app = VlmftConsole(*targets, ahead=ahead, theme=theme, notify=options.notify, own_keys=keys)
     with GiveBack(app):
         app.run(mouse=options.mouse)
     sys.exit(app.return_code or 0)
+
+
+def _own_keys(wanted: Mapping[str, str]) -> Mapping[str, str]:
+    """What the keys of a person's settings mean.
+
+    Raises:
+        VlmftError: not all of them can be.
+    """
+    if not wanted:
+        return {}
+    from vlmft_console.app.own_keys import own_keys
+    from vlmft_console.app.settings import settings_file
+    from vlmft_core.errors import VlmftError
+
+    try:
+        return own_keys(wanted)
+    except VlmftError as error:
+        raise VlmftError(f"{settings_file()}: keys: {error}") from None
 
 
 def _there(arguments: list[str]) -> int | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from vlmft_console.history.state import RunState
+if TYPE_CHECKING:
+    from vlmft_console.history.state import RunState
 
 SHARES: Final = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 """From the raw values to the smoothest curve."""

@@ -16,11 +16,12 @@ from textual.widgets import Static
 
 from vlmft_console.app.messages import Unreadable
 from vlmft_console.app.screens.watching_screen import WatchingScreen
+from vlmft_console.app.settings import keep, usable_settings
 from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
 from vlmft_console.app.widgets.run.outcome_table import OutcomeTable
-from vlmft_console.charts.smoothing import USUAL, smooth
+from vlmft_console.charts.smoothing import smooth
 from vlmft_console.charts.view import View
 from vlmft_console.history.loading import ReadLog, read_log
 from vlmft_core.errors import VlmftError
@@ -72,7 +73,7 @@ class CompareScreen(WatchingScreen):
         self._ended: list[str] = []
         self._unit: Unit = "step"
         self._first = 0
-        self._smoothing = USUAL
+        self._smoothing = usable_settings().smoothing
 
     @property
     def subject(self) -> str:
@@ -181,6 +182,7 @@ class CompareScreen(WatchingScreen):
     @on(Chart.SmoothingRequested)
     def _smooth(self, message: Chart.SmoothingRequested) -> None:
         self._smoothing = message.applied_to(self._smoothing)
+        keep("smoothing", self._smoothing)
         self._smooth_runs()
         self._show_charts()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -69,9 +70,14 @@ class MetricsScreen(Screen[None]):
         return self.query_one(MetricChoice)
 
     def _look(self) -> None:
-        """Draw anew if anything was added."""
+        """Draw anew if anything was added, and not so often that it costs much."""
         state = self._state()
-        if self.is_current and state is not None and _amount(state) != self._seen:
+        if (
+            time.monotonic() >= self._grid.rested_at
+            and self.is_current
+            and state is not None
+            and _amount(state) != self._seen
+        ):
             self._draw()
 
     def _draw(self) -> None:

@@ -16,6 +16,7 @@ from textual.widgets import Static
 
 from vlmft_console.app.messages import Entitle, Loading, OpenRun
 from vlmft_console.app.overlay_reader import OverlayReader, RunGrew, RunRead, RunUnread
+from vlmft_console.app.settings import keep, usable_settings
 from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
@@ -28,7 +29,7 @@ from vlmft_console.app.widgets.run.overlay_table import MOST_LINES, OverlayRow, 
 from vlmft_console.charts.overlay import MOST_RUNS, Timelines, overlay_chart
 from vlmft_console.charts.reading import readings
 from vlmft_console.charts.run_charts import CHARTS, metric_chart
-from vlmft_console.charts.smoothing import USUAL, smooth
+from vlmft_console.charts.smoothing import smooth
 from vlmft_console.charts.spec import ChartSpec, Unit
 from vlmft_console.charts.ticks import x_label
 from vlmft_console.charts.view import View
@@ -42,9 +43,7 @@ _UNITS: Final[tuple[Unit, ...]] = ("step", "epoch", "hours")
 _LEAST: Final = (56, 10)
 """Columns and rows of a panel: eight curves need more room than one."""
 DRAW_SECONDS: Final = 2.0
-"""Between two drawings of runs that grow, …"""
-_SHARE: Final = 0.03
-"""… or longer: they take no more than this share of a core."""
+"""Between two drawings of runs that grow, at least."""
 
 
 @dataclass
@@ -96,11 +95,10 @@ class OverlayScreen(Screen[None]):
         self._timelines = Timelines()
         self._unit: Unit = "step"
         self._pinned: int | None = None
-        self._smoothing = USUAL
+        self._smoothing = usable_settings().smoothing
         self._reading = ""
         self._due: Timer | None = None
         self._drawn = 0.0
-        self._cost = 0.0
 
     @property
     def subject(self) -> str:
@@ -181,8 +179,8 @@ class OverlayScreen(Screen[None]):
         run.state.apply_all(message.records)
         self._show_table()
         if message.records and self._due is None:
-            wait = max(DRAW_SECONDS, self._cost / _SHARE) - (time.monotonic() - self._drawn)
-            self._due = self.set_timer(max(0.01, wait), self._draw)
+            due = max(self._drawn + DRAW_SECONDS, self._grid.rested_at)
+            self._due = self.set_timer(max(0.01, due - time.monotonic()), self._draw)
 
     def _draw(self) -> None:
         """Draw the panels of this page anew."""
@@ -191,12 +189,11 @@ class OverlayScreen(Screen[None]):
             self._due = None
         if not self.is_current:  # once it is, all is drawn
             return
-        began = time.thread_time()
         self._smooth()
         self._grid.show(self._choice.names(self._there, self._usual), self._spec)
         self._show_table()
         self._entitle()
-        self._drawn, self._cost = time.monotonic(), time.thread_time() - began
+        self._drawn = time.monotonic()
 
     def _spec(self, metric: str) -> ChartSpec:
         hidden = [number for number, run in enumerate(self._runs) if run.hidden]
@@ -275,6 +272,7 @@ class OverlayScreen(Screen[None]):
     def on_chart_smoothing_requested(self, message: Chart.SmoothingRequested) -> None:
         """Smooth the train losses more or less."""
         self._smoothing = message.applied_to(self._smoothing)
+        keep("smoothing", self._smoothing)
         self._draw()
 
     def on_typed_line_left(self, message: TypedLine.Left) -> None:

@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 
 from vlmft_console.app.messages import Entitle, OpenComparison, OpenOverlay, OpenPresets, OpenReplay, OpenRun, RunAction
 from vlmft_console.app.screens.watching_screen import WatchingScreen
+from vlmft_console.app.settings import USUAL_ORDER, keep, usable_settings
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 2.0
 """Between two looks at the run folders."""
-USUAL = ""
-"""The order in which the runs come: live ones first, then the newest."""
 _OTHER_ROWS = 17
 """Rows of the preview and of all else that is not the list."""
 _FEWEST, _LIST_ROWS = 15, 36
@@ -82,8 +81,9 @@ class RunsScreen(WatchingScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._order = USUAL
-        self._grouped = False
+        kept = usable_settings()
+        self._order = kept.sort
+        self._grouped = kept.group
         self._runs: list[Overview] = []
         self._marked: set[str] = set()
         self._wanted: frozenset[Path] = frozenset()
@@ -181,7 +181,7 @@ class RunsScreen(WatchingScreen):
         parts = [f"vlmft  {len(self._runs)} run{'s' * (len(self._runs) != 1)}, {live} live"]
         if sought and not problem:
             parts.append(f"{len(runs)} match")
-        if self._order != USUAL:
+        if self._order != USUAL_ORDER:
             parts.append(f"by {self._order}")
         if self._grouped:
             parts.append("grouped")
@@ -204,7 +204,7 @@ class RunsScreen(WatchingScreen):
             problem = str(error)
         else:
             runs = [run for run in runs if wanted(facts_of(run, at))]
-        if self._order != USUAL:
+        if self._order != USUAL_ORDER:
             runs = in_order(runs, self._order, lambda run: facts_of(run, at))
         return runs, problem
 
@@ -286,12 +286,14 @@ class RunsScreen(WatchingScreen):
         focus_now(self.query_one("#filter", Input))
 
     def action_sort(self) -> None:
-        orders = (USUAL, *ORDERS)
+        orders = (USUAL_ORDER, *ORDERS)
         self._order = orders[(orders.index(self._order) + 1) % len(orders)]
+        keep("sort", self._order or "usual")
         self._show()
 
     def action_group(self) -> None:
         self._grouped = not self._grouped
+        keep("group", "true" if self._grouped else "false")
         self._show()
 
     def action_clear(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,6 +20,8 @@ from vlmft_console.charts.view import View
 MOST = 12
 """Panels at once."""
 _MOST_COLUMNS = 4
+_SHARE = 0.015
+"""Of a core, that drawing what has grown takes at most, apart from what the terminal is then sent."""
 
 
 class PanelGrid(Container):
@@ -63,6 +66,8 @@ class PanelGrid(Container):
         self._page = 0
         self._full = False
         self._shown: list[str] = []
+        self.rested_at = 0.0
+        """When to draw again what has grown, by the monotonic clock: with many points drawing takes longer."""
 
     def compose(self) -> ComposeResult:
         for _ in range(MOST):
@@ -92,8 +97,10 @@ class PanelGrid(Container):
             names: of all panels, on this page or another.
             spec_of: draws one.
         """
+        began = time.thread_time()
         self._names, self._spec_of = names, spec_of
         self._arrange()
+        self.rested_at = time.monotonic() + (time.thread_time() - began) / _SHARE
 
     def look_at(self, view: View) -> None:
         """Show another part in all panels."""

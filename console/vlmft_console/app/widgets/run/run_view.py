@@ -11,6 +11,7 @@ from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.widget import Widget
 
+from vlmft_console.app.settings import keep, usable_settings
 from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.run.epoch_table import EpochTable
@@ -21,7 +22,7 @@ from vlmft_console.app.widgets.run.memory_panel import MemoryPanel
 from vlmft_console.app.widgets.run.panel_layout import EXPLAINED, LOWER, PANELS, UPPER, size_class, visible
 from vlmft_console.app.widgets.run.progress_line import ProgressLine
 from vlmft_console.charts.run_charts import CHARTS
-from vlmft_console.charts.smoothing import USUAL, smooth
+from vlmft_console.charts.smoothing import smooth
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline
 
@@ -82,7 +83,7 @@ class RunView(Vertical):
         self._lower = "health"
         self._resource = "throughput"
         self._full = False
-        self._smoothing = USUAL
+        self._smoothing = usable_settings().smoothing
         self._visible: set[str] = set()
         self._behind = False
 
@@ -206,6 +207,7 @@ class RunView(Vertical):
         """Smooth the train loss more or less."""
         message.stop()
         self._smoothing = message.applied_to(self._smoothing)
+        keep("smoothing", self._smoothing)
         self._smooth()
         self._update("loss")
 
