@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from vlmft_core.health import STOP, Health
 from vlmft_core.run_folder.events import Record
 
-RUNS = 100
+RUNS = 200
 NOISES = (0.0, 0.01, 0.02, 0.05, 0.1)
 AWAY = 0.15
 """An overfitting run has risen away once its loss without noise is this far above its lowest."""
@@ -63,32 +63,44 @@ def log(run: Drawn, **more: Sequence[Any]) -> list[Record]:
 
 def stops(records: list[Record]) -> tuple[int | None, bool]:
     """The first eval, counted from 0, at which a stop was asked for, and whether one is at the end."""
-    health, first, evals = Health(), None, -1
-    for record in records:
-        evals += record["event"] == "eval"
-        changed = health.feed(record)
+    health, first = Health(), None
+    for index, changed in health.feed_all(records):
         if first is None and any(one.active and one.severity == STOP for one in changed):
-            first = evals
+            first = sum(record["event"] == "eval" for record in records[: index + 1]) - 1
     return first, any(one.severity == STOP for one in health.active)
 
 
-def table(count: int) -> None:
-    print(f"{count} evals{'':12}healthy: stopped, at the end   rising to +40 %: caught, in time    to +100 %")
-    for noise in NOISES:
+def table(count: int, noises: Sequence[float] = NOISES, *, alone: bool = False) -> None:
+    """Shares in percent.
+
+    Args:
+        count: evals of a run.
+        noises: of the eval losses.
+        alone: whether the evals tell a loss and no accuracy.
+    """
+    more = {"token_accuracy": [None] * count} if alone else {}
+    head = f"{count} evals{', losses alone' if alone else ''}"
+    print(f"{head:25}healthy: stopped, at the end   rising to +40 %: caught, in time    to +100 %")
+    for noise in noises:
         rng = random.Random(count)
-        healthy = [stops(log(drawn(rng, count, noise, 0.0))) for _ in range(RUNS)]
-        row = f"  noise {noise:5.0%}{sum(at is not None for at, _ in healthy):22}{sum(end for _, end in healthy):12}"
+        healthy = [stops(log(drawn(rng, count, noise, 0.0), **more)) for _ in range(RUNS)]
+        ends = _share(end for _, end in healthy)
+        row = f"  noise {noise:5.0%}{_share(at is not None for at, _ in healthy):>22}{ends:>12}"
         for rise in (0.4, 1.0):
-            caught = in_time = 0
+            caught, in_time = [], []
             for _ in range(RUNS):
                 run = drawn(rng, count, noise, rise)
                 lowest = [min(run.clean[: index + 1]) for index in range(count)]
                 away = next(i for i, loss in enumerate(run.clean) if loss > lowest[i] * (1 + AWAY))
-                first, _ = stops(log(run))
-                caught += first is not None
-                in_time += first is not None and first <= away + LATE
-            row += f"{caught:16}{in_time:10}"
+                first, _ = stops(log(run, **more))
+                caught.append(first is not None)
+                in_time.append(first is not None and first <= away + LATE)
+            row += f"{_share(caught):>16}{_share(in_time):>10}"
         print(row)
+
+
+def _share(told: Iterable[bool]) -> str:
+    return f"{100 * sum(told) / RUNS:.1f}"
 
 
 def accuracies() -> None:
@@ -110,6 +122,8 @@ def accuracies() -> None:
 def main() -> None:
     for count in (10, 20, 40):
         table(count)
+    for count in (10, 20, 40):
+        table(count, NOISES[-1:], alone=True)
     accuracies()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -205,9 +206,23 @@ def test_watch_waits_for_a_log_follows_it_and_judges_it(log: Path, monkeypatch: 
     result = call("watch", log)
     assert waited.is_set()
     assert "does not exist: waiting for the first one" in result.stdout
-    assert "eval at step 2: loss 2.125" in result.stdout
-    assert "step 3/?  loss 2" in result.stdout
+    assert "eval at record 2: loss 2.125" in result.stdout
+    assert "record 3/?  loss 2" in result.stdout
     assert result.exit_code in (0, 3)
+
+
+def test_a_log_without_steps_is_told_by_its_records_while_it_is_followed_and_in_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "train.log"
+    lines = []
+    for index, loss in enumerate([1.1, 1.3, 1.6], 1):
+        lines += [str({"loss": 2.0 / index, "epoch": index - 0.5}), str({"eval_loss": loss, "epoch": float(index)})]
+    log.write_text("\n".join([*lines, str({"train_runtime": 10.0, "epoch": 3.0}), ""]))
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.0)
+    for told in (call("watch", log).stdout, call("report", log, "--format", "md").stdout):
+        assert "record 1" in told
+        assert not re.search(r"\bstep \d", told)
 
 
 def test_watch_says_each_finding_of_our_own_log_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

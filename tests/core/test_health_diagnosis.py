@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.health_records import evaluated, judged, record, rules, start, step, with_evals
+from tests.core.health_records import evaluated, judged, only, record, rules, start, step, with_evals
 from vlmft_core.preset import Evaluation, Preset, Training
 from vlmft_core.run_folder.events import Record
 
@@ -201,3 +201,12 @@ def test_losses_near_zero_and_below_it_get_no_verdict() -> None:
     assert "stop" in rules(judged(foreign(with_evals([3e-4, 2e-4, 5e-2, 0.3, 0.9])))).values()
     negative = judged(foreign(with_evals([-1.0, -2.0, -1.5, -1.2, -0.5])))
     assert (negative.findings, "below 0" in negative.unjudged) == ([], True)
+
+
+def test_where_a_log_names_no_steps_findings_and_diagnoses_count_records() -> None:
+    counted = record("note", message="no steps", counted="records")
+    health = judged([counted, *with_evals([1.0, 0.9, 1.3, 1.5])])
+    assert health.unit == "record"
+    assert "at record 20" in only(health, "eval_off_best").message
+    assert health.diagnoses[0].sentence.startswith("overfits since record 20")
+    assert "step 20" not in health.diagnoses[0].advice.text

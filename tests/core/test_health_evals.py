@@ -11,6 +11,7 @@ import pytest
 
 from tests.core.health_records import PLAN, evaluated, judged, only, record, rules, start, step, with_evals
 from vlmft_core.chance import paired
+from vlmft_core.health import Health
 from vlmft_core.health.scatter import Scatter
 from vlmft_core.preset import Lora, Monitor, Preset, Training
 from vlmft_core.run_folder.events import Record
@@ -35,7 +36,7 @@ def test_three_rises_beyond_the_least_rise_ask_for_a_stop_with_the_figures_in_th
 
 def test_a_stop_for_rising_evals_holds_until_the_loss_is_back_near_its_best() -> None:
     rising = with_evals([1.0, 1.1, 1.2, 1.3])
-    still = judged([*rising, evaluated(50, 1.28)])
+    still = judged([*rising, evaluated(50, 1.28, epoch=5.0)])
     assert rules(still)["eval_rising"] == "stop"
     assert "rose, and is 1.280, 28.0 % above" in only(still, "eval_rising").message
     assert "eval_rising" not in rules(judged([*rising, evaluated(50, 1.28), evaluated(60, 1.005)]))
@@ -76,6 +77,13 @@ def test_a_single_eval_of_few_asks_for_a_stop_only_when_no_other_is_to_come() ->
 
 def test_two_evals_far_off_the_best_are_enough() -> None:
     assert rules(judged(with_evals([1.2, 1.0, 1.25, 1.27])))["eval_off_best"] == "stop"
+
+
+def test_in_the_first_epoch_a_few_rises_ask_for_no_stop() -> None:
+    rising = with_evals([0.9, 0.96, 1.0, 1.06])
+    assert rules(judged(rising))["eval_rising"] == "stop"
+    first = [one | {"epoch": 0.1} if "epoch" in one else one for one in rising]
+    assert rules(judged(first))["eval_rising"] == "caution"
 
 
 def test_in_the_first_epoch_nothing_was_seen_twice_and_few_evals_ask_for_no_stop() -> None:
@@ -219,11 +227,11 @@ def test_a_gap_asks_for_a_stop_only_once_the_eval_loss_left_its_best(
     assert rules(judged(with_evals(losses, train))).get("gap") == severity
 
 
-def accuracies(values: list[float], losses: list[float]) -> list[dict[str, object]]:
+def accuracies(values: list[float], losses: list[float], questions: int = 500) -> list[dict[str, object]]:
     found = with_evals(losses)
     evals = [one for one in found if one["event"] == "eval"]
     for one, value in zip(evals, values, strict=True):
-        one["tasks"] = {"chartqa": {"relaxed_accuracy": value, "n": 500}}
+        one["tasks"] = {"chartqa": {"relaxed_accuracy": value, "n": questions}}
     return found
 
 
@@ -276,7 +284,7 @@ def test_of_runs_whose_eval_loss_improves_at_every_eval_hardly_one_is_told_of_a_
         rng = random.Random(seed)
         losses = [0.5 + math.exp(-index / 3) for index in range(12)]
         values = [sum(rng.random() < 0.7 for _ in range(200)) / 200 for _ in losses]
-        return any(one.rule == "accuracy_falling" for one in judged(accuracies(values, losses)).findings)
+        return any(one.rule == "accuracy_falling" for one in judged(accuracies(values, losses, 200)).findings)
 
     assert sum(map(told, range(40))) <= 2
 
@@ -293,6 +301,36 @@ def test_of_several_accuracies_the_one_below_its_best_for_longest_is_judged(fall
     assert (told.severity, told.message.split()[0]) == ("stop", falling)
 
 
+def noisy(seed: int, count: int, *, rise: float = 0.0, accuracy: bool = False) -> list[Record]:
+    """A run whose eval losses scatter by a tenth, and rise from 40 % of it on."""
+    rng = random.Random(seed)
+    done = [index / count for index in range(1, count + 1)]
+    clean = [(0.8 + 0.6 * math.exp(-6 * at)) * (1 + rise * max(0.0, at - 0.4) / 0.6) for at in done]
+    losses = [loss * (1 + rng.gauss(0, 0.1)) for loss in clean]
+    found = with_evals(losses, train=[0.3 + math.exp(-3 * at) for at in done])
+    for one, loss in zip((one for one in found if one["event"] == "eval"), clean, strict=True):
+        one["token_accuracy"] = 0.9 - 0.2 * loss * (1 + rng.gauss(0, 0.1)) if accuracy else None
+    return found
+
+
+def stopped(records: list[Record]) -> bool:
+    """Whether a stop was asked for at any time."""
+    health = Health()
+    return any(one.severity == "stop" for _, changed in health.feed_all(records) for one in changed)
+
+
+@pytest.mark.parametrize("count", [10, 20])
+def test_of_healthy_runs_whose_evals_scatter_by_a_tenth_hardly_one_is_told_to_stop(count: int) -> None:
+    assert sum(stopped(noisy(seed, count)) for seed in range(60)) <= 4
+
+
+def test_a_rise_that_loss_and_accuracy_tell_alike_is_found_where_the_loss_alone_is_too_noisy() -> None:
+    both = sum(stopped(noisy(seed, 20, rise=0.4, accuracy=True)) for seed in range(30))
+    alone = sum(stopped(noisy(seed, 20, rise=0.4)) for seed in range(30))
+    assert both >= 27
+    assert both > alone
+
+
 def scatter_of(values: Sequence[float]) -> Scatter:
     found = Scatter()
     for value in values:
@@ -306,6 +344,7 @@ def test_noise_is_measured_from_the_first_rise_on() -> None:
     assert scatter_of([2.0, 1.5, 1.25, 1.5]).bends == pytest.approx((0.25 / unit,))
     assert scatter_of([2.0, 1.5, 1.25, 1.5, 1.0]).bends == pytest.approx((0.25 / unit, 0.375 / unit))
     assert len(scatter_of([1.0, 2.0] * 40).bends) == 32
+    assert scatter_of([2.0, 1.5, 1.25, 1.5, 1.0]).wide == pytest.approx((0.25 / unit,))
 
 
 def test_the_measured_noise_is_the_one_that_was_drawn() -> None:
@@ -330,9 +369,13 @@ def test_the_answers_at_the_end_repeat_the_best_step_and_are_no_new_eval() -> No
 
 def test_an_eval_that_a_resume_repeats_counts_once() -> None:
     first = with_evals([1.0, 1.01, 1.02])
-    resumed = [*start(resumed_from=20), *(step(number, loss=0.9) for number in range(21, 31)), evaluated(30, 1.02)]
+    resumed = [
+        *start(resumed_from=20),
+        *(step(number, loss=0.9) for number in range(21, 31)),
+        evaluated(30, 1.02, epoch=3.0),
+    ]
     assert "eval_rising" not in rules(judged([*first, *resumed]))
-    third = [*(step(number, loss=0.8) for number in range(31, 41)), evaluated(40, 1.03)]
+    third = [*(step(number, loss=0.8) for number in range(31, 41)), evaluated(40, 1.03, epoch=4.0)]
     assert rules(judged([*first, *resumed, *third]))["eval_rising"] == "stop"
 
 

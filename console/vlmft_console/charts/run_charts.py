@@ -88,17 +88,13 @@ def _learning_rate(state: RunState, blank: ChartSpec) -> ChartSpec:
 
 
 def _grad_norm(state: RunState, blank: ChartSpec) -> ChartSpec:
-    """Gradient norm, with the values from which the health rules find it worrying."""
-    monitor = state.health.settings
+    """Gradient norm, with the median from which the health rules find it too high for this run."""
+    limit = state.health.gradient_limit
     return replace(
         blank,
         curves=(*_superseded(state.grad_norm), *_noisy("grad norm", state.grad_norm)),
         headline=_latest(state.grad_norm),
-        references=(
-            ReferenceLine(1.0, "good below 1"),
-            ReferenceLine(monitor.grad_caution, f"caution above {monitor.grad_caution:g}", "caution"),
-            ReferenceLine(monitor.grad_stop, f"bad above {monitor.grad_stop:g}", "stop"),
-        ),
+        references=(ReferenceLine(limit, f"caution: median above {limit:.3g}", "caution"),) if limit else (),
     )
 
 

@@ -56,12 +56,13 @@ class BarDisplay:
             refresh_per_second=2,
             transient=True,
         )
+        self._words = EventWords()
         self._task = self._progress.add_task("starting", total=None, figures="")
         self._progress.start()
 
     def tell(self, new: list[Record]) -> None:
         for record in new:
-            if line := event_line(record):
+            if line := self._words.of(record):
                 self.say(line)
 
     def update(self, state: RunState) -> None:
@@ -86,19 +87,20 @@ class PlainDisplay:
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
+        self._words = EventWords()
         self._shown = -PLAIN_SECONDS
         self._step = 0
 
     def tell(self, new: list[Record]) -> None:
         for record in new:
-            if line := event_line(record):
+            if line := self._words.of(record):
                 self.say(line)
 
     def update(self, state: RunState) -> None:
         now = time.monotonic()
         if state.step != self._step and (now - self._shown >= PLAIN_SECONDS or state.step == state.total_steps):
             self._shown, self._step = now, state.step
-            self.say(f"step {state.step}/{state.total_steps or '?'}  {_figures(state)}")
+            self.say(f"{state.health.unit} {state.step}/{state.total_steps or '?'}  {_figures(state)}")
 
     def say(self, text: str) -> None:
         print(sanitize(text), file=self._out, flush=True)
@@ -124,8 +126,25 @@ class JsonDisplay:
         pass
 
 
-def event_line(record: Record) -> str:
-    """One line for an event worth a line of its own, else an empty string."""
+class EventWords:
+    """`event_line` of one event after another: of a log that names no steps, records are counted."""
+
+    def __init__(self) -> None:
+        self._unit = "step"
+
+    def of(self, record: Record) -> str:
+        if record["event"] == events.NOTE and record.get("counted") == "records":
+            self._unit = "record"
+        return event_line(record, self._unit)
+
+
+def event_line(record: Record, unit: str = "step") -> str:
+    """One line for an event worth a line of its own, else an empty string.
+
+    Args:
+        record: the event.
+        unit: what its step counts.
+    """
     event = record["event"]
     if event == events.PLAN:
         peak = record["peak_lr"]
@@ -144,7 +163,7 @@ def event_line(record: Record) -> str:
         for task, metrics in tasks_of(record).items():
             if score := score_of(metrics, task):
                 parts.append(f"{task} {accuracy_text(*score)}")
-        return f"eval at step {record['step']:,}: {', '.join(parts)}"
+        return f"eval at {unit} {record['step']:,}: {', '.join(parts)}"
     if event == events.CHECKPOINT:
         return f"checkpoint at step {record['step']:,}"
     if event == events.HEALTH:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from vlmft_core.health import Diagnosis, Health
 
 UNJUDGED = "the evals get no verdict: {}"
 """What is said where the health rules do not judge them, with the reason."""
-_STEP: Final = re.compile(r"\bstep (?=\d)")
 
 
 def diagnosis_dict(diagnosis: Diagnosis, *, named_steps: bool = True) -> dict[str, Any]:
@@ -17,25 +15,18 @@ def diagnosis_dict(diagnosis: Diagnosis, *, named_steps: bool = True) -> dict[st
 
     Args:
         diagnosis: that.
-        named_steps: whether the log tells steps; where it does not, `step` is null, and words tell the record.
+        named_steps: whether the log tells steps; where it does not, `step` is null.
     """
     return {
         "cause": diagnosis.cause,
         "severity": diagnosis.severity,
         "step": diagnosis.step if named_steps else None,
         "epoch": diagnosis.epoch,
-        "sentence": in_place(diagnosis.sentence, named_steps=named_steps),
-        "evidence": [
-            {"rule": rule, "message": in_place(text, named_steps=named_steps)} for rule, text in evidence(diagnosis)
-        ],
-        "advice": in_place(diagnosis.advice.text, named_steps=named_steps),
+        "sentence": diagnosis.sentence,
+        "evidence": [{"rule": rule, "message": text} for rule, text in evidence(diagnosis)],
+        "advice": diagnosis.advice.text,
         "changes": dict(diagnosis.advice.changes),
     }
-
-
-def in_place(text: str, *, named_steps: bool) -> str:
-    """What a health rule says. Of a log that names no steps it counts records, whose number is no step's."""
-    return text if named_steps else _STEP.sub("record ", text)
 
 
 def unjudged_notes(health: Health) -> list[str]:

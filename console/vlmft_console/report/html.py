@@ -147,9 +147,9 @@ def _health(figures: Mapping[str, Any]) -> list[str]:
         )
     parts.append("<h2>Findings</h2>")
     for each in figures["findings"]:
-        held = f"since step {each['step']:,}"
+        held = f"since {figures['unit']} {each['step']:,}"
         if each["resolved"] is not None:
-            held = f"from step {each['step']:,} to {each['resolved']:,}, resolved"
+            held = f"from {figures['unit']} {each['step']:,} to {each['resolved']:,}, resolved"
         style = each["severity"] if each["resolved"] is None else "dim"
         parts.append(
             f'<article class="{_text(style)}"><h3>{_text(each["severity"])}: {_text(each["rule"])}'

@@ -43,6 +43,7 @@ def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
         "segments": [{"segment": number, "first_step": first} for number, first in state.segments],
         "plan": {key: value for key, value in (state.plan or {}).items() if key not in _ENVELOPE},
         "steps": state.step,
+        "unit": state.health.unit,
         "total_steps": state.total_steps,
         "train_loss": {"first": state.mean_loss(first=True), "last": state.mean_loss(first=False)},
         "best_eval": best and {key: best[key] for key in ("step", "epoch", "eval_loss")},

@@ -9,7 +9,7 @@ from typing import Any
 from vlmft_console.figures import accuracy, percent, took
 from vlmft_console.history.odd_rows import odd_step_words
 from vlmft_console.history.state import RunState
-from vlmft_console.report.diagnosis import diagnosis_dict, in_place, numbered
+from vlmft_console.report.diagnosis import diagnosis_dict, numbered
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus
 from vlmft_console.sanitize import sanitize
@@ -60,8 +60,8 @@ def finding_dict(finding: Finding, *, named_steps: bool = True) -> dict[str, Any
         "severity": finding.severity,
         "step": finding.step if named_steps else None,
         "epoch": finding.epoch,
-        "message": in_place(finding.message, named_steps=named_steps),
-        "advice": in_place(finding.advice.text, named_steps=named_steps),
+        "message": finding.message,
+        "advice": finding.advice.text,
     }
 
 

@@ -33,8 +33,8 @@ def markdown(figures: Mapping[str, Any]) -> str:
     if figures["findings"]:
         lines += ["", "## Findings", ""]
         for each in figures["findings"]:
-            held = f", resolved at step {each['resolved']:,}" if each["resolved"] is not None else ""
-            lines.append(f"- **{each['severity']}** {each['rule']} at step {each['step']:,}{held}: ")
+            held = f", resolved at {figures['unit']} {each['resolved']:,}" if each["resolved"] is not None else ""
+            lines.append(f"- **{each['severity']}** {each['rule']} at {figures['unit']} {each['step']:,}{held}: ")
             lines[-1] += _plain(each["message"])
     if figures["odd_steps"]:
         lines += ["", "## Odd steps", "", *(f"- {_plain(each['says'])}" for each in figures["odd_steps"])]
@@ -83,7 +83,7 @@ def headlines(figures: Mapping[str, Any], plain: Callable[[str], str]) -> list[t
     if loss["first"] is not None:
         found.append(("train loss", f"{figure(loss['first'])} to {figure(loss['last'])} (first and last tenth)"))
     if best:
-        found.append(("best eval loss", f"{figure(best['eval_loss'])} at step {best['step']:,}"))
+        found.append(("best eval loss", f"{figure(best['eval_loss'])} at {figures['unit']} {best['step']:,}"))
     if figures["last_eval_loss"] is not None:
         found.append(("last eval loss", figure(figures["last_eval_loss"])))
     for task, score in figures["tasks"].items():

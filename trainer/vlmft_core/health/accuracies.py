@@ -46,7 +46,7 @@ class Accuracy:
         if self.questions is not None and self.questions >= 1:
             share = (self.best * self.questions + 1) / (self.questions + 2)
             binomial = math.sqrt(share * (1 - share) / self.questions)
-        return self.scatter.risen(max(binomial, self.scatter.noise(self.below)), more)
+        return self.scatter.risen(max(binomial, self.scatter.sure_noise(self.below)), more)
 
 
 def after(known: tuple[Accuracy, ...], record: Record) -> tuple[Accuracy, ...]:

@@ -91,6 +91,7 @@ def _diagnosis(cause: str, group: list[Finding], state: HealthState) -> Diagnosi
     elif best is not None and first.rule in ("eval_off_best", "eval_rising"):
         step, epoch = best.step, best.epoch
         sentence = _overfits(first, state)
+    sentence = state.worded(sentence)
     evidence = tuple(one.message for one in group)
     return Diagnosis(
         cause=cause,

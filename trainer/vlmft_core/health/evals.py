@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from vlmft_core.health.accuracies import Accuracy, after
 from vlmft_core.health.figures import TINY, change, number
-from vlmft_core.health.scatter import Scatter
+from vlmft_core.health.scatter import Scatter, risen_together
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder.events import Record
 
@@ -68,6 +68,17 @@ class Evals:
     def off(self) -> float:
         """The newest loss above the best, as a share of it."""
         return change(self.best.loss, self.last.loss) if self.best and self.last else 0.0
+
+    def risen(self, more: float = 0.0) -> bool:
+        """Whether the loss surely has risen: by its own figures, or by them and the accuracies together.
+
+        Args:
+            more: standard deviations by which it must, beside the usual ones.
+        """
+        if self.scatter.risen(more=more):
+            return True
+        beside = [one.scatter for one in self.accuracies if one.scatter.count == self.scatter.count]
+        return bool(beside) and risen_together([self.scatter, *beside], more)
 
     def repeats(self, record: Record) -> bool:
         """Whether an `eval` event tells of no later eval. A log without steps tells several evals at one step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,6 +19,9 @@ from vlmft_core.run_folder.events import Record
 
 KEPT_EVALS = 256
 """Evals that a resume can take back, and over which flat losses are looked for."""
+
+
+_STEP = re.compile(r"\bstep (?=\d)")
 
 
 class HealthState:
@@ -59,6 +63,8 @@ class HealthState:
         """The metric by which the run itself chooses its best: `name`, `value` and `step`, where the log tells it."""
         self.ended = False
         """The log has told the run's end."""
+        self.unit = "step"
+        """What is counted: steps, or records of a log that names no steps."""
 
     @property
     def at(self) -> int:
@@ -77,6 +83,15 @@ class HealthState:
         if type(record.get("resumed_from")) is not int:
             self.kind, self._unknown = LossKind(own=bool(self.preset)), LOOKED_AT
         self._take_best_metric(record)
+
+    def take_note(self, record: Record) -> None:
+        """A `note` event: it may say that steps are not named, so that training records are counted."""
+        if record.get("counted") == "records":
+            self.unit = "record"
+
+    def worded(self, text: str) -> str:
+        """What a rule says, with what is counted in place of steps."""
+        return text if self.unit == "step" else _STEP.sub(f"{self.unit} ", text)
 
     def take_plan(self, record: Record) -> None:
         """A `plan` event."""

@@ -12,9 +12,10 @@ from vlmft_core.health.finding import Finding
 from vlmft_core.health.health_state import HealthState
 from vlmft_core.health.rule import Rule, Verdict
 from vlmft_core.health.rules import RULES
+from vlmft_core.health.rules.gradient import GradHigh
 from vlmft_core.health.stretch import FEWEST, Stretch, stretches
 from vlmft_core.health.thresholds import Settings, Thresholds
-from vlmft_core.run_folder.events import CHECKPOINT, EVAL, PLAN, RUN_END, RUN_START, STEP, Record
+from vlmft_core.run_folder.events import CHECKPOINT, EVAL, NOTE, PLAN, RUN_END, RUN_START, STEP, Record
 
 KEPT = 20
 """Findings of each rule at most: after that a rule that fires again raises its last one anew."""
@@ -56,9 +57,20 @@ class Health:
         return diagnoses(self.active, self._state)
 
     @property
+    def unit(self) -> str:
+        """What a finding's step counts: `step`, or `record` for a log that names no steps."""
+        return self._state.unit
+
+    @property
     def unjudged(self) -> str:
         """Why the eval losses get no verdict; empty where they do."""
         return self._state.unjudged
+
+    @property
+    def gradient_limit(self) -> float | None:
+        """The median over a window from which `grad_high` finds a gradient norm too high; None while it does not know
+        what is usual for this run."""
+        return next(rule.limit(self.settings) for rule in self._rules if isinstance(rule, GradHigh))
 
     def feed(self, record: Record) -> list[Finding]:
         """Take in one record.
@@ -91,6 +103,8 @@ class Health:
             for rule in self._at_other:
                 rule.on_other(record, state)
             return self._settle(self._rules)
+        elif event == NOTE:
+            state.take_note(record)
         elif event == EVAL and state.take_eval(record):
             return self._settle([rule for rule in self._rules if rule.on_eval(record, state)])
         return self._settle([rule for rule in self._at_other if rule.on_other(record, state)])
@@ -150,7 +164,7 @@ class Health:
     def _ask(self, due: list[Rule]) -> list[Finding]:
         changed = []
         for rule in due:
-            verdict, before = rule.diagnose(self._state), self._active.get(rule.name)
+            verdict, before = self._worded(rule.diagnose(self._state)), self._active.get(rule.name)
             if verdict is not None and before is None:
                 changed.append(self._raise(rule.name, verdict))
             elif (
@@ -164,6 +178,12 @@ class Health:
                 del self._active[rule.name]
                 self._hold()
         return changed
+
+    def _worded(self, verdict: Verdict | None) -> Verdict | None:
+        if verdict is None or self.unit == "step":
+            return verdict
+        advice = replace(verdict.advice, text=self._state.worded(verdict.advice.text))
+        return Verdict(verdict.severity, self._state.worded(verdict.message), advice)
 
     def _raise(self, rule: str, verdict: Verdict) -> Finding:
         step, epoch, (severity, message, advice) = self._state.at, self._state.epoch, verdict

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -10,14 +12,19 @@ KEPT = 32
 """Newest values kept, and bends."""
 WIDTHS = (1, 2, 4, 8, 16)
 """Values in a row whose means are looked through for the lowest level."""
-NEWEST = (1, 2, 3, 4)
+NEWEST = (1, 2, 3, 4, 6, 8, 12, 16)
 """Newest values whose mean is compared with it."""
 FEW = 5
 """Bends below which the noise is hardly known."""
 LEAST = 0.002
 """Noise that every figure has."""
-SIGMAS = 1.25
-"""Standard deviations beside those that the number of comparisons asks for; found with `tests/bench/noise.py`."""
+SIGMAS = 0.9
+"""Standard deviations that a rise takes beside the logarithm of the number of values: a run is looked at as often as
+that, and the lowest level sought among as many. Found with `tests/bench/noise.py`."""
+YOUNG = 4
+"""Values up to which the lowest is hardly low by chance alone."""
+UNKNOWN = 4.0
+"""How much higher a noise may be than so few bends say: by this many of it over the square of their number."""
 SINGLE = 1.5
 """More of them where the newest value stands alone: real logs have wilder ones than a normal distribution."""
 WILD = 4.0
@@ -34,30 +41,42 @@ CLOSE = 0.25
 class Scatter:
     """The values so far. `next` makes that with one more; nothing here ever changes.
 
-    Noise is how far a value lies from the middle between its neighbours (a bend), from the first rise on: the steep
-    fall at the beginning is none. The lowest of many values is low by chance, so a rise is counted from the level at
-    which the figure has surely been: the lowest mean of 1, 2, 4, … values in a row and what that may be too low by.
+    Noise is how far a value lies from the middle between its neighbours, or the next but one (a bend), from the first
+    rise on: the steep fall at the beginning is none.
+
+    A rise is the difference of two means: of the newest 1, 2, 3, … values, and of the lowest 1, 2, 4, … in a row before
+    them. While a figure falls or stays level no such difference lies above zero but by chance.
     """
 
     count: int = 0
     recent: tuple[float, ...] = ()
     """The newest values."""
-    lows: tuple[float, ...] = ()
+    lows: tuple[float, ...] = (math.inf,) * len(WIDTHS)
     """For each of `WIDTHS`, the lowest mean of so many values in a row; infinite where there are not as many."""
+    before: tuple[tuple[float, ...], ...] = ()
+    """`lows` as they were before each of the newest values."""
     bends: tuple[float, ...] = ()
-    """In standard deviations of one value, unsigned."""
+    """From the nearest neighbours, in standard deviations of one value, unsigned."""
+    wide: tuple[float, ...] = ()
+    """The same from the next but one."""
 
     def next(self, value: float) -> Scatter:
         """With one more."""
         recent = (*self.recent, value)[-KEPT:]
         means = [sum(recent[-width:]) / width if len(recent) >= width else math.inf for width in WIDTHS]
-        lows = tuple(map(min, self.lows, means)) if self.lows else tuple(means)
-        bends = self.bends
+        bends, wide = self.bends, self.wide
         if len(recent) > 2 and (bends or value > recent[-2]):
-            # The middle between two neighbours scatters too.
-            bend = abs(recent[-2] - (recent[-3] + value) / 2) / math.sqrt(1.5)
-            bends = (*bends, bend)[-KEPT:]
-        return replace(self, count=self.count + 1, recent=recent, lows=lows, bends=bends)
+            bends = (*bends, _bend(recent[-3], recent[-2], value))[-KEPT:]
+            if len(recent) > 4:
+                wide = (*wide, _bend(recent[-5], recent[-3], value))[-KEPT:]
+        return Scatter(
+            self.count + 1,
+            recent,
+            tuple(map(min, self.lows, means)),
+            (*self.before, self.lows)[-NEWEST[-1] :],
+            bends,
+            wide,
+        )
 
     @property
     def few(self) -> bool:
@@ -65,41 +84,43 @@ class Scatter:
         return len(self.bends) < FEW
 
     def noise(self, newest: int = 0, wildest: int = 0) -> float:
-        """Standard deviation of one value. The fewer bends, the higher it is taken to be; a wild one among many counts
-        for `WILD` usual ones, or a jump would hide itself.
+        """Standard deviation of one value. A wild bend among many counts for `WILD` usual ones, or a jump would hide
+        itself.
 
         Args:
-            newest: newest bends that shall not count.
+            newest: newest bends of each kind that shall not count.
             wildest: largest of the others that shall not either.
         """
-        ordered = sorted(self.bends[: max(0, len(self.bends) - newest)])
+        known = [bends[: max(0, len(bends) - newest)] for bends in (self.bends, self.wide)]
+        ordered = sorted(itertools.chain(*known))
         number = len(ordered)
         most = WILD * ordered[number // 2] if number >= FEW else math.inf
         counted = [min(bend, most) for bend in ordered[: max(0, number - wildest)]]
         squares = LEAST * LEAST + sum(bend * bend for bend in counted)
-        return math.sqrt(squares / (1 + len(counted))) * (1 + 0.5 / max(1, number))
+        return math.sqrt(squares / (1 + len(counted)))
 
     def risen(self, noise: float | None = None, more: float = 0.0) -> bool:
-        """Whether the newest values surely lie above the lowest level.
+        """Whether the newest values surely lie above a lower level before them.
 
         Args:
             noise: the standard deviation to go by, if not that of all values.
             more: standard deviations by which they must do so beside the usual ones.
         """
-        noise = self.noise() if noise is None else noise
+        noise = self.sure_noise() if noise is None else noise
+        usual = SIGMAS + math.log(max(YOUNG, self.count))
         for newest in NEWEST:
-            if newest < self.count:
-                margin = noise * self._chance(newest, more + SINGLE * (newest == 1))
-                lows = zip(self.lows, WIDTHS, strict=True)
-                lowest = min(low + noise * self._chance(width, more) for low, width in lows)
-                if sum(self.recent[-newest:]) / newest - margin > lowest:
+            if newest >= self.count or newest > len(self.recent):
+                break
+            limit = usual + more + SINGLE * (newest == 1)
+            level = sum(self.recent[-newest:]) / newest
+            for low, width in zip(self.before[-newest], WIDTHS, strict=True):
+                if level - low > limit * noise * math.sqrt(1 / newest + 1 / width):
                     return True
         return False
 
-    def _chance(self, width: int, more: float) -> float:
-        """By how many standard deviations of one value the highest mean of `width` of them may be too high."""
-        looks = max(self.count, 5) / width
-        return (SIGMAS + more + math.sqrt(2 * math.log(max(1.0, looks)))) / math.sqrt(width)
+    def sure_noise(self, newest: int = 0) -> float:
+        """`noise`, higher by what it may be measured too low: the fewer bends, the more."""
+        return self.noise(newest) * (1 + UNKNOWN / max(1, len(self.bends) - newest) ** 2)
 
     def lasting(self, share: float) -> bool:
         """Whether the newest values agree on a level of their own, each of them further than `share` above the lowest
@@ -120,8 +141,10 @@ class Scatter:
 
     def clearly(self, share: float, alone: float) -> bool:
         """Whether a rise is so large that it counts although the noise is hardly known yet: two values that on average
-        are further than `share`, or one that is further than `alone`, above what two in a row came to before. The
-        widest bend may be the turn from the fall to this rise."""
+        are further than `share`, or one that is further than `alone`, above what two in a row came to before; more for
+        the lowest of more values. The widest bend may be the turn from the fall to this rise."""
+        longer = max(1.0, self.count / YOUNG)
+        share, alone = share * longer, alone * longer
         one = self.recent[-1] - _low(self.recent[:-1]) if self.count > 1 else 0.0
         if one > max(alone, CLEAR * self.noise(1, wildest=1)):
             return True
@@ -129,6 +152,29 @@ class Scatter:
         return two > max(share, CLEAR * self.noise(2, wildest=1))
 
 
+def _bend(left: float, middle: float, right: float) -> float:
+    """How far a value lies from the middle between two others, which scatters too, in standard deviations of one."""
+    return abs(middle - (left + right) / 2) / math.sqrt(1.5)
+
+
 def _low(values: tuple[float, ...]) -> float:
     """The lowest mean of two in a row; the value, where there is one."""
     return min((sum(pair) / 2 for pair in pairwise(values)), default=values[0])
+
+
+def risen_together(scatters: Sequence[Scatter], more: float) -> bool:
+    """Whether figures that were measured at the same time have surely risen, as one: each in standard deviations of its
+    own, summed. Where they scatter alike, the noise of the sum is higher than that of figures that do not, so it is
+    measured anew.
+
+    Args:
+        scatters: of as many values each.
+        more: as that of `Scatter.risen`.
+    """
+    units = [one.noise() for one in scatters]
+    summed = Scatter()
+    for values in zip(*(one.recent for one in scatters), strict=True):
+        summed = summed.next(sum(value / unit for value, unit in zip(values, units, strict=True)))
+    unknown = 1 + UNKNOWN / max(1, min(len(one.bends) for one in scatters)) ** 2
+    noise = max(summed.noise(), math.sqrt(len(scatters))) * unknown
+    return replace(summed, count=scatters[0].count).risen(noise, more)

@@ -7,13 +7,13 @@ from itertools import islice
 from operator import lt
 from typing import Any
 
-from vlmft_core.run_folder.events import CHECKPOINT, EVAL, HEARTBEAT, PLAN, RUN_END, RUN_START, STEP, Record
+from vlmft_core.run_folder.events import CHECKPOINT, EVAL, HEARTBEAT, NOTE, PLAN, RUN_END, RUN_START, STEP, Record
 
 FEWEST = 8
 """Records below which one by one is as quick."""
 LONGEST = 200
 """Records of one stretch: where a rule wants to be asked, so many are looked at one by one."""
-TURNS = frozenset({RUN_START, RUN_END, PLAN, CHECKPOINT, EVAL})
+TURNS = frozenset({RUN_START, RUN_END, PLAN, CHECKPOINT, EVAL, NOTE})
 """Events that rules look at beside the steps and the clock."""
 
 

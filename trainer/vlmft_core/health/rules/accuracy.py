@@ -34,6 +34,6 @@ class AccuracyFalling(Rule):
             f"{worst.name} {percent(worst.value)} is below its best {percent(worst.best)} of step {worst.best_step:,}"
             f" for {worst.below} evals in a row"
         )
-        left_best = evals.last is None or (not at_best and evals.scatter.risen())
+        left_best = evals.last is None or (not at_best and evals.risen())
         stop = worst.below >= settings.accuracy_stop and left_best and not state.own_best
         return Verdict(STOP if stop else CAUTION, message, advice.overfitting(state))

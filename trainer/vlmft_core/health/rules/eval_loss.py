@@ -7,13 +7,15 @@ import math
 from vlmft_core.figures import figure
 from vlmft_core.health import advice
 from vlmft_core.health.evals import Point
+from vlmft_core.health.figures import change
 from vlmft_core.health.finding import CAUTION, STOP
 from vlmft_core.health.health_state import HealthState
 from vlmft_core.health.rule import Rule, Verdict, percent
 from vlmft_core.run_folder.events import Record
 
-HALVED = 0.5
-"""Fall of the train loss, as a share, that makes a rise of the eval loss likely before one looks at its noise."""
+MEMORISED = 0.75
+"""Fall of the train loss, as a share, of a training that learns its samples by heart: then a rise of the eval loss is
+likely before one looks at its noise."""
 ALONE = 2.2
 """A single eval counts from so many times `off_best_stop` while the noise is not known: from 36 % by default."""
 RISING = 0.7
@@ -47,7 +49,9 @@ class EvalRising(EvalRule):
             f"eval loss {rose} {figure(evals.last.loss)}, {percent(evals.off)} above its best"
             f" {figure(evals.best.loss)} at step {evals.best.step:,}"
         )
-        stop = evals.off > settings.min_rise and evals.scatter.risen(more=0.0 if evals.scatter.few else RISING)
+        few = evals.scatter.few
+        sure = evals.risen(more=0.0 if few else RISING) and not (few and state.seen_once)
+        stop = evals.off > settings.min_rise and sure
         return _unless_tracked(state, stop, message)
 
 
@@ -63,7 +67,7 @@ class EvalOffBest(EvalRule):
         if best is None or last is None or evals.off <= settings.off_best_caution or state.unjudged:
             return None
         stop = evals.off > settings.off_best_stop and _stays_off(state, best, last)
-        within_noise = not evals.scatter.few and not evals.scatter.risen()
+        within_noise = not evals.scatter.few and not evals.risen()
         if not stop and within_noise and evals.off <= 2 * settings.off_best_stop:
             return None
         message = (
@@ -82,14 +86,19 @@ def _stays_off(state: HealthState, best: Point, last: Point) -> bool:
     """Whether an eval loss further than `off_best_stop` above its best is there to stay."""
     evals, settings = state.evaluated, state.settings
     share, parted = math.log1p(settings.off_best_stop), last.parted(best, settings.train_fall)
-    if evals.scatter.lasting(share) and last.parted(best, HALVED):
+    if evals.scatter.lasting(share) and _memorised(best, last):
         return True
     if not evals.scatter.few:
-        return evals.scatter.risen() and (parted or evals.scatter.twice(share))
+        return evals.risen() and (parted or evals.scatter.twice(share))
     if not parted:
         return False
     # What is still to come will tell; where nothing is, this has to do.
     return state.over or (not state.seen_once and evals.scatter.clearly(share, ALONE * share))
+
+
+def _memorised(best: Point, last: Point) -> bool:
+    """Whether the train loss has fallen since the best eval as it does where the samples are learned by heart."""
+    return best.level is not None and last.level is not None and change(best.level, last.level) <= -MEMORISED
 
 
 def _unless_tracked(state: HealthState, stop: bool, message: str) -> Verdict:
@@ -115,7 +124,7 @@ class Gap(EvalRule):
             return None
         gap = last.loss - last.level
         message = f"eval loss {figure(last.loss)} is {figure(gap)} above the train loss {figure(last.level)}"
-        left = evals.off > settings.min_rise and evals.scatter.risen() and not state.own_best
+        left = evals.off > settings.min_rise and evals.risen() and not state.own_best
         return Verdict(STOP if gap > settings.gap_stop and left else CAUTION, message, advice.overfitting(state))
 
 

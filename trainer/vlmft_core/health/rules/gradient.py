@@ -112,9 +112,9 @@ class GradHigh(Rule):
         if len(self._window) < self._size:
             return False
         median, settings, was = _median(self._window), state.settings, self._level
-        limit = max(settings.grad_caution, settings.grad_rise * self._own_median)
         self._level = CALM
-        if self._own and median > limit * (BACK if was != CALM else 1):
+        limit = self.limit(settings)
+        if limit is not None and median > limit * (BACK if was != CALM else 1):
             self._mean = sum(losses) / max(1, len(losses))
             self._level = HARMFUL if median > settings.grad_stop and self._mean > HARM * self._lowest else RISEN
         renew = self._count >= self._next_own
@@ -124,6 +124,10 @@ class GradHigh(Rule):
                 self._keep(median)
                 self._lowest = min(self._lowest, sum(losses) / len(losses)) if losses else self._lowest
         return self._level != was or (renew and self._level != CALM)
+
+    def limit(self, settings: Settings) -> float | None:
+        """The median over a window from which the norm is too high; None while the run's own is not known yet."""
+        return max(settings.grad_caution, settings.grad_rise * self._own_median) if self._own else None
 
     @property
     def _own_median(self) -> float:

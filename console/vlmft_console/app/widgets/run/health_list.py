@@ -57,6 +57,7 @@ class HealthList(LineView, can_focus=True):
         self._judged = True
         self._newer: int | None = None
         self._unjudged = ""
+        self._unit = "step"
 
     @property
     def selected(self) -> Finding | None:
@@ -71,6 +72,7 @@ class HealthList(LineView, can_focus=True):
 
     def show(self, state: RunState) -> None:
         """Show what the rules have found so far."""
+        self._unit = state.health.unit
         self._findings = sorted(state.findings, key=_urgency)
         self._diagnoses = state.health.diagnoses
         unjudged = state.health.unjudged
@@ -142,7 +144,7 @@ class HealthList(LineView, can_focus=True):
         for finding in self._findings:
             self._tops.append(len(lines))
             here = finding is self.selected
-            lines += _head(finding, cursor=here and self.has_focus)
+            lines += _head(finding, self._unit, cursor=here and self.has_focus)
             if finding.active:
                 if finding.message not in told:
                     lines += _wrapped(finding.message, "", width)
@@ -168,8 +170,8 @@ def _urgency(finding: Finding) -> tuple[bool, bool, int]:
     return (not finding.active, finding.severity != STOP, -finding.step)
 
 
-def _head(finding: Finding, *, cursor: bool) -> list[Line]:
-    where = f"step {finding.step:,}" + ("" if finding.epoch is None else f", epoch {finding.epoch:.2f}")
+def _head(finding: Finding, unit: str, *, cursor: bool) -> list[Line]:
+    where = f"{unit} {finding.step:,}" + ("" if finding.epoch is None else f", epoch {finding.epoch:.2f}")
     if finding.resolved is not None:
         head = f"✓ resolved  {one_line(finding.rule)} · {where} to {finding.resolved:,}"
         return [((head, "cursor" if cursor else "dim"),)]

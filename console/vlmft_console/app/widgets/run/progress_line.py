@@ -97,7 +97,7 @@ class ProgressLine(Vertical):
 
     def _steps(self, state: RunState, speed: float | None) -> None:
         total = state.total_steps
-        self._readout("steps").show(f"step {state.step:,}" + (f"/{total:,}" if total else ""))
+        self._readout("steps").show(f"{state.health.unit} {state.step:,}" + (f"/{total:,}" if total else ""))
         share = state.step / total if total else None
         self._readout("percent").show("" if share is None else f"{share:.0%}")
         self.query_one(Bar).show(share)

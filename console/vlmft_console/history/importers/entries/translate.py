@@ -93,7 +93,7 @@ class Translator:
         self._course.begin(resumed_from)
         self._repeats = Repeats()
         if resumed_from is None:
-            self.skipped, self._loss_name = 0, None
+            self.skipped, self._loss_name, self._counting = 0, None, False
         fields = {"run_id": self._label, "segment": self._segment, "resumed_from": resumed_from}
         return self._record(events.RUN_START, None, **fields)
 
@@ -244,7 +244,8 @@ class Translator:
         if self._counting or self._course.named or not step:
             return [self._measured(event, t, step, epoch, figures)]
         self._counting = True
-        return [self.note(NO_STEPS), self._measured(event, t, step, epoch, figures)]
+        counted = self._record(events.NOTE, None, message=NO_STEPS, counted="records")
+        return [counted, self._measured(event, t, step, epoch, figures)]
 
     def _with_apart(self, lr: float | None, grad_norm: float | None) -> tuple[float | None, float | None]:
         """A rate and a norm, or else those that were told apart from a loss, before it."""
