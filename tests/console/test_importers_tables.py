@@ -55,6 +55,12 @@ TABLES = {
         [(2, 2.25)],
         [(1, 2.125), (2, 2.0)],
     ),
+    "a table of rich": (
+        "┏━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━┓\n┃ Step ┃ Train Loss ┃ Val Loss ┃\n┡━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━┩\n"
+        "│   10 │     2.5000 │   2.1250 │\n│   20 │     2.2500 │   2.0000 │\n└──────┴────────────┴──────────┘\n",
+        STEPS,
+        EVALS,
+    ),
     "a model card": (
         "# A model\n\n### Training results\n\n| Training Loss | Epoch | Step | Validation Loss | Wer |\n|:---:|:---:|:---:|:---:|:---:|\n"
         "| 2.5           | 0.1   | 10   | 2.125           | 30.5 |\n| 2.25 | 0.2 | 20 | 2.0 | 29.5 |\n\n### Framework versions\n",
@@ -184,3 +190,12 @@ def test_a_notebook_without_a_training_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(NothingYet):
         open_foreign(tmp_path / "log")
+
+
+def test_a_loss_that_is_not_finite_in_a_table_set_apart_by_spaces_is_no_empty_cell(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text(
+        "epoch     train_loss  valid_loss  time\n0         2.5         2.125       00:12\n1         nan         nan    00:12\n"
+    )
+    records = read_all(log)
+    assert (steps(records), evals(records)) == ([(1, 2.5), (2, None)], [(1, 2.125), (2, None)])

@@ -678,6 +678,48 @@ SAMPLES: Final[dict[str, Sample]] = {
         [(1, 2.5), (2, 2.25)],
         [(1, 2.125), (2, 2.0)],
     ),
+    "espnet, batches named": Sample(
+        _lines(
+            "[host] 2025-01-01 00:00:00,000 (trainer:756) INFO: {}epoch:train:{}-{}batch: iter_time=0.1, loss_ctc=3.0, loss={},"
+            " grad_norm=0.5, clip=100.0, optim0_lr0=1.000e-04, train_time=1.2",
+            (1, 1, 10, 2.5),
+            (1, 11, 20, 2.25),
+        )
+        + "[host] 2025-01-01 00:01:00,000 (trainer:354) INFO: 1epoch results: [train] loss_ctc=3.0, loss=2.4, time=2 minutes,"
+        " [valid] loss_ctc=3.1, cer=0.2, loss=2.125, time=10.2 seconds, total_count=12\n"
+        + "[host] 2025-01-01 00:02:00,000 (trainer:756) INFO: 2epoch:train:1-10batch: iter_time=0.1, loss=2.0, grad_norm=0.5\n",
+        THREE,
+        [(20, 2.125)],
+    ),
+    "icefall, batches counted from 0": Sample(
+        _lines(
+            "2025-01-01 00:00:00,000 INFO [train.py:901] (0/4) Epoch {}, batch {}, loss[loss={}, simple_loss=2.6, over 6789.00"
+            " frames. ], tot_loss[loss=2.4, over 1326.42 frames. ], batch size: 24, lr: 1.00e-03",
+            (1, 0, 2.5),
+            (1, 10, 2.25),
+            (2, 0, 2.0),
+            (2, 10, 1.75),
+            (3, 0, 1.5),
+        ),
+        [(0, 2.5), (10, 2.25), (20, 2.0), (30, 1.75), (40, 1.5)],
+    ),
+    "composer, with an eval": Sample(
+        _lines(
+            "[batch={}/30]:\n\t Train time/batch: 9\n\t Train loss/train/total: {}\n\t Train lr-DecoupledAdamW/group0: 0.0001",
+            *THREE,
+        )
+        + "[eval batch=4/4] Eval on eval data:\n\t Eval metrics/eval/LanguageCrossEntropy: 2.125\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "trlx": Sample(
+        "".join(
+            f"\r[losses/total_loss: {loss} | losses/policy_loss: 1.5]: 10%|█ | {step}/400 [01:00<02:00,  1.20it/s]"
+            for step, loss in THREE
+        )
+        + "\n",
+        THREE,
+    ),
 }
 
 SILENT: Final[dict[str, str]] = {

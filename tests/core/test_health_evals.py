@@ -339,12 +339,21 @@ def scatter_of(values: Sequence[float]) -> Scatter:
 
 
 def test_noise_is_measured_from_the_first_rise_on() -> None:
-    assert scatter_of([2.0, 1.5, 1.25, 1.25]).bends == ()
     unit = math.sqrt(1.5)
-    assert scatter_of([2.0, 1.5, 1.25, 1.5]).bends == pytest.approx((0.25 / unit,))
-    assert scatter_of([2.0, 1.5, 1.25, 1.5, 1.0]).bends == pytest.approx((0.25 / unit, 0.375 / unit))
+    assert scatter_of([2.0, 1.5, 1.25, 1.25]).level == 0
+    risen = scatter_of([2.0, 1.5, 1.25, 1.5])
+    assert (risen.level, risen.noise()) == (1, pytest.approx(0.25 / unit / math.sqrt(2), rel=0.001))
+    longer = scatter_of([2.0, 1.5, 1.25, 1.5, 1.0])
+    assert longer.bends[-longer.level :] == pytest.approx((0.25 / unit, 0.375 / unit))
+    assert longer.wide == pytest.approx((0.25 / unit,))
     assert len(scatter_of([1.0, 2.0] * 40).bends) == 32
-    assert scatter_of([2.0, 1.5, 1.25, 1.5, 1.0]).wide == pytest.approx((0.25 / unit,))
+
+
+def test_a_smooth_fall_tells_that_there_is_little_noise() -> None:
+    turned = scatter_of([*(2.0 - 0.1 * index for index in range(12)), 0.95])
+    assert turned.few
+    assert turned.noise() > 0.05
+    assert turned.sure_noise() < turned.noise()
 
 
 def test_the_measured_noise_is_the_one_that_was_drawn() -> None:

@@ -18,7 +18,7 @@ FEW = 5
 """Bends below which the noise is hardly known."""
 LEAST = 0.002
 """Noise that every figure has."""
-SIGMAS = 0.9
+SIGMAS = 1.1
 """Standard deviations that a rise takes beside the logarithm of the number of values: a run is looked at as often as
 that, and the lowest level sought among as many. Found with `tests/bench/noise.py`."""
 YOUNG = 4
@@ -42,7 +42,7 @@ class Scatter:
     """The values so far. `next` makes that with one more; nothing here ever changes.
 
     Noise is how far a value lies from the middle between its neighbours, or the next but one (a bend), from the first
-    rise on: the steep fall at the beginning is none.
+    rise on: the steep fall at the beginning bends by itself.
 
     A rise is the difference of two means: of the newest 1, 2, 3, … values, and of the lowest 1, 2, 4, … in a row before
     them. While a figure falls or stays level no such difference lies above zero but by chance.
@@ -59,16 +59,19 @@ class Scatter:
     """From the nearest neighbours, in standard deviations of one value, unsigned."""
     wide: tuple[float, ...] = ()
     """The same from the next but one."""
+    level: int = 0
+    """Bends since the first rise."""
 
     def next(self, value: float) -> Scatter:
         """With one more."""
         recent = (*self.recent, value)[-KEPT:]
         means = [sum(recent[-width:]) / width if len(recent) >= width else math.inf for width in WIDTHS]
-        bends, wide = self.bends, self.wide
-        if len(recent) > 2 and (bends or value > recent[-2]):
+        bends, wide, level = self.bends, self.wide, self.level
+        if len(recent) > 2:
             bends = (*bends, _bend(recent[-3], recent[-2], value))[-KEPT:]
-            if len(recent) > 4:
-                wide = (*wide, _bend(recent[-5], recent[-3], value))[-KEPT:]
+            level += bool(level or value > recent[-2])
+        if len(recent) > 4:
+            wide = (*wide, _bend(recent[-5], recent[-3], value))[-KEPT:]
         return Scatter(
             self.count + 1,
             recent,
@@ -76,11 +79,17 @@ class Scatter:
             (*self.before, self.lows)[-NEWEST[-1] :],
             bends,
             wide,
+            level,
         )
 
     @property
     def few(self) -> bool:
-        """Whether there is too little to know the noise by."""
+        """Whether there is too little to know the noise by since the first rise."""
+        return self.level < FEW
+
+    @property
+    def fewer(self) -> bool:
+        """Whether there is too little even with the fall before it."""
         return len(self.bends) < FEW
 
     def noise(self, newest: int = 0, wildest: int = 0) -> float:
@@ -91,8 +100,20 @@ class Scatter:
             newest: newest bends of each kind that shall not count.
             wildest: largest of the others that shall not either.
         """
-        known = [bends[: max(0, len(bends) - newest)] for bends in (self.bends, self.wide)]
-        ordered = sorted(itertools.chain(*known))
+        return self._noise(self.level, newest, wildest)
+
+    def sure_noise(self, newest: int = 0) -> float:
+        """`noise`, higher by what it may be measured too low: the fewer bends, the more. A smooth fall at the beginning
+        tells of it, too: no figure scatters by more than it bends."""
+        return min(
+            self._noise(known, newest) * (1 + UNKNOWN / max(1, min(known, len(self.bends)) - newest) ** 2)
+            for known in (self.level, len(self.bends))
+        )
+
+    def _noise(self, known: int, newest: int, wildest: int = 0) -> float:
+        """By the last `known` bends of each kind."""
+        kinds = [bends[max(0, len(bends) - known) : max(0, len(bends) - newest)] for bends in (self.bends, self.wide)]
+        ordered = sorted(itertools.chain(*kinds))
         number = len(ordered)
         most = WILD * ordered[number // 2] if number >= FEW else math.inf
         counted = [min(bend, most) for bend in ordered[: max(0, number - wildest)]]
@@ -117,10 +138,6 @@ class Scatter:
                 if level - low > limit * noise * math.sqrt(1 / newest + 1 / width):
                     return True
         return False
-
-    def sure_noise(self, newest: int = 0) -> float:
-        """`noise`, higher by what it may be measured too low: the fewer bends, the more."""
-        return self.noise(newest) * (1 + UNKNOWN / max(1, len(self.bends) - newest) ** 2)
 
     def lasting(self, share: float) -> bool:
         """Whether the newest values agree on a level of their own, each of them further than `share` above the lowest
@@ -175,6 +192,6 @@ def risen_together(scatters: Sequence[Scatter], more: float) -> bool:
     summed = Scatter()
     for values in zip(*(one.recent for one in scatters), strict=True):
         summed = summed.next(sum(value / unit for value, unit in zip(values, units, strict=True)))
-    unknown = 1 + UNKNOWN / max(1, min(len(one.bends) for one in scatters)) ** 2
-    noise = max(summed.noise(), math.sqrt(len(scatters))) * unknown
+    unknown = 1 + UNKNOWN / max(1, min(one.level for one in scatters)) ** 2
+    noise = max(summed.sure_noise(), math.sqrt(len(scatters)) * unknown)
     return replace(summed, count=scatters[0].count).risen(noise, more)

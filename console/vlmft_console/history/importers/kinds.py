@@ -45,6 +45,8 @@ _SAYS = re.compile(rb"^[ \t]*[^\s#]", re.MULTILINE)
 _KEY = re.compile(rb'"([^"\n]{1,60})"\s*:')
 _COLUMN = re.compile(rb"[A-Za-z_][\w ./()%-]{0,60}")
 _CODE = re.compile(rb"^(?:import|from) \w[\w.]*|^(?:def|class) \w+", re.MULTILINE)
+_BEGIN: Final = 80
+"""Characters of a text's first line that are told."""
 _MARKUP = re.compile(rb"\s*<(?:!doctype|html|svg|\?xml)", re.IGNORECASE)
 
 
@@ -75,7 +77,8 @@ def _binary(head: bytes) -> str:
 
 
 def resembles(head: bytes) -> str:
-    """What a text without a training record seems to be, as the end of a sentence; "" where it may be anything."""
+    """What a text without a training record seems to be, as the end of a sentence; how it begins, where that may be
+    anything."""
     text = head.lstrip()
     if text.startswith((b"{", b"[")) and (keys := _names(_KEY, text)):
         return f"it seems to be JSON with the keys {keys}"
@@ -91,7 +94,8 @@ def resembles(head: bytes) -> str:
     if len(cells) > 1 and text.count(b"\n") and all(_COLUMN.fullmatch(cell) for cell in cells):
         columns = listed([cell.decode("utf-8", "replace") for cell in cells])
         return f"it seems to be a table with the columns {columns}"
-    return ""
+    begin = first.decode("utf-8", "replace").strip()
+    return f"it begins with {begin[:_BEGIN]!r}" if begin else ""
 
 
 def _names(pattern: re.Pattern[bytes], text: bytes) -> str:

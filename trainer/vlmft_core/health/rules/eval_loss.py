@@ -93,7 +93,8 @@ def _stays_off(state: HealthState, best: Point, last: Point) -> bool:
     if not parted:
         return False
     # What is still to come will tell; where nothing is, this has to do.
-    return state.over or (not state.seen_once and evals.scatter.clearly(share, ALONE * share))
+    sure = (not evals.scatter.fewer and evals.risen()) or evals.scatter.clearly(share, ALONE * share)
+    return state.over or (not state.seen_once and sure)
 
 
 def _memorised(best: Point, last: Point) -> bool:

@@ -28,7 +28,14 @@ _ALIASES: Final = {
         *("avg_loss", "average_loss", "mean_loss", "train_avg_loss", "train_mean_loss", "total_loss", "xent"),
         *("train_total_loss", "train_batch_loss", "step_loss", "running_loss", "avr_loss", "loss_avg"),
         *("gpt_loss", "loss_mean", "avg_train_loss", "average_train_loss", "mean_train_loss", "avg_training_loss"),
-        *("average_training_loss", "losses", "train_losses", "training_losses", "loss_train_total"),
+        *(
+            "average_training_loss",
+            "losses",
+            "losses_total_loss",
+            "train_losses",
+            "training_losses",
+            "loss_train_total",
+        ),
         *("train_loss_train_total", "train_loss_epoch", "training_loss_epoch", "loss_epoch", "train_epoch_loss"),
         *("embedding_loss", "mlm_loss", "loss_train_epoch", "metrics_train_languagecrossentropy"),
         *("actor_pg_loss", "pg_loss", "actor_policy_loss", "policy_loss", "actor_loss"),
@@ -59,7 +66,7 @@ _OTHER = re.compile(r"[^a-z0-9]+")
 _EVALS = "eval|evaluation|val|valid|validation|dev|cv"
 _EVAL = re.compile(
     rf"(?:(?:avg|average|mean)_)?(?:{_EVALS})_(?:(?!train_)(.+)_)?loss(?:es)?(?:_epoch)?(?:_(dataloader_idx_\d+))?"
-    rf"|(test)_loss(?:es)?(?:_epoch)?|loss_(?:{_EVALS})|loss_(test)|lm_loss_validation|metrics_eval_languagecrossentropy"
+    rf"|(test)_loss(?:es)?(?:_epoch)?|loss_(?:{_EVALS})|loss_(test)|lm_loss_validation|(?:eval_)?metrics_eval_(?:(.+)_)?languagecrossentropy"
 )
 _HELD_OUT = re.compile(f"{_EVALS}|test")
 _NO_SET: Final = frozenset(("avg", "average", "mean", "total", "epoch", "step", "batch", "running", "lm", "ce"))

@@ -16,9 +16,10 @@ from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, LOSS
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.line_entry import Entry
 from vlmft_console.history.importers.printed.line_pairs import LONGEST, clean
-from vlmft_console.history.importers.printed.line_place import StepCounter
+from vlmft_console.history.importers.printed.line_place import Place, StepCounter
 from vlmft_console.history.importers.printed.line_shapes import Shapes
 from vlmft_console.history.importers.printed.line_source import Sources
+from vlmft_console.history.importers.printed.preamble import Preamble
 from vlmft_console.history.importers.printed.table_rows import Table, header_of, is_rule
 from vlmft_core.run_folder.events import Record
 
@@ -82,6 +83,9 @@ class LineLog:
         self._block: Entry | None = None
         self._block_lines = 0
         self._table: Table | None = None
+        self._preamble = Preamble()
+        self._seen = 0  # entries with a loss
+        self._started_again = False
 
     def feed(self, data: bytes) -> list[Record]:
         records: list[Record] = []
@@ -96,9 +100,12 @@ class LineLog:
     def _whole(self, line: bytes, records: list[Record]) -> None:
         if self._table is not None and self._row(line[:_LONGEST_LINE], records):
             return
+        before = self._seen
         short = len(line) < _LONGEST_HEADING and (self._block is not None or _PLACES.search(line))
         if short or _FIGURES.search(line, 0, LONGEST):
             self._line(line[:_LONGEST_LINE], records)
+        if self._seen == before and self._block is None:
+            self._preamble.line(line)
 
     def rest(self) -> list[Record]:
         records: list[Record] = []
@@ -191,6 +198,8 @@ class LineLog:
 
     def _sequence(self, entry: Entry, text: str, t: float | None, records: list[Record]) -> None:
         """An entry with a loss, in its turn."""
+        self._seen += 1
+        self._started_again |= self._preamble.figures()
         place = entry.place
         on_eval, lines = self._on_eval
         alone = not entry.placed and len(entry.values) == len(entry.losses) + len(entry.evals)
@@ -259,6 +268,11 @@ class LineLog:
 
     def _emit(self, entry: Entry, t: float | None, records: list[Record]) -> None:
         place, values = entry.place, entry.values
+        if self._started_again and entry.losses:
+            self._started_again = False
+            if self._goes_back(place):
+                self._counter, self._step, self._total, self._epoch = StepCounter(), None, None, None
+                records.append(self._translator.begin())
         if place.epoch is None:
             place.epoch = self._epoch
         else:
@@ -289,6 +303,12 @@ class LineLog:
             told["total_steps"] = str(place.total)
         self.placed += (loss is not None or bool(entry.evals)) and len(told) > 1
         self._take(told, t, records)
+
+    def _goes_back(self, place: Place) -> bool:
+        """Whether an entry after a program's start is of a training that begins anew: one that was resumed goes on."""
+        if place.epoch is not None and self._epoch is not None and place.epoch != self._epoch:
+            return place.epoch < self._epoch
+        return place.step is None or not self._counter.passed(place.step)
 
     def _take(self, values: Mapping[str, str], t: float | None, records: list[Record]) -> None:
         try:

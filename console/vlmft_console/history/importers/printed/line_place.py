@@ -39,6 +39,8 @@ _ALONE = re.compile(
 )
 _FIRST = re.compile(rf"^\s*({_COUNT})\s*\|\s*(?=[A-Za-z])")
 """llama2.c: `10 | loss 3.4 | lr 1e-4 | …`"""
+_BATCHES = re.compile(rf"\b({_COUNT})epoch:\w+:{_COUNT}-({_COUNT})batch")
+"""ESPnet: `3epoch:train:51-100batch: loss=2.5`"""
 _NUMBERS = re.compile(r"[\d\[\]]")
 
 
@@ -64,7 +66,10 @@ def find_place(line: str) -> tuple[Place, str]:
         place.bar, place.step, place.total = True, int(bar[1] or bar[3]), int(bar[2]) if bar[2] else None
         after = _BAR_TIMES.sub("| ", line[bar.end() :], count=1)
         line = f"{line[: bar.start()]}| {after.rpartition(']')[0] or after}"
-    if found := _EPOCH.search(line):
+    if "batch" in line and (found := _BATCHES.search(line)):
+        place.epoch, place.step, place.in_epoch = float(found[1]), int(found[2]), True
+        line = _blank(line, found.start(), found.end())
+    elif found := _EPOCH.search(line):
         place.epoch, place.epochs = (
             float(next(filter(None, (found[1], *found.groups()[2:])))),
             int(found[2]) if found[2] else None,
@@ -119,6 +124,11 @@ class StepCounter:
         self._total: int | None = None
         self._epoch: float | None = None
         self._first_epoch = 1
+        self._each = 1
+
+    def passed(self, step: int) -> bool:
+        """Whether a step lies beyond the newest one."""
+        return self._step is not None and step > self._step
 
     def absolute(self, place: Place) -> int | None:
         """The step of the training; None where the place has none."""
@@ -130,7 +140,8 @@ class StepCounter:
         back = self._step is not None and step < self._step
         if self._step is not None and epoch is not None and self._epoch is not None and epoch > self._epoch:
             if back or place.in_epoch:
-                self._offset += max(self._total or 0, self._step)
+                # Where steps are counted from 0, an epoch has more of them than its last one's number.
+                self._offset += max(self._total or 0, self._step if step else self._step + self._each)
         elif back:
             wraps = self._total is not None and self._step is not None and self._step >= self._total - 1
             partial = place.bar or place.in_epoch  # where a step of the whole training goes back, it begins anew
@@ -138,6 +149,8 @@ class StepCounter:
             self._offset = self._offset + (self._total or 0) if goes_on else 0
         if place.in_epoch and place.total and epoch is not None:
             self._offset = max(0, int(epoch) - self._first_epoch) * place.total
+        if self._step is not None and step > self._step:
+            self._each = step - self._step
         self._step, self._total = step, place.total
         self._epoch = epoch if epoch is not None else self._epoch
         return self._offset + step

@@ -6,7 +6,6 @@ CSV and TSV as loggers write them, W&B exports, the table of a notebook, Markdow
 from __future__ import annotations
 
 import csv
-import math
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -18,7 +17,7 @@ _COLUMNS: Final = 500
 """Columns of a table that are looked at."""
 _LONGEST_HEADER: Final = 64 << 10
 _NO_VALUE: Final = frozenset(("", "-", "--", "—", "none", "null", "na", "n/a", "no log", "nan.", "<na>"))
-_RULE = re.compile(r"[|+:\-=─━═╪┼│╞╡├┤┌┐└┘\s]*")
+_RULE = re.compile(r"[|+:\-=\s\u2500-\u257f]*")
 """A line of a table that only separates."""
 _RANGE = re.compile(r"__(?:MIN|MAX)$")
 _GAP = re.compile(r"\t|\s{2,}")
@@ -48,12 +47,12 @@ class Table:
             if not name or not cell or cell.lower() in _NO_VALUE:
                 continue
             try:
-                value = number(cell)
+                number(cell)
             except ValueError:
                 if is_known:
                     return None
                 continue
-            if is_known and value is not None and math.isnan(value) and self._separator in " |":
+            if cell == "NaN" and is_known and self._separator in " |":
                 continue  # what pandas prints where there is no value
             values[name] = cell
         return values
