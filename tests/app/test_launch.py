@@ -59,11 +59,20 @@ async def launching_screen(
     loaded: LoadedPreset, size: tuple[int, int] = (120, 40)
 ) -> AsyncIterator[tuple[Pilot[None], LaunchScreen]]:
     """The app with the launch screen open, everything checked."""
+    async with launching_screen_anywhere(loaded, size) as (pilot, screen):
+        await until_shown(pilot, "training libraries are installed")
+        yield pilot, screen
+
+
+@asynccontextmanager
+async def launching_screen_anywhere(
+    loaded: LoadedPreset, size: tuple[int, int] = (120, 40)
+) -> AsyncIterator[tuple[Pilot[None], LaunchScreen]]:
+    """The app with the launch screen open."""
     app = VlmftConsole()
     async with app.run_test(size=size, notifications=True) as pilot:
         screen = LaunchScreen(loaded)
         await app.push_screen(screen)
-        await until_shown(pilot, "training libraries are installed")
         yield pilot, screen
 
 
@@ -274,3 +283,26 @@ def test_the_launch_screen_looks_as_it_should(
         await until_shown(pilot, "! ./charts")
 
     assert snap_compare(VlmftConsole(), terminal_size=size, run_before=open_it)
+
+
+async def test_a_run_can_be_had_in_a_clusters_queue(loaded: LoadedPreset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launching, "check_here", lambda launch: "2026-12-01T08:00:00 on nodes n[1-2]")
+    async with launching_screen_anywhere(loaded) as (pilot, screen):
+        fill(screen, "place", "nodes=2,ntasks-per-node=4")
+        await until_shown(pilot, "8 processes on 2 hosts: would start at 2026-12-01T08:00:00 on nodes n[1-2]")
+        assert "sbatch --requeue" in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("juno", "no place is called 'juno'"),
+        ("n1:x", "n1: 'x' is no number of ranks"),
+        ("nodes=2,array=1-4", "array cannot be used"),
+        ("nodes=3", "cannot be spread evenly over 3 nodes"),
+    ],
+)
+async def test_a_place_that_cannot_be_is_said_before_a_start(loaded: LoadedPreset, text: str, message: str) -> None:
+    async with launching_screen_anywhere(loaded) as (pilot, screen):
+        fill(screen, "place", text)
+        await until_shown(pilot, message)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +14,7 @@ from vlmft_console.commands.show import show
 from vlmft_console.paths import OUTPUTS, preset_folders
 from vlmft_console.places.chosen import chosen_place
 from vlmft_console.places.place import Slurm
-from vlmft_console.runs.launching import Launch, prepare, start
-from vlmft_console.runs.submitting import batch_script, sbatch_arguments
+from vlmft_console.runs.launching import prepare, start
 from vlmft_core.preset import load_preset
 
 
@@ -74,7 +72,7 @@ def run(
         inherited=loaded.inherited,
     )
     if dry_run:
-        say(shown_command(launch))
+        say(launch.shown_command)
         return
     folder, warning = start(launch)
     if detach:
@@ -85,12 +83,3 @@ def run(
             say(f"note: {warning}", err=True)
         return
     show(folder, [launch.note, *launch.plan.warnings, warning], json_output, steer=True, fresh=True)
-
-
-def shown_command(launch: Launch) -> str:
-    """What would be started, to be pasted into a shell."""
-    if not isinstance(launch.place, Slurm):
-        return str(launch.command)
-    submission = shlex.join(["sbatch", *sbatch_arguments(launch.place, launch.folder)])
-    script = batch_script(launch.place, launch.folder)
-    return f"{submission} <<'END'\n{script}END\n# which then starts\n# {launch.command}"

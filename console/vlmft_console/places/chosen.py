@@ -10,6 +10,24 @@ from vlmft_console.places.place import Hosts, Place, Slurm
 from vlmft_console.places.slurm_options import check_options, parse_options
 from vlmft_core.errors import VlmftError
 
+HERE = "here"
+
+
+def place_of(text: str) -> Place | None:
+    """The place that one line means: `here`, a name of places.yaml, hosts (`n1:8,n2:8`) or the path of a hostfile, or
+    options of Slurm (`nodes=2,gpus-per-node=8`).
+
+    Raises:
+        VlmftError: as `chosen_place`.
+    """
+    if text in ("", HERE):
+        return None
+    if "=" in text:
+        return chosen_place(slurm=[text])
+    if ":" in text or "/" in text:
+        return chosen_place(hosts=text)
+    return chosen_place(text)
+
 
 def chosen_place(on: str | None = None, slurm: Sequence[str] = (), hosts: str | None = None) -> Place | None:
     """The place that is meant; None for here.

@@ -48,6 +48,16 @@ class Launch:
         """The run folder there will be."""
         return RunFolder(self.root / self.name)
 
+    @property
+    def shown_command(self) -> str:
+        """What would be started, to be pasted into a shell."""
+        from vlmft_console.places.place import Slurm
+        from vlmft_console.runs.submitting import submission_text
+
+        if isinstance(self.place, Slurm):
+            return f"{submission_text(self.place, self.folder)}\n# which then starts\n# {self.command}"
+        return str(self.command)
+
 
 @dataclass(frozen=True)
 class Check:

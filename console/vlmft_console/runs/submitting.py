@@ -33,6 +33,11 @@ def batch_script(place: Slurm, folder: RunFolder) -> str:
     return "\n".join(["#!/bin/bash", *place.setup, f"exec {shlex.join(program)}", ""])
 
 
+def submission_text(place: Slurm, folder: RunFolder) -> str:
+    """The submission, to be pasted into a shell."""
+    return f"{shlex.join(['sbatch', *sbatch_arguments(place, folder)])} <<'END'\n{batch_script(place, folder)}END"
+
+
 def check_submittable(place: Slurm, folder: RunFolder) -> str:
     """Ask sbatch what it thinks of a job, submitting none.
 

@@ -21,6 +21,8 @@ from vlmft_console.app.widgets.base.choice import Choice
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal, one_line
 from vlmft_console.paths import OUTPUTS
+from vlmft_console.places.chosen import HERE, place_of
+from vlmft_console.places.places_file import load_places
 from vlmft_console.presets.plan_text import plan_line
 from vlmft_console.runs.folder import check_name, default_name
 from vlmft_console.runs.launching import Check, Launch, checks, prepare, renewed, start
@@ -38,6 +40,7 @@ class Wanted:
     """What the form says."""
 
     gpus: str
+    place: str
     name: str
     root: str
     early_stop: str
@@ -115,6 +118,9 @@ class LaunchScreen(Screen[None]):
             yield Label(ranks)
             yield Input(str(preset.hardware.gpus), id="gpus", compact=True)
         with Horizontal():
+            yield Label("where")
+            yield Input(id="place", placeholder=_places(), compact=True)
+        with Horizontal():
             yield Label("run name")
             yield Input(self._first_name, id="name", compact=True)
         with Horizontal():
@@ -155,7 +161,7 @@ class LaunchScreen(Screen[None]):
         self._checked = message
         self.query_one(CheckList).show(message.checks)
         self.query_one("#plan", Static).update(literal(_planned(message.launch)) if message.launch else "")
-        self.query_one("#command", Static).update(literal(str(message.launch.command) if message.launch else ""))
+        self.query_one("#command", Static).update(literal(message.launch.shown_command if message.launch else ""))
 
     def on_failed(self, message: Failed) -> None:
         self._starting = False
@@ -182,7 +188,7 @@ class LaunchScreen(Screen[None]):
 
     def action_copy(self) -> None:
         if self._checked and self._checked.launch:
-            self.app.copy_to_clipboard(str(self._checked.launch.command))
+            self.app.copy_to_clipboard(self._checked.launch.shown_command)
             self._say("the command was sent to the clipboard; where the terminal forbids that, copy it from below")
 
     def action_back(self) -> None:
@@ -190,8 +196,9 @@ class LaunchScreen(Screen[None]):
             self.dismiss()
 
     def _wanted(self) -> Wanted:
-        gpus, name, root = (self.query_one(f"#{name}", Input).value.strip() for name in ("gpus", "name", "root"))
-        return Wanted(gpus, name, root, self.query_one(Choice).value)
+        fields = ("gpus", "place", "name", "root")
+        gpus, place, name, root = (self.query_one(f"#{field}", Input).value.strip() for field in fields)
+        return Wanted(gpus, place, name, root, self.query_one(Choice).value)
 
     def _say(self, text: str, *, problem: bool = False) -> None:
         line = self.query_one("#problem", Static)
@@ -241,14 +248,27 @@ def _prepared(loaded: LoadedPreset, wanted: Wanted) -> Launch:
         raise PresetError(f"{wanted.gpus!r} is no number of GPUs", f"type a whole number, 1 to {_MOST_GPUS}")
     if not wanted.root:
         raise PresetError("the output root is empty", f"type a folder, such as {OUTPUTS}")
+    place = place_of(wanted.place)
+    # Elsewhere the place says how many there are, unless another number was typed.
+    untouched = int(wanted.gpus) == loaded.preset.hardware.gpus
     return prepare(
         _with_early_stop(loaded.preset, cast("EarlyStop", wanted.early_stop)),
         loaded.name,
-        gpus=int(wanted.gpus),
+        gpus=None if place is not None and untouched else int(wanted.gpus),
+        place=place,
         name=wanted.name,
         root=Path(wanted.root).expanduser(),
         inherited=loaded.inherited,
     )
+
+
+def _places() -> str:
+    """What can be typed into the field of the place."""
+    try:
+        names = [one_line(name) for name in load_places()]
+    except VlmftError:  # told once a name is typed
+        names = []
+    return f"{HERE}; or {', '.join([*names, 'n1:8,n2:8 for hosts', 'nodes=2,gpus-per-node=8 for Slurm'])}"
 
 
 def _with_early_stop(preset: Preset, policy: EarlyStop) -> Preset:
