@@ -54,6 +54,19 @@ class Machine:
             assert time.monotonic() < deadline
             time.sleep(0.02)
 
+    def refusal(self) -> str:
+        """Why nobody may log in here, such as an account that is locked; empty where that works."""
+        tried = subprocess.run(
+            ["ssh", "there", "true"], env=os.environ | self.client, capture_output=True, text=True, check=False
+        )
+        told = (self.root / "sshd.log").read_text()
+        assert tried.returncode == 0 or " not allowed " in told, tried.stderr + told
+        return "" if tried.returncode == 0 else told.splitlines()[0]
+
+    def logins(self) -> int:
+        """How often somebody has logged in."""
+        return (self.root / "sshd.log").read_text().count("Accepted ")
+
     def stop(self) -> None:
         assert self._sshd is not None
         self._sshd.kill()
@@ -89,6 +102,8 @@ def machine(root: Path) -> Iterator[Machine]:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # as its service does; without it there is no sshd of root's
     made.start()
     try:
+        if why := made.refusal():
+            pytest.skip(why)
         yield made
     finally:
         made.stop()

@@ -161,9 +161,7 @@ def test_a_secret_that_ssh_asks_for_is_typed_before_the_screen_opens(there: Mach
         assert PASSPHRASE.encode() not in console.written
 
 
-@pytest.mark.parametrize(
-    "name", ["my runs", "it's", 'a"b', "$(touch executed)", "`touch executed`", "a;touch executed", "a\\b", "-x", "ü%"]
-)
+@pytest.mark.parametrize("name", ["my runs", "it's", "$(touch executed)", "a\\b", "ü%"])
 def test_any_folder_there_can_be_worked_in_and_none_is_a_command(there: Machine, here: Path, name: str) -> None:
     folder = there.home / name
     ended_run(folder / "outputs", "inside")
@@ -290,7 +288,8 @@ def test_user_port_and_ipv6_are_passed_on(there: Machine, here: Path) -> None:
 def test_completion_neither_connects_nor_offers_the_runs_of_this_machine(there: Machine, here: Path) -> None:
     ended_run(here / "outputs", "run-here")
     ended_run(there.home / "outputs", "run-there")
+    before = there.logins()
     for line, offered in (("vlmft --at ssh://there sta", ["status"]), ("vlmft --at ssh://there attach ", [])):
         asked = {"_VLMFT_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
         assert vlmft(**asked).stdout.split() == offered
-    assert "Accepted" not in (there.root / "sshd.log").read_text()
+    assert there.logins() == before
