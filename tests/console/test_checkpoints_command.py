@@ -130,6 +130,14 @@ def test_the_adapter_of_a_checkpoint_becomes_the_runs_with_its_own_card_and_a_re
     assert sorted(path.name for path in run.path.iterdir() if "adapter" in path.name) == ["adapter"]
 
 
+def test_the_card_says_of_how_many_questions_where_base_and_adapter_were_asked_differently(tmp_path: Path) -> None:
+    run = saved_run(tmp_path / "outputs")
+    log = run.events_file().read_text()
+    run.events_file().write_text(log.replace('"relaxed_accuracy": 0.25, "n": 40', '"relaxed_accuracy": 0.25, "n": 200'))
+    assert vlmft("adapter", "mine@10", "--yes").exit_code == 0
+    assert "| 0.2500 | 0.5000 | 200 and 40 |" in (run.adapter / "README.md").read_text()
+
+
 @pytest.mark.parametrize("typed", ["n\n", ""])
 def test_nothing_is_replaced_unless_the_person_says_yes(tmp_path: Path, typed: str) -> None:
     run = saved_run(tmp_path / "outputs")

@@ -31,7 +31,8 @@ def segment(folder: Path, number: int, steps: range, loss: float) -> None:
     writer.write("run_start", run_id="a", segment=number, versions={"torch": f"2.{number}", "flash-attn": None})
     writer.write("eval", step=0, epoch=0.0, eval_loss=None, token_accuracy=None, tasks={})
     for step in steps:
-        writer.write("step", step=step, loss=None if step == 3 else loss, nonfinite=[])
+        measured = {"loss": None if step == 3 else loss, "epoch": step / 6, "lr": 1e-4, "grad_norm": 0.5}
+        writer.write("step", step=step, nonfinite=[], **measured)
     writer.write("eval", step=steps[-1], epoch=1.0, eval_loss=loss / 2, token_accuracy=0.8)
     writer.write("eval", step=steps[-1], epoch=1.0, eval_loss=loss / 2, token_accuracy=0.8, tasks=AFTER)
     writer.close()

@@ -221,10 +221,11 @@ def _scores(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         return "Not measured."
     rows = ["| | base | adapter | questions |", "|---|---|---|---|"]
     for task in sorted(before.keys() | after.keys()):
-        old, new = (side if isinstance(side := scores.get(task), Mapping) else {} for scores in (before, after))
+        old, new = (one if isinstance(one := scores.get(task), Mapping) else {} for scores in (before, after))
+        asked = dict.fromkeys(str(side["n"]) for side in (old, new) if "n" in side)
         names = sorted((old.keys() | new.keys()) - {"n"}, key=lambda name: (name != HEADLINE.get(task), name))
         rows += [
-            f"| {task} {name} | {_figure(old.get(name))} | {_figure(new.get(name))} | {(old or new).get('n', '')} |"
+            f"| {task} {name} | {_figure(old.get(name))} | {_figure(new.get(name))} | {' and '.join(asked)} |"
             for name in names
         ]
     return "\n".join(rows)

@@ -55,6 +55,7 @@ def worst(job: WorstJob, say: Say) -> None:
     Raises:
         VlmftError: model or data cannot be used, or there is no such source.
     """
+    meant = sources_meant(job)
     model, encoder = load_weights(job, say)
     if job.part == "eval":
         samples, notes = prepare_eval(job.preset.data, encoder)
@@ -63,7 +64,10 @@ def worst(job: WorstJob, say: Say) -> None:
         samples, notes = data.train, data.notes
     for note in notes:
         say("note", note)
-    there = chosen(samples, job)
+    # A sample that is trained on several times is looked at once.
+    there = [place for place in dict.fromkeys(samples.places) if place[0] in meant]
+    if not there:
+        raise DataError(f"there are no {job.part} samples of {job.source}")
     part = Samples(samples.splits, [there[index] for index in evenly(len(there), job.samples)], encoder)
     lost = measure(model, part, job, say)
     by_loss = sorted(lost, key=lambda index: -lost[index].loss)[: job.limit]
@@ -83,8 +87,8 @@ def worst(job: WorstJob, say: Say) -> None:
     )
 
 
-def chosen(samples: Samples, job: WorstJob) -> list[tuple[int, int]]:
-    """The places of the samples that are meant, each once however often it is trained on.
+def sources_meant(job: WorstJob) -> set[int]:
+    """Which of the preset's sources are looked at, by their number.
 
     Raises:
         DataError: the preset has no such source.
@@ -94,10 +98,7 @@ def chosen(samples: Samples, job: WorstJob) -> list[tuple[int, int]]:
     if not meant:
         known = ", ".join(dict.fromkeys(name for one in sources for name in (one.task, one.path)))
         raise DataError(f"--source {job.source}: the preset has no such task or source", f"it has {known}")
-    places = [place for place in dict.fromkeys(samples.places) if place[0] in meant]
-    if not places:
-        raise DataError(f"there are no {job.part} samples of {job.source}")
-    return places
+    return meant
 
 
 def measure(model: Any, samples: Samples, job: WorstJob, say: Say) -> dict[int, Lost]:
