@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class Run:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"waited in vain: {self.status()}\n{self.logs()}"
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def wait_for_step(self, step: int) -> None:
         self.wait(lambda: step in self.steps()[-1000:])
@@ -72,17 +73,27 @@ class Run:
         ended: dict[str, Any] = json.loads(self.folder.exit_file.read_text())
         return ended
 
+    def finishes(self) -> None:
+        """It comes to a good end."""
+        ended = self.wait_for_end(120)
+        assert ended["status"] == "finished", f"{ended}\n{self.logs()}"
+
     def wait_for_state(self, *states: str, seconds: float = 60.0) -> None:
         """Until Slurm says one of these of the job."""
         self.wait(lambda: self.slurm.job(self.job).get("JobState") in states, seconds)
 
     def start_now(self) -> None:
-        """A job that went back into the queue waits there for two minutes, unless an operator has it start at once."""
+        """A job that went back into the queue waits there for two minutes, unless an operator has it start at once.
+
+        Not within a second: the nodes would take it for the start before, which they were told to forget.
+        """
         self.wait_for_state("PENDING")
+        back = datetime.fromisoformat(self.slurm.job(self.job)["SubmitTime"])
+        self.wait(lambda: datetime.now() - back > timedelta(seconds=3))
 
         def begun() -> bool:
             self.slurm.run("scontrol", "update", f"jobid={self.job}", "starttime=now", code=None)
-            return self.slurm.job(self.job)["JobState"] == "RUNNING"
+            return self.slurm.job(self.job)["JobState"] != "PENDING"
 
         self.wait(begun)
 
@@ -146,7 +157,7 @@ def test_a_run_is_queued_runs_on_two_nodes_and_finishes(slurm: Cluster, start: C
         "run1": "queued",
     }
     assert "run0 stopped: stopped by stop.json" in slurm.vlmft("stop", str(first.folder.path))
-    assert second.wait_for_end()["status"] == "finished"
+    second.finishes()
     assert second.steps() == list(range(1, 21))
     assert second.status()["state"] == "finished"
     assert "0: finished at step 20" in slurm.vlmft("logs", str(second.folder.path))
@@ -169,7 +180,7 @@ def test_a_run_stopped_from_the_login_node_is_not_revived_and_goes_on_when_resum
     said = slurm.vlmft("resume", str(run.folder.path), "--detach", PYTHONPATH=path)
     assert said.startswith(f"run0 is in the queue to go on from step {saved:,}: job ")
     assert run.job != first
-    assert run.wait_for_end()["status"] == "finished"
+    run.finishes()
     assert run.events("run_start")[-1]["resumed_from"] == saved
     assert run.steps() == list(range(1, saved + 11))
     assert slurm.vlmft("rm", "--yes", str(run.folder.path)) == ""
@@ -220,7 +231,7 @@ def test_a_notice_of_the_time_limit_ends_in_a_checkpoint_from_which_the_job_goes
     slurm.run("scancel", "--batch", "--signal=TERM", run.job)  # what --signal=B:TERM@300 sends
     run.start_now()
     saved = complete_ones(run.folder)[-1].step
-    assert run.wait_for_end()["status"] == "finished"
+    run.finishes()
     begins = [start["resumed_from"] for start in run.events("run_start")]
     assert begins == [None, saved]
     assert run.steps() == list(range(1, 301))
@@ -234,7 +245,7 @@ def test_a_run_that_makes_room_for_another_job_goes_on_by_itself(slurm: Cluster,
     assert run.status()["state"] == "queued"
     saved = complete_ones(run.folder)[-1].step
     run.start_now()
-    assert run.wait_for_end()["status"] == "finished"
+    run.finishes()
     assert [start["resumed_from"] for start in run.events("run_start")] == [None, saved]
     assert run.steps() == list(range(1, 301))
 
@@ -252,7 +263,7 @@ def test_a_run_goes_on_after_a_node_was_lost_and_came_back(slurm: Cluster, start
     finally:
         slurm.cable("n2", plugged=True)
     run.start_now()
-    assert run.wait_for_end(120)["status"] == "finished"
+    run.finishes()
     resumed = [start["resumed_from"] for start in run.events("run_start")]
     assert resumed[0] is None
     assert resumed[1] >= 10
