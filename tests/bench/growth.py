@@ -38,6 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         _row("vlmft runs: 1 … 1,000 runs, first", root, "runs", lambda at: _cost(at, "runs"), fresh=True)
+        _row("  with every log read", root, "runs", lambda at: _cost(at, "runs", "--sort", "name"))
         _row("  later", root, "runs", lambda at: _cost(at, "runs"))
         _row("completion of a name, the same runs", root, "runs", _completion)
         _row("vlmft status: 1,000 … 1,000,000 steps, first", root, "steps", _status, fresh=True)
