@@ -14,6 +14,7 @@ import pytest
 from vlmft_core.run_folder.events import HOST, NOTE, EventWriter, Record, parse
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_trainer.distributed import ranks
+from vlmft_trainer.training.callbacks import host_events
 from vlmft_trainer.training.callbacks.host_events import FIGURES, HostEvents, HostFigures
 from vlmft_trainer.training.run_log import RunLog
 
@@ -92,6 +93,18 @@ def test_every_other_host_leaves_its_figures_for_rank_0(tmp_path: Path, monkeypa
     on_hosts(monkeypatch, 3)  # the second of its host
     with HostEvents(RunLog(None), run, seconds=0.01) as second:
         assert not second._thread.is_alive()
+
+
+def test_a_file_that_cannot_be_deleted_does_not_fail_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunLayout(tmp_path)
+    run.logs.mkdir()
+    on_hosts(monkeypatch, 2)
+    with HostEvents(RunLog(None), run, seconds=0.01):
+        wait_for(run.host_file(1).exists)
+        monkeypatch.setattr(host_events, "delete", lambda path: path.rename(path / "gone"))
+    assert run.host_file(1).exists()
 
 
 def test_rank_0_writes_those_of_all_hosts_and_names_one_that_is_silent(

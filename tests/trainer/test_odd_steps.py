@@ -14,6 +14,7 @@ import torch
 from vlmft_core.run_folder.events import EventWriter
 from vlmft_trainer.data.order import MicroBatches
 from vlmft_trainer.data.samples import Samples
+from vlmft_trainer.distributed import ranks
 from vlmft_trainer.training.odd_steps import MOST, OddSteps
 from vlmft_trainer.training.run_log import RunLog
 
@@ -67,6 +68,25 @@ def test_a_gradient_that_is_odd_beside_a_usual_loss_is_told_without_suspects(odd
         (30, "gradient norm 50, 50.0 times the median of the 29 steps before", []),
         (31, "the gradient is not finite", []),
     ]
+
+
+def test_above_a_median_of_nothing_a_step_is_odd_and_the_training_goes_on(odd: OddSteps, tmp_path: Path) -> None:
+    look(odd, [0.0] * 30 + [1e-6], [0.0] * 29 + [1e-6, 0.0])
+    assert [(record["step"], record["why"]) for record in told(tmp_path)] == [
+        (30, "gradient norm 1e-06, above the median 0 of the 29 steps before"),
+        (31, "loss 1e-06, above the median 0 of the 30 steps before"),
+    ]
+
+
+def test_ranks_ask_each_other_whatever_one_of_them_has_told_of_gradients(
+    odd: OddSteps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(ranks, "gather", lambda mine: asked.append(mine) or [mine])
+    look(odd, [1.0] * 30, [math.nan] * 30)
+    look(odd, [math.nan], [None], first=31)
+    assert len(asked) == 1, "a rank that knows no gradients waits for the others here"
+    assert len(told(tmp_path)) == MOST
 
 
 def test_of_a_broken_run_only_the_first_steps_are_named(odd: OddSteps, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.trainer.trained import Said, preset, write_tuned
-from vlmft_core.errors import DataError
+from vlmft_core.errors import DataError, ModelError
 from vlmft_core.jobs import WorstJob
 from vlmft_core.preset import Source
 from vlmft_trainer.data.encode import Encoder
@@ -94,3 +94,13 @@ def test_only_one_source_or_a_part_of_the_samples_is_looked_at(sources: list[Sou
     assert (result["samples"], {one["task"] for one in result["found"]}) == (3, {"textvqa"})
     with pytest.raises(DataError, match="no such task or source"):
         found(sources, source="nothing")
+
+
+def test_an_adapter_that_cannot_be_taken_off_its_base_is_refused(
+    sources: list[Source], adapter: tuple[Path, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "adapter_model.safetensors").write_bytes((adapter[0] / "adapter_model.safetensors").read_bytes())
+    config = json.loads((adapter[0] / "adapter_config.json").read_text()) | {"bias": "all"}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="changes biases of the base"):
+        found(sources, adapter=str(tmp_path))

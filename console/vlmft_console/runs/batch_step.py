@@ -169,6 +169,6 @@ def _end(folder: RunFolder, verdict: Verdict) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(batch_step(RunFolder(Path(sys.argv[1]))))
-    except VlmftError as error:
+    except (VlmftError, OSError) as error:
         print(f"error: {error}", flush=True)
         sys.exit(EXIT_MISTAKE)

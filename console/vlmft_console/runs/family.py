@@ -67,7 +67,7 @@ class Family:
         self.expected = range(0)
         """The ranks that there are to be on this host, once one of them tells."""
         self.strangers: set[int] = set()
-        """Process ids of children that are none of the run's."""
+        """Process ids of children that are none of the run's, nor is what they start."""
         self._orphans: set[Identity] = set()
         self._launchers: list[Identity] = []
         """Processes that are neither ranks nor of a rank, as of the last scan."""
@@ -173,7 +173,13 @@ class Family:
 
     def _members(self) -> list[Seen]:
         """Every process of the run, parents before children; the launcher and zombies may be among them."""
-        return [seen for seen in processes.descendants(os.getpid()) if seen.identity.pid not in self.strangers]
+        members, apart = [], set(self.strangers)
+        for seen in processes.descendants(os.getpid()):  # parents come first
+            if apart & {seen.identity.pid, seen.parent}:
+                apart.add(seen.identity.pid)
+            else:
+                members.append(seen)
+        return members
 
     def _scan(self) -> bool:
         self._scanned = time.monotonic()

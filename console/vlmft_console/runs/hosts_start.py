@@ -11,6 +11,7 @@ from vlmft_console.places.place import Hosts
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.locks import acquire
 from vlmft_console.runs.node_check import ask
+from vlmft_console.runs.processes import RUN_ID
 from vlmft_core.durable import write_whole
 from vlmft_core.preset import Preset
 
@@ -34,7 +35,7 @@ def prepare_hosts(place: Hosts, folder: RunFolder, preset: Preset, port: int) ->
         OSError: the folder cannot be written.
     """
     write_whole(folder.hosts_file, hostfile(place.slots))
-    variables = pdsh.passed() | {"VLMFT_RUN_ID": folder.run_id}
+    variables = pdsh.passed() | {RUN_ID: folder.run_id}
     if preset.hardware.device == "cpu":
         variables["DS_ACCELERATOR"] = "cpu"
     write_whole(folder.hosts_environment, "".join(f"{name}={value}\n" for name, value in variables.items()))

@@ -7,7 +7,6 @@ will be on listens where rank 0 will, tells the others its time, and so shows wh
 from __future__ import annotations
 
 import json
-import os
 import platform
 import socket
 import struct
@@ -75,7 +74,7 @@ def _meet(question: Question) -> dict[str, Any]:
             return {"offset": 0.0}
         return {"offset": _ask(question)}
     except OSError as error:
-        return {"problem": f"{question.first}:{question.port}: {os.strerror(error.errno) if error.errno else error}"}
+        return {"problem": f"{question.first}:{question.port}: {error.strerror or error}"}
 
 
 def _is_here(host: str) -> bool:
@@ -121,7 +120,7 @@ def _ask(question: Question) -> float:
                 return (began + time.time()) / 2 - told
         except (OSError, struct.error) as error:
             if time.monotonic() > deadline:
-                raise OSError(getattr(error, "errno", None) or 0, str(error)) from None
+                raise error if isinstance(error, OSError) else ConnectionError(str(error)) from None
             time.sleep(0.2)
 
 

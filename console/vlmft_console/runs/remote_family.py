@@ -3,6 +3,7 @@ end."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -52,7 +53,9 @@ class RemoteFamily(Family):
         self._sent = (number, now)
         argv, env = self._signalling(number.name.removeprefix("SIG"))
         quiet = subprocess.DEVNULL
-        subprocess.Popen(argv, env={**os.environ, **env}, stdin=quiet, stdout=quiet, stderr=quiet)
+        with contextlib.suppress(OSError):  # no process more, or no memory: it is sent again
+            sender = subprocess.Popen(argv, env={**os.environ, **env}, stdin=quiet, stdout=quiet, stderr=quiet)
+            self.strangers.add(sender.pid)  # it shall not be killed with the run
 
     @abstractmethod
     def _told(self, line: str) -> Iterable[tuple[int, str, int | None, bool]]:
@@ -94,7 +97,7 @@ class SlurmFamily(RemoteFamily):
         log: what srun prints to.
     """
 
-    _ENDED = re.compile(r"srun: error: (\S+): tasks? ([\d,-]+): (.+)")
+    _ENDED = re.compile(r"srun: error: (\S+): tasks? (\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*): (.+)")
     """How ranks ended that did not end well. A line of a rank's own begins with its number (`srun --label`)."""
     _ABORTING = (
         "srun: forcing job termination",
@@ -166,4 +169,4 @@ def _status(said: str) -> int | None:
 def _ranks(said: str) -> list[int]:
     """0, 1, 2, 5 of `0-2,5`."""
     pairs = (part.partition("-") for part in said.split(","))
-    return [rank for first, _, last in pairs if first.isdecimal() for rank in range(int(first), int(last or first) + 1)]
+    return [rank for first, _, last in pairs for rank in range(int(first), int(last or first) + 1)]

@@ -24,6 +24,7 @@ from vlmft_trainer.data.pictures import decode
 from vlmft_trainer.data.preview import picture
 from vlmft_trainer.data.samples import Samples, evenly, prepare, prepare_eval
 from vlmft_trainer.distributed import ranks
+from vlmft_trainer.model.adapter import refuse_lasting_biases
 from vlmft_trainer.model.evaluate import answer_questions, answered_at_once, batches, evaluating, points
 from vlmft_trainer.model.loss import row_losses
 from vlmft_trainer.programs import Say
@@ -57,6 +58,7 @@ def worst(job: WorstJob, say: Say) -> None:
     """
     meant = sources_meant(job)
     model, encoder = load_weights(job, say)
+    refuse_lasting_biases(model)
     if job.part == "eval":
         samples, notes = prepare_eval(job.preset.data, encoder)
     else:

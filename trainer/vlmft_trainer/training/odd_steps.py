@@ -48,6 +48,7 @@ class OddSteps:
         self._log = log
         self._losses: deque[float] = deque(maxlen=WINDOW)
         self._gradients: deque[float] = deque(maxlen=WINDOW)
+        self._spikes = 0
         self._told = 0
 
     def look(
@@ -66,12 +67,14 @@ class OddSteps:
             self._losses.append(loss)
         if gradient is not None and math.isfinite(gradient):
             self._gradients.append(gradient)
-        if not (by_loss or by_gradient) or self._told >= MOST:
+        if not (by_loss or by_gradient):
             return
-        self._told += 1
         # By the loss alone all ranks decide alike, whatever each knows of the gradient: they must ask each other.
-        worst = _worst(ranks.gather([float(one) for one in micro_losses])) if by_loss and len(steps) == 1 else []
-        if ranks.rank() == 0:
+        self._spikes += bool(by_loss)
+        asks = by_loss and self._spikes <= MOST and len(steps) == 1
+        worst = _worst(ranks.gather([float(one) for one in micro_losses])) if asks else []
+        self._told += 1
+        if ranks.rank() == 0 and self._told <= MOST:
             self._tell(steps, by_loss or by_gradient, worst)
 
     def _tell(self, steps: Sequence[int], why: str, worst: list[int]) -> None:
@@ -103,17 +106,21 @@ class OddSteps:
         scatter = 1.4826 * median(abs(one - usual) for one in self._losses)
         if loss <= LOSS_TIMES * usual or loss - usual <= LOSS_SCATTERS * scatter:
             return ""
-        return f"loss {loss:.4g}, {loss / usual:.1f} times the median of the {len(self._losses)} steps before"
+        return f"loss {loss:.4g}, {_times(loss, usual)} of the {len(self._losses)} steps before"
 
     def _why_gradient(self, gradient: float | None) -> str:
         if gradient is None:
             return ""
         if not math.isfinite(gradient):
             return "the gradient is not finite"
-        if len(self._gradients) < FEWEST or gradient <= GRADIENT_TIMES * median(self._gradients):
+        if len(self._gradients) < FEWEST or gradient <= GRADIENT_TIMES * (usual := median(self._gradients)):
             return ""
-        times = gradient / median(self._gradients)
-        return f"gradient norm {gradient:.4g}, {times:.1f} times the median of the {len(self._gradients)} steps before"
+        return f"gradient norm {gradient:.4g}, {_times(gradient, usual)} of the {len(self._gradients)} steps before"
+
+
+def _times(value: float, usual: float) -> str:
+    """How far a value is above the usual one, which may be 0 where a training knows its data by heart."""
+    return f"{value / usual:.1f} times the median" if usual else "above the median 0"
 
 
 def _worst(losses: list[list[float]]) -> list[int]:

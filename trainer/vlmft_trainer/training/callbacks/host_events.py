@@ -108,7 +108,8 @@ class HostEvents:
         if self._thread.is_alive():
             self._thread.join(PATIENCE_S)
         if self._own:
-            delete(self._run.host_file(self._own))
+            with contextlib.suppress(OSError):
+                delete(self._run.host_file(self._own))
 
     def _watch(self) -> None:
         figures, looks = HostFigures(self._run.path), 0
