@@ -55,11 +55,15 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 """What the system says of a file, or an output, that takes no more."""
 
 
+_REFUSED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
+"""What the system says of a file that nothing is to be done with, or of a name that no file can have."""
+
+
 class LazyGroup(TyperGroup):
     """Lists its commands by name and line alone; the one that is called, or completed, is imported then.
 
     A `VlmftError` that one of them raises is shown here, on standard error, a line for each mistake; so is a file that
-    the system refuses, such as one in another person's folder.
+    the system refuses, such as one in another person's folder, or with a name of 300 letters.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's own click, or click: it depends on typer
@@ -85,8 +89,10 @@ class LazyGroup(TyperGroup):
                 raise
             typer.echo("vlmft: the folder that this was started in is gone: change to another one", err=True)
             raise typer.Exit(EXIT_MISTAKE) from None
-        except (VlmftError, PermissionError) as error:
-            text = f"{error.filename}: {error.strerror}" if isinstance(error, PermissionError) else str(error)
+        except (VlmftError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in _REFUSED:
+                raise
+            text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
             for line in sanitize(text).splitlines():
                 typer.echo(f"vlmft: {line}", err=True)
             raise typer.Exit(EXIT_BUSY if isinstance(error, RunBusyError) else EXIT_MISTAKE) from None

@@ -45,6 +45,7 @@ def test_what_names_no_hosts_is_refused(text: str, message: str) -> None:
         ("n1 slots=8\nn1 slots=8\n", "hosts:2: n1 is there twice"),
         ("# nothing\n", "hosts: names no host"),
         ("-x slots=1\n", "hosts:1: '-x' is no name of a host"),
+        ("#" * (1 << 20) + "\nn1 slots=8\n", "hosts: larger than 1 MiB"),
     ],
 )
 def test_a_mistake_in_a_hostfile_is_told_with_its_line(tmp_path: Path, text: str, message: str) -> None:

@@ -103,6 +103,13 @@ def test_a_port_that_is_taken_is_said_by_the_first_host(run: RunFolder) -> None:
     assert found["problem"] == f"127.0.0.1:{port}: Address already in use"
 
 
+def test_a_first_host_whose_name_means_nothing_is_said_in_words(run: RunFolder) -> None:
+    question = node_look.Question("token", "", str(run.lock), (), False, "no-such-host.invalid", 20001, 2)
+    problem = node_look.look(question)["problem"]
+    assert problem.startswith("no-such-host.invalid:20001: ")
+    assert "Unknown error" not in problem
+
+
 def test_the_question_comes_through_as_text() -> None:
     question = node_look.Question("t'o \"k", "1", "l", ("/a b",), True, "n1", 20001, 2)
     assert node_look.Question(**json.loads(question.as_text())).token_file == "t'o \"k"

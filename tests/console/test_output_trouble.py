@@ -115,6 +115,25 @@ def test_a_working_folder_that_is_gone_is_one_line(
     assert "is gone" in done.stderr
 
 
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("name", ["~no-such-user/it", f"/tmp/{'a' * 300}"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["eval", "NAME"],
+        ["merge", "NAME"],
+        ["plan", "NAME/a.yaml"],
+        ["plan", "demo", "--set", "model.base=NAME"],
+        ["run", "demo", "--dry-run", "--hosts", "NAME"],
+        ["plot", "NAME"],
+    ],
+)
+def test_a_path_that_can_lead_nowhere_is_one_line(command: list[str], name: str) -> None:
+    done = CliRunner().invoke(app, [word.replace("NAME", name) for word in command])
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1), done.output
+    assert name in done.stderr
+
+
 def test_a_file_in_place_of_the_folder_of_runs_is_called_by_its_name(here: Path) -> None:
     (here / "outputs").touch()
     done = CliRunner().invoke(app, ["run", "demo", "--detach"])

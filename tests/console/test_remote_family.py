@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from vlmft_console.runs import processes
 from vlmft_console.runs.locks import acquire
 from vlmft_console.runs.processes import Identity
 from vlmft_console.runs.remote_family import HostsFamily, SlurmFamily
@@ -94,3 +97,23 @@ def test_ranks_that_outlive_their_launcher_are_known_by_their_lock(log: Path) ->
     assert lock is not None
     assert family.left_behind
     os.close(lock)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_what_signals_other_hosts_is_not_killed_with_the_run(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    family = deepspeed(log)
+    monkeypatch.setattr(family, "_signalling", lambda name: (["sh", "-c", "sleep 60 & wait"], {}))
+    family.signal_ranks(signal.SIGKILL)
+    (sender,) = family.strangers
+    wait_until(lambda: processes.descendants(sender))
+    family.observe(signalled=True)
+    assert not family.living()
+    for pid in [*(seen.identity.pid for seen in processes.descendants(sender)), sender]:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: family.observe(signalled=True) or not family.strangers)

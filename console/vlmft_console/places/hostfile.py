@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
+from vlmft_core.home import expanded
 
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 """A name that ssh takes, and that is no option, list or command of anything."""
@@ -26,7 +27,7 @@ def parse_hosts(text: str) -> dict[str, int]:
     """
     if ":" in text:
         return _counted((part.strip().rpartition(":")[::2] for part in text.split(",")), f"--hosts {text}")
-    return parse_hostfile(Path(text).expanduser())
+    return parse_hostfile(expanded(text))
 
 
 def parse_hostfile(path: Path) -> dict[str, int]:
@@ -35,13 +36,15 @@ def parse_hostfile(path: Path) -> dict[str, int]:
     """
     try:
         with os.fdopen(open_regular(path), "rb") as file:
-            lines = file.read(_LARGEST).decode(errors="replace").splitlines()
+            text = file.read(_LARGEST + 1)
     except FileNotFoundError:
         raise VlmftError(
             f"--hosts {path}: no such file", "write n1:8,n2:8, or name a file of lines `n1 slots=8`"
         ) from None
+    if len(text) > _LARGEST:
+        raise VlmftError(f"{path}: larger than 1 MiB", "a line for each host is enough")
     found: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.decode(errors="replace").splitlines(), 1):
         words = line.partition("#")[0].split()
         if not words:
             continue

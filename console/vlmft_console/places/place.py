@@ -117,7 +117,7 @@ def from_json(value: object) -> Place | None:
         _texts(value.get("prefix")),
         str(value.get("python") or ""),
         str(value.get("cluster") or ""),
-        str(value.get("job") or ""),
+        job if (job := str(value.get("job") or "")).isdecimal() else "",
         starts if type(starts) is int else 0,
     )
 

@@ -77,10 +77,15 @@ def submit(arguments: Sequence[str], folder: Path) -> str:
         folder: where the job's program is started.
 
     Raises:
-        VlmftError: sbatch refuses it, in its own words.
+        VlmftError: sbatch refuses it, in its own words, or does not say the job's number.
     """
-    answer = _ask(["sbatch", "--parsable", *arguments], _SUBMIT_SECONDS, folder)
-    return answer.strip().partition(";")[0]
+    answer = _ask(["sbatch", "--parsable", *arguments], _SUBMIT_SECONDS, folder).strip()
+    job = answer.rpartition("\n")[2].partition(";")[0]  # a site's own sbatch may say more before it
+    if not (job.isascii() and job.isdecimal()):
+        raise VlmftError(
+            f"Slurm: sbatch says {answer!r}, and no job's number", "`squeue --me` lists what is in the queue"
+        )
+    return job
 
 
 def expected_start(arguments: Sequence[str], folder: Path) -> str:

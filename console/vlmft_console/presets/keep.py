@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from vlmft_core.durable import as_json, read_json, write_whole
+from vlmft_core.home import expanded
 from vlmft_core.preset import LoadedPreset
 
 
@@ -29,7 +30,7 @@ class Keeper:
     """Keeps the unsaved changes to one preset, a file for each session that has some."""
 
     def __init__(self, loaded: LoadedPreset) -> None:
-        whole_path = str(loaded.path.expanduser().resolve())
+        whole_path = str(expanded(loaded.path).resolve())
         digest = hashlib.sha256(whole_path.encode(errors="surrogateescape")).hexdigest()[:16]
         self._prefix = f"{digest}-"
         self.file = drafts_folder() / f"{self._prefix}{os.getpid()}.json"

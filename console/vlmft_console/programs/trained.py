@@ -16,6 +16,7 @@ from vlmft_console.runs.registry import find
 from vlmft_console.runs.targets import at_step
 from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError
+from vlmft_core.home import expanded
 from vlmft_core.plan.adapter_files import read_adapter
 from vlmft_core.plan.architecture import DEMO_BASE, find_architecture
 from vlmft_core.plan.base_files import check_base
@@ -70,7 +71,7 @@ def _find(target: str, preset_name: str | None, overrides: Sequence[str]) -> Tra
         run = find(name)
         checkpoint_at(run, step)
         return _adapter(run.checkpoint(step).absolute(), preset_name, overrides, target)
-    path = Path(target).expanduser()
+    path = expanded(target)
     if (path / ADAPTER_CONFIG).is_file():
         return _adapter(path.absolute(), preset_name, overrides)
     if (path / "config.json").is_file() and not RunLayout(path).run_file.is_file():

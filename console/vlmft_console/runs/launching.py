@@ -17,6 +17,7 @@ from vlmft_core.counted import counted
 from vlmft_core.durable import delete
 from vlmft_core.errors import VlmftError
 from vlmft_core.figures import filesize
+from vlmft_core.home import expanded
 from vlmft_core.plan.shared_memory import shared_memory_problem
 
 if TYPE_CHECKING:
@@ -278,7 +279,7 @@ def _base(launch: Launch) -> Check:
 def _data(preset: Preset) -> list[Check]:
     found = []
     for source in preset.data.sources:
-        path = Path(source.path).expanduser()
+        path = expanded(source.path)
         if source.path == "demo":
             found.append(Check("ok", f"{source.task}: generated data"))
         elif path.is_dir() or path.is_file():
@@ -295,7 +296,7 @@ def _data(preset: Preset) -> list[Check]:
 def _cached(kind: str, name: str) -> bool:
     """Whether the Hugging Face cache has anything of a repository; found as the library finds it."""
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    hub = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    hub = expanded(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
     return any((hub / f"{kind}--{name.replace('/', '--')}" / "snapshots").glob("*"))
 
 

@@ -7,6 +7,7 @@ will be on listens where rank 0 will, tells the others its time, and so shows wh
 from __future__ import annotations
 
 import json
+import os
 import platform
 import socket
 import struct
@@ -74,7 +75,9 @@ def _meet(question: Question) -> dict[str, Any]:
             return {"offset": 0.0}
         return {"offset": _ask(question)}
     except OSError as error:
-        return {"problem": f"{question.first}:{question.port}: {error.strerror or error}"}
+        # Of an address that cannot be found the number is not the system's; where it is, its words are the shortest.
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
+        return {"problem": f"{question.first}:{question.port}: {why}"}
 
 
 def _is_here(host: str) -> bool:

@@ -13,6 +13,7 @@ from vlmft_console.places import pdsh
 from vlmft_console.places.place import Hosts, Place, Slurm
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.registry import find
+from vlmft_core.home import expanded
 from vlmft_core.preset import Preset
 from vlmft_core.run_folder.layout import RunLayout
 
@@ -132,7 +133,7 @@ def with_absolute_paths(preset: Preset) -> Preset:
     """
 
     def absolute(name: str) -> str:
-        path = Path(name).expanduser()
+        path = expanded(name)
         return str(path.absolute()) if name not in ("", "demo") and (path.is_dir() or path.is_file()) else name
 
     model = preset.model.model_copy(update={"base": absolute(preset.model.base)})

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError
+from vlmft_core.home import expanded
 from vlmft_core.plan.architecture import Architecture, find_architecture, read_json, resolve_base
 from vlmft_core.plan.base_files import current_name
 from vlmft_core.plan.lora_layers import VISION, adapted_names, under
@@ -136,7 +137,7 @@ def adapter_folder(path: str) -> Path:
     Raises:
         ModelError: there is none.
     """
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     for place in (folder, RunLayout(folder).adapter):
         if (place / ADAPTER_CONFIG).is_file():
             return place.absolute()

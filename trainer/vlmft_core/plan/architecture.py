@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmft_core.errors import ModelError
+from vlmft_core.home import expanded
 from vlmft_core.plan.lora_layers import VISION, adapted_names, check_saved, under
 from vlmft_core.preset.schema import Lora
 from vlmft_core.preset.strict_yaml import shown
@@ -205,7 +206,7 @@ def resolve_base(base: str) -> str:
     """What to load for `model.base`: the shipped model's folder for `demo`, else `base` as it is (`~` expanded)."""
     if base == "demo":
         return str(DEMO_BASE)
-    return str(Path(base).expanduser()) if base.startswith("~") else base
+    return str(expanded(base)) if base.startswith("~") else base
 
 
 def find_architecture(base: str) -> Architecture | None:
@@ -274,7 +275,7 @@ def local_folder(base: str) -> Path | None:
 def cached_snapshot(name: str) -> Path | None:
     """Where the hub's cache on this machine holds a model; None if it does not."""
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    hub = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    hub = expanded(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
     model = hub / f"models--{name.replace('/', '--')}"
     try:
         folder = model / "snapshots" / (model / "refs" / "main").read_text("utf-8").strip()

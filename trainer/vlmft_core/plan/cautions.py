@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -13,6 +12,7 @@ import orjson
 from vlmft_core.chance import FEW_QUESTIONS, half_width
 from vlmft_core.counted import counted
 from vlmft_core.figures import filesize
+from vlmft_core.home import expanded
 from vlmft_core.metrics import most_of_textvqa
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, find_architecture
 from vlmft_core.plan.planned import Plan
@@ -108,7 +108,7 @@ def data_cautions(preset: Preset) -> list[str]:
 
 def _ceiling_of(source: Source) -> str:
     """The ceiling of a source's score, from its first rows."""
-    file = split_file(Path(source.path).expanduser(), source.eval_split or source.train_split)
+    file = split_file(expanded(source.path), source.eval_split or source.train_split)
     column = source.columns.get("answers", "answers")
     answers = [_texts(row[column]) for row in (first_rows(file) if file else []) if column in row]
     return ceiling(len(answers), [given for given in answers if len(given) < ANSWERS])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, TypeGuard
 
 import orjson
 
+from vlmft_core.home import expanded
 from vlmft_core.plan.row_count import first_rows
 from vlmft_core.plan.sample_count import split_file
 from vlmft_core.preset.schema import Preset
@@ -26,7 +26,7 @@ def with_own_sizes(preset: Preset) -> Preset:
 
 def _own_limits(preset: Preset) -> Iterator[int]:
     for source in preset.data.sources:
-        file = split_file(Path(source.path).expanduser(), source.train_split)
+        file = split_file(expanded(source.path), source.train_split)
         for row in first_rows(file) if file else []:
             yield from _limits(row)
 

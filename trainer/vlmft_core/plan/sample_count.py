@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
+from vlmft_core.home import expanded
 from vlmft_core.plan.data_files import TABLES, row_files
 from vlmft_core.plan.row_count import count_rows
 from vlmft_core.preset.data_schema import EVAL_SPLITS, Source
@@ -53,7 +54,7 @@ def _known_sizes(source: Source) -> Mapping[str, int]:
     """Samples in a source's splits; empty where they are not known offline."""
     if source.path == "demo":
         return DEMO_SPLIT_SIZES["chartqa" if source.task == "chartqa" else "textvqa"]
-    path, sizes = Path(source.path).expanduser(), dict[str, int]()
+    path, sizes = expanded(source.path), dict[str, int]()
     for split in {source.train_split, source.eval_split or source.train_split, *EVAL_SPLITS}:
         file = split_file(path, split)
         count = count_rows(file) if file else None

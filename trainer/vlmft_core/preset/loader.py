@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from vlmft_core.errors import PresetError
+from vlmft_core.home import expanded
 from vlmft_core.preset.explain import explain
 from vlmft_core.preset.recipe_options import is_recipe
 from vlmft_core.preset.schema import About, Preset
@@ -191,7 +192,7 @@ def leaves(data: dict[str, Any]) -> dict[str, Any]:
 def _find(name_or_path: str | Path, folders: Sequence[Path]) -> Path:
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or "/" in text or text.endswith((*SUFFIXES, ".json")):
-        return Path(text).expanduser()
+        return expanded(text)
     found = find_presets(folders)
     if text in found:
         return found[text]

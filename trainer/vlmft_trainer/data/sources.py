@@ -11,6 +11,7 @@ from typing import Any, Final
 from PIL.Image import Image
 
 from vlmft_core.errors import DataError
+from vlmft_core.home import expanded
 from vlmft_core.plan.data_files import DELIMITERS, GZIP, ROW_FILES, TABLES, kind, plain_name, row_files
 from vlmft_core.preset.data_schema import EVAL_SPLITS, Source
 from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation
@@ -106,7 +107,7 @@ def find(source: Source) -> str:
         from vlmft_trainer.demo.dataset import ensure  # loads `datasets`, too
 
         return str(ensure("chartqa" if source.task == "chartqa" else "textvqa"))
-    path = Path(source.path).expanduser()
+    path = expanded(source.path)
     if path.is_dir() or path.is_file():
         return str(path.resolve())
     if "://" in source.path:
@@ -142,7 +143,7 @@ def open_rows(source: Source, name: str) -> tuple[Rows, Path | None]:
         DataError: no such data set, or no such split.
     """
     path = find(source)
-    images = Path(source.images).expanduser() if source.images else None
+    images = expanded(source.images) if source.images else None
     if images is not None and not images.is_dir():
         raise DataError(f"data source {source.path}: images {source.images}: no such folder")
     files = row_files(Path(path), name)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from vlmft_core.errors import PresetError
+from vlmft_core.home import expanded
 from vlmft_core.plan import with_gpus
 from vlmft_core.plan.architecture import find_architecture
 from vlmft_core.plan.lora_layers import without_idle_tower
@@ -97,5 +98,5 @@ def read_job(arguments: Sequence[str] | None, world_size: int) -> Job:
         if lora != preset.lora:
             notes += ("lora.vision_tower: true matched no layer of the vision tower when this run began: none learns",)
             preset = preset.model_copy(update={"lora": lora})
-    run = RunLayout(options.output_dir.expanduser().absolute())
+    run = RunLayout(expanded(options.output_dir).absolute())
     return Job(preset, run, notes, options.resume, options.data_changed, options.trust)

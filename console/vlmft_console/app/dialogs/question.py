@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,6 +14,7 @@ from textual.widgets import Label, Static
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.literal import literal
 from vlmft_console.app.widgets.base.typed_line import TypedLine
+from vlmft_core.home import expanded
 
 
 class QuestionScreen(ModalScreen["tuple[str, str]"]):
@@ -58,12 +59,12 @@ class QuestionScreen(ModalScreen["tuple[str, str]"]):
 
 
 def _file(typed: str) -> str:
-    return str(Path(typed).expanduser()) if typed else ""
+    return str(expanded(typed)) if typed else ""
 
 
 def _problem(image: str, asked: str) -> str:
     if not asked:
         return "Type a question."
-    if image and not Path(image).expanduser().is_file():
+    if image and not os.path.isfile(expanded(image)):  # noqa: PTH113  Path.is_file raises for a name that is too long
         return f"{image}: no such file"
     return ""

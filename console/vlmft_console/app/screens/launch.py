@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal, cast, get_args
 
 from textual import work
@@ -27,6 +26,7 @@ from vlmft_console.presets.plan_text import plan_line
 from vlmft_console.runs.folder import check_name, default_name
 from vlmft_console.runs.launching import Check, Launch, checks, prepare, renewed, start
 from vlmft_core.errors import PresetError, VlmftError
+from vlmft_core.home import expanded
 from vlmft_core.preset import LoadedPreset, Preset
 from vlmft_core.preset.schema import Monitor
 
@@ -257,7 +257,7 @@ def _prepared(loaded: LoadedPreset, wanted: Wanted) -> Launch:
         gpus=None if place is not None and untouched else int(wanted.gpus),
         place=place,
         name=wanted.name,
-        root=Path(wanted.root).expanduser(),
+        root=expanded(wanted.root),
         inherited=loaded.inherited,
     )
 
