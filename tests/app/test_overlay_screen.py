@@ -146,6 +146,19 @@ async def test_zoom_and_crosshair_are_those_of_all_panels(machine: Path) -> None
         assert charts[0].view.cross is None
 
 
+async def test_all_panels_show_the_same_steps_however_far_a_metric_reaches(machine: Path) -> None:
+    short = foreign_log(machine, "short.jsonl", steps=5)
+    long = ended_run(machine / "outputs", "long", steps=200, total=200)
+    async with laid_over(short, long.path) as pilot:
+        await pilot.press("slash", *"my_bleu loss", "enter")
+        assert shown(pilot) == {"my_bleu": "1", "Train loss, smoothed": "12"}
+        labels = [line.split() for line in screen_text(pilot.app).splitlines() if line.startswith("  step")]
+        assert labels
+        assert all(words[: len(words) // 2] == words[len(words) // 2 :] for words in labels), "two panels beside"
+        await pilot.press("down", "space")  # what is hidden does not count
+        await until(pilot, lambda: "200" not in screen_text(pilot.app).partition("run ")[0])
+
+
 async def test_one_more_is_added_by_its_name(machine: Path) -> None:
     falling, rising, other = three_runs(machine)
     async with laid_over(falling, other) as pilot:
@@ -172,7 +185,7 @@ async def test_what_cannot_be_read_does_not_keep_the_others_from_being_seen(mach
     falling, rising, _ = three_runs(machine)
     async with laid_over(falling, machine / "nothing.txt", rising) as pilot:
         await until(pilot, lambda: shown(pilot)["Train loss, smoothed"] == "13")
-        assert "unreadable" in row(pilot, 2)
+        await until(pilot, lambda: "unreadable" in row(pilot, 2))
 
 
 @pytest.mark.parametrize("what", ["ours", "another program's"])

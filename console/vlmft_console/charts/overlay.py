@@ -56,6 +56,7 @@ def overlay_chart(
     hidden: Collection[int] = (),
     pinned: int | None = None,
     timelines: Timelines | None = None,
+    beside: tuple[float, float] | None = None,
 ) -> ChartSpec:
     """One metric of up to `MOST_RUNS` runs; each has a colour, and a digit at its last point and in the legend.
 
@@ -67,6 +68,7 @@ def overlay_chart(
         hidden: runs that are left out, counted from 0.
         pinned: the run that the others are held against, drawn over them.
         timelines: of these runs, where the chart is drawn again and again.
+        beside: as `extent_of` has it, where charts of several metrics are to show the same range of x.
     """
     chart = metric_chart(metric, *(state for _, state in runs))
     timelines = timelines or Timelines()
@@ -82,7 +84,30 @@ def overlay_chart(
     pin = "" if pinned is None else str(pinned + 1)
     title = chart.compared or ", ".join(filter(None, (chart.blank.title, chart.unit)))
     in_order = sorted(curves, key=lambda curve: curve.tag == pin)  # the last one is drawn over the others
-    return replace(chart.blank, title=title, curves=tuple(in_order), unit=unit, pinned=pin)
+    return replace(chart.blank, title=title, curves=tuple(in_order), unit=unit, pinned=pin, beside=beside)
+
+
+def extent_of(
+    states: Sequence[RunState], unit: Unit, timelines: Timelines, hidden: Collection[int] = ()
+) -> tuple[float, float] | None:
+    """Smallest and largest x of all that was measured in these runs; None where that is nothing.
+
+    Args:
+        states: the runs.
+        unit: what x counts.
+        timelines: of these runs.
+        hidden: runs that do not count, by number from 0.
+    """
+    found: list[float] = []
+    for index, state in enumerate(states):
+        if index in hidden:
+            continue
+        ends = Series()
+        for x in sorted(end[0] for each in state.by_name.values() for end in (each.first, each.last) if end):
+            ends.append(x, 0.0)
+        points = _over(ends, [] if unit == "step" else timelines.of(index, state, unit), unit)
+        found += [end[0] for end in (points.first, points.last) if end] if points and ends else []
+    return (min(found), max(found)) if found else None
 
 
 def _over(series: Series, knots: Knots, unit: Unit) -> Points | None:

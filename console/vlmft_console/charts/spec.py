@@ -106,6 +106,7 @@ class ChartSpec:
         limit: largest x there will ever be (the run's last step); None when not known.
         empty: what is said where there is nothing to draw.
         pinned: tag of the curve that the others are held against; empty for none.
+        beside: smallest and largest x of the charts beside this one, where all are to show the same range.
     """
 
     title: str
@@ -121,6 +122,7 @@ class ChartSpec:
     limit: float | None = None
     empty: str = "no data"
     pinned: str = ""
+    beside: tuple[float, float] | None = None
 
     def sets_scale(self, curve: Curve) -> bool:
         """Whether `curve` has a say in the range of y. The average of a curve beside it lies within that curve's."""
@@ -135,3 +137,11 @@ class ChartSpec:
             if curve.kind != "planned" and (first := curve.points.first) and (last := curve.points.last)
         ]
         return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else None
+
+    @property
+    def reach(self) -> tuple[float, float] | None:
+        """Smallest and largest x to show: those of the data, and of the charts beside this one."""
+        own = self.extent
+        if own is None or self.beside is None:
+            return own
+        return min(own[0], self.beside[0]), max(own[1], self.beside[1])

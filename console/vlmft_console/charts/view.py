@@ -45,7 +45,7 @@ def window(spec: ChartSpec, view: View, columns: int) -> Window | None:
     right = view.right
     if right is None:
         jump = view.span / max(1, columns) * _JUMP
-        latest = spec.extent[1] if spec.extent else whole[1]
+        latest = spec.reach[1] if spec.reach else whole[1]
         right = min(whole[1], math.ceil(latest / jump) * jump)
     return right - view.span, right
 
@@ -59,9 +59,9 @@ def whole_range(spec: ChartSpec, columns: int) -> Window | None:
     if spec.whole is not None:
         low, high = spec.whole
         return (low, high) if high > low else (low, low + 1)
-    if spec.extent is None:
+    if spec.reach is None:
         return None
-    first, last = spec.extent
+    first, last = spec.reach
     low = min(0.0, first) if first <= max(1.0, last / 4) else first
     low, last = finite(low), finite(last)
     width = _round_up((last - low) / max(1, columns - 1), _SMALLEST[spec.unit] / max(1, columns))
@@ -103,7 +103,7 @@ def panned(spec: ChartSpec, view: View, columns: int, share: float) -> View:
     if whole is None or seen is None or view.span is None:
         return view
     right = _held(seen[1] + share * view.span, view.span, whole)
-    latest = spec.extent[1] if spec.extent else whole[1]
+    latest = spec.reach[1] if spec.reach else whole[1]
     if share > 0 and right >= latest and right >= seen[1]:
         return replace(view, right=None)
     return replace(view, right=right)

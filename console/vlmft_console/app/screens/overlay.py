@@ -26,7 +26,7 @@ from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.base.typed_line import TypedLine
 from vlmft_console.app.widgets.run.metric_choice import MetricChoice
 from vlmft_console.app.widgets.run.overlay_table import MOST_LINES, OverlayRow, OverlayTable
-from vlmft_console.charts.overlay import MOST_RUNS, Timelines, overlay_chart
+from vlmft_console.charts.overlay import MOST_RUNS, Timelines, extent_of, overlay_chart
 from vlmft_console.charts.reading import readings
 from vlmft_console.charts.run_charts import CHARTS, metric_chart
 from vlmft_console.charts.smoothing import smooth
@@ -99,6 +99,7 @@ class OverlayScreen(Screen[None]):
         self._reading = ""
         self._due: Timer | None = None
         self._drawn = 0.0
+        self._beside: tuple[float, float] | None = None
 
     @property
     def subject(self) -> str:
@@ -190,15 +191,27 @@ class OverlayScreen(Screen[None]):
         if not self.is_current:  # once it is, all is drawn
             return
         self._smooth()
+        self._beside = extent_of([run.state for run in self._runs], self._unit, self._timelines, self._hidden)
         self._grid.show(self._choice.names(self._there, self._usual), self._spec)
         self._show_table()
         self._entitle()
         self._drawn = time.monotonic()
 
+    @property
+    def _hidden(self) -> list[int]:
+        return [number for number, run in enumerate(self._runs) if run.hidden]
+
     def _spec(self, metric: str) -> ChartSpec:
-        hidden = [number for number, run in enumerate(self._runs) if run.hidden]
         named = [("", run.state) for run in self._runs]  # the table is the legend
-        return overlay_chart(named, metric, self._unit, hidden=hidden, pinned=self._pinned, timelines=self._timelines)
+        return overlay_chart(
+            named,
+            metric,
+            self._unit,
+            hidden=self._hidden,
+            pinned=self._pinned,
+            timelines=self._timelines,
+            beside=self._beside,
+        )
 
     def _smooth(self) -> None:
         """Average each train loss over a share of its steps that are seen."""
@@ -248,9 +261,8 @@ class OverlayScreen(Screen[None]):
 
     def _entitle(self) -> None:
         parts = [f"{len(self._runs)} run{'s' * (len(self._runs) != 1)} by {self._unit}"]
-        hidden = sum(run.hidden for run in self._runs)
-        if hidden:
-            parts.append(f"{hidden} hidden")
+        if self._hidden:
+            parts.append(f"{len(self._hidden)} hidden")
         if self._pinned is not None:
             parts.append(f"against {self._pinned + 1}")
         parts += filter(None, [self._grid.place, self._reading])
