@@ -9,7 +9,7 @@ import pytest
 from vlmft_console.charts.derived import Formula, Rescaled, RunningMedian
 from vlmft_console.charts.draw import draw
 from vlmft_console.charts.spec import ChartSpec, Curve, ReferenceLine
-from vlmft_console.charts.ticks import log_ticks, ticks, x_label
+from vlmft_console.charts.ticks import log_ticks, ticks, x_label, x_ticks
 from vlmft_console.charts.view import View, cross_moved, crossed, held_still, panned, window, zoomed
 from vlmft_console.charts.y_range import fit
 from vlmft_console.history.series import Series, Smoothed
@@ -57,6 +57,23 @@ def test_log_ticks_are_powers_of_ten_and_more_where_there_are_few() -> None:
 
 def test_places_on_the_x_axis_are_named_by_their_unit() -> None:
     assert [x_label(1234.0, "step"), x_label(1.5, "epoch"), x_label(2.25, "hours")] == ["1,234", "1.50", "2:15"]
+    assert [x_label(seconds / 3600, "hours") for seconds in (0, 61, 599, 600)] == [
+        "0:00:00",
+        "0:01:01",
+        "0:09:59",
+        "0:10",
+    ]
+
+
+@pytest.mark.parametrize("hours", [0.004, 0.03, 0.4, 3.0, 26.0, 700.0, 1e5])
+def test_labels_of_times_differ_and_stand_where_they_say(hours: float) -> None:
+    found = x_ticks(0.0, hours, 6, "hours")
+    labels = [label for _, label in found]
+    assert 2 <= len(set(labels)) == len(labels) <= 8
+    for place, label in found:
+        parts = [int(part) for part in label.split(":")]
+        said = sum(part * size for part, size in zip(parts, (3600, 60, 1), strict=False)) / 3600
+        assert said == pytest.approx(place)
 
 
 def test_a_new_point_seldom_moves_the_right_edge() -> None:

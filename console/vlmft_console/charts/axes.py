@@ -9,7 +9,7 @@ from vlmft_console.charts.curves import put_point
 from vlmft_console.charts.grid import Grid
 from vlmft_console.charts.spec import ChartSpec, Kind
 from vlmft_console.charts.styles import Look, shown
-from vlmft_console.charts.ticks import ticks, x_label
+from vlmft_console.charts.ticks import x_label, x_ticks
 from vlmft_console.charts.trace import Trace
 from vlmft_core.figures import figure
 
@@ -35,7 +35,7 @@ def draw_axes(grid: Grid, canvas: Canvas, spec: ChartSpec, look: Look, *, ruled:
     below = canvas.top + canvas.height
     places = [
         (max(0, min(canvas.width - 1, canvas.column(value))), label)
-        for value, label in ticks(*canvas.seen, max(1, canvas.width // _COLUMNS_A_TICK), whole=spec.unit == "step")
+        for value, label in x_ticks(*canvas.seen, max(1, canvas.width // _COLUMNS_A_TICK), spec.unit)
     ]
     if ruled:
         rule = ["─"] * canvas.width

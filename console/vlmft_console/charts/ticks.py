@@ -8,6 +8,10 @@ from vlmft_core.figures import exponent
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _EPSILON = 1e-9
+_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+"""What labels of times are apart."""
+_BRIEF = 1 / 6
+"""Hours below which seconds are told."""
 _LARGEST = 1e300
 """Values beyond it are drawn as it: differences of two such must stay finite."""
 
@@ -88,10 +92,31 @@ def log_label(factor: float, power: int) -> str:
     return f"{factor:g}e{power}"
 
 
+def x_ticks(low: float, high: float, parts: int, unit: str) -> list[tuple[float, str]]:
+    """As `ticks`, along an axis that counts steps, epochs or hours; hours as `0:30`, short times as `0:00:20`."""
+    if unit != "hours":
+        return ticks(low, high, parts, whole=unit == "step")
+    if not high > low:
+        return []
+    rough = 3600 * (high - low) / max(1, parts)
+    step = next((step for step in _SECONDS if step >= rough), 0) or 86400 * max(1.0, nice_step(rough / 86400, 1))
+    first = math.ceil(3600 * low / step - 1e-9)
+    count = math.floor(3600 * high / step + 1e-9) - first + 1
+    return [(index * step / 3600, _time_label(index * step, step)) for index in range(first, first + count)]
+
+
 def x_label(value: float, unit: str) -> str:
-    """Where a point is: `12,345` for a step, `1.25` for an epoch, `2:05` for hours and minutes."""
+    """Where a point is: `12,345` for a step, `1.25` for an epoch, `2:05` for hours and minutes, `0:05:20` below ten
+    minutes."""
     if unit == "step":
         return f"{round(value):,}"
     if unit == "hours":
-        return f"{int(value)}:{int(value * 60) % 60:02d}"
+        return _time_label(value * 3600, 1.0 if value < _BRIEF else 60.0)
     return f"{value:.2f}"
+
+
+def _time_label(seconds: float, step: float) -> str:
+    """Hours and minutes; seconds too where steps are that small."""
+    whole = round(seconds) if step < 60 else int(seconds + 1e-6)
+    hours, minutes = f"{whole // 3600}", f"{whole // 60 % 60:02d}"
+    return f"{hours}:{minutes}:{whole % 60:02d}" if step < 60 else f"{hours}:{minutes}"

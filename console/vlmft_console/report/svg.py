@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from vlmft_console.charts.spec import ChartSpec, Curve
-from vlmft_console.charts.ticks import ticks, x_label
+from vlmft_console.charts.ticks import x_label, x_ticks
 from vlmft_console.charts.view import View, window
 from vlmft_console.charts.y_range import YRange, fit
 from vlmft_console.history.column import Point
@@ -92,7 +92,7 @@ def _axes(frame: _Frame, spec: ChartSpec) -> list[str]:
         y = _TOP + (1 - share) * _ROWS
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_text(label)}</text>')
-    for value, label in ticks(*frame.seen, 8, whole=spec.unit == "step"):
+    for value, label in x_ticks(*frame.seen, 8, spec.unit):
         place = f'x="{frame.x(value):.1f}" y="{HEIGHT - _BOTTOM + 16}"'
         parts.append(f'<text class="tick" {place} text-anchor="middle">{_text(label)}</text>')
     parts.append(
