@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -85,7 +86,7 @@ async def test_what_cannot_be_read_is_said_in_the_screen(machine: Path) -> None:
 
 
 async def test_a_live_run_is_followed_until_it_ends(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vlmft_console.app.screens.compare.FOLLOW_SECONDS", 0.1)
+    monkeypatch.setattr("vlmft_console.app.runs_reader.LOOK_SECONDS", 0.1)
     run = Supervised(machine / "outputs", 1, *LONG, name="live")
     run.wait_for_ranks()
     async with compared(two_runs(machine)[0], run.folder.path) as pilot:
@@ -98,16 +99,14 @@ async def test_a_live_run_is_followed_until_it_ends(machine: Path, monkeypatch: 
 
 
 async def test_nobody_reads_on_when_the_screen_is_left(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vlmft_console.app.screens.compare.FOLLOW_SECONDS", 0.1)
+    monkeypatch.setattr("vlmft_console.app.runs_reader.LOOK_SECONDS", 0.1)
     run = Supervised(machine / "outputs", 1, *LONG, name="live")
     run.wait_for_ranks()
     async with compared(two_runs(machine)[0], run.folder.path) as pilot:
         await until_shown(pilot, "running")
-        screen = pilot.app.screen
-        readers = [worker for worker in pilot.app.workers if worker.node is screen]
-        assert readers
+        (reader,) = (thread for thread in threading.enumerate() if thread.name == "runs reader")
         await pilot.press("escape")
-        await until(pilot, lambda: not any(worker.is_running for worker in readers))
+        await until(pilot, lambda: not reader.is_alive())
     StopRequest("a test").write(run.folder)
     run.wait_for_end()
 

@@ -16,7 +16,7 @@ from tests.app.looking import screen_text, told, until, until_shown
 from tests.app.test_app import contrast
 from tests.run_folders import ended_run
 from tests.supervised import LONG, Supervised
-from vlmft_console.app import overlay_reader
+from vlmft_console.app import runs_reader
 from vlmft_console.app.app import THEMES, VlmftConsole
 from vlmft_console.app.screens.live import LiveScreen
 from vlmft_console.app.screens.overlay import OverlayScreen
@@ -190,7 +190,7 @@ async def test_what_cannot_be_read_does_not_keep_the_others_from_being_seen(mach
 
 @pytest.mark.parametrize("what", ["ours", "another program's"])
 async def test_what_is_added_to_a_log_is_drawn(machine: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    monkeypatch.setattr(overlay_reader, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(runs_reader, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr("vlmft_console.app.screens.overlay.DRAW_SECONDS", 0.05)
     falling, rising, other = three_runs(machine)
     target = rising if what == "ours" else other
@@ -211,7 +211,7 @@ async def test_what_is_added_to_a_log_is_drawn(machine: Path, monkeypatch: pytes
 
 
 async def test_a_live_run_grows_until_it_ends(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overlay_reader, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(runs_reader, "LOOK_SECONDS", 0.1)
     run = Supervised(machine / "outputs", 1, *LONG, name="live")
     run.wait_for_ranks()
     async with laid_over(three_runs(machine)[0], run.folder.path) as pilot:
@@ -225,9 +225,9 @@ async def test_a_live_run_grows_until_it_ends(machine: Path, monkeypatch: pytest
 async def test_nothing_is_read_while_another_screen_is_looked_at(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlay_reader, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(runs_reader, "LOOK_SECONDS", 0.02)
     looks: list[bool] = []
-    monkeypatch.setattr(overlay_reader.OverlayReader, "_look", lambda self, *, others: looks.append(others))
+    monkeypatch.setattr(runs_reader.RunsReader, "_look", lambda self, *, others: looks.append(others))
     async with laid_over(*three_runs(machine)) as pilot:
         await until(pilot, lambda: len(looks) > 10)
         await pilot.press("question_mark")

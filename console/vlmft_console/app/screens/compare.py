@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.message import Message
+from textual.screen import Screen
 from textual.widgets import Static
 
-from vlmft_console.app.messages import Unreadable
-from vlmft_console.app.screens.watching_screen import WatchingScreen
+from vlmft_console.app.runs_reader import RunGrew, RunRead, RunsReader, RunUnread
 from vlmft_console.app.settings import keep, usable_settings
 from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.key_bar import KeyBar
@@ -23,19 +21,16 @@ from vlmft_console.app.widgets.base.literal import literal
 from vlmft_console.app.widgets.run.outcome_table import OutcomeTable
 from vlmft_console.charts.smoothing import smooth
 from vlmft_console.charts.view import View
-from vlmft_console.history.loading import ReadLog, read_log
-from vlmft_core.errors import VlmftError
+from vlmft_console.history.loading import ReadLog
 
 if TYPE_CHECKING:
     from vlmft_console.charts.spec import Unit
-    from vlmft_core.run_folder.events import Record
+    from vlmft_console.runs.status import RunStatus
 
-FOLLOW_SECONDS = 3.0
-"""Between two looks at the logs of live runs."""
 _UNITS: tuple[Unit, ...] = ("step", "epoch", "hours")
 
 
-class CompareScreen(WatchingScreen):
+class CompareScreen(Screen[None]):
     """Two to eight runs; each has a number, its own in the charts and the table.
 
     Args:
@@ -51,26 +46,12 @@ class CompareScreen(WatchingScreen):
         Binding("escape", "back", "back", key_display="esc", tooltip="Crosshair off, all charts, back to the runs"),
     ]
 
-    @dataclass
-    class Compared(Message):
-        """The runs have been read."""
-
-        runs: list[ReadLog]
-        ended: list[str]
-        """How each ended, or the state it is in."""
-
-    @dataclass
-    class Grew(Message):
-        """What live runs have written since, by number, and how each run ended by now."""
-
-        records: dict[int, list[Record]]
-        ended: list[str]
-
     def __init__(self, targets: Sequence[Path]) -> None:
         super().__init__()
         self._targets = list(targets)
-        self._runs: list[ReadLog] = []
-        self._ended: list[str] = []
+        self._reader = RunsReader(self.post_message)
+        self._read: dict[int, ReadLog] = {}
+        self._statuses: dict[int, RunStatus | None] = {}
         self._unit: Unit = "step"
         self._first = 0
         self._smoothing = usable_settings().smoothing
@@ -90,71 +71,54 @@ class CompareScreen(WatchingScreen):
         yield KeyBar(screen_first=True)
 
     def on_mount(self) -> None:
-        self._read()
+        self._reader.start(self._targets)
 
-    @work(thread=True, exclusive=True)
-    def _read(self) -> None:
-        from vlmft_console.report.compare import how_ended, status_now
+    def on_unmount(self) -> None:
+        self._reader.stop()
 
-        try:
-            runs = [read_log(target) for target in self._targets]
-            statuses = [status_now(run) for run in runs]
-            ended = [how_ended(run, status) for run, status in zip(runs, statuses, strict=True)]
-            self.post_message(self.Compared(runs, ended))
-            self._follow({number for number, status in enumerate(statuses) if status and status.live}, runs)
-        except VlmftError as error:
-            self.post_message(Unreadable(str(error)))
+    def on_screen_suspend(self) -> None:
+        self._reader.paused = True
 
-    def _follow(self, live: set[int], runs: list[ReadLog]) -> None:
-        """In the worker's thread: read on in the logs of live runs until none is live or nobody looks any more.
+    def on_screen_resume(self) -> None:
+        self._reader.resume()
 
-        The states belong to the screen by now, which draws them: what is new goes there as records.
-        """
-        from vlmft_console.report.compare import how_ended, status_now
+    @property
+    def _runs(self) -> list[ReadLog]:
+        """The runs, once all have been read."""
+        complete = len(self._read) == len(self._targets)
+        return [self._read[number] for number in range(len(self._targets))] if complete else []
 
-        while live:
-            self._wait(FOLLOW_SECONDS)
-            if self._left:
-                return
-            if self._paused:
-                continue
-            statuses = [status_now(run) for run in runs]  # before the log: its last records are read once more
-            records = {number: [each for batch in runs[number].log.reader.batches() for each in batch]
-                       for number in sorted(live)}  # fmt: skip
-            live = {number for number in live if (status := statuses[number]) and status.live}
-            ended = [how_ended(run, status) for run, status in zip(runs, statuses, strict=True)]
-            self.post_message(self.Grew(records, ended))
+    def on_run_read(self, message: RunRead) -> None:
+        """One more has been read; when all are, they are shown."""
+        self._read[message.number], self._statuses[message.number] = message.run, message.status
+        if self._runs:
+            self._smooth_runs()
+            self._show_figures()
+            self._show_charts()
 
-    def on_unreadable(self, message: Unreadable) -> None:
+    def on_run_unread(self, message: RunUnread) -> None:
         """One of them cannot be read."""
         self.query_one("#title", Static).update("vlmft  compare")
         self.query_one("#better", Static).update(literal(message.reason))
 
-    @on(Compared)
-    def _show_all(self, message: Compared) -> None:
-        self._runs, self._ended = message.runs, message.ended
-        self._smooth_runs()
+    def on_run_grew(self, message: RunGrew) -> None:
+        """Take in what a live run has written since, and how it ended."""
+        self._read[message.number].state.apply_all(message.records)
+        self._statuses[message.number] = message.status
+        if not self._runs:
+            return
         self._show_figures()
-        self._show_charts()
-
-    @on(Grew)
-    def _show_growth(self, message: Grew) -> None:
-        for number, records in message.records.items():
-            self._runs[number].state.apply_all(records)
-        grown = any(message.records.values())
-        if grown or message.ended != self._ended:
-            self._ended = message.ended
-            self._show_figures()
-        if grown:
+        if message.records:
             self._smooth_runs()
             self._show_charts()
 
     def _show_figures(self) -> None:
         from vlmft_console.report.better import better
-        from vlmft_console.report.compare import outcomes, preset_differences
+        from vlmft_console.report.compare import how_ended, outcomes, preset_differences
 
         names = [run.name for run in self._runs]
-        figures = outcomes(self._runs, self._ended)
+        ended = [how_ended(run, self._statuses[number]) for number, run in enumerate(self._runs)]
+        figures = outcomes(self._runs, ended)
         self.query_one(OutcomeTable).show_runs(names, figures, preset_differences(self._runs))
         self.query_one("#better", Static).update(literal(better(self._runs).text))
 

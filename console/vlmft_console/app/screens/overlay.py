@@ -15,7 +15,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from vlmft_console.app.messages import Entitle, Loading, OpenRun
-from vlmft_console.app.overlay_reader import OverlayReader, RunGrew, RunRead, RunUnread
+from vlmft_console.app.runs_reader import RunGrew, RunRead, RunsReader, RunUnread
 from vlmft_console.app.settings import keep, usable_settings
 from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.focusing import focus_now
@@ -91,7 +91,7 @@ class OverlayScreen(Screen[None]):
     def __init__(self, targets: Sequence[Path]) -> None:
         super().__init__()
         self._runs = [_Run(target) for target in targets[:MOST_RUNS]]
-        self._reader = OverlayReader(self.post_message)
+        self._reader = RunsReader(self.post_message)
         self._timelines = Timelines()
         self._unit: Unit = "step"
         self._pinned: int | None = None

@@ -1,4 +1,4 @@
-"""Overlay reader: reads several runs or logs in one thread, one after the other, and then what is added to each."""
+"""Runs reader: reads several runs or logs in one thread, one after the other, and then what is added to each."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class _Followed:
         return records
 
 
-class OverlayReader:
+class RunsReader:
     """Follows runs, numbered in the order they were added, from 0.
 
     Args:
@@ -90,7 +90,7 @@ class OverlayReader:
         self._left = False
         self.paused = False
         """Whether nobody looks: then nothing is read, and read later."""
-        self._thread = threading.Thread(target=self._run, daemon=True, name="overlay reader")
+        self._thread = threading.Thread(target=self._run, daemon=True, name="runs reader")
 
     def start(self, targets: Sequence[Path]) -> None:
         """Begin with these."""
