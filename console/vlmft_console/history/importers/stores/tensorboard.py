@@ -10,7 +10,7 @@ from typing import Final
 
 from vlmft_console.history.importers.entries.metric_names import STEP
 from vlmft_console.history.importers.entries.translate import Translator
-from vlmft_console.history.importers.stores.crc32c import masked
+from vlmft_console.history.importers.stores.crc32c import MASK, checksum, masked
 from vlmft_console.history.importers.stores.scalar_events import ScalarEvents
 from vlmft_core.run_folder.events import Record
 
@@ -58,21 +58,24 @@ class EventFile:
             data = data[skipped:]
         self._data += data
         data, sizes, read, at = self._data, self._sizes, self._events.read, 0
-        while len(data) - at >= _HEADER:
-            size = sizes.get(data[at : at + _HEADER])
-            if size is None and (size := self._size(data[at : at + _HEADER])) is None:
+        group, here, whole = self._group, self._step, len(data)
+        while (start := at + _HEADER) <= whole:
+            size = sizes.get(data[at:start])
+            if size is None and (size := self._size(data[at:start])) is None:
+                self._step = here
                 records += self._give_up()
                 break
-            end = at + _HEADER + size
+            end = start + size
             if size > LARGEST:
-                self._skip = max(0, end + _FOOTER - len(data))
-                at = min(len(data), end + _FOOTER)
+                self._skip = max(0, end + _FOOTER - whole)
+                at = min(whole, end + _FOOTER)
                 continue
-            if len(data) - end < _FOOTER:
+            if whole - end < _FOOTER:
                 break
-            message = data[at + _HEADER : end]
+            message = data[start:end]
             at = end + _FOOTER
-            if masked(message) != _checksum(data, end)[0]:
+            crc = checksum(message)
+            if (((crc >> 15) | (crc << 17)) + MASK) & 0xFFFFFFFF != _checksum(data, end)[0]:
                 self.rejected += 1
                 continue
             try:
@@ -81,13 +84,18 @@ class EventFile:
                 self.rejected += 1
                 continue
             for tag, value in scalars:
-                if step != self._step or tag in self._group or len(self._group) >= _MOST_TAGS:
+                if step != here or tag in group or len(group) >= _MOST_TAGS:
+                    self._step = here
                     records += self._flush()
+                    group = self._group
+                here, self._time = step, time
+                group[tag] = value
                 self.entries += 1
-                self._step, self._time = step, time
-                self._group[tag] = value
                 if tag == _LAST_TAG:
+                    self._step = here
                     records += self._flush()
+                    group = self._group
+        self._step = here
         self._data = data[at:]
         return records
 
