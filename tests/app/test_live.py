@@ -163,6 +163,24 @@ async def test_a_log_of_another_program_is_followed_while_it_grows(tmp_path: Pat
         assert "nothing to stop" in told(app)
 
 
+async def test_a_training_that_begins_anew_in_a_log_that_is_open_takes_the_place_of_the_one_before(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "train.log"
+    line = "step {}: loss {:.4f}, lr 0.0001\n"
+    log.write_text("".join(line.format(step, 2 - step / 100) for step in range(1, 51)))
+    app = VlmftConsole(log)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "step 50")
+        with log.open("a") as file:
+            file.write("".join(line.format(step, 9 - step) for step in range(1, 4)))
+        await until_shown(pilot, "Loss train 6.000")
+        assert "Another training begins" in told(app)
+        assert "step 3" in screen_text(app)
+        state = app.screen.query_one("RunView").state
+        assert (len(state.train_loss), len(state.train_loss.superseded)) == (3, 0)
+
+
 async def test_a_log_shows_its_first_chart_while_the_rest_of_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

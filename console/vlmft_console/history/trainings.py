@@ -84,11 +84,12 @@ class Trainings:
 
     Args:
         wanted: the number of the one to be judged; the last one, whichever that will be, if None.
+        under_way: whether a training with figures came before the first record.
     """
 
-    def __init__(self, wanted: int | None = None) -> None:
+    def __init__(self, wanted: int | None = None, *, under_way: bool = False) -> None:
         self._wanted = wanted
-        self.found: deque[Training] = deque([Training(1)], maxlen=_LISTED)
+        self.found: deque[Training] = deque([Training(1, first_step=0 if under_way else None)], maxlen=_LISTED)
         """Those there are, in order."""
 
     @property

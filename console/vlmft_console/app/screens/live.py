@@ -16,6 +16,8 @@ from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_view import RunView
+from vlmft_console.history.state import RunState
+from vlmft_console.history.trainings import Trainings
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.headline import READING, Headline, headline
 from vlmft_console.runs.overview import created
@@ -52,6 +54,7 @@ class LiveScreen(LogScreen):
         super().__init__(target)
         self._reader = LiveReader(target, self.post_message, ahead)
         self._batch = Batch()
+        self._trainings = Trainings()
         self._rung: set[int] = set()
         self._idle: tuple[str, ...] = ()
         self._clock: Timer | None = None
@@ -93,7 +96,8 @@ class LiveScreen(LogScreen):
         """Everything that the log held until now is in `message.state`."""
         self._log, state = message.log, message.state
         self._batch = batch = self._reader.take()  # what came, and was looked at, since that state was made
-        state.apply_all(batch.records)
+        self._trainings = Trainings(under_way=bool(state.last_step or state.evals))
+        state = self._with(state, batch.records)
         self._rung = {finding.number for finding in state.health.active if finding.severity == STOP}
         self._view.log_pane.add(batch.lines, batch.pending)
         self._view.show(state, self._headline(state.end))
@@ -108,7 +112,7 @@ class LiveScreen(LogScreen):
         if state is None:
             return
         self._batch = batch = self._reader.take()
-        state.apply_all(batch.records)
+        state = self._with(state, batch.records)
         self._view.log_pane.add(batch.lines, batch.pending)
         if batch.records:
             self._view.show(state, self._headline(state.end))
@@ -117,6 +121,18 @@ class LiveScreen(LogScreen):
             self._view.show_headline(self._headline(state.end))
         self._ring_at_the_end(before, batch.status)
         self._wind()
+
+    def _with(self, state: RunState, records: list[Record]) -> RunState:
+        """The state with what came; a new one where another training begins in the log, as when it is read anew."""
+        assert self._log is not None
+        for part in self._trainings.parts(records):
+            if part.begins:
+                weight, state = state.smooth_loss.weight, RunState(self._log.monitor)
+                state.smooth_loss.weight = weight
+                self._rung = set()
+                tell(self.app, "Another training begins in this log: it is shown from here on.")
+            state.apply_all(part.records)
+        return state
 
     def on_run_view_log_wanted(self, message: RunView.LogWanted) -> None:
         self._reader.wants_lines = message.wanted
