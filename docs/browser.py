@@ -9,6 +9,7 @@ itself may call.
 
 from __future__ import annotations
 
+import argparse
 import secrets
 import shlex
 import sys
@@ -29,6 +30,8 @@ class Guarded(Server):
 
     def __init__(self, port: int) -> None:
         console = Path(sys.executable).with_name("vlmft-console")
+        if not console.exists():
+            sys.exit(f"{console} is missing: call this by the Python that vlmft is installed for")
         super().__init__(shlex.quote(str(console)), host="localhost", port=port, title="vlmft")
         self._secret = secrets.token_urlsafe(32)
         self._cookie = f"vlmft-{port}"
@@ -59,5 +62,17 @@ class Guarded(Server):
         return secrets.compare_digest(told.encode(), self._secret.encode())
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Show vlmft-console in a browser, on this machine alone.")
+    parser.add_argument("port", nargs="?", type=int, default=8000, help="1024 to 65535 [default: 8000]")
+    port = parser.parse_args().port
+    if not 1024 <= port <= 65535:
+        parser.error(f"{port} is no port from 1024 to 65535")
+    try:
+        Guarded(port).serve()
+    except OSError as error:  # such as a port that somebody has
+        sys.exit(str(error))
+
+
 if __name__ == "__main__":
-    Guarded(int(sys.argv[1]) if len(sys.argv) > 1 else 8000).serve()
+    main()
