@@ -40,6 +40,7 @@ TABLES = {
     "pandas, printed": ("   step  loss  eval_loss\n0    10  2.50      2.125\n1    20  2.25      2.000\n", STEPS, EVALS),
     "TSV with Windows ends": ("step\tloss\tval_loss\r\n10\t2.5\t2.125\r\n20\t2.25\t2.0\r\n", STEPS, EVALS),
     "semicolons": ("step;loss;val_loss\n10;2.5;2.125\n20;2.25;2.0\n", STEPS, EVALS),
+    "semicolons and decimal commas": ("step;loss;val_loss\n10;2,5;2,125\n20;2,25;2,0\n", STEPS, EVALS),
     "YOLO's CSV": (
         "      epoch,   train/loss,   val/loss,   lr/pg0\n          10,   2.5,   2.125,   0.01\n   20,  2.25,  2.0,  0.01\n",
         [(1, 2.5), (2, 2.25)],

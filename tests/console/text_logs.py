@@ -678,6 +678,9 @@ SAMPLES: Final[dict[str, Sample]] = {
         [(1, 2.5), (2, 2.25)],
         [(1, 2.125), (2, 2.0)],
     ),
+    "darknet": Sample(
+        _lines(" {}: {}, 2.4 avg loss, 0.001000 rate, 3.12 seconds, 640 images, 10.1 hours left", *THREE), THREE
+    ),
     "espnet, batches named": Sample(
         _lines(
             "[host] 2025-01-01 00:00:00,000 (trainer:756) INFO: {}epoch:train:{}-{}batch: iter_time=0.1, loss_ctc=3.0, loss={},"
@@ -724,6 +727,7 @@ SAMPLES: Final[dict[str, Sample]] = {
 
 SILENT: Final[dict[str, str]] = {
     "YAML": "train:\n  epochs: 10\n  lr: 1e-4\n  loss: 1.0\n  step: 100\n  loss_weight: 0.5\n  val_loss: 0.1\n" * 2,
+    "decimal commas": "".join(f"step {step}: loss 2,{step:04}\n" for step in range(1, 9)),
     "argparse": "Namespace(batch_size=8, epochs=10, step=5, lr=0.0001, loss=0.5, train_loss=1.0)\n" * 5,
     "source code": "def train():\n    step = 0\n    loss = 0.0\n    train_loss = 0.5\n    for epoch in range(10):\n"
     "        loss = 1.0\n        if step == 100 and loss < 0.5:\n            print(f'step {step} loss {loss}')\n" * 3,

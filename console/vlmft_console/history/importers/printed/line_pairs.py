@@ -28,12 +28,13 @@ _DIALECTS: Final = (
     (re.compile(r"^s:(\d+) trl:"), r"step:\1 train_loss:"),
     (re.compile(r"^s:(\d+) tel:"), r"step:\1 val_loss:"),
     (re.compile(r"^(\d+) (train|val) (?=[\d.]+$)"), r"step:\1 \2_loss:"),
+    (re.compile(r"^ ?(\d+): (\S+), \S+ avg loss, (\S+) rate,"), r"step:\1 loss:\2 lr:\3 ,"),
     (
         re.compile(r"^([1-9]\d*): (?=(?:train(?:ing)? )?loss\b)(?!.*\b(?:step|iter|epoch)\b)", re.IGNORECASE),
         r"step:\1 ",
     ),
 )
-"""Names too short to be known everywhere, of llm.c's and nanoGPT's own logs; and `10: loss 2.5`."""
+"""Names too short to be known everywhere, of llm.c's and nanoGPT's own logs; Darknet's order; and `10: loss 2.5`."""
 _BOOSTED = re.compile(r"^\[(\d+)\]\s+(?=[\w.]+-\w+:[\d.])")
 """A round of XGBoost: `[10]\ttrain-rmse:0.35\teval-rmse:0.41`."""
 _BOOSTED_LOSS = re.compile(
@@ -50,7 +51,7 @@ _PAIR = re.compile(
     ['"]?
     (?P<sign>\s*+[:=]\s*+|\s++)
     [\[('"]{0,3}+
-    (?P<number>[-+]?(?:\d{1,3}(?:,\d{3})++(?!\d)(?:\.\d++)?|\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?|[-+]?(?:nan|inf(?:inity)?)(?!\w))
+    (?P<number>[-+]?(?:\d{1,3}(?:,\d{3})++(?!\d)(?:\.\d++)?|\d++\.\d*+|\d++(?!,\d)|\.\d++)(?:[eE][-+]?\d++)?|[-+]?(?:nan|inf(?:inity)?)(?!\w))
     (?P<unit>\s?%|[A-Za-zµ]{1,8}+(?:/[A-Za-z]{1,8}+)?)?
     (?![\w]|[:./-]\d+(?![\d.])|[:.-]\d|\s*/\s*\d+(?![\d.]))
     (?:\s*\(\s*(?P<mean>[-+\d.eE]{1,24}|nan|inf)\s*\))?
@@ -96,7 +97,7 @@ def clean(line: str) -> str:
     text = line[:LONGEST]
     if not text.isprintable():
         text = _CONTROL.sub("", text)
-    if text[:2] == "s:" or text[:1].isdigit():
+    if text[:2] == "s:" or text[:2].lstrip()[:1].isdigit():
         for pattern, spelled in _DIALECTS:
             text = pattern.sub(spelled, text)
     if text[:1] == "[" and _BOOSTED.match(text):

@@ -20,6 +20,8 @@ _NO_VALUE: Final = frozenset(("", "-", "--", "—", "none", "null", "na", "n/a",
 _RULE = re.compile(r"[|+:\-=\s\u2500-\u257f]*")
 """A line of a table that only separates."""
 _RANGE = re.compile(r"__(?:MIN|MAX)$")
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
+"""A number as a spreadsheet of half of the world writes it; then cells are set apart by semicolons."""
 _GAP = re.compile(r"\t|\s{2,}")
 _PIPES: Final = re.compile(r"[│┃║]")
 
@@ -46,6 +48,8 @@ class Table:
         for name, is_known, cell in zip(self._names, self._known, cells, strict=False):
             if not name or not cell or cell.lower() in _NO_VALUE:
                 continue
+            if self._separator == ";" and _DECIMAL_COMMA.fullmatch(cell):
+                cell = cell.replace(",", ".")
             try:
                 number(cell)
             except ValueError:
