@@ -101,3 +101,24 @@ def test_of_a_mean_over_several_steps_the_rows_of_all_are_named(odd: OddSteps, t
         (6, 4, []),
         (7, 4, []),
     ]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_micro_batch_of_another_rank_is_found(
+    samples: Samples, log: RunLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    """Two ranks with two micro-batches each; the second one of rank 1 is not finite."""
+    lengths = list(range(len(samples)))
+    orders = [
+        MicroBatches(lengths, effective_batch=8, micro_batch=2, packed=packed, seed=1, rank=rank, world=2)
+        for rank in range(2)
+    ]
+    odd = OddSteps(orders[0], samples, log)
+    monkeypatch.setattr("vlmft_trainer.distributed.ranks.gather", lambda mine: [mine, [0.2, math.nan]])
+    odd.look([2], math.nan, 1.0, [torch.tensor(0.1), torch.tensor(0.3)])
+    (record,) = told(tmp_path)
+    second_of_rank_1 = list(orders[1])[2:4][1]
+    assert record["suspects"] == [samples.where(index) for index in second_of_rank_1]
+    assert sorted(record["rows"]) == sorted(
+        samples.where(index) for order in orders for part in list(order)[2:4] for index in part
+    )
