@@ -122,10 +122,12 @@ class WorkScreen(ModalScreen[None]):
         if name == "progress":
             share = value["done"] / value["total"] if value["total"] else 1.0
             what = f"{value['task']}, {value['side']}: {value['done']:,} of {value['total']:,}"
-            self.query_one("#progress", Static).update(literal(f"{bar(share, _BAR)} {what}"))
+            self._say_how_far(f"{bar(share, _BAR)} {what}")
         elif name == "note":
             self.query_one(Said).add(value, "dim")
+            self._say_how_far("working …")
         else:
+            self._say_how_far("finishing …")
             for line in self._work.lines(name, value):
                 self.query_one(Said).add(line, "strong")
 
@@ -133,8 +135,11 @@ class WorkScreen(ModalScreen[None]):
     def _end(self, message: Over) -> None:
         self._over = True
         self.query_one(Said).add(message.text, message.role)
-        self.query_one("#progress", Static).update("")
+        self._say_how_far("")
         self.query_one("#keys", Static).update("esc close")
+
+    def _say_how_far(self, text: str) -> None:
+        self.query_one("#progress", Static).update(literal(text))
 
     def action_close(self) -> None:
         """Close; first ask whether to end what is not done yet."""
