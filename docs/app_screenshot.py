@@ -1,8 +1,8 @@
 """Save a screen of the console as SVG, for the README.
 
-python docs/app_screenshot.py OUT.svg WIDTHxHEIGHT TARGET [KEY | wait:TEXT ...]
+python docs/app_screenshot.py OUT.svg WIDTHxHEIGHT TARGET[,TARGET ...] [KEY | wait:TEXT ...]
 
-The console opens TARGET (`-` for its list of runs) and gets the keys; at each `wait:` it is given time until it shows
+The console opens TARGET (`-` for its list of runs), several over each other, and gets the keys; at each `wait:` it is given time until it shows
 the text. Text that lies below a panel's fold is not shown, and waited for in vain: the program then says what is.
 """
 
@@ -22,8 +22,8 @@ _PATIENCE = 60.0
 """Seconds that the console is given to show a text."""
 
 
-async def save(out: Path, size: tuple[int, int], target: Path | None, acts: list[str]) -> None:
-    app = VlmftConsole(target)
+async def save(out: Path, size: tuple[int, int], targets: list[Path], acts: list[str]) -> None:
+    app = VlmftConsole(*targets)
     async with app.run_test(size=size) as pilot:
         for act in acts:
             if act.startswith("wait:"):
@@ -49,8 +49,8 @@ def shown(app: App[None]) -> str:
 def main() -> None:
     out, size, target, *acts = sys.argv[1:]
     columns, rows = map(int, size.split("x"))
-    where = None if target == "-" else Path(target)
-    asyncio.run(save(Path(out), (columns, rows), where, acts))
+    targets = [] if target == "-" else [Path(each) for each in target.split(",")]
+    asyncio.run(save(Path(out), (columns, rows), targets, acts))
 
 
 if __name__ == "__main__":

@@ -78,3 +78,12 @@ async def test_order_groups_and_smoothing_are_those_of_the_last_time(machine: Pa
         state.apply_all([step(n) for n in range(1, 21)])
         smooth(state, 0.1)
         await until_shown(pilot, f"EMA({state.smooth_loss.weight:g})")
+
+
+async def test_settings_are_a_persons_and_not_a_folders(machine: Path) -> None:
+    (machine / "presets").mkdir()
+    async with VlmftConsole().run_test() as pilot:
+        await pilot.press("ctrl+t")
+    assert settings_file().is_relative_to(machine / "config")
+    assert not (machine / "console.yaml").exists()
+    assert kept_settings().theme == "light"

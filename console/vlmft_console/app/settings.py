@@ -1,4 +1,4 @@
-"""Settings of the app that outlive it: `console.yaml` beside a person's own presets."""
+"""Settings of the app that outlive it: `console.yaml` in the person's configuration, wherever the app is started."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Settings:
 
 def settings_file() -> Path:
     """Where the settings are kept."""
-    from vlmft_console.paths import own_presets
+    import platformdirs
 
-    return own_presets().parent / "console.yaml"
+    return Path(platformdirs.user_config_dir("vlmft")) / "console.yaml"
 
 
 def kept_settings() -> Settings:
