@@ -2,8 +2,9 @@
 
 python docs/app_screenshot.py OUT.svg WIDTHxHEIGHT TARGET[,TARGET ...] [KEY | wait:TEXT ...]
 
-The console opens TARGET (`-` for its list of runs), several over each other, and gets the keys; at each `wait:` it is given time until it shows
-the text. Text that lies below a panel's fold is not shown, and waited for in vain: the program then says what is.
+The console opens TARGET (`-` for its list of runs), several over each other, and gets the keys; at each `wait:` it is
+given time until it shows the text. Text that lies below a panel's fold is not shown, and waited for in vain: the
+program then says what is.
 """
 
 from __future__ import annotations
