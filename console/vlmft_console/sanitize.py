@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-# C0 but newline and tab, DEL and C1; the bidi controls, which can reorder what a reader sees; lone surrogates.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# C0 but newline and tab, DEL and C1; the bidi controls, which can reorder what a reader sees; lone surrogates; what XML
+# has no place for.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 
 _SAFE_ASCII = bytes([*b"\n\t", *range(0x20, 0x7F)])
 

@@ -23,7 +23,7 @@ from vlmft_console.report.chart_png import png_of
 from vlmft_console.report.svg import HEIGHT
 from vlmft_core.errors import VlmftError
 
-HOSTILE = "</text><script>alert(1)</script>\x1b[31m&"
+HOSTILE = "</text><script>alert(1)</script>\x1b[31m&\ufffe\uffff"
 
 
 @pytest.fixture
@@ -132,3 +132,6 @@ def test_a_new_file_takes_no_other_ones_place(tmp_path: Path) -> None:
     first.write_text("")
     assert free_file(tmp_path, "a run: Loss/1") == tmp_path / "a-run--Loss-1-2.svg"
     assert free_file(tmp_path, "///").name == "chart.svg"
+    (tmp_path / "chart.svg").symlink_to("nowhere")
+    assert free_file(tmp_path, "///").name == "chart-2.svg"
+    free_file(tmp_path, 300 * "損").write_text("")

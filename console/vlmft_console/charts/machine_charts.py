@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from vlmft_console.charts.spec import ChartSpec, Curve, ReferenceLine
+from vlmft_console.history.metrics import is_number
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.sanitize import sanitize
@@ -87,8 +88,8 @@ def _between(values: Sequence[float]) -> str:
 
 
 def _with_total(spec: ChartSpec, parts: Sequence[Mapping[str, Any]]) -> ChartSpec:
-    totals = [part.get("mem_total_gib") for part in parts]
-    known = [float(total) for total in totals if isinstance(total, int | float) and total > 0]
+    totals = [part.get("mem_total_gib", 0.0) for part in parts]
+    known = [float(total) for total in totals if is_number(total) and total > 0]
     if not known:
         return spec
     return replace(spec, references=(ReferenceLine(min(known), f"{min(known):.0f} GiB in all", "caution"),))

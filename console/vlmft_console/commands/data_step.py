@@ -11,6 +11,8 @@ from vlmft_console.commands.asking import answers
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
 from vlmft_console.commands.parameters import Json, Run
 from vlmft_console.history.answer_rows import first_words
+from vlmft_console.history.odd_rows import texts
+from vlmft_console.history.pulse import resumed_from
 from vlmft_console.paths import preset_folders
 from vlmft_console.programs.ask import STEP_ROWS
 from vlmft_console.runs.folder import RunFolder
@@ -21,7 +23,7 @@ from vlmft_core.errors import DataError
 from vlmft_core.jobs import StepJob
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.preset import load_preset
-from vlmft_core.run_folder.events import PLAN, ROWS, RUN_START, Record
+from vlmft_core.run_folder.events import PLAN, ROWS, RUN_START, STEP, Record
 from vlmft_core.run_folder.segments import records
 
 
@@ -54,7 +56,7 @@ def step(
             " images, differ",
             "put back what it began with",
         )
-    suspects = set(_texts(odd.get("suspects"))) if odd else set[str]()
+    suspects = set(texts(odd.get("suspects"))) if odd else set[str]()
     rows = [{**row, "suspect": row["where"] in suspects} for row in found["rows"]]
     if json_output:
         why = odd["why"] if odd else None
@@ -86,10 +88,10 @@ def _of_step(folder: RunFolder, number: int) -> tuple[Record, Record | None]:
         if event == PLAN:
             plan = record
         elif event == RUN_START:
-            last = min(last, record.get("resumed_from") or 0)
+            last = min(last, resumed_from(record))
         elif event == ROWS and record["step"] == number:
             odd = record
-        elif event == "step":
+        elif event == STEP:
             last = max(last, record["step"])
             if record["step"] == number:
                 under = plan
@@ -97,7 +99,3 @@ def _of_step(folder: RunFolder, number: int) -> tuple[Record, Record | None]:
     if plan is None or number > last:
         raise DataError(f"{folder.name} has not come to step {number:,}", f"it has made {last:,}")
     return plan, odd
-
-
-def _texts(value: object) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

@@ -35,7 +35,7 @@ def odd_step_words(record: Record) -> str:
 
 def rows_words(record: Record) -> str:
     """`rows: a.json, lines 3, 17; b.json, line 5 and 122 more (of its largest micro-batch)`."""
-    suspects, rows = _texts(record.get("suspects")), _texts(record.get("rows"))
+    suspects, rows = texts(record.get("suspects")), texts(record.get("rows"))
     named = suspects or rows
     there = record.get("of")
     total = len(suspects) or (there if type(there) is int else len(rows))
@@ -55,5 +55,6 @@ def grouped(rows: Sequence[str]) -> str:
     )
 
 
-def _texts(value: object) -> list[str]:
+def texts(value: object) -> list[str]:
+    """What a record says in a field that holds texts."""
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

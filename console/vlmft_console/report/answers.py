@@ -68,9 +68,7 @@ def answers_html(found: Mapping[str, Any], kept: Answers, escaped: Callable[[Any
     if found["not_read"]:
         yield f"<p>Lines of the run's answers that are not understood: {found['not_read']:,}</p>"
     yield '<div class="answers">'
-    for each in sorted(
-        found["questions"], key=lambda each: (each["now"] or each["base"])["points"]
-    ):  # wrong ones first
+    for each in sorted(found["questions"], key=_points):
         question = kept.questions.get(each["key"])
         shown = ""
         if question and question.picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -34,8 +35,8 @@ INK: Final = {
     **{f"run-{number}": color for number, color in enumerate(RUNS_ON_LIGHT, 1)},
 }
 """The colour of each class of elements; of several classes that of the last one here."""
-_LONGEST: Final = 80
-"""Letters of a file's name."""
+_LONGEST: Final = 200
+"""Bytes of a file's name, before what is added to it."""
 _ABOVE, _LINE, _LETTER = 28, 18, 7.0
 """Pixels over a chart for its title, of a line of its legend, and across a letter of it."""
 
@@ -82,11 +83,10 @@ def free_file(folder: Path, name: str) -> Path:
         folder: where.
         name: foreign text; what cannot be in a file's name is left out.
     """
-    plain = (
-        "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name).strip("-.")[:80] or "chart"
-    )
+    letters = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name).strip("-.")
+    plain = letters.encode()[:_LONGEST].decode(errors="ignore") or "chart"
     number = 1
-    while (path := folder / f"{plain}{f'-{number}' if number > 1 else ''}.svg").exists():
+    while os.path.lexists(path := folder / f"{plain}{f'-{number}' if number > 1 else ''}.svg"):
         number += 1
     return path
 

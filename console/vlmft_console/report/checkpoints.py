@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -251,8 +252,9 @@ def _scores(tasks: Mapping[str, Any]) -> Iterator[tuple[str, tuple[float, int | 
 
 def _partial(folder: Path) -> CheckpointRow:
     size = 0
-    for file in folder.rglob("*"):
-        with suppress(OSError):  # deleted meanwhile
-            size += file.lstat().st_size if file.is_file() else 0
+    for here, _, files in os.walk(folder):  # which passes over what is deleted meanwhile
+        for file in files:
+            with suppress(OSError):
+                size += (Path(here) / file).lstat().st_size
     number = folder.name.rpartition("-")[2]
     return CheckpointRow(int(number) if number.isascii() and number.isdecimal() else 0, folder, size, PARTIAL)

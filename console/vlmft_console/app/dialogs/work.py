@@ -105,7 +105,7 @@ class WorkScreen(ModalScreen[None]):
             with log_file(todo.log) as errors:
                 for name, value in ask(todo.program, todo.job, errors, todo.processes, self._cancel):
                     self.post_message(self.Told(name, value))
-        except VlmftError as error:
+        except (VlmftError, OSError) as error:  # such as no room for another process
             self.post_message(self.Over(str(error), "stop"))
         except Broken as error:
             more = f" (see {self._work.log})" if self._work.log else ""

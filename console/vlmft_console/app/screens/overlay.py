@@ -36,6 +36,7 @@ from vlmft_console.charts.view import View
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.status import RunStatus
+from vlmft_core.counted import counted
 from vlmft_core.errors import VlmftError
 from vlmft_core.figures import figure
 
@@ -104,7 +105,7 @@ class OverlayScreen(Screen[None]):
     @property
     def subject(self) -> str:
         """What is shown, in a word."""
-        return f"{len(self._runs)} runs"
+        return counted(len(self._runs), "run")
 
     def compose(self) -> ComposeResult:
         yield Static("vlmft  overlay: reading …", id="title", markup=False)
@@ -127,7 +128,7 @@ class OverlayScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self._reader.resume()
-        self.app.post_message(Entitle(f"{len(self._runs)} runs"))
+        self.app.post_message(Entitle(self.subject))
         self._draw()
 
     def on_resize(self) -> None:
@@ -260,7 +261,7 @@ class OverlayScreen(Screen[None]):
         return "not logged" if not metric_chart(metric, run.state).series(run.state) else f"no {self._unit} in its log"
 
     def _entitle(self) -> None:
-        parts = [f"{len(self._runs)} run{'s' * (len(self._runs) != 1)} by {self._unit}"]
+        parts = [f"{self.subject} by {self._unit}"]
         if self._hidden:
             parts.append(f"{len(self._hidden)} hidden")
         if self._pinned is not None:

@@ -57,8 +57,8 @@ class PanelGrid(Container):
     class Looked(Message):
         """All panels show another part, or read off another place."""
 
-    def __init__(self, least: tuple[int, int] = (40, 9), *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, least: tuple[int, int] = (40, 9)) -> None:
+        super().__init__()
         self._least = least
         self._names: Sequence[str] = ()
         self._spec_of: Callable[[str], ChartSpec] | None = None
@@ -113,7 +113,7 @@ class PanelGrid(Container):
         self._arrange()
 
     def focus_panel(self) -> None:
-        """Give the keys to the panel that had them, or to the first."""
+        """Give the keys to the first panel that is shown."""
         focus_now(next((chart for chart in self._charts if chart.display), self._charts[0]))
 
     def leave(self) -> bool:
