@@ -37,7 +37,7 @@ _ALIASES: Final = {
             "loss_train_total",
         ),
         *("train_loss_train_total", "train_loss_epoch", "training_loss_epoch", "loss_epoch", "train_epoch_loss"),
-        *("embedding_loss", "mlm_loss", "loss_train_epoch", "epoch_loss", "metrics_train_languagecrossentropy"),
+        *("embedding_loss", "mlm_loss", "loss_train_epoch", "metrics_train_languagecrossentropy"),
         *("actor_pg_loss", "pg_loss", "actor_policy_loss", "policy_loss", "actor_loss"),
     ),
     RATE: (
@@ -74,7 +74,7 @@ _OTHER = re.compile(r"[^a-z0-9]+")
 _EVALS = "eval|evaluation|val|valid|validation|dev|cv"
 _EVAL = re.compile(
     rf"(?:(?:avg|average|mean)_)?(?:{_EVALS})_(?:(?!train_)(.+)_)?loss(?:es)?(?:_epoch)?(?:_(dataloader_idx_\d+))?"
-    rf"|(test)_loss(?:es)?(?:_epoch)?|loss_(?:{_EVALS})|loss_(test)|lm_loss_validation|evaluation_loss_vs_iterations|(?:eval_)?metrics_eval_(?:(.+)_)?languagecrossentropy"
+    rf"|(test)_loss(?:es)?(?:_epoch)?|loss_(?:{_EVALS})|loss_(test)|lm_loss_validation|(?:eval_)?metrics_eval_(?:(.+)_)?languagecrossentropy"
 )
 _HELD_OUT = re.compile(f"{_EVALS}|test")
 _NO_SET: Final = frozenset(("avg", "average", "mean", "total", "epoch", "step", "batch", "running", "lm", "ce"))
