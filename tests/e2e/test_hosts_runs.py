@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.slurm import Cluster, cluster
+from tests.e2e.slurm_run import with_standin
 from tests.e2e.test_slurm import PRESET
-from tests.e2e.test_slurm_runs import STANDIN
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.processes import of_run, rank_info
 from vlmft_core.run_folder.checkpoints import complete_ones
@@ -41,7 +41,7 @@ def hosts() -> Iterator[Cluster]:
 @pytest.fixture
 def standin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], None]:
     """Stand-ins in place of the training, making that many steps."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(STANDIN), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("PYTHONPATH", with_standin())
     return lambda steps: (tmp_path / "standin").write_text(f"{steps} 0.05") and None
 
 

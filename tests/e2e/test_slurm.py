@@ -15,6 +15,8 @@ import pytest
 
 from tests.e2e.launching import training
 from tests.e2e.slurm import Cluster, cluster
+from tests.e2e.slurm_run import Run
+from vlmft_console.runs.folder import RunFolder
 
 pytestmark = pytest.mark.train
 
@@ -66,6 +68,29 @@ def test_two_nodes_train_as_two_ranks_of_one_host_do_to_the_last_bit(slurm: Clus
     assert two == one
     assert {"rng_state_0.pth", "rng_state_1.pth"} <= {path.name for path in (tmp_path / "two/checkpoint-6").iterdir()}
     assert not (tmp_path / "two" / ".token").exists()
+
+
+@pytest.mark.soak
+def test_a_real_training_makes_room_for_another_job_and_goes_on_at_the_step_it_saved(
+    slurm: Cluster, tmp_path: Path
+) -> None:
+    preset = tmp_path / "preset.yaml"
+    preset.write_text(PRESET.replace("epochs: 2", "epochs: 40"))
+    curves = []
+    for name, interrupted in (("whole", False), ("cut", True)):
+        where = [f"--output-root={tmp_path}", f"--run-name={name}", "--slurm=nodes=2,ntasks-per-node=1,exclusive"]
+        slurm.vlmft("run", str(preset), "--detach", *where)
+        run = Run(slurm, RunFolder(tmp_path / name))
+        if interrupted:
+            run.wait(lambda run=run: run.steps(), 200)
+            slurm.run("sbatch", "-p", "high", "-N2", "--exclusive", "--wrap=sleep 1")
+            run.start_now()
+        run.finishes(400)
+        curves.append([(step["step"], step["loss"], step["grad_norm"]) for step in run.events("step")])
+        saved = [start["resumed_from"] for start in run.events("run_start")]
+        assert len(saved) == 1 + interrupted
+    assert len(curves[0]) == 120
+    assert curves[0] == curves[1]
 
 
 def own_folder(slurm: Cluster, folder: Path) -> None:

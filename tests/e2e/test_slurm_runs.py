@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.slurm import Cluster, cluster
-from vlmft_console.places.place import Slurm
+from tests.e2e.slurm_run import Run, with_standin
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.run_folder.checkpoints import complete_ones
-from vlmft_core.run_folder.tail import RunTail
 
-STANDIN = Path(__file__).parent / "standin_trainer"
 NODES = "nodes=2,ntasks-per-node=1,exclusive"
 LONG = 100_000
 
@@ -31,96 +26,6 @@ def slurm() -> Iterator[Cluster]:
         yield made
 
 
-class Run:
-    """One run in the queue, told of by its folder and by Slurm.
-
-    Args:
-        slurm: where it was submitted.
-        folder: the run's.
-    """
-
-    def __init__(self, slurm: Cluster, folder: RunFolder) -> None:
-        self.slurm, self.folder = slurm, folder
-
-    @property
-    def job(self) -> str:
-        place = self.folder.place
-        assert isinstance(place, Slurm)
-        return place.job
-
-    def status(self) -> dict[str, Any]:
-        """What `vlmft status` says at the login node."""
-        found: dict[str, Any] = json.loads(self.slurm.vlmft("status", str(self.folder.path), "--json"))
-        return found
-
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        return [record for record in RunTail(self.folder.logs).read() if record["event"] == kind]
-
-    def steps(self) -> list[int]:
-        return [step["step"] for step in self.events("step")]
-
-    def wait(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"waited in vain: {self.status()}\n{self.logs()}"
-            time.sleep(0.1)
-
-    def wait_for_step(self, step: int) -> None:
-        self.wait(lambda: step in self.steps()[-1000:])
-
-    def wait_for_end(self, seconds: float = 60.0) -> dict[str, Any]:
-        self.wait(self.folder.exit_file.exists, seconds)
-        ended: dict[str, Any] = json.loads(self.folder.exit_file.read_text())
-        return ended
-
-    def finishes(self) -> None:
-        """It comes to a good end."""
-        ended = self.wait_for_end(120)
-        assert ended["status"] == "finished", f"{ended}\n{self.logs()}"
-
-    def wait_for_state(self, *states: str, seconds: float = 60.0) -> None:
-        """Until Slurm says one of these of the job."""
-        self.wait(lambda: self.slurm.job(self.job).get("JobState") in states, seconds)
-
-    def start_now(self) -> None:
-        """A job that went back into the queue waits there for two minutes, unless an operator has it start at once.
-
-        Not within a second: the nodes would take it for the start before, which they were told to forget.
-        """
-        self.wait_for_state("PENDING")
-        back = datetime.fromisoformat(self.slurm.job(self.job)["SubmitTime"])
-        self.wait(lambda: datetime.now() - back > timedelta(seconds=3))
-
-        def begun() -> bool:
-            self.slurm.run("scontrol", "update", f"jobid={self.job}", "starttime=now", code=None)
-            return self.slurm.job(self.job)["JobState"] != "PENDING"
-
-        self.wait(begun)
-
-    def rank(self, number: int) -> int:
-        """Process id, on this machine, of a rank of it."""
-        told, mine = f"SLURM_PROCID={number}".encode(), b"--output_dir=" + os.fsencode(self.folder.path)
-        found: list[int] = []
-
-        def look() -> bool:
-            for entry in Path("/proc").glob("[0-9]*"):
-                try:
-                    words = (entry / "cmdline").read_bytes().split(b"\0")
-                    theirs = (entry / "environ").read_bytes().split(b"\0")
-                    if mine in words and told in theirs and not words[0].endswith(b"srun"):
-                        found.append(int(entry.name))
-                except OSError:
-                    continue
-            return bool(found)
-
-        self.wait(look)
-        return found[0]
-
-    def logs(self) -> str:
-        """What was printed, for a test that failed."""
-        return "\n".join(path.read_text() for path in sorted(self.folder.logs.glob("*.log")))
-
-
 @pytest.fixture
 def start(slurm: Cluster, tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """Puts runs into the queue, and takes out of it afterwards what is left."""
@@ -129,9 +34,8 @@ def start(slurm: Cluster, tmp_path: Path) -> Iterator[Callable[..., Run]]:
     def begin(options: str = NODES, *, steps: int = 20, seconds: float = 0.05) -> Run:
         name = f"run{len(started)}"
         (tmp_path / "standin").write_text(f"{steps} {seconds}")
-        path = os.pathsep.join([str(STANDIN), os.environ.get("PYTHONPATH", "")])
         arguments = ["run", "demo", "--detach", f"--run-name={name}", f"--output-root={tmp_path}"]
-        slurm.vlmft(*arguments, f"--slurm={options}", PYTHONPATH=path)
+        slurm.vlmft(*arguments, f"--slurm={options}", PYTHONPATH=with_standin())
         started.append(Run(slurm, RunFolder(tmp_path / name)))
         return started[-1]
 
@@ -175,9 +79,7 @@ def test_a_run_stopped_from_the_login_node_is_not_revived_and_goes_on_when_resum
     run.wait_for_state("FAILED")  # Slurm's word for an exit status of 130
     first = run.job
     assert run.status()["state"] == "stopped"
-    path = os.pathsep.join([str(STANDIN), os.environ.get("PYTHONPATH", "")])
-    (run.folder.path.parent / "standin").write_text(f"{saved + 10} 0")
-    said = slurm.vlmft("resume", str(run.folder.path), "--detach", PYTHONPATH=path)
+    said = run.resume(saved + 10)
     assert said.startswith(f"run0 is in the queue to go on from step {saved:,}: job ")
     assert run.job != first
     run.finishes()
@@ -209,7 +111,19 @@ def test_a_killed_rank_of_the_other_node_is_named_within_seconds(start: Callable
     run.wait_for_state("FAILED")
 
 
-def test_a_run_whose_supervisor_is_killed_is_no_success_and_can_be_resumed(start: Callable[..., Run]) -> None:
+def test_ranks_that_do_not_listen_are_ended_through_slurm(slurm: Cluster, start: Callable[..., Run]) -> None:
+    run = start(NODES, steps=LONG)
+    run.wait_for_step(3)
+    for rank in (0, 1):
+        os.kill(run.rank(rank), signal.SIGSTOP)
+    said = slurm.vlmft("stop", "--now", str(run.folder.path))
+    assert said.startswith("run0 stopped: ended at once by vlmft stop")
+    run.wait_for_state("CANCELLED", "FAILED")
+
+
+def test_a_run_whose_supervisor_is_killed_is_no_success_and_can_be_resumed(
+    slurm: Cluster, start: Callable[..., Run]
+) -> None:
     run = start(NODES, steps=LONG)
     run.wait_for_step(3)
     told = b"vlmft_console.runs.batch_step\0" + os.fsencode(run.folder.path)
@@ -220,7 +134,11 @@ def test_a_run_whose_supervisor_is_killed_is_no_success_and_can_be_resumed(start
     ended = run.status()
     assert ended["state"] == "stopped"  # Slurm's TERM had the ranks save a checkpoint
     assert "its supervisor was gone by then" in ended["reason"]
-    assert complete_ones(run.folder)[-1].step == run.steps()[-1]
+    saved = complete_ones(run.folder)[-1].step
+    assert saved == run.steps()[-1]
+    run.resume(saved + 10)
+    run.finishes()
+    assert run.steps() == list(range(1, saved + 11))
 
 
 def test_a_notice_of_the_time_limit_ends_in_a_checkpoint_from_which_the_job_goes_on_by_itself(
@@ -235,6 +153,17 @@ def test_a_notice_of_the_time_limit_ends_in_a_checkpoint_from_which_the_job_goes
     begins = [start["resumed_from"] for start in run.events("run_start")]
     assert begins == [None, saved]
     assert run.steps() == list(range(1, 301))
+
+
+@pytest.mark.soak
+def test_a_run_that_reaches_its_time_limit_goes_on_by_itself(start: Callable[..., Run]) -> None:
+    run = start(f"{NODES},time=2,signal=B:TERM@60", steps=3000, seconds=0.05)
+    run.wait_for_state("PENDING", seconds=180)
+    saved = complete_ones(run.folder)[-1].step
+    run.start_now()
+    run.wait(lambda: len(run.events("run_start")) == 2)
+    assert run.events("run_start")[-1]["resumed_from"] == saved
+    run.wait_for_step(saved + 1)
 
 
 def test_a_run_that_makes_room_for_another_job_goes_on_by_itself(slurm: Cluster, start: Callable[..., Run]) -> None:

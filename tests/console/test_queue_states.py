@@ -1,0 +1,128 @@
+"""The state of a run that is a job: what its folder does not tell, Slurm is asked, and that not too often."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.fake_slurm import FakeSlurm
+from vlmft_console.errors import RunBusyError, RunFolderError
+from vlmft_console.places.place import Slurm
+from vlmft_console.runs.folder import Command, RunFolder
+from vlmft_console.runs.leaving_queue import leave_queue
+from vlmft_console.runs.locks import acquire
+from vlmft_console.runs.resuming import check_resumable
+from vlmft_console.runs.status import status_of
+from vlmft_console.runs.steering import check_deletable, stop_run
+from vlmft_core.durable import as_json, read_json, write_whole
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import EventWriter
+from vlmft_core.run_folder.stop import StopRequest
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
+    return FakeSlurm(tmp_path / "bin", monkeypatch)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    folder = RunFolder.create(tmp_path, "run")
+    place = Slurm({"nodes": "2"}, job="12", cluster="ours")
+    folder.write_run(preset_name="test", preset_text="{}\n", command=Command(("srun",), {}), place=place)
+    return folder
+
+
+def test_a_job_that_waits_is_queued_with_the_reason_and_the_expected_start(slurm: FakeSlurm, run: RunFolder) -> None:
+    slurm.job("PENDING", "run", "Priority", "2026-12-01T08:00:00")
+    status = status_of(run)
+    assert (status.state, status.reason) == ("queued", "Priority; expected to start at 2026-12-01T08:00:00")
+    assert status.live
+    with pytest.raises(RunFolderError, match="run is queued"):
+        check_deletable(run)
+    with pytest.raises(RunBusyError, match="run is queued"):
+        check_resumable(run)
+
+
+def test_a_job_that_runs_where_locks_are_not_seen_is_running(slurm: FakeSlurm, run: RunFolder) -> None:
+    slurm.job("RUNNING", "run")
+    assert status_of(run).state == "running"
+    StopRequest("a test").write(run)
+    assert status_of(run).state == "stopping"
+
+
+def test_slurm_is_asked_about_a_job_once_in_a_while(slurm: FakeSlurm, run: RunFolder) -> None:
+    slurm.job("PENDING", "run", "Priority")
+    for _ in range(20):
+        status_of(run)
+    assert sum(line.startswith("squeue") for line in slurm.asked) == 1
+
+
+@pytest.mark.parametrize("state", ["CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY"])
+def test_a_job_that_ended_without_a_word_in_the_folder_has_crashed(
+    slurm: FakeSlurm, run: RunFolder, state: str
+) -> None:
+    slurm.job(state, "run")
+    status = status_of(run)
+    assert (status.state, status.reason) == ("crashed", f"its job is over: {state}")
+    check_deletable(run)
+
+
+def test_a_job_that_ended_after_the_log_said_so_has_the_logs_state(slurm: FakeSlurm, run: RunFolder) -> None:
+    log = EventWriter(run.events_file())
+    log.write(events.RUN_START, run_id="0" * 32, segment=1)
+    log.write(events.RUN_END, status="stopped", reason="stopped by SIGTERM")
+    log.close()
+    slurm.job("CANCELLED", "run")
+    status = status_of(run)
+    assert status.state == "stopped"
+    assert status.reason.startswith("stopped by SIGTERM; unwitnessed")
+
+
+def test_another_job_of_that_number_is_not_the_runs(slurm: FakeSlurm, run: RunFolder) -> None:
+    slurm.job("RUNNING", "another")
+    assert status_of(run).state == "crashed"
+    slurm.says("squeue", "")
+    assert status_of(run).state == "crashed"
+
+
+@pytest.mark.parametrize("lost", ["squeue", "scontrol", "other"])
+def test_where_slurm_does_not_tell_nothing_is_deleted_or_resumed(slurm: FakeSlurm, run: RunFolder, lost: str) -> None:
+    slurm.job("RUNNING", "run")
+    slurm.says("scontrol", "ClusterName = theirs\n") if lost == "other" else slurm.says(lost, None)
+    status = status_of(run)
+    assert (status.state, status.reason) == ("elsewhere", "job 12 of ours, which does not tell here")
+    with pytest.raises(RunFolderError, match="may be live"):
+        check_deletable(run)
+    with pytest.raises(RunBusyError, match="is not run from here"):
+        check_resumable(run)
+    check_deletable(run, gone=True)
+
+
+def test_a_run_that_stopped_a_moment_ago_may_go_back_into_the_queue(slurm: FakeSlurm, run: RunFolder) -> None:
+    write_whole(run.exit_file, as_json({"status": "stopped", "reason": "", "exit_code": 130, "t": time.time()}))
+    slurm.job("COMPLETING", "run")
+    assert status_of(run).state == "stopping"
+    slurm.job("PENDING", "run", "BeginTime")
+    assert status_of(run).state == "queued"
+    slurm.job("FAILED", "run")
+    assert status_of(run).state == "stopped"
+
+
+def test_a_queued_run_is_stopped_by_leaving_the_queue(slurm: FakeSlurm, run: RunFolder) -> None:
+    slurm.job("PENDING", "run", "Priority")
+    stop_run(run, StopRequest("a test"))
+    assert "scancel --quiet 12" in slurm.asked
+    assert (read_json(run.exit_file) or {})["reason"] == "taken out of the queue by a test; it was never started"
+    assert status_of(run).state == "queued"  # as squeue still says it
+    slurm.job("CANCELLED", "run")
+    assert status_of(run).state == "stopped"
+
+
+def test_a_job_that_starts_while_it_is_stopped_is_left_to_its_supervisor(slurm: FakeSlurm, run: RunFolder) -> None:
+    lock = acquire(run.lock)
+    assert lock is not None
+    leave_queue(run, StopRequest("a test"))
+    assert not run.exit_file.exists()
