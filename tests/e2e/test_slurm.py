@@ -84,7 +84,7 @@ def test_a_real_training_makes_room_for_another_job_and_goes_on_at_the_step_it_s
         run = Run(slurm, RunFolder(tmp_path / name))
         if interrupted:
             run.wait(lambda run=run: run.steps(), 200)
-            slurm.run("sbatch", "-p", "high", "-N2", "--exclusive", "--wrap=sleep 1")
+            slurm.run("sbatch", "-p", "high", "-N2", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
             run.start_now()
         run.finishes(400)
         curves.append([(step["step"], step["loss"], step["grad_norm"]) for step in run.events("step")])

@@ -169,7 +169,7 @@ def test_a_run_that_reaches_its_time_limit_goes_on_by_itself(start: Callable[...
 def test_a_run_that_makes_room_for_another_job_goes_on_by_itself(slurm: Cluster, start: Callable[..., Run]) -> None:
     run = start(NODES, steps=300, seconds=0.02)
     run.wait_for_step(12)
-    slurm.run("sbatch", "-p", "high", "-N2", "--exclusive", "--wrap=sleep 1")
+    slurm.run("sbatch", "-p", "high", "-N2", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
     run.wait_for_state("PENDING")
     assert run.status()["state"] == "queued"
     saved = complete_ones(run.folder)[-1].step
