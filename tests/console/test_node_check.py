@@ -95,6 +95,19 @@ def test_hosts_that_do_not_answer_are_counted_with_what_was_said(run: RunFolder)
         ask(run, DEMO, lambda arguments: ["/no/python"], first="127.0.0.1", port=free_port(), ranks={"a": 1})
 
 
+def test_json_that_a_profile_prints_is_no_answer(run: RunFolder) -> None:
+    said = """echo '{"host": "n1", "motd": "hello"}'; exec "$@" """
+    notes = ask(
+        run,
+        DEMO,
+        lambda arguments: ["sh", "-c", said, "sh", *python(arguments)],
+        first="127.0.0.1",
+        port=free_port(),
+        ranks={"here": 2},
+    )
+    assert len(notes) == 1, "that nobody holds the lock"
+
+
 def test_a_port_that_is_taken_is_said_by_the_first_host(run: RunFolder) -> None:
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.trainer.trained import Said, preset, write_tuned
 from vlmft_core.errors import DataError, ModelError
@@ -16,6 +18,7 @@ from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.samples import Samples, prepare_eval
 from vlmft_trainer.data.sources import open_split
 from vlmft_trainer.model.evaluate import mean_loss
+from vlmft_trainer.programs import worst as worst_samples
 from vlmft_trainer.programs.worst import worst
 
 
@@ -94,6 +97,12 @@ def test_only_one_source_or_a_part_of_the_samples_is_looked_at(sources: list[Sou
     assert (result["samples"], {one["task"] for one in result["found"]}) == (3, {"textvqa"})
     with pytest.raises(DataError, match="no such task or source"):
         found(sources, source="nothing")
+
+
+def test_a_loss_that_is_not_finite_is_said(sources: list[Source], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worst_samples, "row_losses", lambda model, batch: torch.full([len(batch["labels"])], math.nan))
+    with pytest.raises(ModelError, match="the loss of 3 samples is not finite"):
+        found(sources, samples=3)
 
 
 def test_an_adapter_that_cannot_be_taken_off_its_base_is_refused(

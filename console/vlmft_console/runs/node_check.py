@@ -22,6 +22,8 @@ CLOCK_SECONDS = 2.0
 """Clocks that are further apart make times in the log wrong, and with them what is called stalled."""
 _ANSWER_SECONDS = 120.0
 _ABOUT_ONE = re.compile(r"(?:srun|slurmstepd(?:-\S+)?|pdsh@\S+): error: |pdsh@\S+: ")
+_TOLD = {"host", "versions", "sees_folder", "sees_lock", "missing", "gpus", "gpu_names"}
+"""What an answer has at least; other JSON may be what a profile prints."""
 Answer = Mapping[str, Any]
 
 
@@ -110,7 +112,7 @@ def _answers(output: str) -> list[Answer]:
             answer = json.loads(line[begin:]) if begin >= 0 else None
         except ValueError:
             continue
-        if isinstance(answer, dict) and isinstance(answer.get("host"), str):
+        if isinstance(answer, dict) and isinstance(answer.get("host"), str) and answer.keys() >= _TOLD:
             found.append(answer)
     return sorted(found, key=lambda answer: (answer.get("offset") != 0.0, answer["host"]))
 

@@ -12,11 +12,13 @@ A wrong label looks like that: what the data says is what a model that has learn
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from vlmft_core.errors import DataError
+from vlmft_core.counted import counted
+from vlmft_core.errors import DataError, ModelError
 from vlmft_core.jobs import WorstJob
 from vlmft_trainer.data.collate import pad_collator
 from vlmft_trainer.data.conversation import BadRow, file_of
@@ -104,7 +106,11 @@ def sources_meant(job: WorstJob) -> set[int]:
 
 
 def measure(model: Any, samples: Samples, job: WorstJob, say: Say) -> dict[int, Lost]:
-    """What each sample costs, by index, in their order; the same on every rank."""
+    """What each sample costs, by index, in their order; the same on every rank.
+
+    Raises:
+        ModelError: a loss is not finite.
+    """
     label = {"side": "base and adapter" if job.adapter else "base", "task": f"{job.part} data"}
     size = job.preset.evaluation.micro_batch
     mine: dict[int, Lost] = {}
@@ -126,6 +132,8 @@ def measure(model: Any, samples: Samples, job: WorstJob, say: Say) -> dict[int, 
             done = min(len(samples), done + size * ranks.world_size())
             say("progress", {**label, "done": done, "total": len(samples)})
     found = {index: one for share in ranks.gather(mine) for index, one in share.items()}
+    if lost := [index for index in sorted(found) if not math.isfinite(found[index].base + found[index].loss)]:
+        raise ModelError(f"the loss of {counted(len(lost), 'sample')} is not finite, first of {samples.where(lost[0])}")
     return dict(sorted(found.items()))
 
 

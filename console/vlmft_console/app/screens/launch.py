@@ -266,7 +266,7 @@ def _places() -> str:
     """What can be typed into the field of the place."""
     try:
         names = [one_line(name) for name in load_places()]
-    except VlmftError:  # told once a name is typed
+    except (VlmftError, OSError):  # told once a name is typed
         names = []
     return f"{HERE}; or {', '.join([*names, 'n1:8,n2:8 for hosts', 'nodes=2,gpus-per-node=8 for Slurm'])}"
 
