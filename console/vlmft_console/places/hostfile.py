@@ -62,7 +62,8 @@ def check_hosts(slots: Mapping[str, object], where: str) -> None:
     """Raises:
     VlmftError: a name or a number that cannot be.
     """
-    _counted(((host, str(count)) for host, count in slots.items()), where)
+    if not _counted(((host, str(count)) for host, count in slots.items()), where):
+        raise VlmftError(f"{where}: names no host", "say some, such as {n1: 8, n2: 8}")
 
 
 def hostfile(slots: Mapping[str, int]) -> str:

@@ -66,6 +66,35 @@ def load_places() -> dict[str, Place]:
     return places
 
 
+def check_kept(place: Place, where: str, *, trust: bool = False) -> None:
+    """Refuse what a run folder says of its place and no `vlmft run` of this user can have put there: programs and shell
+    lines that no place of the file has, options and hosts that are none.
+
+    Args:
+        place: what the folder says.
+        where: what an error begins with.
+        trust: take its programs and lines.
+
+    Raises:
+        VlmftError: it does.
+    """
+    if isinstance(place, Hosts):
+        check_hosts(place.slots, where)
+        return
+    check_options(place.options, where)
+    own = [_run_by(one) for one in load_places().values() if isinstance(one, Slurm)]
+    if any(said := _run_by(place)) and said not in own and not trust:
+        raise VlmftError(
+            f"{where}: it has programs or lines of a script run that no place in {places_file()} has",
+            "--trust runs them all the same",
+        )
+
+
+def _run_by(place: Slurm) -> tuple[object, ...]:
+    """What a place has run beside vlmft."""
+    return place.setup, place.srun, place.prefix, place.python
+
+
 class _Where:
     """Says of a key where it is in the file."""
 

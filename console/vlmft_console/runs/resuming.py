@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from vlmft_console.errors import RunBusyError, RunFolderError
 from vlmft_console.places.place import Slurm
+from vlmft_console.places.places_file import check_kept
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.hosts_start import check_hosts_here, prepare_hosts
 from vlmft_console.runs.preflight import check_libraries, check_machine, free_port
@@ -26,7 +27,8 @@ def check_resumable(folder: RunFolder, *, trust: bool = False, gone: bool = Fals
 
     Args:
         folder: the run folder.
-        trust: go on although others own the folder or may change it, and could have put a program into it.
+        trust: go on although others own the folder or may change it, or it names programs that this user's places do
+            not: somebody could have put them there.
         gone: the machine that ran it last is gone, and with it whatever lived of the run.
 
     Returns:
@@ -58,6 +60,7 @@ def check_resumable(folder: RunFolder, *, trust: bool = False, gone: bool = Fals
     if place is None:
         check_machine(preset)
     else:
+        check_kept(place, str(folder.run_file), trust=trust)
         check_libraries()
         if isinstance(place, Slurm):
             check_submittable(place, folder)
