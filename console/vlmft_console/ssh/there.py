@@ -6,10 +6,12 @@ import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from vlmft_console.sanitize import sanitize
 from vlmft_console.ssh.address import Address
+from vlmft_core.run_folder.layout import RunLayout
 
 _TOLD: Final = ("COLORTERM", "NO_COLOR")
 """Variables that tell of the terminal, which is here; ssh itself passes on TERM alone."""
@@ -22,7 +24,8 @@ _SCRIPT: Final = (
     "PATH=$PATH:$HOME/.local/bin; "
     'case "$where" in "~"*) where=$HOME${where#"~"};; esac; '
     'if test -z "$where"; then cd; '
-    'elif test "$1" = vlmft-console && test -f "$where" -o -f "$where/run.json"; then set -- "$@" "$where"; '
+    'elif test "$1" = vlmft-console && test -f "$where" -o -f "$where/'
+    f'{RunLayout(Path()).run_file.name}"; then set -- "$@" "$where"; '
     'elif cd -- "$where" 2>/dev/null; then :; '
     'else echo "$1: no folder $where on $(hostname) that can be entered" >&2; exit 2; fi; '
     'command -v "$1" >/dev/null || { echo "$1: not on the PATH of a login shell on $(hostname)'
