@@ -19,6 +19,8 @@ _ANSWER_SECONDS = 10.0
 _SUBMIT_SECONDS = 60.0
 _FRESH_SECONDS = 2.0
 """How long an answer about a job is passed on without asking again: whoever looks often costs the controller little."""
+_WAITING_SECONDS = 10.0
+"""The same of a job that waits, which it may do for days; that it has started is seen in its folder."""
 _SILENT_SECONDS = 30.0
 """How long a controller that did not answer is not asked about a job."""
 _WAITING = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"})
@@ -106,7 +108,9 @@ def job_state(job: str, name: str) -> JobState | None:
     """
     asked, known = _answers.get(job, (0.0, _FORGOTTEN))
     age = time.monotonic() - asked
-    if asked and age < (_SILENT_SECONDS if known is None else _FRESH_SECONDS):
+    waiting = known is not None and known.waiting
+    fresh = _SILENT_SECONDS if known is None else _WAITING_SECONDS if waiting else _FRESH_SECONDS
+    if asked and age < fresh:
         return known
     state = _job_state(job, name)
     _answers[job] = (time.monotonic(), state)
