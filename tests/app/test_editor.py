@@ -398,7 +398,7 @@ async def test_on_a_small_terminal_form_plan_and_changes_take_turns() -> None:
     async with editor(size=(40, 12)) as (pilot, _):
         assert "▾ about" in screen_text(pilot.app)
         await pilot.press("2")
-        await until_shown(pilot, "640 to train")
+        await until_shown(pilot, "steps    40, 20 an epoch")
         assert "▾ about" not in screen_text(pilot.app)
         await pilot.press("3")
         await until_shown(pilot, "child against parent")
