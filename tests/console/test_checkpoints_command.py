@@ -165,6 +165,16 @@ def test_a_copy_elsewhere_leaves_the_run_alone_and_takes_no_place_that_is_taken(
     assert "exists already" in again.stderr
 
 
+def test_a_folder_that_is_called_as_the_draft_of_a_copy_stays(tmp_path: Path) -> None:
+    saved_run(tmp_path / "outputs")
+    (tmp_path / ".copied.tmp").mkdir()
+    (tmp_path / ".copied.tmp" / "mine").touch()
+    refused = vlmft("adapter", "mine@10", "-o", str(tmp_path / "copied"))
+    assert refused.exit_code == 2
+    assert (tmp_path / ".copied.tmp" / "mine").exists()
+    assert not (tmp_path / "copied").exists()
+
+
 def test_a_live_runs_adapter_is_not_replaced(tmp_path: Path) -> None:
     run = saved_run(tmp_path / "outputs", adapter_of=None)
     run.exit_file.unlink()

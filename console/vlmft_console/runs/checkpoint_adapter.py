@@ -101,7 +101,7 @@ def take_adapter(run: RunFolder, step: int, by: str, target: Path | None = None)
         The adapter's folder.
 
     Raises:
-        VlmftError: as `checkpoint_at` and `check_replaceable`; the target exists, or cannot be written.
+        VlmftError: as `checkpoint_at` and `check_replaceable`; the target, or its draft, exists, or cannot be written.
     """
     chosen = checkpoint_at(run, step)
     if target is None:
@@ -110,6 +110,8 @@ def take_adapter(run: RunFolder, step: int, by: str, target: Path | None = None)
         raise RunFolderError(f"{target} exists already", "choose another folder with -o")
     place = target or run.adapter
     draft = place.with_name(f".{place.name}.tmp")
+    if target is not None and draft.exists():
+        raise RunFolderError(f"{draft} is in the way", "delete it, or choose another folder with -o")
     before = adapter_step(run)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
