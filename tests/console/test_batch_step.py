@@ -10,6 +10,7 @@ import pytest
 
 from tests.fake_slurm import FakeSlurm
 from vlmft_console.errors import MachineError
+from vlmft_console.places import slurm as places_slurm
 from vlmft_console.places.place import Slurm
 from vlmft_console.runs import batch_step as module
 from vlmft_console.runs.batch_step import batch_step
@@ -113,6 +114,25 @@ def test_what_slurm_has_put_back_itself_has_no_end_yet(
     ends("failed", code=1)
     batch_step(run)
     assert "scontrol requeue 12" not in slurm.asked
+    assert not run.exit_file.exists()
+
+
+def test_a_question_that_was_ended_with_the_job_is_asked_again(
+    slurm: FakeSlurm, run: RunFolder, ends: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slurm.says("scontrol", "JobId=12 JobState=COMPLETING Restarts=1\n")
+    ask, asked = places_slurm._ask, []
+
+    def ended_once(argv: list[str], *more: Any, **named: Any) -> str:
+        asked.append(argv)
+        if len(asked) == 1:
+            raise MachineError("Slurm: scontrol exits with status -15")
+        return ask(argv, *more, **named)
+
+    monkeypatch.setattr(places_slurm, "_ask", ended_once)
+    ends("failed", code=1)
+    batch_step(run)
+    assert len(asked) == 2
     assert not run.exit_file.exists()
 
 

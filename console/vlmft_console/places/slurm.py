@@ -23,6 +23,7 @@ _WAITING_SECONDS = 10.0
 """The same of a job that waits, which it may do for days; that it has started is seen in its folder."""
 _SILENT_SECONDS = 30.0
 """How long a controller that did not answer is not asked about a job."""
+_TRIES = 3
 _WAITING = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"})
 _THERE = frozenset(
     {"RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
@@ -172,7 +173,16 @@ def restarts(job: str) -> tuple[str, int]:
     Raises:
         VlmftError: Slurm does not know it, or does not answer.
     """
-    told = dict(word.partition("=")[::2] for word in _ask(["scontrol", "show", "job", "--oneliner", job]).split())
+    for _ in range(_TRIES):
+        try:
+            words = _ask(["scontrol", "show", "job", "--oneliner", job]).split()
+            break
+        except VlmftError as error:  # where Slurm ends the job that asks, its TERM is for the command, too
+            problem = error
+            time.sleep(_FRESH_SECONDS / 10)
+    else:
+        raise problem
+    told = dict(word.partition("=")[::2] for word in words)
     count = told.get("Restarts", "")
     return told.get("JobState", ""), int(count) if count.isdecimal() else 0
 
