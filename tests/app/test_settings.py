@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,14 @@ def test_a_setting_that_is_none_is_named_with_its_line(machine: Path, text: str)
     settings_file().parent.mkdir(parents=True, exist_ok=True)
     settings_file().write_text(f"# mine\n{text}")
     with pytest.raises(VlmftError, match=r"console\.yaml:2: "):
+        kept_settings()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["fifo", "folder"])
+def test_a_settings_file_that_is_no_file_is_one_line_and_no_wait(machine: Path, make: Callable[[Path], None]) -> None:
+    settings_file().parent.mkdir(parents=True, exist_ok=True)
+    make(settings_file())
+    with pytest.raises(VlmftError, match=r"console\.yaml"):
         kept_settings()
 
 

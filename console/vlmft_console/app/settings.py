@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from vlmft_console.charts.smoothing import SHARES, USUAL
 from vlmft_console.runs.facts import ORDERS
-from vlmft_core.durable import write_whole
+from vlmft_core.durable import open_regular, write_whole
 from vlmft_core.errors import VlmftError
 
 Theme = Literal["dark", "light"]
@@ -99,7 +99,8 @@ def keep(key: str, value: str | float | list[str]) -> None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        with open(open_regular(path), encoding="utf-8") as file:
+            return file.read().splitlines()
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
