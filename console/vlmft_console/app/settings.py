@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -99,7 +100,7 @@ def keep(key: str, value: str | float | list[str]) -> None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        with open(open_regular(path), encoding="utf-8") as file:
+        with os.fdopen(open_regular(path), encoding="utf-8") as file:
             return file.read().splitlines()
     except FileNotFoundError:
         return []
