@@ -31,7 +31,7 @@ COMMANDS = {
     "adapter": ("checkpoints:adapter", "Make the adapter of a checkpoint the run's own, or copy it elsewhere."),
     "check": ("check:check", "Judge a training log: ours, or another tool's."),
     "watch": ("watch:watch", "Follow a training log while it grows, and judge it as it goes."),
-    "plot": ("plot:plot", "Print the charts of any training log in the terminal."),
+    "plot": ("plot:plot", "Print the charts of any training log in the terminal, or draw them into a file."),
     "replay": ("replay:replay", "Play any training log again, as it was at each moment."),
     "compare": ("compare:compare", "Lay runs over each other, and say which was better."),
     "report": ("report:report", "Write all about a run to one file that is readable anywhere."),

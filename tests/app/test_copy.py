@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_the_folder_of_a_run_is_a_link_that_its_name_cannot_break(tmp_path: Path
 @pytest.mark.parametrize("shown", [True, False])
 def test_status_links_the_folder_where_a_terminal_shows_it(tmp_path: Path, shown: bool) -> None:
     run = ended_run(tmp_path, "good")
-    command = f"vlmft status '{run.path}'" + ("" if shown else " | cat")
+    command = f"{Path(sys.executable).with_name('vlmft')} status '{run.path}'" + ("" if shown else " | cat")
     with terminal(tmp_path, "-c", command, size=(200, 24), program=("/bin/sh",)) as shell:
         shell.wait_for(b"train loss")
         assert (f";{link_to(run.path)}\x1b\\".encode() in shell.written) is shown

@@ -259,7 +259,7 @@ def test_where_the_answers_leave_it_open_the_eval_loss_decides_and_that_is_said(
     assert "may be chance. So the eval loss decides: b is better by 0.1000 of eval loss, 20.0 %" in judged.text
     equal = better(read(first, with_answers(tmp_path, "c", [1] * 15 + [0] * 5, eval_loss=0.501)))
     assert equal.winner is None
-    assert "which may be chance (that makes up to 0.8 %)" in equal.text
+    assert "which may be chance (that makes up to 0.6 %)" in equal.text
 
 
 def test_json_has_the_intervals_and_the_probability_of_chance(tmp_path: Path) -> None:

@@ -274,7 +274,7 @@ def test_a_launcher_alone_makes_a_run_unsupervised_which_is_not_deleted_but_adop
             who.send(signal.SIGKILL)
     run.wait(lambda: len(processes.of_run(run.folder.run_id)) == 1)
     run.wait(lambda: status_of(run.folder).state == "unsupervised")  # a killed supervisor takes a moment to end
-    assert f"process {inner.identity.pid}" in status_of(run.folder).reason
+    run.wait(lambda: f"process {inner.identity.pid}" in status_of(run.folder).reason)  # and a killed rank, too
     with pytest.raises(RunFolderError, match="is unsupervised"):
         check_deletable(run.folder)
     resume_run(run.folder)
