@@ -50,7 +50,7 @@ ALLOWED = re.compile(
     r"|>[0-9]+u|<u"  # keyboard protocol
     r")"
     r"|\x1b\]22;[a-z-]*\x07"  # the mouse pointer's shape
-    r"|\x1b\]8;(?:id=[0-9]+;file://[!-~]*|;)\x1b\\"  # links to files
+    r"|\x1b\]8;(?:id=[0-9-]+;file://[!-~]*|;)\x1b\\"  # links to files
     rf"|\x1b\]2;vlmft[^{_CONTROLS}]*\x1b\\"  # the window's title
 )
 """Every sequence that Textual sends of itself, and those that are ours."""

@@ -40,6 +40,14 @@ class Served:
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().strip()
         self.site = f"http://localhost:{self.port}"
+        deadline = time.monotonic() + 30  # the address is told a moment before anybody listens there
+        while True:
+            try:
+                socket.create_connection(("localhost", self.port)).close()
+                break
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
 
     def consoles(self) -> list[int]:
         """Process ids of what it has started that still lives."""
