@@ -99,7 +99,7 @@ def test_a_queued_run_is_taken_out_of_the_queue(slurm: Cluster, start: Callable[
     slurm.vlmft("rm", "--yes", str(run.folder.path))
 
 
-def test_a_killed_rank_of_the_other_node_is_named_within_seconds(start: Callable[..., Run]) -> None:
+def test_a_killed_rank_of_the_other_node_is_named_within_seconds(start: Callable[..., Run], rounds: int) -> None:
     run = start(NODES, steps=LONG)
     run.wait_for_step(3)
     os.kill(run.rank(1), signal.SIGKILL)
@@ -107,7 +107,7 @@ def test_a_killed_rank_of_the_other_node_is_named_within_seconds(start: Callable
     ended = run.wait_for_end()
     assert ended["status"] in ("failed", "crashed")  # the first where rank 0 has a moment to say so
     assert ended["reason"].startswith("rank 1 on n2 was killed by SIGKILL")
-    assert ended["t"] - killed < 5
+    assert ended["t"] - killed < (5 if rounds else 20)  # the first on quiet cores
     run.wait_for_state("FAILED")
 
 
