@@ -76,6 +76,13 @@ def test_an_eval_too_far_back_is_not_taken_for_none(tmp_path: Path, monkeypatch:
     assert figures_at_ends([log]) is None
 
 
+@pytest.mark.parametrize("first", [1, 300, 3000])
+def test_an_eval_further_back_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    log = written(tmp_path / "log", [*RUN, *map(step, range(41, 80))])
+    monkeypatch.setattr(log_ends, "_FIRST", first)
+    assert figures_at_ends([log]) == whole(log)
+
+
 def test_other_spelling_other_files_and_several_segments_tell_nothing(tmp_path: Path) -> None:
     log = written(tmp_path / "log", RUN)
     spaced = tmp_path / "spaced"

@@ -16,7 +16,9 @@ UNJUDGED = "?"
 _HEAD = 1 << 16
 """Bytes in which a log has told its plan."""
 _TAIL = 4 << 20
-"""Bytes of its end that are looked through."""
+"""Bytes of its end that are looked through, at most: …"""
+_FIRST, _TIMES = 1 << 16, 8
+"""… so many at first, and as long as there is no eval in them, so many times more."""
 
 
 def figures_at_ends(segments: list[Path]) -> LogFigures | None:
@@ -35,16 +37,23 @@ def figures_at_ends(segments: list[Path]) -> LogFigures | None:
     with suppress(OSError, VlmftError):
         descriptor = open_regular(segments[0])
         try:
-            size = os.fstat(descriptor).st_size
-            head, tail = os.pread(descriptor, _HEAD, 0), os.pread(descriptor, _TAIL, max(0, size - _TAIL))
+            return _looked_at(descriptor)
         finally:
             os.close(descriptor)
-        return _told(head, tail, whole=size <= _TAIL)
     return None
 
 
-def _told(head: bytes, tail: bytes, *, whole: bool) -> LogFigures | None:
-    plan, step, evaluated = _last(head, PLAN), _last(tail, STEP), _last(tail, EVAL)
+def _looked_at(log: int) -> LogFigures | None:
+    head, size, looked = os.pread(log, _HEAD, 0), os.fstat(log).st_size, min(_FIRST, _TAIL)
+    while (evaluated := _last(tail := os.pread(log, looked, max(0, size - looked)), EVAL)) is None:
+        if looked >= min(size, _TAIL):
+            break
+        looked = min(_TIMES * looked, _TAIL)
+    return _told(head, tail, evaluated, whole=size <= looked)
+
+
+def _told(head: bytes, tail: bytes, evaluated: Record | None, *, whole: bool) -> LogFigures | None:
+    plan, step = _last(head, PLAN), _last(tail, STEP)
     if not head.startswith(b"{") or _RUN_START not in head.partition(b"\n")[0] or tail.count(_RUN_START) > whole:
         return None
     if plan is None or step is None or step["loss"] is None:
