@@ -30,7 +30,16 @@ def python(arguments: Sequence[str]) -> list[str]:
 def answer(host: str = "n1", **changes: Any) -> dict[str, Any]:
     """A host's where all is well, but for the changes."""
     well = {"versions": {"python": "3.11", "deepspeed": "0.19.8"}, "sees_folder": True, "sees_lock": True}
-    return {"host": host, **well, "missing": [], "gpus": 8, "gpu_names": ["H100"], "offset": 0.0, **changes}
+    return {
+        "host": host,
+        **well,
+        "missing": [],
+        "ranks": [],
+        "gpus": 8,
+        "gpu_names": ["H100"],
+        "offset": 0.0,
+        **changes,
+    }
 
 
 @pytest.mark.parametrize(
@@ -40,6 +49,7 @@ def answer(host: str = "n1", **changes: Any) -> dict[str, Any]:
         ({"versions": {"python": "3.11"}}, "n2: deepspeed is missing, n1: 0.19.8"),
         ({"sees_folder": False, "sees_lock": False}, "n2 does not see the run folder /out/a: it has to be on a file"),
         ({"missing": ["/data/x"]}, "n2: /data/x: no such file or folder"),
+        ({"ranks": [41, 42]}, "n2: ranks of an earlier start live: end them there by `kill 41 42`"),
         ({"gpus": 4}, "n2: 4 GPUs, 8 wanted"),
         ({"offset": -3.26}, "n2: its clock is 3.3 s behind that of n1"),
         ({"problem": "n1:20001: Connection refused"}, "n2 cannot reach n1:20001: Connection refused"),
@@ -111,18 +121,18 @@ def test_json_that_a_profile_prints_is_no_answer(run: RunFolder) -> None:
 def test_a_port_that_is_taken_is_said_by_the_first_host(run: RunFolder) -> None:
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
-        question = node_look.Question("token", "", str(run.lock), (), False, "127.0.0.1", port, 2)
+        question = node_look.Question("token", "", str(run.lock), "id", (), False, "127.0.0.1", port, 2)
         found = node_look.look(question)
     assert found["problem"] == f"127.0.0.1:{port}: Address already in use"
 
 
 def test_a_first_host_whose_name_means_nothing_is_said_in_words(run: RunFolder) -> None:
-    question = node_look.Question("token", "", str(run.lock), (), False, "no-such-host.invalid", 20001, 2)
+    question = node_look.Question("token", "", str(run.lock), "id", (), False, "no-such-host.invalid", 20001, 2)
     problem = node_look.look(question)["problem"]
     assert problem.startswith("no-such-host.invalid:20001: ")
     assert "Unknown error" not in problem
 
 
 def test_the_question_comes_through_as_text() -> None:
-    question = node_look.Question("t'o \"k", "1", "l", ("/a b",), True, "n1", 20001, 2)
+    question = node_look.Question("t'o \"k", "1", "l", "id", ("/a b",), True, "n1", 20001, 2)
     assert node_look.Question(**json.loads(question.as_text())).token_file == "t'o \"k"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fake_slurm import FakeSlurm
 from vlmft_console.errors import RunBusyError, RunFolderError
-from vlmft_console.places.place import Slurm
+from vlmft_console.places.place import Hosts, Slurm
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.leaving_queue import leave_queue
 from vlmft_console.runs.locks import acquire
@@ -126,3 +126,40 @@ def test_a_job_that_starts_while_it_is_stopped_is_left_to_its_supervisor(slurm: 
     assert lock is not None
     leave_queue(run, StopRequest("a test"))
     assert not run.exit_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ({"kind": "kubernetes", "pods": 4}, "place: no kind 'kubernetes' is known here"),
+        ("moon", "place: no kind 'moon' is known here"),
+        ({"kind": ["slurm"]}, "place: no kind ['slurm'] is known here"),
+        ({"kind": "hosts", "slots": {"n1": 8, "n2": "eight"}}, "place: slots: {'n1': 8, 'n2': 'eight'} is not known"),
+        ({"kind": "hosts"}, "place: of kind hosts, and does not say where"),
+        ({"kind": "slurm", "options": {}, "reservation": "x"}, "place: reservation: 'x' is not known here"),
+        ({"kind": "slurm", "options": {}, "job": "٣"}, "place: job: '٣' is not known here"),
+    ],
+)
+def test_a_place_that_is_not_understood_is_elsewhere_and_nothing_is_done_to_the_run(
+    run: RunFolder, place: object, told: str
+) -> None:
+    write_whole(run.run_file, as_json({**run.record(), "place": place}))
+    status = status_of(run)
+    assert (status.state, f"{run.run_file}: {told}" in status.reason) == ("elsewhere", True)
+    for refused in (check_deletable, check_resumable):
+        with pytest.raises(RunFolderError, match="ask the vlmft that started the run"):
+            refused(run)
+    with pytest.raises(RunFolderError, match="is not run from here"):
+        stop_run(run, StopRequest("a test"))
+    write_whole(run.exit_file, as_json({"status": "stopped", "reason": "by a test", "exit_code": 130}))
+    assert status_of(run).state == "stopped"
+
+
+def test_ranks_on_other_hosts_that_were_heard_of_just_now_are_not_called_crashed(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path, "hosts")
+    place = Hosts({"n1": 2, "n2": 2})
+    run.write_run(preset_name="test", preset_text="{}\n", command=Command(("deepspeed",), {}), place=place)
+    EventWriter(run.events_file()).write(events.RUN_START, run_id="0" * 32, segment=1)
+    status = status_of(run)
+    assert status.state == "unsupervised"
+    assert status.reason.endswith("ranks on n1, n2 were heard of less than a minute ago")

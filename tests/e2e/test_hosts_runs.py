@@ -64,6 +64,16 @@ def wait(condition: Callable[[], Any], folder: RunFolder, seconds: float = 400.0
         time.sleep(0.05)
 
 
+def status(hosts: Cluster, folder: RunFolder) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(hosts.vlmft("status", str(folder.path), "--json"))
+    return found
+
+
+def rank(folder: RunFolder, number: int) -> int:
+    """Process id, on this machine, of a rank."""
+    return next(seen.identity.pid for seen in of_run(folder.run_id) if rank_info(seen.identity.pid).rank == number)
+
+
 def wait_for_end(folder: RunFolder) -> dict[str, Any]:
     wait(folder.exit_file.exists, folder)
     ended: dict[str, Any] = json.loads(folder.exit_file.read_text())
@@ -84,6 +94,77 @@ def test_a_run_over_two_hosts_is_stopped_with_a_checkpoint_and_resumed(
     assert wait_for_end(folder)["status"] == "finished"
     assert [step["step"] for step in events(folder, "step")] == list(range(1, saved.step + 11))
     assert not of_run(folder.run_id)
+
+
+def test_a_run_whose_supervisor_was_killed_is_unsupervised_and_gets_one_again(
+    hosts: Cluster, standin: Callable[[int], None], tmp_path: Path
+) -> None:
+    standin(100_000)
+    folder = start(hosts, tmp_path)
+    wait(lambda: len(events(folder, "step")) > 2, folder)
+    os.kill(_outside(b"vlmft_console.runs.supervisor", folder), signal.SIGKILL)
+    told = status(hosts, folder)
+    assert told["state"] == "unsupervised"
+    assert told["reason"] == "its supervisor is gone but ranks live: on n1, n2; vlmft resume gives it one"
+    assert "its supervisor is gone but ranks live: on n1, n2" in hosts.vlmft("attach", str(folder.path), code=None)
+    assert "run is unsupervised" in hosts.vlmft("rm", "--yes", str(folder.path), code=2)
+    assert "run has a supervisor again" in hosts.vlmft("resume", str(folder.path), "--detach")
+    assert status(hosts, folder)["state"] == "running"
+    assert "run stopped: adopted after" in hosts.vlmft("stop", str(folder.path))
+    saved = complete_ones(folder)[-1].step
+    assert saved == events(folder, "step")[-1]["step"]
+    assert len(events(folder, "run_start")) == 1
+    assert not of_run(folder.run_id)
+
+
+@pytest.mark.soak
+def test_ranks_that_lost_supervisor_and_runner_are_never_called_crashed_and_obey_an_adopter(
+    hosts: Cluster, standin: Callable[[int], None], tmp_path: Path
+) -> None:
+    standin(100_000)
+    folder = start(hosts, tmp_path)
+    wait(lambda: len(events(folder, "step")) > 2, folder)
+    os.kill(_outside(b"vlmft_console.runs.supervisor", folder), signal.SIGKILL)
+    os.kill(_outside(b"bin/deepspeed", folder), signal.SIGKILL)
+    assert status(hosts, folder)["state"] == "unsupervised"
+    assert "run has a supervisor again" in hosts.vlmft("resume", str(folder.path), "--detach")
+    assert "they were asked" not in hosts.vlmft("stop", str(folder.path))
+    assert wait_for_end(folder)["status"] == "stopped"
+    assert not of_run(folder.run_id)
+
+
+@pytest.mark.soak
+def test_a_rank_killed_under_an_adopter_is_named_with_its_host(
+    hosts: Cluster, standin: Callable[[int], None], tmp_path: Path
+) -> None:
+    standin(100_000)
+    folder = start(hosts, tmp_path)
+    wait(lambda: len(events(folder, "step")) > 2, folder)
+    os.kill(_outside(b"vlmft_console.runs.supervisor", folder), signal.SIGKILL)
+    hosts.vlmft("resume", str(folder.path), "--detach")
+    os.kill(rank(folder, 1), signal.SIGKILL)
+    ended = wait_for_end(folder)
+    assert ended["status"] == "failed"
+    assert "rank 1 on n2 was killed by SIGKILL" in ended["reason"]
+    wait(lambda: not of_run(folder.run_id), folder, 60)
+
+
+@pytest.mark.soak
+def test_stop_ends_ranks_that_have_no_supervisor(
+    hosts: Cluster, standin: Callable[[int], None], tmp_path: Path
+) -> None:
+    standin(100_000)
+    folder = start(hosts, tmp_path)
+    wait(lambda: len(events(folder, "step")) > 2, folder)
+    os.kill(_outside(b"vlmft_console.runs.supervisor", folder), signal.SIGKILL)
+    assert "they were asked to save a checkpoint" in hosts.vlmft("stop", str(folder.path), code=2)
+    wait(lambda: status(hosts, folder)["state"] == "stopped", folder)
+    saved = complete_ones(folder)[-1].step
+    assert saved == events(folder, "step")[-1]["step"]
+    standin(saved + 5)
+    assert f"run goes on from step {saved:,}" in hosts.vlmft("resume", str(folder.path), "--detach")
+    assert wait_for_end(folder)["status"] == "finished"
+    assert [step["step"] for step in events(folder, "step")] == list(range(1, saved + 6))
 
 
 @pytest.mark.soak
@@ -108,8 +189,7 @@ def test_a_killed_rank_is_named_with_its_host(hosts: Cluster, standin: Callable[
     standin(100_000)
     folder = start(hosts, tmp_path)
     wait(lambda: len(events(folder, "step")) > 2, folder)
-    ranks = [seen.identity.pid for seen in of_run(folder.run_id) if rank_info(seen.identity.pid).rank == 1]
-    os.kill(ranks[0], signal.SIGKILL)
+    os.kill(rank(folder, 1), signal.SIGKILL)
     ended = wait_for_end(folder)
     assert ended["status"] == "failed"
     assert ended["reason"].startswith("rank 1 on n2 was killed by SIGKILL")
@@ -128,16 +208,16 @@ def test_no_rank_outlives_a_runner_that_was_killed(
 
 
 def _outside(word: bytes, folder: RunFolder) -> int:
-    """Process id, on this machine, of the runner."""
-    hostfile = b"--hostfile=%s" % os.fsencode(folder.hosts_file)
+    """Process id, on this machine, of the runner or the supervisor."""
+    ours = {b"--hostfile=%s" % os.fsencode(folder.hosts_file), os.fsencode(folder.path)}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if hostfile in words and any(one.endswith(word) for one in words):
+        if not ours.isdisjoint(words) and any(one.endswith(word) for one in words):
             return int(entry.name)
-    raise AssertionError("no runner")
+    raise AssertionError(f"no {word.decode()}")
 
 
 @pytest.mark.soak

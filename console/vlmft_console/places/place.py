@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -100,27 +101,55 @@ def as_json(place: Place) -> dict[str, Any]:
 
 
 def from_json(value: object) -> Place | None:
-    """What was written by `as_json`; None for anything else."""
-    if not isinstance(value, Mapping):
+    """What was written by `as_json`; None for a run of this machine.
+
+    Raises:
+        VlmftError: it says something that this version does not know: where the run is cannot be told.
+    """
+    if value is None:
         return None
-    if value.get("kind") == Hosts.kind:
-        slots = value.get("slots")
-        counts = slots if isinstance(slots, Mapping) else {}
-        return Hosts({str(host): count for host, count in counts.items() if type(count) is int and count > 0})
-    if value.get("kind") != Slurm.kind:
-        return None
-    options, starts = value.get("options"), value.get("idle_starts")
-    return Slurm(
-        {str(name): str(one) for name, one in options.items()} if isinstance(options, Mapping) else {},
-        _texts(value.get("setup")),
-        _texts(value.get("srun")),
-        _texts(value.get("prefix")),
-        str(value.get("python") or ""),
-        str(value.get("cluster") or ""),
-        job if (job := str(value.get("job") or "")).isdecimal() else "",
-        starts if type(starts) is int else 0,
-    )
+    said = dict(value) if isinstance(value, Mapping) else {}
+    kind = said.pop("kind", value)
+    types = _KINDS.get(kind) if isinstance(kind, str) else None
+    if types is None:
+        raise VlmftError(f"place: no kind {kind!r} is known here")
+    for name, one in said.items():
+        if name not in types or not types[name](one):
+            raise VlmftError(f"place: {name}: {one!r} is not known here, of kind {kind}")
+    texts = {name: tuple(one) for name, one in said.items() if isinstance(one, list)}
+    try:
+        return Hosts(**said) if kind == Hosts.kind else Slurm(**said | texts)
+    except TypeError:
+        raise VlmftError(f"place: of kind {kind}, and does not say where") from None
 
 
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, list) else ()
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_mapping(value: object, of: Callable[[object], bool]) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(name, str) and of(one) for name, one in value.items())
+
+
+_KINDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
+    Hosts.kind: {"slots": lambda value: _is_mapping(value, _is_count)},
+    Slurm.kind: {
+        "options": lambda value: _is_mapping(value, _is_text),
+        "setup": _is_texts,
+        "srun": _is_texts,
+        "prefix": _is_texts,
+        "python": _is_text,
+        "cluster": _is_text,
+        "job": lambda value: isinstance(value, str) and re.fullmatch(r"\d*", value, re.ASCII) is not None,
+        "idle_starts": _is_count,
+    },
+}
+"""What `as_json` writes of each kind, and what it is."""

@@ -22,6 +22,7 @@ from vlmft_console.places.place import from_json as place_from_json
 from vlmft_console.runs.process_record import ProcessRecord, folder_identity
 from vlmft_console.runs.processes import RUN_ID, Identity, myself, of_run
 from vlmft_core.durable import as_json, delete, read_json, write_whole
+from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.versions import installed_versions
 
@@ -103,8 +104,16 @@ class RunFolder(RunLayout):
 
     @property
     def place(self) -> Place | None:
-        """Where the ranks are started; None for the machine that `vlmft run` was called on."""
-        return place_from_json((read_json(self.run_file) or {}).get("place"))
+        """Where the ranks are started; None for the machine that `vlmft run` was called on.
+
+        Raises:
+            RunFolderError: that is no place that this version knows.
+        """
+        try:
+            return place_from_json((read_json(self.run_file) or {}).get("place"))
+        except VlmftError as error:
+            hint = "ask the vlmft that started the run"
+            raise RunFolderError(f"{self.run_file}: {error.message}", hint) from None
 
     def change_place(self, place: Place) -> None:
         """Keep what has become known of the place; everything else in `run_file` stays."""

@@ -22,7 +22,7 @@ CLOCK_SECONDS = 2.0
 """Clocks that are further apart make times in the log wrong, and with them what is called stalled."""
 _ANSWER_SECONDS = 120.0
 _ABOUT_ONE = re.compile(r"(?:srun|slurmstepd(?:-\S+)?|pdsh@\S+): error: |pdsh@\S+: ")
-_TOLD = {"host", "versions", "sees_folder", "sees_lock", "missing", "gpus", "gpu_names"}
+_TOLD = {"host", "versions", "sees_folder", "sees_lock", "missing", "ranks", "gpus", "gpu_names"}
 """What an answer has at least; other JSON may be what a profile prints."""
 Answer = Mapping[str, Any]
 
@@ -63,6 +63,7 @@ def ask(
         str(inside.token_file),
         token,
         str(inside.lock),
+        inside.run_id,
         _paths(preset),
         preset.hardware.device == "cuda",
         first,
@@ -150,6 +151,8 @@ def differences(
         elif not answer["sees_lock"]:
             notes.append(f"{host} does not see locks of others in {folder}: whether a run lives is told less surely")
         stops += [f"{host}: {path}: no such file or folder" for path in answer["missing"]]
+        if pids := " ".join(map(str, answer["ranks"])):
+            stops.append(f"{host}: ranks of an earlier start live: end them there by `kill {pids}`")
         if answer["gpus"] < (wanted := gpus.get(host, min(gpus.values(), default=0))):
             stops.append(f"{host}: {counted(answer['gpus'], 'GPU')}, {wanted} wanted")
         if answer["gpu_names"] != reference["gpu_names"]:

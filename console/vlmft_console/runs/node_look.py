@@ -19,6 +19,7 @@ from typing import Any
 
 from vlmft_console.runs.locks import held
 from vlmft_console.runs.machine_gpus import count_gpus, visible_gpus
+from vlmft_console.runs.processes import of_run, rank_info
 from vlmft_core.durable import read_json
 from vlmft_core.run_folder.versions import installed_versions
 
@@ -36,6 +37,8 @@ class Question:
     token: str
     lock: str
     """A file that the asking process holds a lock of."""
+    run_id: str
+    """What processes of the run have in their environment."""
     paths: tuple[str, ...]
     """What the preset reads from disk."""
     gpus: bool
@@ -61,6 +64,7 @@ def look(question: Question) -> dict[str, Any]:
         "sees_folder": token == question.token,
         "sees_lock": held(Path(question.lock)),
         "missing": [path for path in question.paths if not Path(path).exists()],
+        "ranks": [pid for seen in of_run(question.run_id) if rank_info(pid := seen.identity.pid).rank is not None],
         "gpus": count_gpus() if question.gpus else 0,
         "gpu_names": sorted({gpu.name for gpu in visible_gpus()}) if question.gpus else [],
         **(_meet(question) if question.hosts > 1 else {}),

@@ -13,11 +13,12 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 from vlmft_console.places import pdsh, slurm
 from vlmft_console.runs.family import Family, RankEnd
 from vlmft_console.runs.locks import held
-from vlmft_console.runs.processes import Identity
+from vlmft_console.runs.processes import Identity, Seen, of_run
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.growing import GrowingFile, LineSplitter
 
@@ -76,7 +77,9 @@ class RemoteFamily(Family):
         ):
             # One that was killed has the others fail, and they may be heard of before it.
             end = replace(end, order=min((other.order for other in others), default=0) - 1)
-        self.ends.setdefault(end.rank, end)
+        known = self.ends.get(end.rank)
+        if known is None or known.status is None:
+            self.ends[end.rank] = end
 
     def _said(self) -> Iterator[str]:
         """Lines that came since the last look."""
@@ -153,6 +156,19 @@ class HostsFamily(RemoteFamily):
     def _signalling(self, name: str) -> tuple[Sequence[str], Mapping[str, str]]:
         program = ("-m", "vlmft_console.runs.signal_ranks", self._run_id, name)
         return pdsh.python_on(self._slots, program), pdsh.environment()
+
+
+class AdoptedHostsFamily(HostsFamily):
+    """The same when its first supervisor was killed: the runner is no child of this process, and may be gone, too."""
+
+    adopted: ClassVar[bool] = True
+
+    @property
+    def over(self) -> bool:
+        return not self.launcher.alive and not self.left_behind
+
+    def _members(self) -> list[Seen]:
+        return sorted(of_run(self._run_id), key=lambda seen: seen.identity.start)
 
 
 _EXITED = re.compile(r"Exited with exit code (\d+)")

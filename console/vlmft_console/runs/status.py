@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from vlmft_console.errors import RunFolderError
 from vlmft_console.history.pulse import Pulse
-from vlmft_console.places.place import Slurm
+from vlmft_console.places.place import Hosts, Slurm
 from vlmft_console.places.slurm import JobState, cluster_name, job_name, job_state
-from vlmft_console.runs.elsewhere import elsewhere
+from vlmft_console.runs.elsewhere import GONE_SECONDS, elsewhere
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.locks import held, stays_held
 from vlmft_console.runs.verdict import CRASHED
@@ -116,7 +117,10 @@ def _recent(t: object) -> bool:
 
 def job_of(folder: RunFolder) -> JobState | None:
     """The run's job in a cluster's queue; None where it has none, or Slurm cannot be asked from here."""
-    place = folder.place
+    try:
+        place = folder.place
+    except RunFolderError:
+        return None
     if not isinstance(place, Slurm) or not place.job or place.cluster != cluster_name():
         return None
     return job_state(place.job, job_name(folder.name))
@@ -142,12 +146,19 @@ def _without_supervisor(folder: RunFolder, job: JobState | None, gone: bool) -> 
     job: the run's job, which is over; None for a run that has none, or whose cluster does not tell.
     gone: as `status_of`.
     """
+    try:
+        place = folder.place
+    except RunFolderError as error:
+        if not gone:
+            return RunStatus(ELSEWHERE, str(error))
+        place = None
     record = folder.process_record()
     lines = _last_lines(folder.events_file(record.segment or folder.last_segment))
     latest = next(_records(lines), None)
-    heard = max(record.t, (latest and latest["t"]) or 0.0)
+    of_ranks = (latest and latest["t"]) or 0.0
+    # Ranks of other hosts may live on when the machine of their supervisor is gone.
+    heard = record.t if gone and isinstance(place, Hosts) else max(record.t, of_ranks)
     if job is None:
-        place = folder.place
         if isinstance(place, Slurm) and place.job and not gone:
             return RunStatus(ELSEWHERE, f"job {place.job} of {place.cluster or 'a cluster'}, which does not tell here")
         if where := elsewhere(folder.path, record, heard, gone=gone):
@@ -156,15 +167,17 @@ def _without_supervisor(folder: RunFolder, job: JobState | None, gone: bool) -> 
     if ranked is None:
         return _CLOSED
     if ranked:
-        return RunStatus(
-            UNSUPERVISED, f"its supervisor is gone but ranks live: {folder.owner()}; vlmft resume gives it one"
-        )
+        owner = folder.owner() if not isinstance(place, Hosts) else f"on {', '.join(place.slots)}"
+        return RunStatus(UNSUPERVISED, f"its supervisor is gone but ranks live: {owner}; vlmft resume gives it one")
     if alive := folder.alive():
         return RunStatus(UNSUPERVISED, f"its supervisor is gone but {', '.join(alive)} live")
     ends = _records(line for line in lines if RUN_END.encode() in line)
     if end := next((one for one in ends if one["event"] == RUN_END and one["status"] in STATUSES), None):
         reason = "; ".join(filter(None, (str(end.get("reason") or ""), UNWITNESSED)))
         return RunStatus(end["status"], reason, _EXIT_CODES.get(end["status"], EXIT_FAILED))
+    if isinstance(place, Hosts) and time.time() - of_ranks < GONE_SECONDS:  # where locks of other hosts are not seen
+        last = f"on {', '.join(place.slots)} were heard of less than a minute ago"
+        return RunStatus(UNSUPERVISED, f"its supervisor is gone, but ranks {last}")
     if job is not None:
         return RunStatus(CRASHED, f"its job is over: {job.state}" if job.state else "its job is over, how is not known")
     if record.of_another_boot:

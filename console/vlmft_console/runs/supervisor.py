@@ -24,7 +24,7 @@ from vlmft_console.runs.family import AdoptedFamily, Family, start_launcher
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.ladder import due
 from vlmft_console.runs.locks import acquire, held
-from vlmft_console.runs.remote_family import HostsFamily, SlurmFamily
+from vlmft_console.runs.remote_family import AdoptedHostsFamily, HostsFamily, SlurmFamily
 from vlmft_console.runs.upkeep import Upkeep
 from vlmft_console.runs.verdict import Verdict, judge
 from vlmft_core.durable import read_json
@@ -256,10 +256,17 @@ def _start(folder: RunFolder, job: str) -> Supervisor | None:
 
 def _adopt(folder: RunFolder) -> Supervisor | None:
     """Take over the processes that are known; None, and a line on stderr, when that is not what lives."""
-    record, name = folder.process_record(), folder.path.resolve()
+    record, name, place = folder.process_record(), folder.path.resolve(), folder.place
     if record.launcher is None or record.segment is None or not record.is_of(folder.path) or folder.exit_file.exists():
         print(f"{name} has nothing to adopt", file=sys.stderr)
         return None
+    log = folder.training_log
+    if isinstance(place, Hosts) and log is not None:
+        remote = AdoptedHostsFamily(record.launcher, place.slots, folder.run_id, log, folder.ranks_lock)
+        if remote.over:
+            print(f"{name} has nothing to adopt that could be seen from here", file=sys.stderr)
+            return None
+        return Supervisor(folder, ExitFile(folder), remote, record.segment)
     family = AdoptedFamily(record.launcher, record.ranks, folder.run_id)
     family.observe(signalled=False)
     if held(folder.ranks_lock) and not family.living_ranks():
