@@ -13,5 +13,9 @@ class RunBusyError(RunFolderError):
     """The run has a supervisor, or living ranks, already."""
 
 
+class UnconfirmedError(RunFolderError):
+    """The run may be in a queue, and its number there is not known."""
+
+
 class MachineError(VlmftError):
     """This machine lacks something the run needs."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fake_slurm import FakeSlurm
-from vlmft_console.errors import RunBusyError, RunFolderError
+from vlmft_console.errors import RunBusyError, RunFolderError, UnconfirmedError
 from vlmft_console.places.place import Hosts, Slurm
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.leaving_queue import leave_queue
@@ -16,7 +16,9 @@ from vlmft_console.runs.locks import acquire
 from vlmft_console.runs.resuming import check_resumable
 from vlmft_console.runs.status import status_of
 from vlmft_console.runs.steering import check_deletable, stop_run
+from vlmft_console.runs.submitting import submit
 from vlmft_core.durable import as_json, read_json, write_whole
+from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import EventWriter
 from vlmft_core.run_folder.stop import StopRequest
@@ -163,3 +165,47 @@ def test_ranks_on_other_hosts_that_were_heard_of_just_now_are_not_called_crashed
     status = status_of(run)
     assert status.state == "unsupervised"
     assert status.reason.endswith("ranks on n1, n2 were heard of less than a minute ago")
+
+
+@pytest.fixture
+def unsubmitted(tmp_path: Path) -> RunFolder:
+    folder = RunFolder.create(tmp_path, "new")
+    folder.write_run(
+        preset_name="test", preset_text="{}\n", command=Command(("srun",), {}), place=Slurm({"nodes": "2"})
+    )
+    return folder
+
+
+def test_a_job_whose_number_sbatch_does_not_say_is_found_by_what_it_runs(
+    slurm: FakeSlurm, unsubmitted: RunFolder
+) -> None:
+    slurm.says("sbatch", "thank you\n")
+    slurm.says("squeue", f"40|/elsewhere/new/logs/batch.sh\n41|{unsubmitted.batch_script}\n")
+    assert submit(Slurm({"nodes": "2"}), unsubmitted).job == "41"
+    assert unsubmitted.place == Slurm({"nodes": "2"}, job="41", cluster="ours")
+
+
+def test_a_job_that_may_have_been_submitted_keeps_its_folder_and_is_not_submitted_again(
+    slurm: FakeSlurm, unsubmitted: RunFolder
+) -> None:
+    slurm.says("sbatch", "thank you\n")
+    slurm.says("squeue", "")
+    with pytest.raises(UnconfirmedError) as told:
+        submit(Slurm({"nodes": "2"}), unsubmitted)
+    assert str(told.value).startswith(
+        "Slurm: sbatch says 'thank you', and no job's number; the job may be in the queue"
+    )
+    assert f"the run folder {unsubmitted.path} is kept" in str(told.value)
+    status = status_of(unsubmitted)
+    assert status.state == "elsewhere"
+    assert status.reason == "vlmft:new, whose number sbatch did not say, of ours, which does not tell here"
+    with pytest.raises(RunBusyError, match="whose number sbatch did not say"):
+        check_resumable(unsubmitted)
+    check_deletable(unsubmitted, gone=True)
+
+
+def test_what_sbatch_refuses_is_in_no_queue(slurm: FakeSlurm, unsubmitted: RunFolder) -> None:
+    slurm.says("sbatch", None)
+    with pytest.raises(VlmftError, match=r"^Slurm: cat: .*sbatch.said.*No such file"):
+        submit(Slurm({"nodes": "2"}), unsubmitted)
+    assert not status_of(unsubmitted).live

@@ -8,11 +8,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from vlmft_console.errors import MachineError
+from vlmft_console.errors import MachineError, UnconfirmedError
 from vlmft_core.errors import VlmftError
 
 _ANSWER_SECONDS = 10.0
@@ -28,6 +29,10 @@ _WAITING = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPE
 _THERE = frozenset(
     {"RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
 )
+
+
+class SilentError(MachineError):
+    """A command did not answer in time: whether it did what it was told is not known."""
 
 
 @dataclass(frozen=True)
@@ -72,23 +77,50 @@ def check_commands() -> None:
         raise MachineError(f"there is no {', '.join(missing)} here", "submit from a login node of the cluster")
 
 
-def submit(arguments: Sequence[str], folder: Path) -> str:
+def submit(arguments: Sequence[str], script: Path, name: str, folder: Path) -> str:
     """The number of a job that is in the queue now.
 
     Args:
-        arguments: of sbatch.
+        arguments: options of sbatch.
+        script: what it runs; no other job has that.
+        name: what it is called.
         folder: where the job's program is started.
 
     Raises:
-        VlmftError: sbatch refuses it, in its own words, or does not say the job's number.
+        VlmftError: sbatch refuses it, in its own words.
+        UnconfirmedError: sbatch says neither that nor the job's number, and no job of that script is found.
     """
-    answer = _ask(["sbatch", "--parsable", *arguments], _SUBMIT_SECONDS, folder).strip()
-    job = answer.rpartition("\n")[2].partition(";")[0]  # a site's own sbatch may say more before it
-    if not (job.isascii() and job.isdecimal()):
-        raise VlmftError(
-            f"Slurm: sbatch says {answer!r}, and no job's number", "`squeue --me` lists what is in the queue"
-        )
-    return job
+    try:
+        answer = _ask(["sbatch", "--parsable", *arguments, str(script)], _SUBMIT_SECONDS, folder).strip()
+    except VlmftError as error:
+        if not isinstance(error, SilentError) and "timed out" not in error.message:  # as sbatch says of the controller
+            raise
+        said = error.message
+    else:
+        job = answer.rpartition("\n")[2].partition(";")[0]  # a site's own sbatch may say more before it
+        if _is_number(job):
+            return job
+        said = f"Slurm: sbatch says {answer!r}, and no job's number"
+    if found := _job_of(script, name):
+        return found
+    raise UnconfirmedError(
+        f"{said}; the job may be in the queue all the same, and the run folder {script.parents[1]} is kept",
+        f"`squeue --me --name={name}` shows it; if it does not, `vlmft rm --gone` deletes the folder",
+    )
+
+
+def _job_of(script: Path, name: str) -> str:
+    """The number of a job that waits or runs, by what it runs; empty where there is none, or no answer."""
+    with suppress(VlmftError):
+        for line in _ask(["squeue", "--noheader", f"--name={name}", "--format=%i|%o"]).splitlines():
+            job, _, command = line.strip().partition("|")
+            if command == str(script) and _is_number(job):
+                return job
+    return ""
+
+
+def _is_number(job: str) -> bool:
+    return job.isascii() and job.isdecimal()
 
 
 def expected_start(arguments: Sequence[str], folder: Path) -> str:
@@ -209,7 +241,7 @@ def _ask(
             list(argv), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired:
-        raise MachineError(f"Slurm: {argv[0]} has not answered for {seconds:.0f} s") from None
+        raise SilentError(f"Slurm: {argv[0]} has not answered for {seconds:.0f} s") from None
     except OSError as error:
         raise MachineError(f"{argv[0]}: {error.strerror}") from None
     output, errors = (text.decode(errors="replace") for text in (done.stdout, done.stderr))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from vlmft_console.errors import RunFolderError
+from vlmft_console.errors import RunFolderError, UnconfirmedError
 from vlmft_console.paths import OUTPUTS
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_core.counted import counted
@@ -158,7 +158,7 @@ def start(launch: Launch) -> tuple[RunFolder, str]:
                 warnings += prepare_hosts(place, folder, launch.preset, launch.port)
             warnings.append(start_supervisor(folder))
     except (OSError, VlmftError) as error:
-        if not status_of(folder).live:
+        if not isinstance(error, UnconfirmedError) and not status_of(folder).live:
             with contextlib.suppress(OSError):
                 delete(folder.path)
         if isinstance(error, VlmftError):

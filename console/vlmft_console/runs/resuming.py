@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vlmft_console.errors import RunBusyError, RunFolderError
+from vlmft_console.errors import RunBusyError, RunFolderError, UnconfirmedError
 from vlmft_console.places.place import Slurm
 from vlmft_console.places.places_file import check_kept
 from vlmft_console.runs.folder import RunFolder
@@ -100,6 +100,8 @@ def resume_run(
     folder.put_away_end()  # first: the job may begin before its number is known here
     try:
         placed = submit(replace(place, idle_starts=0), folder)
+    except UnconfirmedError:
+        raise
     except VlmftError:
         folder.bring_back_end()
         raise

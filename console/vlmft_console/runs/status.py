@@ -159,8 +159,9 @@ def _without_supervisor(folder: RunFolder, job: JobState | None, gone: bool) -> 
     # Ranks of other hosts may live on when the machine of their supervisor is gone.
     heard = record.t if gone and isinstance(place, Hosts) else max(record.t, of_ranks)
     if job is None:
-        if isinstance(place, Slurm) and place.job and not gone:
-            return RunStatus(ELSEWHERE, f"job {place.job} of {place.cluster or 'a cluster'}, which does not tell here")
+        if isinstance(place, Slurm) and (place.job or place.cluster) and not gone:
+            named = f"job {place.job}" if place.job else f"{job_name(folder.name)}, whose number sbatch did not say,"
+            return RunStatus(ELSEWHERE, f"{named} of {place.cluster or 'a cluster'}, which does not tell here")
         if where := elsewhere(folder.path, record, heard, gone=gone):
             return RunStatus(ELSEWHERE, where)
     ranked = _held(folder.ranks_lock)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from vlmft_console.errors import RunFolderError
+from vlmft_console.errors import RunFolderError, UnconfirmedError
 from vlmft_console.places import slurm
 from vlmft_console.places.place import Slurm
 from vlmft_console.places.slurm_options import notice_seconds
@@ -59,14 +60,21 @@ def submit(place: Slurm, folder: RunFolder) -> Slurm:
 
     Raises:
         VlmftError: sbatch refuses, or the folder cannot be written; nothing is in the queue then.
+        UnconfirmedError: it may be.
     """
     try:
         write_whole(folder.batch_script, batch_script(place, folder))
     except OSError as error:
         raise RunFolderError(f"{folder.batch_script} cannot be written: {error.strerror}") from None
-    arguments = [*sbatch_arguments(place, folder), str(folder.batch_script.absolute())]
-    job = slurm.submit(arguments, Path.cwd())
-    placed = replace(place, job=job, cluster=slurm.cluster_name())
+    submitted = replace(place, job="", cluster=slurm.cluster_name() or "a cluster")
+    script = folder.batch_script.absolute()
+    try:
+        job = slurm.submit(sbatch_arguments(place, folder), script, slurm.job_name(folder.name), Path.cwd())
+    except UnconfirmedError:
+        with suppress(OSError):
+            folder.change_place(submitted)
+        raise
+    placed = replace(submitted, job=job)
     try:
         folder.change_place(placed)
     except OSError as error:
