@@ -96,6 +96,14 @@ class LazyGroup(TyperGroup):
             for line in sanitize(text).splitlines():
                 typer.echo(f"vlmft: {line}", err=True)
             raise typer.Exit(EXIT_BUSY if isinstance(error, RunBusyError) else EXIT_MISTAKE) from None
+        except Exception as error:
+            name = getattr(error, "option_name", "")  # of the unknown option that click, or typer's own, complains of
+            values = {option: parameter.metavar for parameter in self.params for option in parameter.opts}
+            if name not in values:
+                raise
+            words = " ".join(filter(None, ("vlmft", name, values[name], ctx.invoked_subcommand)))
+            typer.echo(f"vlmft: {name} stands before the command: {words} …", err=True)
+            raise typer.Exit(EXIT_MISTAKE) from None
 
 
 def _is_somewhere() -> bool:

@@ -53,3 +53,18 @@ def test_a_group_without_a_command_shows_its_help() -> None:
     result = CliRunner().invoke(app, ["presets"])
     assert "validate" in result.output
     assert "--install-completion" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["runs", "--at", "ssh://gpu1"], "--at stands before the command: vlmft --at ssh://[USER@]HOST"),
+        (["presets", "list", "--at=ssh://gpu1"], "--at stands before the command: vlmft --at ssh://[USER@]HOST"),
+        (["run", "demo", "--version"], "--version stands before the command: vlmft --version run …"),
+    ],
+)
+def test_an_option_that_stands_before_the_command_is_told_where_it_belongs(arguments: list[str], told: str) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"vlmft: {told}")
+    assert result.stderr.count("\n") == 1

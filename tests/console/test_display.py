@@ -67,3 +67,13 @@ def test_an_eval_that_measured_no_loss_shows_none() -> None:
     scores = {"chartqa": {"relaxed_accuracy": 0.25, "n": 4}}
     line = event_line(record("eval", step=0, epoch=0.0, eval_loss=None, tasks=scores))
     assert line == "eval at step 0: chartqa 25.0 % [4.6, 69.9]"
+
+
+def test_a_long_count_is_whole_on_a_narrow_terminal() -> None:
+    out, state = io.StringIO(), RunState()
+    display = BarDisplay(Console(file=out, force_terminal=True, color_system=None, width=60))
+    for item in (plan(total=1_000_000), step(123_456, 0.5)):
+        state.apply(item)
+    display.update(state)
+    display.close()
+    assert "training 123456/1000000  loss 0.5" in out.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from tests.console.trained_models import Asked, write_adapter, write_run
 from vlmft_console.cli import app
-from vlmft_console.programs.ask import Broken, ask
+from vlmft_console.programs.ask import Broken, Cancel, Cancelled, ask
 from vlmft_console.programs.trained import find_trained
 from vlmft_core.errors import DataError, VlmftError
 from vlmft_core.jobs import MergeJob
@@ -179,13 +180,15 @@ def test_progress_is_a_line_for_each_side_and_its_end_where_nobody_watches(
     ]
 
 
-def program(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> list[tuple[str, Any]]:
+def program(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, cancel: Cancel | None = None
+) -> list[tuple[str, Any]]:
     """What stand-ins for the trainer's programs answer to a job."""
     (folder / "standin_program.py").write_text("import json, os, sys\n" + text)
     monkeypatch.setenv("PYTHONPATH", str(folder))
     monkeypatch.setattr("vlmft_console.programs.ask.PROGRAMS", "standin_program")
     with (folder / "errors").open("w+b") as errors:
-        return list(ask("merge", MergeJob(preset=Preset(), folder="x"), errors))
+        return list(ask("merge", MergeJob(preset=Preset(), folder="x"), errors, cancel=cancel))
 
 
 def test_a_program_gets_the_job_and_its_answers_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,6 +210,18 @@ def test_a_program_that_breaks_is_told_by_its_last_words(tmp_path: Path, monkeyp
 def test_an_interrupted_program_is_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         program(tmp_path, monkeypatch, "sys.exit(130)")
+
+
+@pytest.mark.parametrize(("ends", "cancelled"), [("sys.exit(0)", False), ("os.kill(os.getpid(), 15)", True)])
+def test_a_program_that_was_done_before_it_could_be_cancelled_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str, cancelled: bool
+) -> None:
+    cancel = Cancel()
+    monkeypatch.setattr("subprocess.Popen.terminate", lambda run: None)  # which comes too late
+    cancel()
+    text = f"print(json.dumps({{'merged': 1}})); sys.stdout.flush(); {ends}"
+    with pytest.raises(Cancelled) if cancelled else nullcontext():
+        assert program(tmp_path, monkeypatch, text, cancel) == [("merged", 1)]
 
 
 def test_a_merged_model_of_the_demo_is_asked_on_a_cpu(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.command_line import vlmft
+from vlmft_console.commands.completion import place_names
 from vlmft_console.places.chosen import chosen_place
 from vlmft_console.places.place import Hosts, Slurm
 from vlmft_console.places.places_file import check_kept, load_places, places_file
@@ -118,3 +119,10 @@ def test_a_place_that_is_not_there_is_one_line() -> None:
     write(JUNO)
     said = vlmft("run", "demo", "--on", "jnuo", code=2).stderr
     assert said == f"vlmft: no place is called 'jnuo' in {places_file()} (did you mean juno?)\n"
+
+
+def test_a_file_of_places_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", f"/tmp/{'x' * 300}")
+    with pytest.raises(VlmftError, match=r"places\.yaml: File name too long"):
+        load_places()
+    assert place_names("") == []

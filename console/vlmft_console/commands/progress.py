@@ -7,7 +7,7 @@ import time
 from typing import Protocol, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from vlmft_console.commands.output import as_json
@@ -48,16 +48,14 @@ class BarDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False),  # all in one: what is too narrow for it cuts its end
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}", markup=False),
             console=console,
             refresh_per_second=2,
             transient=True,
         )
         self._words = EventWords()
-        self._task = self._progress.add_task("starting", total=None, figures="")
+        self._task = self._progress.add_task("starting", total=None)
         self._progress.start()
 
     def tell(self, new: list[Record]) -> None:
@@ -69,10 +67,9 @@ class BarDisplay:
         phase = str(state.end["status"]) if state.end else "training" if state.last_step else "starting"
         self._progress.update(
             self._task,
-            description=sanitize(phase),
+            description=sanitize(f"{phase} {state.step}/{state.total_steps or '?'}  {_figures(state)}"),
             completed=state.step,
             total=state.total_steps,
-            figures=_figures(state),
         )
 
     def say(self, text: str) -> None:

@@ -44,11 +44,15 @@ def load_places() -> dict[str, Place]:
     """Every place by its name, in the order of the file; none where there is no file.
 
     Raises:
-        VlmftError: a line for each mistake, with file and line.
+        VlmftError: a line for each mistake, with file and line; or the file cannot be read.
     """
     path = places_file()
-    if not path.exists():
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        raise VlmftError(f"{path}: {error.strerror}") from None
     document = parse(read_text(path), str(path))
     if document.data is None:
         return {}

@@ -116,7 +116,7 @@ def ask(
             run.terminate()
             raise
         code = run.wait()
-    if cancel is not None and cancel.wanted:
+    if code and cancel is not None and cancel.wanted:
         raise Cancelled
     if code == EXIT_INTERRUPTED:
         raise KeyboardInterrupt
