@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from tests.console.trained_models import write_adapter, write_run
 from vlmft_console.cli import app
+from vlmft_console.runs.machine_gpus import torch_architectures
 from vlmft_core.run_folder.checkpoints import seal
 
 _PYTHON = """#!/bin/sh
@@ -65,3 +66,8 @@ def test_no_program_takes_a_library_from_the_working_folder(
         assert time.monotonic() < deadline, repr(done)
         time.sleep(0.02)
     assert told.read_text() == "started\n" * programs
+
+
+def test_pytorch_is_asked_what_it_can_do_without_the_working_folder(told: Path) -> None:
+    assert torch_architectures() == ("", [])
+    assert told.read_text() == "started\n"

@@ -56,7 +56,7 @@ def torch_architectures() -> tuple[str, list[str]]:
     """The version of the PyTorch here, and what GPUs it has code for (`sm_80`, …); empty where it cannot be asked."""
     try:
         asked = subprocess.run(
-            [sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, timeout=120, check=False
+            [sys.executable, "-P", "-c", _ASK_TORCH], capture_output=True, text=True, timeout=120, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return "", []
