@@ -50,6 +50,7 @@ def test_points_between_right_and_wrong_weigh_as_much_as_they_are() -> None:
     assert sign_flip([1.0, -0.3, -0.3]) == pytest.approx(1.0)
     assert sign_flip([1.0, 0.3, 0.3]) == pytest.approx(2 / 8)
     assert sign_flip([1.0, 0.6, -0.3]) == pytest.approx(4 / 8)
+    assert sign_flip([1.0, 0.5, 0.5, -0.001]) == pytest.approx(2 / 8)
     assert paired([[(0.9, 0.6)] * 6]).p == pytest.approx(2 / 64)
 
 
@@ -79,8 +80,8 @@ def test_what_a_log_says_is_read_and_anything_else_is_not() -> None:
     found = Paired(60, 0.35, 22, 1, 1e-4)
     assert found.says == "better on 22, worse on 1, p < 0.001"
     assert Paired.read({"questions": 60, "gain": 0.35, "better": 22, "worse": 1, "p": 1e-4, "more": ""}) == found
-    for broken in ({}, None, [], {**vars(found), "p": None}, {**vars(found), "better": -1}, {**vars(found), "p": 7.0}):
-        assert Paired.read(broken) is None
+    for broken in ({}, None, [], {"p": None}, {"better": -1}, {"p": 7.0}, {"gain": float("nan")}):
+        assert Paired.read({**vars(found), **broken} if broken else broken) is None
 
 
 @pytest.mark.parametrize("questions", [15, 200, 500])

@@ -118,7 +118,7 @@ class Paired:
             return None
         counts = [count for key in ("questions", "better", "worse") if type(count := value.get(key)) is int]
         shares = [float(share) for key in ("gain", "p") if isinstance(share := value.get(key), int | float)]
-        if len(counts) < 3 or len(shares) < 2 or min(counts) < 0 or max(map(abs, shares)) > 1:
+        if len(counts) < 3 or len(shares) < 2 or min(counts) < 0 or not all(abs(share) <= 1 for share in shares):
             return None
         return cls(counts[0], shares[0], counts[1], counts[2], shares[1])
 
@@ -155,7 +155,7 @@ def sign_flip(differences: Sequence[float]) -> float:
     unit = math.gcd(*steps)
     sizes, off = [abs(step) // unit for step in steps], abs(sum(steps)) // unit
     total = sum(sizes)
-    if total == len(sizes):
+    if set(sizes) == {1}:
         return min(1.0, sum(math.comb(total, plus) for plus in range((total + off) // 2, total + 1)) / (1 << total - 1))
     if len(sizes) * total > _MOST:
         # Sums lie 2 apart: half of that is the correction for continuity.
