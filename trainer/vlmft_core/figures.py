@@ -19,7 +19,7 @@ def figure(value: float | None, unknown: str = "nan") -> str:
         return "0"
     if size < 1e-3 or size >= 1e7:
         return exponent(value, 4)
-    return f"{value:,.0f}" if size >= 1000 else f"{value:#.4g}"
+    return f"{value:,.0f}" if size >= 999.95 else f"{value:#.4g}"  # four digits of which are 1,000 from there on
 
 
 def exponent(value: float, digits: int) -> str:
@@ -34,6 +34,7 @@ def exponent(value: float, digits: int) -> str:
 
 def filesize(size: int) -> str:
     """Bytes with three digits: `4.35 MB`, `132 MB`, `300 kB`; a thousand of a unit are one of the next."""
+    size = round(size, min(0, 3 - len(str(size))))  # first, for that can make one of the next unit of it
     power, digits = divmod(len(str(size)) - 1, 3)
     power = min(power, len(_UNITS))
     return f"{size / 1000**power:.{2 - digits}f} {_UNITS[power - 1]}" if power else f"{size} bytes"
