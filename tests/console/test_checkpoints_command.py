@@ -232,4 +232,8 @@ def test_a_record_with_strange_lines_is_read_as_far_as_it_goes(tmp_path: Path) -
     run = saved_run(tmp_path / "outputs")
     run.adapters_file.write_text('{"step": 1}\n[]\nnot json\n{"t": 5, "step": 3, "by": "\\u001b[2J"}\n')
     assert [record["step"] for record in chosen_by_hand(run)] == [3]
+    with run.adapters_file.open("a") as file:
+        file.write('{"t": 6, "st')  # torn by a kill
+    vlmft("adapter", "mine@20")
+    assert [record["step"] for record in chosen_by_hand(run)] == [3, 20]
     assert "\x1b" not in vlmft("checkpoints", "mine").stdout

@@ -27,6 +27,13 @@ def test_lines_that_are_something_else_are_passed_over(tmp_path: Path) -> None:
     assert read_points(file) == {(2, "t"): {"a": 1.0}}
 
 
+def test_a_line_torn_by_a_kill_takes_no_other_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "scores.jsonl"
+    file.write_text('{"step":3,"ta')
+    add_points(file, 8, "t", {"a": 1.0})
+    assert read_points(file) == {(8, "t"): {"a": 1.0}}
+
+
 def test_no_file_and_no_regular_file_have_no_scores(tmp_path: Path) -> None:
     assert read_points(tmp_path / "none") == read_points(tmp_path) == {}
     os.mkfifo(tmp_path / "fifo")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import shutil
 import stat
@@ -94,6 +95,32 @@ def open_own(path: Path, flags: int) -> int:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     return descriptor
+
+
+def add_lines(path: Path, lines: str, most: float = math.inf) -> bool:
+    """Add lines to a file, made where there is none. A line that was torn when its writer was killed stays one line.
+
+    Args:
+        lines: each ends with a newline.
+        most: bytes that the file may have.
+
+    Returns:
+        False where it would have more; nothing is added then.
+
+    Raises:
+        OSError: as `open_own`, or there is no room.
+    """
+    data = lines.encode()
+    with os.fdopen(open_own(path, os.O_RDWR | os.O_APPEND), "r+b", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+            data = b"\n" + data
+        if size + len(data) > most:
+            return False
+        left = memoryview(data)
+        while left:
+            left = left[file.write(left) :]
+    return True
 
 
 def delete(path: Path) -> None:

@@ -19,7 +19,7 @@ from vlmft_console.paths import preset_folders
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import ELSEWHERE, status_of
 from vlmft_core.cards.card import adapter_card, read_course
-from vlmft_core.durable import delete, open_own, open_regular, sync_folder
+from vlmft_core.durable import add_lines, delete, open_regular, sync_folder
 from vlmft_core.errors import VlmftError
 from vlmft_core.plan.architecture import resolve_base
 from vlmft_core.plan.weight_file import read_shapes
@@ -160,8 +160,7 @@ def _is_time(value: Any) -> bool:
 
 
 def _record(run: RunLayout, said: dict[str, Any]) -> None:
-    with os.fdopen(open_own(run.adapters_file, os.O_WRONLY | os.O_APPEND), "w", encoding="ascii") as file:
-        file.write(json.dumps({"t": time.time(), **said}) + "\n")
+    add_lines(run.adapters_file, json.dumps({"t": time.time(), **said}) + "\n")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import orjson
 
-from vlmft_core.durable import open_own, open_regular
+from vlmft_core.durable import add_lines, open_regular
 from vlmft_core.errors import VlmftError
 
 MOST_QUESTIONS: Final = 50
@@ -127,17 +127,7 @@ def _line_of(question: Question) -> dict[str, Any]:
 
 
 def _add(file: Path, lines: Sequence[Mapping[str, Any]]) -> bool:
-    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
-    with os.fdopen(open_own(file, os.O_RDWR | os.O_APPEND), "r+b", buffering=0) as opened:
-        size = os.fstat(opened.fileno()).st_size
-        if size and os.pread(opened.fileno(), 1, size - 1) != b"\n":
-            text = "\n" + text  # a line that was torn when its writer was killed stays one line
-        if size + len(text) > MOST_BYTES:
-            return False
-        left = memoryview(text.encode("ascii"))
-        while left:
-            left = left[opened.write(left) :]
-    return True
+    return add_lines(file, "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines), MOST_BYTES)
 
 
 def read_answers(file: Path) -> Answers:

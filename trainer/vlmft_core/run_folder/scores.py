@@ -16,7 +16,7 @@ from typing import Final
 
 import orjson
 
-from vlmft_core.durable import open_own, open_regular
+from vlmft_core.durable import add_lines, open_regular
 from vlmft_core.errors import VlmftError
 
 MOST_BYTES: Final = 16 << 20
@@ -32,9 +32,7 @@ def add_points(file: Path, step: int, task: str, points: Points) -> None:
     Raises:
         OSError: they cannot be written.
     """
-    line = json.dumps({"step": step, "task": task, "points": points}, separators=(",", ":")) + "\n"
-    with os.fdopen(open_own(file, os.O_WRONLY | os.O_APPEND), "w", encoding="ascii") as opened:
-        opened.write(line)
+    add_lines(file, json.dumps({"step": step, "task": task, "points": points}, separators=(",", ":")) + "\n")
 
 
 def read_points(file: Path) -> dict[tuple[int, str], Points]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmft_core.chance import paired
-from vlmft_core.durable import open_own, write_whole
+from vlmft_core.durable import add_lines, open_own, write_whole
 from vlmft_core.errors import DataError, VlmftError
 from vlmft_core.jobs import EvalJob, identity
 from vlmft_core.run_folder.layout import EVAL_RECORD, EVAL_SCORES
@@ -160,8 +160,7 @@ def append(file: Path, samples: Samples, answers: list[str], first: int) -> None
             "right": right,
         }
         lines.append(json.dumps(record | ({"group": conversation.group} if conversation.group else {})) + "\n")
-    with os.fdopen(open_own(file, os.O_WRONLY | os.O_APPEND), "w", encoding="ascii") as opened:
-        opened.write("".join(lines))
+    add_lines(file, "".join(lines))
 
 
 @contextmanager
