@@ -245,6 +245,17 @@ def test_the_adapter_left_behind_loads_with_plain_peft(model: Any, tmp_path: Pat
     assert all(torch.equal(loaded[name], mine[name]) for name in mine)
 
 
+def test_the_adapters_files_are_on_the_disk_before_it_is_in_its_place(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, synced = RunLayout(tmp_path), list[Path]()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    write_adapter(model, run, "a card")
+    written = [run.adapter_draft / file.name for file in run.adapter.iterdir()]
+    assert sorted(synced[: len(written)]) == sorted(written)
+    assert synced[len(written) :] == [run.adapter_draft, tmp_path]
+
+
 def test_the_best_checkpoints_adapter_is_taken_or_the_newest_if_asked(model: Any, tmp_path: Path) -> None:
     found = checkpoints(tmp_path)
     for step, loss in ((1, 1.0), (2, 2.0)):

@@ -94,7 +94,7 @@ def test_a_merge_that_fails_in_the_middle_leaves_nothing(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vlmft_trainer.programs.merge.sync_folder", full)
+    monkeypatch.setattr("vlmft_trainer.programs.merge.sync_files", full)
     with pytest.raises(VlmftError, match="No space left on device"):
         merge(MergeJob(preset=preset(sources), adapter=str(tmp_path / "adapter"), folder=str(tmp_path / "m")), Said())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter"]

@@ -19,7 +19,7 @@ from vlmft_console.paths import preset_folders
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import ELSEWHERE, status_of
 from vlmft_core.cards.card import adapter_card, read_course
-from vlmft_core.durable import add_lines, delete, open_regular, sync_folder
+from vlmft_core.durable import add_lines, delete, open_regular, sync_files, sync_folder
 from vlmft_core.errors import VlmftError
 from vlmft_core.plan.architecture import resolve_base
 from vlmft_core.plan.weight_file import read_shapes
@@ -120,7 +120,7 @@ def take_adapter(run: RunFolder, step: int, by: str, target: Path | None = None)
         for name in _FILES:
             _copy(run.checkpoint(step) / name, draft / name)
         (draft / MODEL_CARD).write_text(_card(run, chosen), "utf-8")
-        sync_folder(draft)
+        sync_files(draft)
         if target is None:
             _record(run, {"step": step, "before": before, "by": by, "sha256": chosen.files[ADAPTER_WEIGHTS]["sha256"]})
             delete(place)
@@ -166,8 +166,6 @@ def _record(run: RunLayout, said: dict[str, Any]) -> None:
 def _copy(source: Path, target: Path) -> None:
     with os.fdopen(open_regular(source), "rb") as read_from, target.open("xb") as written:
         shutil.copyfileobj(read_from, written, 1 << 20)
-        written.flush()
-        os.fsync(written.fileno())
 
 
 def _card(run: RunLayout, chosen: Checkpoint) -> str:

@@ -6,7 +6,6 @@ processor and chat template are the base's own files. Needs the base's size twic
 
 from __future__ import annotations
 
-import os
 import shutil
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from huggingface_hub import snapshot_download
 
 from vlmft_core.cards.card import merged_card
-from vlmft_core.durable import delete, sync_folder
+from vlmft_core.durable import delete, sync_files, sync_folder
 from vlmft_core.errors import VlmftError
 from vlmft_core.jobs import MergeJob
 from vlmft_core.plan.architecture import resolve_base
@@ -95,10 +94,7 @@ def write(model: Any, base: str, target: Path, card: str) -> None:
                 shutil.copyfile(file, temporary / file.name)
         model.save_pretrained(temporary, max_shard_size=SHARD)
         (temporary / MODEL_CARD).write_text(card, "utf-8")
-        for file in temporary.iterdir():
-            with file.open("rb") as opened:
-                os.fsync(opened.fileno())
-        sync_folder(temporary)
+        sync_files(temporary)
         temporary.replace(target)
         sync_folder(target.parent)
     except BaseException:

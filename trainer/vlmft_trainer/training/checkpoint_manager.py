@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from vlmft_core.durable import delete, sync_folder, write_whole
+from vlmft_core.durable import delete, sync_files, sync_folder, write_whole
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.checkpoints import (
     Checkpoint,
@@ -146,6 +146,7 @@ def write_adapter(model: Any, run: RunLayout, card: str) -> None:
     save_adapter(model, draft)
     if ranks.rank() == 0:
         (draft / MODEL_CARD).write_text(card, "utf-8")
+        sync_files(draft)
         delete(run.adapter)  # of the run before it was resumed
         draft.replace(run.adapter)
         sync_folder(run.path)
