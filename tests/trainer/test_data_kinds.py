@@ -106,6 +106,14 @@ def test_a_cell_may_hold_turns_and_images_as_json(tmp_path: Path) -> None:
     assert (conversation.images, conversation.target) == (("a.png",), "x")
 
 
+def test_an_empty_list_in_json_is_no_image_no_answer_and_no_history(tmp_path: Path) -> None:
+    asked = {"question": "q", "answer": "a", "history": "[]", "images": "[]"}
+    conversation = opened(write(tmp_path / "mine.csv", [asked]), "qa").conversation(0)
+    assert (conversation.images, conversation.answers) == ((), ("a",))
+    labelled = {"image": "a.png", "query": "q", "label": "[]"}
+    assert opened(write(tmp_path / "other.csv", [labelled]), "chartqa").conversation(0).references == ()
+
+
 def test_the_task_is_told_by_columns_that_are_renamed_on_the_command_line(tmp_path: Path) -> None:
     path = write(tmp_path / "mine.csv", [{"frage": "q", "antwort": "a", "photo": "a.png"}])
     columns = {"question": "frage", "answer": "antwort", "image": "photo"}

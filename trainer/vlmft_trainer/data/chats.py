@@ -22,7 +22,7 @@ from vlmft_trainer.data.conversation import (
     Turn,
 )
 from vlmft_trainer.data.grounding import fill_in, joined
-from vlmft_trainer.data.image_refs import image_ref, json_list, own_size, refuse_hidden_images, row_images, sized
+from vlmft_trainer.data.image_refs import image_ref, own_size, refuse_hidden_images, row_images, sized, unpacked
 from vlmft_trainer.data.marks import MARK, marked, name_other_marks
 from vlmft_trainer.data.row_keys import PART, ROLES, ROW, TURN, Keys, filled, kind, quoted, refuse_untrained
 
@@ -83,7 +83,7 @@ def turns_of(value: Any, column: str, unused: list[str], inline: list[ImageRef])
     Raises:
         BadRow: it is not so.
     """
-    turns = (json_list(value) or value) if isinstance(value, str) else value
+    turns = unpacked(value)
     if not isinstance(turns, list | tuple) or not turns:
         raise BadRow(
             WRONG_SCHEMA,
@@ -94,7 +94,7 @@ def turns_of(value: Any, column: str, unused: list[str], inline: list[ImageRef])
 
 def holds_turns(value: Any, keys: Sequence[str] = ("role", "from")) -> bool:
     """Whether a column of any name looks like one of turns, which have one of `keys` each."""
-    turns = json_list(value) if isinstance(value, str) else value
+    turns = unpacked(value)
     return (
         isinstance(turns, list | tuple)
         and bool(turns)

@@ -66,8 +66,7 @@ def image_refs(value: Any, unused: list[str]) -> list[ImageRef]:
     Raises:
         BadRow: it is something else.
     """
-    if isinstance(value, str) and value.startswith("["):
-        value = json_list(value) or value
+    value = unpacked(value)
     if isinstance(value, list | tuple):
         return [image_ref(item, unused) for item in value]
     return [image_ref(value, unused)] if filled(value) else []
@@ -133,13 +132,15 @@ def sized(image: ImageRef, size: Mapping[str, Any]) -> ImageRef:
     return SizedImage(file_of(image), **size) if size else image
 
 
-def json_list(text: str) -> list[Any] | None:
-    """A list that is written as JSON, as tables of texts have it; None where it is none."""
+def unpacked(value: Any) -> Any:
+    """The list that a text holds as JSON, as tables of texts have it; anything else as it is."""
+    if not isinstance(value, str):
+        return value
     try:
-        found = orjson.loads(text)
+        found = orjson.loads(value)
     except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, list) else None
+        return value
+    return found if isinstance(found, list) else value
 
 
 def _looks_like_images(value: Any) -> bool:

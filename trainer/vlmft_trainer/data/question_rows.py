@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from vlmft_trainer.data.chats import conversation, holds_turns, turns_of
 from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation, ImageRef, Role, Turn
-from vlmft_trainer.data.image_refs import json_list, row_images
+from vlmft_trainer.data.image_refs import row_images, unpacked
 from vlmft_trainer.data.marks import marked
 from vlmft_trainer.data.row_keys import ROW, Keys, as_text, filled
 
@@ -55,7 +55,7 @@ def read_question(row: Mapping[str, Any]) -> Conversation:
 
 def _history(value: Any) -> list[Turn]:
     """Earlier questions and answers, from a list of pairs."""
-    pairs = (json_list(value) or value) if isinstance(value, str) else value
+    pairs = unpacked(value)
     if not filled(pairs):
         return []
     if not isinstance(pairs, list | tuple) or not all(

@@ -11,7 +11,7 @@ from typing import Any, Final
 from vlmft_core.metrics import ACCURACY, RELAXED_ACCURACY, relaxed_match, textvqa_accuracy
 from vlmft_trainer.data.chats import read_llava, read_messages, score_exactly
 from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, Conversation, Slot, Turn
-from vlmft_trainer.data.image_refs import image_refs, json_list
+from vlmft_trainer.data.image_refs import image_refs, unpacked
 from vlmft_trainer.data.marks import marked, name_other_marks
 from vlmft_trainer.data.question_rows import SHAPES, read_question
 from vlmft_trainer.data.row_keys import ROW, Keys, as_text
@@ -84,9 +84,7 @@ def _one_question(keys: Keys, prompt: str, target: str, answers: tuple[str, ...]
 
 def _answers(keys: Keys, column: str) -> tuple[str, ...]:
     """The answers in a column that holds one or a list of them, which may be written as JSON."""
-    value = keys.take(column)
-    if isinstance(value, str):
-        value = json_list(value) or value
+    value = unpacked(keys.take(column))
     listed = value if isinstance(value, list | tuple) else [] if value is None else [value]
     return tuple(as_text(answer, column).strip() for answer in listed)
 
