@@ -56,6 +56,12 @@ def test_the_course_is_what_the_log_tells_and_a_resume_counts_last(tmp_path: Pat
     assert "flash-attn" not in text
 
 
+def test_an_eval_that_a_resume_repeats_counts_as_repeated_last(tmp_path: Path) -> None:
+    segment(tmp_path, 1, range(1, 5), 4.0)
+    segment(tmp_path, 2, range(3, 5), 3.0)
+    assert read_course(RunLayout(tmp_path)).evals[4]["eval_loss"] == 1.5
+
+
 def test_the_card_says_how_to_load_it_what_it_scores_and_from_what_it_came() -> None:
     text = card(Course())
     front = yaml.safe_load(text.split("---")[1])

@@ -50,7 +50,7 @@ def read_course(run: RunLayout) -> Course:
         elif record["event"] == STEP:
             losses[record["step"]] = record["loss"]
         elif record["event"] == EVAL and record.get("eval_loss") is not None:
-            evals.setdefault(record["step"], record)
+            evals[record["step"]] = record
     return Course(losses, evals, versions)
 
 
