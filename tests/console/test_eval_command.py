@@ -207,6 +207,14 @@ def test_a_program_that_breaks_is_told_by_its_last_words(tmp_path: Path, monkeyp
         program(tmp_path, monkeypatch, "raise ValueError('too hot')")
 
 
+def test_a_program_that_is_killed_in_the_middle_of_a_line_is_told_by_what_killed_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "print('{\"sco', end='', flush=True); print('loading weights', file=sys.stderr); os.kill(os.getpid(), 9)"
+    with pytest.raises(Broken, match="it was killed by SIGKILL"):
+        program(tmp_path, monkeypatch, text)
+
+
 def test_an_interrupted_program_is_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         program(tmp_path, monkeypatch, "sys.exit(130)")

@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 
 import orjson
 
+from vlmft_console.runs.processes import describe_exit
 from vlmft_core.errors import EXIT_INTERRUPTED, VlmftError
 from vlmft_core.jobs import InspectJob, PredictJob, StepJob, Weights
 
@@ -31,7 +32,7 @@ class Broken(Exception):
     """The program broke.
 
     Args:
-        reason: the last thing it said.
+        reason: the last thing it said, or what killed it.
     """
 
 
@@ -103,6 +104,8 @@ def ask(
             cancel.watch(run)
         try:
             for line in run.stdout:
+                if not line.endswith(b"\n"):  # it was killed in the middle of it
+                    break
                 for name, value in orjson.loads(line).items():
                     if name == "error":
                         raise VlmftError(value)
@@ -120,6 +123,8 @@ def ask(
         raise Cancelled
     if code == EXIT_INTERRUPTED:
         raise KeyboardInterrupt
+    if code < 0:  # its last words were of something else
+        raise Broken(f"it {describe_exit(-code)}")
     if code:
         raise Broken(last_line(errors))
 
