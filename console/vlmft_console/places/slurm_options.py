@@ -105,10 +105,11 @@ def notice_seconds(options: Options) -> int:
 
 
 def gpus_per_node(options: Options) -> int:
-    """GPUs of a node by `gpus-per-node` (`8`, `h100:8`) or `gres` (`gpu:8`, `gpu:h100:8`); 0 where none are wanted."""
-    said = options.get("gpus-per-node", "") or options.get("gres", "").removeprefix("gpu:")
-    found = re.fullmatch(r"(?:[^:,]+:)?(\d{1,3})", said)
-    return int(found[1]) if found else 0
+    """GPUs of a node by `gpus-per-node` (`8`, `h100:8`) or `gres` (`gpu:8`, `gpu:h100:8`, one of `gpu`); 0 where none
+    are wanted."""
+    said = f"gpu:{options['gpus-per-node']}" if options.get("gpus-per-node") else options.get("gres", "")
+    found = re.fullmatch(r"gpu(?::(?!\d+$)[^:,]+)?(?::(\d{1,3}))?", said)
+    return int(found[1] or 1) if found else 0
 
 
 def _count(text: str) -> int:
