@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -300,3 +301,18 @@ async def test_a_chart_is_written_to_a_file_as_far_as_it_is_seen(
     whole, part = ((tmp_path / name).read_text() for name in ("best-sample-Loss.svg", "best-sample-Loss-2.svg"))
     assert ">0</text>" in whole
     assert ">0</text>" not in part
+
+
+async def test_a_chart_is_written_as_png_too_where_pillow_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = VlmftConsole(make_sample(tmp_path / "outputs").path)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until_shown(pilot, "2,000/")
+        await pilot.press("I")
+        await until(pilot, lambda: "best-sample-Loss.png" in told(app))
+        monkeypatch.setitem(sys.modules, "PIL", None)
+        monkeypatch.delitem(sys.modules, "vlmft_console.report.chart_png")
+        await pilot.press("I")
+        await until(pilot, lambda: "PNG is drawn by Pillow" in told(app))
+    assert (tmp_path / "best-sample-Loss.png").read_bytes().startswith(b"\x89PNG")
+    assert not list(tmp_path.glob("*-2.png"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,14 @@ from typing import Any
 import pytest
 
 from tests.app.looking import screen_text, told, until, until_shown
-from tests.records import write_log
+from tests.records import plan, run_start, step, write_log
 from tests.sample_run import BEGAN, make_sample, sample_records
 from tests.supervised import LONG, Supervised
 from vlmft_console.app import live_reader
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens import live
+from vlmft_console.app.widgets.run import run_view
+from vlmft_console.app.widgets.run.run_view import RunView
 from vlmft_console.history.handover import Handover, Packed
 from vlmft_console.history.loading import Progress, ReadLog, read_log
 from vlmft_core.run_folder.stop import StopRequest
@@ -161,6 +165,33 @@ async def test_a_log_of_another_program_is_followed_while_it_grows(tmp_path: Pat
         assert "● growing" in screen_text(app)
         await pilot.press("x")
         assert "nothing to stop" in told(app)
+
+
+async def test_a_run_that_goes_on_fast_is_drawn_only_so_often_and_all_of_it_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pause in ("POLL_SECONDS", "IDLE_SECONDS"):
+        monkeypatch.setattr(live_reader, pause, 0.01)
+    monkeypatch.setattr(run_view, "_SHARE", 1e-9)
+    monkeypatch.setattr(run_view, "_LONGEST_REST", 1.0)
+    drawn: list[float] = []
+    show = RunView.show
+
+    def counted(view: RunView, *shown: Any) -> None:
+        drawn.append(time.monotonic())
+        show(view, *shown)
+
+    monkeypatch.setattr(RunView, "show", counted)
+    log = write_log(tmp_path / "events.jsonl", [run_start(), plan(), *map(step, range(1, 20))])
+    async with VlmftConsole(log).run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "step 19/100")
+        for number in range(20, 41):
+            with log.open("a") as file:
+                file.write(json.dumps(step(number, number / 100)) + "\n")
+            await pilot.pause(0.05)
+        await until_shown(pilot, "step 40/100")
+        assert "Loss train 0.4000" in screen_text(pilot.app)
+    assert min(after - before for before, after in itertools.pairwise(drawn)) >= 0.9
 
 
 async def test_a_training_that_begins_anew_in_a_log_that_is_open_takes_the_place_of_the_one_before(

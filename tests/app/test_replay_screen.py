@@ -10,6 +10,7 @@ import pytest
 
 from tests.app.looking import screen_text, told, until, until_shown
 from tests.command_line import vlmft
+from tests.kept_answers import keep, question
 from tests.sample_run import make_sample, sample_records
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens import replay
@@ -137,6 +138,20 @@ async def test_the_picture_is_the_one_that_a_live_run_had_then(tmp_path: Path) -
             await until_shown(pilot, "token accuracy")
             pictures.append(screen_text(app).splitlines()[1:-2])  # without the name, the track and the keys
     assert pictures[0] == pictures[1]
+
+
+async def test_the_answers_are_those_up_to_the_moment(tmp_path: Path) -> None:
+    run = make_sample(tmp_path).path
+    keep(run, [question(1)], {100: ["1"], 200: ["2"], 300: ["3"]})
+    async with VlmftConsole(run, replay=LAST).run_test(size=SIZE) as pilot:
+        await at_the_start(pilot)
+        await pilot.press("v")
+        await until_shown(pilot, "No eval up to this moment of the replay asked questions. 3 evals after this moment")
+        await pilot.press("q", "e", "e", "v")
+        await until_shown(pilot, "step 200 (2 of 2, newest)")
+        await until_shown(pilot, "1 eval after this moment of the replay not shown")
+        await pilot.press("right")
+        await until_shown(pilot, "now       2  (wrong)")
 
 
 async def test_leaving_goes_back_to_the_list(app: VlmftConsole) -> None:

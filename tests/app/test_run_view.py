@@ -7,13 +7,14 @@ import pytest
 from tests.app.alone import RUNNING, Alone, sample_state
 from tests.app.looking import screen_text, until, until_shown
 from tests.records import record, run_start, step
-from tests.sample_run import sample_records
+from tests.sample_run import BEGAN, sample_records
 from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.run.panel_layout import PANELS, UPPER, size_class, visible
 from vlmft_console.app.widgets.run.progress_line import ProgressLine
 from vlmft_console.app.widgets.run.run_view import RunView
 from vlmft_console.history.state import RunState
-from vlmft_console.runs.headline import Headline
+from vlmft_console.runs.headline import Headline, headline
+from vlmft_console.runs.status import RunStatus
 from vlmft_core.figures import figure
 
 
@@ -174,6 +175,21 @@ async def test_a_run_without_steps_says_in_its_charts_what_it_is_doing() -> None
         view.show(state, RUNNING)
         await until_shown(pilot, "loading the base model demo")
         assert "no data" not in screen_text(app)
+
+
+async def test_a_run_that_starts_tells_how_long_ago_it_was_launched_and_then_how_long_it_trains() -> None:
+    state = RunState()
+    state.apply_all([{**run_start(), "t": BEGAN + 14}])
+    view = RunView()
+    async with Alone(view).run_test(size=(120, 40)) as pilot:
+        view.show(state, headline("one", RunStatus("starting"), None, BEGAN + 16, launched=BEGAN))
+        await until_shown(pilot, "launched 16 s ago")
+        assert "elapsed" not in screen_text(pilot.app)
+        view.tick(BEGAN + 100)
+        await until_shown(pilot, "launched 1:40 ago")
+        view.show(sample_state(), headline("one", RunStatus("running"), None, BEGAN + 4000, launched=BEGAN))
+        await until_shown(pilot, "elapsed 1:06:40")
+        assert "launched" not in screen_text(pilot.app)
 
 
 async def test_the_clock_changes_time_left_and_elapsed_only() -> None:

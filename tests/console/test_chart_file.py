@@ -18,8 +18,9 @@ from vlmft_console.charts.view import View
 from vlmft_console.cli import app
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
-from vlmft_console.report.chart_file import chart_svg, free_file
+from vlmft_console.report.chart_file import chart_svg
 from vlmft_console.report.chart_png import png_of
+from vlmft_console.report.picture_file import free_file
 from vlmft_console.report.svg import HEIGHT
 from vlmft_core.errors import VlmftError
 
@@ -127,11 +128,11 @@ def test_there_is_no_picture_of_nothing() -> None:
 
 
 def test_a_new_file_takes_no_other_ones_place(tmp_path: Path) -> None:
-    first = free_file(tmp_path, "../a run: Loss/1\x1b")
+    first = free_file(tmp_path, "../a run: Loss/1\x1b", ".svg")
     assert first == tmp_path / "a-run--Loss-1.svg"
     first.write_text("")
-    assert free_file(tmp_path, "a run: Loss/1") == tmp_path / "a-run--Loss-1-2.svg"
-    assert free_file(tmp_path, "///").name == "chart.svg"
+    assert free_file(tmp_path, "a run: Loss/1", ".svg") == tmp_path / "a-run--Loss-1-2.svg"
+    assert free_file(tmp_path, "///", ".svg").name == "chart.svg"
     (tmp_path / "chart.svg").symlink_to("nowhere")
-    assert free_file(tmp_path, "///").name == "chart-2.svg"
-    free_file(tmp_path, 300 * "損").write_text("")
+    assert free_file(tmp_path, "///", ".svg").name == "chart-2.svg"
+    free_file(tmp_path, 300 * "損", ".svg").write_text("")

@@ -8,21 +8,23 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from tests.console.foreign_logs import HF_STDOUT, trainer_state
-from tests.records import plan, record, step
+from tests.records import plan, record, run_start, step, write_log
 from vlmft_console.cli import app
 from vlmft_console.commands import watch
+from vlmft_core.run_folder.events import Record
 
 RECORDED = Path(__file__).resolve().parents[2] / "logs"
 
 KEYS = [
     *("format", "records", "train_points", "eval_points", "lr_points", "grad_norm_points", "nonfinite", "rejected"),
     *("first_loss", "last_loss", "best_eval", "last_eval_loss", "schedule"),
-    *("diagnosis", "other_diagnoses", "findings"),
+    *("diagnosis", "other_diagnoses", "findings", "odd_steps"),
     *("notes", "metrics", "runs", "eval_set", "eval_sets"),
 ]
 
@@ -164,6 +166,23 @@ def test_a_run_folder_is_judged_by_its_own_preset(tmp_path: Path) -> None:
     assert (judged["format"], judged["records"], judged["train_points"], judged["rejected"]) == ("vlmft", 61, 59, 1)
     assert judged["schedule"]["kind"] == "constant"
     assert [finding["rule"] for finding in judged["findings"]] == ["loss_high"]  # 1.0 is above this preset's
+
+
+def test_the_rows_of_odd_steps_are_named_but_for_those_that_a_resume_took_back(tmp_path: Path) -> None:
+    def odd(at: int, **fields: Any) -> Record:
+        return record("rows", at, step=at, why="the loss is not finite", rows=[f"a.json, line {at}"], of=1, **fields)
+
+    began = [run_start(), plan(), *map(step, range(1, 21)), odd(9), odd(15)]
+    went_on = [run_start(2, 10), *map(step, range(11, 21)), *(odd(at) for at in (12, 16, 18, 19))]
+    log = write_log(tmp_path / "events.jsonl", [*began, *went_on])
+    told = call("check", log).stdout
+    assert "step 9: the loss is not finite; rows: a.json, line 9" in told
+    assert "step 15" not in told
+    assert "and 2 more such steps" in told
+    found = json.loads(call("check", log, "--json").stdout)["odd_steps"]
+    assert [(each["step"], each["rows"]) for each in found] == [
+        (at, [f"a.json, line {at}"]) for at in (9, 12, 16, 18, 19)
+    ]
 
 
 def test_json_has_the_speed_and_memory_of_our_own_steps() -> None:

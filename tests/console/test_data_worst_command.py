@@ -81,6 +81,17 @@ def test_the_worst_samples_are_told_with_row_losses_and_answer(tmp_path: Path, m
     assert (job.part, job.source, job.limit, job.samples) == ("eval", "chartqa", 2, 2000)
 
 
+def test_an_interrupted_one_says_how_far_it_was_and_that_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved_run(tmp_path / "outputs")
+    far = {"task": "training data", "side": "base and adapter", "done": 1200, "total": 2000}
+    Asked(("progress", far), error=KeyboardInterrupt()).put(monkeypatch)
+    done = vlmft("worst", "mine")
+    assert (done.exit_code, done.stdout) == (130, "")
+    assert done.stderr == "interrupted; 1,200 of 2,000 samples looked at, nothing of it is kept\n"
+
+
 def test_json_has_every_figure_and_no_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved_run(tmp_path / "outputs")
     asked = Asked(("worst", FOUND)).put(monkeypatch)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from vlmft_console.cli import app
 from vlmft_console.commands.check import judge
 from vlmft_console.history.loading import ReadLog, read_log
 from vlmft_console.history.opened import open_log
@@ -86,3 +89,15 @@ def test_warm_up_and_deviation_are_those_of_the_plan_wherever_they_are_told(name
     )
     if name != "diverging":  # which never came to its peak
         assert told.schedule().warmup_steps == warmup  # from the rates alone
+
+
+def test_every_command_holds_the_rate_of_a_run_that_diverged_against_its_plan_in_the_same_words() -> None:
+    told = {}
+    for command in (["check"], ["report", "--format", "md"], ["watch"]):
+        text = " ".join(CliRunner().invoke(app, [*command, str(LOGS / "diverging")]).stdout.split())
+        told[command[0]] = set(re.findall(r"at most ([\d.]+ %) of the peak apart", text))
+        assert "plan has 0.002739: 23.1 % of the peak apart" in text, command
+    assert told == {"check": {"76.7 %"}, "report": {"76.7 %"}, "watch": set()}
+    assert "cosine after 30 steps of warm-up" in " ".join(
+        CliRunner().invoke(app, ["check", str(LOGS / "diverging")]).stdout.split()
+    )

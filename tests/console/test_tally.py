@@ -54,6 +54,12 @@ def test_an_eval_that_was_not_finite_is_a_point_and_never_the_best() -> None:
     assert found.best_eval["step"] == 20
 
 
+def test_an_eval_that_is_logged_twice_counts_once() -> None:
+    found = tally(evaluated(0, 9.0), *(evaluated(10 * at, 2.0 / at) for at in (1, 2, 2, 3, 3)))
+    assert found.eval_loss.points == 4
+    assert tally(evaluated(10, 1.0), evaluated(10, 2.0)).eval_loss.points == 2  # another one, of the same step
+
+
 def test_a_resume_that_repeats_steps_takes_the_place_of_their_rates_even_of_one_alone() -> None:
     for again in (20, 11):
         found = tally(*(step(number, lr=1e-4) for number in range(1, 21)))

@@ -127,7 +127,7 @@ class VlmftConsole(KeyOrder):
     def on_open_answers(self, message: messages.OpenAnswers) -> None:
         from vlmft_console.app.screens.answers import AnswersScreen
 
-        self.push_screen(AnswersScreen(message.run))
+        self.push_screen(AnswersScreen(message.run, message.evals))
 
     def on_open_checkpoints(self, message: messages.OpenCheckpoints) -> None:
         from vlmft_console.app.screens.checkpoints import CheckpointsScreen
@@ -216,15 +216,15 @@ class VlmftConsole(KeyOrder):
 
     def on_chart_picture_requested(self, message: Chart.PictureRequested) -> None:
         """Write a chart into the folder that the console was started in, over nothing that is there."""
-        from vlmft_console.report.chart_file import chart_svg, free_file
+        from vlmft_console.report.picture_file import free_file, picture
         from vlmft_core.durable import write_whole
         from vlmft_core.errors import VlmftError
 
         chart, subject = message.chart, getattr(self.screen, "subject", "")
         try:
-            picture = chart_svg([(chart.spec, chart.view)], subject)
-            path = free_file(Path.cwd(), f"{subject} {chart.spec.title}".strip())
-            write_whole(path, picture, private=False)
+            drawn = picture([(chart.spec, chart.view)], subject, message.ending)
+            path = free_file(Path.cwd(), f"{subject} {chart.spec.title}".strip(), message.ending)
+            write_whole(path, drawn, private=False)
         except (VlmftError, OSError) as error:
             tell(self, f"no picture: {error}", problem=True)
         else:

@@ -53,6 +53,8 @@ class OpenAnswers(Message):
     """Show what base and adapter of a run answer to its eval questions."""
 
     run: Path
+    evals: frozenset[int] | None = None
+    """Steps of the evals that are shown, as in a replay; None for all, those to come too."""
 
 
 @dataclass

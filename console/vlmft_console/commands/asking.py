@@ -36,7 +36,7 @@ def answers(
         VlmftError: a user's mistake.
         typer.Exit: with status 1 when it broke, 130 when it was interrupted, after one line that says so.
     """
-    progress, last = StatusLine(), ""
+    progress, last, far = StatusLine(), "", ""
     try:
         with log_file(log) as errors:
             for name, value in ask(program, job, errors, processes):
@@ -45,7 +45,8 @@ def answers(
                     say(f"note: {value}", err=True)
                 elif name == "progress":
                     what, done, total = f"{value['task']}, {value['side']}", value["done"], value["total"]
-                    text = f"{what}: {done:,} of {total:,} {counted}"
+                    far = f"{done:,} of {total:,} {counted}"
+                    text = f"{what}: {far}"
                     if progress.watched:
                         progress.show(text)
                     elif log and (what != last or done == total):
@@ -55,7 +56,8 @@ def answers(
                     yield name, value
     except KeyboardInterrupt:
         progress.clear()
-        say("interrupted; what was answered is kept" if log else "interrupted", err=True)
+        kept = "what was answered is kept" if log else f"{far}, nothing of it is kept" if far else ""
+        say(f"interrupted; {kept}" if kept else "interrupted", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except Broken as error:
         progress.clear()

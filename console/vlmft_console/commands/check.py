@@ -21,7 +21,7 @@ from vlmft_console.history.schedule_fit import Schedule
 from vlmft_console.history.tally import Tally
 from vlmft_console.history.trainings import Trainings
 from vlmft_console.report.diagnosis import diagnosis_dict, numbered, unjudged_notes
-from vlmft_console.report.summary import finding_dict
+from vlmft_console.report.summary import finding_dict, odd_lines, odd_step_dict
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import EXIT_STOP_FOUND, VlmftError
 from vlmft_core.figures import figure
@@ -158,6 +158,7 @@ def as_json(judged: Judgement) -> dict[str, Any]:
         "diagnosis": next(iter(told), None),
         "other_diagnoses": told[1:],
         "findings": [finding_dict(finding, named_steps=named) for finding in judged.findings],
+        "odd_steps": [odd_step_dict(record) for record in tally.odd_steps],
         "notes": [*tally.notes, *judged.notes],
         "metrics": {name: asdict(measured) for name, measured in tally.by_name().items()},
         "runs": [
@@ -199,6 +200,8 @@ def _print(judged: Judgement) -> None:
         for line in numbered(told):
             add_row(table, "", line)
         add_row(table, "", f"advice: {told['advice']}")
+    for line in odd_lines([odd_step_dict(record) for record in tally.odd_steps]):
+        add_row(table, "odd", line)
     print_table(table)
 
 

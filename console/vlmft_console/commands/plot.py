@@ -28,7 +28,7 @@ from vlmft_console.history.loading import read_log
 from vlmft_console.history.metrics import Measured
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
-from vlmft_console.report.chart_file import ENDINGS, chart_svg
+from vlmft_console.report.picture_file import ENDINGS, picture
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
 from vlmft_core.figures import figure
@@ -89,23 +89,11 @@ def plot(
     specs = _specs(state, target, metric)
     views = [_view(spec, first, last, log) for spec in specs]
     if output is not None:
-        write_file(output, _picture(output, chart_svg(list(zip(specs, views, strict=True)), read.name)), force=force)
+        drawn = picture(list(zip(specs, views, strict=True)), read.name, output.suffix.lower())
+        write_file(output, drawn, force=force)
         say(f"written: {output}")
         return
     print_charts(specs, views, width=width, height=height)
-
-
-def _picture(path: Path, svg: str) -> str | bytes:
-    """The content of a file of this name."""
-    if path.suffix.lower() == ".svg":
-        return svg
-    try:
-        from vlmft_console.report.chart_png import png_of  # Pillow comes with what trains
-    except ImportError:
-        raise VlmftError(
-            f"{path}: PNG is drawn by Pillow, which is not installed here", "name a .svg file, or pip install pillow"
-        ) from None
-    return png_of(svg)
 
 
 def print_charts(

@@ -11,6 +11,7 @@ from operator import eq, itemgetter, lt, ne
 from typing import Final
 
 from vlmft_console.history.metrics import LONGEST_NAME, MOST, PACE, TOO_MANY, Measured, collect, is_number, some_have
+from vlmft_console.history.pulse import resumed_from
 from vlmft_console.history.schedule_fit import Schedule, recognise
 from vlmft_core.learning_rate import RatePlan, plan_deviation, rate_plan
 from vlmft_core.run_folder import events
@@ -44,6 +45,8 @@ class Tally:
     """The first few notes, each once; before them that the log is of a newer version than this program understands."""
     end: Record | None = None
     """The latest `run_end`, unless the run was resumed after it."""
+    odd_steps: list[Record] = field(default_factory=list)
+    """Every `rows`: the data of steps with a loss or gradient out of the ordinary. Superseded ones are left out."""
     _steps: array[float] = field(default_factory=lambda: array("d"))
     _skipped: array[float] = field(default_factory=lambda: array("d"))
     """At each of the steps, how many before it were skipped, and moved no schedule."""
@@ -73,6 +76,9 @@ class Tally:
             self.end = record
         elif event == events.RUN_START:
             self.end = None
+            self.odd_steps = [one for one in self.odd_steps if one["step"] <= resumed_from(record)]
+        elif event == events.ROWS:
+            self.odd_steps.append(record)
         elif event == events.PLAN:
             self._plan = rate_plan(record)
         elif event == events.NOTE and len(self.notes) < _NOTES and record["message"] not in self.notes:

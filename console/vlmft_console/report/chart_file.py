@@ -1,11 +1,9 @@
-"""Chart file: charts as an SVG file of its own, or as PNG, from the points of the log and not from a screen's cells."""
+"""Chart file: charts as an SVG file of its own, from the points of the log and not from a screen's cells."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import Final
 
 from vlmft_console.charts.spec import ChartSpec
@@ -15,7 +13,6 @@ from vlmft_console.report.svg import HEIGHT, WIDTH, elements
 from vlmft_console.sanitize import sanitize
 from vlmft_core.errors import VlmftError
 
-ENDINGS: Final = (".svg", ".png")
 PAPER: Final = "#ffffff"
 INK: Final = {
     "": "#1c2430",
@@ -35,8 +32,6 @@ INK: Final = {
     **{f"run-{number}": color for number, color in enumerate(RUNS_ON_LIGHT, 1)},
 }
 """The colour of each class of elements; of several classes that of the last one here."""
-_LONGEST: Final = 200
-"""Bytes of a file's name, before what is added to it."""
 _ABOVE, _LINE, _LETTER = 28, 18, 7.0
 """Pixels over a chart for its title, of a line of its legend, and across a letter of it."""
 
@@ -74,21 +69,6 @@ def chart_svg(charts: Sequence[tuple[ChartSpec, View]], name: str) -> str:
             "</svg>\n",
         ]
     )
-
-
-def free_file(folder: Path, name: str) -> Path:
-    """A path in a folder where nothing is yet: `NAME.svg`, else `NAME-2.svg`, …
-
-    Args:
-        folder: where.
-        name: foreign text; what cannot be in a file's name is left out.
-    """
-    letters = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name).strip("-.")
-    plain = letters.encode()[:_LONGEST].decode(errors="ignore") or "chart"
-    number = 1
-    while os.path.lexists(path := folder / f"{plain}{f'-{number}' if number > 1 else ''}.svg"):
-        number += 1
-    return path
 
 
 def _legend(spec: ChartSpec, top: int) -> tuple[list[str], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -70,6 +70,12 @@ def odd_step_dict(record: Record) -> dict[str, Any]:
     (those of the micro-batches that it came from), `of` (how many rows there were), `says` (a line about it)."""
     known = {key: record.get(key) for key in ("step", "why", "rows", "suspects", "of")}
     return {**known, "says": sanitize(odd_step_words(record))}
+
+
+def odd_lines(told: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A few of the odd steps in words, each as `odd_step_dict` has it, and how many there are beside them."""
+    more = [f"and {len(told) - _ODD:,} more such steps"] if len(told) > _ODD else []
+    return [*(each["says"] for each in told[:_ODD]), *more]
 
 
 def task_scores(state: RunState) -> dict[str, Any]:
@@ -169,9 +175,7 @@ def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
             f"  warning        {figures['nonfinite_steps']} steps with a non-finite value,"
             f" {figures['skipped_steps'] or 0} skipped by DeepSpeed"
         )
-    lines += [f"  odd            {each['says']}" for each in figures["odd_steps"][:_ODD]]
-    if len(figures["odd_steps"]) > _ODD:
-        lines.append(f"  odd            and {len(figures['odd_steps']) - _ODD:,} more such steps")
+    lines += [f"  odd            {line}" for line in odd_lines(figures["odd_steps"])]
     for found in figures["diagnoses"]:
         lines.append(f"  health         {found['severity']}: {found['sentence']}")
         lines += [f"                 {line}" for line in [*numbered(found), found["advice"]] if line]

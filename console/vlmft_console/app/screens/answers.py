@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +22,7 @@ from vlmft_console.app.widgets.base.literal import literal
 from vlmft_console.app.widgets.run.answer_detail import AnswerDetail
 from vlmft_console.app.widgets.run.answer_list import AnswerList
 from vlmft_console.history.answer_rows import AnswerRow, answer_rows, right_of
+from vlmft_core.counted import counted
 from vlmft_core.run_folder.answers import Answers, read_answers
 from vlmft_core.run_folder.layout import RunLayout
 
@@ -31,6 +32,7 @@ _NONE = (
     "No answers are kept: none were given yet, the preset has evaluation.answers 0, or the run was trained before"
     " answers were kept."
 )
+_NONE_YET = "No eval up to this moment of the replay asked questions"
 _FILTERED = "Every answer is hidden: w shows right ones too, c unchanged ones."
 
 
@@ -40,6 +42,7 @@ class AnswersScreen(WatchingScreen):
 
     Args:
         run: the run folder.
+        evals: steps of those that are shown, as at a moment of a replay; None for all, those to come too.
     """
 
     AUTO_FOCUS = "AnswerList"
@@ -59,8 +62,10 @@ class AnswersScreen(WatchingScreen):
 
         kept: Answers
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, evals: frozenset[int] | None = None) -> None:
         super().__init__()
+        self._evals = evals
+        self._later = 0
         self._run = run
         self._kept = Answers()
         self._step: int | None = None
@@ -103,7 +108,10 @@ class AnswersScreen(WatchingScreen):
 
     @on(Read)
     def _take(self, message: Read) -> None:
-        self._kept = message.kept
+        self._kept = kept = message.kept
+        if self._evals is not None:
+            shown = {step: answers for step, answers in kept.by_step.items() if step in self._evals}
+            self._kept, self._later = replace(kept, by_step=shown), len(kept.by_step) - len(shown)
         if self._step not in self._kept.by_step:
             self._step = None
         self._show()
@@ -112,9 +120,11 @@ class AnswersScreen(WatchingScreen):
         kept, at = self._kept, self._at
         rows = answer_rows(kept, at, wrong="wrong" in self._only, changed="changed" in self._only)
         self._rows = {row.question.key: row for row in rows}
-        told = right_of(answer_rows(kept, at), at) if kept.by_step else _NONE
+        told = right_of(answer_rows(kept, at), at) if kept.by_step else _NONE_YET if self._later else _NONE
         if kept.by_step and not rows:
             told = f"{told}. {_FILTERED}"
+        if self._later:
+            told += f". {counted(self._later, 'eval')} after this moment of the replay not shown"
         if kept.not_read:
             told += f". Lines that are not understood: {kept.not_read:,}"
         self.query_one("#told", Static).update(literal(told))

@@ -58,6 +58,7 @@ class LiveScreen(LogScreen):
         self._rung: set[int] = set()
         self._idle: tuple[str, ...] = ()
         self._clock: Timer | None = None
+        self._due: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield RunView()
@@ -107,7 +108,13 @@ class LiveScreen(LogScreen):
         self._advise_if_wanted()
 
     def on_news(self) -> None:
-        """Take in what was added."""
+        """Take in what was added, once the view has rested: until then the reader keeps it, so that nothing on the
+        screen is newer than the rest."""
+        if self._due is None:
+            self._due = self.set_timer(max(0.001, self._view.rested_at - time.monotonic()), self._take_in)
+
+    def _take_in(self) -> None:
+        self._due = None
         state, before = self._view.state, self._batch.status
         if state is None:
             return

@@ -69,7 +69,14 @@ class Chart(Widget, can_focus=True):
         Binding("g", "log", "log axis", tooltip="Logarithmic or linear values"),
         Binding("s", "smooth(1)", "smoother", show=False, tooltip="Average over more steps"),
         Binding("S", "smooth(-1)", "rougher", show=False, tooltip="Average over fewer steps"),
-        Binding("i", "picture", "picture", show=False, tooltip="Write this chart to an SVG file in the current folder"),
+        Binding(
+            "i",
+            "picture('.svg')",
+            "picture",
+            show=False,
+            tooltip="Write this chart to an SVG file in the current folder",
+        ),
+        Binding("I", "picture('.png')", "PNG", show=False, tooltip="Write it to a PNG file there"),
         Binding("f,enter", "full_screen", "full screen", tooltip="This chart alone, or all again"),
     ]
     DEFAULT_CSS = """
@@ -110,6 +117,8 @@ class Chart(Widget, can_focus=True):
         """The person wants this chart, as far as it is seen, as a file."""
 
         chart: Chart
+        ending: str
+        """`.svg` or `.png`."""
 
         @property
         def control(self) -> Chart:
@@ -265,9 +274,9 @@ class Chart(Widget, can_focus=True):
         """Ask for another smoothing."""
         self.post_message(self.SmoothingRequested(self, change))
 
-    def action_picture(self) -> None:
+    def action_picture(self, ending: str) -> None:
         """Ask for this chart as a file."""
-        self.post_message(self.PictureRequested(self))
+        self.post_message(self.PictureRequested(self, ending))
 
     def action_full_screen(self) -> None:
         """Ask for this chart alone."""

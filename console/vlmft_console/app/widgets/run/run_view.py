@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -30,6 +31,10 @@ _TITLES: Final = {"gpus": "GPUs", "health": "Health", "epochs": "Epochs", "log":
 """Charts draw their own."""
 _RESOURCES: Final = ("throughput", "machine", "gpus", "memory-disk", "accuracy")
 """What the fourth panel switches between."""
+_SHARE: Final = 0.025
+"""Of a core, that drawing what has grown takes at most, …"""
+_LONGEST_REST: Final = 4.0
+"""… but the screen is never older than that, in seconds: a first drawing also loads what draws."""
 
 
 class RunView(Vertical):
@@ -86,6 +91,8 @@ class RunView(Vertical):
         self._smoothing = usable_settings().smoothing
         self._visible: set[str] = set()
         self._behind = False
+        self.rested_at = 0.0
+        """When to show again what has grown, by the monotonic clock: a large terminal takes longer to draw."""
 
     def compose(self) -> ComposeResult:
         yield ProgressLine()
@@ -154,10 +161,12 @@ class RunView(Vertical):
         if not self.screen.is_current:
             self._headline, self._behind = headline, True
             return
+        began = time.thread_time()
         self._smooth()
         for name in self._visible:
             self._update(name)
         self.show_headline(headline)
+        self.rested_at = time.monotonic() + min((time.thread_time() - began) / _SHARE, _LONGEST_REST)
 
     def catch_up(self) -> None:
         """Draw what came while another screen was looked at."""
