@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,7 +68,11 @@ def test_load_memory_and_disk_are_charts_with_a_curve_for_each_part() -> None:
     assert load.headline == "60.00 to 80.00 %"
     assert "of 64" not in draw(CHARTS["host_memory"].of(state), View(), 80, 12).lines()[0]
     assert [line.label for line in CHARTS["gpu_memory"].of(state).references] == ["80 GiB in all"]
-    assert CHARTS["disk"].of(state).headline == "90.00 GiB"
+    disk = CHARTS["disk"].of(state)
+    assert (disk.headline, [curve.points.last for curve in disk.curves]) == (
+        "96.64 GB",
+        [(2, pytest.approx(96.64, abs=0.01))] * 2,
+    )
     assert [curve.label for curve in CHARTS["load"].of(state_of(host(5.0), step(1), host(6.0))).curves] == ["CPU"]
 
 

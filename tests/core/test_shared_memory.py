@@ -43,8 +43,8 @@ def test_too_little_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> 
     problem = shared_memory_problem(BEST, 8, [1000] * 200)
     assert problem is not None
     message, hint = problem
-    assert "/dev/shm has 67.1 MB free" in message
-    assert "8 ranks need up to 1.11 GB" in message
+    assert "/dev/shm has 0.06 GiB free" in message
+    assert "8 ranks need up to 1.03" in message
     assert "--shm-size=3g" in hint
     assert "data.workers to 0" in hint
     room(monkeypatch, 2048 * MIB)

@@ -178,6 +178,49 @@ class Rescaled:
         return None if point is None else (_between(point[0], self._steps, self._places), point[1])
 
 
+class Times:
+    """A series in another unit of y.
+
+    Args:
+        points: the series.
+        factor: above 0; what a value is multiplied with.
+    """
+
+    def __init__(self, points: Points, factor: float) -> None:
+        self._points = points
+        self._factor = factor
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    @property
+    def first(self) -> Point | None:
+        return self._told(self._points.first)
+
+    @property
+    def last(self) -> Point | None:
+        return self._told(self._points.last)
+
+    def decimate(self, x0: float, x1: float, columns: int) -> list[Point]:
+        """As the series', in the unit."""
+        return [self._of(point) for point in self._points.decimate(x0, x1, columns)]
+
+    def nearest(self, x: float) -> Point | None:
+        """The point nearest to `x`, in the unit."""
+        return self._told(self._points.nearest(x))
+
+    def quantiles(self, x0: float, x1: float, low: float, high: float) -> tuple[float, float] | None:
+        """As the series', in the unit."""
+        found = self._points.quantiles(x0, x1, low, high)
+        return found and (found[0] * self._factor, found[1] * self._factor)
+
+    def _told(self, point: Point | None) -> Point | None:
+        return point and self._of(point)
+
+    def _of(self, point: Point) -> Point:
+        return point[0], None if point[1] is None else point[1] * self._factor
+
+
 def _between(value: float, knots: Sequence[float], values: Sequence[float]) -> float:
     index = max(1, min(len(knots) - 1, bisect_right(knots, value)))
     low, high = knots[index - 1], knots[index]

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from vlmft_console.charts.spec import ChartSpec, Curve, ReferenceLine
+from vlmft_console.charts.derived import Times
+from vlmft_console.charts.spec import ChartSpec, Curve, Points, ReferenceLine
 from vlmft_console.history.metrics import is_number
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
@@ -17,6 +18,8 @@ from vlmft_core.figures import figure
 _MOST: Final = 8
 """Parts that can be told apart in one chart, the first ones."""
 _NOTHING: Final = Series()
+_GB: Final = 2**30 / 1e9
+"""A GiB in GB: disk space is told in these, as sizes of files are."""
 _PART: Final = re.compile(r"(gpu|host)(\d+)\.(\w+)")
 
 
@@ -37,7 +40,12 @@ def host_memory(state: RunState, blank: ChartSpec) -> ChartSpec:
 
 def disk(state: RunState, blank: ChartSpec) -> ChartSpec:
     """Disk space to be had where the run folder is, as each host sees it."""
-    return _chart(state, blank, "GiB", ("host", "disk_free_gib"))
+    return _chart(state, blank, "GB", ("host", "disk_free_gib"), factor=_GB)
+
+
+def free_disk(state: RunState) -> Points:
+    """That of the first host; nothing without one that tells it."""
+    return Times(first_of(state, ("host", "disk_free_gib")), _GB)
 
 
 def first_of(state: RunState, *kinds: tuple[str, str]) -> Series:
@@ -52,7 +60,7 @@ def _series(state: RunState, what: str, name: str) -> list[tuple[int, Series]]:
     return sorted((each for each in found if each[1]), key=lambda each: each[0])
 
 
-def _chart(state: RunState, blank: ChartSpec, unit: str, *kinds: tuple[str, str]) -> ChartSpec:
+def _chart(state: RunState, blank: ChartSpec, unit: str, *kinds: tuple[str, str], factor: float = 1.0) -> ChartSpec:
     """A curve for each part of the first kind that there is, in colours; those of the other kinds beside them dim."""
     found = [(what, name, parts) for what, name in kinds if (parts := _series(state, what, name))]
     curves: list[Curve] = []
@@ -62,10 +70,9 @@ def _chart(state: RunState, blank: ChartSpec, unit: str, *kinds: tuple[str, str]
             alone = len(parts) == 1 and len(found) == 1
             style = "" if alone else f"run-{place + 1}" if number == 0 else "planned"
             tag = "" if alone else str(place + 1) if number == 0 else "abcdefgh"[place]
-            curves.append(Curve(label, series, "line", style, tag))
-    last = (
-        [value for _, series in found[0][2] if (value := series.last and series.last[1]) is not None] if found else []
-    )
+            curves.append(Curve(label, series if factor == 1 else Times(series, factor), "line", style, tag))
+    main = [series.last for _, series in found[0][2]] if found else []
+    last = [factor * end[1] for end in main if end and end[1] is not None]
     more = sum(max(0, len(parts) - _MOST) for *_, parts in found)
     headline = f"{_between(last)} {unit}{f', {more} more in metrics' if more else ''}" if last else ""
     return replace(blank, curves=tuple(curves), headline=headline)

@@ -110,7 +110,7 @@ def extent_of(
     return (min(found), max(found)) if found else None
 
 
-def _over(series: Series, knots: Knots, unit: Unit) -> Points | None:
+def _over(series: Points, knots: Knots, unit: Unit) -> Points | None:
     if unit == "step":
         return series
     return Rescaled(series, knots) if len(knots) > 1 else None

@@ -8,7 +8,7 @@ from functools import partial
 
 from vlmft_console.charts import machine_charts
 from vlmft_console.charts.derived import Formula, RunningMedian
-from vlmft_console.charts.spec import ChartSpec, Curve, Kind, Mark, ReferenceLine
+from vlmft_console.charts.spec import ChartSpec, Curve, Kind, Mark, Points, ReferenceLine
 from vlmft_console.figures import percent
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
@@ -39,7 +39,7 @@ class RunChart:
     blank: ChartSpec
     about: str
     draw: Callable[[RunState, ChartSpec], ChartSpec]
-    series: Callable[[RunState], Series]
+    series: Callable[[RunState], Points]
     kind: Kind = "line"
     unit: str = ""
     compared: str = ""
@@ -180,7 +180,7 @@ _TABLE = (
     RunChart("host_memory", ChartSpec("Host memory", from_zero=True), "Memory of the hosts that is used",
              machine_charts.host_memory, lambda run: machine_charts.first_of(run, ("host", "mem_gib")), unit="GiB"),
     RunChart("disk", ChartSpec("Free disk", from_zero=True), "Disk space left for the run folder",
-             machine_charts.disk, lambda run: machine_charts.first_of(run, ("host", "disk_free_gib")), unit="GiB"),
+             machine_charts.disk, machine_charts.free_disk, unit="GB"),
 )  # fmt: skip
 
 

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Sequence
 from typing import Final
 
-from vlmft_core.figures import filesize
 from vlmft_core.preset.schema import Preset
 
 FOLDER: Final = "/dev/shm"
@@ -22,6 +21,8 @@ windows, and its id, label and four positions (int64). A token of text has the l
 
 TEXT_TOKENS: Final = 128
 """Of a sample beside its image, where its length is not known."""
+
+_GIB: Final = 2**30
 
 EVAL_AHEAD: Final = 2
 """Micro-batches that each worker prepares ahead in an eval."""
@@ -70,6 +71,6 @@ def shared_memory_problem(preset: Preset, ranks: int, lengths: Sequence[int] = (
     if free >= needed:
         return None
     return (
-        f"{FOLDER} has {filesize(free)} free, and the data workers of {ranks} ranks need up to {filesize(needed)}",
-        f"give the container more (docker run --shm-size={-(-needed // 2**30) + 1}g), or set data.workers to 0",
+        f"{FOLDER} has {free / _GIB:.2f} GiB free, the data workers of {ranks} ranks need up to {needed / _GIB:.2f}",
+        f"give the container more (docker run --shm-size={-(-needed // _GIB) + 1}g), or set data.workers to 0",
     )

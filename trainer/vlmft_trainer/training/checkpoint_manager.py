@@ -9,6 +9,7 @@ from typing import Any
 
 from vlmft_core.durable import delete, sync_files, sync_folder, write_whole
 from vlmft_core.errors import VlmftError
+from vlmft_core.figures import filesize
 from vlmft_core.run_folder.checkpoints import (
     Checkpoint,
     complete_ones,
@@ -115,8 +116,8 @@ class CheckpointManager:
             if full:
                 self.log.write(
                     NOTE,
-                    message=f"no checkpoint is saved: {free / 2**20:.0f} MiB are free,"
-                    f" twice a checkpoint is {2 * newest / 2**20:.0f} MiB",
+                    message=f"no checkpoint is saved: {filesize(free)} are free,"
+                    f" twice a checkpoint is {filesize(2 * newest)}",
                 )
         return not ranks.any_rank(full)
 
