@@ -44,7 +44,7 @@ def compare(
     targets: Annotated[
         list[str],
         typer.Argument(
-            help="Two to eight runs or training logs, by name or path.", metavar="RUN...", autocompletion=run_names
+            help="Two to eight runs or training logs, by name or path.", metavar="RUN|LOG", autocompletion=run_names
         ),
     ],
     by: Annotated[By, typer.Option("--by", help="What the charts count along.")] = By.STEP,

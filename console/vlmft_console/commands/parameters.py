@@ -8,12 +8,16 @@ import typer
 
 from vlmft_console.commands.completion import preset_keys, preset_names, run_names
 
-PresetName = Annotated[str, typer.Argument(help="A preset's name, or a YAML file.", autocompletion=preset_names)]
-Run = Annotated[str, typer.Argument(help="A run's name, or its folder.", autocompletion=run_names)]
+PresetName = Annotated[
+    str, typer.Argument(metavar="PRESET", help="A preset's name, or a YAML file.", autocompletion=preset_names)
+]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.", autocompletion=run_names)]
 Log = Annotated[
     str,
     typer.Argument(
-        help="A run's name or folder, a log of any known format, or a folder with logs.", autocompletion=run_names
+        metavar="RUN|LOG",
+        help="A run's name or folder, a log of any known format, or a folder with logs.",
+        autocompletion=run_names,
     ),
 ]
 Overrides = Annotated[

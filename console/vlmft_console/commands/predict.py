@@ -27,7 +27,9 @@ def predict(
             autocompletion=checkpoint_names,
         ),
     ],
-    question: Annotated[str | None, typer.Argument(help="What to ask; - reads it from standard input.")] = None,
+    question: Annotated[
+        str | None, typer.Argument(metavar="QUESTION", help="What to ask; - reads it from standard input.")
+    ] = None,
     images: Annotated[
         list[str] | None,
         typer.Option(

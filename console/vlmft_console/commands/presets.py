@@ -106,7 +106,8 @@ def show(name: PresetName, json_output: Json = False) -> None:
 @app.command()
 def compare(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Presets or YAML files. [default: those of the published recipe]")
+        list[str] | None,
+        typer.Argument(metavar="PRESET", help="Presets or YAML files. [default: those of the published recipe]"),
     ] = None,
     json_output: Json = False,
 ) -> None:
@@ -130,7 +131,8 @@ def compare(
 
 @app.command()
 def validate(
-    paths: Annotated[list[str], typer.Argument(help="YAML files, or names of presets.")], json_output: Json = False
+    paths: Annotated[list[str], typer.Argument(metavar="PRESET", help="YAML files, or names of presets.")],
+    json_output: Json = False,
 ) -> None:
     """Check presets and say every mistake. And say what their data cannot show.
 
@@ -166,7 +168,7 @@ def validate(
 
 @app.command("import")
 def import_json(
-    file: Annotated[Path, typer.Argument(help="The JSON, such as sft_config_best.json.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The JSON, such as sft_config_best.json.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="YAML file to write.")] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Save under this name among your presets: `vlmft plan NAME` finds it.")

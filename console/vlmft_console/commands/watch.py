@@ -28,7 +28,9 @@ PATIENCE_POLLS: Final = 4
 
 
 def watch(
-    path: Annotated[Path, typer.Argument(help="A log of any known format, which may not exist yet, or a folder.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="LOG", help="A log of any known format, which may not exist yet, or a folder.")
+    ],
     json_output: Annotated[bool, typer.Option("--json", help="Print every event as JSON.")] = False,
     eval_set: EvalSet = None,
 ) -> None:

@@ -26,7 +26,7 @@ def check_libraries() -> None:
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise MachineError(
-            f"training needs {', '.join(missing)}",
+            f"this needs {', '.join(missing)}",
             "install the training half: pip install '.[train]' in the folder that vlmft came in",
         )
 
