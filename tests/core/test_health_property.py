@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.core.health_records import record, start, step
 from vlmft_core.health import STOP, Health
+from vlmft_core.health.diagnosis import CAUSES
 from vlmft_core.health.judge import KEPT
 from vlmft_core.health.rules import RULES
 from vlmft_core.health.thresholds import Thresholds
@@ -287,6 +288,6 @@ def test_findings_and_memory_stay_bounded_however_often_a_rule_fires() -> None:
     assert health.active == [health.findings[-1]]
 
 
-def test_every_rule_has_its_own_name() -> None:
+def test_every_rule_has_its_own_name_and_a_cause() -> None:
     names = [rule.name for rule in RULES]
-    assert len(set(names)) == len(names) == 14
+    assert sorted(names) == sorted(CAUSES)

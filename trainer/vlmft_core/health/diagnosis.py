@@ -18,7 +18,7 @@ OFF_SCHEDULE = "off schedule"
 STALLED = "stalled"
 SLOW_DATA = "slow data"
 
-_CAUSES = {
+CAUSES = {
     "non_finite": DIVERGED,
     "loss_exploded": DIVERGED,
     "grad_high": DIVERGED,
@@ -34,8 +34,8 @@ _CAUSES = {
     "stalled": STALLED,
     "slow_data": SLOW_DATA,
 }
-"""What each rule is a sign of; within a cause, the rule that says most comes first."""
-_ORDER = {rule: place for place, rule in enumerate(_CAUSES)}
+"""What each rule of the table is a sign of; within a cause, the rule that says most comes first."""
+_ORDER = {rule: place for place, rule in enumerate(CAUSES)}
 _OF_THEIR_OWN = frozenset({STALLED, SLOW_DATA})
 """Causes that a divergence does not explain."""
 
@@ -69,12 +69,12 @@ def diagnoses(findings: Sequence[Finding], state: HealthState) -> list[Diagnosis
         findings: those that hold.
         state: of the same moment.
     """
-    broken = any(_CAUSES.get(one.rule) == DIVERGED and one.severity == STOP for one in findings)
+    broken = any(CAUSES[one.rule] == DIVERGED and one.severity == STOP for one in findings)
     groups: dict[str, list[Finding]] = {}
-    for one in sorted(findings, key=lambda one: (one.severity != STOP, _ORDER.get(one.rule, len(_ORDER)))):
-        cause = _CAUSES.get(one.rule, one.rule)
+    for one in sorted(findings, key=lambda one: (one.severity != STOP, _ORDER[one.rule])):
+        cause = CAUSES[one.rule]
         groups.setdefault(DIVERGED if broken and cause not in _OF_THEIR_OWN else cause, []).append(one)
-    causes = [*dict.fromkeys(_CAUSES.values())]
+    causes = [*dict.fromkeys(CAUSES.values())]
     found = [_diagnosis(cause, group, state) for cause, group in groups.items()]
     return sorted(found, key=lambda one: (one.severity != STOP, causes.index(one.cause)))
 
