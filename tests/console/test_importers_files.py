@@ -108,6 +108,18 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
             open_foreign(path)
 
 
+def test_a_folder_of_many_files_says_how_many_of_them_were_looked_at(tmp_path: Path) -> None:
+    for number in range(501):
+        (tmp_path / f"{number}.txt").touch()
+    (tmp_path / "z").mkdir()
+    (tmp_path / "z" / "console.txt").write_bytes(HF_STDOUT)
+    with pytest.raises(VlmftError, match="knows among its first 500 files"):
+        open_foreign(tmp_path)
+    (tmp_path / "0.txt").unlink()
+    (tmp_path / "1.txt").unlink()
+    assert open_foreign(tmp_path).path.name == "console.txt"
+
+
 def test_a_missing_log_may_still_come_and_a_pointer_never_will(tmp_path: Path) -> None:
     with pytest.raises(NothingYet):
         open_foreign(tmp_path / "train.log")

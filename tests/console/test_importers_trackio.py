@@ -12,6 +12,7 @@ import pytest
 
 from tests.console.foreign_logs import evals, notes, read_all, steps
 from vlmft_console.history.importers import open_foreign
+from vlmft_console.history.importers.stores import trackio
 from vlmft_core.errors import VlmftError
 
 TABLE = (
@@ -54,6 +55,18 @@ def test_the_runs_of_a_project_are_read_one_after_the_other(path: Path, database
     assert [record["segment"] for record in records if record["event"] == "run_start"] == [1, 2]
     first = next(record for record in records if record["event"] == "step")
     assert first["t"] == 1735689601.0
+
+
+def test_every_run_of_a_large_project_is_read_and_those_that_begin_meanwhile(
+    path: Path, database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trackio, "_RUNS", 2)
+    for number in range(5):
+        log(database, f"run {number}", 1, loss=float(number))
+    reader = open_foreign(path)
+    assert steps(reader.read()) == [(1, float(number)) for number in range(5)]
+    log(database, "run 5", 1, loss=5.0)
+    assert steps(reader.read()) == [(1, 5.0)]
 
 
 def test_a_run_that_is_being_logged_is_followed(path: Path, database: sqlite3.Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -27,19 +28,21 @@ def open_richest(folder: Path) -> LogReader:
         NothingYet: there is no training log in the folder.
     """
     best: tuple[int, Path] | None = None
-    for path in _files(folder):
+    paths = list(islice(_files(folder), _FILES + 1))
+    for path in paths[:_FILES]:
         points = _points(path)
         if points is not None and (best is None or points > best[0]):
             best = points, path
     if best is None:
-        raise NothingYet(f"{folder} holds no training log that this program knows")
+        among = f" among its first {_FILES} files" if len(paths) > _FILES else ""
+        raise NothingYet(f"{folder} holds no training log that this program knows{among}")
     reader = open_file(best[1])
     reader.label = label_of(best[1], folder)
     return reader
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    level, found = [folder], 0
+    level = [folder]
     for _ in range(_DEPTH):
         deeper: list[Path] = []
         for place in level:
@@ -51,9 +54,6 @@ def _files(folder: Path) -> Iterator[Path]:
                 if entry.is_dir(follow_symlinks=False):
                     deeper.append(Path(entry.path))
                 elif entry.is_file(follow_symlinks=False) and Path(entry.name).suffix not in _NEVER:
-                    found += 1
-                    if found > _FILES:
-                        return
                     yield Path(entry.path)
         level = deeper
 

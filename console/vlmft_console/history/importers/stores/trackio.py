@@ -8,8 +8,10 @@ It is opened read-only and asked for plain columns of plain tables, whatever els
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,7 @@ _COLUMNS: Final = frozenset(("id", "timestamp", "run_name", "step", "metrics"))
 _LARGEST: Final = 1 << 20
 """Bytes of a row that is looked at."""
 _RUNS: Final = 1000
+"""Runs whose names are looked up at once."""
 
 
 def is_trackio(path: Path) -> bool:
@@ -50,8 +53,11 @@ class TrackioDatabase:
         self.rejected = 0
         self.entries = 0
         self._translator = Translator(self.label)
-        self._runs: list[str] = []
-        self._row = 0
+        self._waiting: deque[tuple[Any, Any]] = deque()
+        """Runs to come: name and first row."""
+        self._run: Any = None
+        self._first = self._row = -math.inf
+        """The row in which the run that is being read began, and the last one of it that was read."""
         self._begun = False
 
     @property
@@ -81,23 +87,20 @@ class TrackioDatabase:
 
     def _next(self, database: sqlite3.Connection, records: list[Record]) -> bool:
         """Read more of the run that is being read, or turn to the next; False when there is nothing more."""
-        if self._runs:
-            rows = database.execute(_ROWS, (self._runs[-1], self._row, BATCH)).fetchall()
-            for row, timestamp, step, metrics in rows:
-                self._row = row
-                self._entry(timestamp, step, metrics, records)
-            if rows:
-                return True
-        for (run,) in database.execute(_RUN_NAMES, (_RUNS,)).fetchall():
-            if run not in self._runs:
-                self._begin(run, records)
-                return True
-        return False
-
-    def _begin(self, run: str, records: list[Record]) -> None:
-        self._runs.append(run)
-        self._row, self._begun = 0, True
-        records += [self._translator.begin(), self._translator.note(f"trackio's run {run[:200]}")]
+        rows = database.execute(_ROWS, (self._run, self._row, BATCH)).fetchall()
+        for row, timestamp, step, metrics in rows:
+            self._row = row
+            self._entry(timestamp, step, metrics, records)
+        if rows:
+            return True
+        if not self._waiting:
+            self._waiting.extend(database.execute(_RUNS_AFTER, (self._first, _RUNS)))
+        if not self._waiting:
+            return False
+        self._run, self._first = self._waiting.popleft()
+        self._row, self._begun = -math.inf, True
+        records += [self._translator.begin(), self._translator.note(f"trackio's run {str(self._run)[:200]}")]
+        return True
 
     def _entry(self, timestamp: Any, step: Any, metrics: Any, records: list[Record]) -> None:
         try:
@@ -108,7 +111,7 @@ class TrackioDatabase:
             self.rejected += 1
 
 
-_RUN_NAMES: Final = "SELECT run_name FROM metrics GROUP BY run_name ORDER BY min(id) LIMIT ?"
+_RUNS_AFTER: Final = "SELECT run_name, min(id) FROM metrics GROUP BY run_name HAVING min(id) > ? ORDER BY 2 LIMIT ?"
 _ROWS: Final = "SELECT id, timestamp, step, metrics FROM metrics WHERE run_name = ? AND id > ? ORDER BY id LIMIT ?"
 
 
