@@ -43,3 +43,10 @@ def test_the_summary_lists_what_still_holds_with_its_advice(tmp_path: Path) -> N
     assert "caution: may overfit since step 20" in lines[at]
     assert "eval_off_best: eval loss 0.9500 is 5.6 % above its best 0.9000 at step 20" in lines[at + 1]
     assert "The best eval was at step 20" in lines[at + 2]
+
+
+def test_a_loss_of_nothing_from_the_first_step_on_has_no_share_that_it_fell_by(tmp_path: Path) -> None:
+    state = RunState()
+    state.apply_all([run_start(), *(step(number, 0.0) for number in range(1, 5))])
+    lines = summary_lines(summarise(state, RunFolder(tmp_path), RunStatus("finished", "")), 60.0)
+    assert "  train loss     0 -> 0" in lines

@@ -165,7 +165,8 @@ def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
         lines[0] += f": {sanitize(figures['reason'])}"
     first, last = figures["train_loss"]["first"], figures["train_loss"]["last"]
     if first is not None and last is not None:
-        lines.append(f"  train loss     {figure(first)} -> {figure(last)} ({(last - first) / first:+.0%})")
+        change = f" ({(last - first) / first:+.0%})" if first else ""
+        lines.append(f"  train loss     {figure(first)} -> {figure(last)}{change}")
     if figures["best_step"] is not None:
         lines.append(f"  eval loss      best {figure(figures['best_eval_loss'])} at step {figures['best_step']:,}")
     if figures["lr_deviation"] is not None:
