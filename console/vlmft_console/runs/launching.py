@@ -293,11 +293,11 @@ def _data(preset: Preset) -> list[Check]:
     return found
 
 
-def _cached(kind: str, name: str) -> bool:
-    """Whether the Hugging Face cache has anything of a repository; found as the library finds it."""
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    hub = expanded(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
-    return any((hub / f"{kind}--{name.replace('/', '--')}" / "snapshots").glob("*"))
+def _cached(kind: Literal["models", "datasets"], name: str) -> bool:
+    """Whether the Hugging Face cache has anything of a repository."""
+    from vlmft_core.plan.architecture import hub_folder
+
+    return any((hub_folder(kind, name) / "snapshots").glob("*"))
 
 
 def _nearest_folder(path: Path) -> Path:

@@ -12,7 +12,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vlmft_core.errors import ModelError
 from vlmft_core.home import expanded
@@ -272,11 +272,16 @@ def local_folder(base: str) -> Path | None:
     return None if _HUB_NAME.fullmatch(base) and base[0] not in "./~" and not folder.is_dir() else folder
 
 
-def cached_snapshot(name: str) -> Path | None:
-    """Where the hub's cache on this machine holds a model; None if it does not."""
+def hub_folder(kind: Literal["models", "datasets"], name: str) -> Path:
+    """Where the hub's cache on this machine has a repository, if it does; found as the library finds it."""
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     hub = expanded(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
-    model = hub / f"models--{name.replace('/', '--')}"
+    return hub / f"{kind}--{name.replace('/', '--')}"
+
+
+def cached_snapshot(name: str) -> Path | None:
+    """Where the hub's cache on this machine holds a model; None if it does not."""
+    model = hub_folder("models", name)
     try:
         folder = model / "snapshots" / (model / "refs" / "main").read_text("utf-8").strip()
         return folder if folder.is_dir() else None

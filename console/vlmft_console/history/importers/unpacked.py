@@ -15,7 +15,6 @@ from typing import Final, Protocol
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.growing import GrowingFile
 
-ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _GZIP: Final = b"\x1f\x8b"
 _XZ: Final = b"\xfd7zXZ\x00"
 _BZIP2: Final = b"BZh"
