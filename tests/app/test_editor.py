@@ -17,10 +17,11 @@ from textual.widgets import Input, TextArea
 from tests.app.looking import screen_text, until, until_shown
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens.editor import EditorScreen
+from vlmft_console.app.widgets.preset import planner
 from vlmft_console.app.widgets.preset.field_form import FieldForm
 from vlmft_console.app.widgets.preset.plan_panel import PlanPanel
 from vlmft_console.presets.keep import drafts_folder
-from vlmft_core.preset import load_preset
+from vlmft_core.preset import Preset, load_preset
 
 PARENT = """\
 about: {summary: Everything on one page, improvement: +5%}
@@ -91,6 +92,26 @@ async def test_a_value_is_changed_and_the_plan_follows() -> None:
         assert "child: 1 change, not saved" in screen_text(pilot.app)
         assert re.search(r"^\* epochs +3", screen_text(pilot.app), re.MULTILINE)
         assert "training.epochs  2 -> 3" in screen_text(pilot.app)
+
+
+async def test_earlier_runs_are_read_again_only_where_a_sample_takes_another_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[object] = []
+
+    def measured(preset: Preset, gpu: object) -> tuple[None, str]:
+        read.append(preset)
+        return None, ""
+
+    monkeypatch.setattr(planner, "measured_speed", measured)
+    async with editor() as (pilot, _):
+        await until_shown(pilot, "40, 20 an epoch")
+        await type_into(pilot, "epochs", "3")
+        await until_shown(pilot, "60, 20 an epoch")
+        assert len(read) == 1
+        await pilot.press("enter")
+        await type_into(pilot, "micro_batch", "2")
+        await until(pilot, lambda: len(read) == 2)
 
 
 async def test_the_meaning_range_and_reason_of_the_field_under_the_cursor_are_shown() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from itertools import islice
 from statistics import median
 
+from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.registry import all_runs
 from vlmft_core.errors import VlmftError
 from vlmft_core.plan.gpus import Gpu
@@ -26,23 +28,32 @@ def measured_speed(preset: Preset, gpu: Gpu | None = None) -> tuple[float | None
     """
     for folder in islice(all_runs(), NEWEST_RUNS):
         try:
-            if _work(load_preset(folder.preset_file).preset) != _work(preset):
+            if work_of(load_preset(folder.preset_file).preset) != work_of(preset):
                 continue
-            told = [record for record in records(folder.segments) if record["event"] in (events.PLAN, events.STEP)]
+            if measured := _measured(folder, gpu):
+                return median(measured), f"run {folder.name}"
         except (VlmftError, OSError):  # a run that cannot be read has nothing to say here
             continue
-        ran_on = {name for record in told if record["event"] == events.PLAN and (name := record.get("gpu"))}
-        if gpu and any(not isinstance(name, str) or name.removeprefix("NVIDIA ") != gpu.name for name in ran_on):
-            continue
-        speeds = [record.get("samples_per_s") for record in told]
-        measured = [speed for speed in speeds if isinstance(speed, int | float) and speed > 0]
-        if measured:
-            return median(measured), f"run {folder.name}"
     return None, ""
 
 
-def _work(preset: Preset) -> object:
-    """What decides how long a sample takes."""
+def _measured(folder: RunFolder, gpu: Gpu | None) -> array[float]:
+    """The speed of each step of a run; of one that says it had other GPUs, none."""
+    found = array("d")
+    for record in records(folder.segments):
+        if record["event"] == events.PLAN:
+            name = record.get("gpu")
+            if gpu and name and (not isinstance(name, str) or name.removeprefix("NVIDIA ") != gpu.name):
+                return array("d")
+        elif record["event"] == events.STEP:
+            speed = record.get("samples_per_s")
+            if isinstance(speed, int | float) and speed > 0:
+                found.append(speed)
+    return found
+
+
+def work_of(preset: Preset) -> object:
+    """What decides how long a sample takes, as a value that is equal, and reads alike, where that is."""
     data, training = preset.data, preset.training
     recomputed = training.gradient_checkpointing, training.recompute_every
     rows = training.packing, training.share_images

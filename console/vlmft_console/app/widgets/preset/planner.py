@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from vlmft_console.presets import Draft
 from vlmft_console.runs.machine_gpus import smallest_gpu
-from vlmft_console.runs.speed import measured_speed
+from vlmft_console.runs.speed import measured_speed, work_of
 from vlmft_core.errors import VlmftError
 from vlmft_core.plan import Plan
 from vlmft_core.plan.gpus import Gpu
@@ -87,7 +87,7 @@ class Planner(Widget):
 
     def _measured_speed(self, preset: Preset) -> tuple[float | None, str]:
         """How fast earlier runs here were; they are read once for each way to compute."""
-        key = repr((preset.model, preset.lora, preset.hardware, preset.data, preset.training))
+        key = repr(work_of(preset))
         if key not in self._speeds:
             self._speeds[key] = measured_speed(preset, self._gpu)
         return self._speeds[key]
