@@ -33,6 +33,9 @@ def test_options_are_read_with_commas_in_their_values() -> None:
         ("Nodes=2", "'Nodes' is no long option"),
         ("N 2=3", "'N 2' is no long option"),
         ("nodes=2-4", "nodes=2-4: ranks are a fixed number"),
+        ("partition=", "partition has no value"),
+        ("gpus-per-node=a100:4,h100:4", "gpu:a100:4,h100:4: ranks are a fixed number"),
+        ("gres=gpu:a100:4,gpu:h100:4", "gpu:a100:4,gpu:h100:4: ranks are a fixed number"),
         ("nodes=0", "nodes=0: ranks are a fixed number"),
         ("ntasks=16", "ntasks cannot be used"),
         ("gpus-per-task=1", "every rank has to see all GPUs"),
@@ -56,6 +59,7 @@ def test_what_cannot_be_used_is_refused_with_the_reason(text: str, message: str)
         ("gpus-per-node=h100:4", 4),
         ("gres=gpu:2", 2),
         ("gres=gpu:a100:2", 2),
+        ("gres=lscratch:100,gpu:2", 2),
         ("gres=gpu", 1),
         ("gres=gpu:a100", 1),
         ("gres=shard:2", None),
@@ -105,9 +109,11 @@ def test_ranks_are_spread_evenly_over_the_nodes() -> None:
         spread(Slurm({"nodes": "2", "gpus-per-node": "8"}), 8, hardware)
 
 
-def test_a_place_is_kept_whole_and_anything_else_is_none() -> None:
+def test_a_place_is_kept_whole_and_anything_else_is_refused() -> None:
     place = Slurm({"nodes": "2"}, ("module load cuda",), ("--mpi=none",), ("apptainer",), "/venv/python", "c", "12", 1)
     assert from_json(json.loads(json.dumps(as_json(place)))) == place
-    for other in (None, [], {}, {"kind": "moon"}, 3):
-        assert from_json(other) is None
-    assert from_json({"kind": "slurm", "options": 3, "setup": "x", "job": None, "idle_starts": "no"}) == Slurm({})
+    assert from_json(None) is None
+    assert from_json({"kind": "slurm", "options": {}}) == Slurm({})  # of an older version
+    for other in ([], {}, {"kind": "moon"}, 3, {"kind": "slurm", "options": 3}, {"kind": "slurm", "job": None}):
+        with pytest.raises(VlmftError, match=r"^place: "):
+            from_json(other)

@@ -25,6 +25,8 @@ def parse_hosts(text: str) -> dict[str, int]:
     Raises:
         VlmftError: it is neither, or names a host twice or without a number of ranks.
     """
+    if not text:
+        raise VlmftError("--hosts: names no host", "write n1:8,n2:8, or name a file of lines `n1 slots=8`")
     if ":" in text:
         return _counted((part.strip().rpartition(":")[::2] for part in text.split(",")), f"--hosts {text}")
     return parse_hostfile(expanded(text))

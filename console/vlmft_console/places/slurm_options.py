@@ -10,8 +10,11 @@ from vlmft_core.errors import VlmftError
 Options = Mapping[str, str]
 """By name, without `--`; an empty value is an option that takes none."""
 
-_BARE = frozenset({"contiguous", "exclusive", "hold", "overcommit", "oversubscribe", "reboot", "spread-job"})
-"""Options that are often given without a value; any other name without one goes on with the value before it."""
+_BARE = frozenset(
+    {"contiguous", "exclusive", "get-user-env", "hold", "nice", "no-kill", "overcommit", "oversubscribe"}
+    | {"propagate", "reboot", "spread-job", "use-min-nodes"}
+)
+"""Options that may be given without a value; any other name without one goes on with the value before it."""
 _OURS = frozenset({"chdir", "error", "job-name", "no-requeue", "open-mode", "output", "parsable", "requeue"})
 _ASKS = frozenset({"help", "quiet", "test-only", "usage", "verbose", "version", "wait", "wrap"})
 _INSTEAD = {
@@ -22,6 +25,7 @@ _INSTEAD = {
     "ntasks": "say nodes and gpus-per-node, or ntasks-per-node",
     "ntasks-per-gpu": "say gpus-per-node: a rank for each",
 }
+_GPUS = re.compile(r"gpu(?::(?!\d+$)[^:,]+)?(?::(\d{1,3}))?")
 _DEFAULT_NOTICE = 300
 
 
@@ -69,9 +73,13 @@ def check_options(options: Options, where: str = "--slurm") -> None:
             raise VlmftError(f"{where}: {name} is set by vlmft, or of no use to it", "leave it out")
         if name in _INSTEAD:
             raise VlmftError(f"{where}: {name} cannot be used", _INSTEAD[name])
+        if not value and name not in _BARE:  # sbatch would take what comes next for it
+            raise VlmftError(f"{where}: {name} has no value", f"write {name}=VALUE")
     for name in ("nodes", "ntasks-per-node"):
         if name in options and not _count(options[name]):
             raise VlmftError(f"{where}: {name}={options[name]}: ranks are a fixed number", f"write {name}=2, say")
+    if (gpus := _gpus(options)) and not _GPUS.fullmatch(gpus):
+        raise VlmftError(f"{where}: {gpus}: ranks are a fixed number", "write gpus-per-node=8, say")
     if "signal" in options and not re.fullmatch(r"B:(TERM|15|SIGTERM)@\d{1,5}", options["signal"]):
         raise VlmftError(
             f"{where}: signal={options['signal']}: the supervisor takes TERM", "write signal=B:TERM@SECONDS"
@@ -107,9 +115,16 @@ def notice_seconds(options: Options) -> int:
 def gpus_per_node(options: Options) -> int:
     """GPUs of a node by `gpus-per-node` (`8`, `h100:8`) or `gres` (`gpu:8`, `gpu:h100:8`, one of `gpu`); 0 where none
     are wanted."""
-    said = f"gpu:{options['gpus-per-node']}" if options.get("gpus-per-node") else options.get("gres", "")
-    found = re.fullmatch(r"gpu(?::(?!\d+$)[^:,]+)?(?::(\d{1,3}))?", said)
+    found = _GPUS.fullmatch(_gpus(options))
     return int(found[1] or 1) if found else 0
+
+
+def _gpus(options: Options) -> str:
+    """What is said of GPUs, as `gres` has it; empty where nothing is."""
+    if "gpus-per-node" in options:
+        return f"gpu:{options['gpus-per-node']}"
+    wanted = (piece.removeprefix("gres/") for piece in options.get("gres", "").split(","))
+    return ",".join(piece for piece in wanted if piece.partition(":")[0] == "gpu")
 
 
 def _count(text: str) -> int:
