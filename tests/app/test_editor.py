@@ -114,6 +114,19 @@ async def test_earlier_runs_are_read_again_only_where_a_sample_takes_another_tim
         await until(pilot, lambda: len(read) == 2)
 
 
+async def test_what_a_plan_refuses_is_said_beside_its_field_and_no_other() -> None:
+    async with editor() as (pilot, screen):
+        await until_shown(pilot, "40, 20 an epoch")
+        screen.on_planned(planner.Planned(Preset(), None, "lora.rslora: not with that"))
+        said = screen.query_one(FieldForm).list.error_of
+        assert (said("lora.rslora"), said("lora.r")) == ("not with that", "")
+
+
+async def test_a_path_that_no_file_can_have_is_said_where_the_plan_stands() -> None:
+    async with editor(changes={"model.base": "./" + "x" * 300}) as (pilot, screen):
+        await until(pilot, lambda: "File name too long" in planned(screen))
+
+
 async def test_the_meaning_range_and_reason_of_the_field_under_the_cursor_are_shown() -> None:
     async with editor("parent") as (pilot, _):
         await go_to(pilot, "epochs")
@@ -484,6 +497,17 @@ async def test_what_was_typed_there_is_kept_when_it_cannot_be_used(
         await pilot.press("escape")
         await until_shown(pilot, "the file is kept")
         assert list(drafts_folder().glob("child-*.yaml"))
+
+
+async def test_what_is_kept_stays_when_the_other_editor_is_opened_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_editor(here, monkeypatch, 'echo typed >> "$1"', "exit 1")
+    async with editor() as (pilot, _):
+        for count in (1, 2):
+            await pilot.press("e")
+            await until(pilot, lambda count=count: len(list(drafts_folder().glob("child-*.yaml"))) == count)
+        assert all(file.read_text().count("typed") == 1 for file in drafts_folder().glob("child-*.yaml"))
 
 
 async def test_an_editor_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

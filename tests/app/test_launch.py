@@ -117,6 +117,7 @@ async def test_what_a_run_needs_is_checked_before_it_starts(loaded: LoadedPreset
         ("gpus", "3", "cannot be shared evenly by 3 GPUs"),
         ("root", "", "the output root is empty"),
         ("root", "small.yaml/x", "small.yaml is not a folder"),
+        ("root", "x" * 300, "File name too long"),
     ],
 )
 async def test_a_mistake_is_said_while_typing_and_nothing_starts(

@@ -158,6 +158,15 @@ async def test_a_name_that_cannot_be_is_refused_and_nothing_is_written(machine: 
         assert not list(machine.glob("config/**/*.yaml"))
 
 
+async def test_a_copy_that_has_no_place_is_said(machine: Path) -> None:
+    (machine / "config").write_text("a file where the folder of the configuration would be")
+    async with presets() as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NameScreen))
+        await pilot.press(*"mine", "enter")
+        await until(pilot, lambda: "Not a directory" in told(pilot.app))
+
+
 async def test_a_broken_preset_is_listed_with_its_mistake_and_markup_in_it_is_text(machine: Path) -> None:
     folder = machine / "presets"
     folder.mkdir()

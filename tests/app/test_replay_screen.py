@@ -154,6 +154,15 @@ async def test_the_answers_are_those_up_to_the_moment(tmp_path: Path) -> None:
         await until_shown(pilot, "now       2  (wrong)")
 
 
+async def test_a_disk_that_fails_is_said(app: VlmftConsole, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(replay, "open_log", fail)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "Input/output error")
+
+
 async def test_leaving_goes_back_to_the_list(app: VlmftConsole) -> None:
     async with app.run_test(size=(40, 12)) as pilot:
         await until_shown(pilot, "‖ paused")

@@ -70,6 +70,21 @@ async def test_resuming_asks_with_step_gpus_and_time_and_means_cancel_until_told
         await until(pilot, lambda: started == ["half-done"])
 
 
+async def test_a_disk_that_fails_is_said_and_the_console_goes_on(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: RunFolder) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(resuming, "check_resumable", fail)
+    ended_run(machine / "outputs", "all-over")
+    app = VlmftConsole()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until_shown(pilot, "all-over")
+        await pilot.press("r")
+        await until(pilot, lambda: "Input/output error" in told(app))
+
+
 async def test_a_run_that_cannot_be_resumed_is_not_asked_about(machine: Path, started: list[str]) -> None:
     ended_run(machine / "outputs", "all-over")
     app = VlmftConsole()

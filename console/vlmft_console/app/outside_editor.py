@@ -30,7 +30,7 @@ def edit_outside(screen: Screen[None], draft: Draft, changed: Callable[[], None]
         draft: what is edited.
         changed: called once the draft has changed.
     """
-    file = drafts_folder() / f"{draft.base.name}-{os.getpid()}.yaml"
+    file = _new_file(draft.base.name)
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_whole(file, to_file(draft))
@@ -38,6 +38,14 @@ def edit_outside(screen: Screen[None], draft: Draft, changed: Callable[[], None]
         tell(screen, f"{file} cannot be written: {error.strerror}", problem=True)
         return
     _edit(screen, draft, changed, file)
+
+
+def _new_file(name: str) -> Path:
+    """Where nothing is yet: what was kept before stays there."""
+    number = 1
+    while (file := drafts_folder() / f"{name}-{os.getpid()}-{number}.yaml").exists():
+        number += 1
+    return file
 
 
 def _edit(screen: Screen[None], draft: Draft, changed: Callable[[], None], file: Path) -> None:

@@ -138,7 +138,7 @@ def in_thread(app: App[None], work: Callable[[], Message]) -> None:
     def run() -> None:
         try:
             app.post_message(work())
-        except VlmftError as error:
+        except (VlmftError, OSError) as error:
             app.post_message(ActionDone(str(error), problem=True))
 
     app.run_worker(run, thread=True, group="actions")

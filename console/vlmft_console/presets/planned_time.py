@@ -37,7 +37,7 @@ def planned_time(preset: Preset, gpu: Gpu | None) -> PlannedTime:
     """
     try:
         plan = make_plan(preset, gpu=gpu)
-    except VlmftError:  # who starts it, or looks at its plan, is told why
+    except (VlmftError, OSError):  # who starts it, or looks at its plan, is told why
         return PlannedTime()
     return PlannedTime(plan.hours, f"{plan.gpus} {plan.gpu}") if plan.hours else PlannedTime()
 

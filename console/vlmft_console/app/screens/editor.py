@@ -165,7 +165,8 @@ class EditorScreen(Screen[None]):
         self._blamed = {}
         if message.plan is None:
             self.query_one(PlanPanel).show_problem(message.problem)
-            blamed = next((path for path in fields() if message.problem.startswith(path)), "")
+            named = (path for path in fields() if message.problem.startswith(path))
+            blamed = max(named, key=len, default="")  # lora.rslora, and not lora.r
             self._blamed = {blamed: message.problem.removeprefix(f"{blamed}: ")} if blamed else {}
         else:
             self.query_one(PlanPanel).show(message.plan, message.preset)

@@ -218,7 +218,7 @@ class LaunchScreen(Screen[None]):
         try:
             launch = _prepared(self._loaded, wanted)
             self.post_message(Checked(wanted, launch, checks(launch)))
-        except VlmftError as error:
+        except (VlmftError, OSError) as error:  # such as a root with a name that is too long
             self.post_message(Checked(wanted, None, [Check("stop", str(error))]))
 
     @work(thread=True, group="start")

@@ -138,7 +138,7 @@ class PresetsScreen(Screen[None]):
 
         try:
             copy = save_as(Draft(preset.loaded), name, own_presets(), preset_folders())
-        except VlmftError as error:
+        except (VlmftError, OSError) as error:  # such as no place for presets of one's own
             tell(self, str(error), problem=True)
             return
         self.app.post_message(OpenEditor(str(copy.path)))

@@ -123,7 +123,7 @@ class ReplayScreen(LogScreen):
                 replay.load(part.records)
             log.require_read()
             trainings.require(log)
-        except VlmftError as error:
+        except (VlmftError, OSError) as error:
             self.post_message(Unreadable(str(error)))
             return
         self.post_message(Ready(log, replay))

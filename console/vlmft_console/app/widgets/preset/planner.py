@@ -75,7 +75,7 @@ class Planner(Widget):
                     inherited=inherited,
                 )
                 message = Planned(preset, plan, "")
-        except VlmftError as error:
+        except (VlmftError, OSError) as error:  # such as a path that no file can have
             message = Planned(preset, None, str(error))
         if message is not None and number == self._newest:
             self.post_message(message)
