@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from vlmft_core.chance import interval
 from vlmft_core.figures import exponent, figure
+from vlmft_core.scoring.chance import interval
 
 
 def signed(value: float | None, unknown: str = "") -> str:

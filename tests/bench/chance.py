@@ -14,7 +14,7 @@ import random
 from functools import cache
 from statistics import NormalDist
 
-from vlmft_core.chance import LEVEL, difference, sign_flip
+from vlmft_core.scoring.chance import LEVEL, difference, sign_flip
 
 NORMAL = NormalDist()
 QUESTIONS = (15, 200, 500)

@@ -30,7 +30,7 @@ TRAINER = ROOT / "trainer"
 _PLAN = ("tests/core/test_plan.py",)
 _RULES = ("tests/core/test_health_evals.py", "tests/core/test_health_steps.py", "tests/core/test_health_property.py")
 JUDGED: dict[str, tuple[str, ...]] = {
-    "vlmft_core/metrics.py": ("tests/core/test_metrics.py",),
+    "vlmft_core/scoring/metrics.py": ("tests/core/test_metrics.py",),
     "vlmft_core/plan/steps.py": _PLAN,
     "vlmft_core/plan/time.py": _PLAN,
     "vlmft_core/plan/memory.py": ("tests/core/test_memory.py",),

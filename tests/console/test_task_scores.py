@@ -10,7 +10,7 @@ import pytest
 from tests.records import plan, record
 from vlmft_console.history.state import RunState
 from vlmft_console.report.summary import score_lines, task_scores
-from vlmft_core.chance import paired
+from vlmft_core.scoring.chance import paired
 
 
 def state(base: dict[str, Any], tuned: dict[str, Any], **fields: Any) -> RunState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bench.chance import told_apart
-from vlmft_core.chance import Paired, difference, half_width, interval, mean_interval, paired, sign_flip
+from vlmft_core.scoring.chance import Paired, difference, half_width, interval, mean_interval, paired, sign_flip
 
 RIGHT_ALONE, WRONG_ALONE, BOTH, NEITHER = (1.0, 0.0), (0.0, 1.0), (1.0, 1.0), (0.0, 0.0)
 

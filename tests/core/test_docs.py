@@ -1,4 +1,4 @@
-"""Every file and folder that the documents for contributors name is there."""
+"""Every file and folder that the documents for contributors name is there, and the map is as they say."""
 
 from __future__ import annotations
 
@@ -47,6 +47,11 @@ def test_every_path_that_is_named_exists(document: str) -> None:
     found = dict(named((ROOT / document).read_text(), (ROOT / document).parent))
     assert len(found) > 30
     assert [path for path, exists in found.items() if not exists] == []
+
+
+@pytest.mark.parametrize("package", ["console/vlmft_console", "trainer/vlmft_core", "trainer/vlmft_trainer"])
+def test_the_root_of_a_package_holds_few_modules(package: str) -> None:
+    assert len(list((ROOT / package).glob("*.py"))) <= 8
 
 
 def test_a_missing_path_is_found_wherever_it_is_named() -> None:

@@ -10,11 +10,11 @@ from dataclasses import asdict
 import pytest
 
 from tests.core.health_records import PLAN, evaluated, judged, only, record, rules, start, step, with_evals
-from vlmft_core.chance import paired
 from vlmft_core.health import Health
 from vlmft_core.health.scatter import Scatter
 from vlmft_core.preset import Lora, Monitor, Preset, Training
 from vlmft_core.run_folder.events import Record
+from vlmft_core.scoring.chance import paired
 
 
 def test_a_healthy_run_has_no_finding() -> None:

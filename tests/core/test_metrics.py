@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vlmft_core.metrics import normalise, relaxed_match, textvqa_accuracy
+from vlmft_core.scoring.metrics import normalise, relaxed_match, textvqa_accuracy
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ import pytest
 
 from tests.e2e.launching import Run, launch, training
 from vlmft_core.learning_rate import planned_rate, rate_plan
-from vlmft_core.metrics import HEADLINE
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.run_folder.checkpoints import intact, read
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.scores import read_points
+from vlmft_core.scoring.metrics import HEADLINE
 from vlmft_trainer.demo.dataset import write
 
 pytestmark = pytest.mark.train

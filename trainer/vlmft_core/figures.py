@@ -1,4 +1,4 @@
-"""Figures as text, the same in findings, plans and on screens: what was measured, and sizes of files."""
+"""Figures as text, the same in findings, plans and on screens: what was measured or counted, and sizes of files."""
 
 from __future__ import annotations
 
@@ -38,3 +38,8 @@ def filesize(size: int) -> str:
     power, digits = divmod(len(str(size)) - 1, 3)
     power = min(power, len(_UNITS))
     return f"{size / 1000**power:.{2 - digits}f} {_UNITS[power - 1]}" if power else f"{size} bytes"
+
+
+def counted(number: int, thing: str, things: str = "") -> str:
+    """A number and what it counts; `things` is its plural where that is not the word with an `s`."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"

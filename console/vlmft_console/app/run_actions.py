@@ -13,8 +13,8 @@ from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
 from vlmft_console.app.messages import ActionDone, ResumeReady
 from vlmft_console.figures import clock
 from vlmft_console.runs.folder import RunFolder
-from vlmft_core.counted import counted
 from vlmft_core.errors import VlmftError
+from vlmft_core.figures import counted
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.stop import StopRequest
 

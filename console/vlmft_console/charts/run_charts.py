@@ -16,7 +16,7 @@ from vlmft_console.sanitize import sanitize
 from vlmft_core.figures import figure
 from vlmft_core.health import STOP
 from vlmft_core.learning_rate import planned_rate, rate_plan
-from vlmft_core.metrics import HEADLINE
+from vlmft_core.scoring.metrics import HEADLINE
 
 
 @dataclass(frozen=True)

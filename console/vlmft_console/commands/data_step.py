@@ -18,8 +18,8 @@ from vlmft_console.programs.ask import STEP_ROWS
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.preflight import check_libraries
 from vlmft_console.runs.registry import find
-from vlmft_core.counted import counted
 from vlmft_core.errors import DataError
+from vlmft_core.figures import counted
 from vlmft_core.jobs import StepJob
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.preset import load_preset

@@ -11,7 +11,7 @@ from rich.text import Text
 from vlmft_console.commands.output import add_row, new_table, print_table
 from vlmft_console.commands.terminal_picture import draws, print_picture
 from vlmft_console.sanitize import sanitize
-from vlmft_core.counted import counted
+from vlmft_core.figures import counted
 
 _ALTERED: Final = {
     "scaled_down": "scaled down to at most {max_pixels:,} pixels",

@@ -16,7 +16,7 @@ from vlmft_console.figures import accuracy
 from vlmft_console.programs.ask import EVAL
 from vlmft_console.programs.eval_job import eval_job, figures
 from vlmft_console.programs.trained import find_trained, processes_for
-from vlmft_core.chance import Paired
+from vlmft_core.scoring.chance import Paired
 
 
 def evaluate(

@@ -14,7 +14,7 @@ from vlmft_console.history.state import RunState
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.leaving_queue import leave_queue
 from vlmft_console.runs.status import QUEUED, UNSUPERVISED, RunStatus, status_of
-from vlmft_core.counted import counted
+from vlmft_core.figures import counted
 from vlmft_core.run_folder.stop import StopRequest
 from vlmft_core.run_folder.tail import RunTail
 

@@ -28,10 +28,9 @@ from vlmft_console.runs.registry import all_runs, find, read_run
 from vlmft_console.runs.run_filter import parse_filter
 from vlmft_console.runs.status import LIVE, UNREADABLE, RunStatus, status_of
 from vlmft_console.sanitize import sanitize
-from vlmft_core.counted import counted
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
-from vlmft_core.figures import figure
+from vlmft_core.figures import counted, figure
 
 _FIGURES = 8
 """Columns of which the lines are not broken; one more where the preset is named."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState, tasks_of
-from vlmft_core.metrics import HEADLINE
+from vlmft_core.scoring.metrics import HEADLINE
 
 _MOST = 1000
 """Epochs told of, the latest ones."""

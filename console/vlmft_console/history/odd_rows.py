@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vlmft_console.history.state import RunState
-from vlmft_core.counted import counted
+from vlmft_core.figures import counted
 from vlmft_core.health import Finding
 from vlmft_core.run_folder.events import Record
 

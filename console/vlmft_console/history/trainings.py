@@ -9,8 +9,8 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from vlmft_core.counted import counted
 from vlmft_core.errors import VlmftError
+from vlmft_core.figures import counted
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
 

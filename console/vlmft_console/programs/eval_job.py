@@ -13,9 +13,9 @@ from vlmft_console.programs.trained import Trained
 from vlmft_console.report.summary import bounds, score_of
 from vlmft_core.errors import DataError
 from vlmft_core.jobs import EvalJob, identity
-from vlmft_core.metrics import HEADLINE
 from vlmft_core.plan.cautions import published_for
 from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.scoring.metrics import HEADLINE
 
 
 def eval_job(trained: Trained, task: str | None, split: str | None, limit: int | None, output: Path | None) -> EvalJob:

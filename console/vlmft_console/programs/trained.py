@@ -14,8 +14,8 @@ from vlmft_console.runs.machine_gpus import count_gpus
 from vlmft_console.runs.preflight import check_libraries
 from vlmft_console.runs.registry import find
 from vlmft_console.runs.targets import at_step
-from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError
+from vlmft_core.figures import counted
 from vlmft_core.home import expanded
 from vlmft_core.plan.adapter_files import read_adapter
 from vlmft_core.plan.architecture import DEMO_BASE, find_architecture

@@ -14,8 +14,7 @@ from vlmft_console.programs.trained import find_trained, processes_for
 from vlmft_console.report.summary import score_lines
 from vlmft_console.report.worst import LOOKED_AT, described, lists, losses
 from vlmft_console.runs.preflight import check_libraries
-from vlmft_core.counted import counted
-from vlmft_core.figures import filesize
+from vlmft_core.figures import counted, filesize
 from vlmft_core.jobs import Ask, PredictJob, Weights, WorstJob
 
 LONGEST_ANSWER = 128

@@ -10,11 +10,11 @@ from statistics import fmean
 from vlmft_console.figures import between, percent
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.report.compare import best_loss, task_score
-from vlmft_core.chance import Asked, difference, mean_interval, paired
 from vlmft_core.figures import figure
 from vlmft_core.health.scatter import Scatter
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.scores import Points, common, read_points
+from vlmft_core.scoring.chance import Asked, difference, mean_interval, paired
 
 SURE = 2.0
 """Standard deviations by which eval losses must differ."""

@@ -13,9 +13,9 @@ from vlmft_console.presets.table import value_text
 from vlmft_console.report.summary import score_of
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus, status_of
-from vlmft_core.chance import Asked
 from vlmft_core.figures import figure
 from vlmft_core.health import STOP
+from vlmft_core.scoring.chance import Asked
 
 
 @dataclass(frozen=True)

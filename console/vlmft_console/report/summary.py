@@ -13,12 +13,12 @@ from vlmft_console.report.diagnosis import diagnosis_dict, numbered
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus
 from vlmft_console.sanitize import sanitize
-from vlmft_core.chance import Paired, difference, interval
 from vlmft_core.figures import figure
 from vlmft_core.health import Finding
 from vlmft_core.learning_rate import plan_deviation, rate_plan
-from vlmft_core.metrics import HEADLINE
 from vlmft_core.run_folder.events import Record
+from vlmft_core.scoring.chance import Paired, difference, interval
+from vlmft_core.scoring.metrics import HEADLINE
 
 _ODD = 3
 """Odd steps that the summary names."""

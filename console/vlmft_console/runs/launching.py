@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Literal
 from vlmft_console.errors import RunFolderError, UnconfirmedError
 from vlmft_console.paths import OUTPUTS
 from vlmft_console.runs.folder import Command, RunFolder
-from vlmft_core.counted import counted
 from vlmft_core.durable import delete
 from vlmft_core.errors import VlmftError
-from vlmft_core.figures import filesize
+from vlmft_core.figures import counted, filesize
 from vlmft_core.home import expanded
 from vlmft_core.plan.shared_memory import shared_memory_problem
 

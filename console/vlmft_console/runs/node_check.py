@@ -14,8 +14,8 @@ from typing import Any
 from vlmft_console.errors import MachineError
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.node_look import MEET_SECONDS, Question
-from vlmft_core.counted import counted
 from vlmft_core.durable import as_json, delete, write_whole
+from vlmft_core.figures import counted
 from vlmft_core.preset import Preset
 
 CLOCK_SECONDS = 2.0

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from vlmft_console.runs.family import RankEnd
 from vlmft_console.runs.processes import describe_exit
-from vlmft_core.counted import counted
 from vlmft_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISTAKE
+from vlmft_core.figures import counted
 from vlmft_core.run_folder.events import EARLY_STOPPED, FAILED, FINISHED, STOPPED, Record
 from vlmft_core.run_folder.stop import StopRequest
 

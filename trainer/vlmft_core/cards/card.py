@@ -9,7 +9,6 @@ from statistics import fmean
 from typing import Any, Final
 
 from vlmft_core.cards.usage import portable, portable_base, snippet
-from vlmft_core.metrics import HEADLINE
 from vlmft_core.plan.adapter_files import expected_name, lora_part
 from vlmft_core.plan.lora_layers import VISION
 from vlmft_core.plan.weight_file import Shapes
@@ -18,6 +17,7 @@ from vlmft_core.run_folder.checkpoints import Checkpoint
 from vlmft_core.run_folder.events import EVAL, RUN_START, STEP, Record
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.segments import records
+from vlmft_core.scoring.metrics import HEADLINE
 
 BARS: Final = "▁▂▃▄▅▆▇█"
 WIDTH: Final = 60

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from vlmft_core.health.figures import number
 from vlmft_core.health.scatter import Scatter
-from vlmft_core.metrics import HEADLINE
 from vlmft_core.run_folder.events import Record
+from vlmft_core.scoring.metrics import HEADLINE
 
 
 @dataclass(frozen=True, slots=True)

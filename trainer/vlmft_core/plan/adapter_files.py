@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError
+from vlmft_core.figures import counted
 from vlmft_core.home import expanded
 from vlmft_core.plan.architecture import Architecture, find_architecture, read_json, resolve_base
 from vlmft_core.plan.base_files import current_name

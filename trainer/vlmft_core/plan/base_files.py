@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError
+from vlmft_core.figures import counted
 from vlmft_core.plan.architecture import Architecture, cached_snapshot, local_folder, read_architecture, read_json
 from vlmft_core.plan.weight_file import Shapes, check_not_a_stub, check_numbers, first_names, read_shapes
 

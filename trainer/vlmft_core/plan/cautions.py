@@ -9,17 +9,16 @@ from typing import Any, Final
 
 import orjson
 
-from vlmft_core.chance import FEW_QUESTIONS, half_width
-from vlmft_core.counted import counted
-from vlmft_core.figures import filesize
+from vlmft_core.figures import counted, filesize
 from vlmft_core.home import expanded
-from vlmft_core.metrics import most_of_textvqa
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, find_architecture
 from vlmft_core.plan.planned import Plan
 from vlmft_core.plan.row_count import first_rows
 from vlmft_core.plan.sample_count import SPLIT_SIZES, available, split_file
 from vlmft_core.preset.data_schema import Source
 from vlmft_core.preset.schema import Lora, Preset
+from vlmft_core.scoring.chance import FEW_QUESTIONS, half_width
+from vlmft_core.scoring.metrics import most_of_textvqa
 
 RECIPE_EVALS = {250: 8, 500: 4}
 """Evals an epoch that the published recipe promises for a number of eval steps."""

@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError
+from vlmft_core.figures import counted
 
 Shapes = dict[str, tuple[int, ...]]
 """Shapes of tensors by their names."""

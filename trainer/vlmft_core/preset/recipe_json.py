@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vlmft_core.counted import counted
 from vlmft_core.errors import PresetError
+from vlmft_core.figures import counted
 from vlmft_core.preset.loader import Layers, LoadedPreset, check, load_preset, override
 from vlmft_core.preset.recipe_options import CORE, DECIDED, DIRECT, METRICS, SCHEDULERS
 from vlmft_core.preset.schema import Hardware, Preset, Training

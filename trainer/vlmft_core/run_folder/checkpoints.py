@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from vlmft_core.counted import counted
 from vlmft_core.durable import delete, open_regular, read_json, write_whole
 from vlmft_core.errors import VlmftError
+from vlmft_core.figures import counted
 from vlmft_core.run_folder.layout import RunLayout, checkpoint_name
 
 MARKER = "COMPLETE.json"

@@ -7,8 +7,8 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any, Final
 
-from vlmft_core.counted import counted
-from vlmft_core.metrics import ACCURACY, normalise
+from vlmft_core.figures import counted
+from vlmft_core.scoring.metrics import ACCURACY, normalise
 from vlmft_trainer.data.conversation import (
     NO_ANSWER,
     UNSUPPORTED,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlmft_core.counted import counted
 from vlmft_core.errors import DataError
+from vlmft_core.figures import counted
 from vlmft_core.plan.data_files import csv_records
 from vlmft_trainer.data.conversation import NOT_UTF8, WRONG_SCHEMA, BadRow
 from vlmft_trainer.data.file_faults import HEAD, not_utf8, refuse_encoding

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from vlmft_core.counted import counted
+from vlmft_core.figures import counted
 from vlmft_trainer.data.conversation import (
     WRONG_SCHEMA,
     BadRow,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from vlmft_core.counted import counted
+from vlmft_core.figures import counted
 from vlmft_core.plan.cautions import ANSWERS, ceiling, few_questions
 from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Conversation
 from vlmft_trainer.data.encode import Encoder

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Final
 
-from vlmft_core.metrics import ACCURACY, RELAXED_ACCURACY, relaxed_match, textvqa_accuracy
+from vlmft_core.scoring.metrics import ACCURACY, RELAXED_ACCURACY, relaxed_match, textvqa_accuracy
 from vlmft_trainer.data.chats import read_llava, read_messages, score_exactly
 from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, Conversation, Slot, Turn
 from vlmft_trainer.data.image_refs import image_refs, unpacked

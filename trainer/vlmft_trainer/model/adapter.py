@@ -14,8 +14,8 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError, first_line
+from vlmft_core.figures import counted
 from vlmft_core.plan.adapter_files import Adapter, read_adapter
 from vlmft_core.plan.base_files import current_name
 from vlmft_core.plan.lora_layers import SAVED, VISION, adapted_names, check_saved

@@ -16,9 +16,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from transformers import GenerationConfig
 
-from vlmft_core.metrics import HEADLINE
 from vlmft_core.plan.shared_memory import ANSWERED_AT_ONCE, EVAL_AHEAD
 from vlmft_core.preset.schema import Evaluation
+from vlmft_core.scoring.metrics import HEADLINE
 from vlmft_trainer.data.collate import pad_collator
 from vlmft_trainer.data.encode import Encoded, Encoder
 from vlmft_trainer.data.packing import pack_collator

@@ -18,8 +18,8 @@ from transformers import (
 )
 from transformers.utils import is_flash_attn_2_available
 
-from vlmft_core.counted import counted
 from vlmft_core.errors import ModelError, VlmftError, first_line
+from vlmft_core.figures import counted
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.plan.fit import unusable
 from vlmft_core.plan.gpus import Gpu, without_code

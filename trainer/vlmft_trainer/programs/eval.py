@@ -15,11 +15,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vlmft_core.chance import paired
 from vlmft_core.durable import add_lines, open_own, write_whole
 from vlmft_core.errors import DataError, VlmftError
 from vlmft_core.jobs import EvalJob, identity
 from vlmft_core.run_folder.layout import EVAL_RECORD, EVAL_SCORES
+from vlmft_core.scoring.chance import paired
 from vlmft_trainer.data.samples import Samples, prepare_eval
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.model.adapter import refuse_lasting_biases

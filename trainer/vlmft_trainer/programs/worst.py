@@ -17,8 +17,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from vlmft_core.counted import counted
 from vlmft_core.errors import DataError, ModelError
+from vlmft_core.figures import counted
 from vlmft_core.jobs import WorstJob
 from vlmft_trainer.data.collate import pad_collator
 from vlmft_trainer.data.conversation import BadRow, file_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from vlmft_core.chance import paired
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.scores import add_points, common, read_points
+from vlmft_core.scoring.chance import paired
 from vlmft_trainer.data.fingerprint import question_digest
 from vlmft_trainer.data.samples import Place, Samples
 from vlmft_trainer.distributed import ranks

@@ -22,7 +22,7 @@ from vlmft_console.app.widgets.base.literal import literal
 from vlmft_console.app.widgets.run.answer_detail import AnswerDetail
 from vlmft_console.app.widgets.run.answer_list import AnswerList
 from vlmft_console.history.answer_rows import AnswerRow, answer_rows, right_of
-from vlmft_core.counted import counted
+from vlmft_core.figures import counted
 from vlmft_core.run_folder.answers import Answers, read_answers
 from vlmft_core.run_folder.layout import RunLayout
 

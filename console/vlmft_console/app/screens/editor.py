@@ -37,8 +37,8 @@ from vlmft_console.paths import own_presets, preset_folders
 from vlmft_console.presets import Draft, fields, open_preset
 from vlmft_console.presets.fields import REASONS
 from vlmft_console.presets.values import as_block, as_line
-from vlmft_core.counted import counted
 from vlmft_core.errors import VlmftError
+from vlmft_core.figures import counted
 from vlmft_core.preset import LoadedPreset
 
 

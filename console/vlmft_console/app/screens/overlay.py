@@ -36,9 +36,8 @@ from vlmft_console.charts.view import View
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.status import RunStatus
-from vlmft_core.counted import counted
 from vlmft_core.errors import VlmftError
-from vlmft_core.figures import figure
+from vlmft_core.figures import counted, figure
 
 _UNITS: Final[tuple[Unit, ...]] = ("step", "epoch", "hours")
 _LEAST: Final = (56, 10)

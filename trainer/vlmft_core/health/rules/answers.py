@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vlmft_core.chance import FEW_QUESTIONS, Paired
 from vlmft_core.health import advice
 from vlmft_core.health.finding import CAUTION
 from vlmft_core.health.health_state import HealthState
 from vlmft_core.health.rule import Rule, Verdict
 from vlmft_core.health.thresholds import Settings
-from vlmft_core.metrics import HEADLINE
 from vlmft_core.run_folder.events import EVAL, Record
+from vlmft_core.scoring.chance import FEW_QUESTIONS, Paired
+from vlmft_core.scoring.metrics import HEADLINE
 
 
 class AnswersNoBetter(Rule):

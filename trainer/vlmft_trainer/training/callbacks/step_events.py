@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from vlmft_core.counted import counted
+from vlmft_core.figures import counted
 from vlmft_core.plan.flops import Work
 from vlmft_core.run_folder.events import STEP
 from vlmft_trainer.training.odd_steps import OddSteps

@@ -22,7 +22,7 @@ from vlmft_console.app.widgets.run.answer_list import role
 from vlmft_console.charts.styles import speaks_unicode
 from vlmft_console.history.answer_rows import AnswerRow, said, worth
 from vlmft_console.picture import HALF_BLOCK, half_blocks, scaled
-from vlmft_core.counted import counted
+from vlmft_core.figures import counted
 from vlmft_core.run_folder.answers import Answer, Picture
 
 _LABEL = 10
