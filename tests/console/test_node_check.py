@@ -105,6 +105,12 @@ def test_hosts_that_do_not_answer_are_counted_with_what_was_said(run: RunFolder)
         ask(run, DEMO, lambda arguments: ["/no/python"], first="127.0.0.1", port=free_port(), ranks={"a": 1})
 
 
+def test_an_option_that_srun_does_not_know_is_said(run: RunFolder) -> None:
+    said = """echo "srun: unrecognized option '--x'" >&2; echo 'Try "srun --help" for more information' >&2"""
+    with pytest.raises(MachineError, match=r"answered: srun: unrecognized option '--x'$"):
+        ask(run, DEMO, lambda arguments: ["sh", "-c", said], first="127.0.0.1", port=free_port(), ranks={"a": 1})
+
+
 def test_json_that_a_profile_prints_is_no_answer(run: RunFolder) -> None:
     said = """echo '{"host": "n1", "motd": "hello"}'; exec "$@" """
     notes = ask(

@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.fake_slurm import FakeSlurm
+from vlmft_console.cli import app
 from vlmft_console.errors import RunBusyError, RunFolderError, UnconfirmedError
 from vlmft_console.places.place import Hosts, Slurm
 from vlmft_console.runs.folder import Command, RunFolder
@@ -209,3 +211,10 @@ def test_what_sbatch_refuses_is_in_no_queue(slurm: FakeSlurm, unsubmitted: RunFo
     with pytest.raises(VlmftError, match=r"^Slurm: cat: .*sbatch.said.*No such file"):
         submit(Slurm({"nodes": "2"}), unsubmitted)
     assert not status_of(unsubmitted).live
+
+
+def test_what_a_job_printed_before_it_could_train_is_its_log(slurm: FakeSlurm, run: RunFolder) -> None:
+    run.batch_log.write_text("module: command not found\n")
+    slurm.job("FAILED", "run")
+    assert CliRunner().invoke(app, ["logs", str(run.path)]).stdout == "module: command not found\n"
+    assert f"log            {run.batch_log}" in CliRunner().invoke(app, ["attach", str(run.path)]).stderr

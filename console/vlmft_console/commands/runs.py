@@ -202,11 +202,8 @@ def logs(
 ) -> None:
     """Print what the ranks wrote, with control characters made visible."""
     folder = find(name)
-    log = folder.training_log
     try:
-        if log is None:
-            raise FileNotFoundError
-        descriptor = open_regular(log)
+        descriptor = open_regular(folder.training_log or folder.batch_log)
     except FileNotFoundError:  # or it is a link to nothing
         typer.echo("no log yet", err=True)
         return

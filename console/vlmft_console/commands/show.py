@@ -57,7 +57,9 @@ def show(folder: RunFolder, notes: list[str], json_output: bool, *, steer: bool,
     else:
         say("\n".join(summary_lines(figures, state.seconds)))
         if status.exit_code not in (0, EXIT_INTERRUPTED):
-            say(f"  log            {folder.training_log}", err=True)
+            log = folder.training_log or folder.batch_log  # a job's set-up lines may have failed
+            if log.exists():
+                say(f"  log            {log}", err=True)
     raise typer.Exit(status.exit_code)
 
 

@@ -22,6 +22,7 @@ CLOCK_SECONDS = 2.0
 """Clocks that are further apart make times in the log wrong, and with them what is called stalled."""
 _ANSWER_SECONDS = 120.0
 _ABOUT_ONE = re.compile(r"(?:srun|slurmstepd(?:-\S+)?|pdsh@\S+): error: |pdsh@\S+: ")
+_NOT_TELLING = ("Terminating StepId", "forcing job", 'Try "srun')
 _TOLD = {"host", "versions", "sees_folder", "sees_lock", "missing", "ranks", "gpus", "gpu_names"}
 """What an answer has at least; other JSON may be what a profile prints."""
 Answer = Mapping[str, Any]
@@ -121,7 +122,7 @@ def _answers(output: str) -> list[Answer]:
 def _said(errors: str) -> str:
     """The last thing that was complained of."""
     lines = [_ABOUT_ONE.sub("", line).strip() for line in errors.splitlines()]
-    telling = [line for line in lines if line and "Terminating StepId" not in line and "forcing job" not in line]
+    telling = [line for line in lines if line and not any(word in line for word in _NOT_TELLING)]
     named = [line for line in telling if "No such file" in line or "denied" in line or "resolve" in line]
     return (named or telling or ["nobody said why"])[-1]
 
