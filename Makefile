@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo console test check bench gpu-wheels mutants soak clean
+.PHONY: help install demo console test check bench pictures gpu-wheels mutants soak clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,14 @@ bench: install  ## Measure what has a budget, as ratios within one run
 GPU_LACKS := annotated-types datasets dill google-crc32c hjson multiprocess orjson peft platformdirs plotext pydantic \
 	pydantic_core transformers typing-inspection
 GPU_PLATFORMS := $(patsubst %,--platform=%_x86_64,manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014)
+
+# Those of README and docs, with nobody's own settings.
+PICTURE := XDG_CONFIG_HOME=$(CURDIR)/.venv/.no-settings $(BIN)/python docs/app_screenshot.py
+pictures: install  ## Make the pictures of README.md and docs/ anew; look at each
+	$(PICTURE) docs/live.svg 120x40 logs/overfitting "wait:step 96/96" "wait:overfits"
+	$(PICTURE) docs/editor.svg 120x48 - n "wait:e edit" g j j j e "wait:learning rate peak"
+	$(PICTURE) docs/metrics.svg 160x40 logs/healthy "wait:step 160/160" m "wait:chartqa.augmented"
+	$(PICTURE) docs/several.svg 120x40 logs/healthy,logs/overfitting,logs/resumed "wait:0.1099" j p "wait:pinned" c $(patsubst %,left,$(shell seq 36)) "wait:step 88"
 
 gpu-wheels: install  ## Gather in build/gpu-wheels what a machine with a GPU lacks for tests/bench/gpu_day.sh
 	rm -rf build/gpu-wheels

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from rich.cells import cell_len
 from textual.app import App
+from textual.geometry import Region
 from textual.pilot import Pilot
 
 from tests.app.alone import Alone
@@ -119,6 +121,21 @@ async def test_only_lines_that_changed_are_drawn_again(monkeypatch: pytest.Monke
         drawn.clear()
         await pilot.press("j")
         await until(pilot, lambda: set(drawn) == {1, 2})
+
+
+@pytest.mark.parametrize("name", ["e\u0301\u0301\u0301", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "漢字"])
+async def test_what_changes_behind_signs_without_a_cell_of_their_own_is_drawn(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    shown = a_list()
+    async with Told(shown).run_test(size=(20, 8)) as pilot:
+        shown.show(rows("a", f"{name} ..."))
+        await until_shown(pilot, "...")
+        drawn: list[Region] = []
+        monkeypatch.setattr(shown, "refresh", lambda *regions, **_: drawn.extend(regions))
+        shown.show(rows("a", f"{name} 100"))
+        first = cell_len(f"  {name} ")
+        assert any(region.y == 2 and region.x <= first and region.right >= first + 3 for region in drawn)
 
 
 async def test_a_table_has_its_cursor_over_columns_and_says_nothing_of_what_it_is_told() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.app.looking import screen_text, until, until_shown
+from tests.app.looking import screen_text, told, until, until_shown
 from tests.run_folders import ended_run
 from tests.supervised import LONG, Supervised
 from vlmft_console.app.app import VlmftConsole
@@ -212,10 +212,13 @@ async def test_runs_are_sorted_by_one_key_and_live_ones_first_again_after_the_la
 async def test_runs_of_one_preset_stand_together_under_its_name(machine: Path, size: tuple[int, int]) -> None:
     some_runs(machine)
     ended_run(machine / "outputs", "older", hours=90, preset="best")
-    async with VlmftConsole().run_test(size=size) as pilot:
+    long = "best-on-charts-and-signs-of-2026"
+    ended_run(machine / "outputs", "long", hours=91, preset=long)
+    async with VlmftConsole().run_test(size=size, notifications=True) as pilot:
         await until_shown(pilot, "older")
         await pilot.press("b")
         await until_shown(pilot, "best (2)")
+        assert f"  {long} (1)" in screen_text(pilot.app)
         lines = [line.split()[0] for line in screen_text(pilot.app).splitlines() if line.strip()]
         at = lines.index("best")
         assert (lines[at + 1][:6], lines[at + 2]) == ("best-2", "older")
@@ -224,6 +227,7 @@ async def test_runs_of_one_preset_stand_together_under_its_name(machine: Path, s
             await pilot.press(key)
         assert isinstance(pilot.app.screen, RunsScreen)
         assert "marked" not in screen_text(pilot.app)
+        assert "This line is a preset's" in told(pilot.app)
         await pilot.press("b")
         await until(pilot, lambda: "best (2)" not in screen_text(pilot.app))
 
@@ -388,6 +392,19 @@ async def test_names_that_differ_at_their_ends_are_told_apart(machine: Path) -> 
         async with VlmftConsole().run_test(size=size) as pilot:
             for number in range(3):
                 await until_shown(pilot, f"seed00{number} ")
+
+
+async def test_a_name_that_is_cut_stands_whole_below_the_list(machine: Path) -> None:
+    names = [f"lora-r16-seed{number}-cosine-warmup-of-charts" for number in range(2)]
+    for number, name in enumerate(names):
+        ended_run(machine / "outputs", name, hours=number)
+    async with VlmftConsole().run_test(size=(80, 24)) as pilot:
+        for name in names:
+            await until_shown(pilot, f" {name}  ✓ finished")
+            await pilot.press("j")
+        pilot.app.screen.query_one(RunList).move_to(0)
+        await pilot.resize_terminal(200, 24)
+        await until(pilot, lambda: screen_text(pilot.app).count(names[0]) == 1)
 
 
 async def test_a_run_that_was_resumed_and_stopped_before_its_next_step_keeps_its_loss(machine: Path) -> None:

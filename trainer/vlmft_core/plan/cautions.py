@@ -188,8 +188,8 @@ def _claims(preset: Preset) -> list[str]:
     """Accuracy that the preset promises and the base model is published to exceed."""
     published = published_for(preset)
     return [
-        f"about.expected says {low:g}-{high:g} % on {task}, but the base is published at {published[task]} %: "
-        "compare with the base's score that the run prints first"
+        f"about.expected says {low:g}{f'-{high:g}' if high > low else ''} % on {task}, but the base is published at"
+        f" {published[task]} %: compare with the base's score that the run prints first"
         for task, (low, high) in preset.about.expected.items()
         if task in published and high < published[task]
     ]

@@ -221,7 +221,7 @@ class RunsScreen(WatchingScreen):
 
     def _show_about(self) -> None:
         run = self._current()
-        self.query_one("#about", Static).update(_about(run) if run else "")
+        self.query_one("#about", Static).update(_about(run, named=self._list.cuts_name(run)) if run else "")
         if self._runs:  # the charts are loaded after the first paint
             self._show_preview(run)
 
@@ -247,15 +247,22 @@ class RunsScreen(WatchingScreen):
         key = self._list.cursor
         return next((run for run in self._runs if str(run.folder.path) == key), None)
 
+    def _meant(self) -> Overview | None:
+        """The run that a key is meant for; says so where the cursor is on no run."""
+        run = self._current()
+        if run is None and self._list.keys:
+            tell(self, "This line is a preset's: choose one of its runs below.")
+        return run
+
     def action_open(self) -> None:
-        if run := self._current():
+        if run := self._meant():
             self.app.post_message(OpenRun(run.folder.path))
 
     def action_new(self) -> None:
         self.app.post_message(OpenPresets())
 
     def action_mark(self) -> None:
-        if run := self._current():
+        if run := self._meant():
             self._marked ^= {str(run.folder.path)}
             self._show()
             self._list.action_move(1)
@@ -277,7 +284,7 @@ class RunsScreen(WatchingScreen):
         return [run.folder.path for run in self._runs if str(run.folder.path) in self._marked]
 
     def action_replay(self) -> None:
-        if run := self._current():
+        if run := self._meant():
             self.app.post_message(OpenReplay(run.folder.path))
 
     def action_filter(self) -> None:
@@ -304,7 +311,7 @@ class RunsScreen(WatchingScreen):
         self._show()
 
     def action_stop(self) -> None:
-        run = self._current()
+        run = self._meant()
         if run is None:
             return
         if run.status.live:
@@ -313,11 +320,11 @@ class RunsScreen(WatchingScreen):
             tell(self, f"{run.folder.name} is not running: it is {run.status.state}")
 
     def action_resume(self) -> None:
-        if run := self._current():
+        if run := self._meant():
             self.app.post_message(RunAction(run.folder, "resume"))
 
     def action_delete(self) -> None:
-        run = self._current()
+        run = self._meant()
         if run is None:
             return
         if run.recorded:
@@ -326,15 +333,19 @@ class RunsScreen(WatchingScreen):
             self.app.post_message(RunAction(run.folder, "delete"))
 
     def action_copy(self) -> None:
-        if run := self._current():
+        if run := self._meant():
             copy_text(self, str(run.folder.path.absolute()))
 
 
-def _about(run: Overview) -> Content:
-    """Two lines on the run under the cursor: its state and why, and the worst finding or where the run is kept."""
+def _about(run: Overview, *, named: bool) -> Content:
+    """Two lines on the run under the cursor: its state and why, and the worst finding or where the run is kept.
+
+    Args:
+        named: whether its name comes first, for the list has not all of it.
+    """
     words, _ = state_words(run.status.state)
     first = f"{words}: {run.status.reason}" if run.status.reason else words
-    first = "  ".join(filter(None, [first, str(run.labels)]))
+    first = "  ".join(filter(None, [run.folder.name if named else "", first, str(run.labels)]))
     finding = run.finding
     if finding:
         return literal(f"{first}\n{finding.severity}: {finding.message}")

@@ -91,8 +91,11 @@ def _width(line: Line) -> int:
 
 
 def _difference(old: Line, new: Line) -> tuple[int, int]:
-    """The cells from the first to the last that differ; an empty range when none does."""
-    before, after = list(_cells(old)), list(_cells(new))
+    """The cells from the first to the last that differ; an empty range when none does. All of a line in which a
+    character has two cells or none: how many several of those have together is no sum of theirs."""
+    before, after = list(_characters(old)), list(_characters(new))
+    if any(cell_len(character) != 1 for character, _ in (*before, *after)):
+        return 0, max(_width(old), _width(new))
     blank = (" ", "")
     width = max(len(before), len(after))
     before += [blank] * (width - len(before))
@@ -101,9 +104,5 @@ def _difference(old: Line, new: Line) -> tuple[int, int]:
     return (changed[0], changed[-1] + 1) if changed else (0, 0)
 
 
-def _cells(line: Line) -> Iterator[Part]:
-    """Each cell of the line; a wide character fills its second one with an empty text."""
-    for text, role in line:
-        for character in text:
-            yield character, role
-            yield from [("", role)] * (cell_len(character) - 1)
+def _characters(line: Line) -> Iterator[Part]:
+    return ((character, role) for text, role in line for character in text)

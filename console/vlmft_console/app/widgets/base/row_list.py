@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len
 from textual.message import Message
 
-from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec, cells_line, titles_line
+from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec, cells_line, fit_columns, fitted, titles_line
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.line_view import Line
 from vlmft_console.app.widgets.base.literal import one_line
@@ -21,7 +21,7 @@ class ListRow:
     key: str
     """Which thing it stands for; unique in the list."""
     cells: tuple[Cell, ...]
-    """One for each column."""
+    """One for each column; a single one has the line for itself."""
 
 
 class RowList(CursorList):
@@ -48,11 +48,17 @@ class RowList(CursorList):
         top = self.scroll_offset.y
         return self.keys[top : top + max(0, self.size.height - self.HEAD)]
 
+    def is_cut(self, column: int, text: str) -> bool:
+        """Whether a text has not the room that it needs in one of the columns."""
+        _, room = fit_columns(self._laid, self.room).get(column, (None, 0))
+        return cell_len(one_line(text)) > room
+
     def show(self, rows: Sequence[ListRow], marked: Collection[str] = ()) -> None:
         """Show these rows, those with a key in `marked` with a mark in the first column."""
         self._rows, self._marked = tuple(rows), frozenset(marked)
         self._laid = tuple(
-            _no_wider(column, [row.cells[number] for row in rows]) for number, column in enumerate(self._columns)
+            _no_wider(column, [row.cells[number] for row in rows if len(row.cells) > 1])
+            for number, column in enumerate(self._columns)
         )
         self.show_keys([row.key for row in rows])
 
@@ -62,6 +68,8 @@ class RowList(CursorList):
 
     def row(self, place: int) -> Line:
         row = self._rows[place]
+        if len(row.cells) == 1:
+            return ((fitted(row.cells[0].text, self.room), row.cells[0].role),)
         cells = (Cell("●", row.cells[0].role), *row.cells[1:]) if row.key in self._marked else row.cells
         return cells_line(cells, self._laid, self.room)
 
@@ -74,8 +82,8 @@ class RowList(CursorList):
 
 
 def _no_wider(column: ColumnSpec, cells: Sequence[Cell]) -> ColumnSpec:
-    """The column, not stretching beyond what these cells need."""
+    """The column, not stretching beyond what these cells and its title need."""
     if not column.stretches:
         return column
-    needed = max((cell_len(one_line(cell.text)) for cell in cells), default=0)
+    needed = max(cell_len(one_line(text)) for text in (column.title, *(cell.text for cell in cells)))
     return replace(column, widest=max(column.width, min(column.widest, needed)))

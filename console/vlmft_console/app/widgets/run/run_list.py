@@ -52,6 +52,10 @@ class RunList(RowList):
     def __init__(self) -> None:
         super().__init__(COLUMNS, id="runs")
 
+    def cuts_name(self, run: Overview) -> bool:
+        """Whether its name is not whole in the list."""
+        return self.is_cut(1, run.folder.name)
+
     def show_runs(
         self, runs: Sequence[Overview], marked: Collection[str], now: float, *, grouped: bool = False
     ) -> None:
@@ -102,8 +106,7 @@ def _cells(run: Overview, now: float) -> tuple[Cell, ...]:
 
 
 def _head(number: int, preset: str, count: int) -> ListRow:
-    name = Cell(f"{preset or 'no preset'} ({count})", "title")
-    return ListRow(f"group {number}", (Cell(""), name, *[Cell("")] * (len(COLUMNS) - 1)))
+    return ListRow(f"group {number}", (Cell(f"  {preset or 'no preset'} ({count})", "title"),))
 
 
 def _loss(value: float | None) -> Cell:
