@@ -260,6 +260,7 @@ def test_an_unpacked_file_is_kept_until_the_packed_one_changes(tmp_path: Path) -
     assert first == again
     old = time.time() - unpack.KEPT_S - 60
     os.utime(first.parent, (old, old))
+    (first.parents[1] / "gone").symlink_to("away")  # as another process leaves it that cleans up, too
     write(path, ROWS[:1])
     os.utime(path, (5, 5))
     assert unpack.unpacked(path) != first

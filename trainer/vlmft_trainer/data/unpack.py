@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ def unpacked(file: Path) -> Path:
         DataError: it is broken, or there is no room.
     """
     info = file.stat()
-    known = hashlib.blake2b(str(file.resolve()).encode(errors="replace"), digest_size=12).hexdigest()
+    known = hashlib.blake2b(os.fsencode(file.resolve()), digest_size=12).hexdigest()
     folder = Path(platformdirs.user_cache_dir("vlmft")) / "unpacked" / known
     plain = folder / f"{info.st_mtime_ns}-{info.st_size}" / plain_name(file)
     try:
@@ -44,8 +45,9 @@ def unpacked(file: Path) -> Path:
         finally:
             Path(unfinished).unlink(missing_ok=True)
         for other in folder.iterdir():
-            if time.time() - other.stat().st_mtime > KEPT_S:
-                shutil.rmtree(other, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another process does the same
+                if time.time() - other.stat().st_mtime > KEPT_S:
+                    shutil.rmtree(other, ignore_errors=True)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"data source {file}: not a whole gzip file: {error}", "pack or copy it again") from error
     except OSError as error:
