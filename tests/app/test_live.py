@@ -247,6 +247,22 @@ async def test_a_file_that_is_no_log_is_refused_with_the_reason(tmp_path: Path) 
         await until(pilot, lambda: not isinstance(app.screen, live.LiveScreen))
 
 
+async def test_a_fault_of_ours_in_the_reading_is_said_and_its_traceback_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(target: Path) -> Iterator[Progress | ReadLog]:
+        yield Progress(target.name, None, 50, None)
+        raise TypeError("a log that nobody thought of")
+
+    monkeypatch.setattr(live_reader, "load", broken)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    app = VlmftConsole(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "unexpected TypeError")
+    [report] = (tmp_path / "state" / "vlmft").glob("crash-*.txt")
+    assert "a log that nobody thought of" in report.read_text()
+
+
 async def test_a_log_without_a_preset_has_none_to_change(tmp_path: Path) -> None:
     log = tmp_path / "events.jsonl"
     write_log(log, sample_records())

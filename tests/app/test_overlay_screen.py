@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from textual.color import Color
@@ -25,6 +25,7 @@ from vlmft_console.app.settings import kept_settings
 from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.role_style import RUN_ROLES
 from vlmft_console.figures import signed
+from vlmft_console.history.loading import load
 from vlmft_core.figures import figure
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import EventWriter
@@ -180,8 +181,18 @@ async def test_the_run_under_the_cursor_is_watched_alone(machine: Path) -> None:
         assert isinstance(pilot.app.screen, OverlayScreen)
 
 
-async def test_what_cannot_be_read_does_not_keep_the_others_from_being_seen(machine: Path) -> None:
+@pytest.mark.parametrize("ours", [False, True])
+async def test_what_cannot_be_read_does_not_keep_the_others_from_being_seen(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, ours: bool
+) -> None:
+    def broken(target: Path, **options: Any) -> Any:
+        if ours and target.name == "nothing.txt":
+            raise TypeError("a log that nobody thought of")
+        return load(target, **options)
+
     (machine / "nothing.txt").write_text("not a log\n")
+    monkeypatch.setattr(runs_reader, "load", broken)
+    monkeypatch.setenv("XDG_STATE_HOME", str(machine / "state"))
     falling, rising, _ = three_runs(machine)
     async with laid_over(falling, machine / "nothing.txt", rising) as pilot:
         await until(pilot, lambda: shown(pilot)["Train loss, smoothed"] == "13")

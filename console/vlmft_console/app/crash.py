@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vlmft_console.figures import stamp
 from vlmft_console.sanitize import redact
+from vlmft_core.errors import VlmftError
 
 
 def write_report(error: BaseException) -> Path | None:
@@ -34,3 +35,8 @@ def crash_line(error: BaseException) -> str:
     path = write_report(error)
     kept = f"; the traceback is in {path}" if path else ""
     return f"vlmft-console: unexpected {type(error).__name__}. Runs go on{kept}"
+
+
+def words_of(error: Exception) -> str:
+    """What is said of an error that ends a thread: a mistake has its own words, a fault of ours those of a crash."""
+    return str(error) if isinstance(error, VlmftError | OSError) else crash_line(error)

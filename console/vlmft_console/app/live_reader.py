@@ -10,6 +10,7 @@ from pathlib import Path
 
 from textual.message import Message
 
+from vlmft_console.app.crash import words_of
 from vlmft_console.app.messages import Loading, Unreadable
 from vlmft_console.charts import raster
 from vlmft_console.history.loading import ReadAhead, ReadLog, load
@@ -19,7 +20,6 @@ from vlmft_console.history.state import RunState
 from vlmft_console.history.text_tail import TextTail
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus, status_of
-from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.stop import StopRequest
@@ -106,20 +106,18 @@ class LiveReader:
 
     def _run(self) -> None:
         try:
-            read = self._read()
-            self._pulse = read.state.pulse
-            self._look(read.log)
-        except (VlmftError, OSError) as error:
-            self._post(Unreadable(str(error)))
-            return
+            self._follow()
+        except Exception as error:  # whatever it is: a thread that ends unseen looks like a log without news
+            self._post(Unreadable(words_of(error)))
+
+    def _follow(self) -> None:
+        read = self._read()
+        self._pulse = read.state.pulse
+        self._look(read.log)
         self._opened = True
         self._post(LogOpened(read.log, read.state))
         while not self._stop.wait(self._pause()):
-            try:
-                self._look(read.log)
-            except (VlmftError, OSError) as error:
-                self._post(Unreadable(str(error)))
-                return
+            self._look(read.log)
 
     def _read(self) -> ReadLog:
         raster.prepare()

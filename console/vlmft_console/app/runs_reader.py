@@ -10,6 +10,7 @@ from typing import Final
 
 from textual.message import Message
 
+from vlmft_console.app.crash import words_of
 from vlmft_console.app.messages import Loading
 from vlmft_console.charts import raster
 from vlmft_console.history.handover import Handover, Packed
@@ -18,7 +19,6 @@ from vlmft_console.history.opened import OpenedLog
 from vlmft_console.history.pulse import Pulse
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus, status_of
-from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.events import Record
 
 LOOK_SECONDS: Final = 1.0
@@ -141,8 +141,8 @@ class RunsReader:
                 # its long columns lie in a file from here on, so that eight runs need no more memory than one
                 state = Packed(handover, each.state).value()
                 self._post(RunRead(number, ReadLog(each.log, state, each.several), followed.status))
-        except (VlmftError, OSError) as error:
-            self._post(RunUnread(number, str(error)))
+        except Exception as error:  # whatever it is: the others are read all the same
+            self._post(RunUnread(number, words_of(error)))
 
     def _look(self, *, others: bool) -> None:
         for number, run in list(self._followed.items()):
@@ -151,9 +151,9 @@ class RunsReader:
             try:
                 changed = run.look()  # before the read: what came until the end is read below
                 records = run.read()
-            except (VlmftError, OSError) as error:
+            except Exception as error:
                 del self._followed[number]
-                self._post(RunUnread(number, str(error)))
+                self._post(RunUnread(number, words_of(error)))
                 continue
             if records or changed:
                 self._post(RunGrew(number, records, run.status))
