@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vlmft_core.run_folder import events
+from vlmft_core.run_folder.batch import Batch
 from vlmft_core.run_folder.events import Record
 
 _WINDOW: Final = 200
@@ -33,16 +34,16 @@ class Pulse:
     def after(self, records: Sequence[Record]) -> Pulse:
         """The pulse once these have come, too."""
         segment, step, last_step, heartbeat, times = self.segment, self.step, self.last_step, self.heartbeat, self.times
-        steps: list[Record] = []
-        for record in records:
-            event = record["event"]
-            if event == events.STEP:
-                steps.append(record)
-            elif event == events.RUN_START:
-                segment, step = record["segment"], min(steps[-1]["step"] if steps else step, resumed_from(record))
-                last_step, times, steps = None, (), []  # the pause between two segments is no step
+        batch, begin = Batch.of(records), 0
+        for number, index in enumerate(batch.others):
+            record, event = batch[index], batch.kinds[index]
+            if event == events.RUN_START:
+                before = batch.steps[begin : index - number][-1:]
+                segment, step = record["segment"], min(before[0]["step"] if before else step, resumed_from(record))
+                last_step, times, begin = None, (), index - number  # the pause between two segments is no step
             elif event == events.HEARTBEAT:
                 heartbeat = record
+        steps = batch.steps[begin:]
         if steps:
             last_step, step = steps[-1], steps[-1]["step"]
             times = _with(times, steps[-_WINDOW:])

@@ -5,13 +5,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from operator import itemgetter, le
+from operator import le
 from typing import Any
 
 from vlmft_console.history.machine import is_machine_figure
-from vlmft_console.history.metrics import LONGEST_NAME, MOST, PACE, Points, collect, some_have
+from vlmft_console.history.metrics import LONGEST_NAME, MOST, PACE, Points, collect
 from vlmft_console.history.series import Series, Smoothed
 from vlmft_console.history.stored import ColumnFile
+from vlmft_core.run_folder.batch import Batch
 from vlmft_core.run_folder.events import EVAL, Record
 
 _FIELDS = {
@@ -61,19 +62,18 @@ class RunSeries:
         others = dict(sorted(self.metrics.items(), key=lambda each: is_machine_figure(each[0])))
         return {name: series for name, series in {**main, **others, **main}.items() if series}
 
-    def add(self, steps: Sequence[Record], others: Sequence[Record], together: Sequence[Record]) -> None:
+    def add(self, batch: Batch, others: Sequence[Record]) -> None:
         """Take in a stretch of a log whose steps never go back, nor behind those before.
 
         Args:
-            steps: its `step` records.
+            batch: the records.
             others: its `eval` and `metrics` records.
-            together: those of both that have metrics, in the order of the log, maybe with other records among them.
         """
-        self._add_steps(steps)
+        self._add_steps(batch)
         for record in others:
             if record["event"] == EVAL and self.eval_loss.last != (record["step"], record.get("eval_loss")):
                 add_point(self.eval_loss, record, "eval_loss")  # one that is logged twice counts once
-        for name, points in collect(together).items():
+        for name, points in collect(batch if batch.has("metrics") else others).items():
             self._add_metric(name, points)
 
     def add_figure(self, name: str, step: float, value: float) -> None:
@@ -103,19 +103,19 @@ class RunSeries:
     def _main(self) -> list[Series]:
         return [value for each in fields(RunSeries) if isinstance(value := getattr(self, each.name), Series)]
 
-    def _add_steps(self, records: Sequence[Record]) -> None:
-        steps = array("d", [record["step"] for record in records])
+    def _add_steps(self, batch: Batch) -> None:
+        steps = array("d", batch.column("step"))
         for name, key in _FIELDS.items():
+            if not batch.has(key):
+                continue
             series: Series = getattr(self, name)
-            column = _column(records, key)
+            column = _finite(batch.column(key))
             if column is not None:
                 series.extend(steps, column)
                 if series is self.train_loss:
                     self.smooth_loss.extend(steps, column)
                 continue
-            if not some_have(records, key):
-                continue
-            for record in records:
+            for record in batch.steps:
                 add_point(series, record, key)
                 if series is self.train_loss:
                     add_point(self.smooth_loss, record, key)
@@ -142,13 +142,12 @@ class RunSeries:
         return self.metrics[name]
 
 
-def _column(records: Sequence[Record], key: str) -> array[float] | None:
-    """The field of all records, or None unless each has a finite number there."""
+def _finite(values: Sequence[Any]) -> array[float] | None:
+    """The same, or None unless each is a finite number."""
     try:
-        values = list(map(itemgetter(key), records))
         # one NaN or infinity makes the sum one; so may many huge numbers, which then take the long way
         return array("d", values) if abs(sum(values)) < 1e300 else None
-    except (KeyError, TypeError, OverflowError):
+    except (TypeError, OverflowError):
         return None
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from operator import itemgetter
 from typing import Any
 
 from vlmft_console.history.machine import machine_figures, parts_of
-from vlmft_console.history.metrics import TOO_MANY, some_have
+from vlmft_console.history.metrics import TOO_MANY
 from vlmft_console.history.pulse import Pulse, resumed_from
 from vlmft_console.history.run_series import RunSeries
 from vlmft_core.health import STOP, Finding, Health
 from vlmft_core.health.thresholds import Settings
 from vlmft_core.run_folder import events
+from vlmft_core.run_folder.batch import Batch
 from vlmft_core.run_folder.events import Record
 
 _GPU_EVENTS = 60
@@ -81,35 +82,24 @@ class RunState(RunSeries):
 
     def apply_all(self, records: Sequence[Record]) -> None:
         """Take in records in order; the more at once, the less each costs."""
-        steps: list[Record] = []
-        others: list[Record] = []
-        begin, last, named = 0, self.step, False  # whether a step has metrics by name is asked here: it is at hand
-        for index, record in enumerate(records):
-            event = record["event"]
-            if event == events.STEP:
-                if record["step"] < last:
-                    self._measured(steps, others, records[begin:index] if named else others)
-                    self._rewind(record["step"] - 1)
-                    steps, others, begin = [], [], index
-                last = record["step"]
-                named = named or "metrics" in record
-                steps.append(record)
-            elif event == events.RUN_START:
-                self._measured(steps, others, records[begin:index] if named else others)
-                self._clock(records[:index])
-                self._start(record)
-                steps, others, begin, last = [], [], index, min(last, resumed_from(record))
-            elif event in (events.EVAL, events.METRICS):
-                others.append(record)
-            else:
-                self._other(event, record, last)
-        self._measured(steps, others, records[begin:] if named else others)
-        self._clock(records)
-        self.pulse = self.pulse.after(records)
-        self._judge(records)
-        if max(map(itemgetter("v"), records), default=0) > events.VERSION:
-            self.newer_version = next(record["v"] for record in reversed(records) if record["v"] > events.VERSION)
-        self.applied += len(records)
+        batch = Batch.of(records)
+        for piece in _forward(batch, self.step):
+            last = self.step
+            if piece.kinds[0] == events.RUN_START:
+                last = min(last, resumed_from(piece[0]))
+                self._start(piece[0])
+            elif piece.steps and piece.steps[0]["step"] < last:
+                self._rewind(piece.steps[0]["step"] - 1)
+            for number, index in enumerate(piece.others):
+                before = index - number
+                self._other(piece.kinds[index], piece[index], piece.steps[before - 1]["step"] if before else last)
+            self._measured(piece)
+            self._clock(piece)
+            self.pulse = self.pulse.after(piece)
+        self._judge(batch)
+        if max(map(itemgetter("v"), batch), default=0) > events.VERSION:
+            self.newer_version = next(record["v"] for record in reversed(batch) if record["v"] > events.VERSION)
+        self.applied += len(batch)
 
     def _judge(self, records: Sequence[Record]) -> None:
         for index, changed in self.health.feed_all(records):
@@ -123,17 +113,18 @@ class RunState(RunSeries):
         self._rewind(resumed)
         self.segments.append((record["segment"], resumed + 1))
 
-    def _measured(self, steps: list[Record], others: list[Record], together: Sequence[Record]) -> None:
-        """Take in `step` records whose steps never go back, and what else was measured among them."""
-        self.add(steps, others, together)
+    def _measured(self, batch: Batch) -> None:
+        """Take in records whose steps never go back."""
+        others = [batch[index] for index in batch.others]
+        self.add(batch, [record for record in others if record["event"] in (events.EVAL, events.METRICS)])
         if not self.all_metrics and TOO_MANY not in self.notes:
             self.notes.append(TOO_MANY)
         self.evals += (record for record in others if record["event"] == events.EVAL)
-        if some_have(steps, "nonfinite"):
-            self.nonfinite_steps += sum(bool(record.get("nonfinite")) for record in steps)
-        if some_have(steps, "skipped_steps"):
-            skipped = (record.get("skipped_steps") for record in reversed(steps))
-            self.skipped_steps = next((count for count in skipped if isinstance(count, int)), self.skipped_steps)
+        if batch.has("nonfinite"):
+            self.nonfinite_steps += sum(map(bool, batch.column("nonfinite")))
+        if batch.has("skipped_steps"):
+            skipped = (count for count in reversed(batch.column("skipped_steps")) if isinstance(count, int))
+            self.skipped_steps = next(skipped, self.skipped_steps)
 
     def _other(self, event: str, record: Record, step: int) -> None:
         if event == events.PLAN:
@@ -159,9 +150,8 @@ class RunState(RunSeries):
             self.add_figure(name, step, value)
 
     def _clock(self, records: Sequence[Record]) -> None:
-        if records:
-            mono = records[-1].get("mono")
-            self._last_mono = float(mono) if isinstance(mono, int | float) else None
+        mono = records[-1].get("mono")
+        self._last_mono = float(mono) if isinstance(mono, int | float) else None
 
     def _rewind(self, step: int) -> None:
         """All that was told of later steps is superseded."""
@@ -246,6 +236,33 @@ class RunState(RunSeries):
         count = max(1, len(self.train_loss) // 10)
         finite = self.train_loss.values(0, count) if first else self.train_loss.values(-count)
         return sum(finite) / len(finite) if finite else None
+
+
+def _forward(batch: Batch, step: int) -> Iterator[Batch]:
+    """The same in pieces within which no step is lower than one before it, and of which a `run_start` is the first
+    record.
+
+    Args:
+        batch: the records.
+        step: that before them.
+    """
+    starts = {index for index in batch.others if batch.kinds[index] == events.RUN_START}
+    back = batch.goes_back or (batch.steps and batch.steps[0]["step"] < step)
+    if not back and not starts - {0}:
+        yield from [batch] if batch else []
+        return
+    begin = 0
+    for index, record in enumerate(batch):
+        if record["event"] == events.STEP:
+            if record["step"] < step and index > begin:
+                yield Batch(batch[begin:index])
+                begin = index
+            step = record["step"]
+        elif index in starts:
+            if index > begin:
+                yield Batch(batch[begin:index])
+            begin, step = index, min(step, resumed_from(record))
+    yield Batch(batch[begin:])
 
 
 def tasks_of(record: Record) -> Mapping[str, Any]:

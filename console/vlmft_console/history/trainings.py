@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vlmft_core.errors import VlmftError
 from vlmft_core.figures import counted
 from vlmft_core.run_folder import events
+from vlmft_core.run_folder.batch import Batch
 from vlmft_core.run_folder.events import Record
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Training:
 
     def add(self, records: Sequence[Record]) -> None:
         """Take in records of this training. A `run_start` is the first of them."""
-        kinds = list(map(itemgetter("event"), records))
+        kinds = Batch.of(records).kinds
         self.points += kinds.count(events.STEP)
         self.evals += kinds.count(events.EVAL)
         first = next(_steps(kinds, records), None)
@@ -104,9 +104,10 @@ class Trainings:
 
     def parts(self, records: list[Record]) -> Iterator[Part]:
         """The same for the next records of the log."""
-        starts = [index for index, record in enumerate(records) if record["event"] == events.RUN_START]
+        batch = Batch.of(records)
+        starts = [index for index in batch.others if batch.kinds[index] == events.RUN_START]
         for begin, end in pairwise(sorted({0, *starts, len(records)})):
-            piece, begins = records[begin:end] if starts else records, False
+            piece, begins = batch[begin:end] if starts else batch, False
             if begin in starts and piece[0].get("resumed_from") is None and self.found[-1].first_step is not None:
                 self.found.append(Training(self.found[-1].number + 1))
                 begins = self._wanted is None

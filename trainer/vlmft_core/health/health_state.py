@@ -141,7 +141,7 @@ class HealthState:
         """All of its `step` events."""
         self.step, self.epoch = stretch.steps[-1], stretch.epochs[-1]
         self.logged += len(stretch.steps)
-        for record in stretch.records[: self._unknown]:
+        for record in stretch.records(self._unknown):
             self._learn(record)
         self.losses.extend(stretch.losses)
         self.since_eval += len(stretch.losses)

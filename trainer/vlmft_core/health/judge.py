@@ -15,6 +15,7 @@ from vlmft_core.health.rules import RULES
 from vlmft_core.health.rules.gradient import GradHigh
 from vlmft_core.health.stretch import FEWEST, Stretch, stretches
 from vlmft_core.health.thresholds import Settings, Thresholds
+from vlmft_core.run_folder.batch import Batch
 from vlmft_core.run_folder.events import CHECKPOINT, EVAL, NOTE, PLAN, RUN_END, RUN_START, STEP, Record
 
 KEPT = 20
@@ -116,20 +117,18 @@ class Health:
             What `feed` would have returned for each, with its index; left out where that is nothing.
         """
         changes = []
-        for start, stop in stretches(records):
-            if stop - start >= FEWEST and self._skip(records[start:stop]):
+        batch = Batch.of(records)
+        for start, stop in stretches(batch):
+            if stop - start >= FEWEST and self._skip(Stretch(batch, start, stop)):
                 continue
             for index in range(start, stop):
-                if changed := self.feed(records[index]):
+                if changed := self.feed(batch[index]):
                     changes.append((index, changed))
         return changes
 
-    def _skip(self, records: Sequence[Record]) -> bool:
+    def _skip(self, stretch: Stretch) -> bool:
         """Take in records among which nothing turns, unless a rule might want to be asked: then do nothing."""
-        steps = [record for record in records if record["event"] == STEP]
-        if not steps:
-            return False
-        stretch, state = Stretch(records, steps), self._state
+        state = self._state
         if not stretch.follows(state.step) or not all(rule.quiet(stretch, state) for rule in self._at_stretch):
             return False
         for rule in self._at_stretch:

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -206,11 +205,19 @@ def parse(line: bytes) -> Record:
     record = orjson.loads(line)
     if not isinstance(record, dict):
         raise ValueError("not a JSON object")
+    require_valid(record)
+    return record
+
+
+def require_valid(record: Record) -> None:
+    """Refuse an object that is no record.
+
+    Raises:
+        ValueError: a field is missing, or of the wrong type. The message says which.
+    """
     event = record.get("event")
     if not isinstance(event, str):
         raise ValueError("no event name")
-    if event == STEP and _is_plain_step(record):
-        return record
     integers, numbers, texts, lists = _KINDS.get(event, _KINDS[""])
     for key in integers:
         value = record.get(key)
@@ -228,21 +235,3 @@ def parse(line: bytes) -> Record:
         value = record.get(key)
         if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
             raise ValueError(f"{key} is not a list of objects")
-    return record
-
-
-_STEP_FIELDS: Final = itemgetter("v", "seq", "step", "t", "epoch", "loss", "lr", "grad_norm")
-
-
-def _is_plain_step(record: Record) -> bool:
-    """Whether this is a valid `step` of the kind that nearly all are: told sooner, and never more leniently."""
-    try:
-        v, seq, step, t, epoch, loss, lr, norm = _STEP_FIELDS(record)
-    except KeyError:
-        return False
-    return (
-        (type(v) is type(seq) is type(step) is int)
-        and (type(t) is type(epoch) is type(loss) is type(lr) is type(norm) is float)
-        and (v >= 0 and seq >= 0 and step >= 0 and t >= 0 and epoch >= 0 and loss >= 0 and lr >= 0 and norm >= 0)
-        and (v + seq + step < 2**53 and t + epoch + loss + lr + norm < 1e300)
-    )

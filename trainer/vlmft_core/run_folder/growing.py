@@ -35,10 +35,11 @@ class GrowingFile:
         """Of the file read last; -1 before the first chunk."""
         self._head = b""
 
-    def chunk(self, *, newest: bool = False) -> bytes:
+    def chunk(self, most: int = 1 << 30, *, newest: bool = False) -> bytes:
         """What follows the last chunk, at most `CHUNK` bytes; empty at the end, or where the file is gone.
 
         Args:
+            most: bytes that it shall have at most, if fewer.
             newest: where more than that has come, pass over all but the last of it.
 
         Raises:
@@ -59,7 +60,7 @@ class GrowingFile:
             self.inode, self._head = info.st_ino, head
             if newest:
                 self.offset = max(self.offset, info.st_size - CHUNK)
-            data = read_at(self.path, descriptor, CHUNK, self.offset)
+            data = read_at(self.path, descriptor, min(CHUNK, most), self.offset)
             self.offset += len(data)
             self.checksum = zlib.crc32(data, self.checksum)
             return data

@@ -10,9 +10,13 @@ from pathlib import Path
 
 from vlmft_core.durable import open_regular
 from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder.batch import Batch, parse_all
 from vlmft_core.run_folder.events import Record, parse
 from vlmft_core.run_folder.growing import GrowingFile, LineSplitter, read_at
 from vlmft_core.run_folder.layout import segment_file, segment_files
+
+_BATCH = 1 << 16
+"""Bytes of a log that are read at once: their records stay in a processor's own memory until they are looked at."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Tail:
         """
         return [record for batch in self.batches() for record in batch]
 
-    def batches(self) -> Iterator[list[Record]]:
+    def batches(self) -> Iterator[Batch]:
         """The same piece by piece, so that a log of any size is read in bounded memory. None of them is empty.
 
         What an iteration that is given up early has not reached comes with the next one.
@@ -81,7 +85,7 @@ class Tail:
             VlmftError: the path names something that is not a regular file, or may not be read.
         """
         while True:
-            chunk = self._file.chunk()
+            chunk = self._file.chunk(_BATCH)
             if self._file.restarts != self.restarts:
                 self.restarts = self._file.restarts
                 self._rejected, self._lines = self.rejected, LineSplitter()
@@ -122,8 +126,10 @@ class Tail:
         finally:
             os.close(descriptor)
 
-    def _records(self, lines: list[bytes]) -> list[Record]:
-        records: list[Record] = []
+    def _records(self, lines: list[bytes]) -> Batch:
+        if (batch := parse_all(lines)) is not None:
+            return batch
+        records = Batch()
         for line in lines:
             try:
                 records.append(parse(line))
@@ -178,7 +184,7 @@ class RunTail:
         """
         return [record for batch in self.batches() for record in batch]
 
-    def batches(self) -> Iterator[list[Record]]:
+    def batches(self) -> Iterator[Batch]:
         """The same piece by piece, as `Tail.batches`."""
         if self._tails:
             yield from self._tails[-1].batches()

@@ -7,6 +7,7 @@ from pathlib import Path
 from vlmft_console.history.importers.entries.contents import Contents
 from vlmft_console.history.importers.reader import label_of
 from vlmft_core.errors import VlmftError
+from vlmft_core.run_folder.batch import Batch
 from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.tail import Tail
 
@@ -39,6 +40,6 @@ class EventLog:
         raise VlmftError(f"{self.path} is a run of ours: it has one eval set")
 
     def read(self) -> list[Record]:
-        records = next(iter(self._tail.batches()), [])
+        records: list[Record] = next(iter(self._tail.batches()), Batch())
         self.entries += len(records)
         return records

@@ -84,7 +84,7 @@ class LossExploded(Rule):
     def quiet(self, stretch: Stretch, state: HealthState) -> bool:
         if self._levels.high:
             return False
-        losses, levels, before = self._window + stretch.losses, self._levels, len(self._window)
+        losses, levels, before = [*self._window, *stretch.losses], self._levels, len(self._window)
         for end in range(SIZE, len(losses) + 1, SIZE):
             levels = levels.after(losses[end - SIZE : end], stretch.steps[end - before - 1])
             if levels.high:

@@ -68,7 +68,14 @@ class LrOffSchedule(Rule):
         plan = self._plan
         if plan is None:
             return True
-        (near, wanted), slope, allowed = self._near, self._slope, self._allowed
+        slope, allowed = self._slope, self._allowed
+        # Where the plan hardly changes from the first step to the last, all of them are as near to it as the two ends.
+        near, wanted = stretch.steps[0], planned_rate(plan, stretch.steps[0])
+        furthest = max(max(stretch.rates) - wanted, wanted - min(stretch.rates))
+        if furthest + slope * (stretch.steps[-1] - near) <= allowed:
+            self._next_near = near, wanted
+            return not self._off
+        near, wanted = self._near
         for step, rate in zip(stretch.steps, stretch.rates, strict=True):
             if abs(rate - wanted) + slope * abs(step - near) > allowed:
                 near, wanted = step, planned_rate(plan, step)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
-from operator import sub
+from functools import reduce
+from operator import add, sub
 
 from vlmft_core.health import advice
 from vlmft_core.health.figures import number
@@ -82,13 +83,13 @@ class Stalled(Rule):
         return asked
 
     def quiet(self, stretch: Stretch, state: HealthState) -> bool:
-        clocks = stretch.clocks()
-        if clocks is None or self._last is None or self._gap or self._waited:
+        found = stretch.clocks()
+        if found is None or self._last is None or self._gap or self._waited:
             return False
+        clocks, of_steps = found
         passed = list(map(sub, clocks, [self._last, *clocks]))
         if not min(passed) >= 0 or not max(passed) < 0.999 * self._silence:
             return False
-        of_steps = stretch.of_steps(clocks)
         before = [] if self._last_step is None else [self._last_step]
         self._next = clocks[-1], of_steps[-1], tuple(map(sub, [*before, *of_steps][1:], [*before, *of_steps]))
         longest = max(*self._next[2], clocks[-1] - of_steps[-1])
@@ -176,14 +177,16 @@ class SlowData(Rule):
         if kinds != {float} or self._share > self._limit:
             return False
         count, waited, took, share = self._next
-        window, limit = self._window, self._limit
-        for one, whole in zip(waiting, total, strict=True):
-            waited += one
-            took += whole
-            count += 1
-            if not count % window:
+        done, end = 0, count + len(waiting)
+        while count < end:
+            until = min(end, count - count % self._window + self._window)
+            part = slice(done, done + until - count)
+            # One by one, as `on_step` does: `sum` rounds otherwise.
+            waited, took = reduce(add, waiting[part], waited), reduce(add, total[part], took)
+            done, count = part.stop, until
+            if not count % self._window:
                 share = waited / took if took > 0 else 0.0
-                if share > limit:
+                if share > self._limit:
                     return False
                 waited = took = 0.0
         self._next = count, waited, took, share
