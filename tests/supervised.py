@@ -57,8 +57,13 @@ class Supervised:
             time.sleep(0.02)
 
     def wait_for_ranks(self) -> None:
-        """Until every rank is known and steps are being made."""
+        """Until every rank is known and in the folder, and steps are being made.
+
+        Real ranks meet before the first step; of these one may still look for the folder, by its name, when another
+        has made some.
+        """
         self.wait(lambda: len(self.folder.processes()) == self.ranks + 2 and self.status().state == "running")
+        self.wait(lambda: all(map(_has_begun, self.folder.processes().items())))
 
     def wait_for_end(self, seconds: float = 60.0) -> dict[str, Any]:
         """What `exit.json` says; by then nobody of the run may be alive."""
@@ -66,3 +71,13 @@ class Supervised:
         record: dict[str, Any] = json.loads(self.folder.exit_file.read_text())
         assert not [role for role, who in self.folder.processes().items() if who.alive and role != "supervisor"]
         return record
+
+
+def _has_begun(process: tuple[str, Identity]) -> bool:
+    """Whether a rank holds the lock of its folder, or is gone; true of all that is no rank."""
+    role, who = process
+    try:
+        links = Path(f"/proc/{who.pid}/fd").iterdir()
+        return not role.startswith("rank") or any(link.readlink().name == "ranks.lock" for link in links)
+    except OSError:  # it is gone, or has just closed something
+        return not who.alive
