@@ -191,3 +191,11 @@ def test_a_step_is_accepted_exactly_when_every_field_is_what_it_should_be(
     else:
         with pytest.raises(ValueError, match="is not a"):
             parse(line)
+
+
+@pytest.mark.parametrize("lines", [b"", note(0)])
+def test_a_file_that_is_mostly_a_hole_is_refused_and_not_read_for_hours(log: Path, lines: bytes) -> None:
+    append(log, lines)
+    os.truncate(log, 1 << 40)
+    with pytest.raises(VlmftError, match=r"nothing was ever written to its bytes \d.* to 1,099,511,627,776"):
+        Tail(log).read()

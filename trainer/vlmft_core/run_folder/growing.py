@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 from pathlib import Path
@@ -14,6 +15,8 @@ from vlmft_core.run_folder.events import MAX_LINE
 CHUNK: Final = 1 << 18
 """Bytes of one read."""
 _HEAD: Final = 256
+_HOLE: Final = 1 << 30
+"""Bytes that were never written, in a row, with which a file is no log: they would be read for minutes."""
 
 
 class GrowingFile:
@@ -43,7 +46,7 @@ class GrowingFile:
             newest: where more than that has come, pass over all but the last of it.
 
         Raises:
-            VlmftError: the path names something that is not a regular file, or may not be read.
+            VlmftError: the path names something that is not a regular file, or may not be read, or has a huge hole.
         """
         try:
             descriptor = open_regular(self.path)
@@ -61,6 +64,8 @@ class GrowingFile:
             if newest:
                 self.offset = max(self.offset, info.st_size - CHUNK)
             data = read_at(self.path, descriptor, min(CHUNK, most), self.offset)
+            if data.startswith(b"\0"):
+                _refuse_hole(self.path, descriptor, self.offset)
             self.offset += len(data)
             self.checksum = zlib.crc32(data, self.checksum)
             return data
@@ -146,6 +151,18 @@ class LineSplitter:
     def end_line(self) -> None:
         """What stands after the last newline has been dealt with as a line: what comes is another."""
         self._partial = b""
+
+
+def _refuse_hole(path: Path, descriptor: int, start: int) -> None:
+    try:
+        end = os.lseek(descriptor, start, os.SEEK_DATA)
+    except OSError as error:  # no data behind it; or this file system does not tell holes
+        end = os.fstat(descriptor).st_size if error.errno == errno.ENXIO else start
+    if end - start >= _HOLE:
+        raise VlmftError(
+            f"{path} is no whole log: nothing was ever written to its bytes {start:,} to {end:,}",
+            f"`head -c {start}` has what is before them" if start else "",
+        )
 
 
 def read_at(path: Path, descriptor: int, size: int, offset: int) -> bytes:
