@@ -145,7 +145,7 @@ class HealthState:
             self._learn(record)
         self.losses.extend(stretch.losses)
         self.since_eval += len(stretch.losses)
-        self.peak_lr = max(self.peak_lr, *stretch.rates)
+        self.peak_lr = max(self.peak_lr, max(stretch.rates))
 
     def take_eval(self, record: Record) -> bool:
         """One `eval` event.

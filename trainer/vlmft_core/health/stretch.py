@@ -45,9 +45,12 @@ class Stretch:
     def follows(self, step: int) -> bool:
         """Whether it has steps, which only go forward from `step`, and each has all that a step must tell, as a
         number."""
+        if not self.steps or self.steps[0] <= step:
+            return False
+        if not self._batch.rises and not all(map(lt, self.steps, islice(self.steps, 1, None))):
+            return False
         columns = (self.epochs, self.losses, self.rates, self.gradients)
-        forward = self.steps and self.steps[0] > step and all(map(lt, self.steps, islice(self.steps, 1, None)))
-        return bool(forward) and not any(None in column for column in columns)
+        return self._batch.plain or not any(None in column for column in columns)
 
     def column(self, key: str) -> Sequence[Any]:
         """Any field of the steps; None where one does not have it."""
@@ -61,10 +64,13 @@ class Stretch:
         """The time of every record, those between the steps too, and of every step, by one clock; None where there is
         none."""
         for key in ("mono", "t"):
-            times: list[Any] = [record.get(key) for record in self._batch[self._records]]
+            of_steps = self.column(key)
+            times = list(of_steps)
+            for index in self._others:
+                times.insert(index - self._records.start, self._batch[index].get(key))
             kinds = set(map(type, times))
             if kinds == {float}:
-                return times, self.column(key)
+                return times, of_steps
             if kinds != {type(None)}:
                 return None
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import islice, pairwise
-from operator import itemgetter, le
+from operator import itemgetter, le, lt
 from typing import Any, Final
 
 import orjson
@@ -15,6 +15,9 @@ from vlmft_core.run_folder.events import STEP, Record, require_valid
 
 class Batch(list[Record]):
     """Records in order. They must stay as they are once they were looked at."""
+
+    plain = False
+    """Whether all steps are known to have all that a step must tell, as numbers."""
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Batch:
@@ -39,11 +42,17 @@ class Batch(list[Record]):
             found += self[before + 1 : end]
         return found
 
+    @cached_property
+    def rises(self) -> bool:
+        """Whether each step is higher than the one before it."""
+        steps = self.column("step")
+        return all(map(lt, steps, islice(steps, 1, None)))
+
     @property
     def goes_back(self) -> bool:
         """Whether a step is lower than the one before it."""
         steps = self.column("step")
-        return not all(map(le, steps, islice(steps, 1, None)))
+        return not self.rises and not all(map(le, steps, islice(steps, 1, None)))
 
     def has(self, key: str) -> bool:
         """Whether any of the steps has this field."""
@@ -82,7 +91,8 @@ def parse_all(lines: Sequence[bytes]) -> Batch | None:
         if len(found) != len(lines) or set(map(type, found)) != {dict}:
             return None
         batch = Batch(found)
-        for record in [batch[index] for index in batch.others] if _all_plain(batch) else batch:
+        batch.plain = _all_plain(batch)
+        for record in [batch[index] for index in batch.others] if batch.plain else batch:
             require_valid(record)
     except (ValueError, KeyError):
         return None

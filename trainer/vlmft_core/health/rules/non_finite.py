@@ -71,10 +71,11 @@ class NonFinite(Rule):
         return self._over() or (self._odd == self._count and self._tells_more())
 
     def quiet(self, stretch: Stretch, state: HealthState) -> bool:
-        if self._held or 0 in stretch.losses or stretch.names("nonfinite"):
+        if self._held or not all(stretch.losses) or stretch.names("nonfinite"):
             return False
         skipped = stretch.column("skipped_steps")
-        return skipped.count(self._skipped) + skipped.count(None) == len(skipped)
+        same = skipped.count(self._skipped)
+        return same == len(skipped) or same + skipped.count(None) == len(skipped)
 
     def skip(self, stretch: Stretch, state: HealthState) -> None:
         self._count += len(stretch.losses)
