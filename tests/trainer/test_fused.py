@@ -23,7 +23,7 @@ from vlmft_trainer.model.inputs import model_inputs
 from vlmft_trainer.model.load import Kernels, Precision, choose_kernels, load_base, prepare_training
 from vlmft_trainer.model.loss import answer_loss
 from vlmft_trainer.training.run_log import RunLog
-from vlmft_trainer.training.train import fuse
+from vlmft_trainer.training.train import fuse, fused_everywhere
 
 LORA = Lora(r=4, alpha=8, dropout=0, target_modules=["q_proj", "v_proj", "o_proj", "down_proj"])
 JOINS = {"packed": pack_collator, "padded": pad_collator}
@@ -97,8 +97,26 @@ def assert_same_step(batch: dict[str, Any], *, precision: Precision = "fp32", **
 def fused_with_notes(model: Any, folder: Path) -> list[str]:
     """What a training says when it switches to fused kernels."""
     fuse(model, RunLog(EventWriter(folder / "events.jsonl")))
+    return notes(folder)
+
+
+def notes(folder: Path) -> list[str]:
     records = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     return [record["message"] for record in records if record["event"] == NOTE]
+
+
+def test_a_rank_without_fused_kernels_is_told_where_the_others_have_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = RunLog(EventWriter(tmp_path / "events.jsonl"))
+    assert fused_everywhere(True, log)
+    monkeypatch.setattr("vlmft_trainer.distributed.ranks.any_rank", lambda flag: True)
+    assert not fused_everywhere(False, log)
+    assert notes(tmp_path) == []
+    assert not fused_everywhere(True, log)
+    assert notes(tmp_path) == [
+        "fused kernels are not used on every rank: the others wait for those without at each step"
+    ]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -200,8 +200,8 @@ def build(
     )
     order = trainer.get_train_dataloader().micro_batches
     all_of_them = order.of_epochs(math.ceil(preset.training.epochs))
-    all_fused = not ranks.any_rank(not fused)  # others keep more for the backward
-    computing = preset.model_copy(update={"model": preset.model.model_copy(update={"fused_kernels": all_fused})})
+    fused_kernels = fused_everywhere(fused, log)
+    computing = preset.model_copy(update={"model": preset.model.model_copy(update={"fused_kernels": fused_kernels})})
     every, why = choose_recomputation(computing, architecture, trainable, all_of_them, data.train, groups)
     if why:
         log.note(why)
@@ -243,6 +243,14 @@ def fuse(model: Any, log: RunLog) -> bool:
         return False
     use_fused_kernels(model)
     return True
+
+
+def fused_everywhere(here: bool, log: RunLog) -> bool:
+    """Whether every rank uses fused kernels, as this one does or not: without them more is kept for the backward."""
+    everywhere = not ranks.any_rank(not here)
+    if here and not everywhere:
+        log.note("fused kernels are not used on every rank: the others wait for those without at each step")
+    return everywhere
 
 
 def answers_while_training(
