@@ -176,8 +176,10 @@ def _without_supervisor(folder: RunFolder, job: JobState | None, gone: bool) -> 
     if end := next((one for one in ends if one["event"] == RUN_END and one["status"] in STATUSES), None):
         reason = "; ".join(filter(None, (str(end.get("reason") or ""), UNWITNESSED)))
         return RunStatus(end["status"], reason, _EXIT_CODES.get(end["status"], EXIT_FAILED))
-    if isinstance(place, Hosts) and time.time() - of_ranks < GONE_SECONDS:  # where locks of other hosts are not seen
-        last = f"on {', '.join(place.slots)} were heard of less than a minute ago"
+    began = record.t if record.launcher else 0.0
+    if isinstance(place, Hosts) and time.time() - max(began, of_ranks) < GONE_SECONDS:
+        # Locks of other hosts may not be seen, nor ranks that have yet to take theirs.
+        last = f"on {', '.join(place.slots)} were started, or heard of, less than a minute ago"
         return RunStatus(UNSUPERVISED, f"its supervisor is gone, but ranks {last}")
     if job is not None:
         return RunStatus(CRASHED, f"its job is over: {job.state}" if job.state else "its job is over, how is not known")
