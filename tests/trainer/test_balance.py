@@ -42,7 +42,7 @@ def steps(found: list[list[list[int]]], accumulation: int) -> list[list[int]]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     lengths=st.lists(st.integers(1, 50), min_size=1, max_size=60),
     world=st.sampled_from([1, 2, 4]),

@@ -39,10 +39,10 @@ from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED
 
 
 def checkpoints(name: Run, json_output: Json = False) -> None:
-    """List a run's checkpoints: what each measured, how large it is, and what becomes of it.
+    """List a run's checkpoints, and what becomes of each.
 
-    `goes next`: the next checkpoint takes its place. `goes if beaten`: only one that is better does. `RUN@STEP` names
-    one for `vlmft eval`, `predict`, `merge` and `adapter`.
+    What each measured and how large it is stands beside. `goes next`: the next checkpoint takes its place. `goes if
+    beaten`: only one that is better does. `RUN@STEP` names one for `vlmft eval`, `predict`, `merge` and `adapter`.
     """
     folder = find(name)
     with waiting() as tell:
@@ -99,7 +99,7 @@ def adapter(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the run's adapter is replaced.")] = False,
     json_output: Json = False,
 ) -> None:
-    """Make the adapter of a checkpoint the run's own, or copy it elsewhere.
+    """Make a checkpoint's adapter the run's own, or copy it.
 
     What `vlmft eval RUN`, `predict` and `merge` use is then that one. The run's folder keeps a record of it, and the
     checkpoint stays. Asks before it replaces the adapter that is there; a live run's is not replaced, as it writes its

@@ -129,7 +129,9 @@ def show(
     base: BaseOption = None,
     json_output: Json = False,
 ) -> None:
-    """Print samples as the model gets them: what is between [[ and ]] is trained on.
+    """Print samples as the model gets them.
+
+    What is between [[ and ]] is trained on.
 
     Exit status: 0, 2 when the data cannot be opened, 1 when it broke, 130 interrupted.
     """

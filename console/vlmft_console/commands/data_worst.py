@@ -48,10 +48,11 @@ def worst(
     trust: Trust = False,
     json_output: Json = False,
 ) -> None:
-    """Name the samples that a run's model gets most wrong, and those that training made worse: to find bad labels.
+    """Name the samples that a model gets most wrong, to find bad labels.
 
-    By loss: how unlikely the model finds what the data says. By worsening: how much more so than its base. Each with
-    its row, question, truth, both losses in nats a token, what the model answers, and on a terminal its picture.
+    And those that training made worse. By loss: how unlikely the model finds what the data says. By worsening: how much
+    more so than its base. Each with its row, question, truth, both losses in nats a token, what the model answers, and
+    on a terminal its picture.
 
     Exit status: 0, 1 when it broke, 2 for a mistake, 130 interrupted.
     """

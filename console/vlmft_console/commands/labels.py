@@ -18,7 +18,7 @@ def tag(
     remove: Annotated[bool, typer.Option("--remove", help="Take these tags away.")] = False,
     json_output: Json = False,
 ) -> None:
-    """Give a run tags, to find it again by; without one, show those it has.
+    """Give a run tags to find it again by, or show them.
 
     They are kept in the run's folder and go with it. `vlmft runs tag:WORD` lists the runs that have one.
     """
@@ -32,9 +32,9 @@ def note(
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help='One line; "" takes it away.')] = None,
     json_output: Json = False,
 ) -> None:
-    """Give a run a note in place of the one before; without one, show it.
+    """Give a run a note, or show it.
 
-    It is kept in the run's folder and goes with it.
+    It takes the place of the one before. It is kept in the run's folder and goes with it.
     """
     folder = find(name)
     labels = Labels.of(folder) if text is None else change_note(folder, text)

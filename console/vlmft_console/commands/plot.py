@@ -72,7 +72,7 @@ def plot(
     run: RunNumber = None,
     eval_set: EvalSet = None,
 ) -> None:
-    """Print the charts of any training log in the terminal, or draw them into a file."""
+    """Draw the charts of any training log, here or into a file."""
     if output is not None and (output.suffix.lower() not in ENDINGS or list_them or json_output):
         raise VlmftError(f"--out {output}: charts are written as .svg or .png", "leave --list and --json away")
     with waiting() as tell:

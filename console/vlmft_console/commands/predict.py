@@ -59,9 +59,9 @@ def predict(
     trust: Trust = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object for each answer.")] = False,
 ) -> None:
-    """Ask a trained model, or its base, about images; greedy answers.
+    """Ask a trained model, or its base, about images.
 
-    A terminal with colours shows the pictures, too.
+    Answers are greedy. A terminal with colours shows the pictures, too.
 
     Exit status: 0, 1 when it broke, 2 for a mistake, 130 interrupted.
     """

@@ -200,7 +200,7 @@ def logs(
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last lines; 0 for all.")] = 0,
 ) -> None:
-    """Print what the ranks wrote, with control characters made visible."""
+    """Print what the ranks of a run wrote. Control characters are made visible."""
     folder = find(name)
     try:
         descriptor = open_regular(folder.training_log or folder.batch_log)

@@ -29,7 +29,7 @@ def stop(
     wait: Annotated[bool, typer.Option(help="Wait for the end, counting down.")] = True,
     json_output: Json = False,
 ) -> None:
-    """Stop a run: a checkpoint at the next step boundary, then the end.
+    """Stop a run, with a checkpoint at its next step.
 
     Ranks that have not ended when the patience is over get TERM, and KILL 60 s later. Ctrl-C stops waiting, not the
     stop.

@@ -34,7 +34,7 @@ def watch(
     json_output: Annotated[bool, typer.Option("--json", help="Print every event as JSON.")] = False,
     eval_set: EvalSet = None,
 ) -> None:
-    """Follow a training log while it grows, and judge it as it goes. Ctrl-C stops looking.
+    """Follow a training log while it grows, and judge it. Ctrl-C stops looking.
 
     Exit status: 0, or 3 when a finding asks for a stop, or 2 when the log cannot be read.
     """
