@@ -105,11 +105,20 @@ async def test_the_footer_offers_what_can_be_done_to_the_run(standin: Supervised
 async def test_a_run_whose_folder_is_deleted_is_not_called_crashed(tmp_path: Path) -> None:
     sample = make_sample(tmp_path)
     app = VlmftConsole(sample.path)
-    async with app.run_test(size=(120, 24)) as pilot:
+    async with app.run_test(size=(120, 24), notifications=True) as pilot:
         await until_shown(pilot, "□ stopped")
+        assert "resume" in screen_text(app).splitlines()[-1]
         shutil.rmtree(sample.path)
         await until_shown(pilot, "unreadable")
         await until_shown(pilot, "its folder is gone: deleted, or moved")
+        assert "resume" not in screen_text(app).splitlines()[-1]
+        await pilot.press("r")
+        await until(pilot, lambda: f"{sample.path}: No such file or directory" in told(app))
+        assert "Errno" not in told(app)
+        await pilot.press("v")
+        await until_shown(pilot, "The run's folder is gone")
+        await pilot.press("q", "C")
+        await until_shown(pilot, "Gone: step 100, 200, ")
 
 
 async def test_a_stop_is_counted_down(tmp_path: Path) -> None:

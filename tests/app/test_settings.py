@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.looking import until_shown
+from tests.app.looking import told, until, until_shown
 from tests.records import step
 from tests.run_folders import ended_run
 from vlmft_console.app.app import VlmftConsole
@@ -44,6 +44,7 @@ async def test_the_theme_that_was_chosen_is_that_of_the_next_session(machine: Pa
         "group: yes\n",
         "keys: x\n",
         'keys: {"x": 1}\n',
+        'keys: {"x": "X", "x": "Y"}\n',
     ],
 )
 def test_a_setting_that_is_none_is_named_with_its_line(machine: Path, text: str) -> None:
@@ -51,6 +52,22 @@ def test_a_setting_that_is_none_is_named_with_its_line(machine: Path, text: str)
     settings_file().write_text(f"# mine\n{text}")
     with pytest.raises(VlmftError, match=r"console\.yaml:2: "):
         kept_settings()
+
+
+def test_a_setting_that_is_there_twice_is_refused_for_nobody_knows_which_is_meant(machine: Path) -> None:
+    settings_file().parent.mkdir(parents=True, exist_ok=True)
+    settings_file().write_text("theme: light\n\ntheme: dark\n")
+    with pytest.raises(VlmftError, match=r"console\.yaml:3: 'theme: dark' is no setting"):
+        kept_settings()
+
+
+async def test_what_cannot_be_kept_is_said_and_done_for_now(machine: Path) -> None:
+    settings_file().parent.parent.mkdir(parents=True, exist_ok=True)
+    settings_file().parent.write_text("a file where the folder should be")
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await pilot.press("ctrl+t")
+        assert pilot.app.theme == LIGHT.name
+        await until(pilot, lambda: "theme is not kept for the next time: " in told(pilot.app))
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["fifo", "folder"])
@@ -64,8 +81,9 @@ def test_a_settings_file_that_is_no_file_is_one_line_and_no_wait(machine: Path, 
 def test_a_setting_that_changes_leaves_the_rest_of_the_file_alone(machine: Path) -> None:
     settings_file().parent.mkdir(parents=True, exist_ok=True)
     settings_file().write_text("# mine\ntheme: light  # at noon\n")
-    keep("panels", ["eval_.*", "lr"])
-    keep("panels", ["chartqa: 1", "größe #2"])
+    app = VlmftConsole()
+    keep(app, "panels", ["eval_.*", "lr"])
+    keep(app, "panels", ["chartqa: 1", "größe #2"])
     assert settings_file().read_text().startswith("# mine\ntheme: light  # at noon\n")
     assert kept_settings().theme == "light"
     assert kept_settings().panels == ("chartqa: 1", "größe #2")

@@ -110,7 +110,7 @@ def test_what_vlmft_eval_found_counts_where_it_asked_more_of_the_same_data(tmp_p
 def test_rotated_ones_are_named(tmp_path: Path) -> None:
     run = saved_run(tmp_path / "outputs")
     shutil.rmtree(run.checkpoint(10))
-    assert "no more there: step 10" in vlmft("checkpoints", "mine").stdout
+    assert "kept; gone: step 10" in vlmft("checkpoints", "mine").stdout
     for step in (20, 30):
         shutil.rmtree(run.checkpoint(step))
     assert "mine has no checkpoints any more" in vlmft("checkpoints", "mine").stdout

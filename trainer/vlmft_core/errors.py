@@ -46,3 +46,10 @@ class ModelError(VlmftError):
 def first_line(error: BaseException) -> str:
     """What an error says, without what follows in further lines; its kind where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def in_words(error: BaseException) -> str:
+    """What an error says to a person: of one of the operating system which file and why, without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)

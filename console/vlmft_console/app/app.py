@@ -218,7 +218,7 @@ class VlmftConsole(KeyOrder):
         """Write a chart into the folder that the console was started in, over nothing that is there."""
         from vlmft_console.report.picture_file import free_file, picture
         from vlmft_core.durable import write_whole
-        from vlmft_core.errors import VlmftError
+        from vlmft_core.errors import VlmftError, in_words
 
         chart, subject = message.chart, getattr(self.screen, "subject", "")
         try:
@@ -226,7 +226,7 @@ class VlmftConsole(KeyOrder):
             path = free_file(Path.cwd(), f"{subject} {chart.spec.title}".strip(), message.ending)
             write_whole(path, drawn, private=False)
         except (VlmftError, OSError) as error:
-            tell(self, f"no picture: {error}", problem=True)
+            tell(self, f"no picture: {in_words(error)}", problem=True)
         else:
             tell(self, f"written: {path}")
 
@@ -255,7 +255,7 @@ class VlmftConsole(KeyOrder):
 
         light = self.theme == DARK.name
         self.theme = LIGHT.name if light else DARK.name
-        keep("theme", "light" if light else "dark")
+        keep(self, "theme", "light" if light else "dark")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: what the keys of the active screen do, by name."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vlmft_console.figures import stamp
 from vlmft_console.sanitize import redact
-from vlmft_core.errors import VlmftError
+from vlmft_core.errors import VlmftError, in_words
 
 
 def write_report(error: BaseException) -> Path | None:
@@ -39,4 +39,4 @@ def crash_line(error: BaseException) -> str:
 
 def words_of(error: Exception) -> str:
     """What is said of an error that ends a thread: a mistake has its own words, a fault of ours those of a crash."""
-    return str(error) if isinstance(error, VlmftError | OSError) else crash_line(error)
+    return in_words(error) if isinstance(error, VlmftError | OSError) else crash_line(error)

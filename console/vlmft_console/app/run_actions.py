@@ -13,7 +13,7 @@ from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
 from vlmft_console.app.messages import ActionDone, ResumeReady
 from vlmft_console.figures import clock
 from vlmft_console.runs.folder import RunFolder
-from vlmft_core.errors import VlmftError
+from vlmft_core.errors import VlmftError, in_words
 from vlmft_core.figures import counted
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.stop import StopRequest
@@ -139,7 +139,7 @@ def in_thread(app: App[None], work: Callable[[], Message]) -> None:
         try:
             app.post_message(work())
         except (VlmftError, OSError) as error:
-            app.post_message(ActionDone(str(error), problem=True))
+            app.post_message(ActionDone(in_words(error), problem=True))
 
     app.run_worker(run, thread=True, group="actions")
 

@@ -8,12 +8,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from vlmft_console.charts.smoothing import SHARES, USUAL
 from vlmft_console.runs.facts import ORDERS
+from vlmft_console.sanitize import sanitize
 from vlmft_core.durable import open_regular, write_whole
-from vlmft_core.errors import VlmftError
+from vlmft_core.errors import VlmftError, in_words
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.widget import Widget
 
 Theme = Literal["dark", "light"]
 USUAL_ORDER: Final = ""
@@ -65,10 +70,12 @@ def kept_settings() -> Settings:
         if not key or key.startswith("#"):
             continue
         try:
+            if key in found:
+                raise ValueError(key)  # which of the two is meant?
             found[key] = _READ[key](value)
         except (KeyError, ValueError):
             raise VlmftError(
-                f"{path}:{number}: {line.strip()!r} is no setting", f"there are {_SETTINGS}, each on one line"
+                f"{path}:{number}: {line.strip()!r} is no setting", f"there are {_SETTINGS}, each on one line, once"
             ) from None
     return Settings(**found)
 
@@ -81,10 +88,11 @@ def usable_settings() -> Settings:
         return Settings()
 
 
-def keep(key: str, value: str | float | list[str]) -> None:
+def keep(where: Widget | App[None], key: str, value: str | float | list[str]) -> None:
     """Start with this value from now on; where that cannot be written, this session has it all the same.
 
     Args:
+        where: says why it is not kept.
         key: a field of `Settings`. Other lines of the file, comments too, stay as they are.
         value: its new value.
     """
@@ -94,8 +102,9 @@ def keep(key: str, value: str | float | list[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         write_whole(path, "\n".join([*others, f"{key}: {written}", ""]))
-    except (OSError, VlmftError):
-        return
+    except (OSError, VlmftError) as error:
+        told = sanitize(f"{key} is not kept for the next time: {in_words(error)}")
+        where.notify(told, severity="error", markup=False)
 
 
 def _lines(path: Path) -> list[str]:
@@ -104,8 +113,10 @@ def _lines(path: Path) -> list[str]:
             return file.read().splitlines()
     except FileNotFoundError:
         return []
-    except (OSError, UnicodeDecodeError) as error:
-        raise VlmftError(f"{path} cannot be read: {error}", "delete it") from None
+    except UnicodeDecodeError:
+        raise VlmftError(f"{path} is no text in UTF-8", "delete it") from None
+    except OSError as error:
+        raise VlmftError(f"{path} cannot be read: {error.strerror}", "delete it") from None
 
 
 def _theme(text: str) -> str:
@@ -149,8 +160,14 @@ def _truth(text: str) -> bool:
     return {"true": True, "false": False}[_word(text)]
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("twice")
+    return found
+
+
 def _keys(text: str) -> dict[str, str]:
-    value = json.loads(text)
+    value = json.loads(text, object_pairs_hook=_once)
     if not isinstance(value, dict) or not all(isinstance(each, str) and each for each in value.values()):
         raise ValueError(text)
     return value

@@ -20,7 +20,7 @@ def main() -> None:
     from vlmft_console.app.terminal import GiveBack, refusal
     from vlmft_console.report import COMPARED
     from vlmft_console.sanitize import sanitize
-    from vlmft_core.errors import EXIT_MISTAKE, VlmftError
+    from vlmft_core.errors import EXIT_MISTAKE, VlmftError, in_words
 
     try:
         if (status := _there(sys.argv[1:])) is not None:
@@ -36,7 +36,7 @@ def main() -> None:
         if targets and len(targets) not in (1, *COMPARED):
             raise VlmftError(f"{len(targets)} runs cannot be told apart on one screen", f"name {COMPARED[-1]} or fewer")
     except (VlmftError, OSError) as error:  # such as a folder that is closed to us
-        print(sanitize(f"vlmft-console: {error}"), file=sys.stderr)
+        print(sanitize(f"vlmft-console: {in_words(error)}"), file=sys.stderr)
         sys.exit(EXIT_MISTAKE)
     ahead = None
     if len(targets) == 1:

@@ -81,8 +81,10 @@ class CheckpointTable:
     def rule(self) -> str:
         """How many are kept, and what became of the others, in a line."""
         which = f"the best {self.limit} by {self.metric.replace('_', ' ')} and the newest are" if self.limit else "all"
-        gone = f"; no more there: step {', '.join(f'{step:,}' for step in self.deleted)}" if self.deleted else ""
-        return f"{which}{'' if self.limit else ' are'} kept{gone}"
+        gone = [f"gone: step {', '.join(f'{step:,}' for step in self.deleted)}"] if self.deleted else []
+        if not self.rows and gone:
+            return gone[0]
+        return "; ".join([f"{which}{'' if self.limit else ' are'} kept", *gone])
 
 
 @dataclass(frozen=True)

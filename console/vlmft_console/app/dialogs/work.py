@@ -22,7 +22,7 @@ from vlmft_console.app.widgets.base.scrolling import SCROLLING
 from vlmft_console.programs.ask import Broken, Cancel, Cancelled, ask
 from vlmft_console.programs.log_file import log_file
 from vlmft_console.programs.work import Work
-from vlmft_core.errors import VlmftError
+from vlmft_core.errors import VlmftError, in_words
 
 _BAR = 24
 """Cells of the bar."""
@@ -106,7 +106,7 @@ class WorkScreen(ModalScreen[None]):
                 for name, value in ask(todo.program, todo.job, errors, todo.processes, self._cancel):
                     self.post_message(self.Told(name, value))
         except (VlmftError, OSError) as error:  # such as no room for another process
-            self.post_message(self.Over(str(error), "stop"))
+            self.post_message(self.Over(in_words(error), "stop"))
         except Broken as error:
             more = f" (see {self._work.log})" if self._work.log else ""
             self.post_message(self.Over(f"it broke: {error}{more}", "stop"))

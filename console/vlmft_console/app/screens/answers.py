@@ -123,6 +123,8 @@ class AnswersScreen(WatchingScreen):
         told = right_of(answer_rows(kept, at), at) if kept.by_step else _NONE_YET if self._later else _NONE
         if kept.by_step and not rows:
             told = f"{told}. {_FILTERED}"
+        if not self._run.exists():
+            told = "The run's folder is gone: deleted, or moved"
         if self._later:
             told += f". {counted(self._later, 'eval')} after this moment of the replay not shown"
         if kept.not_read:

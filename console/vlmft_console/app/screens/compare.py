@@ -146,7 +146,7 @@ class CompareScreen(Screen[None]):
     @on(Chart.SmoothingRequested)
     def _smooth(self, message: Chart.SmoothingRequested) -> None:
         self._smoothing = message.applied_to(self._smoothing)
-        keep("smoothing", self._smoothing)
+        keep(self, "smoothing", self._smoothing)
         self._smooth_runs()
         self._show_charts()
 

@@ -37,7 +37,7 @@ from vlmft_console.paths import own_presets, preset_folders
 from vlmft_console.presets import Draft, fields, open_preset
 from vlmft_console.presets.fields import REASONS
 from vlmft_console.presets.values import as_block, as_line
-from vlmft_core.errors import VlmftError
+from vlmft_core.errors import VlmftError, in_words
 from vlmft_core.figures import counted
 from vlmft_core.preset import LoadedPreset
 
@@ -268,7 +268,7 @@ class EditorScreen(Screen[None]):
         try:
             folder = own_presets()
         except OSError as error:
-            tell(self, f"there is no place for presets of your own: {error}", problem=True)
+            tell(self, f"there is no place for presets of your own: {in_words(error)}", problem=True)
             return
         self.app.push_screen(SaveAsScreen(self.draft, folder, preset_folders()), saved)
 

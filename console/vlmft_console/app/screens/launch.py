@@ -25,7 +25,7 @@ from vlmft_console.places.places_file import load_places
 from vlmft_console.presets.plan_text import plan_line
 from vlmft_console.runs.folder import check_name, default_name
 from vlmft_console.runs.launching import Check, Launch, checks, prepare, renewed, start
-from vlmft_core.errors import PresetError, VlmftError
+from vlmft_core.errors import PresetError, VlmftError, in_words
 from vlmft_core.home import expanded
 from vlmft_core.preset import LoadedPreset, Preset
 from vlmft_core.preset.schema import Monitor
@@ -219,7 +219,7 @@ class LaunchScreen(Screen[None]):
             launch = _prepared(self._loaded, wanted)
             self.post_message(Checked(wanted, launch, checks(launch)))
         except (VlmftError, OSError) as error:  # such as a root with a name that is too long
-            self.post_message(Checked(wanted, None, [Check("stop", str(error))]))
+            self.post_message(Checked(wanted, None, [Check("stop", in_words(error))]))
 
     @work(thread=True, group="start")
     def _start(self, wanted: Wanted, launch: Launch | None, watch: bool) -> None:
@@ -228,7 +228,7 @@ class LaunchScreen(Screen[None]):
             folder, warning = start(launch)
             self.app.post_message(RunStarted(folder, warning, watch))
         except (VlmftError, OSError) as error:
-            self.post_message(Failed(str(error)))
+            self.post_message(Failed(in_words(error)))
 
 
 def _planned(launch: Launch) -> str:

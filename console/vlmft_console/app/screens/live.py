@@ -21,7 +21,7 @@ from vlmft_console.history.trainings import Trainings
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.headline import READING, Headline, headline
 from vlmft_console.runs.overview import created
-from vlmft_console.runs.status import ELSEWHERE, UNSUPERVISED
+from vlmft_console.runs.status import ELSEWHERE, UNREADABLE, UNSUPERVISED
 from vlmft_core.health import STOP
 from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED, Record
 
@@ -77,7 +77,7 @@ class LiveScreen(LogScreen):
         if self._log is None or self._log.folder is None or self._batch.status is None:
             return ("stop", "resume")
         status = self._batch.status
-        if status.state == ELSEWHERE:
+        if status.state in (ELSEWHERE, UNREADABLE):
             return ("stop", "resume")
         if status.live:
             return () if status.state == UNSUPERVISED else ("resume",)

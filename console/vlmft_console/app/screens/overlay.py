@@ -284,7 +284,7 @@ class OverlayScreen(Screen[None]):
     def on_chart_smoothing_requested(self, message: Chart.SmoothingRequested) -> None:
         """Smooth the train losses more or less."""
         self._smoothing = message.applied_to(self._smoothing)
-        keep("smoothing", self._smoothing)
+        keep(self, "smoothing", self._smoothing)
         self._draw()
 
     def on_typed_line_left(self, message: TypedLine.Left) -> None:

@@ -25,7 +25,7 @@ from vlmft_console.app.widgets.preset.preset_detail import PresetDetail
 from vlmft_console.app.widgets.preset.preset_list import PresetList
 from vlmft_console.paths import own_presets, preset_folders
 from vlmft_console.runs.machine_gpus import smallest_gpu
-from vlmft_core.errors import VlmftError
+from vlmft_core.errors import VlmftError, in_words
 
 if TYPE_CHECKING:
     from vlmft_console.presets.table import Listed
@@ -139,7 +139,7 @@ class PresetsScreen(Screen[None]):
         try:
             copy = save_as(Draft(preset.loaded), name, own_presets(), preset_folders())
         except (VlmftError, OSError) as error:  # such as no place for presets of one's own
-            tell(self, str(error), problem=True)
+            tell(self, in_words(error), problem=True)
             return
         self.app.post_message(OpenEditor(str(copy.path)))
 

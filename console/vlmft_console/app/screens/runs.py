@@ -295,12 +295,12 @@ class RunsScreen(WatchingScreen):
     def action_sort(self) -> None:
         orders = (USUAL_ORDER, *ORDERS)
         self._order = orders[(orders.index(self._order) + 1) % len(orders)]
-        keep("sort", self._order or "usual")
+        keep(self, "sort", self._order or "usual")
         self._show()
 
     def action_group(self) -> None:
         self._grouped = not self._grouped
-        keep("group", "true" if self._grouped else "false")
+        keep(self, "group", "true" if self._grouped else "false")
         self._show()
 
     def action_clear(self) -> None:

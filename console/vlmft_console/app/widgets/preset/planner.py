@@ -13,7 +13,7 @@ from textual.widget import Widget
 from vlmft_console.presets import Draft
 from vlmft_console.runs.machine_gpus import smallest_gpu
 from vlmft_console.runs.speed import measured_speed, work_of
-from vlmft_core.errors import VlmftError
+from vlmft_core.errors import VlmftError, in_words
 from vlmft_core.plan import Plan
 from vlmft_core.plan.gpus import Gpu
 from vlmft_core.preset import Preset
@@ -76,7 +76,7 @@ class Planner(Widget):
                 )
                 message = Planned(preset, plan, "")
         except (VlmftError, OSError) as error:  # such as a path that no file can have
-            message = Planned(preset, None, str(error))
+            message = Planned(preset, None, in_words(error))
         if message is not None and number == self._newest:
             self.post_message(message)
 

@@ -88,5 +88,5 @@ class MetricChoice(TypedLine):
             tell(self, str(error).removeprefix("--metric "), problem=True)
             return False
         self.patterns = patterns
-        keep(self._setting, list(patterns))
+        keep(self, self._setting, list(patterns))
         return True

@@ -216,7 +216,7 @@ class RunView(Vertical):
         """Smooth the train loss more or less."""
         message.stop()
         self._smoothing = message.applied_to(self._smoothing)
-        keep("smoothing", self._smoothing)
+        keep(self, "smoothing", self._smoothing)
         self._smooth()
         self._update("loss")
 
