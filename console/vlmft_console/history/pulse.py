@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from operator import le
+from typing import Any, Final
 
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.batch import Batch
@@ -43,10 +44,9 @@ class Pulse:
                 last_step, times, begin = None, (), index - number  # the pause between two segments is no step
             elif event == events.HEARTBEAT:
                 heartbeat = record
-        steps = batch.steps[begin:]
-        if steps:
-            last_step, step = steps[-1], steps[-1]["step"]
-            times = _with(times, steps[-_WINDOW:])
+        if steps := batch.column("step")[begin:]:
+            last_step, step = batch.steps[-1], steps[-1]
+            times = _with(times, steps[-_WINDOW:], batch.column("mono")[begin:][-_WINDOW:])
         seen = next((record["t"] for record in reversed(records) if record["t"] is not None), self.last_seen)
         return Pulse(segment, step, last_step, seen, heartbeat, times)
 
@@ -59,14 +59,17 @@ class Pulse:
         return (last - first) / (ended - began) if ended > began and last > first else None
 
 
-def _with(times: tuple[tuple[int, float], ...], steps: Sequence[Record]) -> tuple[tuple[int, float], ...]:
+def _with(
+    times: tuple[tuple[int, float], ...], steps: Sequence[int], clock: Sequence[Any]
+) -> tuple[tuple[int, float], ...]:
+    if set(map(type, clock)) == {float} and all(map(le, clock, clock[1:])) and (not times or times[-1][1] <= clock[0]):
+        return (*times, *zip(steps, clock, strict=True))[-_WINDOW:]
     found = list(times)
-    for record in steps:
-        mono = record.get("mono")
+    for step, mono in zip(steps, clock, strict=True):
         if isinstance(mono, float):
             if found and mono < found[-1][1]:
                 found.clear()  # another boot: this clock began anew
-            found.append((record["step"], mono))
+            found.append((step, mono))
     return tuple(found[-_WINDOW:])
 
 
