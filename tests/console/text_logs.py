@@ -1,6 +1,6 @@
 """Lines as training programs print them, and what is to be read from them."""
 
-# ruff: noqa: E501
+# ruff: noqa: E501, RUF001
 from __future__ import annotations
 
 from typing import Final, NamedTuple
@@ -116,7 +116,7 @@ SAMPLES: Final[dict[str, Sample]] = {
         )
         + "val loss 10.5\n",
         FIRST,
-        [(3, 10.5)],
+        [(0, 11.0), (3, 10.5)],
     ),
     "modded-nanogpt": Sample(
         "import os\nimport torch\nfor step in range(10):\n    train_loss = 0.0\n"
@@ -146,6 +146,60 @@ SAMPLES: Final[dict[str, Sample]] = {
             (2, 500, 2.0),
         ),
         [(500, 2.5), (1000, 2.25), (1500, 2.0)],
+    ),
+    "marian, whose loss is a cost": Sample(
+        _lines(
+            "[2022-04-13 06:53:36] Ep. 1 : Up. {} : Sen. 1,280 : Cost {:.8f} : Time 85.53s : 1.00 words/s : L.r. 1.0e-04",
+            *THREE,
+        )
+        + "[2022-04-13 06:53:44] [valid] Ep. 1 : Up. 30 : cross-entropy : 2.125 : stalled 10 times (last best: 1.9159)\n"
+        "[2022-04-13 06:53:46] [valid] Ep. 1 : Up. 30 : perplexity : 2.51369 : new best\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "sockeye, whose losses are perplexities": Sample(
+        _lines(
+            "[2020-02-03:04:05:06:INFO:sockeye.training:__call__] Epoch[0] Batch [{}]\tSpeed: 9.1 samples/sec\tperplexity=1.0",
+            (10,),
+            (20,),
+        )
+        + "[2020-02-03:04:05:06:INFO:sockeye.training:_create] Checkpoint [1]\tTrain-perplexity=1.000000\n"
+        "[2020-02-03:04:05:06:INFO:sockeye.training:_create] Checkpoint [1]\tValidation-perplexity=1.000000\n",
+        [(10, 0.0), (20, 0.0)],
+        [(20, 0.0)],
+    ),
+    "lightgbm": Sample(
+        _lines("[{}]\ttraining's binary_logloss: {}\tvalid_1's binary_logloss: 2.125", *THREE),
+        THREE,
+        [(10, 2.125), (20, 2.125), (30, 2.125)],
+    ),
+    "kaldi's nnet1": Sample(
+        "CROSSVAL PRERUN AVG.LOSS 7.8701 (Xent), \n"
+        + _lines("ITERATION {:02}: TRAIN AVG.LOSS {}, (lrate0.008), CROSSVAL AVG.LOSS 2.125, nnet accepted", *FIRST),
+        FIRST,
+        [(1, 2.125), (2, 2.125), (3, 2.125)],
+    ),
+    "thousands of steps": Sample(
+        _lines("step {}k loss {} lr 1e-4", *((step / 10, loss) for step, loss in THREE)),
+        [(1000, 2.5), (2000, 2.25), (3000, 2.0)],
+    ),
+    "Chinese": Sample(
+        _lines("第{}轮 训练损失：{}，验证损失：2.125，学习率：0.0001", *FIRST),
+        FIRST,
+        [(1, 2.125), (2, 2.125), (3, 2.125)],
+    ),
+    "Japanese": Sample(
+        _lines("エポック {}/3 訓練損失: {} 検証損失: 2.125", *FIRST), FIRST, [(1, 2.125), (2, 2.125), (3, 2.125)]
+    ),
+    "German": Sample(
+        _lines("Epoche {}/3 - Trainingsverlust: {} - Validierungsverlust: 2.125", *FIRST),
+        FIRST,
+        [(1, 2.125), (2, 2.125), (3, 2.125)],
+    ),
+    "French": Sample(
+        _lines("Époque {}/3 : perte d'entraînement : {} perte de validation : 2.125", *FIRST),
+        FIRST,
+        [(1, 2.125), (2, 2.125), (3, 2.125)],
     ),
     "minimind, older": Sample(
         _lines(

@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from vlmft_console.history.importers.documents.json_history import entries_of
 from vlmft_console.history.importers.documents.notebook import is_notebook, open_notebook
 from vlmft_console.history.importers.documents.results import Results, is_results
-from vlmft_console.history.importers.documents.trainer_state import TrainerState, load_json
+from vlmft_console.history.importers.documents.structured import Structure, structure_of
+from vlmft_console.history.importers.documents.trainer_state import TrainerState, load_document, load_json
+from vlmft_console.history.importers.entries.long_entries import named_value
 from vlmft_console.history.importers.entries.metric_names import EPOCH, STEP, known, tells_training
 from vlmft_console.history.importers.event_log import EventLog
 from vlmft_console.history.importers.kinds import refuse_binary, resembles
 from vlmft_console.history.importers.printed.jsonl import JsonLines, flat, json_object
+from vlmft_console.history.importers.printed.series import Series, is_mlflow, is_series, named_by
 from vlmft_console.history.importers.printed.text_detect import text_format
 from vlmft_console.history.importers.reader import LogReader, StreamReader
 from vlmft_console.history.importers.stores.crc32c import masked
+from vlmft_console.history.importers.stores.mlflow import MlflowRun, metrics_folder
 from vlmft_console.history.importers.stores.tensorboard import EventFile
 from vlmft_console.history.importers.stores.wandb import MAGIC as WANDB
 from vlmft_console.history.importers.stores.wandb import WandbFile
@@ -72,7 +77,7 @@ def open_file(path: Path) -> LogReader:
         return StreamReader(path, "wandb", WandbFile)
     if _is_event_file(head):
         return StreamReader(path, "tensorboard", EventFile)
-    if _JSON.match(head) and (reader := _json(path, head)):
+    if _JSON.match(head) and not is_series(head) and (reader := _json(path, head)):
         return reader
     if head.startswith(_SQLITE) and (reader := _database(path)):
         return reader
@@ -123,7 +128,8 @@ def _json(path: Path, head: bytes) -> LogReader | None:
         for format, keys in _JSON_LINES:
             if keys <= values.keys():
                 return _event_log(path) if format == EventLog.format else StreamReader(path, format, JsonLines)
-        if tells_training(values):
+        fields = named_value(tuple(values))
+        if tells_training(values) or (fields and tells_training((str(values[fields[0]]),))):
             return StreamReader(path, _JSONL, JsonLines)
         found = found or (_JSONL if _has_place(values) else None)
     return StreamReader(path, found, JsonLines) if found else None
@@ -146,7 +152,7 @@ def _document(path: Path, head: bytes) -> LogReader | None:
     if b'"log_history"' in head:
         return TrainerState(path)
     try:
-        document, _ = load_json(path)
+        document = load_json(path)
     except ValueError:
         return None
     if is_results(document):
@@ -156,7 +162,22 @@ def _document(path: Path, head: bytes) -> LogReader | None:
     return TrainerState(path, "json_history", entries_of) if entries_of(document) else None
 
 
+def _structured(path: Path, structure: Structure) -> LogReader | None:
+    try:
+        document, _ = load_document(path, structure.parse)
+        found = entries_of(document)
+    except ValueError:
+        return None
+    return TrainerState(path, structure.format, entries_of, structure.parse) if found else None
+
+
 def _text(path: Path, head: bytes) -> LogReader:
+    if is_mlflow(head) and (folder := metrics_folder(path)):
+        return MlflowRun(folder)
+    if is_series(head):
+        return StreamReader(path, "series", partial(Series, name=named_by(path)))
+    if (structure := structure_of(head)) and (reader := _structured(path, structure)):
+        return reader
     if found := text_format(lambda: _chunks(path)):
         return StreamReader(path, *found)
     seems = resembles(head)

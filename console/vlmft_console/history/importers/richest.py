@@ -13,7 +13,7 @@ from vlmft_console.history.importers.reader import LogReader, label_of
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder import events
 
-_DEPTH: Final = 4
+_DEPTH: Final = 6
 _FILES: Final = 500
 """Files that are looked at, the shallow ones first."""
 _COUNTED: Final = 64 << 20
@@ -28,16 +28,16 @@ def open_richest(folder: Path) -> LogReader:
         NothingYet: there is no training log in the folder.
     """
     best: tuple[int, Path] | None = None
-    paths = list(islice(_files(folder), _FILES + 1))
+    paths, seen = list(islice(_files(folder), _FILES + 1)), set[Path]()
     for path in paths[:_FILES]:
-        points = _points(path)
+        points = _points(path, seen)
         if points is not None and (best is None or points > best[0]):
             best = points, path
     if best is None:
         among = f" among its first {_FILES} files" if len(paths) > _FILES else ""
         raise NothingYet(f"{folder} holds no training log that this program knows{among}")
     reader = open_file(best[1])
-    reader.label = label_of(best[1], folder)
+    reader.label = label_of(reader.path, folder)
     return reader
 
 
@@ -58,10 +58,13 @@ def _files(folder: Path) -> Iterator[Path]:
         level = deeper
 
 
-def _points(path: Path) -> int | None:
-    """Training points and evals of a log; None when it is none."""
+def _points(path: Path, seen: set[Path]) -> int | None:
+    """Training points and evals of a log; None when it is none, or one of those seen: MLflow's has several files."""
     try:
         reader = open_file(path)
+        if reader.path in seen:
+            return None
+        seen.add(reader.path)
         size = path.stat().st_size
         if size > _COUNTED:
             return size

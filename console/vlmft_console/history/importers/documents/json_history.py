@@ -4,6 +4,8 @@
 [{"epoch": 0, "train": {"loss": 2.5}}, {"epoch": 1, …}]
 {"args": {…}, "history": […]}                               either of them somewhere inside
 {"0": {"loss": 2.5}, "1": {"loss": 2.25}}
+{"loss": {"0": 2.5, "1": 2.25}}                             pandas, and {"columns": ["loss"], "data": [[2.5], [2.25]]}
+{"metrics": [{"key": "loss", "value": 2.5, "step": 10}]}    MLflow
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
+from vlmft_console.history.importers.entries.long_entries import named_value, pivoted
 from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, known, tells_training
 from vlmft_console.history.importers.printed.jsonl import flat
 
@@ -24,15 +27,17 @@ _INSIDE: Final = 1000
 _NUMBERED = re.compile(r"(?:(epoch|step|iter|iteration)[ _-]?)?(\d{1,15})", re.IGNORECASE)
 
 
-def entries_of(document: Any) -> list[dict[str, Any]] | None:
+def entries_of(document: Any) -> list[Any] | None:
     """The entries of a document with a training in it, in order; None where it holds none."""
     for part in islice(_parts(document), _INSIDE):
         if isinstance(part, list):
-            entries = [flat(entry) for entry in part if isinstance(entry, dict)]
+            entries: list[Any] = [flat(entry) for entry in part if isinstance(entry, dict)]
+            if entries and named_value(tuple(entries[0])):
+                entries = pivoted(entries)
             if any(tells_training(entry) for entry in entries[:_LOOKED_AT]):
                 return entries
-        elif (columns := _columns(part)) or (columns := _numbered(part)):
-            return columns
+        elif found := _columns(_by_column(part)) or _numbered(part):
+            return found
     return None
 
 
@@ -64,6 +69,18 @@ def _columns(part: Mapping[str, Any]) -> list[dict[str, Any]]:
             for index, value in enumerate(values, 1):
                 _put(entries[round(index * length / len(values)) - 1], name, value)
     return entries
+
+
+def _by_column(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A table as pandas writes it, as a list of values for each name; any other object as it is."""
+    names, rows = part.get("columns"), part.get("data")
+    if isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
+        return {str(name): [row[at] if at < len(row) else None for row in rows] for at, name in enumerate(names)}
+    inner = list(part.values())
+    if not inner or not all(isinstance(each, dict) and each and all(map(str.isdecimal, each)) for each in inner):
+        return part
+    numbers = sorted(set().union(*inner), key=int)
+    return {name: [column.get(number) for number in numbers] for name, column in part.items()}
 
 
 def _put(entry: dict[str, Any], name: str, value: Any) -> None:

@@ -14,7 +14,8 @@ from vlmft_core.run_folder.events import Record
 
 def is_results(document: Any) -> bool:
     """Whether a JSON document is one of them."""
-    return isinstance(document, Mapping) and ("eval_loss" in document or "train_runtime" in document)
+    found = document.get("eval_loss", document.get("train_runtime")) if isinstance(document, Mapping) else None
+    return isinstance(found, int | float | str)
 
 
 SUMMARY: Final = "this is a run's summary, not its log: it holds no training points"

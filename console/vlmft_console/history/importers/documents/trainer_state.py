@@ -33,15 +33,21 @@ class TrainerState:
         path: the file.
         format: what the document is.
         entries: finds the entries in the document; None where it has none.
+        parse: makes a document of the file's text.
 
     Raises:
         VlmftError: the file is no whole JSON document of this kind.
     """
 
     def __init__(
-        self, path: Path, format: str = "trainer_state", entries: Callable[[Any], list[Any] | None] | None = None
+        self,
+        path: Path,
+        format: str = "trainer_state",
+        entries: Callable[[Any], list[Any] | None] | None = None,
+        parse: Callable[[str], Any] | None = None,
     ) -> None:
         self.format = format
+        self._parse = parse or _json
         self._entries_of = entries or _log_history
         self.path = path
         self.label = label_of(path)
@@ -87,7 +93,7 @@ class TrainerState:
     def _load(self) -> bool:
         """Whether the file could be read; one that is just being written is left for the next time."""
         try:
-            document, seen = load_json(self.path, unless=self._seen)
+            document, seen = load_document(self.path, self._parse, unless=self._seen)
         except (FileNotFoundError, ValueError):
             return False
         if document is None:
@@ -145,15 +151,28 @@ def _is(told: Any, value: float) -> bool:
     return type(told) in (int, float) and math.isclose(told, value, rel_tol=1e-9)
 
 
-def load_json(path: Path, *, unless: tuple[int, int, int] | None = None) -> tuple[Any, tuple[int, int, int]]:
-    """A JSON document that may hold `NaN` and `Infinity`, and what identifies this state of its file.
+def load_json(path: Path) -> Any:
+    """A JSON document that may hold `NaN` and `Infinity`.
+
+    Raises:
+        FileNotFoundError, ValueError, VlmftError: as `load_document`.
+    """
+    return load_document(path, _json)[0]
+
+
+def load_document(
+    path: Path, parse: Callable[[str], Any], *, unless: tuple[int, int, int] | None = None
+) -> tuple[Any, tuple[int, int, int]]:
+    """A document, and what identifies this state of its file.
 
     Args:
+        path: the file.
+        parse: makes it of a text.
         unless: the state that was read before; when the file is still the same, the document returned is None.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not JSON, or nested too deeply, or too large.
+        ValueError: it cannot be parsed, or is nested too deeply, or too large.
         VlmftError: it is not a regular file, or may not be read.
     """
     descriptor = open_regular(path)
@@ -170,9 +189,13 @@ def load_json(path: Path, *, unless: tuple[int, int, int] | None = None) -> tupl
         if len(data) > LARGEST:
             raise ValueError("too large")
     try:
-        return json.loads(data.decode("utf-8-sig", "replace"), parse_int=_integer), state
+        return parse(data.decode("utf-8-sig", "replace")), state
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _json(text: str) -> Any:
+    return json.loads(text, parse_int=_integer)
 
 
 def _integer(digits: str) -> int | float:

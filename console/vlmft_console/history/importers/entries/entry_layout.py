@@ -33,7 +33,9 @@ CLOCK: Final = "elapsed_time"
 """The name that tells the time of an entry in seconds, or as a clock does."""
 _CLOCKS: Final = frozenset(("_timestamp", "_runtime", CLOCK))
 """What tells the time of an entry, and is no metric."""
-_SPLIT: Final = frozenset(("mode", "split", "phase", "stage", "subset"))
+_SPLIT: Final = frozenset(
+    ("mode", "split", "phase", "stage", "subset", "type", "event", "kind", "part", "dataset", "set")
+)
 """What may tell the part of the data that an entry was measured on."""
 _END: Final = frozenset(("train_runtime", "train_train_runtime"))
 
@@ -73,8 +75,8 @@ class Layout(NamedTuple):
     """All the losses, rates and norms."""
     others: tuple[str, ...]
     """Names that may be metrics, and are none of the above but an extra."""
-    split: str | None
-    """The name that may tell the part of the data: `val` makes a `loss` an eval loss."""
+    splits: tuple[str, ...]
+    """The names that may tell the part of the data: `val` makes a `loss` an eval loss."""
     plain: bool
     """Whether there is no more than one train loss, with one rate and one norm."""
     ends: bool
@@ -129,7 +131,7 @@ def _layout(names: tuple[str, ...]) -> Layout:
         extras=tuple((name, ours) for name in names if (ours := _STEP_EXTRAS.get(_short(bare[name])))),
         figures=tuple(name for quantity in (LOSS, RATE, GRAD_NORM, EVAL_LOSS) for name in order.get(quantity, ())),
         others=tuple(others),
-        split=next((name for name in names if bare[name] in _SPLIT), None),
+        splits=tuple(name for name in names if bare[name] in _SPLIT),
         plain=not others and not evals and max(len(order.get(one, ())) for one in (LOSS, RATE, GRAD_NORM)) == 1,
         ends=ends,
         usual=usual,

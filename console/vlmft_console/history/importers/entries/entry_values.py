@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from vlmft_console.history.importers.entries.entry_layout import STEPS_PER_S, EvalName, Layout
-from vlmft_console.history.importers.entries.metric_names import GRAD_NORM, LOSS, is_eval, known
+from vlmft_console.history.importers.entries.metric_names import GRAD_NORM, LOSS, held_out, known
 from vlmft_console.history.importers.entries.parsing import number, step_of_total, whole
 
 LARGEST: Final = 1e300
@@ -17,20 +17,20 @@ _LONGEST_NAME: Final = 200
 MORE_NAMES: Final = f"this log has more than {_NAMES} metrics: the first of them are kept"
 
 
-def of_split(values: Mapping[str, Any], split: str) -> Mapping[str, Any]:
+def of_split(values: Mapping[str, Any], splits: tuple[str, ...]) -> Mapping[str, Any]:
     """An entry that tells the part of the data it was measured on, with that in the names of its metrics.
 
     Args:
         values: the entry: `{"split": "val", "loss": 1.5, "step": 10}` becomes `{"val/loss": 1.5, "step": 10}`.
-        split: the name that tells it.
+        splits: the names that may tell it.
     """
-    part = values[split]
-    if not is_eval(part):
+    part = next((part for split in splits if (part := held_out(values[split]))), "")
+    if not part:
         return values
     return {
         f"{part}/{name}" if (found := known(name)) is None or found.quantity in (LOSS, GRAD_NORM) else name: value
         for name, value in values.items()
-        if name != split
+        if name not in splits
     }
 
 

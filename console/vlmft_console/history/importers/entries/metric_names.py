@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from vlmft_console.history.importers.entries.languages import in_english
+
 LOSS: Final = "loss"
 EVAL_LOSS: Final = "eval_loss"
 RATE: Final = "lr"
@@ -25,6 +27,7 @@ _ALIASES: Final = {
         *("train_loss_step", "training_loss_step", "loss_step", "train_step_loss"),
         *("lm_loss", "train_lm_loss", "reduced_train_loss", "loss_metrics_global_avg_loss", "global_avg_loss"),
         *("ce_loss", "train_ce_loss", "nll_loss", "train_nll_loss", "train_crossentropyloss", "cross_entropy_loss"),
+        *("cross_ent_loss", "cross_entropy", "crossentropy", "train_cross_entropy", "train_xent", "cost", "train_cost"),
         *("avg_loss", "average_loss", "mean_loss", "train_avg_loss", "train_mean_loss", "total_loss", "xent"),
         *("train_total_loss", "train_batch_loss", "step_loss", "running_loss", "avr_loss", "loss_avg"),
         *("gpt_loss", "loss_mean", "avg_train_loss", "average_train_loss", "mean_train_loss", "avg_training_loss"),
@@ -32,6 +35,7 @@ _ALIASES: Final = {
             "average_training_loss",
             "losses",
             "losses_total_loss",
+            "loss_total_loss",
             "train_losses",
             "training_losses",
             "loss_train_total",
@@ -50,6 +54,7 @@ _ALIASES: Final = {
             "optimizer_lr",
             "optim_learning_rate_group0",
             "actor_lr",
+            "l_r",
         ),
     ),
     GRAD_NORM: (
@@ -63,24 +68,36 @@ _ALIASES: Final = {
         *("iteration", "iter", "train_global_step", "training_global_step", "trainer_global_step", "train_step"),
         *("training_step", "steps", "global_steps", "iterations", "iter_num", "num_updates", "current_step"),
         *("current_iteration", "optimizer_step", "trainer_step", "step_num", "step_idx", "global_iter", "itr"),
-        *("train_num_updates", "valid_num_updates"),
+        *("train_num_updates", "valid_num_updates", "up", "total_timesteps", "time_total_timesteps", "timesteps_total"),
     ),
     TOTAL: ("total_steps", "max_steps"),
-    EPOCH: ("epoch", "train_epoch", "trainer_epoch", "training_epoch"),
+    EPOCH: ("epoch", "train_epoch", "trainer_epoch", "training_epoch", "ep"),
 }
 """Of each quantity its names; where an entry has several, the first counts."""
 
 _OTHER = re.compile(r"[^a-z0-9]+")
-_EVALS = "eval|evaluation|val|valid|validation|dev|cv"
+_EVALS = "eval|evaluation|val|valid|validation|dev|cv|crossval|cross_validation|heldout|held_out|holdout"
 _EVAL = re.compile(
     rf"(?:(?:avg|average|mean)_)?(?:{_EVALS})_(?:(?!train_)(.+)_)?loss(?:es)?(?:_epoch)?(?:_(dataloader_idx_\d+))?"
-    rf"|(test)_loss(?:es)?(?:_epoch)?|loss_(?:{_EVALS})|loss_(test)|lm_loss_validation|(?:eval_)?metrics_eval_(?:(.+)_)?languagecrossentropy"
+    rf"|(test)_loss(?:es)?(?:_epoch)?|loss_(?:{_EVALS})|loss_(test)|lm_loss_validation|evaluation_loss_vs_iterations|(?:eval_)?metrics_eval_(?:(.+)_)?languagecrossentropy"
+    rf"|(?!(?:train|epoch|best|min|lowest|prev|previous|last|final|old|max|delta)_)(\w+)_(?:{_EVALS})_loss"
 )
-_HELD_OUT = re.compile(f"{_EVALS}|test")
+_EVAL_MEASURE = re.compile(
+    rf"(?:{_EVALS})_(?:cost|cross_?entropy|cross_ent|xent|nll|logloss|log_loss)|(test)_(?:cost|cross_?entropy)"
+)
+"""Evals that call their loss something else: they count where there is no loss."""
+_HELD_OUT = re.compile(
+    rf"({_EVALS}|test)(?:_(?:step|epoch|end|done|metrics|results?|loss|set|summary|completed?|log|batch))*"
+)
 _NO_SET: Final = frozenset(("avg", "average", "mean", "total", "epoch", "step", "batch", "running", "lm", "ce"))
 """Words in the name of an eval loss that name no set."""
-_RATE_OF = re.compile(r"(?:train_)?(?:lr|learning_rate)_(?:group_?|pg_?)?(?:\d|(?:adam|sgd|lion|adafactor|muon).*)")
-"""One optimizer's or parameter group's rate: `lr-AdamW`, `lr-AdamW/pg1`, `learning_rate_0`."""
+_RATE_OF = re.compile(
+    r"(?:train_)?(?:lr|learning_rate)_"
+    r"(?:(?:group_?|pg_?)?(?:\d|(?:decoupled_?)?(?:adam|sgd|lion|adafactor|muon).*)|\w*(?:decay|warmup|cosine|linear))"
+)
+"""One optimizer's, group's or schedule's rate: `lr-AdamW`, `lr-AdamW/pg1`, `learning_rate_0`, `lr(CosineDecay)`."""
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+"""Where a name such as `trainLoss` has its words set apart."""
 _LONGEST: Final = 200
 
 
@@ -105,6 +122,11 @@ def plain(name: str) -> str:
     return _OTHER.sub("_", name.lower()).strip("_")
 
 
+def spelled_out(name: str) -> str:
+    """The same of a name that sets its words apart by capitals, as `trainLoss`."""
+    return plain(_HUMP.sub("_", name))
+
+
 def known(name: str) -> Known | None:
     """What a metric's name stands for; None for a metric that nobody here judges by."""
     return _known(name[:_LONGEST])
@@ -112,21 +134,28 @@ def known(name: str) -> Known | None:
 
 @lru_cache(maxsize=4096)
 def _known(name: str) -> Known | None:
-    bare = plain(name)
     if name == "_step":  # W&B counts its own rows: a step only where no other is named
         return Known(STEP, _LAST)
+    english = " ".join(in_english(name).split())
+    return _meant(plain(english)) or _meant(spelled_out(english))
+
+
+def _meant(bare: str) -> Known | None:
     if found := _EVAL.fullmatch(bare):
         parts = list(filter(None, found.groups()))
         sets = [part for part in parts if part not in _NO_SET]
         return Known(EVAL_LOSS, len(parts) - len(sets), "_".join(sets))
     if bare in _TABLE:
         return _TABLE[bare]
+    if found := _EVAL_MEASURE.fullmatch(bare):
+        return Known(EVAL_LOSS, _LAST, found[1] or "")
     return Known(RATE, _LAST) if _RATE_OF.fullmatch(bare) else None
 
 
-def is_eval(split: object) -> bool:
-    """Whether a part of the data that an entry was measured on is held out: `val`, `test` …"""
-    return type(split) is str and _HELD_OUT.fullmatch(split.strip().lower()) is not None
+def held_out(split: object) -> str:
+    """The part of the data that a text such as `val`, `test` or `validation_end` names, if it is held out; else ""."""
+    found = _HELD_OUT.fullmatch(plain(split)) if type(split) is str else None
+    return "" if found is None else str(split).strip() if found[1] == found[0] else found[1]
 
 
 def tells_training(names: Iterable[str]) -> bool:

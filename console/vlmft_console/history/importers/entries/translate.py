@@ -134,8 +134,8 @@ class Translator:
             ValueError: a value that matters is of the wrong type; then nothing of the entry is taken.
         """
         layout = layout_of(tuple(values))
-        if layout.split:
-            values = of_split(values, layout.split)
+        if layout.splits:
+            values = of_split(values, layout.splits)
             layout = layout_of(tuple(values))
         if layout.usual and (usual := self._usual(layout, layout.usual, values, t)) is not None:
             return usual

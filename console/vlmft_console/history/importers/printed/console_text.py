@@ -7,11 +7,14 @@ after the bars of their steps. Hence steps are counted in the order of the dicts
 
 from __future__ import annotations
 
+import math
 import re
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from vlmft_console.history.importers.entries.metric_names import LOSS, known
+from vlmft_console.history.importers.entries.parsing import number
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.deepspeed import BEFORE, NEEDLES, DeepSpeedLines
 from vlmft_console.history.importers.printed.hf_dict import LONGEST, metrics_in, resembles_metrics
@@ -30,6 +33,8 @@ _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 _SOURCE = re.compile(
     rb"(\([A-Za-z]\w* pid=\d+[^()]*\)|\[(?:rank|default)?\d+\]:?|\[\d+,\d+\]<std(?:out|err)>:|^[\w.-]{1,64}:)$"
 )
+_LOGGER = re.compile(rb"\[(?:INFO|WARNING)\b[^>]*>>$")
+"""A line of Hugging Face's logger: LLaMA-Factory's callback tells with it what the trainer then prints, too."""
 _NAMED_STEP = re.compile(
     rb"""\b[Ss]tep(?::?\s+|=)(\d{1,15})[:,|-]?$|["']step["']\s*:\s*(\d{1,15})\s*,\s*["']\w{1,40}["']\s*:$"""
 )
@@ -55,6 +60,7 @@ class ConsoleText:
         self._deepspeed = DeepSpeedLines(translator, steps=deepspeed_steps)
         self._text = b""
         self._at = 0  # what stands before is done, and kept only as a prefix of what follows
+        self._held: Mapping[str, Any] | None = None  # told by a logger; perhaps the trainer tells the same with more
         self._sources: OrderedDict[bytes, dict[bytes, int]] = OrderedDict()
 
     @property
@@ -91,7 +97,9 @@ class ConsoleText:
         return records
 
     def rest(self) -> list[Record]:
-        return []
+        records: list[Record] = []
+        self._release(records)
+        return records
 
     def _braces(self, text: bytes, place: int, records: list[Record]) -> int | None:
         """Deal with the brace at `place`; returns where to go on, None when more bytes are needed to tell."""
@@ -112,18 +120,32 @@ class ConsoleText:
             values = metrics_in(text)
             if values is None:
                 return
-            if prefix := _prefix(before):
+            prefix = _prefix(before)
+            if prefix:
                 if (source := _SOURCE.search(prefix)) and self._told_by_another(text, source[1]):
                     return
                 if named := _NAMED_STEP.search(prefix):
                     values = {"step": (named[1] or named[2]).decode(), **values}
-            records += self._translator.take(values)
+            if self._held is not None and _tell_the_same(self._held, values):
+                values = {**self._held, **values}
+                self._held = None
+            self._release(records)
+            if _LOGGER.search(prefix):
+                self._held = values
+            else:
+                records += self._translator.take(values)
         except ValueError:
             self.rejected += 1
         else:
             self.dicts += 1
             if not self.losses:
                 self.losses = any(_is_train_loss(name) for name in values) and "train_runtime" not in values
+
+    def _release(self, records: list[Record]) -> None:
+        """Take what was held."""
+        held, self._held = self._held, None
+        if held is not None:
+            records += self._translator.take(held)
 
     def _told_by_another(self, text: bytes, source: bytes) -> bool:
         """Whether another host or worker has printed this dict as often already."""
@@ -146,6 +168,18 @@ class ConsoleText:
             except ValueError:
                 self.rejected += 1
         return place + len(needle)
+
+
+def _tell_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two dicts tell the same loss at the same epoch, but for rounding."""
+    for name in ("loss", "epoch"):
+        try:
+            first, second = number(one.get(name)), number(other.get(name))
+        except ValueError:
+            return False
+        if first is None or second is None or not math.isclose(first, second, rel_tol=2e-3, abs_tol=6e-3):
+            return False
+    return True
 
 
 class Needles:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
 
+from vlmft_console.history.importers.entries.long_entries import LongEntries
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.hf_dict import metrics_in
 from vlmft_core.run_folder.events import Record
@@ -29,6 +31,7 @@ class JsonLines:
         self.else_holds = ""
         self._lines = LineSplitter()
         self._translator = translator
+        self._long = LongEntries()
 
     @property
     def rejected(self) -> int:
@@ -39,28 +42,31 @@ class JsonLines:
         for line in self._lines.feed(data):
             if line and not line.isspace():
                 try:
-                    records += self._taken(_values(line))
+                    whole = self._long.add(_values(line))
                 except ValueError:
                     self._rejected += 1
+                else:
+                    self._take(whole, records)
         return records
 
     def rest(self) -> list[Record]:
         """A last object that no newline ends: whatever follows does not belong to it."""
-        try:
-            values = _values(self._lines.partial)
-        except ValueError:
-            return []  # not whole yet
-        self._lines.end_line()
-        try:
-            return self._taken(values)
-        except ValueError:
-            self._rejected += 1
-            return []
-
-    def _taken(self, values: Mapping[str, Any]) -> list[Record]:
-        records = self._translator.take(values)
-        self.entries += 1
+        records: list[Record] = []
+        with suppress(ValueError):  # not whole yet
+            whole = self._long.add(_values(self._lines.partial))
+            self._lines.end_line()
+            self._take(whole, records)
+        self._take(self._long.rest(), records)
         return records
+
+    def _take(self, whole: list[Mapping[str, Any]], records: list[Record]) -> None:
+        for values in whole:
+            try:
+                records += self._translator.take(values)
+            except ValueError:
+                self._rejected += 1
+            else:
+                self.entries += 1
 
 
 def _values(line: bytes) -> Mapping[str, Any]:

@@ -41,7 +41,9 @@ _MARK = re.compile(
 )
 """A word that says what the figures after it were measured on."""
 _WORD = re.compile(r"[A-Za-z]{2,}")
-_PERPLEXITY = re.compile(r"(?:(eval|val|valid|validation|test)[ _/.]?)?(?:ppl|perplexity)", re.IGNORECASE)
+_PERPLEXITY = re.compile(
+    r"(?:(eval|val|valid|validation|test|dev)[ _/.-]?|(train|training)[ _/.-]?)?(?:ppl|perplexity)", re.IGNORECASE
+)
 _BITS = re.compile(r"(?:eval|val|valid|validation)[ _/.]?bpb", re.IGNORECASE)
 """nanochat's measure, bits per byte: a loss on a scale of its own."""
 _SAID: Final = ("train", "eval", "val", "test", "dev")
@@ -67,11 +69,19 @@ class Entry:
     only: bool = False
     """Whether the line is as good as nothing but this."""
     perplexity: str = ""
-    """The name of an eval's perplexity, where a line without a loss tells one."""
+    """The name of a perplexity, where a line without a loss tells one."""
+    derived: bool = False
+    """Whether its loss was taken from that."""
 
     @property
     def placed(self) -> bool:
         return self.place.step is not None or self.place.epoch is not None
+
+    def without_derived(self) -> None:
+        """Give up the loss that was taken from a perplexity: the log tells one itself."""
+        for name in (*self.losses, *self.evals):
+            del self.values[name]
+        self.losses, self.evals, self.derived = [], [], False
 
 
 def entry_of(line: str) -> Entry | None:
@@ -193,9 +203,17 @@ def _tells_otherwise(rest: str, found: list[Pair]) -> bool:
 
 
 def _perplexity(entry: Entry) -> str:
-    """The name of an eval that is told as a perplexity alone: exp(eval loss)."""
+    """The name of what is told as a perplexity alone: exp(loss). Of the training it is one only where it says so."""
     for name in entry.values:
         found = _PERPLEXITY.fullmatch(name.removeprefix("eval_"))
-        if found and (found[1] or name.startswith("eval_") or entry.on_eval):
+        if found and (
+            found[1] or found[2] or name.startswith("eval_") or entry.on_eval is not None or entry.place.in_epoch
+        ):
             return name
     return ""
+
+
+def perplexity_loss(name: str, on_eval: bool | None) -> str:
+    """The loss whose exponential a perplexity of this name is."""
+    found = _PERPLEXITY.fullmatch(name.removeprefix("eval_"))
+    return EVAL_LOSS if found and not found[2] and (found[1] or name.startswith("eval_") or on_eval) else "train_loss"

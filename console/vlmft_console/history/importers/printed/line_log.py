@@ -10,8 +10,10 @@ import calendar
 import math
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
+from vlmft_console.history.importers.entries.languages import is_foreign
+from vlmft_console.history.importers.entries.long_entries import LongEntries
 from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, LOSS, known
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.line_entry import Entry
@@ -19,11 +21,12 @@ from vlmft_console.history.importers.printed.line_pairs import LONGEST, clean
 from vlmft_console.history.importers.printed.line_place import Place, StepCounter
 from vlmft_console.history.importers.printed.line_shapes import Shapes
 from vlmft_console.history.importers.printed.line_source import Sources
+from vlmft_console.history.importers.printed.metric_cards import MetricCards, is_placed, without_train_loss
 from vlmft_console.history.importers.printed.preamble import Preamble
 from vlmft_console.history.importers.printed.table_rows import Table, header_of, is_rule
 from vlmft_core.run_folder.events import Record
 
-_FIGURES = re.compile(rb"loss|cross|xent|perplexity|ppl|bpb|t[er]l:", re.IGNORECASE)
+_FIGURES = re.compile(rb"loss|cross|xent|perplexity|ppl|bpb|t[er]l:|cost|verlust|perte|perd[ai]", re.IGNORECASE)
 _PLACES = re.compile(rb"step|epoch|iter|batch|val|eval|test|train", re.IGNORECASE)
 """What a line must hold to be looked at; long ones only for figures."""
 _LONGEST_HEADING: Final = 400
@@ -41,6 +44,11 @@ _RULED = re.compile(r"\s*[=*#-]{3,} ")
 _ASSIGNED = re.compile(r"\s*\w+ = [-+]?\d+(?:\.\d{0,2})?(?:e[-+]?\d+)?\s*")
 """A line of a program, such as `best_loss = 1e9`."""
 _CLOCK = re.compile(rb"(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,](\d{3}))?")
+
+
+_EDGES: Final = (b"|", "│".encode(), "┃".encode(), "║".encode())
+"""How the rows of a table with a frame begin."""
+_INDENT: Final = 40
 
 
 class LineLog:
@@ -76,6 +84,8 @@ class LineLog:
         self._on_eval = (False, 0)  # what the last heading said, and lines for which it holds
         self._step: int | None = None
         self._total: int | None = None
+        self._told_losses = self._told_evals = False  # as such, and not as a perplexity
+        self._base: Entry | None = None  # an eval before anything else
         self._stepwise: str | None = None  # what lines without an eval call the train loss
         self._waiting: tuple[Entry, float | None] | None = None
         self._bar: dict[str, str] = {}
@@ -83,6 +93,8 @@ class LineLog:
         self._block: Entry | None = None
         self._block_lines = 0
         self._table: Table | None = None
+        self._long = LongEntries()
+        self._cards = MetricCards()
         self._preamble = Preamble()
         self._seen = 0  # entries with a loss
         self._started_again = False
@@ -100,9 +112,11 @@ class LineLog:
     def _whole(self, line: bytes, records: list[Record]) -> None:
         if self._table is not None and self._row(line[:_LONGEST_LINE], records):
             return
+        if self._card(line[:_LONGEST_LINE], records):
+            return
         before = self._seen
         short = len(line) < _LONGEST_HEADING and (self._block is not None or _PLACES.search(line))
-        if short or _FIGURES.search(line, 0, LONGEST):
+        if short or _FIGURES.search(line, 0, LONGEST) or (not line.isascii() and _is_foreign(line)):
             self._line(line[:_LONGEST_LINE], records)
         if self._seen == before and self._block is None:
             self._preamble.line(line)
@@ -112,6 +126,9 @@ class LineLog:
         if self._partial and self._partial != self._told:  # a bar, or the end of a file without a newline
             self._told = self._partial
             self._whole(self._partial, records)
+        for whole in self._long.rest():
+            self._take(whole, None, records)
+        self._take_card(self._cards.rest(), records)
         self._end_block(records)
         self._flush(records)
         return records
@@ -124,11 +141,32 @@ class LineLog:
         values = self._table.row(text) if self._table else None
         if values is None:
             self._table = None
-            return False
-        if values:
+        elif values:
             self.rows += 1
-            self._take(values, None, records)
-        return True
+        for whole in self._long.rest() if values is None else self._long.add(values) if values else ():
+            self._take(whole, None, records)
+        return values is not None
+
+    def _card(self, line: bytes, records: list[Record]) -> bool:
+        """Whether the line belongs to a card of metrics."""
+        if not line[:_INDENT].lstrip().startswith(_EDGES):
+            if self._cards.begun and line and not line.isspace():
+                self._take_card(self._cards.rest(), records)
+            return False
+        text = clean(line.decode("utf-8", "replace"))
+        if is_rule(text):
+            return False
+        is_row, finished = self._cards.row(text)
+        self._take_card(finished, records)
+        return is_row
+
+    def _take_card(self, cells: Mapping[str, str], records: list[Record]) -> None:
+        if cells and self.placed:
+            cells = without_train_loss(cells)
+        if cells:
+            self.rows += 1
+            place = {} if is_placed(cells) or self._epoch is None else {"epoch": repr(self._epoch)}
+            self._take({**cells, **place}, None, records)
 
     def _line(self, line: bytes, records: list[Record]) -> None:
         text = clean(line.decode("utf-8", "replace"))
@@ -147,6 +185,13 @@ class LineLog:
             return
         if not self._sources.counts(source):
             return
+        if entry.derived and (self._told_evals if entry.evals else self._told_losses):
+            entry.without_derived()
+            step = {} if entry.place.step is None else {"step": str(entry.place.step)}
+            self._take(entry.values | step, None, records)
+            return
+        self._told_losses |= bool(entry.losses) and not entry.derived
+        self._told_evals |= bool(entry.evals) and not entry.derived
         clock = _CLOCK.search(line, 0, 80)
         self._sequence(entry, text, _time(clock) if clock else None, records)
 
@@ -183,7 +228,11 @@ class LineLog:
         if block is None or self._block_lines >= _BLOCK:
             return False
         entry = self._shapes.entry(text)
-        if entry is None or not entry.only or entry.placed or len(entry.values) != 1:
+        if entry is None or not entry.only or entry.placed:
+            return False
+        if entry.derived and (block.losses or block.evals):
+            entry.without_derived()
+        if len(entry.values) != 1 + entry.derived:
             return False
         self._block_lines += 1
         block.losses += entry.losses
@@ -231,7 +280,10 @@ class LineLog:
     def _counts_alone(self, entry: Entry, text: str) -> bool:
         """Whether a line counts that holds losses and nothing else."""
         if entry.evals and not entry.losses:
-            return self.placed > 0 or self._epoch is not None or self._bare
+            counts = self.placed > 0 or self._epoch is not None or self._bare
+            kind = known(entry.evals[0])
+            self._base = entry if not counts and kind and not kind.eval_set else None
+            return counts
         if not entry.only or _ASSIGNED.fullmatch(text):
             return False
         if entry.losses and len(self.bare_losses) < 10:
@@ -292,6 +344,9 @@ class LineLog:
             values = {(LOSS if name == loss else name): value for name, value in values.items()}
             self._stepwise = self._stepwise if entry.evals else loss
         if loss and step is not None:
+            if self._base is not None and step:
+                self._take({**self._base.values, "step": "0"}, None, records)
+            self._base = None
             self._step = step
             self._total = self._total or place.total
         told = dict(values)
@@ -310,13 +365,17 @@ class LineLog:
             return place.epoch < self._epoch
         return place.step is None or not self._counter.passed(place.step)
 
-    def _take(self, values: Mapping[str, str], t: float | None, records: list[Record]) -> None:
+    def _take(self, values: Mapping[str, Any], t: float | None, records: list[Record]) -> None:
         try:
             records += self._translator.take(values, t)
         except ValueError:
             self.rejected += 1
         else:
             self.entries += 1
+
+
+def _is_foreign(line: bytes) -> bool:
+    return is_foreign(line[:LONGEST].decode("utf-8", "ignore"))
 
 
 def _rank(name: str) -> int:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from vlmft_console.history.importers.entries.languages import in_english
 from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, Known, known
 
 LONGEST: Final = 4000
@@ -35,11 +36,14 @@ _DIALECTS: Final = (
     ),
 )
 """Names too short to be known everywhere, of llm.c's and nanoGPT's own logs; Darknet's order; and `10: loss 2.5`."""
-_BOOSTED = re.compile(r"^\[(\d+)\]\s+(?=[\w.]+-\w+:[\d.])")
-"""A round of XGBoost: `[10]\ttrain-rmse:0.35\teval-rmse:0.41`."""
+_BOOSTED = re.compile(r"^\[(\d+)\]\s+(?=[\w.]+(?:-\w+:|'s \w+: )[\d.])")
+"""A round of XGBoost: `[10]\ttrain-rmse:0.35\teval-rmse:0.41`; of LightGBM: `[10]\ttraining's l2: 0.35`."""
 _BOOSTED_LOSS = re.compile(
-    r"\bd?(?:(train)|eval|valid|validation|val|test)-(?:rmse|rmsle|mae|logloss|mlogloss|error|merror):([\d.eE+-]{1,24})"
+    r"\bd?(?:(train(?:ing)?|validation_0(?=.*validation_1-))|(?:eval|valid|validation|val|test)(?:_\d)?)(?:-|'s )"
+    r"(?:rmse|rmsle|mae|mape|l1|l2|\w*logloss|\w?error|cross_entropy|quantile):\s?([\d.eE+-]{1,24})"
 )
+_THOUSANDS = re.compile(r"\b((?:global_)?steps?|iter(?:s|ation)?)([ :=]+)(\d{1,6})(?:\.(\d{1,3}))?k\b", re.IGNORECASE)
+"""`step 1.5k`."""
 # No group is possessive: before Python 3.11.5 such a group gives up too early.
 _PAIR = re.compile(
     r"""
@@ -97,11 +101,14 @@ def clean(line: str) -> str:
     text = line[:LONGEST]
     if not text.isprintable():
         text = _CONTROL.sub("", text)
+    text = in_english(text)
     if text[:2] == "s:" or text[:2].lstrip()[:1].isdigit():
         for pattern, spelled in _DIALECTS:
             text = pattern.sub(spelled, text)
     if text[:1] == "[" and _BOOSTED.match(text):
         text = _BOOSTED_LOSS.sub(_with_loss, _BOOSTED.sub(r"step:\1 ", text))
+    if "k " in text or "k," in text:
+        text = _THOUSANDS.sub(lambda found: f"{found[1]}{found[2]}{found[3]}{(found[4] or ''):0<3}", text)
     if "... (" in text:  # Flax: `Step... (10 | Loss: 2.5`
         text = text.replace("... (", " (")
     return _WRAPPED.sub(r"\1", text) if any(kind in text for kind in _WRAPPERS) else text
@@ -109,7 +116,7 @@ def clean(line: str) -> str:
 
 def _with_loss(found: re.Match[str]) -> str:
     """A figure that gradient boosting lowers, and once more as the loss that it is."""
-    return f"{found[0]} {found[1] or 'eval'}_loss:{found[2]}"
+    return f"{found[0]} {'train' if found[1] else 'eval'}_loss:{found[2]}"
 
 
 def pairs(line: str) -> Iterator[Pair]:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS
 from vlmft_console.history.importers.entries.parsing import number, whole
-from vlmft_console.history.importers.printed.line_entry import Entry, entry_of
+from vlmft_console.history.importers.printed.line_entry import Entry, entry_of, perplexity_loss
 from vlmft_console.history.importers.printed.line_place import Place
 
 _SHAPES: Final = 1000
@@ -95,8 +95,9 @@ def _filled(shape: _Shape, numbers: list[str]) -> Entry | None:
         with contextlib.suppress(ValueError):
             found = number(values[told.perplexity])
             if found is not None and found > 0:
-                values[EVAL_LOSS] = repr(math.log(found))
-                entry.evals.append(EVAL_LOSS)
+                loss = perplexity_loss(told.perplexity, told.on_eval)
+                values[loss], entry.derived = repr(math.log(found)), True
+                (entry.evals if loss == EVAL_LOSS else entry.losses).append(loss)
     return entry
 
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from vlmft_console.history.importers.entries.languages import is_foreign
+from vlmft_console.history.importers.entries.long_entries import named_value
 from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, known
 from vlmft_console.history.importers.entries.parsing import number
 
@@ -33,6 +35,7 @@ class Table:
         self._names = names
         self._known = [known(name) is not None for name in names]
         self._separator = separator
+        self._long = named_value(tuple(names))
         self.others = others
         """Runs beside the one that is read, as exports of several runs hold them."""
 
@@ -55,6 +58,8 @@ class Table:
             except ValueError:
                 if is_known:
                     return None
+                if self._long and name == self._long[0]:
+                    values[name] = cell
                 continue
             if cell == "NaN" and is_known and self._separator in " |":
                 continue  # what pandas prints where there is no value
@@ -64,7 +69,9 @@ class Table:
 
 def header_of(line: str) -> Table | None:
     """The table that a line begins; None where the line is no header of training metrics."""
-    if len(line) > _LONGEST_HEADER or "oss" not in line.lower():
+    lower = line.lower()
+    telling = any(word in lower for word in ("oss", "cross", "value")) or is_foreign(line)
+    if len(line) > _LONGEST_HEADER or not telling:
         return None
     text = _PIPES.sub("|", line)
     for separator in ("|", "\t", ",", ";", " "):
@@ -81,6 +88,8 @@ def is_rule(line: str) -> bool:
 def _table(names: list[str], separator: str) -> Table | None:
     if len(names) < 2 or any(":" in name or "=" in name or _is_number(name) for name in names):
         return None
+    if separator != " " and named_value(tuple(names)):
+        return Table(names, separator)
     names, others = _one_run([_RANGE.sub("", name) if _RANGE.search(name) is None else "" for name in names])
     quantities = [kind.quantity for name in names if (kind := known(name))]
     if not any(kind in (LOSS, EVAL_LOSS) for kind in quantities):

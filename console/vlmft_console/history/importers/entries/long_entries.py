@@ -1,0 +1,73 @@
+"""Long entries: logs with one metric an entry, its name and its value in fields of their own.
+
+{"name": "train/loss", "value": 2.5, "step": 10}        and as tables: name,value,step
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from vlmft_console.history.importers.entries.metric_names import EPOCH, STEP, known, spelled_out
+from vlmft_console.history.importers.entries.parsing import number
+
+_NAMES: Final = frozenset(("name", "key", "metric", "metric_name", "tag"))
+_VALUES: Final = frozenset(("value", "metric_value", "scalar_value"))
+
+
+@lru_cache(maxsize=64)
+def named_value(fields: tuple[str, ...]) -> tuple[str, str] | None:
+    """The fields of an entry that hold a metric's name and its value; None for an entry of another kind."""
+    plain = {spelled_out(field): field for field in fields}
+    name = next((field for bare, field in plain.items() if bare in _NAMES), None)
+    value = next((field for bare, field in plain.items() if bare in _VALUES), None)
+    return (name, value) if name and value and any(_is_place(field) for field in fields) else None
+
+
+class LongEntries:
+    """Puts the metrics of one step together."""
+
+    def __init__(self) -> None:
+        self._group: dict[str, Any] = {}
+        self._place: tuple[Any, ...] = ()
+
+    def add(self, values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """What is whole with this entry: itself, where it is of another kind; else the step before, if this is another.
+
+        Raises:
+            ValueError: it is one of these, and its value is no number.
+        """
+        fields = named_value(tuple(values)) if len(values) > 2 else None
+        if fields is None:
+            return [*self.rest(), values] if self._group else [values]
+        name, value = str(values[fields[0]]), values[fields[1]]
+        number(value)
+        place = {field: told for field, told in values.items() if _is_place(field)}
+        finished = self.rest() if name in self._group or tuple(place.values()) != self._place else []
+        self._place = tuple(place.values())
+        self._group = {**place, **self._group, name: value}
+        return finished
+
+    def rest(self) -> list[Mapping[str, Any]]:
+        """The step that no other has followed yet."""
+        group, self._group = self._group, {}
+        return [group] if group else []
+
+
+def pivoted(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The entries of a whole document, those of a step put together wherever they stand, in the order of the steps."""
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for entry in entries:
+        if fields := named_value(tuple(entry)):
+            place = {field: told for field, told in entry.items() if _is_place(field)}
+            groups.setdefault(tuple(place.values()), place)[str(entry[fields[0]])] = entry[fields[1]]
+    try:
+        return [groups[place] for place in sorted(groups)]
+    except TypeError:
+        return list(groups.values())
+
+
+def _is_place(field: str) -> bool:
+    found = known(field)
+    return found is not None and found.quantity in (STEP, EPOCH)

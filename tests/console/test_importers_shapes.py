@@ -1,0 +1,151 @@
+"""Shapes of logs that hold no entry a line: one metric an entry, one metric a file, documents, cards of two columns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.console.foreign_logs import evals, read_all, steps
+from vlmft_console.commands.check import judge
+from vlmft_console.history.importers import open_foreign
+from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.printed.jsonl import JsonLines
+from vlmft_console.history.importers.printed.line_log import LineLog
+from vlmft_console.history.importers.printed.series import Series
+from vlmft_console.history.opened import open_log
+
+LOSSES = [(10, 2.5), (20, 2.25), (30, 2.0)]
+EVALS = [(10, 2.75), (20, 2.5), (30, 2.25)]
+ROWS = [
+    (step, name, value)
+    for (step, loss), (_, val) in zip(LOSSES, EVALS, strict=True)
+    for name, value in (("train_loss", loss), ("val_loss", val))
+]
+ENTRIES = [{"step": step, "loss": loss, "eval_loss": val} for (step, loss), (_, val) in zip(LOSSES, EVALS, strict=True)]
+
+
+def _yaml(entries: list[dict[str, float]]) -> str:
+    return "".join("- " + "\n  ".join(f"{name}: {value}" for name, value in entry.items()) + "\n" for entry in entries)
+
+
+SHAPES = {
+    "long.jsonl": "".join(
+        json.dumps({"name": name, "value": value, "step": step}) + "\n" for step, name, value in ROWS
+    ),
+    "comet.csv": "metricName,metricValue,timestamp,step\n"
+    + "".join(f"{name},{value},1741944413,{step}\n" for step, name, value in ROWS),
+    "mlflow.json": json.dumps(
+        {
+            "metrics": [
+                {"key": name, "value": value, "step": step}
+                for name in ("train_loss", "val_loss")
+                for step, each, value in ROWS
+                if each == name
+            ]
+        }
+    ),
+    "pandas.json": json.dumps(
+        {name: {str(at): entry[name] for at, entry in enumerate(ENTRIES)} for name in ("step", "loss", "eval_loss")}
+    ),
+    "split.json": json.dumps({"columns": list(ENTRIES[0]), "data": [list(entry.values()) for entry in ENTRIES]}),
+    "camel.jsonl": "".join(
+        json.dumps({"globalStep": each["step"], "trainLoss": each["loss"], "validationLoss": each["eval_loss"]}) + "\n"
+        for each in ENTRIES
+    ),
+    "typed.jsonl": "".join(
+        json.dumps({"type": kind, "step": each["step"], "loss": each[name]}) + "\n"
+        for each in ENTRIES
+        for kind, name in (("train", "loss"), ("valid", "eval_loss"))
+    ),
+    "events.jsonl": "".join(
+        json.dumps({"event": kind, "step": each["step"], "loss": each[name]}) + "\n"
+        for each in ENTRIES
+        for kind, name in (("train_step", "loss"), ("validation_end", "eval_loss"))
+    ),
+    "history.yaml": _yaml(ENTRIES),
+    "history.toml": "".join(
+        "[[history]]\n" + "".join(f"{name} = {value}\n" for name, value in entry.items()) for entry in ENTRIES
+    ),
+    "printed.txt": str({name: [entry[name] for entry in ENTRIES] for name in ENTRIES[0]}),
+    "cards.txt": "".join(
+        f"+-----+\n| train/ |      |\n|    loss | {each['loss']} |\n| eval/  |      |\n"
+        f"|    loss | {each['eval_loss']} |\n| time/  |      |\n|    total_timesteps | {each['step']} |\n+-----+\n\n"
+        for each in ENTRIES
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_shape_of_log_tells_its_steps_and_evals(tmp_path: Path, name: str) -> None:
+    log = tmp_path / name
+    log.write_text(SHAPES[name])
+    records = read_all(log)
+    assert (steps(records), evals(records)) == (LOSSES, EVALS)
+    assert open_foreign(log).rejected == 0
+
+
+SERIES = {
+    "run-7-tag-train_loss.csv": "Wall time,Step,Value\n"
+    + "".join(f"1741944413.5,{step},{loss}\n" for step, loss in LOSSES),
+    "run-7-tag-train_loss.json": json.dumps([[1741944413.5, step, loss] for step, loss in LOSSES]),
+}
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_a_download_from_tensorboard_is_called_by_its_files_name(tmp_path: Path, name: str) -> None:
+    log = tmp_path / name
+    log.write_text(SERIES[name])
+    assert steps(read_all(log)) == LOSSES
+    other = tmp_path / name.replace("train_loss", "fps")
+    other.write_text(SERIES[name])
+    judged = judge(other)
+    assert judged.nothing_to_judge == "holds no train loss and no eval loss: its metrics are fps"
+
+
+@pytest.mark.parametrize("target", [".", "mlruns/0/run", "mlruns/0/run/metrics/val/loss"])
+def test_a_run_of_mlflows_is_read_whole_from_its_folder(tmp_path: Path, target: str) -> None:
+    metrics = tmp_path / "mlruns" / "0" / "run" / "metrics"
+    (metrics / "val").mkdir(parents=True)
+    for name, points in (("train_loss", LOSSES), ("val/loss", EVALS)):
+        (metrics / name).write_text("".join(f"1741944413000 {value} {step}\n" for step, value in points))
+    log = open_log(tmp_path / target)
+    records = log.reader.read()
+    assert (log.format, steps(records), evals(records)) == ("mlflow", LOSSES, EVALS)
+    with (metrics / "train_loss").open("a") as file:
+        file.write("1741944414000 1.5 40\n")
+    assert steps(log.reader.read()) == [(40, 1.5)]
+
+
+def test_what_a_logger_and_the_trainer_both_tell_counts_once_with_all_figures(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    lines = [
+        f"[INFO|2025-03-14 09:26:53] llamafactory.train.callbacks:143 >> {{'loss': {loss}, 'learning_rate': 1e-4, "
+        f"'epoch': {step / 10}, 'throughput': 100.5}}\n{{'loss': {loss}, 'grad_norm': 0.5, 'learning_rate': 1e-4, "
+        f"'epoch': {step / 10}}}\n"
+        for step, loss in LOSSES
+    ]
+    log.write_text("".join(lines) + lines[0].partition("\n")[0].replace(" 1.0", " 4.0") + "\n")
+    records = [record for record in read_all(log) if record["event"] == "step"]
+    assert [(record["loss"], record["grad_norm"]) for record in records] == [
+        (2.5, 0.5),
+        (2.25, 0.5),
+        (2.0, 0.5),
+        (2.5, None),
+    ]
+    assert records[0]["metrics"] == {"throughput": 100.5}
+
+
+STREAMS = {name: SHAPES[name] for name in ("long.jsonl", "comet.csv", "typed.jsonl", "cards.txt")} | SERIES
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_shape_that_comes_in_pieces_gives_the_same_records(tmp_path: Path, name: str) -> None:
+    text = STREAMS[name].encode()
+    log = tmp_path / name
+    log.write_bytes(text)
+    make = {"jsonl": JsonLines, "series": lambda translator: Series(translator, "train_loss")}
+    parser = make.get(open_foreign(log).format, LineLog)(Translator("run"))
+    records = [record for at in range(len(text)) for record in parser.feed(text[at : at + 1])] + parser.rest()
+    assert (steps(records), evals(records)) == (steps(read_all(log)), evals(read_all(log)))
