@@ -4,6 +4,7 @@ else."""
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,10 @@ def test_roles_may_be_written_in_capitals(user: str, model: str) -> None:
         read({"conversations": [{"from": "Tool", "value": "q"}, {"from": model, "value": "a"}]})
 
 
-MARKS = ["<img>a.png</img>", "<image_1>", "<|image_1|>", "<Image>", "<image 2>", "<IMG_CONTEXT>", "<image_placeholder>"]
+MARKS = [
+    *("<img>a.png</img>", "<image_1>", "<|image_1|>", "<Image>", "<image 2>", "<IMG_CONTEXT>", "<image_placeholder>"),
+    "[IMG]",
+]
 
 
 @pytest.mark.parametrize("mark", MARKS)
@@ -101,7 +105,31 @@ def test_tokens_of_a_template_in_a_text_are_letters_and_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a < b", "the <img> tag", '<img src="a.png">', "<imagery>", "<|user|>", "x <image1 y"]
+    "token", ["<|eot_id|>", "<|user|>", "<end_of_turn>", "[/INST]", "<<SYS>>", "</s>", "<|start_header_id|>"]
+)
+def test_tokens_of_other_models_templates_are_named_wherever_they_stand(token: str) -> None:
+    said = read({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": f"a{token}"}]})
+    assert said.unused == (f"mark {token} in a text (it is read as letters)",)
+    assert said.target == f"a{token}"
+
+
+@pytest.mark.parametrize("mark", ['<img src="a.png">', "![a](b/a.png)", "{image}", "[image]", "<region>"])
+def test_what_may_be_the_place_of_an_image_is_named_in_a_question_and_is_text_in_an_answer(mark: str) -> None:
+    assert read({"question": f"{mark} q", "answer": "a"}).unused == (f"mark {mark} in a text (it is read as letters)",)
+    assert read({"question": "q", "answer": f"{mark} a"}).unused == ()
+
+
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [("<VIDEO>", "videos"), ("<|video_pad|>", "videos"), ("<video_1>", "videos"), ("<|AUDIO|>", "sound")],
+)
+def test_another_programs_place_of_a_video_or_of_sound_is_refused(mark: str, said: str) -> None:
+    with pytest.raises(BadRow, match=f"not supported: {re.escape(mark)} in a text: {said} cannot be trained on"):
+        read({"question": f"{mark} q", "answer": "a"})
+
+
+@pytest.mark.parametrize(
+    "text", ["a < b", "the <img> tag", "<imagery>", "x <image1 y", "a[image_1]", "f(x) <= {images}"]
 )
 def test_what_only_looks_like_a_mark_is_text(text: str) -> None:
     assert read({"question": text, "answer": "a"}).unused == ()
@@ -124,7 +152,8 @@ def test_an_answer_that_is_marked_as_a_bad_one_is_refused() -> None:
         ("kto_tag", False, "column kto_tag is false: pairs of answers"),
         ("kto_tag", "false", "column kto_tag is false: pairs of answers"),
         ("loss", False, "column loss is false: remove such rows"),
-        ("loss", 0, "column loss is a number: remove such rows"),
+        ("loss", 0, "column loss is 0: remove such rows"),
+        ("weight", 0, "column weight is 0: remove such rows"),
         ("mask_history", True, "column mask_history: data.train_on: last"),
     ],
 )

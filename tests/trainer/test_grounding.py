@@ -248,6 +248,9 @@ def test_a_check_counts_boxes_and_names_what_is_not_declared(encoder: Encoder, o
 BOXES = [
     *("<box>[[1,2,3,4]]</box>", "<loc0012><loc0300>", '<point x="1" y="2">', "[12, 30.5, 400, 500]"),
     *("at (12, 30, 400, 500)", "pyautogui.click(x=120, y=80)", '{"box_2d": [1, 2, 3, 4]}'),
+    *("[-1, 2, 3, 4]", "(10,10),(70,70)", "[[10, 10], [70, 70]]", '<points x1="1" y1="2">', "<patch_index_0044>"),
+    *("<bndbox><xmin>1</xmin>", '{"x": 1, "y": 2, "width": 3}', '{"x1": 1, "y1": 2}', "click(start_box='(1,2)')"),
+    *("pyautogui.moveTo(10, 20)", "<|det|>[[1, 2, 3, 4]]<|/det|>"),
 ]
 
 

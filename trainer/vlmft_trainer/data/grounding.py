@@ -31,8 +31,14 @@ _TOKENS = "|".join(re.escape(slot.value) for slot in Slot if slot.value.startswi
 _KEY = r"[\"'](?:bbox_2d|bbox|point_2d|point|coordinate)[\"']\s*:\s*"
 _OTHER_KEY = r"[\"'](?:box_2d|box|boxes|bounding_box|coordinates)[\"']\s*:\s*"
 _IN_TEXT = re.compile(rf"({_TOKENS})|({_KEY})")
-_FOUR = r"[\[(]\s*\d+(?:\.\d+)?(?:\s*,\s*\d+(?:\.\d+)?){3}\s*[\])]"
-_OTHERS = rf"{_OTHER_KEY}\[|<box>|<loc_?\d|<point x|\bclick\(x=\d|{_FOUR}"
+_N = r"\s*-?\d+(?:\.\d+)?\s*"
+_FOUR = rf"[\[(]{_N}(?:,{_N}){{3}}[\])]"
+_TWO = rf"[\[(]{_N},{_N}[\])]"
+_SIDE = rf"[\"'](?:x1|x_?min|xmax|left)[\"']\s*:{_N}|[\"']x[\"']\s*:{_N},\s*[\"']y[\"']\s*:"
+_TAGS = r"<box>|<(?:loc|coord)_?\d|<points? x|<patch_index_|<bndbox>|<x_?min>|<\|det\|>"
+_CLICK = rf"(?i:\b(?:click|tap|press|move_?to|drag_?to|scroll)\((?:x=|(?:start_)?(?:box|point)=|{_N},{_N}))"
+_OTHERS = rf"{_OTHER_KEY}\[|{_TAGS}|{_CLICK}|{_FOUR}|{_TWO}\s*,?\s*{_TWO}|{_SIDE}"
+_OPENING = re.compile(r"[<\[({]")
 _UNREAD = re.compile(_OTHERS)
 """What looks like a box and is read as none, whatever a source declares."""
 _UNDECLARED = re.compile(rf"{_TOKENS}|{_KEY}\[|{_OTHERS}")
@@ -229,7 +235,7 @@ def undeclared(conversation: Conversation, unit: str | None) -> bool:
     """
     pattern = _UNDECLARED if unit is None else _UNREAD
     return bool(conversation.images) and any(
-        ("<" in part or "[" in part or "(" in part) and pattern.search(part)
+        _OPENING.search(part) and pattern.search(part)
         for turn in conversation.turns
         for part in turn.parts
         if isinstance(part, str)

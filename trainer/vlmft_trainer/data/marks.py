@@ -15,14 +15,20 @@ MARK: Final = Slot.IMAGE.value
 _GROUNDING: Final = {slot.value: slot for slot in (Slot.BOX, Slot.NAME)}
 _GROUNDING_MARK = re.compile(f"({'|'.join(_GROUNDING)})")
 
+_FILM = re.compile(r"<\|?(?P<kind>video|audio)[ _]?(?:\d+|pad|placeholder|token|bos|eos|start|end)?\|?>", re.IGNORECASE)
+"""Places of videos and sound."""
+
 _OTHER_MARK = re.compile(
-    r"<img>[^<>]*</img>|<start_of_image>|<\|vision_(?:start|end)\|>|<\|im_(?:start|end)\|>|<\|endoftext\|>"
-    r"|<\|?(?:image|imagehere)[ _]?(?:\d+|pad|placeholder|token|start|end)?\|?>|<\|?img[ _]?(?:\d+|pad|context)\|?>",
+    r"(?P<place><img>[^<>]*</img>|<start_of_image>|<\|?(?:image|imagehere)[ _]?(?:\d+|placeholder|token|start|end)?\|?>"
+    r"|<\|?img[ _]?(?:\d+|pad|context)\|?>|\[IMG\])"
+    r"|(?P<asked><img\s[^<>]*>|!\[[^\[\]]*\]\([^()]*\)|\{image\}|\[image\]|<region\d*>)"
+    r"|<\|(?!box_|quad_|object_ref_)[a-z]\w*\|>|<image_pad>|<(?:start|end)_of_turn>|</s>\s*$|\[/?INST\]|<</?SYS>>",
     re.IGNORECASE,
 )
-"""Places of images as Qwen-VL, Phi, InternVL, Gemma and Mantis mark them, and tokens of Qwen's template."""
+"""Places of images as Qwen-VL, Phi, InternVL, Gemma, Mantis and Pixtral mark them; what may be such a place where it is
+asked about, and else is HTML or Markdown; and tokens of templates, Qwen's and others'."""
 
-_TOKENS: Final = ("<|im_", "<|endoftext", "<|vision_", "<|image_pad")
+_OPENING = re.compile(r"[<\[{]")
 
 
 def marked(text: str) -> tuple[Part, ...]:
@@ -33,9 +39,8 @@ def marked(text: str) -> tuple[Part, ...]:
     """
     if "<" not in text:
         return (text,)
-    for mark, todo in MARKS.items():
-        if mark in text:
-            raise BadRow(UNSUPPORTED, f"{mark} in a text: {todo}")
+    if film := _FILM.search(text):
+        raise BadRow(UNSUPPORTED, f"{film[0]} in a text: {MARKS[film['kind'].lower()]}")
     parts: list[Part] = []
     pieces = text.split(MARK)
     for number, piece in enumerate(pieces):
@@ -56,10 +61,11 @@ def name_other_marks(turns: Sequence[Turn], images: Sequence[ImageRef], unused: 
     """
     for turn in turns:
         for part in turn.parts:
-            if not isinstance(part, str) or "<" not in part:
+            if not isinstance(part, str) or not _OPENING.search(part):
                 continue
-            for mark in _OTHER_MARK.findall(part):
-                if not images and not mark.startswith(_TOKENS):
+            for mark in _OTHER_MARK.finditer(part):
+                if mark["place"] and not images:
                     todo = f"name it in `images`, and write {MARK} in its place"
-                    raise BadRow(NO_IMAGE, f"{mark:.60} in a text, and no image beside it: {todo}")
-                unused.append(f"mark {mark:.60} in a text (it is read as letters)")
+                    raise BadRow(NO_IMAGE, f"{mark[0]:.60} in a text, and no image beside it: {todo}")
+                if not mark["asked"] or turn.role == "user":
+                    unused.append(f"mark {mark[0].strip():.60} in a text (it is read as letters)")

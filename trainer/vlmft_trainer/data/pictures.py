@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from vlmft_core.errors import first_line
 from vlmft_core.plan.weight_file import LFS_POINTER
 from vlmft_trainer.data.conversation import BROKEN_IMAGE, HUGE_IMAGE, BadRow
+from vlmft_trainer.data.jpeg import ends_well, jpeg_fault
 from vlmft_trainer.data.pixels import as_rgb
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF", "ICO", "QOI", "PCX", "SGI")
@@ -30,8 +31,6 @@ _OTHERS: Final[dict[str, Callable[[bytes], bool | str]]] = {
     "HEIF": lambda start: start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"),
 }
 """What else is taken for an image, and how it begins."""
-
-_JPEG_END = b"\xff\xd9"
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,9 @@ class Header:
 def read_header(content: bytes, *, deep: bool = False) -> Header:
     """Look at an image file without decoding it, where that is enough to know that it is not cut short.
 
-    PNG carries checksums, which are compared. JPEG has an end mark, WebP says how long it is: damage before their end
-    is not seen. A file that does not hold these was cut short, or is merely odd: it is decoded to find out, as are all
-    other formats.
+    PNG carries checksums, which are compared. JPEG has an end mark, and rules for what stands before it; WebP says how
+    long it is: damage before its end is not seen. A file that does not hold these was cut short, or is merely odd: it
+    is decoded to find out, as are all other formats.
 
     Args:
         deep: decode JPEG and WebP, too.
@@ -75,8 +74,8 @@ def read_header(content: bytes, *, deep: bool = False) -> Header:
         width, height = image.size
         if orientation > 4 and not (image.format == "TIFF" and _tiff(image, ExifTags.Base.Orientation)):
             width, height = height, width  # Pillow itself turns the size of a TIFF
-        if image.format in ("JPEG", "MPO") and not _jpeg_ends(content):
-            raise BadRow(BROKEN_IMAGE, "its end is missing: it was cut short")
+        if image.format in ("JPEG", "MPO") and (fault := jpeg_fault(content)):
+            raise BadRow(BROKEN_IMAGE, fault)
         whole = deep or not _ends_well(image, content)
         header = Header(
             (width, height),
@@ -213,25 +212,10 @@ def _scale_transparency(image: Image.Image, content: bytes) -> None:
         image.info["transparency"] = tuple(channel >> 8 for channel in colour)
 
 
-def _jpeg_ends(content: bytes) -> bool:
-    """Whether a JPEG's end mark stands behind the head of its first scan; a copy of it in its head has one, too.
-
-    Pillow takes the zeros for pixels that a broken download or disk leaves in the place of the rest.
-    """
-    if content[-64:].rstrip(b"\0").endswith(_JPEG_END):
-        return True
-    at = 2
-    while content[at : at + 1] == b"\xff":
-        if content[at + 1 : at + 2] == b"\xda":
-            return content.find(_JPEG_END, at) >= 0
-        at += 2 + int.from_bytes(content[at + 2 : at + 4])
-    return True  # what its head is, Pillow will say
-
-
 def _ends_well(image: Image.Image, content: bytes) -> bool:
     """Whether a file that says where it ends holds all of it."""
     if image.format in ("JPEG", "MPO"):
-        return content[-64:].rstrip(b"\0").endswith(_JPEG_END)
+        return ends_well(content)
     return image.format == "WEBP" and len(content) >= 8 + int.from_bytes(content[4:8], "little")  # as its head says
 
 

@@ -33,8 +33,8 @@ ROLES: Final[Mapping[str, str]] = dict.fromkeys(
 )
 """Roles that are refused, and what to do about them."""
 
-MARKS: Final[Mapping[str, str]] = {"<video>": _VIDEO, "<audio>": _AUDIO}
-"""Marks in a text that are refused, and what to do about them."""
+MARKS: Final[Mapping[str, str]] = {"video": _VIDEO, "audio": _AUDIO}
+"""What marks in a text are refused for, and what to do about them."""
 
 EXPECTED: Final = frozenset(
     f"column {name}"
@@ -149,8 +149,10 @@ def refuse_untrained(row: Mapping[str, Any]) -> None:
     if row.get("label") is False or row.get("kto_tag", True) in _OFF:
         column = "label" if row.get("label") is False else "kto_tag"
         raise BadRow(UNSUPPORTED, f"column {column} is false: {_PAIRS}")
-    if row.get("loss", True) in _OFF:
-        raise BadRow(UNSUPPORTED, f"column loss is {kind(row['loss'])}: remove such rows, or say it of their turns")
+    for column in ("loss", "weight"):
+        if row.get(column, True) in _OFF:
+            said = f"column {column} is {quoted(row[column]).lower()}"
+            raise BadRow(UNSUPPORTED, f"{said}: remove such rows, or say it of their turns")
     if row.get("mask_history") and row["mask_history"] not in _OFF:
         raise BadRow(UNSUPPORTED, "column mask_history: data.train_on: last trains on the last answers alone")
 
