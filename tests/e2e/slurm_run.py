@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,15 @@ class Run:
 
         self.wait(look)
         return found[0]
+
+    def supervisor(self) -> int:
+        """Process id, on this machine, of the batch step."""
+        told = b"vlmft_console.runs.batch_step\0" + os.fsencode(self.folder.path)
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if told in file.read_bytes():
+                    return int(file.parent.name)
+        raise AssertionError("no supervisor")
 
     def logs(self) -> str:
         """What was printed, for a test that failed."""
