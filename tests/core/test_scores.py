@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
+from vlmft_core.run_folder import scores
 from vlmft_core.run_folder.scores import add_points, common, read_points
 
 
@@ -32,6 +35,18 @@ def test_a_line_torn_by_a_kill_takes_no_other_with_it(tmp_path: Path) -> None:
     file.write_text('{"step":3,"ta')
     add_points(file, 8, "t", {"a": 1.0})
     assert read_points(file) == {(8, "t"): {"a": 1.0}}
+
+
+def test_of_a_long_file_the_base_and_the_latest_evals_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "scores.jsonl"
+    for step in range(100):
+        add_points(file, step, "t", {"a": 1.0})
+    monkeypatch.setattr(scores, "MOST_BYTES", 400)
+    monkeypatch.setattr(scores, "_HEAD", 100)
+    steps = [step for step, _ in read_points(file)]
+    assert steps[:2] == [0, 1]
+    assert steps[-2:] == [98, 99]
+    assert len(steps) < 20
 
 
 def test_no_file_and_no_regular_file_have_no_scores(tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ from vlmft_core.durable import add_lines, open_regular
 from vlmft_core.errors import VlmftError
 
 MOST_BYTES: Final = 16 << 20
-"""Of a longer file the beginning is not read: 1,000 evals of 500 questions take as much."""
+"""Of a longer file its end is read: 1,000 evals of 500 questions take as much; …"""
+_HEAD: Final = 1 << 20
+"""… and its beginning, where the base's answers are, which all others are compared with."""
 
 Points = Mapping[str, float]
 """What the answers were worth, 0 to 1, by question."""
@@ -41,8 +43,10 @@ def read_points(file: Path) -> dict[tuple[int, str], Points]:
     """
     found: dict[tuple[int, str], Points] = {}
     with suppress(OSError, VlmftError), os.fdopen(open_regular(file), "rb") as opened:
-        opened.seek(max(0, os.fstat(opened.fileno()).st_size - MOST_BYTES))
-        for line in opened.read(MOST_BYTES).splitlines():
+        size = os.fstat(opened.fileno()).st_size
+        head = opened.read(_HEAD) if size > MOST_BYTES else b""
+        opened.seek(max(0, size - MOST_BYTES))
+        for line in (head + b"\n" + opened.read(MOST_BYTES)).splitlines():
             with suppress(ValueError, AttributeError, TypeError):  # not JSON, no object, points that are none
                 value = orjson.loads(line)
                 step, task, points = (value.get(key) for key in ("step", "task", "points"))
