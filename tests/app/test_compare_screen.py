@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.app.looking import screen_text, until, until_shown
+from tests.app.looking import screen_text, told, until, until_shown
 from tests.run_folders import ended_run
 from tests.supervised import LONG, Supervised
 from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app.runs_reader import RunUnread
 from vlmft_console.app.screens.compare import CompareScreen
 from vlmft_console.app.screens.runs import RunsScreen
 from vlmft_console.app.widgets.run.outcome_table import OutcomeTable
@@ -83,6 +84,14 @@ async def test_what_cannot_be_read_is_said_in_the_screen(machine: Path) -> None:
     async with compared(two_runs(machine)[0], machine / "nothing.txt") as pilot:
         await until_shown(pilot, "nothing.txt")
         assert "compare" in screen_text(pilot.app)
+
+
+async def test_a_run_that_cannot_be_read_any_more_is_said_and_its_figures_stay(machine: Path) -> None:
+    async with compared(*two_runs(machine)) as pilot:
+        await until_shown(pilot, "falling is ahead by")
+        pilot.app.screen.post_message(RunUnread(0, "falling is gone"))
+        await until(pilot, lambda: "falling is gone" in told(pilot.app))
+        assert "falling is ahead by" in screen_text(pilot.app)
 
 
 async def test_a_live_run_is_followed_until_it_ends(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from vlmft_console.app.settings import keep, usable_settings
 from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
+from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.outcome_table import OutcomeTable
 from vlmft_console.charts.smoothing import smooth
 from vlmft_console.charts.view import View
@@ -97,7 +98,10 @@ class CompareScreen(Screen[None]):
             self._show_charts()
 
     def on_run_unread(self, message: RunUnread) -> None:
-        """One of them cannot be read."""
+        """One of them cannot be read, or not any more; then the figures of before stay."""
+        if self._runs:
+            tell(self, message.reason, problem=True)
+            return
         self.query_one("#title", Static).update("vlmft  compare")
         self.query_one("#better", Static).update(literal(message.reason))
 
