@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 
-FAN = 32
+FAN = 64
 """Values that one bucket sums up; a bucket of the next level sums up as many buckets."""
 _AT_ONCE = FAN << 11
 """Values that are brought into memory at once, where they lie in a file."""
