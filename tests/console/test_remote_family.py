@@ -99,6 +99,19 @@ def test_ranks_that_outlive_their_launcher_are_known_by_their_lock(log: Path) ->
     os.close(lock)
 
 
+def test_ranks_of_a_launcher_that_failed_are_left_behind_until_every_host_was_told_to_end_them(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = deepspeed(log)
+    monkeypatch.setattr(family, "_signalling", lambda name: (["true"], {}))
+    family.launcher_status = signal.SIGKILL
+    assert family.left_behind
+    family.signal_ranks(signal.SIGTERM)
+    assert family.left_behind
+    family.signal_ranks(signal.SIGKILL)
+    assert not family.left_behind
+
+
 def wait_until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 30
     while not condition():

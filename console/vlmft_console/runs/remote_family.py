@@ -145,8 +145,11 @@ class HostsFamily(RemoteFamily):
 
     @property
     def left_behind(self) -> bool:
-        """Ranks outlive a runner or a pdsh that was killed."""
-        return super().left_behind or held(self._ranks_lock)
+        """Ranks outlive a runner or a pdsh that was killed; those that have yet to take their lock, or whose lock is
+        not seen from here, do not outlive a KILL to all hosts."""
+        killed = self._sent is not None and self._sent[0] is signal.SIGKILL
+        untold = self.launcher_status not in (0, None) and not killed
+        return super().left_behind or untold or held(self._ranks_lock)
 
     def _told(self, line: str) -> Iterable[tuple[int, str, int | None, bool]]:
         if (found := self._ENDED.match(line)) and found[1] in self._first:
