@@ -50,6 +50,14 @@ SHAPES = {
         {name: {str(at): entry[name] for at, entry in enumerate(ENTRIES)} for name in ("step", "loss", "eval_loss")}
     ),
     "split.json": json.dumps({"columns": list(ENTRIES[0]), "data": [list(entry.values()) for entry in ENTRIES]}),
+    "sacred.json": json.dumps(
+        {
+            f"{part}.loss": {"steps": [each["step"] for each in ENTRIES], "values": [each[name] for each in ENTRIES]}
+            for part, name in (("train", "loss"), ("val", "eval_loss"))
+        }
+    ),
+    "commented.tsv": "#step\ttrain_loss\tdev_loss\n"
+    + "".join(f"{each['step']}\t{each['loss']}\t{each['eval_loss']}\n" for each in ENTRIES),
     "camel.jsonl": "".join(
         json.dumps({"globalStep": each["step"], "trainLoss": each["loss"], "validationLoss": each["eval_loss"]}) + "\n"
         for each in ENTRIES

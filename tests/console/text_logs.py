@@ -201,6 +201,35 @@ SAMPLES: Final[dict[str, Sample]] = {
         FIRST,
         [(1, 2.125), (2, 2.125), (3, 2.125)],
     ),
+    "mae and detr, whose mean over the set comes after its batches": Sample(
+        _lines("Epoch: [0]  [{}/100]  eta: 0:12:01  lr: 0.0001  loss: {} (9.0000)  time: 0.4123", *THREE)
+        + "Test:  [ 0/20]  eta: 0:00:12  loss: 1.5000 (1.7500)  acc1: 81.2500 (81.2500)\n* Acc@1 71.2 Acc@5 91.2 loss 2.125\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "two accuracies and two losses": Sample(
+        _lines("[{:03}/012] 12.12 sec(s) Train Acc: 0.71 Loss: {} | Val Acc: 0.70 loss: 2.125", *FIRST),
+        FIRST,
+        [(1, 2.125), (2, 2.125), (3, 2.125)],
+    ),
+    "pm2": Sample(_lines("0|train    | epoch 1 step {} loss={}", *THREE), THREE),
+    "a time, then the step in brackets": Sample(_lines("Mar 14 09:26:53 [{}] loss: {}, lr: 1e-4", *THREE), THREE),
+    "coqui": Sample(
+        "".join(
+            f"   --> TIME: 2025-03-14 09:26:53 -- STEP: {step}/100 -- GLOBAL_STEP: {step}\n     | > loss: {loss}  (9.5)\n"
+            "     | > step_time: 0.4  (0.4)\n\n"
+            for step, loss in THREE
+        )
+        + " > EVALUATION \n\n  --> EVAL PERFORMANCE\n     | > avg_loss: 2.125 (-0.0123)\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "two evals in an epoch, alike in three digits": Sample(
+        "Epoch: [0][10/100]\tLoss 2.5 (2.5)\nTest: [ 20/40]\tLoss 1.3186e+00 (1.3186e+00)\n"
+        "Epoch: [0][20/100]\tLoss 2.25 (2.25)\nTest: [ 20/40]\tLoss 1.3185e+00 (1.3185e+00)\n",
+        [(10, 2.5), (20, 2.25)],
+        [(10, 1.3186), (20, 1.3185)],
+    ),
     "minimind, older": Sample(
         _lines(
             "Epoch:[{}/2]({}/1000) loss:{} lr:0.0005 epoch_Time:12.0min:", (1, 500, 2.5), (2, 0, 2.25), (2, 500, 2.0)

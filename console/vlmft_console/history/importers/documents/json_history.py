@@ -77,6 +77,11 @@ def _by_column(part: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
         return {str(name): [row[at] if at < len(row) else None for row in rows] for at, name in enumerate(names)}
     inner = list(part.values())
+    if inner and all(isinstance(each, dict) and {"steps", "values"} <= each.keys() for each in inner):  # Sacred's
+        return {
+            name: [list(pair) for pair in zip(each["steps"], each["values"], strict=False)]
+            for name, each in part.items()
+        }
     if not inner or not all(isinstance(each, dict) and each and all(map(str.isdecimal, each)) for each in inner):
         return part
     numbers = sorted(set().union(*inner), key=int)

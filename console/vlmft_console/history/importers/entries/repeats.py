@@ -26,7 +26,10 @@ class Repeats:
         """Whether this is the training record before once more: another writer's, its last digit perhaps another."""
         before, self._train = self._train, entry
         if entry[0] is not None:
-            return before is not None and _same(before, entry)
+            again = before is not None and _same(before, entry)
+            if not again and self._eval is not None and self._eval[0] is None:
+                self._eval = None  # what comes after it is another
+            return again
         # Without steps, what is alike to the last digit is the same if there are digits enough: NaN and 0 have none.
         if before == entry and entry[1] and entry[2] and entry[4]:
             return True

@@ -46,7 +46,8 @@ _PERPLEXITY = re.compile(
 )
 _BITS = re.compile(r"(?:eval|val|valid|validation)[ _/.]?bpb", re.IGNORECASE)
 """nanochat's measure, bits per byte: a loss on a scale of its own."""
-_SAID: Final = ("train", "eval", "val", "test", "dev")
+_HELD_OUT: Final = ("eval", "val", "test", "dev")
+_SAID: Final = ("train", *_HELD_OUT)
 """How names begin that say themselves what was measured on."""
 _GLOBAL: Final = ("global", "update")
 """Parts of the names of steps that go on over the epochs."""
@@ -93,11 +94,13 @@ def entry_of(line: str) -> Entry | None:
     marks = [(mark.start(), (mark[1] or "").lower()) for mark in _MARK.finditer(rest)]
     entry = Entry(place)
     told_by_estimator = _TF_EVAL in line
+    before = ""
     for pair in found:
         kind = pair.known.quantity if pair.known else None
         if kind in (STEP, EPOCH):
             continue
-        _add(entry, pair, kind, "eval" if told_by_estimator else _section(marks, found, pair.start) or "")
+        _add(entry, pair, kind, "eval" if told_by_estimator else _section(marks, found, pair.start) or "", before)
+        before = pair.name
     section = _section(marks, found, len(rest))
     entry.on_eval = None if section is None else bool(section)
     _set_place(place, found)
@@ -126,7 +129,12 @@ def _own(pair: Pair) -> int:
     return pair.start + (len(pair.lead) if pair.known and pair.known.quantity in (STEP, EPOCH) else 0)
 
 
-def _add(entry: Entry, pair: Pair, kind: str | None, section: str) -> None:
+def _add(entry: Entry, pair: Pair, kind: str | None, section: str, before: str) -> None:
+    """Take a pair of a section of the line.
+
+    Args:
+        before: the name of the pair before it.
+    """
     name, value = pair.name, pair.number
     lower = name.lower()
     if lower in ("val", "valid") and any(each.lower() == "loss train" for each in entry.losses):
@@ -139,6 +147,8 @@ def _add(entry: Entry, pair: Pair, kind: str | None, section: str) -> None:
         area = "test" if section.startswith("test") else "eval"
         name, kind = (f"{area}_loss", EVAL_LOSS) if kind == LOSS else (f"{area}_{name}", None)
         value = pair.mean or value
+    if kind == LOSS and entry.losses and before.lower().startswith(_HELD_OUT):
+        name, kind = "eval_loss", EVAL_LOSS  # `Train Acc: 0.5 Loss: 2.5 | Val Acc: 0.5 Loss: 2.5`
     if name in entry.values:
         return
     entry.values[name] = value

@@ -39,7 +39,7 @@ _STICKY: Final = 12
 """Lines for which a heading such as `Validation:` holds."""
 _SETTING = re.compile(r"\s*[\"']?[\w.]+[\"']?\s*(?::|=)\s*\S+,?\s*")
 """A line of a configuration."""
-_RULED = re.compile(r"\s*[=*#-]{3,} ")
+_RULED = re.compile(r"\s*(?:[=*#-]{3,}|-+>) ")
 """How a heading such as `===== step 10 =====` begins."""
 _ASSIGNED = re.compile(r"\s*\w+ = [-+]?\d+(?:\.\d{0,2})?(?:e[-+]?\d+)?\s*")
 """A line of a program, such as `best_loss = 1e9`."""
@@ -176,6 +176,8 @@ class LineLog:
         self._end_block(records)
         entry = self._shapes.entry(text)
         if entry is None:
+            if text.startswith("#") and (table := header_of(text.lstrip("# "))):
+                self._begin_table(table, records)
             return
         if not entry.losses and not entry.evals:
             if table := header_of(text):
@@ -214,7 +216,7 @@ class LineLog:
         losses = sum("loss" in name.lower() for name in entry.values)
         heads = len(entry.values) < 3 and len(text) < 200 and losses < 2
         if heads and (text.rstrip().endswith(("]", ":")) or _RULED.match(text)):
-            self._block, self._block_lines = Entry(place), 0
+            self._block, self._block_lines, self._on_eval = Entry(place), 0, (False, 0)
             return
         several = len(entry.values) > 1 and (entry.only or losses > 1)
         self.other_losses += several and losses > 0
@@ -255,6 +257,12 @@ class LineLog:
         if not entry.placed and lines and on_eval and entry.on_eval is None:
             self._make_evals(entry)
         self._on_eval = (on_eval, max(0, lines - 1))
+        before = self._waiting[0] if self._waiting else None
+        if text.startswith("*") and not entry.placed and entry.losses and before and before.evals and not before.losses:
+            # DETR and its kin: the mean over the set comes after its batches.
+            before.values[before.evals[0]] = entry.values[entry.losses[0]]
+            self._flush(records)
+            return
         if alone and not self._counts_alone(entry, text):
             return
         in_eval = bool(entry.on_eval and not entry.losses and place.total and place.total != self._total)

@@ -20,6 +20,11 @@ _PAIRS: Final = 200
 
 _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)|[\x00-\x08\x0b-\x1f]")
 """Terminal sequences and control characters."""
+_STAMP = re.compile(
+    r"^\s*[\[(]?(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)[\])]?(?:\s+(?:[|-]\s+)?)(?=\S)"
+)
+"""When a line was written, at its beginning."""
 _WRAPPED = re.compile(
     r"(?:tensor|(?:np|numpy|jnp|torch)\.\w+|(?:Device)?Array)\(\[?([^,()\]\s]{1,40}),?[^()\n]{0,80}\)"
 )
@@ -101,7 +106,7 @@ def clean(line: str) -> str:
     text = line[:LONGEST]
     if not text.isprintable():
         text = _CONTROL.sub("", text)
-    text = in_english(text)
+    text = _STAMP.sub("", in_english(text), count=1)
     if text[:2] == "s:" or text[:2].lstrip()[:1].isdigit():
         for pattern, spelled in _DIALECTS:
             text = pattern.sub(spelled, text)

@@ -6,8 +6,10 @@ import re
 from typing import Final
 
 _PREFIX = re.compile(
-    r"\s*(?:\[(?P<rank>(?:rank|default|Rank )?\d{1,5})\]:?(?=\S|\s)|(?P<worker>\([A-Za-z]\w* (?:pid|rank)=\d+[^()]*\))"
-    r"|(?P<mpi>\[\d+,\d+\]<std(?:out|err)>):|(?P<task>\d{1,4}):(?=\s)"
+    r"\s*(?:\[(?P<rank>(?:rank|default|Rank )\d{1,5})\]:?|\[(?P<number>\d{1,5})\]"
+    r"(?::|(?=.*(?i:step|epoch|iter|batch|\d/\d)))"
+    r"|(?P<worker>\([A-Za-z]\w* (?:pid|rank)=\d+[^()]*\))"
+    r"|(?P<pm2>\d{1,4}\|[\w.-]{1,40}\s*\|)(?=\s)|(?P<mpi>\[\d+,\d+\]<std(?:out|err)>):|(?P<task>\d{1,4}):(?=\s)"
     r"|(?P<host>(?:\d{1,3}\.){3}\d{1,3}|[a-z][a-z0-9.-]{0,62}-\d{1,5}):(?=\s))\s*"
 )
 _WITHIN = re.compile(r"\brank\s*[=:]?\s*(\d{1,5})\b", re.IGNORECASE)
