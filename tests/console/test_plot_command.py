@@ -56,6 +56,15 @@ def test_a_part_of_the_run_on_a_log_axis(log: Path) -> None:
     assert "0.1┤" in output
 
 
+def test_the_axis_of_a_log_without_steps_counts_its_records(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    path.write_text("".join(f"{{'loss': {2 / n}, 'learning_rate': 1e-4, 'epoch': {n / 10}}}\n" for n in range(1, 61)))
+    code, output = plot(path, "-m", "loss", "--width", "60")
+    assert (code, output.splitlines()[-1].split()[:2]) == (0, ["record", "0"])
+    result = CliRunner().invoke(app, ["compare", str(path), str(path), "-m", "loss"])
+    assert any(line.startswith("record ") for line in result.output.splitlines())
+
+
 def test_a_terminal_that_knows_only_ascii_gets_ascii(log: Path) -> None:
     code, output = plot(log, env={"LC_ALL": "C"})
     assert code == 0

@@ -83,6 +83,8 @@ def overlay_chart(
             curves.append(Curve(sanitize(run), points, chart.kind, f"run-{tag}", tag))
     pin = "" if pinned is None else str(pinned + 1)
     title = chart.compared or ", ".join(filter(None, (chart.blank.title, chart.unit)))
+    if unit == "step" and all(state.health.unit == "record" for _, state in runs):
+        unit = "record"
     in_order = sorted(curves, key=lambda curve: curve.tag == pin)  # the last one is drawn over the others
     return replace(chart.blank, title=title, curves=tuple(in_order), unit=unit, pinned=pin, beside=beside)
 

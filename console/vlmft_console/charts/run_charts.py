@@ -48,7 +48,7 @@ class RunChart:
     def of(self, state: RunState) -> ChartSpec:
         """The chart of one run."""
         empty = sanitize(state.notes[-1]) if state.notes and not state.step and state.end is None else self.blank.empty
-        return self.draw(state, replace(self.blank, limit=state.total_steps, empty=empty))
+        return self.draw(state, replace(self.blank, limit=state.total_steps, empty=empty, unit=state.health.unit))
 
 
 def _loss(state: RunState, blank: ChartSpec) -> ChartSpec:

@@ -12,7 +12,7 @@ Kind = Literal["raw", "smooth", "line", "points", "planned", "old"]
 """How a curve is drawn: `raw` dim, `smooth` and `line` bright, `points` joined by a line, `planned` dashed, `old` as
 dim dots (what a resume superseded)."""
 
-Unit = Literal["step", "epoch", "hours"]
+Unit = Literal["step", "record", "epoch", "hours"]
 
 
 class Points(Protocol):

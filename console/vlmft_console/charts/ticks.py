@@ -93,9 +93,9 @@ def log_label(factor: float, power: int) -> str:
 
 
 def x_ticks(low: float, high: float, parts: int, unit: str) -> list[tuple[float, str]]:
-    """As `ticks`, along an axis that counts steps, epochs or hours; hours as `0:30`, short times as `0:00:20`."""
+    """As `ticks`, along an axis that counts steps, records, epochs or hours; these as `0:30` or `0:00:20`."""
     if unit != "hours":
-        return ticks(low, high, parts, whole=unit == "step")
+        return ticks(low, high, parts, whole=unit != "epoch")
     if not high > low:
         return []
     rough = 3600 * (high - low) / max(1, parts)
@@ -108,7 +108,7 @@ def x_ticks(low: float, high: float, parts: int, unit: str) -> list[tuple[float,
 def x_label(value: float, unit: str) -> str:
     """Where a point is: `12,345` for a step, `1.25` for an epoch, `2:05` for hours and minutes, `0:05:20` below ten
     minutes."""
-    if unit == "step":
+    if unit in ("step", "record"):
         return f"{round(value):,}"
     if unit == "hours":
         return _time_label(value * 3600, 1.0 if value < _BRIEF else 60.0)

@@ -11,7 +11,7 @@ from vlmft_console.charts.ticks import finite
 _SIZES = (1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
 _JUMP = 8
 """Columns that a window which follows moves at a time: every move redraws all of it."""
-_SMALLEST = {"step": 8.0, "epoch": 0.05, "hours": 0.02}
+_SMALLEST = {"step": 8.0, "record": 8.0, "epoch": 0.05, "hours": 0.02}
 
 Window = tuple[float, float]
 

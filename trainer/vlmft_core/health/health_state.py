@@ -7,7 +7,7 @@ import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from vlmft_core.health.evals import Evals
 from vlmft_core.health.figures import TINY, number
@@ -63,7 +63,7 @@ class HealthState:
         """The metric by which the run itself chooses its best: `name`, `value` and `step`, where the log tells it."""
         self.ended = False
         """The log has told the run's end."""
-        self.unit = "step"
+        self.unit: Literal["step", "record"] = "step"
         """What is counted: steps, or records of a log that names no steps."""
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from vlmft_core.health.diagnosis import Diagnosis, diagnoses
 from vlmft_core.health.finding import Finding
@@ -58,7 +58,7 @@ class Health:
         return diagnoses(self.active, self._state)
 
     @property
-    def unit(self) -> str:
+    def unit(self) -> Literal["step", "record"]:
         """What a finding's step counts: `step`, or `record` for a log that names no steps."""
         return self._state.unit
 
