@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.console.foreign_logs import field, history, scalar, summary, wandb, wandb_values
+from tests.console.foreign_logs import field, history, scalar, summary, tensorboard, wandb, wandb_values
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.stores.crc32c import masked
 from vlmft_console.history.importers.stores.history_items import HistoryItems
 from vlmft_console.history.importers.stores.scalar_events import ScalarEvents
+from vlmft_console.history.importers.stores.tensorboard import EventFile
 from vlmft_console.history.importers.stores.wandb import WandbFile
 
 
@@ -107,3 +108,23 @@ def test_a_summary_before_every_history_record_counts_for_nothing() -> None:
     alone = wandb(*(history(**each) for each in values))
     beside = wandb(*(record for each in values for record in (summary(**each), history(**each))))
     assert WandbFile(Translator("run")).feed(beside) == WandbFile(Translator("run")).feed(alone)
+
+
+@pytest.mark.parametrize("hurt", range(12))
+def test_steps_that_are_alike_are_read_together_as_one_by_one(hurt: int) -> None:
+    chance = random.Random(hurt)
+    tags = ["train/loss", "train/grad_norm", "train/learning_rate", "train/epoch"]
+    messages = []
+    for step in range(90, 330):  # from 128 on a step takes two bytes
+        messages += [scalar(f"{tag}", chance.random(), step) for tag in (*tags[:3], tags[3])]
+        if step % 60 == 0:
+            messages += [scalar("eval/loss", chance.random(), step), scalar("train/epoch", 1.0, step)]
+    if hurt > 2:
+        messages[chance.randrange(len(messages))] = scalar("train/other", 1.0, 200)
+    data = bytearray(tensorboard(*messages))
+    if hurt > 5:
+        data[chance.randrange(1000, len(data))] ^= 1
+    one, together = EventFile(Translator("run")), EventFile(Translator("run"))
+    records = [record for at in range(len(data)) for record in one.feed(data[at : at + 1])] + one.rest()
+    assert together.feed(bytes(data)) + together.rest() == records
+    assert (together.rejected, together.entries) == (one.rejected, one.entries)

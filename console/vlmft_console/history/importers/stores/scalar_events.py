@@ -17,9 +17,9 @@ _EVENT_TIME, _EVENT_STEP, _EVENT_SUMMARY = 1, 2, 5
 _SUMMARY_VALUE, _VALUE_TAG, _VALUE_SIMPLE, _VALUE_TENSOR = 1, 1, 2, 8
 _TENSOR_CONTENT, _TENSOR_FLOATS = 4, 5
 
-_TIME_KEY: Final = bytes([_EVENT_TIME << 3 | wire.FIXED64])
-_STEP_KEY: Final = bytes([_EVENT_STEP << 3 | wire.VARINT])
-_TIME_END, _STEP_AT = 9, 10
+TIME_KEY: Final = bytes([_EVENT_TIME << 3 | wire.FIXED64])
+STEP_KEY: Final = bytes([_EVENT_STEP << 3 | wire.VARINT])
+_TIME_END, STEP_AT = 9, 10
 _REMEMBERED: Final = 1000
 """Layouts, and tags of each."""
 
@@ -32,7 +32,7 @@ class ScalarEvents:
     """
 
     def __init__(self) -> None:
-        self._layouts: dict[int, _Layout] = {}
+        self._layouts: dict[int, Layout] = {}
         self._step = b"", 0
         """The latest step as it was written, and as a number: the scalars of a step come together."""
 
@@ -45,7 +45,7 @@ class ScalarEvents:
         layout = self._layouts.get(len(message))
         if layout is not None:
             time_key, time, step_key, step, before, value, after = layout.unpack(message)
-            if time_key == _TIME_KEY and step_key == _STEP_KEY and (tag := layout.tags.get(before + after)) is not None:
+            if time_key == TIME_KEY and step_key == STEP_KEY and (tag := layout.tags.get(before + after)) is not None:
                 if step != self._step[0]:
                     number, end = wire.varint(step, 0)
                     if end < len(step):
@@ -53,6 +53,15 @@ class ScalarEvents:
                     self._step = step, wire.signed(number)
                 return time, self._step[1], [(tag, value)]
         return self._parse(message)
+
+    def layout(self, message: bytes) -> tuple[Layout, bytes, bytes, str] | None:
+        """The layout of an event that was read, its bytes between step and value, those behind that, and its tag."""
+        layout = self._layouts.get(len(message))
+        if layout is None:
+            return None
+        before, after = message[layout.step_end : layout.value_at], message[layout.value_at + 4 :]
+        tag = layout.tags.get(before + after)
+        return None if tag is None else (layout, before, after, tag)
 
     def _parse(self, message: bytes) -> tuple[float | None, int, Scalars]:
         time, step, time_end, step_end, value_at = None, 0, 0, 0, 0
@@ -68,8 +77,8 @@ class ScalarEvents:
                         tag, measured, place = found
                         scalars.append((tag, measured))
                         value_at = end - len(value) + inner_end - len(part) + place
-        step_first = time_end == _TIME_END and message[time_end:_STEP_AT] == _STEP_KEY
-        if len(scalars) == 1 and step_first and wire.varint(message, _STEP_AT)[1] == step_end:
+        step_first = time_end == _TIME_END and message[time_end:STEP_AT] == STEP_KEY
+        if len(scalars) == 1 and step_first and wire.varint(message, STEP_AT)[1] == step_end:
             self._remember(message, step_end, value_at, scalars[0][0])
         return time, step, scalars
 
@@ -78,19 +87,19 @@ class ScalarEvents:
         if layout is None or (layout.step_end, layout.value_at) != (step_end, value_at):
             if len(self._layouts) >= _REMEMBERED:
                 self._layouts.clear()
-            layout = self._layouts[len(message)] = _Layout(len(message), step_end, value_at)
+            layout = self._layouts[len(message)] = Layout(len(message), step_end, value_at)
         if len(layout.tags) >= _REMEMBERED:
             layout.tags.clear()
         layout.tags[message[step_end:value_at] + message[value_at + 4 :]] = tag
 
 
-class _Layout:
-    """Where messages of one length have their step and value."""
+class Layout:
+    """Where messages of one length have their step and value: `step_end` and `value_at`."""
 
     def __init__(self, size: int, step_end: int, value_at: int) -> None:
         self.step_end = step_end
         self.value_at = value_at
-        parts = f"<cdc{step_end - _STEP_AT}s{value_at - step_end}sf{size - value_at - 4}s"
+        parts = f"<cdc{step_end - STEP_AT}s{value_at - step_end}sf{size - value_at - 4}s"
         self.unpack = struct.Struct(parts).unpack
         self.tags: dict[bytes, str] = {}
         """By the bytes between step and value, and those behind the value, which hold the tag."""

@@ -5,23 +5,26 @@ A record is its length (8 bytes), the length's masked CRC-32C, the message, the 
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from typing import Final
 
 from vlmft_console.history.importers.entries.metric_names import STEP
 from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.stores.alike_steps import FOOTER as _FOOTER
+from vlmft_console.history.importers.stores.alike_steps import HEADER as _HEADER
+from vlmft_console.history.importers.stores.alike_steps import AlikeSteps
 from vlmft_console.history.importers.stores.crc32c import MASK, checksum, masked
 from vlmft_console.history.importers.stores.scalar_events import ScalarEvents
 from vlmft_core.run_folder.events import Record
 
 LARGEST: Final = 64 << 10
 """Bytes of a message that is looked into; larger ones hold graphs, images and texts."""
-_HEADER: Final = 12
-_FOOTER: Final = 4
 _MOST_TAGS: Final = 1000
 """Scalars of one step that become one record."""
 _LAST_TAG: Final = "train/epoch"
 """What the Hugging Face trainer writes last of an entry."""
+_PATIENCE: Final = 20
 _LENGTHS: Final = 1000
 """Lengths that are remembered; a file has a few, many times each."""
 _checksum: Final = struct.Struct("<I").unpack_from
@@ -47,6 +50,9 @@ class EventFile:
         self._group: dict[str, float] = {}
         self._step = 0
         self._time: float | None = None
+        self._alike: AlikeSteps | None = None
+        self._one_by_one = 0
+        """Steps until it is tried again whether those that follow are alike."""
 
     def feed(self, data: bytes) -> list[Record]:
         records: list[Record] = []
@@ -58,7 +64,7 @@ class EventFile:
             data = data[skipped:]
         self._data += data
         data, sizes, read, at = self._data, self._sizes, self._events.read, 0
-        group, here, whole = self._group, self._step, len(data)
+        group, here, whole, begun = self._group, self._step, len(data), -1
         while (start := at + _HEADER) <= whole:
             size = sizes.get(data[at:start])
             if size is None and (size := self._size(data[at:start])) is None:
@@ -66,6 +72,8 @@ class EventFile:
                 records += self._give_up()
                 break
             end = start + size
+            if not group:
+                begun = at
             if size > LARGEST:
                 self._skip = max(0, end + _FOOTER - whole)
                 at = min(whole, end + _FOOTER)
@@ -94,10 +102,42 @@ class EventFile:
                 if tag == _LAST_TAG:
                     self._step = here
                     records += self._flush()
-                    group = self._group
+                    at = self._ahead(data, begun, at, records)
+                    group, here = self._group, self._step
         self._step = here
         self._data = data[at:]
         return records
+
+    def _ahead(self, data: bytes, begun: int, at: int, records: list[Record]) -> int:
+        """Read the steps that follow a whole one and are alike, many at once; returns where they end.
+
+        Args:
+            data: what there is of the file.
+            begun: where that step begins in it; -1 where it does not.
+            at: where it ends.
+            records: theirs are added.
+        """
+        if self._one_by_one:
+            self._one_by_one -= 1
+            return at
+        if self._alike is None and begun >= 0:
+            with contextlib.suppress(ValueError):
+                self._alike = AlikeSteps(data, begun, at, self._events)
+        if (alike := self._alike) is None:
+            return at
+        before, take = at, self._translator.take
+        for step, group, time in alike.read(data, at):
+            at += alike.stride
+            self.entries += len(group)
+            self._step = step
+            group[STEP] = step
+            try:
+                records += take(group, time)
+            except ValueError:
+                self.rejected += 1
+        if at == before:
+            self._alike, self._one_by_one = None, _PATIENCE if len(data) - at > LARGEST else 0
+        return at
 
     def rest(self) -> list[Record]:
         return self._flush()
