@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.pilot import Pilot
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
 from vlmft_console.app import key_order
@@ -107,3 +107,39 @@ async def test_keys_go_on_when_what_had_the_last_one_is_gone(monkeypatch: pytest
         app.come("q", "y", "slash", "a", "b")
         await until(pilot, lambda: app.typed == "ab")
         assert len(app.screen_stack) == 1
+
+
+class Reading(Screen[None]):
+    """Has nothing for keys at first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("a,b", "take"), Binding("q", "leave")]
+    getting_ready = True
+    taken = 0
+
+    def action_take(self) -> None:
+        self.taken += 1
+
+    def action_leave(self) -> None:
+        self.dismiss()
+
+
+async def test_keys_wait_until_a_screen_has_something_for_them() -> None:
+    app, screen = Slow(), Reading()
+    async with app.run_test() as pilot:
+        await app.push_screen(screen)
+        app.come("a", "b")
+        await until(pilot, lambda: app.looks > 2)
+        assert screen.taken == 0
+        screen.getting_ready = False
+        await until(pilot, lambda: screen.taken == 2)
+
+
+async def test_a_screen_that_never_is_ready_is_left_and_what_waited_for_it_goes_nowhere_else() -> None:
+    app = Slow()
+    app.may_go_on.set()
+    async with app.run_test() as pilot:
+        await app.push_screen(Reading())
+        app.come("slash", "a", "q")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+        app.come("slash", "b")
+        await until(pilot, lambda: app.typed == "b")

@@ -51,6 +51,11 @@ async def test_what_is_typed_as_text_means_itself(machine: Path) -> None:
         await until_shown(pilot, "1 match")
 
 
+def test_a_comma_and_other_signs_are_keys() -> None:
+    wanted = {",": "#", "r": "é"}
+    assert own_keys(wanted) == {"comma": "", "number_sign": "comma", "r": "", "é": "r"}
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from tests.app.looking import screen_text, told, until, until_shown
@@ -17,6 +19,7 @@ from vlmft_console.app.screens.launch import LaunchScreen
 from vlmft_console.app.screens.presets import PresetsScreen
 from vlmft_console.app.screens.runs import RunsScreen
 from vlmft_console.app.widgets.preset.preset_compare import PresetCompare
+from vlmft_console.presets import table
 from vlmft_core.preset import load_preset
 
 
@@ -181,6 +184,21 @@ async def test_a_broken_preset_is_listed_with_its_mistake_and_markup_in_it_is_te
         assert isinstance(pilot.app.screen, PresetsScreen)
         await pilot.press("k")
         await until_shown(pilot, "a: [/foo] \\x1b[31m[@click=app.quit]x")
+
+
+async def test_keys_that_come_before_the_presets_are_read_wait_for_them(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_be_read = threading.Event()
+    read = table.listed_presets
+    monkeypatch.setattr(table, "listed_presets", lambda gpu: may_be_read.wait(60) and read(gpu))
+    async with VlmftConsole().run_test() as pilot:
+        await until_shown(pilot, "? help")
+        for key in ("n", "j", "enter"):
+            pilot.app.post_message(events.Key(key, None))
+        await until_shown(pilot, "vlmft  presets")
+        may_be_read.set()
+        await until_shown(pilot, "Start a run of standard")
 
 
 async def test_escape_leads_back_to_the_runs(machine: Path) -> None:

@@ -51,5 +51,5 @@ def first_line(error: BaseException) -> str:
 def in_words(error: BaseException) -> str:
     """What an error says to a person: of one of the operating system which file and why, without its number."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return str(error)

@@ -3,6 +3,8 @@
 Textual sends a key to whatever has the focus when the key comes. Over a slow link several keys come in one packet, and
 on a busy machine the next key comes before the last one has done its work. All of them would go to the same place: of
 `/demo` the `/` would open the filter, and the `d` delete a run.
+
+Keys also wait while a screen has nothing yet that they could be meant for: its `getting_ready` says so.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from textual.message_pump import MessagePump
 from textual.timer import Timer
 from textual.widget import Widget
 
+_AT_ONCE = frozenset({"escape", "q", "ctrl+q", "ctrl+z", "ctrl+t", "question_mark", "f1"})
+"""These do not wait for a screen to be ready, and take the place of what waits for it."""
 _NOTHING = "f35"
 """A key that does nothing."""
 LOOK_SECONDS = 0.05
@@ -62,10 +66,11 @@ class KeyOrder(App[None]):
     async def on_event(self, event: events.Event) -> None:
         if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
-        elif self._under_way is not None:
+        elif self._under_way is not None or self._is_early(event):
             self._keys.append(event)
             self._look_again()
         else:
+            self._keys.clear()
             await self._send(event)
 
     async def on_key_done(self, message: KeyDone) -> None:
@@ -94,10 +99,15 @@ class KeyOrder(App[None]):
 
     async def _next_key(self) -> None:
         self._under_way = None
-        while self._keys and self._under_way is None:
+        while self._keys and self._under_way is None and not self._is_early(self._keys[0]):
             await self._send(self._keys.popleft())
         if self._keys:
             self._look_again()
+
+    def _is_early(self, key: events.Key | events.Paste) -> bool:
+        """Whether the screen has nothing yet for this key, or for those before it."""
+        at_once = isinstance(key, events.Key) and self._meanings.get(key.key, key.key) in _AT_ONCE
+        return bool(self.screen_stack) and getattr(self.screen, "getting_ready", False) and not at_once
 
     def _look_again(self) -> None:
         if self._looking is None:

@@ -10,7 +10,7 @@ from functools import cache
 
 from textual.binding import Binding
 from textual.dom import DOMNode
-from textual.keys import _character_to_key, format_key
+from textual.keys import format_key
 
 import vlmft_console.app
 from vlmft_core.errors import VlmftError
@@ -54,7 +54,8 @@ def _named(key: str) -> str:
     while prefix := next((each for each in _MODIFIERS if rest.lower().startswith(each)), ""):
         modifiers, rest = modifiers + prefix, rest[len(prefix) :]
     if len(rest) == 1 and rest.isprintable():
-        return modifiers + _character_to_key(rest)
+        # a comma stands between the keys of a binding
+        return modifiers + ("comma" if rest == "," else next(iter(Binding.make_bindings([(rest, "")]))).key)
     name = {"esc": "escape", "pgup": "pageup", "pgdn": "pagedown", "⏎": "enter"}.get(rest.lower(), rest.lower())
     if name in _NAMED or name in _bound_keys():
         return modifiers + name

@@ -109,6 +109,7 @@ class AnswersScreen(WatchingScreen):
     @on(Read)
     def _take(self, message: Read) -> None:
         self._kept = kept = message.kept
+        self.getting_ready = False
         if self._evals is not None:
             shown = {step: answers for step, answers in kept.by_step.items() if step in self._evals}
             self._kept, self._later = replace(kept, by_step=shown), len(kept.by_step) - len(shown)

@@ -95,6 +95,7 @@ class CheckpointsScreen(WatchingScreen):
     @on(Looked)
     def _show(self, message: Looked) -> None:
         state = self._state() or RunState()
+        self.getting_ready = False
         table = checkpoint_table(self._run, message.saved, state, over=message.over)
         self._changes = message.changes
         self._rows = {str(row.folder): row for row in table.rows}

@@ -10,11 +10,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.screen import Screen
 from textual.widgets import Static
 
-from vlmft_console.app.runs_reader import RunGrew, RunRead, RunsReader, RunUnread
-from vlmft_console.app.settings import keep, usable_settings
+from vlmft_console.app.runs_reader import RunGrew, RunRead, RunUnread
+from vlmft_console.app.screens.several_runs import SeveralRunsScreen
 from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
@@ -25,13 +24,10 @@ from vlmft_console.charts.view import View
 from vlmft_console.history.loading import ReadLog
 
 if TYPE_CHECKING:
-    from vlmft_console.charts.spec import Unit
     from vlmft_console.runs.status import RunStatus
 
-_UNITS: tuple[Unit, ...] = ("step", "epoch", "hours")
 
-
-class CompareScreen(Screen[None]):
+class CompareScreen(SeveralRunsScreen):
     """Two to eight runs; each has a number, its own in the charts and the table.
 
     Args:
@@ -50,12 +46,9 @@ class CompareScreen(Screen[None]):
     def __init__(self, targets: Sequence[Path]) -> None:
         super().__init__()
         self._targets = list(targets)
-        self._reader = RunsReader(self.post_message)
         self._read: dict[int, ReadLog] = {}
         self._statuses: dict[int, RunStatus | None] = {}
-        self._unit: Unit = "step"
         self._first = 0
-        self._smoothing = usable_settings().smoothing
 
     @property
     def subject(self) -> str:
@@ -74,15 +67,6 @@ class CompareScreen(Screen[None]):
     def on_mount(self) -> None:
         self._reader.start(self._targets)
 
-    def on_unmount(self) -> None:
-        self._reader.stop()
-
-    def on_screen_suspend(self) -> None:
-        self._reader.paused = True
-
-    def on_screen_resume(self) -> None:
-        self._reader.resume()
-
     @property
     def _runs(self) -> list[ReadLog]:
         """The runs, once all have been read."""
@@ -93,9 +77,8 @@ class CompareScreen(Screen[None]):
         """One more has been read; when all are, they are shown."""
         self._read[message.number], self._statuses[message.number] = message.run, message.status
         if self._runs:
-            self._smooth_runs()
             self._show_figures()
-            self._show_charts()
+            self.draw()
 
     def on_run_unread(self, message: RunUnread) -> None:
         """One of them cannot be read, or not any more; then the figures of before stay."""
@@ -113,8 +96,7 @@ class CompareScreen(Screen[None]):
             return
         self._show_figures()
         if message.records:
-            self._smooth_runs()
-            self._show_charts()
+            self.draw()
 
     def _show_figures(self) -> None:
         from vlmft_console.report.better import better
@@ -126,10 +108,14 @@ class CompareScreen(Screen[None]):
         self.query_one(OutcomeTable).show_runs(names, figures, preset_differences(self._runs))
         self.query_one("#better", Static).update(literal(better(self._runs).text))
 
-    def _show_charts(self) -> None:
+    def draw(self) -> None:
+        """Draw both charts, each train loss averaged over a share of its steps that are seen."""
         from vlmft_console.charts.overlay import overlay_chart
         from vlmft_console.charts.run_charts import CHARTS
 
+        span = self.query_one("#first", Chart).view.span if self._unit == "step" else None
+        for run in self._runs:
+            smooth(run.state, self._smoothing, span)
         named, metrics = [(run.name, run.state) for run in self._runs], list(CHARTS)
         for place, chart in enumerate(self.query(Chart), self._first):
             chart.show(overlay_chart(named, metrics[place % len(metrics)], self._unit))
@@ -137,28 +123,15 @@ class CompareScreen(Screen[None]):
 
     def action_unit(self) -> None:
         """Count along something else."""
-        self._unit = _UNITS[(_UNITS.index(self._unit) + 1) % len(_UNITS)]
+        self.turn_unit()
         for chart in self.query(Chart):
             chart.look_like(View())  # a place on the old scale is none on the new one
-        self._show_charts()
+        self.draw()
 
     def action_metric(self) -> None:
         """Show the next metrics."""
         self._first += 1
-        self._show_charts()
-
-    @on(Chart.SmoothingRequested)
-    def _smooth(self, message: Chart.SmoothingRequested) -> None:
-        self._smoothing = message.applied_to(self._smoothing)
-        keep(self, "smoothing", self._smoothing)
-        self._smooth_runs()
-        self._show_charts()
-
-    def _smooth_runs(self) -> None:
-        """Average each train loss over a share of its steps that are seen."""
-        span = self.query_one("#first", Chart).view.span if self._unit == "step" else None
-        for run in self._runs:
-            smooth(run.state, self._smoothing, span)
+        self.draw()
 
     @on(Chart.Looked)
     def _look_alike(self, message: Chart.Looked) -> None:
@@ -166,8 +139,7 @@ class CompareScreen(Screen[None]):
         for chart in self.query(Chart):
             if chart is not message.chart:
                 chart.look_like(message.chart.view)
-        self._smooth_runs()
-        self._show_charts()
+        self.draw()
 
     def action_back(self) -> None:
         """Take the crosshair away; show everything again; then leave."""

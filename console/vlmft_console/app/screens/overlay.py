@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from vlmft_console.app.messages import Entitle, Loading, OpenRun
-from vlmft_console.app.runs_reader import RunGrew, RunRead, RunsReader, RunUnread
-from vlmft_console.app.settings import keep, usable_settings
-from vlmft_console.app.widgets.base.chart import Chart
+from vlmft_console.app.messages import Loading, OpenRun
+from vlmft_console.app.runs_reader import RunGrew, RunRead, RunUnread
+from vlmft_console.app.screens.overlaid_run import OverlaidRun
+from vlmft_console.app.screens.several_runs import SeveralRunsScreen
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal, one_line
@@ -25,50 +23,23 @@ from vlmft_console.app.widgets.base.panel_grid import PanelGrid
 from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.base.typed_line import TypedLine
 from vlmft_console.app.widgets.run.metric_choice import MetricChoice
-from vlmft_console.app.widgets.run.overlay_table import MOST_LINES, OverlayRow, OverlayTable
+from vlmft_console.app.widgets.run.overlay_table import MOST_LINES, OverlayTable
 from vlmft_console.charts.overlay import MOST_RUNS, Timelines, extent_of, overlay_chart
 from vlmft_console.charts.reading import readings
-from vlmft_console.charts.run_charts import CHARTS, metric_chart
+from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.charts.smoothing import smooth
-from vlmft_console.charts.spec import ChartSpec, Unit
-from vlmft_console.charts.ticks import x_label
+from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.view import View
-from vlmft_console.history.loading import ReadLog
-from vlmft_console.history.state import RunState
-from vlmft_console.runs.status import RunStatus
 from vlmft_core.errors import VlmftError
-from vlmft_core.figures import counted, figure
+from vlmft_core.figures import counted
 
-_UNITS: Final[tuple[Unit, ...]] = ("step", "epoch", "hours")
 _LEAST: Final = (56, 10)
 """Columns and rows of a panel: eight curves need more room than one."""
 DRAW_SECONDS: Final = 2.0
 """Between two drawings of runs that grow, at least."""
 
 
-@dataclass
-class _Run:
-    """One of the runs."""
-
-    target: Path
-    read: ReadLog | None = None
-    status: RunStatus | None = None
-    problem: str = ""
-    hidden: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.read.name if self.read else self.target.name
-
-    @property
-    def state(self) -> RunState:
-        return self.read.state if self.read else _NOTHING
-
-
-_NOTHING: Final = RunState()
-
-
-class OverlayScreen(Screen[None]):
+class OverlayScreen(SeveralRunsScreen):
     """Up to eight runs, each with a colour and a digit.
 
     Args:
@@ -90,15 +61,12 @@ class OverlayScreen(Screen[None]):
 
     def __init__(self, targets: Sequence[Path]) -> None:
         super().__init__()
-        self._runs = [_Run(target) for target in targets[:MOST_RUNS]]
-        self._reader = RunsReader(self.post_message)
+        self._runs = [OverlaidRun(target) for target in targets[:MOST_RUNS]]
         self._timelines = Timelines()
-        self._unit: Unit = "step"
         self._pinned: int | None = None
-        self._smoothing = usable_settings().smoothing
         self._reading = ""
         self._due: Timer | None = None
-        self._drawn = 0.0
+        self.drawn = 0.0
         self._beside: tuple[float, float] | None = None
 
     @property
@@ -116,19 +84,12 @@ class OverlayScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._reader.start([run.target for run in self._runs])
-        self._draw()
+        self.draw()
         self._grid.focus_panel()
 
-    def on_unmount(self) -> None:
-        self._reader.stop()
-
-    def on_screen_suspend(self) -> None:
-        self._reader.paused = True
-
     def on_screen_resume(self) -> None:
-        self._reader.resume()
-        self.app.post_message(Entitle(self.subject))
-        self._draw()
+        super().on_screen_resume()
+        self.draw()
 
     def on_resize(self) -> None:
         self._show_table()
@@ -164,14 +125,14 @@ class OverlayScreen(Screen[None]):
         run = self._runs[message.number]
         run.read, run.status = message.run, message.status
         self._reading = ""
-        self._draw()
+        self.draw()
 
     def on_run_unread(self, message: RunUnread) -> None:
         """One cannot be read; the others are shown all the same."""
         self._runs[message.number].problem = message.reason
         self._reading = ""
         tell(self, message.reason, problem=True)
-        self._draw()
+        self.draw()
 
     def on_run_grew(self, message: RunGrew) -> None:
         """Take in what was added. The charts follow when it is time for it."""
@@ -180,10 +141,10 @@ class OverlayScreen(Screen[None]):
         run.state.apply_all(message.records)
         self._show_table()
         if message.records and self._due is None:
-            due = max(self._drawn + DRAW_SECONDS, self._grid.rested_at)
-            self._due = self.set_timer(max(0.01, due - time.monotonic()), self._draw)
+            due = max(self.drawn + DRAW_SECONDS, self._grid.rested_at)
+            self._due = self.set_timer(max(0.01, due - time.monotonic()), self.draw)
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
         """Draw the panels of this page anew."""
         if self._due is not None:
             self._due.stop()
@@ -195,7 +156,7 @@ class OverlayScreen(Screen[None]):
         self._grid.show(self._choice.names(self._there, self._usual), self._spec)
         self._show_table()
         self._entitle()
-        self._drawn = time.monotonic()
+        self.drawn = time.monotonic()
 
     @property
     def _hidden(self) -> list[int]:
@@ -224,40 +185,12 @@ class OverlayScreen(Screen[None]):
         metric = self._grid.chosen
         spec = self._spec(metric) if metric else ChartSpec("")
         found = {reading.curve.tag: reading for reading in readings(spec, self._grid.view.cross)}
-        rows = []
-        for number, run in enumerate(self._runs):
-            reading = found.get(str(number + 1))
-            rows.append(
-                OverlayRow(
-                    number,
-                    run.name,
-                    self._state_of(run),
-                    f"{run.state.step:,}" if run.read else "",
-                    figure(reading.y) if reading else self._missing(run, metric),
-                    x_label(reading.x, self._unit) if reading else "",
-                    reading.difference if reading else None,
-                    float(run.state.best_eval["eval_loss"]) if run.state.best_eval else None,
-                    run.hidden,
-                    number == self._pinned,
-                )
-            )
+        rows = [
+            run.row(number, metric, self._unit, found.get(str(number + 1)), pinned=number == self._pinned)
+            for number, run in enumerate(self._runs)
+        ]
         self._table.styles.height = min(MOST_LINES, len(rows) + 1, max(3, self.size.height // 3))
         self._table.show_runs(rows, spec.title)
-
-    def _state_of(self, run: _Run) -> str:
-        if run.problem:
-            return "unreadable"
-        if run.read is None:
-            return "reading"
-        if run.read.log.folder is None:
-            return "recorded"
-        return run.status.state if run.status else ""
-
-    def _missing(self, run: _Run, metric: str) -> str:
-        """Why a run has no value of a metric."""
-        if run.read is None or not metric:
-            return ""
-        return "not logged" if not metric_chart(metric, run.state).series(run.state) else f"no {self._unit} in its log"
 
     def _entitle(self) -> None:
         parts = [f"{self.subject} by {self._unit}"]
@@ -273,19 +206,13 @@ class OverlayScreen(Screen[None]):
         self._entitle()
 
     def on_panel_grid_looked(self) -> None:
-        self._draw()
+        self.draw()
 
     def on_metric_choice_made(self) -> None:
         """Other panels are wanted, or the same."""
         self._grid.first_page()
-        self._draw()
+        self.draw()
         self._grid.focus_panel()
-
-    def on_chart_smoothing_requested(self, message: Chart.SmoothingRequested) -> None:
-        """Smooth the train losses more or less."""
-        self._smoothing = message.applied_to(self._smoothing)
-        keep(self, "smoothing", self._smoothing)
-        self._draw()
 
     def on_typed_line_left(self, message: TypedLine.Left) -> None:
         """Add what was typed, if there is such a run or log."""
@@ -307,9 +234,9 @@ class OverlayScreen(Screen[None]):
         if any(run.target.resolve() == target.resolve() for run in self._runs):
             tell(self, f"{wanted} is among them")
             return False
-        self._runs.append(_Run(target))
+        self._runs.append(OverlaidRun(target))
         self._reader.add(target)
-        self._draw()
+        self.draw()
         return True
 
     @property
@@ -320,18 +247,18 @@ class OverlayScreen(Screen[None]):
         """Hide the run under the cursor, or show it again."""
         run = self._runs[self._current]
         run.hidden = not run.hidden
-        self._draw()
+        self.draw()
 
     def action_pin(self) -> None:
         """Hold the others against the run under the cursor, or no longer."""
         self._pinned = None if self._pinned == self._current else self._current
-        self._draw()
+        self.draw()
 
     def action_unit(self) -> None:
         """Count along something else."""
-        self._unit = _UNITS[(_UNITS.index(self._unit) + 1) % len(_UNITS)]
+        self.turn_unit()
         self._grid.look_at(View())  # a place on the old scale is none on the new one
-        self._draw()
+        self.draw()
 
     def action_choose(self) -> None:
         """Type names or patterns."""

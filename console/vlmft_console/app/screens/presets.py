@@ -57,6 +57,8 @@ class PresetsScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._presets: dict[str, Listed] = {}
+        self.getting_ready = True
+        """Until the presets have been read."""
 
     def compose(self) -> ComposeResult:
         yield Static("vlmft  presets", id="title", markup=False)
@@ -81,6 +83,7 @@ class PresetsScreen(Screen[None]):
 
     def on_presets_read(self, message: PresetsRead) -> None:
         before = self._current()
+        self.getting_ready = False
         self._presets = {preset.name: preset for preset in message.presets}
         self._list.show_presets(message.presets)
         if self._current() != before:

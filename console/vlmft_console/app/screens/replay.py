@@ -19,6 +19,7 @@ from textual.worker import get_current_worker
 from vlmft_console.app.messages import Loading, OpenAnswers, Unreadable
 from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.widgets.base.key_bar import KeyBar
+from vlmft_console.app.widgets.base.notice import Notice
 from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_view import RunView
 from vlmft_console.app.widgets.run.transport import SPEEDS, Place, Transport
@@ -98,6 +99,11 @@ class ReplayScreen(LogScreen):
         self.query_one("#place", Input).cursor_blink = False
         self._player = self.set_interval(FRAME_SECONDS, self._frame, pause=True)
         self._read()
+
+    @property
+    def getting_ready(self) -> bool:
+        """While the log is read."""
+        return self._replay is None and not self.query(Notice)
 
     @work(thread=True, exclusive=True, group="read")
     def _read(self) -> None:

@@ -146,6 +146,7 @@ class RunsScreen(WatchingScreen):
 
     def on_runs_seen(self, message: RunsSeen) -> None:
         self._runs = message.runs
+        self.getting_ready = False
         self._marked &= {str(run.folder.path) for run in message.runs}
         self._show()
 

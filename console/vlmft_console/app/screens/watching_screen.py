@@ -14,6 +14,8 @@ class WatchingScreen(Screen[None]):
         super().__init__()
         self._wake = Event()
         self._paused = self._left = False
+        self.getting_ready = True
+        """Until it has looked once."""
 
     def on_unmount(self) -> None:
         self._left = True  # said before the wake-up: a worker is cancelled only after this
