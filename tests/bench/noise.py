@@ -15,6 +15,8 @@ from vlmft_core.run_folder.events import Record
 
 RUNS = 200
 NOISES = (0.0, 0.01, 0.02, 0.05, 0.1)
+TOGETHER = (0.5, 0.9, 1.0)
+"""Correlations of the noise of losses and accuracies."""
 AWAY = 0.15
 """An overfitting run has risen away once its loss without noise is this far above its lowest."""
 LATE = 2
@@ -29,16 +31,27 @@ class Drawn(NamedTuple):
     evals: list[float]
     train: list[float]
     accuracies: list[float]
-    """Token accuracies, which scatter with the noise of the losses."""
+    """Token accuracies, which scatter as much as the losses."""
 
 
-def drawn(rng: random.Random, count: int, noise: float, rise: float) -> Drawn:
-    """A loss that falls to a floor, and from 40 % of the run on rises to `rise` above it by the end, as a share."""
+def drawn(rng: random.Random, count: int, noise: float, rise: float, together: float = 0.0) -> Drawn:
+    """A loss that falls to a floor, and from 40 % of the run on rises to `rise` above it by the end, as a share.
+
+    Args:
+        rng: the chance.
+        count: evals.
+        noise: of the eval losses, as a share.
+        rise: 0 for a healthy run.
+        together: correlation of an accuracy's noise with its loss's: both are measured on the same samples.
+    """
     done = [index / count for index in range(1, count + 1)]
     clean = [(0.8 + 0.6 * math.exp(-6 * at)) * (1 + rise * max(0.0, at - 0.4) / 0.6) for at in done]
-    evals = [loss * max(0.05, 1 + rng.gauss(0, noise)) for loss in clean]
+    own = [rng.gauss(0, 1) for _ in clean]
+    evals = [loss * max(0.05, 1 + noise * chance) for loss, chance in zip(clean, own, strict=True)]
     train = [(0.3 + math.exp(-3 * at)) * (1 + rng.gauss(0, 0.02)) for at in done]
-    accuracies = [0.9 - 0.2 * loss * (1 + rng.gauss(0, max(noise, 0.002))) for loss in clean]
+    both = [together * chance + math.sqrt(1 - together**2) * rng.gauss(0, 1) for chance in own]
+    scatter = max(noise, 0.002)
+    accuracies = [0.9 - 0.2 * loss * (1 + scatter * chance) for loss, chance in zip(clean, both, strict=True)]
     return Drawn(clean, evals, train, accuracies)
 
 
@@ -70,26 +83,27 @@ def stops(records: list[Record]) -> tuple[int | None, bool]:
     return first, any(one.severity == STOP for one in health.active)
 
 
-def table(count: int, noises: Sequence[float] = NOISES, *, alone: bool = False) -> None:
+def table(count: int, noises: Sequence[float] = NOISES, *, alone: bool = False, together: float = 0.0) -> None:
     """Shares in percent.
 
     Args:
         count: evals of a run.
         noises: of the eval losses.
         alone: whether the evals tell a loss and no accuracy.
+        together: as `drawn`.
     """
     more = {"token_accuracy": [None] * count} if alone else {}
-    head = f"{count} evals{', losses alone' if alone else ''}"
+    head = f"{count} evals{', losses alone' if alone else f', r = {together}' if together else ''}"
     print(f"{head:25}healthy: stopped, at the end   rising to +40 %: caught, in time    to +100 %")
     for noise in noises:
         rng = random.Random(count)
-        healthy = [stops(log(drawn(rng, count, noise, 0.0), **more)) for _ in range(RUNS)]
+        healthy = [stops(log(drawn(rng, count, noise, 0.0, together), **more)) for _ in range(RUNS)]
         ends = _share(end for _, end in healthy)
         row = f"  noise {noise:5.0%}{_share(at is not None for at, _ in healthy):>22}{ends:>12}"
         for rise in (0.4, 1.0):
             caught, in_time = [], []
             for _ in range(RUNS):
-                run = drawn(rng, count, noise, rise)
+                run = drawn(rng, count, noise, rise, together)
                 lowest = [min(run.clean[: index + 1]) for index in range(count)]
                 away = next(i for i, loss in enumerate(run.clean) if loss > lowest[i] * (1 + AWAY))
                 first, _ = stops(log(run, **more))
@@ -124,6 +138,9 @@ def main() -> None:
         table(count)
     for count in (10, 20, 40):
         table(count, NOISES[-1:], alone=True)
+    for count in (10, 20, 40):
+        for together in TOGETHER:
+            table(count, NOISES[2:], together=together)
     accuracies()
 
 

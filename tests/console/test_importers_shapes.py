@@ -58,6 +58,14 @@ SHAPES = {
     ),
     "commented.tsv": "#step\ttrain_loss\tdev_loss\n"
     + "".join(f"{each['step']}\t{each['loss']}\t{each['eval_loss']}\n" for each in ENTRIES),
+    "split.csv": "step,split,loss\n" + "".join(f"{step},{name[:-5]},{value}\n" for step, name, value in ROWS),
+    "aim.csv": "metric,context.subset,step,value\n"
+    + "".join(f"loss,{name[:-5]},{step},{value}\n" for step, name, value in ROWS),
+    "clearml.csv": "title,series,iteration,value\n"
+    + "".join(f"loss,{name[:-5]},{step},{value}\n" for step, name, value in ROWS),
+    "lists.yaml": "".join(
+        f"{name}:\n" + "".join(f"- {each[name]}\n" for each in ENTRIES) for name in ("step", "loss", "eval_loss")
+    ),
     "camel.jsonl": "".join(
         json.dumps({"globalStep": each["step"], "trainLoss": each["loss"], "validationLoss": each["eval_loss"]}) + "\n"
         for each in ENTRIES

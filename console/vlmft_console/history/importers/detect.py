@@ -129,7 +129,7 @@ def _json(path: Path, head: bytes) -> LogReader | None:
             if keys <= values.keys():
                 return _event_log(path) if format == EventLog.format else StreamReader(path, format, JsonLines)
         fields = named_value(tuple(values))
-        if tells_training(values) or (fields and tells_training((str(values[fields[0]]),))):
+        if tells_training(values) or (fields and tells_training((fields.name_in(values),))):
             return StreamReader(path, _JSONL, JsonLines)
         found = found or (_JSONL if _has_place(values) else None)
     return StreamReader(path, found, JsonLines) if found else None

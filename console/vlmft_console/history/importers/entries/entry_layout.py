@@ -13,6 +13,7 @@ from vlmft_console.history.importers.entries.metric_names import (
     STEP,
     TOTAL,
     known,
+    names_part,
     plain,
 )
 
@@ -33,10 +34,6 @@ CLOCK: Final = "elapsed_time"
 """The name that tells the time of an entry in seconds, or as a clock does."""
 _CLOCKS: Final = frozenset(("_timestamp", "_runtime", CLOCK))
 """What tells the time of an entry, and is no metric."""
-_SPLIT: Final = frozenset(
-    ("mode", "split", "phase", "stage", "subset", "type", "event", "kind", "part", "dataset", "set")
-)
-"""What may tell the part of the data that an entry was measured on."""
 _END: Final = frozenset(("train_runtime", "train_train_runtime"))
 
 
@@ -131,7 +128,7 @@ def _layout(names: tuple[str, ...]) -> Layout:
         extras=tuple((name, ours) for name in names if (ours := _STEP_EXTRAS.get(_short(bare[name])))),
         figures=tuple(name for quantity in (LOSS, RATE, GRAD_NORM, EVAL_LOSS) for name in order.get(quantity, ())),
         others=tuple(others),
-        splits=tuple(name for name in names if bare[name] in _SPLIT),
+        splits=tuple(filter(names_part, names)),
         plain=not others and not evals and max(len(order.get(one, ())) for one in (LOSS, RATE, GRAD_NORM)) == 1,
         ends=ends,
         usual=usual,

@@ -10,9 +10,9 @@ from typing import Final
 _WORDS: Final = {
     "train": (
         "训练 訓練 学習 학습 훈련 entraînement entrainement entrenamiento treinamento treino addestramento обучение "
-        "обучения обучающей"
+        "обучения обучении обучающей"
     ),
-    "val": ("验证 驗證 検証 검증 validación validação validazione валидация валидации проверочной"),
+    "val": ("验证 驗證 検証 검증 validación validação validazione валидация валидации валидацию проверочной"),
     "test": "测试 測試 テスト 테스트 prueba teste",
     "train loss": "trainingsverlust",
     "val loss": "validierungsverlust",
@@ -37,7 +37,7 @@ _ANY = re.compile(
     ),
     re.IGNORECASE,
 )
-_LOSS_OF = re.compile(r"\bloss (?:de |di |del |da |do |d['’])?(train|validation|val|test)\b")
+_LOSS_OF = re.compile(r"\bloss (?:de |di |del |da |do |на |d['’])?(train|validation|val|test)\b")
 _COUNTED = re.compile(r"第\s*(\d+)\s*(?:/\s*(\d+)\s*)?个?\s*(轮|輪|epoch|步|次迭代)")
 """`第3轮` is the third epoch."""
 _SIGNS: Final = str.maketrans({

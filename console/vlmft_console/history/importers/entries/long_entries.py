@@ -7,22 +7,49 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from vlmft_console.history.importers.entries.metric_names import EPOCH, STEP, known, spelled_out
+from vlmft_console.history.importers.entries.metric_names import (
+    EPOCH,
+    STEP,
+    held_out,
+    known,
+    names_part,
+    spelled_out,
+)
 from vlmft_console.history.importers.entries.parsing import number
 
-_NAMES: Final = frozenset(("name", "key", "metric", "metric_name", "tag"))
+_NAMES: Final = frozenset(("name", "key", "metric", "metric_name", "tag", "title"))
+_MORE: Final = "series"
+"""ClearML's second half of a name."""
 _VALUES: Final = frozenset(("value", "metric_value", "scalar_value"))
 
 
+class Fields(NamedTuple):
+    """The fields of an entry of this kind."""
+
+    names: tuple[str, ...]
+    """Of what the metric is called, and of the part of the data it was measured on."""
+    parts: tuple[str, ...]
+    value: str
+
+    def name_in(self, values: Mapping[str, Any]) -> str:
+        """What an entry's metric is called."""
+        name = "/".join(str(values[field]) for field in self.names if values.get(field) is not None)
+        part = next((part for field in self.parts if (part := held_out(values.get(field)))), "")
+        return f"{part}/{name}" if part else name
+
+
 @lru_cache(maxsize=64)
-def named_value(fields: tuple[str, ...]) -> tuple[str, str] | None:
+def named_value(fields: tuple[str, ...]) -> Fields | None:
     """The fields of an entry that hold a metric's name and its value; None for an entry of another kind."""
     plain = {spelled_out(field): field for field in fields}
-    name = next((field for bare, field in plain.items() if bare in _NAMES), None)
+    names = [field for bare, field in plain.items() if bare in _NAMES][:1]
     value = next((field for bare, field in plain.items() if bare in _VALUES), None)
-    return (name, value) if name and value and any(_is_place(field) for field in fields) else None
+    if not names or not value or not any(map(_is_place, fields)):
+        return None
+    more = [field for bare, field in plain.items() if bare == _MORE]
+    return Fields((*names, *more), tuple(filter(names_part, fields)), value)
 
 
 class LongEntries:
@@ -41,7 +68,7 @@ class LongEntries:
         fields = named_value(tuple(values)) if len(values) > 2 else None
         if fields is None:
             return [*self.rest(), values] if self._group else [values]
-        name, value = str(values[fields[0]]), values[fields[1]]
+        name, value = fields.name_in(values), values[fields.value]
         number(value)
         place = {field: told for field, told in values.items() if _is_place(field)}
         finished = self.rest() if name in self._group or tuple(place.values()) != self._place else []
@@ -61,7 +88,7 @@ def pivoted(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     for entry in entries:
         if fields := named_value(tuple(entry)):
             place = {field: told for field, told in entry.items() if _is_place(field)}
-            groups.setdefault(tuple(place.values()), place)[str(entry[fields[0]])] = entry[fields[1]]
+            groups.setdefault(tuple(place.values()), place)[fields.name_in(entry)] = entry[fields.value]
     try:
         return [groups[place] for place in sorted(groups)]
     except TypeError:

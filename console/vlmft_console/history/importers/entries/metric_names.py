@@ -89,6 +89,9 @@ _EVAL_MEASURE = re.compile(
 _HELD_OUT = re.compile(
     rf"({_EVALS}|test)(?:_(?:step|epoch|end|done|metrics|results?|loss|set|summary|completed?|log|batch))*"
 )
+_PARTS: Final = frozenset(
+    ("mode", "split", "phase", "stage", "subset", "type", "event", "kind", "part", "dataset", "set")
+)
 _NO_SET: Final = frozenset(("avg", "average", "mean", "total", "epoch", "step", "batch", "running", "lm", "ce"))
 """Words in the name of an eval loss that name no set."""
 _RATE_OF = re.compile(
@@ -150,6 +153,11 @@ def _meant(bare: str) -> Known | None:
     if found := _EVAL_MEASURE.fullmatch(bare):
         return Known(EVAL_LOSS, _LAST, found[1] or "")
     return Known(RATE, _LAST) if _RATE_OF.fullmatch(bare) else None
+
+
+def names_part(name: str) -> bool:
+    """Whether a name may be that of the part of the data that an entry was measured on: `split`, `context.subset`."""
+    return plain(name).rpartition("_")[2] in _PARTS
 
 
 def held_out(split: object) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 
 from vlmft_console.history.importers.entries.languages import is_foreign
 from vlmft_console.history.importers.entries.long_entries import named_value
-from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, known
+from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, known, names_part
 from vlmft_console.history.importers.entries.parsing import number
 
 _COLUMNS: Final = 500
@@ -35,7 +35,9 @@ class Table:
         self._names = names
         self._known = [known(name) is not None for name in names]
         self._separator = separator
-        self._long = named_value(tuple(names))
+        long = named_value(tuple(names))
+        self._texts = {*filter(names_part, names), *(long.names if long else ())}
+        """Columns of which the words count."""
         self.others = others
         """Runs beside the one that is read, as exports of several runs hold them."""
 
@@ -58,7 +60,7 @@ class Table:
             except ValueError:
                 if is_known:
                     return None
-                if self._long and name == self._long[0]:
+                if name in self._texts:
                     values[name] = cell
                 continue
             if cell == "NaN" and is_known and self._separator in " |":
