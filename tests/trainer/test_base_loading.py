@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.core.weights import Tensor, copy_base, read_tensors, write_tensors
 from vlmft_core.errors import ModelError
 from vlmft_core.plan.architecture import DEMO_BASE, read_architecture
-from vlmft_core.plan.base_files import current_name
+from vlmft_core.plan.base_files import check_base, current_name
 from vlmft_trainer.model import load
 from vlmft_trainer.model.load import Kernels, load_base, load_encoder
 
@@ -102,3 +103,27 @@ def test_an_image_processor_that_merges_other_patches_is_refused(base: Path) -> 
     file.write_text(json.dumps(json.loads(file.read_text()) | {"merge_size": 1}))
     with pytest.raises(ModelError, match=r"merge_size 1, where Qwen2\.5-VL has 2"):
         load_encoder(str(base), 1_003_520)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (b"\x00\x00\xc0\x7f", "1 tensor with numbers that are not finite (NaN or infinite)"),
+        (b"\x00\x00\x80\xff", "1 tensor with numbers that are not finite (NaN or infinite)"),
+        (b"\x00\x00\x00\x00", "1 tensor of zeros alone"),
+    ],
+)
+def test_numbers_that_no_model_has_end_the_loading(tmp_path: Path, number: bytes, said: str) -> None:
+    """The files are as they should be: a download that stopped leaves zeros in one of the right size."""
+    base = copy_base(tmp_path / "b")
+    tensors = read_tensors(base / "model.safetensors")
+    name = next(name for name in tensors if current_name(name) == "model.language_model.layers.1.mlp.up_proj.weight")
+    kind, shape, content = tensors[name]
+    number = number[-(len(content) // math.prod(shape)) :]  # the same number in bf16
+    wrong = bytes(len(content)) if not any(number) else content[: -len(number)] + number
+    write_tensors(base / "model.safetensors", tensors | {name: Tensor(kind, shape, wrong)})
+    check_base(str(base))
+    with pytest.raises(ModelError) as caught:
+        load_base(str(base), KERNELS)
+    assert caught.value.message == f"base model {base}: {said}: {current_name(name)}"
+    assert caught.value.hint == "copy or download the model again"

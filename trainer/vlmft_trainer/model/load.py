@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -19,15 +18,14 @@ from transformers import (
 from transformers.utils import is_flash_attn_2_available
 
 from vlmft_core.errors import ModelError, VlmftError, first_line
-from vlmft_core.figures import counted
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.plan.fit import unusable
 from vlmft_core.plan.gpus import Gpu, without_code
-from vlmft_core.plan.weight_file import first_names
 from vlmft_core.preset.schema import Model
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.tower import refuse_other_windows
 from vlmft_trainer.model.attention import use_packed_attention, varlen_problem
+from vlmft_trainer.model.soundness import refuse_losses, refuse_numbers, refuse_rounded_rope
 
 MODEL_TYPE = "qwen2_5_vl"
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
@@ -157,44 +155,11 @@ def load_base(base: str, kernels: Kernels, quantization: Quantization = "none") 
     refuse_losses(base, info)
     check_base(base)  # of a hub's model the files are there only now; under ZeRO-3 transformers reports half
     refuse_rounded_rope(model)
+    refuse_numbers(base, model)
     if kernels.attention == "sdpa":
         use_packed_attention(model)
     model.requires_grad_(False)
     return model
-
-
-def refuse_rounded_rope(model: Any) -> None:
-    """Refuse a model whose frequencies of positions (RoPE) are not in fp32: rounded to bf16, places far into a sample
-    are off by whole tokens, and no figure of a training shows it.
-
-    Raises:
-        ModelError: they are not; older releases of DeepSpeed cast all of a model, not the weights alone.
-    """
-    for name, buffer in model.named_buffers():
-        if name.endswith("inv_freq") and buffer.dtype != torch.float32:
-            kind = str(buffer.dtype).removeprefix("torch.")
-            raise ModelError(f"{name} is in {kind}: positions would be rounded", "pip install -U deepspeed")
-
-
-def refuse_losses(base: str, info: Mapping[str, Any]) -> None:
-    """Refuse a base of which transformers could not use everything, or that lacked something and got random numbers.
-
-    Args:
-        info: what `from_pretrained` says with `output_loading_info`.
-
-    Raises:
-        ModelError: the message has the count and the first names of each kind.
-    """
-    mismatched = [entry[0] for entry in info["mismatched_keys"]]
-    kinds = {
-        "missing": info["missing_keys"],
-        "of another shape": mismatched,
-        "without a place": info["unexpected_keys"],
-    }
-    losses = [f"{counted(len(names), 'tensor')} {kind}: {first_names(names)}" for kind, names in kinds.items() if names]
-    losses += [first_line(RuntimeError(text)) for text in info["error_msgs"]]
-    if losses:
-        raise ModelError(f"base model {base}: {'; '.join(losses)}", "copy or download the model again")
 
 
 def _four_bits(kernels: Kernels) -> dict[str, Any]:

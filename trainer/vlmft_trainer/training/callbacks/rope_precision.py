@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from vlmft_trainer.model.load import refuse_rounded_rope
+from vlmft_trainer.model.soundness import refuse_rounded_rope
 
 
 class RopePrecision(TrainerCallback):  # type: ignore[misc]

@@ -1,0 +1,71 @@
+"""Soundness of a loaded base: everything was there, and its numbers are such as a model can have."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from vlmft_core.errors import ModelError, first_line
+from vlmft_core.figures import counted
+from vlmft_core.plan.weight_file import first_names
+
+
+def refuse_losses(base: str, info: Mapping[str, Any]) -> None:
+    """Refuse a base of which transformers could not use everything, or that lacked something and got random numbers.
+
+    Args:
+        info: what `from_pretrained` says with `output_loading_info`.
+
+    Raises:
+        ModelError: the message has the count and the first names of each kind.
+    """
+    mismatched = [entry[0] for entry in info["mismatched_keys"]]
+    kinds = {
+        "missing": info["missing_keys"],
+        "of another shape": mismatched,
+        "without a place": info["unexpected_keys"],
+    }
+    losses = [f"{counted(len(names), 'tensor')} {kind}: {first_names(names)}" for kind, names in kinds.items() if names]
+    losses += [first_line(RuntimeError(text)) for text in info["error_msgs"]]
+    if losses:
+        raise ModelError(f"base model {base}: {'; '.join(losses)}", "copy or download the model again")
+
+
+def refuse_numbers(base: str, model: Any) -> None:
+    """Refuse a base with numbers that are not finite, which would show at the first step at the earliest, and one whose
+    matrices are all zeros, as an interrupted download leaves them in a file of the right size.
+
+    Raises:
+        ModelError: the message has the count and the first names.
+    """
+    wild, empty = [], []
+    for name, weight in model.named_parameters():
+        part = getattr(weight, "ds_tensor", weight)  # this rank's, under ZeRO-3
+        if not part.is_floating_point() or not part.numel():
+            continue
+        least, most = (end.item() for end in part.detach().aminmax())
+        if not math.isfinite(least) or not math.isfinite(most):
+            wild.append(name)
+        elif least == most == 0 and len(getattr(weight, "ds_shape", weight.shape)) > 1:
+            empty.append(name)
+    kinds = {"with numbers that are not finite (NaN or infinite)": wild, "of zeros alone": empty}
+    if faults := [
+        f"{counted(len(names), 'tensor')} {kind}: {first_names(names)}" for kind, names in kinds.items() if names
+    ]:
+        raise ModelError(f"base model {base}: {'; '.join(faults)}", "copy or download the model again")
+
+
+def refuse_rounded_rope(model: Any) -> None:
+    """Refuse a model whose frequencies of positions (RoPE) are not in fp32: rounded to bf16, places far into a sample
+    are off by whole tokens, and no figure of a training shows it.
+
+    Raises:
+        ModelError: they are not; older releases of DeepSpeed cast all of a model, not the weights alone.
+    """
+    for name, buffer in model.named_buffers():
+        if name.endswith("inv_freq") and buffer.dtype != torch.float32:
+            kind = str(buffer.dtype).removeprefix("torch.")
+            raise ModelError(f"{name} is in {kind}: positions would be rounded", "pip install -U deepspeed")
