@@ -156,10 +156,10 @@ def _fill(model: Any, state: dict[str, torch.Tensor], where: str, note: Note) ->
             f" and {len(empty)} of the adapter's places no tensor: {first_names([*placeless, *empty])}",
             "it was trained on another model, or its files are not complete",
         )
-    outputs = [weight for name, weight in state.items() if ".lora_B." in name]
-    zero = sum(not weight.any() for weight in outputs)
-    if zero:
-        note(f"{where}: {zero} of its {len(outputs)} lora_B are all 0: there LoRA changes nothing")
+    for part in ("lora_A", "lora_B"):
+        sides = [weight for name, weight in state.items() if f".{part}." in name]
+        if zero := sum(not weight.any() for weight in sides):
+            note(f"{where}: {zero} of its {len(sides)} {part} are all 0: there LoRA changes nothing")
 
 
 @contextmanager
