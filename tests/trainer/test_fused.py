@@ -22,8 +22,8 @@ from vlmft_trainer.model.fused import fused_problem, use_fused_kernels
 from vlmft_trainer.model.inputs import model_inputs
 from vlmft_trainer.model.load import Kernels, Precision, choose_kernels, load_base, prepare_training
 from vlmft_trainer.model.loss import answer_loss
+from vlmft_trainer.training.build import fuse, fused_everywhere
 from vlmft_trainer.training.run_log import RunLog
-from vlmft_trainer.training.train import fuse, fused_everywhere
 
 LORA = Lora(r=4, alpha=8, dropout=0, target_modules=["q_proj", "v_proj", "o_proj", "down_proj"])
 JOINS = {"packed": pack_collator, "padded": pad_collator}

@@ -18,12 +18,12 @@ from vlmft_trainer.data.samples import prepare
 from vlmft_trainer.distributed.environment import prepare_process
 from vlmft_trainer.model.load import load_encoder
 from vlmft_trainer.train_vlm_sft import main
+from vlmft_trainer.training.build import build
 from vlmft_trainer.training.callbacks.heartbeat import Heartbeat
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest
 from vlmft_trainer.training.options import Job, read_job
 from vlmft_trainer.training.run_log import RunLog
 from vlmft_trainer.training.run_plan import steps_plan
-from vlmft_trainer.training.train import build
 
 PRESET = "model: {base: demo}\ntraining: {effective_batch: 16, micro_batch: 4}\nhardware: {device: cpu, gpus: 2}\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ _RENAMED = (
     (re.compile(r"^model\.(?!language_model\.|visual\.)"), "model.language_model."),
 )
 """How names of tensors in files of older transformers became those of the model; transformers renames them so too."""
+_SAMPLES, _SAMPLE_BYTES = 64, 4096
+"""How much of each weight file stands for its content."""
 _UNUSED = re.compile(r"rotary_emb\.inv_freq$")
 """Tensors of old files that the model computes by itself."""
 
@@ -182,3 +185,19 @@ def _flat(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
+
+
+def base_digest(base: str) -> str:
+    """Sixteen hexadecimal digits that stand for a base's weights, by their sizes and samples of their content; empty
+    where the base is not on this machine."""
+    if not (folder := local_folder(base) or cached_snapshot(base)):
+        return ""
+    mix = hashlib.blake2b(digest_size=8)
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            mix.update(size.to_bytes(8, "big"))
+            for part in range(_SAMPLES):
+                file.seek(size * part // _SAMPLES)
+                mix.update(file.read(_SAMPLE_BYTES))
+    return mix.hexdigest()
