@@ -95,3 +95,29 @@ def test_layers_by_name_beside_a_pattern_are_said_to_be_unused() -> None:
     said = "lora.target_modules is not used: lora.target_pattern takes its place"
     for options, idle in (((pattern, "lora.target_modules=[k_proj]"), True), ((pattern,), False)):
         assert (said in make_plan(preset("best", *options)).warnings) is idle
+
+
+@pytest.mark.parametrize(
+    ("said", "caution"),
+    [
+        ("training: {recompute_every: 4}", "training.recompute_every is not used: gradient_checkpointing is not true"),
+        (
+            "training: {share_images: auto, packing: false}",
+            "training.share_images is not used: it takes training.packing",
+        ),
+        ("training: {logging_steps: 5000}", "training.logging_steps 5000 is more than the 18 steps of the training"),
+        ("training: {learning_rate: 1.0}", "training.learning_rate 1 is far from what trains LoRA, 1e-07 to 0.05"),
+        ("training: {learning_rate: 1.0e-9}", "training.learning_rate 1e-09 is far from what trains LoRA"),
+    ],
+)
+def test_options_that_do_nothing_or_nothing_good_are_said(tmp_path: Path, said: str, caution: str) -> None:
+    usual = make_plan(own(tmp_path, rows(["a"] * 10)).preset).warnings
+    warned = make_plan(own(tmp_path, rows(["a"] * 10), said).preset).warnings
+    assert any(text.startswith(caution) for text in set(warned) - set(usual))
+
+
+def test_a_source_that_is_named_twice_is_said() -> None:
+    twice = "data.sources=[{task: chartqa, path: demo}, {task: chartqa, path: demo}]"
+    warned = make_plan(preset("demo", twice)).warnings
+    assert "data.sources names demo 2 times: its samples come as often (weight says that, too)" in warned
+    assert not any("data.sources names" in text for text in make_plan(preset("demo")).warnings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -28,6 +29,8 @@ PUBLISHED: Final[Mapping[str, float]] = {"chartqa": 87.3, "textvqa": 84.9}
 """Accuracy in percent that is published for Qwen2.5-VL-7B-Instruct without any fine-tuning."""
 HIGHEST_RATE: Final = 2e-4
 """Highest learning rate of the published recipe."""
+LORA_RATES: Final = (1e-7, 0.05)
+"""Learning rates between which all lie that LoRA is trained with, on models of any size."""
 FEW_STEPS: Final = 100
 """Below this many steps in all a training has hardly begun."""
 ANSWERS: Final = 4
@@ -48,16 +51,33 @@ def cautions(preset: Preset, plan: Plan, there: int | None, inherited: Collectio
         *_claims(preset),
         *_time_claim(preset, plan),
         *_idle(preset),
+        *_twice(preset),
         *data_cautions(preset),
     ]
 
 
 def _idle(preset: Preset) -> list[str]:
     """Options that have no effect beside others."""
-    lora, usual = preset.lora, Lora()
-    if lora.target_pattern is not None and lora.target_modules != usual.target_modules:
-        return ["lora.target_modules is not used: lora.target_pattern takes its place"]
-    return []
+    lora, training = preset.lora, preset.training
+    idle = {
+        "lora.target_modules is not used: lora.target_pattern takes its place": lora.target_pattern is not None
+        and lora.target_modules != Lora().target_modules,
+        "training.recompute_every is not used: gradient_checkpointing is not true": training.recompute_every > 1
+        and training.gradient_checkpointing is not True,
+        "training.share_images is not used: it takes training.packing": training.share_images != "off"
+        and not training.packing,
+    }
+    return [text for text, applies in idle.items() if applies]
+
+
+def _twice(preset: Preset) -> list[str]:
+    """Sources that are named more than once."""
+    named = Counter((source.path, source.task, source.train_split) for source in preset.data.sources)
+    return [
+        f"data.sources names {path} {times} times: its samples come as often (weight says that, too)"
+        for (path, _, _), times in named.items()
+        if times > 1
+    ]
 
 
 def published_for(preset: Preset) -> dict[str, float]:
@@ -141,6 +161,10 @@ def _steps(preset: Preset, plan: Plan, there: int | None, inherited: Collection[
             f"evaluation.eval_steps {steps} gives {plan.evals_per_epoch:.1f} evals an epoch, "
             f"not the {promised} that the published recipe says"
         )
+    if preset.training.logging_steps > total:
+        texts.append(
+            f"training.logging_steps {preset.training.logging_steps} is more than the {total} steps of the training"
+        )
     if plan.warmup_steps is not None and plan.warmup_steps >= total:
         texts.append(f"the warm-up takes all {total} steps: the learning rate never comes down")
     return texts
@@ -159,6 +183,9 @@ def _few_steps(preset: Preset, total: int) -> str:
 def _rate(preset: Preset) -> list[str]:
     """A rate, or a base, that is right for the demo alone."""
     rate, base = preset.training.learning_rate, preset.model.base
+    if not LORA_RATES[0] <= rate <= LORA_RATES[1]:
+        low, high = (f"{end:g}" for end in LORA_RATES)
+        return [f"training.learning_rate {rate:g} is far from what trains LoRA, {low} to {high}"]
     if base in ("demo", str(DEMO_BASE)):
         if all(source.path == "demo" for source in preset.data.sources):
             return []
