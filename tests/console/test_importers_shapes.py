@@ -165,3 +165,16 @@ def test_a_shape_that_comes_in_pieces_gives_the_same_records(tmp_path: Path, nam
     parser = make.get(open_foreign(log).format, LineLog)(Translator("run"))
     records = [record for at in range(len(text)) for record in parser.feed(text[at : at + 1])] + parser.rest()
     assert (steps(records), evals(records)) == (steps(read_all(log)), evals(read_all(log)))
+
+
+def test_evals_that_stand_only_in_lines_beside_the_trainers_dicts_are_judged(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    log.write_text(
+        "".join(
+            f"{{'loss': {2.5 - at / 10}, 'learning_rate': 1e-4, 'epoch': {at}.0}}\n***** eval metrics *****\n"
+            f"  eval_loss               =     {1.0 + at / 10}\n  eval_runtime            = 0:00:12.12\n"
+            for at in range(1, 11)
+        )
+    )
+    judged = judge(log)
+    assert (judged.tally.loss.points, judged.tally.eval_loss.points, judged.stop) == (10, 10, True)

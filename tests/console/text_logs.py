@@ -230,6 +230,19 @@ SAMPLES: Final[dict[str, Sample]] = {
         [(10, 2.5), (20, 2.25)],
         [(10, 1.3186), (20, 1.3185)],
     ),
+    "evals after their names": Sample(
+        _lines("step {} loss {}", *THREE) + "dev loss at step 30: 2.125\n", THREE, [(30, 2.125)]
+    ),
+    "ranks that tell losses of their own": Sample(
+        "".join(f"[Rank {rank}] step {step} local loss {loss + rank}\n" for step, loss in THREE for rank in (0, 1)),
+        THREE,
+    ),
+    "evals in dicts, and the training in lines": Sample(
+        "".join(f"step {step} loss {loss}\nstep {step + 1} loss {loss}\n" for step, loss in THREE)
+        + 'validation result: {"loss": 2.125, "acc": 0.5}\n',
+        [(step + more, loss) for step, loss in THREE for more in (0, 1)],
+        [(31, 2.125)],
+    ),
     "minimind, older": Sample(
         _lines(
             "Epoch:[{}/2]({}/1000) loss:{} lr:0.0005 epoch_Time:12.0min:", (1, 500, 2.5), (2, 0, 2.25), (2, 500, 2.0)

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vlmft_console.history.importers.entries.metric_names import LOSS, known
+from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, LOSS, known
 from vlmft_console.history.importers.entries.parsing import number
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.deepspeed import BEFORE, NEEDLES, DeepSpeedLines
@@ -56,6 +56,8 @@ class ConsoleText:
         """Dicts with metrics."""
         self.losses = False
         """Whether one of them had a train loss."""
+        self.evals = False
+        """Whether one of them had an eval loss."""
         self._translator = translator
         self._deepspeed = DeepSpeedLines(translator, steps=deepspeed_steps)
         self._text = b""
@@ -138,8 +140,9 @@ class ConsoleText:
             self.rejected += 1
         else:
             self.dicts += 1
+            self.evals = self.evals or any(_is(EVAL_LOSS, name) for name in values)
             if not self.losses:
-                self.losses = any(_is_train_loss(name) for name in values) and "train_runtime" not in values
+                self.losses = any(_is(LOSS, name) for name in values) and "train_runtime" not in values
 
     def _release(self, records: list[Record]) -> None:
         """Take what was held."""
@@ -197,9 +200,9 @@ class Needles:
         return min(((place, needle) for needle, place in self._places.items() if place >= 0), default=(-1, b""))
 
 
-def _is_train_loss(name: str) -> bool:
+def _is(quantity: str, name: str) -> bool:
     found = known(name)
-    return found is not None and found.quantity == LOSS
+    return found is not None and found.quantity == quantity
 
 
 def _line_before(text: bytes) -> bytes:

@@ -84,7 +84,8 @@ class LineLog:
         self._on_eval = (False, 0)  # what the last heading said, and lines for which it holds
         self._step: int | None = None
         self._total: int | None = None
-        self._told_losses = self._told_evals = False  # as such, and not as a perplexity
+        self.told_losses = self.told_evals = 0
+        """Lines with a loss, and with an eval's: as such, and not as a perplexity."""
         self._base: Entry | None = None  # an eval before anything else
         self._stepwise: str | None = None  # what lines without an eval call the train loss
         self._waiting: tuple[Entry, float | None] | None = None
@@ -187,13 +188,13 @@ class LineLog:
             return
         if not self._sources.counts(source):
             return
-        if entry.derived and (self._told_evals if entry.evals else self._told_losses):
+        if entry.derived and (self.told_evals if entry.evals else self.told_losses):
             entry.without_derived()
             step = {} if entry.place.step is None else {"step": str(entry.place.step)}
             self._take(entry.values | step, None, records)
             return
-        self._told_losses |= bool(entry.losses) and not entry.derived
-        self._told_evals |= bool(entry.evals) and not entry.derived
+        self.told_losses += bool(entry.losses) and not entry.derived
+        self.told_evals += bool(entry.evals) and not entry.derived
         clock = _CLOCK.search(line, 0, 80)
         self._sequence(entry, text, _time(clock) if clock else None, records)
 

@@ -47,6 +47,11 @@ _BOOSTED_LOSS = re.compile(
     r"\bd?(?:(train(?:ing)?|validation_0(?=.*validation_1-))|(?:eval|valid|validation|val|test)(?:_\d)?)(?:-|'s )"
     r"(?:rmse|rmsle|mae|mape|l1|l2|\w*logloss|\w?error|cross_entropy|quantile):\s?([\d.eE+-]{1,24})"
 )
+_LOSS_AT = re.compile(
+    r"\b((?:[A-Za-z]+[ _-]){0,2}loss) (?:at|after|@) (step|iteration|iter|epoch) (\d+)\s*[:=]\s*(?=[-+.\d])([^\s,;]+)",
+    re.IGNORECASE,
+)
+"""`dev loss at step 10: 2.5`."""
 _THOUSANDS = re.compile(r"\b((?:global_)?steps?|iter(?:s|ation)?)([ :=]+)(\d{1,6})(?:\.(\d{1,3}))?k\b", re.IGNORECASE)
 """`step 1.5k`."""
 # No group is possessive: before Python 3.11.5 such a group gives up too early.
@@ -68,7 +73,24 @@ _PAIR = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _LEADING: Final = frozenset(
-    ("average", "avg", "avg.", "mean", "running", "current", "cur", "smoothed", "this", "batch", "total", "info")
+    (
+        "average",
+        "avg",
+        "avg.",
+        "mean",
+        "local",
+        "global",
+        "reduced",
+        "overall",
+        "running",
+        "current",
+        "cur",
+        "smoothed",
+        "this",
+        "batch",
+        "total",
+        "info",
+    )
 )
 """Words before a loss's name that leave it the loss it is."""
 _TRAILING: Final = frozenset(("value", "avg", "mean", "(avg)", "(mean)", "is"))
@@ -112,6 +134,8 @@ def clean(line: str) -> str:
             text = pattern.sub(spelled, text)
     if text[:1] == "[" and _BOOSTED.match(text):
         text = _BOOSTED_LOSS.sub(_with_loss, _BOOSTED.sub(r"step:\1 ", text))
+    if "oss a" in text or "oss @" in text or "OSS A" in text:
+        text = _LOSS_AT.sub(r"\2 \3 \1: \4", text)
     if "k " in text or "k," in text:
         text = _THOUSANDS.sub(lambda found: f"{found[1]}{found[2]}{found[3]}{(found[4] or ''):0<3}", text)
     if "... (" in text:  # Flax: `Step... (10 | Loss: 2.5`

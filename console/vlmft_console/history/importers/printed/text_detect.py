@@ -16,6 +16,8 @@ _SEARCHED: Final = 256 << 20
 """Bytes of a text in which the first dict is looked for."""
 _SEARCHED_LINES: Final = 64 << 20
 """Bytes of a text in which the first line with figures is looked for."""
+_COMPARED: Final = 1 << 20
+"""Bytes of a text in which dicts and the lines around them are compared."""
 _WEIGHED: Final = 8 << 20
 """Bytes after DeepSpeed's first step in which a dict of another trainer, printed late, may come."""
 _SURE: Final = 2
@@ -37,13 +39,14 @@ class Found(NamedTuple):
 def text_format(chunks: Chunks) -> Found | None:
     """How a text is to be read; None where it holds no training record.
 
-    Hugging Face's dicts count most: what stands beside them tells the same. Then what single lines and tables tell,
-    then DeepSpeed's own lines, which know no loss, and last lines with losses that are not a run's own.
+    Hugging Face's dicts count most: what stands beside them tells the same, unless it tells more. Then what single
+    lines and tables tell, then DeepSpeed's own lines, which know no loss, and last lines with losses that are not a
+    run's own.
     """
     dicts = _dicts(chunks())
     hugging_face = Found("hf_stdout", partial(ConsoleText, deepspeed_steps=False))
     if dicts.losses:
-        return hugging_face
+        return Found("text", LineLog) if _lines_tell_more(chunks()) else hugging_face
     # Where there are dicts of evals alone, only lines beside them can tell of the training.
     lines = _lines((_DICT.sub(b"", chunk) for chunk in chunks()) if dicts.dicts else chunks())
     if lines.rows:
@@ -57,6 +60,20 @@ def text_format(chunks: Chunks) -> Found | None:
     if dicts.entries or dicts.overflows:
         return Found("deepspeed", partial(ConsoleText, deepspeed_steps=True))
     return Found("text", partial(LineLog, others=True)) if lines.other_losses > _SURE else None
+
+
+def _lines_tell_more(chunks: Iterable[bytes]) -> bool:
+    """Whether the lines around the dicts tell most of the losses, or all of the evals."""
+    text = b""
+    for chunk in chunks:
+        text += chunk
+        if len(text) >= _COMPARED:
+            break
+    dicts, lines = ConsoleText(Translator(""), deepspeed_steps=False), LineLog(Translator(""))
+    dicts.feed(text)
+    lines.feed(_DICT.sub(b"", text))
+    lines.rest()
+    return lines.told_losses > 2 * dicts.dicts or (lines.told_evals >= _SURE and not dicts.evals)
 
 
 def _dicts(chunks: Iterable[bytes]) -> ConsoleText:
