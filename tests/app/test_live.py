@@ -20,8 +20,10 @@ from tests.supervised import LONG, Supervised
 from vlmft_console.app import live_reader
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens import live
+from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.widgets.run import run_view
 from vlmft_console.app.widgets.run.run_view import RunView
+from vlmft_console.history.choice import LAST, Choice
 from vlmft_console.history.handover import Handover, Packed
 from vlmft_console.history.loading import Progress, ReadLog, read_log
 from vlmft_core.run_folder.stop import StopRequest
@@ -172,8 +174,9 @@ async def test_a_log_of_another_program_is_followed_while_it_grows(tmp_path: Pat
             file.write(line.format(loss=1.25, epoch=0.5))
         await until_shown(pilot, "Loss train 1.25")
         assert "● growing" in screen_text(app)
-        await pilot.press("x")
-        assert "nothing to stop" in told(app)
+        for key, said in {"x": "nothing to stop", "C": "has no checkpoints", "v": "no answers are kept"}.items():
+            await pilot.press(key)
+            await until(pilot, lambda said=said: said in told(app))
 
 
 async def test_a_run_that_goes_on_fast_is_drawn_only_so_often_and_all_of_it_then(
@@ -245,15 +248,21 @@ async def test_a_log_shows_its_first_chart_while_the_rest_of_it_is_read(
         assert "Loss train 1.51" in screen_text(app)
 
 
-async def test_a_file_that_is_no_log_is_refused_with_the_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [(40, 12), (80, 24)])
+@pytest.mark.parametrize("choice", [None, LAST], ids=["live", "replay"])
+async def test_a_file_that_is_no_log_is_refused_with_the_reason_and_left_by_the_key_that_is_named(
+    tmp_path: Path, size: tuple[int, int], choice: Choice | None
+) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("nothing [b]here[/b]\n" * 20)
-    app = VlmftConsole(path)
-    async with app.run_test(size=(80, 24)) as pilot:
+    app = VlmftConsole(path, replay=choice)
+    async with app.run_test(size=size) as pilot:
         await until_shown(pilot, "notes.txt")
         await until(pilot, lambda: "reading" not in screen_text(app))
-        await pilot.press("q")
-        await until(pilot, lambda: not isinstance(app.screen, live.LiveScreen))
+        await until(pilot, lambda: "? help" in screen_text(app).splitlines()[-1])
+        assert app.screen.max_scroll_y == 0
+        await pilot.press("1", "tab", "f", "4", "c", "plus", "q")
+        await until(pilot, lambda: not isinstance(app.screen, LogScreen))
 
 
 async def test_a_fault_of_ours_in_the_reading_is_said_and_its_traceback_kept(

@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from vlmft_console.app.messages import Entitle, Loading, OpenAnswers, OpenEditor, OpenMetrics, Unreadable
+from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.notice import Notice
 from vlmft_console.app.widgets.base.tell import copy_text, tell
 from vlmft_console.app.widgets.run.run_view import RunView
@@ -67,7 +68,9 @@ class LogScreen(Screen[None]):
     def on_unreadable(self, message: Unreadable) -> None:
         """There is nothing to show, or nothing more."""
         if self._log is None:
-            self.mount(Notice(message.reason))
+            for widget in self.children:
+                widget.display = isinstance(widget, KeyBar)
+            self.mount(Notice(message.reason), before=0)
         else:
             tell(self, message.reason, problem=True)
 
@@ -94,7 +97,14 @@ class LogScreen(Screen[None]):
 
     def action_answers(self) -> None:
         """Show what base and adapter answer to the eval questions."""
-        self.app.post_message(OpenAnswers(self._log.path if self._log else self._target))
+        self._open_answers()
+
+    def _open_answers(self, evals: frozenset[int] | None = None) -> None:
+        """As `OpenAnswers` has it; a log that is a file has none."""
+        if self._target.is_file():
+            tell(self, "This is a log, not a run: no answers are kept with it.")
+        else:
+            self.app.post_message(OpenAnswers(self._log.path if self._log else self._target, evals))
 
     def action_back(self) -> None:
         """Take the crosshair away; show all panels again; then leave."""

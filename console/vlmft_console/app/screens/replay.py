@@ -16,7 +16,7 @@ from textual.timer import Timer
 from textual.widgets import Input
 from textual.worker import get_current_worker
 
-from vlmft_console.app.messages import Loading, OpenAnswers, Unreadable
+from vlmft_console.app.messages import Loading, Unreadable
 from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.notice import Notice
@@ -210,12 +210,11 @@ class ReplayScreen(LogScreen):
 
     def action_answers(self) -> None:
         """Show the answers of the evals up to this moment."""
-        if self._replay is None or self._log is None:
+        if self._replay is None:
             return
         self._hold()
         self._show()
-        evals = frozenset(record["step"] for record in self._replay.state.evals)
-        self.app.post_message(OpenAnswers(self._log.path, evals))
+        self._open_answers(frozenset(record["step"] for record in self._replay.state.evals))
 
     def action_advice(self) -> None:
         """Open the preset that the selected finding advises, as a child of the run's own, in the editor."""

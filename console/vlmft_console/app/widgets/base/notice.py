@@ -1,4 +1,4 @@
-"""Notice: covers the screen with a few words, where there is nothing to show."""
+"""Notice: a few words, where there is nothing to show."""
 
 from __future__ import annotations
 
@@ -17,12 +17,9 @@ class Notice(LineView):
 
     DEFAULT_CSS = """
     Notice {
-        dock: top;
         height: 1fr;
         padding: 1 2;
-        background: $background;
         overflow-y: auto;
-        margin-bottom: 1;
     }
     """
 
