@@ -17,6 +17,7 @@ from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.runs_reader import RunUnread
 from vlmft_console.app.screens.compare import CompareScreen
 from vlmft_console.app.screens.runs import RunsScreen
+from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.run.outcome_table import OutcomeTable
 from vlmft_core.run_folder.stop import StopRequest
 
@@ -65,6 +66,21 @@ async def test_the_charts_count_along_epochs_and_show_other_metrics(machine: Pat
         await pilot.press("m")
         await until_shown(pilot, "Learning rate")
         assert "Train loss, smoothed" not in screen_text(pilot.app)
+
+
+async def test_zoom_and_crosshair_are_those_of_both_charts_and_each_has_its_own_scale(machine: Path) -> None:
+    async with compared(*two_runs(machine)) as pilot:
+        await until_shown(pilot, "is ahead by")
+        first, second = pilot.app.screen.query(Chart)
+        await pilot.press("plus", "c", "left", "g")
+        await until(pilot, lambda: first.view.cross is not None and first.view.log)
+        assert (second.view.span, second.view.cross) == (first.view.span, first.view.cross)
+        assert first.view.span is not None
+        assert first.view.span < 20
+        assert not second.view.log
+        await pilot.press("escape")
+        await until(pilot, lambda: first.view.cross is second.view.cross is None)
+        assert isinstance(pilot.app.screen, CompareScreen)
 
 
 async def test_a_chart_alone_fills_the_screen_and_gives_it_back(machine: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from tests.run_folders import ended_run
 from vlmft_console.cli import COMMANDS, app, load
 
 
@@ -68,3 +70,16 @@ def test_an_option_that_stands_before_the_command_is_told_where_it_belongs(argum
     assert result.exit_code == 2
     assert result.stderr.startswith(f"vlmft: {told}")
     assert result.stderr.count("\n") == 1
+
+
+def test_the_list_of_runs_says_health_preset_and_age_and_the_list_of_commands_cuts_no_sentence(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended_run(here / "outputs", "mine")
+    monkeypatch.setenv("COLUMNS", "140")
+    done = CliRunner().invoke(app, ["runs"])
+    titles = ["run", "state", "step", "left", "train", "eval", "health", "preset", "age"]
+    assert done.stdout.splitlines()[0].split() == titles
+    told = CliRunner().invoke(app, ["--help"]).stdout
+    assert "…" not in told
+    assert "list[" not in CliRunner().invoke(app, ["run", "--help"]).stdout

@@ -152,6 +152,15 @@ def test_a_report_rounds_its_figures_names_units_and_says_what_was_kept(tmp_path
     assert "UTC" in text
 
 
+def test_on_a_phone_no_number_breaks_and_on_paper_no_chart_and_no_row() -> None:
+    page = html(report_figures(run := read_log(LOGS / "healthy"), Answers()), run.state, Answers())
+    style = re.sub(r"\s+", " ", page.partition("<style>")[2].partition("</style>")[0])
+    assert re.search(r"td, th {[^}]*white-space: nowrap", style)
+    assert re.search(r"@media \(max-width: 600px\) {.*font-size", style)
+    assert re.search(r"@media print {.*figure, article, tr {[^}]*break-inside: avoid", style)
+    assert 'name="viewport"' in page
+
+
 def test_the_accuracy_of_each_task_has_its_own_colour_in_chart_and_legend(tmp_path: Path) -> None:
     scores = [
         {"chartqa": {"relaxed_accuracy": a, "n": 40}, "textvqa": {"accuracy": b, "n": 40}}

@@ -47,6 +47,16 @@ def test_the_base_is_never_the_best_eval() -> None:
     assert best["step"] == 20
 
 
+def test_a_run_that_was_resumed_and_stopped_at_once_keeps_the_scores_of_its_adapter() -> None:
+    asked = {"chartqa": {"relaxed_accuracy": 0.5}}
+    end = record("run_end", status="stopped", reason="")
+    state = reduced(run_start(), plan(), step(10), evaluated(10, 0.5, tasks=asked), end)
+    state.apply_all([run_start(2, 10), end])
+    assert state.tuned_scores == asked
+    state.apply_all([run_start(3, 5)])  # from before that eval
+    assert state.tuned_scores == {}
+
+
 def test_base_and_tuned_scores_are_told_apart_by_their_step() -> None:
     state = reduced(
         record("eval", step=0, epoch=0.0, eval_loss=3.0, tasks={"chartqa": {"relaxed_accuracy": 0.2, "n": 10}}),
