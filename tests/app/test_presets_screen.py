@@ -33,13 +33,13 @@ async def presets(size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[None
 
 async def test_each_preset_has_its_promise_and_a_reason_for_each_value(machine: Path) -> None:
     async with presets() as pilot:
-        for wanted in ("quick", "standard", "good", "best", "ultimate", "demo", "+15-20%", "2.7-4.8h"):
+        for wanted in ("quick", "standard", "good", "best", "ultimate", "demo", "+15-20%", "2.6-4.7h"):
             assert wanted in screen_text(pilot.app)
         await pilot.press("j", "j", "j")
         await until_shown(pilot, "best: Best results")
         for wanted in (
             "estimated: +15-20%, chartqa 65 to 70 %",
-            "time: 2.7-4.8h on 8 A100-SXM4-80GB, by counted operations",
+            "time: 2.6-4.7h on 8 A100-SXM4-80GB, by counted operations",
             "by the published recipe 18-24h on 8 GPUs",
         ):
             assert wanted in screen_text(pilot.app)
@@ -115,7 +115,7 @@ async def test_presets_of_ones_own_are_marked_and_tell_where_they_are_and_what_t
     async with presets() as pilot:
         lines = screen_text(pilot.app).splitlines()
         whose = {line.split()[0]: line.split()[1:3] for line in lines if line.startswith(("best ", "mine ", "good "))}
-        assert whose == {"best": ["yours", "!"], "mine": ["yours", "2.7-4.8h"], "good": ["vlmft's", "+12%"]}
+        assert whose == {"best": ["yours", "!"], "mine": ["yours", "2.6-4.7h"], "good": ["vlmft's", "+12%"]}
         await pilot.press("G")
         await until_shown(pilot, "yours, in presets")
         assert "hides" not in screen_text(pilot.app)

@@ -125,7 +125,7 @@ def test_compare_prints_the_published_table_from_the_files() -> None:
     assert rows["Dataloader Workers"] == ["2", "2", "2", "2", "2"]
     assert rows["LoRA Rank"] == ["16", "16", "16", "16", "32"]
     assert rows["Expected Improvement"][:4] == ["Baseline", "+5%", "+12%", "+15-20%"]
-    assert rows["Training Time (8 A100)"] == ["27-48min", "0.9-1.6h", "2.2-4.0h", "2.7-4.8h", "2.7-4.9h"]
+    assert rows["Training Time (8 A100)"] == ["26-47min", "0.9-1.6h", "2.2-3.9h", "2.6-4.7h", "2.6-4.7h"]
     assert rows["Published Time"] == ["3-4h", "6-8h", "15-20h", "18-24h", "36-48h"]
 
 

@@ -29,10 +29,10 @@ WORK = Work(tokens=10, token_squares=60, supervised=3, patches=8, patch_squares=
 
 
 def test_a_forward_counts_every_matrix_once() -> None:
-    linears = 2 * (64 + 32 + 32 + 64 + 3 * 128)  # q, k, v, o and the MLP, in two layers
+    linears = 10 * 2 * (64 + 32 + 32 + 64) + (10 + 3) * 3 * 128  # q, k, v, o; the MLP, of the last layer for 3 tokens
     tower = 3 * (48 + 16 + 3 * 24) + 20 + (256 + 128) // 4  # blocks, patches, and the merger once for four patches
     assert forward_flops(TINY, WORK) == {
-        "text": 2 * 10 * linears + 2 * 60 * 2 * 8,
+        "text": 2 * linears + 2 * 60 * 2 * 8,
         "head": 2 * 3 * 32 * 8,
         "vision": 2 * 8 * tower + 4 * 4 * (40 * 1 + 8 * 2 * 2),
     }

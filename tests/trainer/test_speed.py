@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from tests.bench import charts_like
 from tests.bench.gpu.__main__ import Part, make
@@ -18,8 +20,12 @@ from tests.bench.gpu.ways import WAYS
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, read_architecture
 from vlmft_core.plan.flops import Work, forward_flops, training_flops
 from vlmft_core.preset import Lora, Model
+from vlmft_trainer.data.collate import pad_collator
+from vlmft_trainer.data.encode import IGNORED
 from vlmft_trainer.data.packing import pack_collator
 from vlmft_trainer.data.samples import Samples
+from vlmft_trainer.model.adapter import add_adapter
+from vlmft_trainer.model.inputs import model_inputs
 from vlmft_trainer.model.load import Kernels, choose_kernels, load_base
 from vlmft_trainer.model.loss import answer_loss, supervised_tokens
 from vlmft_trainer.training.throughput import find_mfu, mfu, work
@@ -27,14 +33,32 @@ from vlmft_trainer.training.throughput import find_mfu, mfu, work
 SEVEN = KNOWN["Qwen2.5-VL-7B"]
 
 
-def test_the_output_layer_runs_on_supervised_positions_only(samples: Samples) -> None:
+@pytest.mark.parametrize("collator", [pack_collator, pad_collator])
+def test_output_layer_and_last_mlp_run_on_supervised_positions_only(samples: Samples, collator: Any) -> None:
     model = load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ()))
     seen = []
-    model.lm_head.register_forward_hook(lambda _, inputs, __: seen.append(tuple(inputs[0].shape)))
-    batch = pack_collator(samples.encoder)([samples[0], samples[1], samples[12]])
+    for module in (model.get_decoder().layers[-1].mlp, model.lm_head):
+        module.register_forward_hook(lambda _, inputs, __: seen.append(tuple(inputs[0].shape)))
+    batch = collator(samples.encoder)([samples[0], samples[1], samples[12]])
     answer_loss(model, batch)
-    assert seen == [(1, supervised_tokens(batch), model.config.text_config.hidden_size)]
+    assert seen == [(1, supervised_tokens(batch), model.config.text_config.hidden_size)] * 2
     assert supervised_tokens(batch) < batch["input_ids"].numel() / 3
+
+
+@pytest.mark.parametrize("collator", [pack_collator, pad_collator])
+def test_loss_and_gradients_are_those_of_all_positions(samples: Samples, collator: Any) -> None:
+    lora = Lora(r=4, alpha=8, dropout=0, target_modules=["all-linear"])
+    model = add_adapter(load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ())), lora, seed=0).train()
+    batch = collator(samples.encoder)([samples[0], samples[1], samples[12]])
+    targets = batch["labels"][:, 1:].flatten()
+    logits = model(**model_inputs(model, batch), use_cache=False).logits[:, :-1].flatten(0, 1)
+    whole = cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    wanted = torch.autograd.grad(whole, trained)
+    short = answer_loss(model, batch).nll
+    torch.testing.assert_close(short, whole, rtol=1e-6, atol=0)
+    for found, weight in zip(torch.autograd.grad(short, trained), wanted, strict=True):
+        torch.testing.assert_close(found, weight, rtol=1e-5, atol=1e-6 * float(weight.abs().max()))
 
 
 def test_counted_operations_are_those_that_torch_counts(samples: Samples) -> None:

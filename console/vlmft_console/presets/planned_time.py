@@ -22,7 +22,7 @@ class PlannedTime:
 
     @property
     def text(self) -> str:
-        """`2.7-4.8h`, or `27-48min`; empty where it is not known."""
+        """`2.6-4.7h`, or `26-47min`; empty where it is not known."""
         if self.hours is None:
             return ""
         fast, slow = self.hours

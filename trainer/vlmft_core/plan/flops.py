@@ -1,10 +1,12 @@
 """FLOPs, the floating point operations that a training needs.
 
 A multiplication and an addition are two operations. Counted is what the mathematics asks for: no padding, no
-recomputation of activations, logits at supervised positions only, half of causal attention's square. With T tokens, T2
-the sum of the squared lengths, S supervised tokens, P patches and P2 the sum of the squared patch counts of images:
+recomputation of activations, logits and the last layer's MLP at supervised positions only, half of causal attention's
+square. With T tokens, T2 the sum of the squared lengths, S supervised tokens, P patches and P2 the sum of the squared
+patch counts of images:
 
-- language model, forward: 2 T x weights of the linear layers + 2 T2 x layers x width + 2 S x vocabulary x width;
+- language model, forward: 2 T x weights of the linear layers, but 2 S x those of the last MLP, + 2 T2 x layers x width
+  + 2 S x vocabulary x width;
 - its backward: the linear layers and logits once more, for gradients of activations alone, as their weights are frozen;
   attention twice more;
 - adapter: 6 T x its parameters (forward, gradients of activations and of weights);
@@ -43,12 +45,14 @@ class Work:
 
 def forward_flops(base: Architecture, work: Work) -> dict[str, float]:
     """Operations of one forward, by part: `text` (without the output layer), `head`, `vision`."""
-    linears = base.layers * sum(i * o for i, o in base.text_linears().values())
+    sizes = {name: i * o for name, (i, o) in base.text_linears().items()}
+    linears = work.tokens * base.layers * sum(sizes.values())
+    linears -= (work.tokens - work.supervised) * sum(sizes[name] for name in ("gate_proj", "up_proj", "down_proj"))
     tower = base.vision_depth * sum(i * o for i, o in base.vision_linears().values())
     tower += base.patch_inputs * base.vision_hidden
     tower += sum(i * o for i, o in base.merger_linears().values()) // base.merge
     return {
-        "text": 2.0 * work.tokens * linears + _text_attention(base, work),
+        "text": 2.0 * linears + _text_attention(base, work),
         "head": 2.0 * work.supervised * base.vocab * base.hidden,
         "vision": 2.0 * work.patches * tower + _vision_attention(base, work),
     }

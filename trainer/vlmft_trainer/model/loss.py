@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MethodType
 from typing import Any, NamedTuple
 
 import torch
@@ -22,8 +23,8 @@ class AnswerLoss(NamedTuple):
 def answer_loss(model: Any, batch: Mapping[str, Any]) -> AnswerLoss:
     """Sum of the loss over a batch's supervised tokens.
 
-    The vocabulary is large and answers are short: logits are computed only at supervised positions, which for long
-    images saves gigabytes.
+    The vocabulary is large and answers are short: logits, and the last layer's MLP, are computed only at supervised
+    positions, which for long images saves gigabytes.
 
     Args:
         model: Qwen2.5-VL, bare or wrapped by PEFT or DeepSpeed.
@@ -44,12 +45,30 @@ def _supervised(model: Any, batch: Mapping[str, Any]) -> tuple[torch.Tensor, tor
     """Logits (fp32 `[tokens, vocabulary]`) of what is supervised, the token that each should give, and its row."""
     targets = batch["labels"][:, 1:]
     supervised = targets != IGNORED
-    # A position's logits are about the token after it, so the last one's are never wanted. Of a single row the places
-    # are known here; a mask would be counted on the GPU.
-    keep = supervised[0].nonzero().T if len(supervised) == 1 else pad(supervised, (0, 1))
+    # A position's logits are about the token after it, so a row's last one's are never wanted. The places are counted
+    # here: to count them on a GPU is to wait for it.
+    keep = pad(supervised, (0, 1)).flatten().nonzero()[:, 0]
     keep, wanted = (one.to(batch["input_ids"].device, non_blocking=True) for one in (keep, targets[supervised]))
-    logits = model(**model_inputs(model, batch), logits_to_keep=keep, use_cache=False).logits.float().flatten(0, -2)
+    last = getattr(model, "module", model).get_decoder().layers[-1]
+    last.forward = MethodType(_last_layer, last)
+    logits = model(**model_inputs(model, batch), supervised=keep, use_cache=False).logits.float().squeeze(0)
     return logits, wanted, supervised.nonzero()[:, 0]
+
+
+def _last_layer(self: Any, hidden_states: Any, *, supervised: torch.Tensor | None = None, **kwargs: Any) -> Any:
+    """In place of the last `Qwen2_5_VLDecoderLayer`'s: behind its attention nobody looks at a token without loss.
+
+    Args:
+        supervised: int64 `[tokens]`: the positions to go on with, counted through all rows; None for all.
+
+    Returns:
+        `[1, tokens, width]`; without `supervised` as transformers' own.
+    """
+    attended, _ = self.self_attn(hidden_states=self.input_layernorm(hidden_states), **kwargs)
+    hidden_states = hidden_states + attended
+    if supervised is not None:
+        hidden_states = hidden_states.flatten(0, 1).index_select(0, supervised)[None]
+    return hidden_states + self.mlp(self.post_attention_layernorm(hidden_states))
 
 
 def supervised_tokens(batch: Mapping[str, Any]) -> int:
