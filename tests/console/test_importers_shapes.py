@@ -80,6 +80,17 @@ SHAPES = {
         for each in ENTRIES
         for kind, name in (("train_step", "loss"), ("validation_end", "eval_loss"))
     ),
+    "messages.jsonl": "".join(
+        json.dumps({"msg": name[:-5], "step": step, "loss": value}) + "\n" for step, name, value in ROWS
+    ),
+    "flags.jsonl": "".join(
+        json.dumps({"is_train": name == "train_loss", "step": step, "loss": value}) + "\n" for step, name, value in ROWS
+    ),
+    "flags.csv": "step,training,loss\n"
+    + "".join(f"{step},{name == 'train_loss'},{value}\n" for step, name, value in ROWS),
+    "by_step.json": json.dumps(
+        {str(each["step"]): {"loss": each["loss"], "eval_loss": each["eval_loss"]} for each in ENTRIES}
+    ),
     "history.yaml": _yaml(ENTRIES),
     "history.toml": "".join(
         "[[history]]\n" + "".join(f"{name} = {value}\n" for name, value in entry.items()) for entry in ENTRIES

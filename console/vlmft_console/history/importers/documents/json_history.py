@@ -109,12 +109,14 @@ def _is_value(value: Any) -> bool:
 def _numbered(part: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Entries that are named by their epochs or steps."""
     entries: list[dict[str, Any]] = []
+    digits = [int(name) for name in islice(part, 2) if name.isdecimal()]
+    bare = EPOCH if len(digits) < 2 or digits[1] - digits[0] == 1 else STEP
     for name, inner in part.items():
         found = _NUMBERED.fullmatch(name)
         if not found or not isinstance(inner, dict):
             return []
         entry = flat(inner)
-        place = (found[1] or EPOCH).lower()
+        place = (found[1] or bare).lower()
         if not any(_quantity(each) in (STEP, EPOCH) for each in entry):
             entry = {place: int(found[2]), **entry}
         entries.append(entry)

@@ -24,7 +24,7 @@ def of_split(values: Mapping[str, Any], splits: tuple[str, ...]) -> Mapping[str,
         values: the entry: `{"split": "val", "loss": 1.5, "step": 10}` becomes `{"val/loss": 1.5, "step": 10}`.
         splits: the names that may tell it.
     """
-    part = next((part for split in splits if (part := held_out(values[split]))), "")
+    part = next((part for split in splits if (part := held_out(split, values[split]))), "")
     if not part:
         return values
     return {

@@ -90,8 +90,16 @@ _HELD_OUT = re.compile(
     rf"({_EVALS}|test)(?:_(?:step|epoch|end|done|metrics|results?|loss|set|summary|completed?|log|batch))*"
 )
 _PARTS: Final = frozenset(
-    ("mode", "split", "phase", "stage", "subset", "type", "event", "kind", "part", "dataset", "set")
+    (
+        *("mode", "split", "phase", "stage", "subset", "type", "event", "kind", "part", "dataset", "set", "msg"),
+        *("message", "tag", "label", "loop", "prefix", "section", "category", "action"),
+    )
 )
+_FLAGS: Final = {
+    **dict.fromkeys(("is_train", "is_training", "train", "training"), True),
+    **dict.fromkeys(("is_eval", "is_val", "is_validation", "is_test", "eval", "validation"), False),
+}
+"""What may be true or false of an entry: whether it was measured on the data that is trained on, or on none of it."""
 _NO_SET: Final = frozenset(("avg", "average", "mean", "total", "epoch", "step", "batch", "running", "lm", "ce"))
 """Words in the name of an eval loss that name no set."""
 _RATE_OF = re.compile(
@@ -156,14 +164,22 @@ def _meant(bare: str) -> Known | None:
 
 
 def names_part(name: str) -> bool:
-    """Whether a name may be that of the part of the data that an entry was measured on: `split`, `context.subset`."""
-    return plain(name).rpartition("_")[2] in _PARTS
+    """Whether a name may tell the part of the data that an entry was measured on: `split`, `context.subset`."""
+    bare = plain(name)
+    return bare in _FLAGS or bare.rpartition("_")[2] in _PARTS
 
 
-def held_out(split: object) -> str:
-    """The part of the data that a text such as `val`, `test` or `validation_end` names, if it is held out; else ""."""
-    found = _HELD_OUT.fullmatch(plain(split)) if type(split) is str else None
-    return "" if found is None else str(split).strip() if found[1] == found[0] else found[1]
+def held_out(name: str, value: object) -> str:
+    """The part of the data that an entry was measured on, if it is held out; else "".
+
+    Args:
+        name: of what tells it.
+        value: a text such as `val`, `test` or `validation_end`, or whether it is the part that the name says.
+    """
+    if (trains := _FLAGS.get(plain(name))) is not None:
+        return "eval" if str(value).lower() == str(not trains).lower() else ""
+    found = _HELD_OUT.fullmatch(plain(value)) if type(value) is str else None
+    return "" if found is None else str(value).strip() if found[1] == found[0] else found[1]
 
 
 def tells_training(names: Iterable[str]) -> bool:

@@ -22,7 +22,7 @@ _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 """Terminal sequences and control characters."""
 _STAMP = re.compile(
     r"^\s*[\[(]?(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)[\])]?(?:\s+(?:[|-]\s+)?)(?=\S)"
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)[\])]?:?(?:\s+(?:[|-]\s+)?)(?=\S)"
 )
 """When a line was written, at its beginning."""
 _WRAPPED = re.compile(
@@ -33,7 +33,7 @@ _WRAPPERS: Final = ("tensor(", "np.", "numpy.", "torch.", "Array(")
 _DIALECTS: Final = (
     (re.compile(r"^s:(\d+) trl:"), r"step:\1 train_loss:"),
     (re.compile(r"^s:(\d+) tel:"), r"step:\1 val_loss:"),
-    (re.compile(r"^(\d+) (train|val) (?=[\d.]+$)"), r"step:\1 \2_loss:"),
+    (re.compile(r"^(\d+):? (train|val) (?=[\d.]+$)"), r"step:\1 \2_loss:"),
     (re.compile(r"^ ?(\d+): (\S+), \S+ avg loss, (\S+) rate,"), r"step:\1 loss:\2 lr:\3 ,"),
     (
         re.compile(r"^([1-9]\d*): (?=(?:train(?:ing)? )?loss\b)(?!.*\b(?:step|iter|epoch)\b)", re.IGNORECASE),

@@ -34,7 +34,7 @@ _PHASE = re.compile(rf"\b(?:train|test|val|valid\w*|eval)\b:?\s*(?:({_COUNT})\s*
 _TWO = re.compile(rf"\[{_OF}\s*\]?\s*\[{_OF}|(?:^|(?<=\] ))\[\s*({_COUNT})\s*(?:,\s*({_COUNT})\s*)?\](?=\s)")
 """`[1/300][50/1251]`, and `[1, 2000]` or `[2000]` at the beginning of a line."""
 _ALONE = re.compile(
-    rf"^\s*{_OF}(?=\s|$)|\[\s*({_COUNT})\s*/\s*({_COUNT})\s*(?:\(\s*\d+\s*%\s*\))?\s*\]"
+    rf"^\s*{_OF}(?=[\s,:]|$)|\[\s*({_COUNT})\s*/\s*({_COUNT})\s*(?:\(\s*\d+\s*%\s*\))?\s*\]"
     rf"|({_COUNT})\s*/\s*({_COUNT}) batches"
 )
 _FIRST = re.compile(rf"^\s*({_COUNT})\s*\|\s*(?=[A-Za-z])")
