@@ -30,12 +30,14 @@ check: install  ## Lint, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+SUITE := --dist=loadgroup --durations=15 --second-try=.venv/.second
+
 # Most tests wait for a screen or a process; a training keeps two cores busy.
 test: check  ## Every check and every test
-	failed=0; \
-	$(BIN)/pytest -m "not train" --numprocesses=4 --dist=loadgroup --durations=15 || failed=1; \
-	$(BIN)/pytest -m train --numprocesses=2 --dist=loadgroup --durations=15 || failed=1; \
-	exit $$failed
+	failed=0; : >.venv/.second; \
+	$(BIN)/pytest -m "not train" --numprocesses=4 $(SUITE) || failed=1; \
+	$(BIN)/pytest -m train --numprocesses=2 $(SUITE) || failed=1; \
+	cat .venv/.second; exit $$failed
 
 orders: install  ## The tests without real trainings in three random orders
 	for seed in 1 2 3; do $(BIN)/pytest -p randomly --randomly-seed=$$seed -m "not train" --ignore=tests/e2e || exit 1; done

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("any_speed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any_speed")  # a busy machine is no failure
+from tests.second_try import SecondTry
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # several workers share the cores: threads that wait for one would burn another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+settings.register_profile("slow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("slow"), derandomize=True)
 
 _HOMES = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 _numbers = itertools.count()
@@ -91,8 +93,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group(group))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # Hypothesis tries the same examples every time, and others in a soak.
+    settings.load_profile("slow" if config.getoption("--soak") else "same")
+    told: Path | None = config.getoption("--second-try")
+    if told and "PYTEST_XDIST_WORKER" not in os.environ:
+        config.pluginmanager.register(SecondTry(told))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="make every fault as often as the release asks for")
+    parser.addoption("--second-try", type=Path, help="try tests/e2e again where little failed; write into this file")
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ class Page:
         number = next(self._numbers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
-        return await asyncio.wait_for(answer, 60)
+        return await asyncio.wait_for(answer, 120)
 
     async def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, which JSON can hold."""
@@ -51,7 +51,7 @@ class Page:
         cells, columns = self._screen.buffer, range(self._screen.columns)
         return "\n".join("".join(cells[y][x].data for x in columns).rstrip() for y in range(self._screen.lines))
 
-    async def wait_until_shown(self, text: str, seconds: float = 60.0) -> None:
+    async def wait_until_shown(self, text: str, seconds: float = 120.0) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.shown():
             assert time.monotonic() < deadline, self.shown()
@@ -139,7 +139,7 @@ async def browser(profile: Path) -> AsyncIterator[Page]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        told, deadline = profile / "DevToolsActivePort", time.monotonic() + 60
+        told, deadline = profile / "DevToolsActivePort", time.monotonic() + 120
         while not (told.exists() and "\n" in told.read_text()):
             assert started.poll() is None
             assert time.monotonic() < deadline
@@ -154,4 +154,4 @@ async def browser(profile: Path) -> AsyncIterator[Page]:
                 yield page
     finally:
         started.terminate()
-        started.wait(30)
+        started.wait(120)

@@ -58,7 +58,7 @@ class Terminal:
         self.written += chunk
         return bool(chunk)
 
-    def wait_for(self, text: bytes, seconds: float = 60.0) -> None:
+    def wait_for(self, text: bytes, seconds: float = 120.0) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.written:
             assert self.read(0.1), self.written[-2000:]
@@ -73,7 +73,7 @@ class Terminal:
         # not its `display`, which fails where half of a wide character was overwritten
         return "\n".join("".join(cells[y][x].data for x in range(columns)).rstrip() for y in range(rows))
 
-    def wait_until_shown(self, text: str, seconds: float = 60.0) -> None:
+    def wait_until_shown(self, text: str, seconds: float = 120.0) -> None:
         """Take in output until `text` stands on the screen."""
         deadline = time.monotonic() + seconds
         while text not in self.shown():
@@ -97,7 +97,7 @@ class Terminal:
         """Whether the terminal echoes and edits lines, as a shell wants it."""
         return termios.tcgetattr(self.master)[3] & (termios.ECHO | termios.ICANON) == termios.ECHO | termios.ICANON
 
-    def wait_until_given_back(self, seconds: float = 30.0) -> float:
+    def wait_until_given_back(self, seconds: float = 120.0) -> float:
         """Read to the end, and return how long it took until the screen was left."""
         began = time.monotonic()
         left = None

@@ -62,11 +62,11 @@ class Tmux:
         self.type(shlex.join(command))
         self.press("Enter")
 
-    def wait_for(self, *texts: str, seconds: float = 60.0) -> None:
+    def wait_for(self, *texts: str, seconds: float = 120.0) -> None:
         """Until all of the texts stand on the screen."""
         self.wait(lambda screen: all(text in screen for text in texts), seconds)
 
-    def wait(self, condition: Callable[[str], object], seconds: float = 60.0) -> None:
+    def wait(self, condition: Callable[[str], object], seconds: float = 120.0) -> None:
         """Until what stands on the screen meets a condition."""
         deadline = time.monotonic() + seconds
         while not condition(screen := self.screen()):

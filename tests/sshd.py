@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from vlmft_console.runs.preflight import free_port
 
 PASSPHRASE = "open sesame"
 """Of the key that `ssh://locked` takes."""
@@ -29,7 +33,7 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.home = root / "home"
-        self.port = _free_port()
+        self.port = free_port()
         self.config = root / "ssh_config"
         self.has_ipv6 = _has_ipv6()
         self._sshd: subprocess.Popen[bytes] | None = None
@@ -39,16 +43,18 @@ class Machine:
         """The environment of whoever calls ssh: its `ssh` reads the configuration of this machine alone."""
         return {"PATH": f"{self.root / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
-    def sessions(self) -> list[int]:
-        """Process ids of the connections that are open; a test may kill them."""
+    def cut(self) -> None:
+        """Cut the connections that are open."""
         assert self._sshd is not None
-        return [int(pid) for pid in Path(f"/proc/{self._sshd.pid}/task/{self._sshd.pid}/children").read_text().split()]
+        for pid in Path(f"/proc/{self._sshd.pid}/task/{self._sshd.pid}/children").read_text().split():
+            with contextlib.suppress(ProcessLookupError):  # one that ends by itself
+                os.kill(int(pid), signal.SIGKILL)
 
     def start(self) -> None:
         self._sshd = subprocess.Popen(
             [_sshd(), "-D", "-f", self.root / "sshd_config", "-E", self.root / "sshd.log"], stdin=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while socket.socket().connect_ex(("127.0.0.1", self.port)):
             assert self._sshd.poll() is None, (self.root / "sshd.log").read_text()
             assert time.monotonic() < deadline
@@ -175,9 +181,3 @@ def _has_ipv6() -> bool:
     except OSError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

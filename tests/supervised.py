@@ -50,7 +50,7 @@ class Supervised:
         """Make the ranks' present step the last one that is planned."""
         (self.folder.path / "enough").touch()
 
-    def wait(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
+    def wait(self, condition: Callable[[], Any], seconds: float = 120.0) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"waited in vain; status {self.status()}"
@@ -65,7 +65,7 @@ class Supervised:
         self.wait(lambda: len(self.folder.processes()) == self.ranks + 2 and self.status().state == "running")
         self.wait(lambda: all(map(_has_begun, self.folder.processes().items())))
 
-    def wait_for_end(self, seconds: float = 60.0) -> dict[str, Any]:
+    def wait_for_end(self, seconds: float = 120.0) -> dict[str, Any]:
         """What `exit.json` says; by then nobody of the run may be alive."""
         self.wait(self.folder.exit_file.exists, seconds)
         record: dict[str, Any] = json.loads(self.folder.exit_file.read_text())

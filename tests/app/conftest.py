@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.app import App
 
 from tests.run_folders import NOW
 from vlmft_console.app.screens import runs
@@ -17,6 +18,12 @@ def machine(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("vlmft_console.runs.overview.recorded_runs", list)
     monkeypatch.setattr(runs, "now", lambda: NOW)
     return here
+
+
+@pytest.fixture(autouse=True)
+def _messages_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine their few seconds would be over before a test looks."""
+    monkeypatch.setattr(App, "NOTIFICATION_TIMEOUT", 600.0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,7 +19,7 @@ def told(app: App[None]) -> str:
     return "\n".join(notification.message for notification in app._notifications)
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Let the app work until the condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -27,6 +27,6 @@ async def until(pilot: Pilot[None], condition: Callable[[], object], seconds: fl
         await pilot.pause(0.02)
 
 
-async def until_shown(pilot: Pilot[None], text: str, seconds: float = 20.0) -> None:
+async def until_shown(pilot: Pilot[None], text: str, seconds: float = 60.0) -> None:
     """Let the app work until `text` stands on the screen."""
     await until(pilot, lambda: text in screen_text(pilot.app), seconds)

@@ -78,7 +78,7 @@ class Slow(KeyOrder):
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await pilot.pause()
 
@@ -91,7 +91,7 @@ async def test_keys_wait_for_the_one_before_however_long_it_takes(monkeypatch: p
         app.post_message(events.Paste("bc"))
         app.come("d")
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while app.looks < 20:
                     await asyncio.sleep(0)
             assert app.typed == ""

@@ -66,7 +66,7 @@ def test_adopted_ranks_that_do_not_listen_are_killed(tmp_path: Path) -> None:
     run = orphaned(tmp_path, *LONG, "--deaf")
     start_supervisor(run.folder, adopt=True)
     StopRequest("a test", now=True).write(run.folder)
-    end = run.wait_for_end(15.0)
+    end = run.wait_for_end()
     assert (end["status"], end["survivors"]) == ("stopped", [])
     assert "ended at once by a test; there is no checkpoint to resume from" in end["reason"]
 
@@ -76,7 +76,7 @@ def test_a_rank_killed_after_the_adoption_is_a_failure_and_ends_the_others(tmp_p
     run = orphaned(tmp_path, *LONG, "--deaf", launchers=launchers)
     start_supervisor(run.folder, adopt=True)
     run.who("rank 1").send(signal.SIGKILL)
-    end = run.wait_for_end(8.0)
+    end = run.wait_for_end()
     assert (end["status"], end["exit_code"]) == ("crashed", 1)
     assert end["reason"].startswith("adopted after its supervisor was killed; rank 1 ")
     assert "no run_end" in end["reason"]
@@ -87,7 +87,7 @@ def test_a_rank_that_died_before_the_adoption_is_noticed(tmp_path: Path) -> None
     run.who("rank 0").send(signal.SIGKILL)
     run.wait(lambda: not run.who("rank 0").alive)
     start_supervisor(run.folder, adopt=True)
-    end = run.wait_for_end(8.0)
+    end = run.wait_for_end()
     assert end["status"] == "crashed"
     assert "rank 0 " in end["reason"]
 

@@ -257,7 +257,7 @@ _VALUES = st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False),
 _KINDS: st.SearchStrategy[Kind] = st.sampled_from(["raw", "smooth", "line", "points", "planned", "old"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     curves=st.lists(st.tuples(_KINDS, _VALUES), max_size=3),
     every=st.sampled_from([1, 7, 10**6]),

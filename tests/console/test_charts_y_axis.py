@@ -53,7 +53,7 @@ def test_equal_steps_have_equal_distances(values: tuple[float, float], rows: int
     assert len({after - before for (before, _), (after, _) in zip(axis.labels, axis.labels[1:], strict=False)}) == 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     low=st.floats(-1e9, 1e9),
     span=st.floats(1e-3, 1e6),

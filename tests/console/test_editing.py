@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlmft_console.paths import preset_folders, shipped_presets
@@ -327,7 +327,7 @@ TYPED = st.one_of(
 
 
 @given(path=st.sampled_from([*fields(), "reasons.lora.r"]), text=TYPED)
-@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 def test_whatever_is_typed_in_any_field_is_kept_and_never_raises(path: str, text: str) -> None:
     draft = Draft(loaded())
     message = draft.set(path, text)
@@ -341,7 +341,7 @@ def test_whatever_is_typed_in_any_field_is_kept_and_never_raises(path: str, text
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"])))
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_any_text_is_shown_printable_on_one_line_and_reads_back_equal(text: str) -> None:
     line = written(text, plain=True)
     assert line.isprintable()

@@ -22,7 +22,7 @@ def attached(folder: Path, number: signal.Signals) -> tuple[int, bytes]:
     if pid == 0:
         os.execv(VLMFT, [VLMFT, "attach", str(folder)])
     screen, sent = b"", False
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.1)[0]:
             try:

@@ -141,7 +141,7 @@ def test_a_run_is_started_once_and_found_again(monkeypatch: pytest.MonkeyPatch) 
     assert load_preset(folder.preset_file).preset == launch.preset
     with pytest.raises(VlmftError, match="exists already"):
         start(launch)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not folder.exit_file.exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -285,7 +285,7 @@ def test_a_launcher_alone_makes_a_run_unsupervised_which_is_not_deleted_but_adop
 def test_ranks_that_start_one_after_another_are_all_known_at_once(tmp_path: Path) -> None:
     run = Supervised(tmp_path, 4, *LONG, "--fork-s=0.5")
     run.wait(lambda: len(processes.of_run(run.folder.run_id)) == 6)
-    run.wait(lambda: len(run.folder.processes()) == 6, seconds=2.0)
+    run.wait(lambda: len(run.folder.processes()) == 6)
     StopRequest("the test is over", now=True).write(run.folder)
     run.wait_for_end()
 

@@ -142,7 +142,7 @@ def test_a_supervisor_in_a_scope_is_waited_for_and_the_warning_handed_over(
     probe, scope = (tmp_path / "said").read_text().splitlines()
     assert probe == "--user --scope --quiet --collect true"
     assert scope.startswith("--user --scope --quiet --collect /")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while read_run(folder)[1].live:
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -97,7 +97,7 @@ def test_an_output_that_takes_nothing_is_one_line(tmp_path: Path, command: list[
     ended_run(tmp_path / "outputs", "run")
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [VLMFT, *command], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+            [VLMFT, *command], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120
         )
     assert (done.returncode, done.stderr) == (1, "vlmft: the output: No space left on device\n")
 

@@ -75,7 +75,7 @@ def reduced(records: list[Record], monitor: Monitor | None = None) -> RunState:
     return state
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 1000), st.integers(0, 4), st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_any_moment_is_what_the_records_until_then_add_up_to(seed: int, resumes: int, shares: list[float]) -> None:
     records = eventful(seed, resumes)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from vlmft_console.history.series import Point, Series, Smoothed
 
 HUGE = 1.7e308
-patient = settings(deadline=None)
 VALUES = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False), st.integers(-3, 3).map(float))
 CURVES = st.lists(st.tuples(st.integers(0, 3), VALUES), max_size=200)
 """Steps as differences from the step before, and values."""
@@ -48,7 +47,6 @@ def lowest_and_highest(points: list[Point], x0: float, x1: float, columns: int) 
     return {column: (min(values), max(values)) for column, values in found.items()}
 
 
-@patient
 @given(CURVES, st.integers(-10, 300), st.integers(0, 300), st.integers(1, 40), st.sampled_from([1, 7]))
 def test_decimation_keeps_the_lowest_and_the_highest_of_every_column(
     curve: list[tuple[int, float | None]], x0: int, width: int, columns: int, stride: int
@@ -72,7 +70,7 @@ def test_every_part_of_a_long_curve_keeps_its_lowest_and_its_highest() -> None:
         assert lowest_and_highest(drawn, x0, x0 + width, columns) == lowest_and_highest(points, x0, x0 + width, columns)
 
 
-@settings(patient, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 49_999), st.integers(1, 300))
 def test_one_spike_among_very_many_points_is_kept(place: int, columns: int) -> None:
     points = FLAT.copy()
@@ -93,7 +91,6 @@ def test_a_spike_that_comes_after_a_first_drawing_is_kept_too() -> None:
     assert series.high == 50.0
 
 
-@patient
 @given(CURVES, st.lists(st.integers(1, 50)))
 def test_a_curve_drawn_while_it_grows_ends_as_one_drawn_at_once(
     curve: list[tuple[int, float | None]], sizes: list[int]
@@ -184,7 +181,6 @@ def test_rewinding_past_the_end_changes_nothing() -> None:
     assert (len(series), len(series.superseded), series.superseded.pieces) == (10, 0, 0)
 
 
-@patient
 @given(st.lists(st.one_of(st.tuples(st.integers(0, 20), VALUES), st.integers(0, 20)), max_size=60))
 def test_a_curve_can_be_had_as_it_was_at_any_time(changes: list[tuple[int, float | None] | int]) -> None:
     series = Series()
@@ -216,7 +212,6 @@ def test_a_curve_as_it_was_goes_on_without_changing_the_one_it_was_taken_of() ->
     assert (list(series), list(series.superseded)) == ([(1.0, 1.0), (2.0, 2.0)], [(2.0, 1.0), (3.0, 1.0)])
 
 
-@patient
 @given(CURVES, st.floats(-20, 320))
 def test_the_nearest_point_is_no_farther_than_any_other(curve: list[tuple[int, float | None]], x: float) -> None:
     points = placed(curve)
@@ -285,7 +280,6 @@ def test_smoothing_values_of_any_size_stays_finite() -> None:
     assert all(y is not None for _, y in smooth)
 
 
-@patient
 @given(CURVES, st.floats(0, 0.999), st.integers(0, 300))
 def test_another_weight_gives_what_it_would_have_given_from_the_start(
     curve: list[tuple[int, float | None]], weight: float, resumed: int

@@ -185,7 +185,7 @@ def test_without_a_terminal_the_console_does_not_connect(
     for name, value in {**environment, "PATH": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     done = subprocess.run(
-        [CONSOLE, "ssh://there"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=60
+        [CONSOLE, "ssh://there"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=120
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

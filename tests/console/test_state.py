@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.console.states import content
@@ -190,7 +190,6 @@ RECORDS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(RECORDS, max_size=40), st.lists(st.integers(1, 10)))
 def test_records_taken_in_at_once_add_up_to_the_same_as_one_by_one(records: list[Record], sizes: list[int]) -> None:
     together, start = RunState(), 0

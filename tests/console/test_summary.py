@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.console.states import content
@@ -112,7 +112,7 @@ def test_a_log_is_read_to_the_same_end_from_a_summary_made_anywhere_in_it(run: R
         assert everything(read_log(run.path).state) == whole
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30)
 @given(log=logs | trainings(), data=st.data())
 def test_any_log_is_judged_alike_with_a_summary_of_any_part_of_it(log: list[Record], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:

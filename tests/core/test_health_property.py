@@ -119,7 +119,7 @@ def trainings(draw: st.DrawFn) -> list[Record]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(log=logs | trainings())
 def test_any_log_is_judged_without_a_crash_and_its_changes_add_up_to_its_findings(log: list[Record]) -> None:
     health = Health(SETTINGS)
@@ -138,7 +138,7 @@ def test_any_log_is_judged_without_a_crash_and_its_changes_add_up_to_its_finding
     assert [finding.number for finding in health.findings] == list(range(len(health.findings)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(log=logs | trainings(), cuts=st.lists(st.integers(0, 60), max_size=5))
 def test_a_log_fed_at_once_or_in_pieces_with_copies_between_gives_the_same_findings(
     log: list[Record], cuts: list[int]
@@ -190,7 +190,7 @@ def long_trainings(draw: st.DrawFn) -> list[Record]:
     return log
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(log=long_trainings() | logs | trainings(), size=st.integers(1, 300), monitor=st.sampled_from([None, SETTINGS]))
 def test_many_records_at_once_are_judged_exactly_as_one_by_one(
     log: list[Record], size: int, monitor: Monitor | None
@@ -209,7 +209,7 @@ def test_the_usual_thresholds_are_the_defaults_of_the_preset() -> None:
     assert asdict(Thresholds()) == Monitor().model_dump(exclude={"early_stop"})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     log=trainings(),
     rate=st.floats(1e-6, 1e-2),
@@ -255,7 +255,7 @@ def test_advice_makes_a_valid_preset_and_goes_the_way_its_rule_asks_for(
     assert {key for key, _ in overfitted.advice.changes} - {"training.epochs"} == advised
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     total=st.integers(1, 400),
     warmup=st.floats(0, 1),

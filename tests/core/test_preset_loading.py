@@ -188,7 +188,7 @@ def test_the_first_folder_that_has_a_name_wins_and_odd_files_are_not_presets(tmp
     assert find_presets([tmp_path / "1", tmp_path / "none", tmp_path / "2"]) == {"a": first, "b": second}
 
 
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=60)
 @given(
     rate=st.floats(1e-12, 1, exclude_min=True),
     epochs=st.floats(0, 1000, exclude_min=True) | st.integers(1, 1000),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlmft_core.errors import VlmftError
@@ -171,7 +171,6 @@ STEP = {"v": 1, "seq": 5, "t": 1.5, "step": 7, "epoch": 0.5, "loss": 2.5, "lr": 
 WRONG = [None, True, -1, 0, 2**53, -1e300, 1e299, 1e300, 9e299, 3.0, "1", [], {}]
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(sorted(STEP)), st.sampled_from(WRONG), max_size=3),
     st.sets(st.sampled_from(sorted(STEP)), max_size=1),

@@ -41,7 +41,7 @@ def _depth(value: object) -> int:
     return 1 + max((_depth(item) for item in value), default=0) if isinstance(value, list) else 0
 
 
-@settings(max_examples=80, derandomize=True, deadline=None)
+@settings(max_examples=80)
 @given(DATA)
 def test_what_is_written_reads_back_the_same(data: dict[str, object]) -> None:
     if _depth(data) <= 10:

@@ -83,21 +83,33 @@ def strike(this: Round, role: str, number: signal.Signals, chance: random.Random
             return False
         time.sleep(0.01)
     pid = chance.choice(sorted(pids))
-    silent = said_at_the_end(this.folder) is None
     try:
-        os.kill(pid, number)
+        os.kill(pid, PAUSE)
+        if not _paused(pid):
+            raise ProcessLookupError
+        silent = said_at_the_end(this.folder) is None  # not a moment before, for meanwhile it may end by itself
         if number is PAUSE:
             time.sleep(1.0)
-            os.kill(pid, signal.SIGCONT)
-    except ProcessLookupError:
+        else:
+            os.kill(pid, number)
+    except OSError:
         this.done.append(f"no {role}")
         return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
     this.done.append(f"{number.name} to {role}")
     if number is signal.SIGKILL:
         this.struck = this.struck or time.monotonic()
     this.supervised &= role != "supervisor"
     this.rank_killed |= role == "rank" and number is signal.SIGKILL and silent
     return True
+
+
+def _paused(pid: int) -> bool:
+    """Whether a process that was sent a pause takes it, and is not one that has ended."""
+    while (state := Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1]) not in b"TZX":
+        time.sleep(0.001)
+    return state == b"T"
 
 
 def settle(this: Round, *, adopt: bool, seconds: float) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vlmft_console.runs.preflight import free_port
 from vlmft_core.run_folder import events
 
 ROOT = Path(__file__).parents[2]
@@ -34,11 +34,8 @@ class Run:
 
 def deepspeed(ranks: int, *program: str) -> tuple[list[str], dict[str, str]]:
     """The launcher's command line, and its environment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     launcher = str(Path(sys.executable).with_name("deepspeed"))
-    line = [launcher, f"--num_accelerators={ranks}", f"--master_port={port}", *program]
+    line = [launcher, f"--num_accelerators={ranks}", f"--master_port={free_port()}", *program]
     sources = os.pathsep.join([str(ROOT / "trainer"), str(ROOT / "console")])
     environment = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": sources, "VLMFT_RUN_ID": "the-run"}
     return line, os.environ | environment

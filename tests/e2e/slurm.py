@@ -72,7 +72,7 @@ class Cluster:
         config = folder / "sshd_config"
         config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
         for node in nodes:
-            assert self.start(node, "/usr/sbin/sshd", "-f", str(config)).wait(30) == 0
+            assert self.start(node, "/usr/sbin/sshd", "-f", str(config)).wait(120) == 0
         known = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
         return f"-i {folder / 'mine'} {known}"
 
@@ -113,4 +113,4 @@ def cluster(root: Path) -> Iterator[Cluster]:
         assert nodes.stdout.readline() == "up\n", log.read_text()
         yield Cluster(root, bridge)
     finally:
-        nodes.communicate(timeout=30)
+        nodes.communicate(timeout=120)

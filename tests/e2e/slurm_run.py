@@ -14,6 +14,7 @@ from typing import Any
 from tests.e2e.slurm import Cluster
 from vlmft_console.places.place import Slurm
 from vlmft_console.runs.folder import RunFolder
+from vlmft_core.run_folder.checkpoints import complete_ones
 from vlmft_core.run_folder.tail import RunTail
 
 STANDIN = Path(__file__).parent / "standin_trainer"
@@ -52,7 +53,7 @@ class Run:
     def steps(self) -> list[int]:
         return [step["step"] for step in self.events("step")]
 
-    def wait(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
+    def wait(self, condition: Callable[[], Any], seconds: float = 180.0) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"waited in vain: {self.status()}\n{self.logs()}"
@@ -61,7 +62,7 @@ class Run:
     def wait_for_step(self, step: int) -> None:
         self.wait(lambda: step in self.steps()[-1000:])
 
-    def wait_for_end(self, seconds: float = 60.0) -> dict[str, Any]:
+    def wait_for_end(self, seconds: float = 180.0) -> dict[str, Any]:
         self.wait(self.folder.exit_file.exists, seconds)
         ended: dict[str, Any] = json.loads(self.folder.exit_file.read_text())
         return ended
@@ -71,12 +72,23 @@ class Run:
         (self.folder.path.parent / "standin").write_text(f"{steps} 0")
         return self.slurm.vlmft("resume", str(self.folder.path), "--detach", PYTHONPATH=with_standin())
 
-    def finishes(self, seconds: float = 120) -> None:
+    def finishes(self, seconds: float = 240) -> None:
         """It comes to a good end."""
         ended = self.wait_for_end(seconds)
         assert ended["status"] == "finished", f"{ended}\n{self.logs()}"
 
-    def wait_for_state(self, *states: str, seconds: float = 60.0) -> None:
+    def goes_on_by_itself(self) -> None:
+        """Back in the queue it is started once more, from where it saved, and then ends ten steps on."""
+        self.wait_for_state("PENDING")
+        saved = complete_ones(self.folder)[-1].step
+        assert saved == self.steps()[-1]
+        (self.folder.path.parent / "standin").write_text(f"{saved + 10} 0")
+        self.start_now()
+        self.finishes()
+        assert [start["resumed_from"] for start in self.events("run_start")] == [None, saved]
+        assert self.steps() == list(range(1, saved + 11))
+
+    def wait_for_state(self, *states: str, seconds: float = 180.0) -> None:
         """Until Slurm says one of these of the job."""
         self.wait(lambda: self.slurm.job(self.job).get("JobState") in states, seconds)
 

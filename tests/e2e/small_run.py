@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +49,14 @@ def resume(folder: RunFolder) -> None:
 
 
 def wait_for_step(folder: RunFolder, step: int) -> None:
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 300
     while read_run(folder)[0].step < step:
         assert time.monotonic() < deadline
         assert not folder.exit_file.exists(), folder.exit_file.read_text()
         time.sleep(0.05)
 
 
-def wait_for_end(folder: RunFolder, seconds: float = 180.0) -> dict[str, Any]:
+def wait_for_end(folder: RunFolder, seconds: float = 300.0) -> dict[str, Any]:
     """What `exit.json` says."""
     deadline = time.monotonic() + seconds
     while not folder.exit_file.exists():
@@ -61,6 +64,19 @@ def wait_for_end(folder: RunFolder, seconds: float = 180.0) -> dict[str, Any]:
         time.sleep(0.05)
     record: dict[str, Any] = json.loads(folder.exit_file.read_text())
     return record
+
+
+@contextmanager
+def paused(folder: RunFolder) -> Iterator[None]:
+    """The ranks stand still for as long as the block lasts, and no step is made however long that is."""
+    ranks = [who for role, who in folder.processes().items() if role.startswith("rank")]
+    for rank in ranks:
+        rank.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for rank in ranks:
+            rank.send(signal.SIGCONT)
 
 
 Curve = dict[int, tuple[float, float]]

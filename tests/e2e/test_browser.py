@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.sample_run import make_sample
+from vlmft_console.runs.preflight import free_port
 
 pytest.importorskip("textual_serve", reason="needs textual-serve (pip install textual-serve)")
 import aiohttp  # comes with it
@@ -31,16 +32,14 @@ class Served:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         make_sample(folder / "outputs")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.process = subprocess.Popen(
             [sys.executable, RECIPE, str(self.port)], cwd=folder, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().strip()
         self.site = f"http://localhost:{self.port}"
-        deadline = time.monotonic() + 30  # the address is told a moment before anybody listens there
+        deadline = time.monotonic() + 120  # the address is told a moment before anybody listens there
         while True:
             try:
                 socket.create_connection(("localhost", self.port)).close()
@@ -63,7 +62,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield made
     finally:
         made.process.terminate()
-        made.process.communicate(timeout=30)
+        made.process.communicate(timeout=120)
 
 
 async def test_charts_keys_mouse_and_sizes(served: Served) -> None:
@@ -86,7 +85,7 @@ async def test_charts_keys_mouse_and_sizes(served: Served) -> None:
         await page.wait_until_shown("This screen")
         [console] = served.consoles()
         await page.close()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while served.consoles():
             assert time.monotonic() < deadline, "the console lives on although its page was closed"
             await asyncio.sleep(0.05)

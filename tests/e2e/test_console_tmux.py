@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.small_run import paused
 from tests.in_tmux import Tmux, tmux
 from tests.kept_answers import three_evals
 from tests.run_folders import ended_run
 from tests.supervised import LONG, Supervised
 from vlmft_console.runs.folder import RunFolder
 
-SMALL = {"data.max_train": "1280", "data.max_eval": "20", "training.epochs": "1", "hardware.gpus": "1"}
-"""What makes a run of 40 steps of it, on one process."""
+SMALL = {"data.max_train": "640", "data.max_eval": "20", "training.epochs": "1", "hardware.gpus": "1"}
+"""What makes a run of 20 steps of it, on one process."""
 
 
 @pytest.mark.train
@@ -40,27 +41,28 @@ def test_a_preset_is_changed_launched_left_found_again_and_watched_to_its_end(tm
         shell.press("C-u")
         shell.type("quick")
         shell.press("C-l")
-        shell.wait_for("starting", "quick", seconds=30)
-        shell.wait(step_is_shown, seconds=120)
-        shell.press("q")
-        shell.wait_for("1 live")
-        shell.press("q")
-        shell.wait_for_prompt()
+        shell.wait_for("starting", "quick")
+        shell.wait(step_is_shown, seconds=300)
+        run = RunFolder(tmp_path / "outputs" / "quick")
+        with paused(run):
+            shell.press("q")
+            shell.wait_for("1 live")
+            shell.press("q")
+            shell.wait_for_prompt()
 
-        shell.run("vlmft-console", "quick")
-        shell.wait_for("running", "quick", "40")
-        shell.press("q")
-        shell.wait_for("1 live", "quick")
+            shell.run("vlmft-console", "quick")
+            shell.wait_for("running", "quick", "20")
+            shell.press("q")
+            shell.wait_for("1 live", "quick")
         shell.press("Enter")
-        shell.wait_for("finished", "40/40", "100%", seconds=120)
+        shell.wait_for("finished", "20/20", "100%", seconds=300)
         shell.press("q")
         shell.wait_for("0 live")
         shell.press("q")
         shell.wait_for_prompt()
-    run = RunFolder(tmp_path / "outputs" / "quick")
     assert json.loads(run.exit_file.read_text())["status"] == "finished"
     assert (run.adapter / "adapter_model.safetensors").stat().st_size > 10_000
-    assert "max_train: 1280" in run.preset_file.read_text()
+    assert "max_train: 640" in run.preset_file.read_text()
 
 
 def test_a_run_with_a_killed_rank_is_shown_as_failed_and_the_rank_is_named(tmp_path: Path) -> None:
@@ -117,4 +119,4 @@ def change(shell: Tmux, field: str, value: str) -> None:
 
 
 def step_is_shown(screen: str) -> bool:
-    return re.search(r"step [1-9]\d*/40\b", screen) is not None
+    return re.search(r"step [1-9]\d*/20\b", screen) is not None

@@ -137,7 +137,7 @@ def test_ctrl_c_on_a_terminal_leaves_a_complete_checkpoint_and_an_adapter(tmp_pa
     screen = b""
     tail, state = RunTail(folder.logs), RunState()
     pressed = False
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 400
     while time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.2)[0]:
             try:

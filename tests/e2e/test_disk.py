@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import vlmft
-from tests.e2e.small_run import curve, joins, resume, start, wait_for_end, wait_for_step
+from tests.e2e.small_run import curve, joins, paused, resume, start, wait_for_end, wait_for_step
 from tests.file_systems import small_file_system
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.run_folder.checkpoints import complete_ones, newest_intact
@@ -37,13 +38,13 @@ def fill(disk: Path, leave: int) -> Path:
     """A file that takes all space but `leave` bytes; it grows when it is there already."""
     ballast = disk / "ballast"
     free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-    with ballast.open("ab") as file:
+    with contextlib.suppress(OSError), ballast.open("ab", buffering=0) as file:  # the run may take some meanwhile
         file.write(b"\0" * max(0, free - leave))
     return ballast
 
 
 def wait_for_note(folder: RunFolder, said: str) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not any(said in record.get("message", "") for record in RunTail(folder.logs).read()):
         assert time.monotonic() < deadline
         assert not folder.exit_file.exists(), folder.exit_file.read_text()
@@ -54,7 +55,9 @@ def test_a_disk_that_is_full_for_a_while_does_not_end_the_training(small_disk: P
     """First no room for a checkpoint, then none for the log, then room again."""
     folder = start(small_disk, "full", "--set=training.epochs=100", *ALONE)
     wait_for_step(folder, 7)  # past the first checkpoint
-    ballast = fill(small_disk, 2_000_000)
+    with paused(folder):
+        newest = max(int(path.name.removeprefix("checkpoint-")) for path in folder.path.glob("checkpoint-*"))
+        ballast = fill(small_disk, 2_000_000)
     wait_for_note(folder, "no checkpoint is saved")
     records = list(RunTail(folder.logs).read())
     steps = [number for number, record in enumerate(records) if record["event"] == "step"]
@@ -70,8 +73,8 @@ def test_a_disk_that_is_full_for_a_while_does_not_end_the_training(small_disk: P
     vlmft("stop", str(folder.path), code=0)
     assert wait_for_end(folder)["status"] == "stopped"
     kept = [one.step for one in complete_ones(folder)]
-    assert 6 in kept
-    assert 12 not in kept
+    assert newest in kept
+    assert newest + 6 not in kept
     assert newest_intact(folder) is not None
     assert (folder.adapter / "adapter_model.safetensors").is_file()
 
@@ -79,13 +82,13 @@ def test_a_disk_that_is_full_for_a_while_does_not_end_the_training(small_disk: P
 def test_a_run_whose_disk_stays_full_fails_names_the_disk_and_keeps_its_checkpoint(small_disk: Path) -> None:
     folder = start(small_disk, "stuck", *ALONE)
     wait_for_step(folder, 7)
-    fill(small_disk, 0)
+    with paused(folder):
+        newest = complete_ones(folder)[-1]
+        fill(small_disk, 0)
     end = wait_for_end(folder)
     assert end["status"] in ("crashed", "failed")
     assert "disk" in end["reason"]
-    kept = newest_intact(folder)
-    assert kept is not None
-    assert kept.step == 6
+    assert newest_intact(folder) == newest
 
 
 @pytest.mark.soak
@@ -127,7 +130,7 @@ def _starts(folder: RunFolder) -> list[Record]:
 def _kill_in_a_save(folder: RunFolder, after: float) -> int | None:
     """KILL rank 0 a moment after its next checkpoint's folder appeared. None when the run had ended before."""
     known = {path.name for path in folder.path.glob("checkpoint-*")}
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (new := {path.name for path in folder.path.glob("checkpoint-*")} - known):
         assert time.monotonic() < deadline
         if folder.exit_file.exists():

@@ -204,7 +204,7 @@ def test_no_rank_outlives_a_runner_that_was_killed(
     wait(lambda: len(events(folder, "step")) > 2, folder)
     os.kill(_outside(b"bin/deepspeed", folder), signal.SIGKILL)
     assert wait_for_end(folder)["status"] == "failed"
-    wait(lambda: not of_run(folder.run_id), folder, 10)
+    wait(lambda: not of_run(folder.run_id), folder)
 
 
 def _outside(word: bytes, folder: RunFolder) -> int:

@@ -22,6 +22,7 @@ from tests.e2e.small_run import (
 )
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.run_folder.checkpoints import complete_ones
+from vlmft_core.run_folder.stop import StopRequest
 from vlmft_core.run_folder.tail import RunTail
 
 pytestmark = [pytest.mark.train, pytest.mark.xdist_group("the short run")]
@@ -41,11 +42,13 @@ def test_a_killed_run_resumes_from_its_newest_checkpoint_onto_the_same_curves(
     end = wait_for_end(folder)
     assert end["status"] in ("crashed", "failed")
     assert "rank 1 was killed by SIGKILL" in end["reason"]
-    (folder.path / "checkpoint-9").mkdir()  # as if killed in the middle of a save
-    (folder.path / "checkpoint-9" / "trainer_state.json").write_text("{")
+    saved = complete_ones(folder)[-1].step
+    torn = folder.checkpoint(saved + 3)  # as if killed in the middle of a save
+    torn.mkdir()
+    (torn / "trainer_state.json").write_text("{")
     resume(folder)
     starts = [record for record in RunTail(folder.logs).read() if record["event"] == "run_start"]
-    assert [record["resumed_from"] for record in starts] == [None, 6]
+    assert [record["resumed_from"] for record in starts] == [None, saved]
     joins(curve(folder), uninterrupted)
     assert [one.step for one in complete_ones(folder)] == [6, 12, 18]
     supervised = {
@@ -92,7 +95,8 @@ def test_a_run_is_resumed_on_its_own_data_and_number_of_processes_or_told_why_no
     vlmft("run", str(preset), *settings(SMALL), "--set=hardware.gpus=1", *where, "--detach", code=0)
     folder = RunFolder(tmp_path / "own")
     wait_for_step(folder, 2)
-    vlmft("stop", str(folder.path), code=0)
+    StopRequest("a test").write(folder)  # at once, for the steps are short
+    wait_for_end(folder)
     end, said = folder.exit_file.read_text(), folder.preset_file.read_text()
     folder.preset_file.write_text(said.replace("gpus: 1", "gpus: 2"))
     assert "was made on 1 GPU or process and cannot be resumed on 2" in refused()

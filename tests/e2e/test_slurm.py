@@ -58,7 +58,7 @@ def test_two_nodes_train_as_two_ranks_of_one_host_do_to_the_last_bit(slurm: Clus
     shapes = {"two": "--nodes=2", "one": "--nodes=1"}
     for name, nodes in shapes.items():
         ended = srun(slurm, tmp_path / name, nodes)
-        said, _ = ended.communicate(timeout=300)
+        said, _ = ended.communicate(timeout=400)
         assert ended.returncode == 0, said
         assert events(tmp_path / name, "run_end")[0]["status"] == "finished"
     two, one = (
@@ -97,14 +97,14 @@ def test_a_real_training_makes_room_for_another_job_and_goes_on_at_the_step_it_s
 def own_folder(slurm: Cluster, folder: Path) -> None:
     """From now on `n2` has a folder of its own in place of the one that all share, with the same files in it."""
     own = shutil.copytree(folder, folder.with_name("own"))
-    assert slurm.start("n2", "mount", "--bind", str(own), str(folder)).wait(30) == 0
+    assert slurm.start("n2", "mount", "--bind", str(own), str(folder)).wait(120) == 0
 
 
 def test_a_file_that_one_node_lacks_is_a_line_of_that_node(slurm: Cluster, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     own_folder(slurm, tmp_path / "there")
     ended = srun(slurm, tmp_path / "there" / "run", "--nodes=2")
-    said, _ = ended.communicate(timeout=200)
+    said, _ = ended.communicate(timeout=400)
     assert ended.returncode != 0
     assert f"1: error: n2: {tmp_path / 'there' / 'run.yaml'}: cannot be read" in said
     assert "Traceback" not in said
@@ -117,7 +117,7 @@ def test_a_run_folder_that_one_node_does_not_see_is_refused_before_training(slur
     training(shared / "run", PRESET, 2)  # writes the preset
     own_folder(slurm, shared)
     ended = srun(slurm, shared / "run", "--nodes=2")
-    said, _ = ended.communicate(timeout=300)
+    said, _ = ended.communicate(timeout=400)
     assert ended.returncode == 2, said
     assert f"0: error: n2 does not see the run folder {shared / 'run'} of the first host" in said
     assert "Traceback" not in said

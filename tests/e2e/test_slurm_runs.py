@@ -41,7 +41,7 @@ def start(slurm: Cluster, tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
     yield begin
     slurm.run("scancel", "--quiet", "--user=root", code=None)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while slurm.run("squeue", "--noheader"):
         assert time.monotonic() < until, "jobs are left"
 
@@ -50,9 +50,8 @@ def test_a_run_is_queued_runs_on_two_nodes_and_finishes(slurm: Cluster, start: C
     first = start(NODES, steps=LONG)
     first.wait_for_step(1)
     second = start(NODES)
-    waiting = second.status()
-    assert waiting["state"] == "queued"
-    assert waiting["reason"].startswith("Resources") or waiting["reason"].startswith("Priority")
+    assert second.status()["state"] == "queued"
+    second.wait(lambda: second.status()["reason"].startswith(("Resources", "Priority")))
     assert "is queued" in slurm.vlmft("rm", "--yes", str(second.folder.path), code=2)
     assert "run1 is queued" in slurm.vlmft("resume", str(second.folder.path), code=75)
     assert "run0 is running" in slurm.vlmft("rm", "--yes", str(first.folder.path), code=2)
@@ -92,7 +91,7 @@ def test_a_run_stopped_from_the_login_node_is_not_revived_and_goes_on_when_resum
 def test_a_queued_run_is_taken_out_of_the_queue(slurm: Cluster, start: Callable[..., Run]) -> None:
     run = start("begin=now+1hour,nodes=2")
     assert run.status()["state"] == "queued"
-    assert run.status()["reason"].startswith("BeginTime; expected to start at 20")
+    run.wait(lambda: run.status()["reason"].startswith("BeginTime; expected to start at 20"))
     said = slurm.vlmft("stop", str(run.folder.path))
     assert said == "run0 stopped: taken out of the queue by vlmft stop; it was never started\n"
     assert slurm.job(run.job)["JobState"] == "CANCELLED"
@@ -107,7 +106,8 @@ def test_a_killed_rank_of_the_other_node_is_named_within_seconds(start: Callable
     ended = run.wait_for_end()
     assert ended["status"] in ("failed", "crashed")  # the first where rank 0 has a moment to say so
     assert ended["reason"].startswith("rank 1 on n2 was killed by SIGKILL")
-    assert ended["t"] - killed < (5 if rounds else 20)  # the first on quiet cores
+    if rounds:  # on quiet cores
+        assert ended["t"] - killed < 5
     run.wait_for_state("FAILED")
 
 
@@ -142,21 +142,16 @@ def test_a_run_whose_supervisor_is_killed_is_no_success_and_can_be_resumed(
 def test_a_notice_of_the_time_limit_ends_in_a_checkpoint_from_which_the_job_goes_on_by_itself(
     slurm: Cluster, start: Callable[..., Run]
 ) -> None:
-    run = start(NODES, steps=300, seconds=0.02)
-    run.wait_for_step(12)
+    run = start(NODES, steps=LONG)
+    run.wait_for_step(3)
     slurm.run("scancel", "--batch", "--signal=TERM", run.job)  # what --signal=B:TERM@300 sends
-    run.start_now()
-    saved = complete_ones(run.folder)[-1].step
-    run.finishes()
-    begins = [start["resumed_from"] for start in run.events("run_start")]
-    assert begins == [None, saved]
-    assert run.steps() == list(range(1, 301))
+    run.goes_on_by_itself()
 
 
 @pytest.mark.soak
 def test_a_run_that_reaches_its_time_limit_goes_on_by_itself(start: Callable[..., Run]) -> None:
     run = start(f"{NODES},time=2,signal=B:TERM@60", steps=3000, seconds=0.05)
-    run.wait_for_state("PENDING", seconds=180)
+    run.wait_for_state("PENDING", seconds=300)
     saved = complete_ones(run.folder)[-1].step
     run.start_now()
     run.wait(lambda: len(run.events("run_start")) == 2)
@@ -165,16 +160,12 @@ def test_a_run_that_reaches_its_time_limit_goes_on_by_itself(start: Callable[...
 
 
 def test_a_run_that_makes_room_for_another_job_goes_on_by_itself(slurm: Cluster, start: Callable[..., Run]) -> None:
-    run = start(NODES, steps=300, seconds=0.02)
-    run.wait_for_step(12)
+    run = start(NODES, steps=LONG)
+    run.wait_for_step(3)
     slurm.run("sbatch", "-p", "high", "-N2", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
     run.wait_for_state("PENDING")
     assert run.status()["state"] == "queued"
-    saved = complete_ones(run.folder)[-1].step
-    run.start_now()
-    run.finishes()
-    assert [start["resumed_from"] for start in run.events("run_start")] == [None, saved]
-    assert run.steps() == list(range(1, 301))
+    run.goes_on_by_itself()
 
 
 @pytest.mark.soak
@@ -183,7 +174,7 @@ def test_a_run_goes_on_after_a_node_was_lost_and_came_back(slurm: Cluster, start
     run.wait_for_step(12)
     slurm.cable("n2", plugged=False)
     try:
-        run.wait_for_state("PENDING", seconds=120)
+        run.wait_for_state("PENDING", seconds=300)
         assert not run.folder.exit_file.exists()
         assert run.status()["state"] == "queued"
         assert run.steps()[-1] < 400
@@ -212,7 +203,7 @@ def test_a_run_folder_that_one_node_does_not_see_is_refused_before_anything_star
     slurm: Cluster, start: Callable[..., Run], tmp_path: Path
 ) -> None:
     (tmp_path / "own").mkdir()
-    assert slurm.start("n2", "mount", "--bind", str(tmp_path / "own"), str(tmp_path)).wait(30) == 0
+    assert slurm.start("n2", "mount", "--bind", str(tmp_path / "own"), str(tmp_path)).wait(120) == 0
     try:
         run = start(NODES)
         ended = run.wait_for_end()
@@ -220,7 +211,7 @@ def test_a_run_folder_that_one_node_does_not_see_is_refused_before_anything_star
         assert ended["reason"].startswith(f"n2 does not see the run folder {run.folder.path}: ")
         assert not run.folder.segments
     finally:
-        assert slurm.start("n2", "umount", str(tmp_path)).wait(30) == 0
+        assert slurm.start("n2", "umount", str(tmp_path)).wait(120) == 0
 
 
 @pytest.mark.parametrize(

@@ -211,8 +211,7 @@ def test_a_connection_that_is_lost_gives_the_terminal_back_and_leaves_the_run(th
     run = live_run(there)
     with terminal(here, "ssh://there", "live") as console:
         console.wait_until_shown("EMA(0.9)")
-        for pid in there.sessions():
-            os.kill(pid, signal.SIGKILL)
+        there.cut()
         leave(console, 255)
         assert console.cooked()
         assert last_lines(console).splitlines()[-1] == (
@@ -236,8 +235,7 @@ def test_a_connection_that_is_lost_where_no_screen_was_open_is_told_below_what_s
     live_run(there)
     with terminal(here, "--at", "ssh://there", "attach", "live", program=VLMFT) as console:
         console.wait_for(b" left")
-        for pid in there.sessions():
-            os.kill(pid, signal.SIGKILL)
+        there.cut()
         leave(console, 255)
         lines = console.shown().splitlines()
         assert lines[0] == "live: everything is kept in outputs/live"

@@ -200,7 +200,7 @@ def test_a_terminal_that_cannot_place_text_is_refused_in_one_line(tmp_path: Path
 
 
 def test_without_a_terminal_one_line_names_the_command_to_use() -> None:
-    done = subprocess.run([CONSOLE], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=60)
+    done = subprocess.run([CONSOLE], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=120)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1

@@ -65,7 +65,7 @@ def live(people: tuple[Person, Person]) -> Iterator[RunFolder]:
     started = owner.run(sys.executable, "-P", "-c", START, str(owner.home / "outputs"))
     assert started.returncode == 0, started.stderr
     folder = RunFolder(owner.home / "outputs" / "run")
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not (folder.events_file().exists() and len(folder.processes()) == 4):
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -73,8 +73,15 @@ def live(people: tuple[Person, Person]) -> Iterator[RunFolder]:
     with folder.events_file().open("a") as log:
         log.write(json.dumps({"v": 1, "seq": 0, "t": 0, "mono": 0, "event": "note", "message": SECRET}) + "\n")
     yield folder
-    for who in folder.processes().values():
-        who.send(signal.SIGKILL)
+    end(folder)
+
+
+def end(run: RunFolder) -> None:
+    """Kill what runs, which writes nothing into the folder from then on."""
+    everybody = run.processes().values()
+    while any(who.alive for who in everybody):
+        for who in everybody:
+            who.send(signal.SIGKILL)
 
 
 def ask(person: Person, command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -206,5 +213,4 @@ def test_nothing_that_another_user_laid_out_is_executed_or_ends_or_changes_anyth
     finally:
         process.kill()
         process.wait()
-        for who in theirs.processes().values():
-            who.send(signal.SIGKILL)
+        end(theirs)

@@ -66,7 +66,7 @@ class Served:
                 self.metas.append(json.loads(payload))
         return True
 
-    def wait_until_shown(self, text: str, seconds: float = 60.0) -> None:
+    def wait_until_shown(self, text: str, seconds: float = 120.0) -> None:
         deadline = time.monotonic() + seconds
         while text not in "\n".join(self._screen.display):
             assert self.take(), self.process.stderr and self.process.stderr.read()
@@ -87,7 +87,7 @@ class Served:
         while self.take():
             pass
         assert self.process.stderr is not None
-        return self.process.wait(30), self.process.stderr.read().decode()
+        return self.process.wait(120), self.process.stderr.read().decode()
 
 
 @contextlib.contextmanager
@@ -133,7 +133,7 @@ def test_it_ends_when_whoever_shows_it_is_gone(tmp_path: Path) -> None:
         console.process.stdin.close()
         console.process.stdout.close()
         console.process.stdin = console.process.stdout = None
-        console.process.wait(30)
+        console.process.wait(120)
 
 
 def test_what_needs_a_terminal_says_that_there_is_none(tmp_path: Path) -> None:

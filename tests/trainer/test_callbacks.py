@@ -77,7 +77,7 @@ def test_heartbeats_name_the_newest_step_and_end_with_the_run() -> None:
     heartbeat = Heartbeat(log, seconds=0.001)
     heartbeat.on_step_end(None, SimpleNamespace(global_step=7), None)
     with heartbeat:
-        assert log.enough.wait(timeout=10)
+        assert log.enough.wait(timeout=60)
     count = len(log.seen)
     assert log.seen[-1] == {"event": "heartbeat", "step": 7, "phase": "between steps"}
     assert not heartbeat._thread.is_alive()

@@ -6,6 +6,8 @@ import json
 import re
 import shlex
 import textwrap
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from vlmft_core.preset import Source, load_preset
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.sample_check import Usable, examine
 from vlmft_trainer.data.sources import open_split
+from vlmft_trainer.programs.__main__ import PROGRAMS
 from vlmft_trainer.programs.inspect_data import find_task
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +82,20 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (preset,) = [block for block in blocks(DOCS) if block.startswith("data:")]
     (tmp_path / "mine.yaml").write_text("extends: demo\n" + preset)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trainer's programs do their work here, where the libraries that they take seconds to import are already."""
+
+    def ask(program: str, job: Any, *ignored: Any) -> Iterator[tuple[str, Any]]:
+        kind, work = PROGRAMS[program]
+        said: list[tuple[str, Any]] = []
+        do = getattr(import_module(f"vlmft_trainer.programs.{program}"), work)
+        do(kind.model_validate_json(job.model_dump_json()), lambda name, value: said.append((name, value)))
+        yield from json.loads(json.dumps(said))
+
+    monkeypatch.setattr("vlmft_console.commands.asking.ask", ask)
 
 
 def run(line: str) -> str:

@@ -101,6 +101,7 @@ def test_rope_of_the_benchs_models_is_not_rounded() -> None:
         assert torch.equal(one, other)
 
 
+@pytest.mark.soak
 def test_the_gpu_bench_runs_through_on_a_cpu(tmp_path: Path) -> None:
     out = tmp_path / "table.md"
     done = subprocess.run(

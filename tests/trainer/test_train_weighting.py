@@ -98,13 +98,12 @@ def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_splitting_the_effective_batch_changes_nothing(samples: Samples, tmp_path: Path) -> None:
     curves = {}
-    for micro in (8, 4, 1):
+    for micro in (8, 1):
         folder = tmp_path / str(micro)
         trainer(samples, folder, micro=micro).train()
         steps = events(folder, "step")
         assert [step["step"] for step in steps] == list(range(1, STEPS + 1))
         curves[micro] = [step["loss"] for step in steps] + [step["grad_norm"] for step in steps]
-    assert curves[4] == pytest.approx(curves[8], rel=1e-4)
     assert curves[1] == pytest.approx(curves[8], rel=1e-4)
 
 
@@ -139,14 +138,13 @@ def test_data_workers_that_look_ahead_change_no_figure(samples: Samples, tmp_pat
 def test_a_smaller_last_effective_batch_does_not_depend_on_how_it_is_split(samples: Samples, tmp_path: Path) -> None:
     few = Samples(samples.splits, samples.places[:11], samples.encoder)
     curves = []
-    for micro in (8, 2, 1):
+    for micro in (8, 2):
         folder = tmp_path / str(micro)
         trainer(few, folder, micro=micro, packed=True).train()
         steps = events(folder, "step")
         assert len(steps) == 4
         curves.append([step[name] for step in steps for name in ("loss", "grad_norm")])
     assert curves[1] == pytest.approx(curves[0], rel=1e-4)
-    assert curves[2] == pytest.approx(curves[0], rel=1e-4)
 
 
 def test_the_first_loss_is_the_mean_over_the_effective_batchs_tokens(samples: Samples, tmp_path: Path) -> None:

@@ -109,10 +109,11 @@ class GiveBack:
         with contextlib.suppress(termios.error):
             if self._attributes:
                 termios.tcsetattr(0, termios.TCSANOW, self._attributes)
-        # In a thread, for a stalled terminal would never let go of a write.
-        writer = Thread(target=_write_reset, daemon=True)
-        writer.start()
-        writer.join(_WRITE_SECONDS)
+        if not in_browser(os.environ):
+            # In a thread, for a stalled terminal would never let go of a write.
+            writer = Thread(target=_write_reset, daemon=True)
+            writer.start()
+            writer.join(_WRITE_SECONDS)
         os._exit(self._status)
 
 

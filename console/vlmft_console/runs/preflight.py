@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -15,6 +17,7 @@ from vlmft_core.plan.own_sizes import with_own_sizes
 from vlmft_core.preset import Preset
 
 _NEEDED = ("torch", "transformers", "peft", "deepspeed", "datasets", "PIL")
+_PORTS = range(20_000, 32_768)
 _REPORTERS = {"tensorboard": ("tensorboard", "tensorboardX")}
 """Modules of which one must be there for a service; for the others the module is called as the service."""
 
@@ -77,11 +80,12 @@ def _check_gpus(preset: Preset, gpus: Sequence[Gpu]) -> None:
 
 
 def free_port(wanted: int = 0) -> int:
-    """A TCP port that nothing listened on a moment ago: `wanted`, or where that is taken any other."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nothing listened on a moment ago: `wanted`, or where that is taken any other.
+
+    Rank 0 takes it only seconds later: it is none of those that the kernel gives to whatever connects in between.
+    """
+    for port in (wanted or random.choice(_PORTS), *random.sample(_PORTS, 100)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise MachineError("no port is free for the ranks to meet at", f"{_PORTS[0]} to {_PORTS[-1]} were tried")

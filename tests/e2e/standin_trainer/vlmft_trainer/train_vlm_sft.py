@@ -64,10 +64,10 @@ def links(world: int, port: int) -> list[socket.socket]:
 
 def answer(first: str, port: int, told: list[int]) -> int:
     """One of the other ranks: at each step it says what signal it got."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while True:
         try:
-            link = socket.create_connection((first, port), timeout=5)
+            link = socket.create_connection((first, port), timeout=30)
             break
         except OSError:
             if time.monotonic() > until:
