@@ -18,7 +18,7 @@ from vlmft_core.run_folder.growing import LineSplitter
 _DEPTH: Final = 4
 """Objects inside one another that are taken apart."""
 
-_WRAPPERS: Final = frozenset(("metrics", "data", "values", "logs", "log", "scalars"))
+_WRAPPERS: Final = frozenset(("metrics", "data", "values", "logs", "log", "scalars", "history"))
 """Names of objects that only hold an entry's metrics."""
 
 
