@@ -49,14 +49,14 @@ def resume(folder: RunFolder) -> None:
 
 
 def wait_for_step(folder: RunFolder, step: int) -> None:
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while read_run(folder)[0].step < step:
         assert time.monotonic() < deadline
         assert not folder.exit_file.exists(), folder.exit_file.read_text()
         time.sleep(0.05)
 
 
-def wait_for_end(folder: RunFolder, seconds: float = 300.0) -> dict[str, Any]:
+def wait_for_end(folder: RunFolder, seconds: float = 600.0) -> dict[str, Any]:
     """What `exit.json` says."""
     deadline = time.monotonic() + seconds
     while not folder.exit_file.exists():
