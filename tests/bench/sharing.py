@@ -29,7 +29,7 @@ from vlmft_core.preset import Data, Lora, Source
 from vlmft_core.preset.schema import Evaluation
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_trainer.data.packing import pack_collator
-from vlmft_trainer.data.samples import RunData, prepare
+from vlmft_trainer.data.run_data import RunData, prepare
 from vlmft_trainer.demo import questions
 from vlmft_trainer.demo.charts import draw_chart, draw_sign, random_chart, random_sign
 from vlmft_trainer.demo.questions import CHART_SUFFIX, HOUSE_STYLE, SIGN_SUFFIX, Question

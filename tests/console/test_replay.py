@@ -15,7 +15,7 @@ from vlmft_console.history import tape
 from vlmft_console.history.opened import open_log
 from vlmft_console.history.replay import Replay
 from vlmft_console.history.state import RunState
-from vlmft_core.preset.schema import Monitor
+from vlmft_core.preset.monitor_schema import Monitor
 from vlmft_core.run_folder.events import Record
 
 BLOCK = 16

@@ -13,9 +13,10 @@ import pytest
 from tests.core.weights import Tensor, read_tensors, write_adapter, write_tensors
 from vlmft_core.errors import ModelError
 from vlmft_core.plan import make_plan
-from vlmft_core.plan.adapter_files import adapter_folder, expected_name, read_adapter, starting_adapter
+from vlmft_core.plan.adapter_files import expected_name, read_adapter
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, read_architecture
 from vlmft_core.plan.lora_layers import adapted_names
+from vlmft_core.plan.starting_adapter import adapter_folder, starting_adapter
 from vlmft_core.preset import Hardware, Lora, Model, Preset
 
 WEIGHTS = "adapter_model.safetensors"

@@ -14,8 +14,9 @@ from tests.core.weights import read_tensors, write_adapter, write_tensors
 from tests.trainer.trained import KERNELS, LORA, Said, preset, write_tuned
 from vlmft_core.errors import ModelError
 from vlmft_core.jobs import MergeJob
-from vlmft_core.plan.adapter_files import read_adapter, starting_adapter
+from vlmft_core.plan.adapter_files import read_adapter
 from vlmft_core.plan.architecture import DEMO_BASE, read_architecture
+from vlmft_core.plan.starting_adapter import starting_adapter
 from vlmft_core.preset import Lora, Source
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.samples import Samples

@@ -18,8 +18,9 @@ from vlmft_core.preset import Data, Source
 from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Conversation, one_question
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.pictures import decode, read_header
+from vlmft_trainer.data.run_data import prepare
 from vlmft_trainer.data.sample_check import Bad, report
-from vlmft_trainer.data.samples import Samples, evenly, prepare
+from vlmft_trainer.data.samples import Samples, evenly
 from vlmft_trainer.data.sources import open_split
 from vlmft_trainer.data.tasks import TASKS
 

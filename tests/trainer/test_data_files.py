@@ -20,8 +20,8 @@ from vlmft_core.preset import Data, Source
 from vlmft_trainer.data import rows as rows_module
 from vlmft_trainer.data.encode import IGNORED, Encoder
 from vlmft_trainer.data.pictures import read_header
+from vlmft_trainer.data.run_data import prepare
 from vlmft_trainer.data.sample_check import Bad, examine, measure
-from vlmft_trainer.data.samples import prepare
 from vlmft_trainer.data.sources import Split, open_split
 
 Write = Callable[..., Path]

@@ -21,7 +21,7 @@ from vlmft_core.preset import Data, Preset, Source
 from vlmft_trainer.data import unpack
 from vlmft_trainer.data.conversation import BadRow
 from vlmft_trainer.data.encode import IGNORED, Encoder
-from vlmft_trainer.data.samples import open_source, prepare
+from vlmft_trainer.data.run_data import open_source, prepare
 from vlmft_trainer.data.sources import Split, open_split, split_names
 from vlmft_trainer.programs import inspect_data
 from vlmft_trainer.programs.inspect_data import find_task

@@ -17,7 +17,7 @@ from vlmft_core.preset import Data, Source
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.holdout import hold_out
 from vlmft_trainer.data.rows import open_json
-from vlmft_trainer.data.samples import open_source, prepare
+from vlmft_trainer.data.run_data import open_source, prepare
 from vlmft_trainer.data.sources import eval_split, open_split
 from vlmft_trainer.demo.dataset import write
 

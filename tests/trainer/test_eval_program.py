@@ -14,7 +14,7 @@ from vlmft_core.jobs import EvalJob
 from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Source
 from vlmft_trainer.data.encode import Encoder
-from vlmft_trainer.data.samples import prepare, prepare_eval
+from vlmft_trainer.data.run_data import prepare, prepare_eval
 from vlmft_trainer.model.evaluate import answer_tasks
 from vlmft_trainer.model.load import load_base
 from vlmft_trainer.programs.eval import claim, evaluate, kept

@@ -14,9 +14,9 @@ from PIL import Image
 from vlmft_core.errors import VlmftError
 from vlmft_core.preset import Data, Source
 from vlmft_core.run_folder.checkpoints import Checkpoint, check_ranks
-from vlmft_trainer.data import samples
+from vlmft_trainer.data import run_data
 from vlmft_trainer.data.encode import Encoder
-from vlmft_trainer.data.samples import RunData, prepare
+from vlmft_trainer.data.run_data import RunData, prepare
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.training.options import read_job
 from vlmft_trainer.training.run_plan import compare_data
@@ -56,7 +56,7 @@ def test_the_same_data_has_the_same_fingerprint_on_any_number_of_ranks(
     alone = prepared(rows())
     assert len(alone.train.fingerprint) == 16
     assert alone.train.fingerprint != alone.eval.fingerprint
-    whole = samples._examine
+    whole = run_data._examine
 
     def on_three_ranks(*arguments: Any, **options: Any) -> Any:
         shares = []
@@ -71,7 +71,7 @@ def test_the_same_data_has_the_same_fingerprint_on_any_number_of_ranks(
             patch.setattr(ranks, "gather", lambda value: shares)
             return whole(*arguments, **options)
 
-    monkeypatch.setattr(samples, "_examine", on_three_ranks)
+    monkeypatch.setattr(run_data, "_examine", on_three_ranks)
     together = prepared(rows())
     assert (together.train.fingerprint, together.eval.fingerprint) == (alone.train.fingerprint, alone.eval.fingerprint)
 

@@ -21,7 +21,8 @@ from vlmft_trainer.data.conversation import WRONG_BOX, WRONG_SCHEMA, BadRow
 from vlmft_trainer.data.encode import GROUNDING, IGNORED, Encoder
 from vlmft_trainer.data.patches import normalised
 from vlmft_trainer.data.preview import preview
-from vlmft_trainer.data.samples import Samples, prepare
+from vlmft_trainer.data.run_data import prepare
+from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.data.sources import Split, open_split
 from vlmft_trainer.data.survey import Survey
 from vlmft_trainer.model.load import load_encoder

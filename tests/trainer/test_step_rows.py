@@ -15,7 +15,7 @@ from vlmft_core.jobs import StepJob
 from vlmft_core.preset import Source
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.order import MicroBatches
-from vlmft_trainer.data.samples import prepare
+from vlmft_trainer.data.run_data import prepare
 from vlmft_trainer.programs.step_rows import described, step_rows
 
 

@@ -14,7 +14,7 @@ from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.preset import Source, Training
 from vlmft_core.run_folder.checkpoints import Checkpoint
 from vlmft_core.run_folder.layout import RunLayout
-from vlmft_trainer.data.samples import prepare
+from vlmft_trainer.data.run_data import prepare
 from vlmft_trainer.distributed.environment import prepare_process
 from vlmft_trainer.model.load import load_encoder
 from vlmft_trainer.train_vlm_sft import main

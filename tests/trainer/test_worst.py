@@ -15,7 +15,8 @@ from vlmft_core.errors import DataError, ModelError
 from vlmft_core.jobs import WorstJob
 from vlmft_core.preset import Source
 from vlmft_trainer.data.encode import Encoder
-from vlmft_trainer.data.samples import Samples, prepare_eval
+from vlmft_trainer.data.run_data import prepare_eval
+from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.data.sources import open_split
 from vlmft_trainer.model.evaluate import mean_loss
 from vlmft_trainer.programs import worst as worst_samples

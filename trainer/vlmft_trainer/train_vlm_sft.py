@@ -22,8 +22,8 @@ from dataclasses import asdict, replace
 from typing import NoReturn
 
 from vlmft_core.errors import EXIT_MISTAKE, VlmftError
-from vlmft_core.plan.adapter_files import starting_adapter
 from vlmft_core.plan.base_files import check_base
+from vlmft_core.plan.starting_adapter import starting_adapter
 from vlmft_core.run_folder.checkpoints import Checkpoint, check_ranks, newest_intact
 from vlmft_core.run_folder.events import FAILED
 from vlmft_core.run_folder.layout import RunLayout

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from vlmft_core.preset.schema import Monitor
+    from vlmft_core.preset.monitor_schema import Monitor
 
 Settings: TypeAlias = "Monitor | Thresholds"
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The defaults of `preset.schema.Monitor`, which says what each of them means."""
+    """The defaults of `preset.monitor_schema.Monitor`, which says what each of them means."""
 
     window: int = 50
     rises: int = 3

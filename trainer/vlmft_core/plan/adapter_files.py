@@ -11,13 +11,11 @@ from typing import Any, NamedTuple
 
 from vlmft_core.errors import ModelError
 from vlmft_core.figures import counted
-from vlmft_core.home import expanded
 from vlmft_core.plan.architecture import Architecture, find_architecture, read_json, resolve_base
 from vlmft_core.plan.base_files import current_name
-from vlmft_core.plan.lora_layers import VISION, adapted_names, under
+from vlmft_core.plan.lora_layers import under
 from vlmft_core.plan.weight_file import Shapes, check_numbers, first_names, read_shapes
-from vlmft_core.preset.schema import Lora
-from vlmft_core.run_folder.layout import ADAPTER_CONFIG, ADAPTER_PICKLE, ADAPTER_WEIGHTS, RunLayout
+from vlmft_core.run_folder.layout import ADAPTER_CONFIG, ADAPTER_PICKLE, ADAPTER_WEIGHTS
 
 _PREFIX = "base_model.model."
 """What PEFT puts before a layer's name in the model, sometimes twice."""
@@ -25,7 +23,7 @@ _PART = re.compile(
     r"(?P<layer>.+)\.(?P<part>lora_A|lora_B|lora_embedding_A|lora_embedding_B|lora_magnitude_vector)"
     r"(?:\.default)?(?P<rest>\.weight|\.bias)?"
 )
-_BEYOND = (
+BEYOND = (
     "trainable_token_indices",
     "target_parameters",
     "layer_replication",
@@ -126,25 +124,9 @@ def read_adapter(folder: Path, base: str) -> Adapter:
     parts = {name: part for name in shapes if (part := lora_part(name))}
     layers = frozenset(part.layer for part in parts.values())
     _check_pairs(where, config, parts, shapes)
-    if (architecture := find_architecture(base)) and not any(config.get(name) for name in _BEYOND):
+    if (architecture := find_architecture(base)) and not any(config.get(name) for name in BEYOND):
         _check_places(where, base, config, architecture, parts, shapes)
     return Adapter(folder, config, names, layers, shapes, tuple(_notes(where, base, config, names)))
-
-
-def adapter_folder(path: str) -> Path:
-    """The folder of the adapter that a path means: an adapter's own, or a run's with the adapter it has left.
-
-    Raises:
-        ModelError: there is none.
-    """
-    folder = expanded(path)
-    for place in (folder, RunLayout(folder).adapter):
-        if (place / ADAPTER_CONFIG).is_file():
-            return place.absolute()
-    raise ModelError(
-        f"lora.start_from: {path} {'holds no adapter' if folder.exists() else 'does not exist'}",
-        f"give a folder with {ADAPTER_CONFIG}, or a run that has left an adapter",
-    )
 
 
 def expected_name(name: str) -> str:
@@ -160,63 +142,6 @@ def lora_part(name: str) -> Part | None:
     """What a tensor of today's name is to LoRA; None for one that is trained whole."""
     found = _PART.fullmatch(name)
     return Part(found["layer"], found["part"]) if found and found["rest"] != ".bias" else None
-
-
-def starting_adapter(lora: Lora, base: str) -> Adapter | None:
-    """The adapter that a training goes on from; None where it begins with a fresh one.
-
-    Raises:
-        ModelError: it cannot be used, or the preset asks for another rank, scale or other layers than it has.
-    """
-    if lora.start_from is None:
-        return None
-    adapter = read_adapter(adapter_folder(lora.start_from), base)
-    where, config = f"lora.start_from: {adapter.folder}", adapter.config
-    beyond = [name for name in (*_BEYOND, "rank_pattern", "alpha_pattern") if config.get(name)]
-    if config.get("bias", "none") != "none":
-        beyond.append("bias")
-    if beyond:
-        raise ModelError(
-            f"{where} uses PEFT's {beyond[0]}, which vlmft does not train", "merge it and train on the result"
-        )
-    own = {"r": config.get("r"), "alpha": config.get("lora_alpha")}
-    own |= {"rslora": bool(config.get("use_rslora")), "dora": bool(config.get("use_dora"))}
-    own["modules_to_save"] = sorted(str(name).rpartition(".")[2] for name in config.get("modules_to_save") or [])
-    asked = {name: getattr(lora, name) for name in own} | {"modules_to_save": sorted(lora.modules_to_save)}
-    differing = [name for name in own if own[name] != asked[name]]
-    if differing:
-        values = ", ".join(f"{name} {_yaml(own[name])}, not {_yaml(asked[name])}" for name in differing)
-        mend = " ".join(f"lora.{name}={_yaml(own[name])}" for name in differing)
-        raise ModelError(f"{where} has {values}", f"set {mend}")
-    if architecture := find_architecture(base):
-        layers = adapted_names(architecture.linear_layers(vision_tower=lora.vision_tower), lora)
-        if layers != adapter.layers:
-            raise ModelError(
-                f"{where} has {len(adapter.layers)} layers, the preset's lora section asks for {len(layers)}"
-                f" (in one and not in the other: {first_names(layers ^ adapter.layers)})",
-                _layers_hint(architecture, lora, adapter.layers),
-            )
-    return adapter
-
-
-def _layers_hint(architecture: Architecture, lora: Lora, layers: frozenset[str]) -> str:
-    """How the preset asks for an adapter's layers."""
-    kinds = sorted({name.rpartition(".")[2] for name in layers})
-    tower = any(VISION in name for name in layers)
-    fitting = lora.model_copy(update={"target_modules": kinds, "target_pattern": None, "vision_tower": tower})
-    try:
-        if adapted_names(architecture.linear_layers(vision_tower=tower), fitting) == layers:
-            named = f"lora.target_modules=[{', '.join(kinds)}] lora.vision_tower={_yaml(tower)}"
-            return f"set {named} lora.target_pattern=null"
-    except ModelError:
-        pass
-    return "give a lora.target_pattern that matches its layers and no others"
-
-
-def _yaml(value: object) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(str, value))}]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _check_pairs(where: str, config: Mapping[str, Any], parts: Mapping[str, Part], shapes: Shapes) -> None:

@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 
 from vlmft_core.errors import DataError
 from vlmft_core.plan.activations import KEPT
-from vlmft_core.plan.adapter_files import starting_adapter
 from vlmft_core.plan.architecture import Architecture, find_architecture
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.plan.cautions import cautions
@@ -17,6 +16,7 @@ from vlmft_core.plan.memory import Memory, choose_every, gpu_memory, least_every
 from vlmft_core.plan.own_sizes import with_own_sizes
 from vlmft_core.plan.planned import Plan
 from vlmft_core.plan.sample_count import available
+from vlmft_core.plan.starting_adapter import starting_adapter
 from vlmft_core.plan.step_work import sharing_note
 from vlmft_core.plan.steps import optimizer_steps, warmup_steps, with_gpus
 from vlmft_core.plan.time import Duration, estimate_hours, recipe_hours

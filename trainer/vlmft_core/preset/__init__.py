@@ -3,16 +3,9 @@
 from vlmft_core.preset.data_schema import Data, Source
 from vlmft_core.preset.dump import dump_preset
 from vlmft_core.preset.loader import LoadedPreset, changed, find_presets, load_preset
+from vlmft_core.preset.monitor_schema import Monitor
 from vlmft_core.preset.recipe_json import load_sft_config
-from vlmft_core.preset.schema import (
-    Evaluation,
-    Hardware,
-    Lora,
-    Model,
-    Monitor,
-    Preset,
-    Training,
-)
+from vlmft_core.preset.schema import Evaluation, Hardware, Lora, Model, Preset, Training
 from vlmft_core.preset.strict_yaml import Origin
 
 __all__ = [

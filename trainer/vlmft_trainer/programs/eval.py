@@ -20,7 +20,8 @@ from vlmft_core.errors import DataError, VlmftError
 from vlmft_core.jobs import EvalJob, identity
 from vlmft_core.run_folder.layout import EVAL_RECORD, EVAL_SCORES
 from vlmft_core.scoring.chance import paired
-from vlmft_trainer.data.samples import Samples, prepare_eval
+from vlmft_trainer.data.run_data import prepare_eval
+from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.model.adapter import refuse_lasting_biases
 from vlmft_trainer.model.evaluate import answer_questions, answered_at_once, points, score, task_names

@@ -22,7 +22,8 @@ from vlmft_trainer.data.conversation import BadRow
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.preview import preview
 from vlmft_trainer.data.row_keys import CONTENTS
-from vlmft_trainer.data.samples import evenly, open_source
+from vlmft_trainer.data.run_data import open_source
+from vlmft_trainer.data.samples import evenly
 from vlmft_trainer.data.sources import first_rows, open_rows, open_split, renamed
 from vlmft_trainer.data.survey import Survey
 from vlmft_trainer.data.tasks import TASKS

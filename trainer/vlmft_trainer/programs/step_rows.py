@@ -17,7 +17,8 @@ from vlmft_core.plan.architecture import resolve_base
 from vlmft_trainer.data.conversation import file_of
 from vlmft_trainer.data.encode import IGNORED
 from vlmft_trainer.data.order import MicroBatches
-from vlmft_trainer.data.samples import Samples, prepare
+from vlmft_trainer.data.run_data import prepare
+from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.model.load import load_encoder
 from vlmft_trainer.programs import Say
 

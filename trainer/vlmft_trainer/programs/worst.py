@@ -24,7 +24,8 @@ from vlmft_trainer.data.collate import pad_collator
 from vlmft_trainer.data.conversation import BadRow, file_of
 from vlmft_trainer.data.pictures import decode
 from vlmft_trainer.data.preview import picture
-from vlmft_trainer.data.samples import Samples, evenly, prepare, prepare_eval
+from vlmft_trainer.data.run_data import prepare, prepare_eval
+from vlmft_trainer.data.samples import Samples, evenly
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.model.adapter import refuse_lasting_biases
 from vlmft_trainer.model.evaluate import answer_questions, answered_at_once, batches, evaluating, points

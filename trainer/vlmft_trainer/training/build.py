@@ -14,10 +14,10 @@ from PIL import Image
 from vlmft_core.errors import VlmftError
 from vlmft_core.jobs import fingerprint
 from vlmft_core.plan.activations import ALL, KEPT
-from vlmft_core.plan.adapter_files import starting_adapter
 from vlmft_core.plan.architecture import Architecture, find_architecture, resolve_base
 from vlmft_core.plan.lora_layers import trains_vision
 from vlmft_core.plan.shared_memory import shared_memory_problem
+from vlmft_core.plan.starting_adapter import starting_adapter
 from vlmft_core.preset import Preset
 from vlmft_core.run_folder.checkpoints import Checkpoint, remove_unusable
 from vlmft_core.run_folder.events import PLAN
@@ -25,7 +25,7 @@ from vlmft_core.run_folder.segments import base_scores
 from vlmft_trainer.data.collate import pad_collator
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.packing import pack_collator
-from vlmft_trainer.data.samples import RunData, prepare
+from vlmft_trainer.data.run_data import RunData, prepare
 from vlmft_trainer.data.tasks import Scores
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.distributed.environment import ranks_here

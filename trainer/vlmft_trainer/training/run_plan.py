@@ -9,7 +9,7 @@ from vlmft_core.plan import optimizer_steps, warmup_steps
 from vlmft_core.preset import Preset
 from vlmft_core.run_folder.checkpoints import Checkpoint
 from vlmft_core.run_folder.layout import checkpoint_name
-from vlmft_trainer.data.samples import RunData
+from vlmft_trainer.data.run_data import RunData
 
 PLANNED = ("total_steps", "steps_per_epoch", "warmup_steps", "scheduler", "peak_lr", "effective_batch")
 """What a resumed run must have in common with the checkpoint's, or its learning rate would jump."""

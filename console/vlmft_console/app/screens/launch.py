@@ -28,7 +28,7 @@ from vlmft_console.runs.launching import Check, Launch, checks, prepare, renewed
 from vlmft_core.errors import PresetError, VlmftError, in_words
 from vlmft_core.home import expanded
 from vlmft_core.preset import LoadedPreset, Preset
-from vlmft_core.preset.schema import Monitor
+from vlmft_core.preset.monitor_schema import Monitor
 
 WAIT_SECONDS = 0.15
 """How long nothing may change before everything is checked."""

@@ -9,7 +9,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from vlmft_core.health import STOP, Finding, Health
-from vlmft_core.preset.schema import Monitor
+from vlmft_core.preset.monitor_schema import Monitor
 from vlmft_core.run_folder.events import HEALTH, RUN_END, Record
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.segments import records
