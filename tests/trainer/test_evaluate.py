@@ -12,7 +12,8 @@ from vlmft_core.preset import Evaluation
 from vlmft_trainer.data.collate import collate
 from vlmft_trainer.data.prefixes import Groups
 from vlmft_trainer.data.samples import Samples
-from vlmft_trainer.model.evaluate import answer_questions, answer_tasks, mean_loss, rounds, score
+from vlmft_trainer.model.eval_batches import rounds
+from vlmft_trainer.model.evaluate import answer_questions, answer_tasks, mean_loss, score
 from vlmft_trainer.model.inputs import model_inputs
 from vlmft_trainer.model.load import Kernels, load_base
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, replace
+from typing import Any
 
 from vlmft_core.errors import DataError
 from vlmft_core.plan.activations import KEPT
@@ -72,33 +73,15 @@ def make_plan(
             "at least one is needed beside those that are evaluated on",
         )
     used = _capped(there, preset.data.max_train)
-
-    per_epoch = total = warmup = evals = None
-    rate = None
-    time = Duration(None, "unknown, as the number of samples is")
-    assumed = gpu is None and preset.hardware.device == "cuda"
     device = None if preset.hardware.device == "cpu" else gpu or USUAL_GPU
     sized = with_own_sizes(preset)
     every, memory = _memory(sized, base, trainable, device)
+    time = Duration(None, "unknown, as the number of samples is")
     if used is not None:
-        per_epoch, total = optimizer_steps(used, preset.training.effective_batch, preset.training.epochs)
-        warmup = warmup_steps(total, preset.training.warmup_ratio)
-        evals = -(-total // preset.evaluation.eval_steps)
-        rate = per_epoch / preset.evaluation.eval_steps
         time = estimate_hours(
             preset, base, used, gpu=device, every=every or KEPT, samples_per_s=samples_per_s, measured_in=measured_in
         )
-
-    limit = preset.checkpoints.save_total_limit
-    kept = evals if limit is None else limit + 1 if evals is None else min(limit + 1, evals)
-    sharded = preset.hardware.zero_stage == 3
-    number = weight_bytes(preset)
-    adapter = None if trainable is None else number * trainable
-    checkpoint = None if trainable is None else (12 + number * (1 if sharded else 2)) * trainable
-    disk = None
-    if adapter is not None and checkpoint is not None and kept is not None:
-        disk = kept * checkpoint + adapter + LOG_BYTES_PER_STEP * (total or 0)
-
+    steps = _steps(preset, used)
     plan = Plan(
         samples=used,
         eval_samples=_capped(there_eval, preset.data.max_eval),
@@ -107,17 +90,10 @@ def make_plan(
         micro_batch=preset.training.micro_batch,
         accumulation=preset.accumulation,
         epochs=preset.training.epochs,
-        steps_per_epoch=per_epoch,
-        total_steps=total,
-        warmup_steps=warmup,
-        evals=evals,
-        evals_per_epoch=rate,
+        **steps,
         trainable_params=trainable,
         total_params=base.total_parameters if base else None,
-        adapter_bytes=adapter,
-        checkpoint_bytes=checkpoint,
-        checkpoints_kept=kept,
-        disk_bytes=disk,
+        **_disk(preset, trainable, steps["evals"], steps["total_steps"]),
         gpu=device.name if device else None,
         gpu_bytes=device.memory if device else None,
         gpu_memory_bytes=memory.total if memory else None,
@@ -136,16 +112,15 @@ def make_plan(
         notes.append("the size of the training data is unknown: pass --samples")
     elif recipe := recipe_hours(preset, base, used):
         notes.append(recipe)
-    if assumed and device:
+    if gpu is None and device:
         notes.append(f"memory and time are for {device.name}, as no GPU was found here: --gpu plans for another")
     if sized is not preset and memory:
         notes.append(f"images have limits of their own, up to {sized.data.max_pixels:,} pixels: memory is for those")
     warnings = cautions(preset, plan, there, inherited)
     if base and trainable is not None and device:
         if problem := memory_problem(sized, base, trainable, device):
-            ways = ways_to_fit(sized, base, trainable, device)
-            plan = replace(plan, ways_to_fit=tuple(ways))
-            warnings.insert(0, f"memory does not suffice: a GPU {problem}" + "".join(f"; {way}" for way in ways))
+            plan = replace(plan, ways_to_fit=tuple(ways_to_fit(sized, base, trainable, device)))
+            warnings.insert(0, "; ".join((f"memory does not suffice: a GPU {problem}", *plan.ways_to_fit)))
         elif preset.training.gradient_checkpointing == "auto" and every != KEPT:
             size = gpu_memory(sized, base, trainable, KEPT).total
             notes.append(f"to recompute nothing would take {size / GIB:.1f} GiB of the GPU's {device.memory / GIB:.1f}")
@@ -156,6 +131,36 @@ def make_plan(
     if base is None:
         notes.append(f"the size of {preset.model.base} is not known offline: parameters, disk and memory are unknown")
     return replace(plan, notes=tuple(notes), warnings=tuple(warnings))
+
+
+def _steps(preset: Preset, used: int | None) -> dict[str, Any]:
+    """The plan's steps and evals, all None where the number of samples is unknown."""
+    per_epoch = total = warmup = evals = rate = None
+    if used is not None:
+        per_epoch, total = optimizer_steps(used, preset.training.effective_batch, preset.training.epochs)
+        warmup = warmup_steps(total, preset.training.warmup_ratio)
+        evals = -(-total // preset.evaluation.eval_steps)
+        rate = per_epoch / preset.evaluation.eval_steps
+    return {
+        "steps_per_epoch": per_epoch,
+        "total_steps": total,
+        "warmup_steps": warmup,
+        "evals": evals,
+        "evals_per_epoch": rate,
+    }
+
+
+def _disk(preset: Preset, trainable: int | None, evals: int | None, steps: int | None) -> dict[str, Any]:
+    """The plan's bytes of adapter, checkpoints and all together, None where they are unknown."""
+    limit = preset.checkpoints.save_total_limit
+    kept = evals if limit is None else limit + 1 if evals is None else min(limit + 1, evals)
+    adapter = checkpoint = disk = None
+    if trainable is not None:
+        number, copies = weight_bytes(preset), 1 if preset.hardware.zero_stage == 3 else 2
+        adapter, checkpoint = number * trainable, (12 + number * copies) * trainable
+        if kept is not None:
+            disk = kept * checkpoint + adapter + LOG_BYTES_PER_STEP * (steps or 0)
+    return {"adapter_bytes": adapter, "checkpoint_bytes": checkpoint, "checkpoints_kept": kept, "disk_bytes": disk}
 
 
 def _memory(

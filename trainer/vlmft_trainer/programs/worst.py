@@ -28,7 +28,8 @@ from vlmft_trainer.data.run_data import prepare, prepare_eval
 from vlmft_trainer.data.samples import Samples, evenly
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.model.adapter import refuse_lasting_biases
-from vlmft_trainer.model.evaluate import answer_questions, answered_at_once, batches, evaluating, points
+from vlmft_trainer.model.eval_batches import batches, evaluating
+from vlmft_trainer.model.evaluate import answer_questions, answered_at_once, points
 from vlmft_trainer.model.loss import row_losses
 from vlmft_trainer.programs import Say
 from vlmft_trainer.programs.load_weights import load_weights
