@@ -215,20 +215,9 @@ class VlmftConsole(KeyOrder):
         self.write_escape(notification(self._notify_style, message.title, message.body))
 
     def on_chart_picture_requested(self, message: Chart.PictureRequested) -> None:
-        """Write a chart into the folder that the console was started in, over nothing that is there."""
-        from vlmft_console.report.picture_file import free_file, picture
-        from vlmft_core.durable import write_whole
-        from vlmft_core.errors import VlmftError, in_words
+        from vlmft_console.app.chart_picture import write_picture
 
-        chart, subject = message.chart, getattr(self.screen, "subject", "")
-        try:
-            drawn = picture([(chart.spec, chart.view)], subject, message.ending)
-            path = free_file(Path.cwd(), f"{subject} {chart.spec.title}".strip(), message.ending)
-            write_whole(path, drawn, private=False)
-        except (VlmftError, OSError) as error:
-            tell(self, f"no picture: {in_words(error)}", problem=True)
-        else:
-            tell(self, f"written: {path}")
+        write_picture(message, getattr(self.screen, "subject", ""))
 
     def action_help(self) -> None:
         """Show the keys of the active screen."""

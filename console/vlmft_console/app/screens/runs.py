@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.message import Message
-from textual.style import Style
 from textual.widgets import Input, Static
 
 from vlmft_console.app.messages import Entitle, OpenComparison, OpenOverlay, OpenPresets, OpenReplay, OpenRun, RunAction
@@ -22,10 +20,10 @@ from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
 from vlmft_console.app.widgets.base.tell import copy_text, tell
-from vlmft_console.app.widgets.run.run_list import RunList, state_words
+from vlmft_console.app.widgets.run.run_about import RunAbout
+from vlmft_console.app.widgets.run.run_list import RunList
 from vlmft_console.report import COMPARED
 from vlmft_console.runs.facts import NUMBERS, ORDERS, in_order
-from vlmft_console.sanitize import link_to, sanitize
 from vlmft_core.errors import VlmftError
 
 if TYPE_CHECKING:
@@ -96,7 +94,7 @@ class RunsScreen(WatchingScreen):
         yield Static(NEXT, id="next", markup=False)
         yield Static(NONE, id="none", markup=False)
         yield RunList()
-        yield Static("", id="about", markup=False)
+        yield RunAbout()
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -222,7 +220,7 @@ class RunsScreen(WatchingScreen):
 
     def _show_about(self) -> None:
         run = self._current()
-        self.query_one("#about", Static).update(_about(run, named=self._list.cuts_name(run)) if run else "")
+        self.query_one(RunAbout).show_run(run, named=run is not None and self._list.cuts_name(run))
         if self._runs:  # the charts are loaded after the first paint
             self._show_preview(run)
 
@@ -336,19 +334,3 @@ class RunsScreen(WatchingScreen):
     def action_copy(self) -> None:
         if run := self._meant():
             copy_text(self, str(run.folder.path.absolute()))
-
-
-def _about(run: Overview, *, named: bool) -> Content:
-    """Two lines on the run under the cursor: its state and why, and the worst finding or where the run is kept.
-
-    Args:
-        named: whether its name comes first, for the list has not all of it.
-    """
-    words, _ = state_words(run.status.state)
-    first = f"{words}: {run.status.reason}" if run.status.reason else words
-    first = "  ".join(filter(None, [run.folder.name if named else "", first, str(run.labels)]))
-    finding = run.finding
-    if finding:
-        return literal(f"{first}\n{finding.severity}: {finding.message}")
-    place = Content.styled(sanitize(str(run.folder.path)), Style(link=link_to(run.folder.path)))
-    return Content.assemble(literal(f"{first}\n"), place)
