@@ -177,6 +177,7 @@ def test_export_and_import_round_trip_through_the_published_json(here: Path) -> 
     exported = call("export", "good", "-o", "good.json")
     assert (exported.exit_code, exported.stdout) == (0, "written: good.json\n")
     assert "--target_modules=q_proj,v_proj,o_proj" in exported.stderr
+    assert "not exported" not in exported.stderr
     assert json.loads((here / "good.json").read_text())["num_train_epochs"] == 5
     imported = call("import", "good.json", "-o", "mine.yaml")
     assert imported.exit_code == 0
@@ -184,6 +185,12 @@ def test_export_and_import_round_trip_through_the_published_json(here: Path) -> 
     mine, good = (json.loads(call("show", name, "--json").stdout)["preset"] for name in ("mine.yaml", "good"))
     assert mine["training"] == good["training"]
     assert mine["checkpoints"] == good["checkpoints"]
+
+
+def test_what_the_published_json_has_no_word_for_is_named(here: Path) -> None:
+    (here / "mine.yaml").write_text("extends: best\nlora: {dora: true}\nmodel: {quantization: nf4}\n")
+    lost = "note: the recipe has no word for model.quantization, lora.dora: not exported\n"
+    assert lost in call("export", "mine.yaml").stderr
 
 
 def test_an_import_can_be_saved_under_a_name(here: Path) -> None:

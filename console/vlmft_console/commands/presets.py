@@ -30,7 +30,13 @@ from vlmft_core.plan.cautions import data_cautions
 from vlmft_core.preset import LoadedPreset, changed, load_preset
 from vlmft_core.preset.dump import dump_yaml
 from vlmft_core.preset.loader import NAME
-from vlmft_core.preset.recipe_json import from_recipe_json, load_sft_config, recipe_arguments, to_recipe_json
+from vlmft_core.preset.recipe_json import (
+    beyond_recipe,
+    from_recipe_json,
+    load_sft_config,
+    recipe_arguments,
+    to_recipe_json,
+)
 
 app = typer.Typer(
     help="List, show, compare, check, import and export presets.",
@@ -209,6 +215,8 @@ def export(
     if output is not None:
         write_file(output, text, force=force)
     say(f"note: not in the JSON: {shlex.join(recipe_arguments(loaded.preset))}", err=True)
+    if lost := beyond_recipe(loaded.preset):
+        say(f"note: the recipe has no word for {', '.join(lost)}: not exported", err=True)
     say(f"written: {output}" if output is not None else text.rstrip())
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from vlmft_core.errors import PresetError
 from vlmft_core.figures import counted
-from vlmft_core.preset.loader import Layers, LoadedPreset, check, load_preset, override
+from vlmft_core.preset.loader import Layers, LoadedPreset, check, leaves, load_preset, override
 from vlmft_core.preset.recipe_options import CORE, DECIDED, DIRECT, METRICS, SCHEDULERS
 from vlmft_core.preset.schema import Hardware, Preset, Training
 from vlmft_core.preset.strict_yaml import Document, Origin, parse, printable, read_text, shown
@@ -258,6 +258,22 @@ def recipe_arguments(preset: Preset) -> list[str]:
         f"--target_modules={','.join(preset.lora.target_modules)}",
     ]
     return arguments + (["--flash_attn"] if preset.model.attention == "flash_attention_2" else [])
+
+
+def beyond_recipe(preset: Preset) -> list[str]:
+    """Keys of the values that neither its JSON nor its options can say, where they are not what both leave unsaid."""
+    told = _Reader(Path(), parse(to_recipe_json(preset), ""), preset.hardware.gpus).read().sections
+    options = {
+        "model": {"base"},
+        "lora": {"r", "alpha", "dropout", "target_modules"},
+        "data": {"max_train", "max_eval"},
+    }
+    if preset.model.attention == "flash_attention_2":
+        options["model"].add("attention")
+    for section, names in options.items():
+        told[section] = told.get(section, {}) | {name: getattr(getattr(preset, section), name) for name in names}
+    back, ours = (leaves(one.model_dump()) for one in (Preset.model_validate(told), preset))
+    return [key for key, value in ours.items() if key.split(".")[0] not in ("about", "reasons") and back[key] != value]
 
 
 def _without_comments(text: str) -> str:
