@@ -165,6 +165,24 @@ def test_an_entry_that_says_it_was_measured_on_held_out_data_is_an_eval(key: str
     assert (eval["event"], eval["eval_loss"], eval["metrics"]) == ("eval", 1.5, {f"{part}/wer": 0.25})
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["valLossAvg", "val_loss_mean", "loss/eval/total", "loss_on_val", "validate_loss", "crossval_loss", "evalLoss"],
+)
+def test_an_eval_loss_is_known_in_other_spellings(name: str) -> None:
+    (eval,) = Translator("log").take({"trainSteps": 10, name: 1.25})
+    assert (eval["step"], eval["eval_loss"], "eval_set" in eval) == (10, 1.25, False)
+
+
+def test_a_set_stands_before_the_words_for_an_eval_or_behind_them() -> None:
+    sets = [
+        Translator("log").take({"step": 1, name: 1.0})[0]["eval_set"] for name in ("charts_val_loss", "val/charts/loss")
+    ]
+    assert sets == ["charts", "charts"]
+    (other,) = Translator("log").take({"step": 1, "best_val_loss": 1.0})
+    assert other["event"] == "metrics"
+
+
 def test_a_whole_eval_loss_counts_before_its_parts() -> None:
     (eval,) = Translator("log").take({"step": 10, "eval_lm_loss": 1.0, "eval_loss": 1.25})
     assert eval["eval_loss"] == 1.25

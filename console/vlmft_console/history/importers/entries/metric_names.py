@@ -28,6 +28,9 @@ _ALIASES: Final = {
         *("lm_loss", "train_lm_loss", "reduced_train_loss", "loss_metrics_global_avg_loss", "global_avg_loss"),
         *("ce_loss", "train_ce_loss", "nll_loss", "train_nll_loss", "train_crossentropyloss", "cross_entropy_loss"),
         *("cross_ent_loss", "cross_entropy", "crossentropy", "train_cross_entropy", "train_xent", "cost", "train_cost"),
+        *("trn_loss", "train_loss_avg", "train_loss_mean", "train_running_loss", "reduced_loss", "minibatch_loss"),
+        *("sft_loss", "pretrain_loss", "finetune_loss", "clm_loss", "causal_lm_loss"),
+        *("train_nll", "train_ce"),
         *("avg_loss", "average_loss", "mean_loss", "train_avg_loss", "train_mean_loss", "total_loss", "xent"),
         *("train_total_loss", "train_batch_loss", "step_loss", "running_loss", "avr_loss", "loss_avg"),
         *("gpt_loss", "loss_mean", "avg_train_loss", "average_train_loss", "mean_train_loss", "avg_training_loss"),
@@ -55,13 +58,15 @@ _ALIASES: Final = {
             "optim_learning_rate_group0",
             "actor_lr",
             "l_r",
+            *("cur_lr", "last_lr", "scheduler_lr", "lr_scheduler_lr", "lr0", "optim0_lr0"),
         ),
     ),
     GRAD_NORM: (
         *("grad_norm", "train_grad_norm", "gradient_norm", "train_gradient_norm", "gnorm", "train_gnorm", "gradnorm"),
         *("global_grad_norm", "train_global_grad_norm", "total_grad_norm", "optim_total_grad_norm"),
         *("grad_norm_total", "grad_2_0_norm_total", "grad_2_norm_total", "optim_grad_norm", "actor_grad_norm"),
-        *("avg_grad_norm", "mean_grad_norm", "policy_grad_norm"),
+        *("avg_grad_norm", "mean_grad_norm", "policy_grad_norm", "total_norm", "grad_global_norm", "grad_norm_avg"),
+        *("grad_norm_mean", "grad_l2", "grads_norm", "train_gradnorm"),
     ),
     STEP: (
         *("step", "global_step", "current_steps", "global_step_max_steps", "steps_global_step_max_steps"),
@@ -69,6 +74,8 @@ _ALIASES: Final = {
         *("training_step", "steps", "global_steps", "iterations", "iter_num", "num_updates", "current_step"),
         *("current_iteration", "optimizer_step", "trainer_step", "step_num", "step_idx", "global_iter", "itr"),
         *("train_num_updates", "valid_num_updates", "up", "total_timesteps", "time_total_timesteps", "timesteps_total"),
+        *("iters", "update", "updates", "train_steps", "training_steps", "optimizer_steps", "n_iter", "current_iter"),
+        *("step_id", "train_iter", "steps_done"),
     ),
     TOTAL: ("total_steps", "max_steps"),
     EPOCH: ("epoch", "train_epoch", "trainer_epoch", "training_epoch", "ep"),
@@ -76,10 +83,11 @@ _ALIASES: Final = {
 """Of each quantity its names; where an entry has several, the first counts."""
 
 _OTHER = re.compile(r"[^a-z0-9]+")
-_EVALS = "eval|evaluation|val|valid|validation|dev|cv|crossval|cross_validation|heldout|held_out|holdout"
+_EVALS = "eval|evaluation|val|valid|validate|validation|dev|cv|crossval|cross_validation|heldout|held_out|holdout"
+_MEAN = "(?:_(?:epoch|avg|average|mean|total))?"
 _EVAL = re.compile(
-    rf"(?:(?:avg|average|mean)_)?(?:{_EVALS})_(?:(?!train_)(.+)_)?loss(?:es)?(?:_epoch)?(?:_(dataloader_idx_\d+))?"
-    rf"|(test)_loss(?:es)?(?:_epoch)?|loss_(?:{_EVALS})|loss_(test)|lm_loss_validation|evaluation_loss_vs_iterations|(?:eval_)?metrics_eval_(?:(.+)_)?languagecrossentropy"
+    rf"(?:(?:avg|average|mean)_)?(?:{_EVALS})_(?:(?!train_)(.+)_)?loss(?:es)?{_MEAN}(?:_(dataloader_idx_\d+))?"
+    rf"|(test)(?:ing)?_loss(?:es)?{_MEAN}|loss_(?:on_)?(?:{_EVALS}){_MEAN}|loss_(test)|lm_loss_validation|evaluation_loss_vs_iterations|(?:eval_)?metrics_eval_(?:(.+)_)?languagecrossentropy"
     rf"|(?!(?:train|epoch|best|min|lowest|prev|previous|last|final|old|max|delta)_)(\w+)_(?:{_EVALS})_loss"
 )
 _EVAL_MEASURE = re.compile(
@@ -100,7 +108,12 @@ _FLAGS: Final = {
     **dict.fromkeys(("is_eval", "is_val", "is_validation", "is_test", "eval", "validation"), False),
 }
 """What may be true or false of an entry: whether it was measured on the data that is trained on, or on none of it."""
-_NO_SET: Final = frozenset(("avg", "average", "mean", "total", "epoch", "step", "batch", "running", "lm", "ce"))
+_NO_SET: Final = frozenset(
+    (
+        *("avg", "average", "mean", "total", "epoch", "step", "batch", "running", "lm", "ce"),
+        *("nll", "bce", "xe", "cross_entropy"),
+    )
+)
 """Words in the name of an eval loss that name no set."""
 _RATE_OF = re.compile(
     r"(?:train_)?(?:lr|learning_rate)_"
