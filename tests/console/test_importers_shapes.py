@@ -91,6 +91,12 @@ SHAPES = {
     "by_step.json": json.dumps(
         {str(each["step"]): {"loss": each["loss"], "eval_loss": each["eval_loss"]} for each in ENTRIES}
     ),
+    "parts.json": json.dumps(
+        {
+            "train": [{"step": each["step"], "loss": each["loss"]} for each in ENTRIES],
+            "val": [{"step": each["step"], "loss": each["eval_loss"]} for each in ENTRIES],
+        }
+    ),
     "history.yaml": _yaml(ENTRIES),
     "history.toml": "".join(
         "[[history]]\n" + "".join(f"{name} = {value}\n" for name, value in entry.items()) for entry in ENTRIES

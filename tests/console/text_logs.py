@@ -243,6 +243,9 @@ SAMPLES: Final[dict[str, Sample]] = {
         [(step + more, loss) for step, loss in THREE for more in (0, 1)],
         [(31, 2.125)],
     ),
+    "steps of evals": Sample(
+        _lines("Train Step: {} Loss: {}", *THREE) + "Eval Step: 30 Loss: 2.125\n", THREE, [(30, 2.125)]
+    ),
     "minimind, older": Sample(
         _lines(
             "Epoch:[{}/2]({}/1000) loss:{} lr:0.0005 epoch_Time:12.0min:", (1, 500, 2.5), (2, 0, 2.25), (2, 500, 2.0)

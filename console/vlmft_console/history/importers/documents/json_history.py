@@ -16,7 +16,15 @@ from itertools import islice
 from typing import Any, Final
 
 from vlmft_console.history.importers.entries.long_entries import named_value, pivoted
-from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, known, tells_training
+from vlmft_console.history.importers.entries.metric_names import (
+    EPOCH,
+    EVAL_LOSS,
+    LOSS,
+    STEP,
+    held_out,
+    known,
+    tells_training,
+)
 from vlmft_console.history.importers.printed.jsonl import flat
 
 _DEPTH: Final = 4
@@ -36,7 +44,7 @@ def entries_of(document: Any) -> list[Any] | None:
                 entries = pivoted(entries)
             if any(tells_training(entry) for entry in entries[:_LOOKED_AT]):
                 return entries
-        elif found := _columns(_by_column(part)) or _numbered(part):
+        elif found := _by_part(part) or _columns(_by_column(part)) or _numbered(part):
             return found
     return None
 
@@ -69,6 +77,20 @@ def _columns(part: Mapping[str, Any]) -> list[dict[str, Any]]:
             for index, value in enumerate(values, 1):
                 _put(entries[round(index * length / len(values)) - 1], name, value)
     return entries
+
+
+def _by_part(part: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The entries of a training and its evals by place, from lists of their own: `{"train": […], "val": […]}`."""
+    lists = {name: each for name, each in part.items() if isinstance(each, list) and each and isinstance(each[0], dict)}
+    if len(lists) < 2 or not any(held_out("split", name) for name in lists):
+        return []
+    entries = [
+        {"split": name, **flat(entry)} for name, each in lists.items() for entry in each if isinstance(entry, dict)
+    ]
+    place = next((name for name in entries[0] if _quantity(name) in (STEP, EPOCH)), "")
+    if not tells_training(entries[0]) or not all(type(entry.get(place)) in (int, float) for entry in entries):
+        return []
+    return sorted(entries, key=lambda entry: float(entry[place]))
 
 
 def _by_column(part: Mapping[str, Any]) -> Mapping[str, Any]:

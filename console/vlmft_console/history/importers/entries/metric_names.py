@@ -108,6 +108,7 @@ _FLAGS: Final = {
     **dict.fromkeys(("is_eval", "is_val", "is_validation", "is_test", "eval", "validation"), False),
 }
 """What may be true or false of an entry: whether it was measured on the data that is trained on, or on none of it."""
+_COURSE = re.compile("_(?:history|curve)$")
 _NO_SET: Final = frozenset(
     (
         *("avg", "average", "mean", "total", "epoch", "step", "batch", "running", "lm", "ce"),
@@ -165,6 +166,7 @@ def _known(name: str) -> Known | None:
 
 
 def _meant(bare: str) -> Known | None:
+    bare = _COURSE.sub("", bare)
     if found := _EVAL.fullmatch(bare):
         parts = list(filter(None, found.groups()))
         sets = [part for part in parts if part not in _NO_SET]

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP
+from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, known
 from vlmft_console.history.importers.entries.parsing import number, whole
 from vlmft_console.history.importers.printed.line_pairs import Pair, pairs
 from vlmft_console.history.importers.printed.line_place import Place, find_place
@@ -126,6 +126,9 @@ def _section(marks: list[tuple[int, str]], found: list[Pair], at: int) -> str | 
 
 def _own(pair: Pair) -> int:
     """Where a figure's own name begins: `validation loss at` before `step 10` says what the whole line is about."""
+    last = known(pair.name.rpartition(" ")[2])
+    if pair.known is None and last and last.quantity in (STEP, EPOCH):
+        return pair.end  # `Eval Step: 10 Loss: 2.5`
     return pair.start + (len(pair.lead) if pair.known and pair.known.quantity in (STEP, EPOCH) else 0)
 
 
