@@ -80,8 +80,6 @@ class Cluster:
         """Pull a node's cable, or plug it in again."""
         state = "up" if plugged else "down"
         subprocess.run(["ip", "link", "set", f"{self._bridge}-{node[1:]}", state], check=True)
-        if plugged:  # the controller looks for lost nodes each half minute, or now
-            self.run("scontrol", "reconfigure")
 
     def job(self, number: str) -> dict[str, str]:
         """What Slurm knows of a job."""
