@@ -41,6 +41,7 @@ def bad(number: int, base: float, tuned: float | None, **changes: Any) -> dict[s
 FOUND = {
     "samples": 2000,
     "of": 5000,
+    "fingerprint": "aa",
     "by_loss": [0, 1],
     "by_worsening": [1],
     "found": [bad(3, 5.0, 4.5), bad(9, 0.25, 1.75, answer="\x1b[2J9", right=1.0)],
@@ -143,3 +144,11 @@ def test_a_step_that_was_not_made_is_refused(tmp_path: Path, monkeypatch: pytest
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "it has made 30" in refused.stderr
     assert asked.job is None
+
+
+def test_samples_that_are_not_those_of_the_run_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned(saved_run(tmp_path / "outputs"), train_data="aa", eval_data="bb")
+    Asked(("worst", FOUND), ("worst", FOUND)).put(monkeypatch)
+    assert "is not what" not in vlmft("worst", "mine@10").stderr
+    said = vlmft("worst", "mine@10", "--data", "eval").stderr
+    assert said.count("note: the eval data is not what mine@10 had: rows, or names or sizes of images, differ") == 1

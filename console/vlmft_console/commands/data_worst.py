@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -19,6 +20,9 @@ from vlmft_console.programs.trained import find_trained, processes_for
 from vlmft_console.report.worst import LOOKED_AT, described, lists, losses
 from vlmft_console.sanitize import sanitize
 from vlmft_core.jobs import WorstJob
+from vlmft_core.run_folder.events import PLAN
+from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.segments import records
 
 
 def worst(
@@ -72,10 +76,21 @@ def worst(
     for name, value in answers(WORST, job, processes_for(trained.preset, gpus), counted="samples looked at"):
         if name == "worst":
             found = value
+    if trained.is_run and trained.folder and _changed(trained.folder, part, found["fingerprint"]):
+        say(
+            f"note: the {part} data is not what {trained.name} had: rows, or names or sizes of images, differ", err=True
+        )
     if json_output:
         print_json(without_pictures(found) | {"model": trained.name, "data": part}, indent=True)
     else:
         print_worst(found, part)
+
+
+def _changed(run: Path, part: str, data: str) -> bool:
+    """Whether a run's log has another fingerprint of its data."""
+    key = "train_data" if part == "training" else "eval_data"
+    plans = [record for record in records(RunLayout(run).segments) if record["event"] == PLAN]
+    return bool(plans) and plans[-1].get(key) not in (None, "", data)
 
 
 def without_pictures(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ A wrong label looks like that: what the data says is what a model that has learn
 `progress`, then `worst` once:
 
 - `samples`, `of`: how many were looked at, and how many there are.
+- `fingerprint`: of all the data, as the run's plan has it.
 - `by_loss`, `by_worsening`: the worst ones by each, as indices into `found`; the second is empty for a base alone.
 - `found`: for each `where` (its row), `task`, `question`, `truth`, `base` and `tuned` (loss in nats a token; `tuned` is
   null for a base alone), `tokens`, `answer` (what the model says itself, greedily), `right` (0 to 1), `image` (where
@@ -86,6 +87,7 @@ def worst(job: WorstJob, say: Say) -> None:
         {
             "samples": len(part),
             "of": len(there),
+            "fingerprint": samples.fingerprint,
             "by_loss": [place[index] for index in by_loss],
             "by_worsening": [place[index] for index in by_worsening],
             "found": described(model, part, named, lost, job),
