@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Compiled modules are kept, as everybody's are: the tests start a thousand programs.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install demo console test check bench pictures gpu-wheels mutants soak clean
 
