@@ -19,3 +19,7 @@ class UnconfirmedError(RunFolderError):
 
 class MachineError(VlmftError):
     """This machine lacks something the run needs."""
+
+
+class UnansweredError(MachineError):
+    """A host of the run said nothing, and no other said anything against it."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fake_slurm import FakeSlurm
-from vlmft_console.errors import MachineError
+from vlmft_console.errors import MachineError, UnansweredError
 from vlmft_console.places import slurm as places_slurm
 from vlmft_console.places.place import Slurm
 from vlmft_console.runs import batch_step as module
@@ -134,6 +134,33 @@ def test_a_question_that_was_ended_with_the_job_is_asked_again(
     batch_step(run)
     assert len(asked) == 2
     assert not run.exit_file.exists()
+
+
+@pytest.mark.parametrize(("before", "silent", "started"), [("1", 2, True), ("1", 3, False), ("0", 1, False)])
+def test_nodes_that_let_the_job_start_once_are_asked_again_where_they_say_nothing(
+    slurm: FakeSlurm,
+    run: RunFolder,
+    ends: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    before: str,
+    silent: int,
+    started: bool,
+) -> None:
+    asked: list[RunFolder] = []
+
+    def check(folder: RunFolder, place: Slurm) -> None:
+        asked.append(folder)
+        if len(asked) <= silent:
+            raise UnansweredError("0 of 2 hosts answered: srun: Force Terminated StepId=12.0")
+
+    monkeypatch.setattr(module, "_check_nodes", check)
+    monkeypatch.setattr(module, "ASK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", before)
+    given = ends("finished", code=0)
+    assert batch_step(run) == (0 if started else 2)
+    assert bool(given) == started
+    assert len(asked) == (silent + 1 if started else silent)
+    assert ("Force Terminated" in str(end_of(run)["reason"])) != started
 
 
 def test_three_starts_without_a_step_are_enough(slurm: FakeSlurm, run: RunFolder, ends: Callable[..., Any]) -> None:

@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from vlmft_console.errors import UnansweredError
 from vlmft_console.places import slurm
 from vlmft_console.places.place import Slurm
 from vlmft_console.runs.exit_record import ExitFile
@@ -32,6 +33,10 @@ from vlmft_core.slurm_port import port_of_job
 
 LEFTOVER_SECONDS = 300.0
 """How long ranks of an earlier start are waited for: those of a node that was lost end when it is found again."""
+ASK_AGAIN_SECONDS = 20.0
+"""Before nodes that let this job start once, and now say nothing, are asked again: Slurm ends whatever it finds on a
+node that it takes back."""
+ASKED = 3
 IDLE_STARTS = 3
 """How often in a row a job may go back into the queue without a new checkpoint."""
 
@@ -64,7 +69,7 @@ def batch_step(folder: RunFolder) -> int:
     if "SLURM_CPUS_PER_TASK" in os.environ:  # srun itself no longer takes it from sbatch's options
         os.environ["SRUN_CPUS_PER_TASK"] = os.environ["SLURM_CPUS_PER_TASK"]
     try:
-        _check_nodes(folder, place)
+        _check_nodes_patiently(folder, place, ASKED if before else 1)
     except VlmftError as error:
         _end(folder, Verdict(FAILED, str(error), EXIT_MISTAKE))
         return EXIT_MISTAKE
@@ -93,6 +98,19 @@ def _stopped_by_person(folder: RunFolder) -> bool:
         return False
     _end(folder, Verdict(STOPPED, f"ended by {request.reason} before it was started", EXIT_INTERRUPTED))
     return True
+
+
+def _check_nodes_patiently(folder: RunFolder, place: Slurm, times: int) -> None:
+    """As `_check_nodes`, up to so often as long as nodes do not answer and no person asks for a stop."""
+    for left in reversed(range(times)):
+        try:
+            _check_nodes(folder, place)
+            return
+        except UnansweredError as error:
+            if not left or StopRequest.read(folder) is not None:
+                raise
+            print(f"{error}; they are asked again in {ASK_AGAIN_SECONDS:.0f} s", flush=True)
+            time.sleep(ASK_AGAIN_SECONDS)
 
 
 def _check_nodes(folder: RunFolder, place: Slurm) -> None:

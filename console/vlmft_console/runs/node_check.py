@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vlmft_console.errors import MachineError
+from vlmft_console.errors import MachineError, UnansweredError
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.node_look import MEET_SECONDS, Question
 from vlmft_core.durable import as_json, delete, write_whole
@@ -55,7 +55,8 @@ def ask(
         What does not keep the run from starting, a line each.
 
     Raises:
-        MachineError: what does; a line each, with `; ` between.
+        UnansweredError: not every host answered.
+        MachineError: what else does; a line each, with `; ` between.
     """
     token = secrets.token_hex(8)
     path = folder.path.resolve()
@@ -92,7 +93,10 @@ def ask(
     found = _answers(output)
     stops, notes = differences(found, first, path, ranks if question.gpus else {})
     if len(found) < len(ranks):
-        stops.append(f"{len(found)} of {counted(len(ranks), 'host')} answered: {_said(errors)}")
+        silent = f"{len(found)} of {counted(len(ranks), 'host')} answered: {_said(errors)}"
+        if not stops:
+            raise UnansweredError(silent)
+        stops.append(silent)
     if stops:
         raise MachineError("; ".join(stops))
     return notes
