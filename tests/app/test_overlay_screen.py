@@ -169,6 +169,7 @@ async def test_one_more_is_added_by_its_name(machine: Path) -> None:
         await until(pilot, lambda: "is among them" in told(pilot.app))
         await pilot.press("ctrl+u", *"rising", "enter")
         await until(pilot, lambda: shown(pilot)["Train loss, smoothed"] == "123")
+        pilot.app.clear_notifications()  # they lie over the table
         await until(pilot, lambda: rising.name in row(pilot, 3))
 
 
@@ -196,6 +197,8 @@ async def test_what_cannot_be_read_does_not_keep_the_others_from_being_seen(
     falling, rising, _ = three_runs(machine)
     async with laid_over(falling, machine / "nothing.txt", rising) as pilot:
         await until(pilot, lambda: shown(pilot)["Train loss, smoothed"] == "13")
+        await until(pilot, lambda: bool(told(pilot.app)))
+        pilot.app.clear_notifications()  # they lie over the table
         await until(pilot, lambda: "unreadable" in row(pilot, 2))
 
 
