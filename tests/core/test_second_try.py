@@ -31,6 +31,16 @@ def test_fails_once(name):
     assert known
 """
 CRASH = "import os\n\ndef test_crashes():\n    if 'PYTEST_XDIST_WORKER' in os.environ: os._exit(1)\n"
+LATER_SKIPPED = """
+import pytest
+from pathlib import Path
+
+def test_fails_then_skips():
+    if Path("known").exists():
+        pytest.skip("no such thing here")
+    Path("known").touch()
+    assert False
+"""
 TWO, FOUR = ONCE.format(names=["a@b", "b"]), ONCE.format(names=list("abcd"))
 WORKERS = ("-p", "xdist", "--numprocesses=2", "--dist=loadgroup")
 
@@ -42,6 +52,7 @@ WORKERS = ("-p", "xdist", "--numprocesses=2", "--dist=loadgroup")
         pytest.param("e2e", CRASH, WORKERS, False, id="a crash"),
         pytest.param("e2e", FOUR, (), False, id="too many"),
         pytest.param("e2e", "def test_fails(): assert False\n", (), False, id="again"),
+        pytest.param("e2e", LATER_SKIPPED, (), False, id="skipped then"),
         pytest.param("e2e", "import nothing_of_this_name\n", (), False, id="not to be imported"),
         pytest.param("core", TWO, (), False, id="elsewhere"),
     ],

@@ -95,8 +95,9 @@ def strike(this: Round, role: str, number: signal.Signals, chance: random.Random
     except OSError:
         this.done.append(f"no {role}")
         return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGCONT)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
     this.done.append(f"{number.name} to {role}")
     if number is signal.SIGKILL:
         this.struck = this.struck or time.monotonic()
