@@ -86,8 +86,17 @@ SHAPES = {
     "flags.jsonl": "".join(
         json.dumps({"is_train": name == "train_loss", "step": step, "loss": value}) + "\n" for step, name, value in ROWS
     ),
-    "flags.csv": "step,training,loss\n"
+    "flags.csv": "step,is_training,loss\n"
     + "".join(f"{step},{name == 'train_loss'},{value}\n" for step, name, value in ROWS),
+    "numbers.csv": "step,is_train,loss\n"
+    + "".join(f"{step},{int(name == 'train_loss')},{value}\n" for step, name, value in ROWS),
+    "numbers.jsonl": "".join(
+        json.dumps({"is_train": int(name == "train_loss"), "step": step, "loss": value}) + "\n"
+        for step, name, value in ROWS
+    ),
+    "tags.jsonl": "".join(
+        json.dumps({"tag": name[:-5], "step": step, "loss": value}) + "\n" for step, name, value in ROWS
+    ),
     "by_step.json": json.dumps(
         {str(each["step"]): {"loss": each["loss"], "eval_loss": each["eval_loss"]} for each in ENTRIES}
     ),
@@ -117,6 +126,32 @@ def test_a_shape_of_log_tells_its_steps_and_evals(tmp_path: Path, name: str) -> 
     records = read_all(log)
     assert (steps(records), evals(records)) == (LOSSES, EVALS)
     assert open_foreign(log).rejected == 0
+
+
+SETTINGS: list[dict[str, object]] = [
+    {"tag": "test", "lr": 1e-4},
+    {"label": "test"},
+    {"eval_split": "validation"},
+    {"eval_dataset": "test"},
+    {"test_set": "dev"},
+    {"eval": True},
+    {"validation": True},
+    {"training": False},
+]
+"""What every entry of a run may say of the run."""
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_what_every_entry_of_a_training_says_makes_none_of_them_an_eval(
+    tmp_path: Path, setting: dict[str, object]
+) -> None:
+    lines, table = tmp_path / "log.jsonl", tmp_path / "log.csv"
+    lines.write_text("".join(json.dumps({**setting, "step": step, "loss": loss}) + "\n" for step, loss in LOSSES))
+    cells = ",".join(map(str, setting.values()))
+    table.write_text(f"{','.join(setting)},step,loss\n" + "".join(f"{cells},{step},{loss}\n" for step, loss in LOSSES))
+    for log in (lines, table):
+        records = read_all(log)
+        assert (steps(records), evals(records)) == (LOSSES, [])
 
 
 SERIES = {
@@ -195,3 +230,16 @@ def test_evals_that_stand_only_in_lines_beside_the_trainers_dicts_are_judged(tmp
     )
     judged = judge(log)
     assert (judged.tally.loss.points, judged.tally.eval_loss.points, judged.stop) == (10, 10, True)
+
+
+def test_dicts_with_rates_count_before_the_lines_of_the_batches_between_them(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    log.write_text(
+        "".join(
+            "".join(f"step {5 * at + batch} loss: 2.95\n" for batch in range(5))
+            + f"{{'loss': {loss}, 'grad_norm': 0.5, 'learning_rate': 1e-4, 'epoch': {at / 10}}}\n"
+            for at, (_, loss) in enumerate(LOSSES)
+        )
+    )
+    told = [(each["loss"], each["lr"], each["grad_norm"]) for each in read_all(log) if each["event"] == "step"]
+    assert told == [(loss, 1e-4, 0.5) for _, loss in LOSSES]

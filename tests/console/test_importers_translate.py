@@ -183,6 +183,43 @@ def test_a_set_stands_before_the_words_for_an_eval_or_behind_them() -> None:
     assert other["event"] == "metrics"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("current_best_val_loss", "ckpt_best_val_loss", "early_stopping_best_val_loss", "time_val_loss"),
+        *("valid_best_loss", "val/so_far_min/loss"),
+    ],
+)
+def test_what_tells_another_moment_s_eval_again_is_a_metric_beside_the_eval(name: str) -> None:
+    translator = Translator("log")
+    (alone,) = translator.take({"step": 10, name: 1.0})
+    (eval,) = translator.take({"step": 20, name: 1.0, "val_loss": 1.5})
+    assert (alone["event"], alone["metrics"]) == ("metrics", {name: 1.0})
+    assert (eval["eval_loss"], "eval_set" in eval, eval["metrics"]) == (1.5, False, {name: 1.0})
+
+
+@pytest.mark.parametrize("key", ["dataset", "split"])
+def test_a_loss_whose_name_says_train_is_one_whatever_the_entry_says(key: str) -> None:
+    translator = Translator("log")
+    translator.take({key: "train", "step": 10, "train_loss": 2.5})
+    (step,) = translator.take({key: "validation", "step": 20, "train_loss": 2.25})
+    assert (step["event"], step["loss"]) == ("step", 2.25)
+
+
+@pytest.mark.parametrize("name", ["lr_decay", "learning_rate_decay", "lr_warmup"])
+def test_a_setting_of_the_schedule_is_no_rate(name: str) -> None:
+    (step,) = Translator("log").take({"step": 10, "loss": 1.0, name: 0.1})
+    assert (step["lr"], step["metrics"]) == (None, {name: 0.1})
+    (scheduled,) = Translator("log").take({"step": 10, "loss": 1.0, "lr(CosineDecay)": 0.25})
+    assert scheduled["lr"] == 0.25
+
+
+def test_a_cost_beside_a_loss_or_alone_is_a_metric() -> None:
+    (step,) = Translator("log").take({"step": 10, "loss": 1.0, "cost": 0.1})
+    (alone,) = Translator("log").take({"step": 10, "cost": 0.1})
+    assert (step["loss"], step["metrics"], alone["event"]) == (1.0, {"cost": 0.1}, "metrics")
+
+
 def test_a_whole_eval_loss_counts_before_its_parts() -> None:
     (eval,) = Translator("log").take({"step": 10, "eval_lm_loss": 1.0, "eval_loss": 1.25})
     assert eval["eval_loss"] == 1.25

@@ -183,6 +183,20 @@ SAMPLES: Final[dict[str, Sample]] = {
         _lines("step {}k loss {} lr 1e-4", *((step / 10, loss) for step, loss in THREE)),
         [(1000, 2.5), (2000, 2.25), (3000, 2.0)],
     ),
+    "thousands of steps, to four digits": Sample(
+        _lines("step {:.4f}k loss {} lr 1e-4", *((step / 10, loss) for step, loss in THREE)),
+        [(1000, 2.5), (2000, 2.25), (3000, 2.0)],
+    ),
+    **{
+        f"two losses, and {name} between them": Sample(
+            _lines(f"step {{}} loss {{:.3f}} {name} 4096 total_loss 2.600", *THREE), THREE
+        )
+        for name in ("valid_tokens", "value", "device_mem", "dev_util", "test_time", "val_acc")
+    },
+    "how many thousands of steps there will be": Sample(
+        _lines("steps: 10k, step: {}, loss: {}", *THREE) + _lines("max step 10k, step: {}, loss: {}", (40, 1.75)),
+        [*THREE, (40, 1.75)],
+    ),
     "Chinese": Sample(
         _lines("第{}轮 训练损失：{}，验证损失：2.125，学习率：0.0001", *FIRST),
         FIRST,
@@ -832,6 +846,9 @@ SILENT: Final[dict[str, str]] = {
     "        loss = 1.0\n        if step == 100 and loss < 0.5:\n            print(f'step {step} loss {loss}')\n" * 3,
     "a chat": "I ran it and at step 100 loss: 2.3 looked bad\nWhen the loss is 2.3 at step 5 you should stop\n"
     "So at epoch 3, loss 2.0 was the best, but then at step 400 it is loss 3.1 again.\n" * 3,
+    "what a run costs": "".join(
+        f"step {step} cost {step / 100:.2f} tokens {step * 10}\n" for step in range(10, 400, 10)
+    ),
     "a shell": "$ python train.py --lr 1e-4 --step 10 --loss 0.5\n+ accelerate launch train.py loss=0.5 step=10\n" * 4,
     "a README": "# Results\n\n- step: 100\n- loss: 2.5\n\nThe loss was 2.5 after epoch 3.\n" * 3,
     "summaries": "Best epoch: 5, val loss: 0.3\nSaved checkpoint at step 100, loss 0.5\n"

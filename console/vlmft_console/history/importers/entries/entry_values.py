@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from vlmft_console.history.importers.entries.entry_layout import STEPS_PER_S, EvalName, Layout
-from vlmft_console.history.importers.entries.metric_names import GRAD_NORM, LOSS, held_out, known
+from vlmft_console.history.importers.entries.metric_names import GRAD_NORM, LOSS, held_out, known, says_train
 from vlmft_console.history.importers.entries.parsing import number, step_of_total, whole
 
 LARGEST: Final = 1e300
@@ -17,21 +17,28 @@ _LONGEST_NAME: Final = 200
 MORE_NAMES: Final = f"this log has more than {_NAMES} metrics: the first of them are kept"
 
 
-def of_split(values: Mapping[str, Any], splits: tuple[str, ...]) -> Mapping[str, Any]:
+def of_split(values: Mapping[str, Any], splits: tuple[str, ...], of_training: set[str]) -> Mapping[str, Any]:
     """An entry that tells the part of the data it was measured on, with that in the names of its metrics.
 
     Args:
         values: the entry: `{"split": "val", "loss": 1.5, "step": 10}` becomes `{"val/loss": 1.5, "step": 10}`.
         splits: the names that may tell it.
+        of_training: those that have told of entries of this log that they are the training's; is added to.
     """
-    part = next((part for split in splits if (part := held_out(split, values[split]))), "")
+    of_training.update(split for split in splits if says_train(values[split]))
+    told = (held_out(split, values[split], of_training=split in of_training) for split in splits)
+    part = next(filter(None, told), "")
     if not part:
         return values
     return {
-        f"{part}/{name}" if (found := known(name)) is None or found.quantity in (LOSS, GRAD_NORM) else name: value
-        for name, value in values.items()
-        if name not in splits
+        f"{part}/{name}" if _is_of_part(name) else name: value for name, value in values.items() if name not in splits
     }
+
+
+def _is_of_part(name: str) -> bool:
+    """Whether a metric was measured on the part of the data that its entry tells, for all that its own name says."""
+    found = known(name)
+    return (found is None or found.quantity in (LOSS, GRAD_NORM)) and not says_train(name)
 
 
 def first(names: tuple[str, ...], values: Mapping[str, Any]) -> float | None:

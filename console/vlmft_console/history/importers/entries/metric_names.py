@@ -27,7 +27,7 @@ _ALIASES: Final = {
         *("train_loss_step", "training_loss_step", "loss_step", "train_step_loss"),
         *("lm_loss", "train_lm_loss", "reduced_train_loss", "loss_metrics_global_avg_loss", "global_avg_loss"),
         *("ce_loss", "train_ce_loss", "nll_loss", "train_nll_loss", "train_crossentropyloss", "cross_entropy_loss"),
-        *("cross_ent_loss", "cross_entropy", "crossentropy", "train_cross_entropy", "train_xent", "cost", "train_cost"),
+        *("cross_ent_loss", "cross_entropy", "crossentropy", "train_cross_entropy", "train_xent", "train_cost"),
         *("trn_loss", "train_loss_avg", "train_loss_mean", "train_running_loss", "reduced_loss", "minibatch_loss"),
         *("sft_loss", "pretrain_loss", "finetune_loss", "clm_loss", "causal_lm_loss"),
         *("train_nll", "train_ce"),
@@ -85,10 +85,12 @@ _ALIASES: Final = {
 _OTHER = re.compile(r"[^a-z0-9]+")
 _EVALS = "eval|evaluation|val|valid|validate|validation|dev|cv|crossval|cross_validation|heldout|held_out|holdout"
 _MEAN = "(?:_(?:epoch|avg|average|mean|total))?"
+_AGAIN = "train|best|min|lowest|prev|previous|last|final|old|max|delta"
+"""Words in the name of a figure of another moment: `early_stopping_best_val_loss`."""
 _EVAL = re.compile(
-    rf"(?:(?:avg|average|mean)_)?(?:{_EVALS})_(?:(?!train_)(.+)_)?loss(?:es)?{_MEAN}(?:_(dataloader_idx_\d+))?"
+    rf"(?:(?:avg|average|mean)_)?(?:{_EVALS})_(?:(?!(?:\w+_)?(?:{_AGAIN})_)(.+)_)?loss(?:es)?{_MEAN}(?:_(dataloader_idx_\d+))?"
     rf"|(test)(?:ing)?_loss(?:es)?{_MEAN}|loss_(?:on_)?(?:{_EVALS}){_MEAN}|loss_(test)|lm_loss_validation|evaluation_loss_vs_iterations|(?:eval_)?metrics_eval_(?:(.+)_)?languagecrossentropy"
-    rf"|(?!(?:train|epoch|best|min|lowest|prev|previous|last|final|old|max|delta)_)(\w+)_(?:{_EVALS})_loss"
+    rf"|(?!(?:\w+_)?(?:{_AGAIN}|epoch|time)_)(\w+)_(?:{_EVALS})_loss"
 )
 _EVAL_MEASURE = re.compile(
     rf"(?:{_EVALS})_(?:cost|cross_?entropy|cross_ent|xent|nll|logloss|log_loss)|(test)_(?:cost|cross_?entropy)"
@@ -99,15 +101,22 @@ _HELD_OUT = re.compile(
 )
 _PARTS: Final = frozenset(
     (
-        *("mode", "split", "phase", "stage", "subset", "type", "event", "kind", "part", "dataset", "set", "msg"),
-        *("message", "tag", "label", "loop", "prefix", "section", "category", "action"),
+        *("mode", "split", "phase", "stage", "subset", "context_subset", "type", "event", "part", "set", "loop"),
+        *("msg", "message"),
     )
 )
-_FLAGS: Final = {
-    **dict.fromkeys(("is_train", "is_training", "train", "training"), True),
-    **dict.fromkeys(("is_eval", "is_val", "is_validation", "is_test", "eval", "validation"), False),
-}
-"""What may be true or false of an entry: whether it was measured on the data that is trained on, or on none of it."""
+"""What tells the part of the data that an entry was measured on."""
+_MAYBE_PARTS: Final = frozenset(
+    (
+        *("mode", "split", "phase", "stage", "subset", "type", "event", "kind", "part", "dataset", "set"),
+        *("tag", "label", "prefix", "section", "category", "action", "message"),
+    )
+)
+"""Last words of names that tell it in some logs, and in others a run's own configuration: `tag`, `eval_split`."""
+_FLAGS: Final = {"is_train": True, "is_training": True, "is_eval": False, "is_val": False, "is_validation": False}
+"""What is true or false of an entry: whether it was measured on the data that is trained on, or on none of it."""
+_TRUTHS: Final = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+_TRAIN = re.compile("(?:^|_)tr(?:ai)?n(?:ing)?(?:_|$)")
 _COURSE = re.compile("_(?:history|curve)$")
 _NO_SET: Final = frozenset(
     (
@@ -118,9 +127,11 @@ _NO_SET: Final = frozenset(
 """Words in the name of an eval loss that name no set."""
 _RATE_OF = re.compile(
     r"(?:train_)?(?:lr|learning_rate)_"
-    r"(?:(?:group_?|pg_?)?(?:\d|(?:decoupled_?)?(?:adam|sgd|lion|adafactor|muon).*)|\w*(?:decay|warmup|cosine|linear))"
+    r"(?:group_?|pg_?)?(?:\d|(?:decoupled_?)?(?:adam|sgd|lion|adafactor|muon).*)"
 )
-"""One optimizer's, group's or schedule's rate: `lr-AdamW`, `lr-AdamW/pg1`, `learning_rate_0`, `lr(CosineDecay)`."""
+"""One optimizer's or group's rate: `lr-AdamW`, `lr-AdamW/pg1`, `learning_rate_0`."""
+_SCHEDULED = re.compile(r"(?:lr|learning.?rate) ?\(\w*(?:decay|warmup|cosine|linear)\w*\)", re.IGNORECASE)
+"""A schedule's rate: `lr(CosineDecay)`."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 """Where a name such as `trainLoss` has its words set apart."""
 _LONGEST: Final = 200
@@ -161,6 +172,8 @@ def known(name: str) -> Known | None:
 def _known(name: str) -> Known | None:
     if name == "_step":  # W&B counts its own rows: a step only where no other is named
         return Known(STEP, _LAST)
+    if _SCHEDULED.fullmatch(name):
+        return Known(RATE, _LAST)
     english = " ".join(in_english(name).split())
     return _meant(plain(english)) or _meant(spelled_out(english))
 
@@ -181,20 +194,30 @@ def _meant(bare: str) -> Known | None:
 def names_part(name: str) -> bool:
     """Whether a name may tell the part of the data that an entry was measured on: `split`, `context.subset`."""
     bare = plain(name)
-    return bare in _FLAGS or bare.rpartition("_")[2] in _PARTS
+    return bare in _FLAGS or bare in _PARTS or bare.rpartition("_")[2] in _MAYBE_PARTS
 
 
-def held_out(name: str, value: object) -> str:
+def held_out(name: str, value: object, *, of_training: bool = False) -> str:
     """The part of the data that an entry was measured on, if it is held out; else "".
 
     Args:
         name: of what tells it.
         value: a text such as `val`, `test` or `validation_end`, or whether it is the part that the name says.
+        of_training: whether that name has told of other entries that they are the training's; a name that may be one
+            of the run's configuration tells nothing until then.
     """
-    if (trains := _FLAGS.get(plain(name))) is not None:
-        return "eval" if str(value).lower() == str(not trains).lower() else ""
+    bare = plain(name)
+    if (trains := _FLAGS.get(bare)) is not None:
+        return "eval" if _TRUTHS.get(str(value).lower()) is (not trains) else ""
+    if bare not in _PARTS and not of_training:
+        return ""
     found = _HELD_OUT.fullmatch(plain(value)) if type(value) is str else None
     return "" if found is None else str(value).strip() if found[1] == found[0] else found[1]
+
+
+def says_train(text: object) -> bool:
+    """Whether a text, a metric's name or the part of the data, speaks of the data that is trained on."""
+    return type(text) is str and _TRAIN.search(spelled_out(text)) is not None
 
 
 def tells_training(names: Iterable[str]) -> bool:

@@ -59,6 +59,8 @@ class Translator:
         self._loss_name: str | None = None
         self._eval_set: str | None = None
         self._eval_sets: dict[str, None] = {}
+        self._of_training: set[str] = set()
+        """Names that have told of entries that they are the training's."""
         self._others = OtherMetrics()
         self._more_told = False
         self.skipped = 0
@@ -135,7 +137,7 @@ class Translator:
         """
         layout = layout_of(tuple(values))
         if layout.splits:
-            values = of_split(values, layout.splits)
+            values = of_split(values, layout.splits, self._of_training)
             layout = layout_of(tuple(values))
         if layout.usual and (usual := self._usual(layout, layout.usual, values, t)) is not None:
             return usual

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, LOSS, known
+from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, GRAD_NORM, LOSS, RATE, known
 from vlmft_console.history.importers.entries.parsing import number
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.deepspeed import BEFORE, NEEDLES, DeepSpeedLines
@@ -58,6 +58,8 @@ class ConsoleText:
         """Whether one of them had a train loss."""
         self.evals = False
         """Whether one of them had an eval loss."""
+        self.rates = False
+        """Whether one of them had a train loss with its rate or gradient norm."""
         self._translator = translator
         self._deepspeed = DeepSpeedLines(translator, steps=deepspeed_steps)
         self._text = b""
@@ -141,8 +143,9 @@ class ConsoleText:
         else:
             self.dicts += 1
             self.evals = self.evals or any(_is(EVAL_LOSS, name) for name in values)
-            if not self.losses:
-                self.losses = any(_is(LOSS, name) for name in values) and "train_runtime" not in values
+            if not self.rates and any(_is(LOSS, name) for name in values) and "train_runtime" not in values:
+                self.losses = True
+                self.rates = any(_is(RATE, name) or _is(GRAD_NORM, name) for name in values)
 
     def _release(self, records: list[Record]) -> None:
         """Take what was held."""

@@ -47,6 +47,11 @@ _PERPLEXITY = re.compile(
 _BITS = re.compile(r"(?:eval|val|valid|validation)[ _/.]?bpb", re.IGNORECASE)
 """nanochat's measure, bits per byte: a loss on a scale of its own."""
 _HELD_OUT: Final = ("eval", "val", "test", "dev")
+_SCORE = re.compile(
+    r"(?:.*[^a-z])?(?:eval|val|valid|validation|test|dev)[ _/.-](?:acc(?:uracy)?|ppl|perplexity|f1|auc|score)(?:@?\d)?",
+    re.IGNORECASE,
+)
+"""A score of held-out data."""
 _SAID: Final = ("train", *_HELD_OUT)
 """How names begin that say themselves what was measured on."""
 _GLOBAL: Final = ("global", "update")
@@ -150,7 +155,7 @@ def _add(entry: Entry, pair: Pair, kind: str | None, section: str, before: str) 
         area = "test" if section.startswith("test") else "eval"
         name, kind = (f"{area}_loss", EVAL_LOSS) if kind == LOSS else (f"{area}_{name}", None)
         value = pair.mean or value
-    if kind == LOSS and entry.losses and before.lower().startswith(_HELD_OUT):
+    if kind == LOSS and [each.lower() for each in entry.losses] == [lower] and _SCORE.fullmatch(before):
         name, kind = "eval_loss", EVAL_LOSS  # `Train Acc: 0.5 Loss: 2.5 | Val Acc: 0.5 Loss: 2.5`
     if name in entry.values:
         return

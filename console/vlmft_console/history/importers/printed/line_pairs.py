@@ -52,8 +52,9 @@ _LOSS_AT = re.compile(
     re.IGNORECASE,
 )
 """`dev loss at step 10: 2.5`."""
-_THOUSANDS = re.compile(r"\b((?:global_)?steps?|iter(?:s|ation)?)([ :=]+)(\d{1,6})(?:\.(\d{1,3}))?k\b", re.IGNORECASE)
-"""`step 1.5k`."""
+_THOUSANDS = re.compile(r"\b((?:global_)?step|iter(?:ation)?)([ :=]+)(\d{1,6}(?:\.\d{1,6})?)k\b", re.IGNORECASE)
+"""`step 1.5k`, where the line has no other place."""
+_PLACES = re.compile(r"\b(?:\w+_)?(?:steps?|iter(?:s|ation|ations)?)[ :=]+\d", re.IGNORECASE)
 # No group is possessive: before Python 3.11.5 such a group gives up too early.
 _PAIR = re.compile(
     r"""
@@ -136,8 +137,10 @@ def clean(line: str) -> str:
         text = _BOOSTED_LOSS.sub(_with_loss, _BOOSTED.sub(r"step:\1 ", text))
     if "oss a" in text or "oss @" in text or "OSS A" in text:
         text = _LOSS_AT.sub(r"\2 \3 \1: \4", text)
-    if "k " in text or "k," in text:
-        text = _THOUSANDS.sub(lambda found: f"{found[1]}{found[2]}{found[3]}{(found[4] or ''):0<3}", text)
+    if ("k " in text or "k," in text) and len(_PLACES.findall(text)) == 1:
+        text = _THOUSANDS.sub(lambda found: f"{found[1]}{found[2]}{round(float(found[3]) * 1000)}", text)
+    if text[:4] == "Ep. ":  # Marian calls its loss a cost
+        text = text.replace(" : Cost ", " : train_cost ")
     if "... (" in text:  # Flax: `Step... (10 | Loss: 2.5`
         text = text.replace("... (", " (")
     return _WRAPPED.sub(r"\1", text) if any(kind in text for kind in _WRAPPERS) else text

@@ -63,7 +63,10 @@ def text_format(chunks: Chunks) -> Found | None:
 
 
 def _lines_tell_more(chunks: Iterable[bytes]) -> bool:
-    """Whether the lines around the dicts tell most of the losses, or all of the evals."""
+    """Whether the lines around the dicts tell most of the losses, or all of the evals.
+
+    Where the dicts have rates or norms, more losses in lines are those of the batches that make a step.
+    """
     text = b""
     for chunk in chunks:
         text += chunk
@@ -73,7 +76,8 @@ def _lines_tell_more(chunks: Iterable[bytes]) -> bool:
     dicts.feed(text)
     lines.feed(_DICT.sub(b"", text))
     lines.rest()
-    return lines.told_losses > 2 * dicts.dicts or (lines.told_evals >= _SURE and not dicts.evals)
+    more_losses = not dicts.rates and lines.told_losses > 2 * dicts.dicts
+    return more_losses or (lines.told_evals >= _SURE and not dicts.evals)
 
 
 def _dicts(chunks: Iterable[bytes]) -> ConsoleText:
