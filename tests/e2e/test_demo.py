@@ -99,7 +99,7 @@ def test_the_adapter_loads_with_plain_peft_and_repeats_the_printed_accuracy(fini
     from transformers import AutoModelForImageTextToText
 
     from vlmft_core.preset import load_preset
-    from vlmft_trainer.data.samples import prepare
+    from vlmft_trainer.data.run_data import prepare
     from vlmft_trainer.model.evaluate import answer_tasks
     from vlmft_trainer.model.load import load_encoder
 

@@ -144,7 +144,7 @@ def test_plain_peft_reproduces_the_recorded_accuracy(trained: Callable[[int, int
     from transformers import AutoModelForImageTextToText
 
     from vlmft_core.preset import load_sft_config
-    from vlmft_trainer.data.samples import prepare
+    from vlmft_trainer.data.run_data import prepare
     from vlmft_trainer.model.evaluate import answer_tasks
     from vlmft_trainer.model.load import load_encoder
 
