@@ -191,6 +191,9 @@ def test_what_the_published_json_has_no_word_for_is_named(here: Path) -> None:
     (here / "mine.yaml").write_text("extends: best\nlora: {dora: true}\nmodel: {quantization: nf4}\n")
     lost = "note: the recipe has no word for model.quantization, lora.dora: not exported\n"
     assert lost in call("export", "mine.yaml").stderr
+    (here / "all.yaml").write_text("extends: best\ndata: {max_train: null, max_eval: null}\n")
+    lost = "note: the recipe has no word for data.max_train, data.max_eval: not exported\n"
+    assert lost in call("export", "all.yaml").stderr
 
 
 def test_an_import_can_be_saved_under_a_name(here: Path) -> None:

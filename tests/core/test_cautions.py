@@ -85,6 +85,9 @@ def test_what_is_right_for_the_demo_alone_is_said_elsewhere(tmp_path: Path) -> N
 
     assert "model.base demo is a tiny model to try everything with" in warned()
     assert "learning_rate 0.004 is 20 times the highest" in warned("model: {base: Qwen/Qwen2.5-VL-3B-Instruct}")
+    both = warned("training: {learning_rate: 1.0}")
+    assert "model.base demo is a tiny model" in both
+    assert "learning_rate 1 is far from" in both
     demo = "\n".join(make_plan(preset("demo")).warnings)
     assert "tiny model" not in demo
     assert "learning_rate" not in demo
@@ -121,3 +124,19 @@ def test_a_source_that_is_named_twice_is_said() -> None:
     warned = make_plan(preset("demo", twice)).warnings
     assert "data.sources names demo 2 times: its samples come as often (weight says that, too)" in warned
     assert not any("data.sources names" in text for text in make_plan(preset("demo")).warnings)
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("weight: 2, max_train: 5", True),
+        ("boxes: null", True),
+        ("columns: {query: asked}", False),
+        ("boxes: absolute", False),
+        ("images: /other", False),
+        ("eval_split: test", False),
+    ],
+)
+def test_a_source_that_is_read_in_another_way_is_another_one(other: str, same: bool) -> None:
+    both = f"data.sources=[{{task: chartqa, path: demo}}, {{task: chartqa, path: demo, {other}}}]"
+    assert any("data.sources names" in text for text in make_plan(preset("demo", both)).warnings) is same

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -72,11 +71,11 @@ def _idle(preset: Preset) -> list[str]:
 
 def _twice(preset: Preset) -> list[str]:
     """Sources that are named more than once."""
-    named = Counter((source.path, source.task, source.train_split) for source in preset.data.sources)
+    named = [source.model_copy(update={"weight": 1.0, "max_train": None}) for source in preset.data.sources]
     return [
-        f"data.sources names {path} {times} times: its samples come as often (weight says that, too)"
-        for (path, _, _), times in named.items()
-        if times > 1
+        f"data.sources names {source.path} {times} times: its samples come as often (weight says that, too)"
+        for place, source in enumerate(named)
+        if source not in named[:place] and (times := named.count(source)) > 1
     ]
 
 
@@ -182,20 +181,21 @@ def _few_steps(preset: Preset, total: int) -> str:
 
 def _rate(preset: Preset) -> list[str]:
     """A rate, or a base, that is right for the demo alone."""
-    rate, base = preset.training.learning_rate, preset.model.base
+    rate, texts = preset.training.learning_rate, []
+    demo = preset.model.base in ("demo", str(DEMO_BASE))
     if not LORA_RATES[0] <= rate <= LORA_RATES[1]:
         low, high = (f"{end:g}" for end in LORA_RATES)
-        return [f"training.learning_rate {rate:g} is far from what trains LoRA, {low} to {high}"]
-    if base in ("demo", str(DEMO_BASE)):
-        if all(source.path == "demo" for source in preset.data.sources):
-            return []
-        return ["model.base demo is a tiny model to try everything with: what it learns from other data is of no use"]
-    if rate > 5 * HIGHEST_RATE:
-        return [
+        texts.append(f"training.learning_rate {rate:g} is far from what trains LoRA, {low} to {high}")
+    elif not demo and rate > 5 * HIGHEST_RATE:
+        texts.append(
             f"training.learning_rate {rate:g} is {rate / HIGHEST_RATE:.0f} times the highest of the published recipe"
             f" ({HIGHEST_RATE:g}): it suits the demo's tiny model"
-        ]
-    return []
+        )
+    if demo and not all(source.path == "demo" for source in preset.data.sources):
+        texts.append(
+            "model.base demo is a tiny model to try everything with: what it learns from other data is of no use"
+        )
+    return texts
 
 
 def _sizes(preset: Preset, plan: Plan) -> list[str]:

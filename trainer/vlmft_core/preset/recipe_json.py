@@ -271,7 +271,8 @@ def beyond_recipe(preset: Preset) -> list[str]:
     if preset.model.attention == "flash_attention_2":
         options["model"].add("attention")
     for section, names in options.items():
-        told[section] = told.get(section, {}) | {name: getattr(getattr(preset, section), name) for name in names}
+        said = {name: getattr(getattr(preset, section), name) for name in names}
+        told[section] = told.get(section, {}) | {name: value for name, value in said.items() if value is not None}
     back, ours = (leaves(one.model_dump()) for one in (Preset.model_validate(told), preset))
     return [key for key, value in ours.items() if key.split(".")[0] not in ("about", "reasons") and back[key] != value]
 
