@@ -6,6 +6,7 @@ import contextlib
 import json
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +34,21 @@ def one_by_one(written: list[bytes]) -> list[Record] | None:
 @example([json.dumps(STEP).encode()] * 3)
 def test_lines_are_read_together_as_they_are_one_by_one(written: list[bytes]) -> None:
     assert parse_all(written) == (one_by_one(written) or None)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (b',"x":1', b'"y":2}'),
+        (b',"x":[{}', b'{"y":2}]}'),
+        (b',"x":"}', b'{"}'),
+    ],
+)
+def test_two_lines_in_one_do_not_make_up_for_a_torn_one(first: bytes, second: bytes) -> None:
+    whole = json.dumps(BEAT).encode()
+    assert parse_all([whole, whole]) is not None
+    assert parse_all([whole + b"," + whole]) is None
+    assert parse_all([whole + b"," + whole, whole[:-1] + first, second]) is None
 
 
 @settings(deadline=None)
