@@ -33,8 +33,8 @@ def segment(folder: Path, number: int, steps: range, loss: float) -> None:
     for step in steps:
         measured = {"loss": None if step == 3 else loss, "epoch": step / 6, "lr": 1e-4, "grad_norm": 0.5}
         writer.write("step", step=step, nonfinite=[], **measured)
-    writer.write("eval", step=steps[-1], epoch=1.0, eval_loss=loss / 2, token_accuracy=0.8)
-    writer.write("eval", step=steps[-1], epoch=1.0, eval_loss=loss / 2, token_accuracy=0.8, tasks=AFTER)
+    writer.write("eval", step=steps[-1], epoch=1.0, eval_loss=loss / 2, token_accuracy=0.8, samples=20)
+    writer.write("eval", step=steps[-1], epoch=3.0, eval_loss=loss / 2, token_accuracy=0.8, tasks=AFTER)
     writer.close()
 
 

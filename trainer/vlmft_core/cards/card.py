@@ -49,7 +49,11 @@ def read_course(run: RunLayout) -> Course:
             versions = told if isinstance(told, dict) else {}
         elif record["event"] == STEP:
             losses[record["step"]] = record["loss"]
-        elif record["event"] == EVAL and record.get("eval_loss") is not None:
+        elif (
+            record["event"] == EVAL
+            and record.get("eval_loss") is not None
+            and (record.get("samples") or record["step"] not in evals)  # the answers of the end are no second eval
+        ):
             evals[record["step"]] = record
     return Course(losses, evals, versions)
 
