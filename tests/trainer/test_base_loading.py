@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from tests.core.weights import Tensor, copy_base, read_tensors, write_tensors
 from vlmft_core.errors import ModelError
 from vlmft_core.plan.architecture import DEMO_BASE, read_architecture
 from vlmft_core.plan.base_files import check_base, current_name
+from vlmft_trainer.distributed import ranks
 from vlmft_trainer.model import load
 from vlmft_trainer.model.load import Kernels, load_base, load_encoder
+from vlmft_trainer.model.soundness import refuse_numbers
 
 KERNELS = Kernels("fp32", "sdpa", ())
 
@@ -127,3 +131,35 @@ def test_numbers_that_no_model_has_end_the_loading(tmp_path: Path, number: bytes
         load_base(str(base), KERNELS)
     assert caught.value.message == f"base model {base}: {said}: {current_name(name)}"
     assert caught.value.hint == "copy or download the model again"
+
+
+def test_a_layer_that_was_added_and_changes_nothing_yet_is_said_and_used(tmp_path: Path) -> None:
+    base = copy_base(tmp_path / "b")
+    tensors = read_tensors(base / "model.safetensors")
+    names = {f"model.language_model.layers.2.{part}.weight" for part in ("self_attn.o_proj", "mlp.down_proj")}
+    for name, (kind, shape, content) in list(tensors.items()):
+        if current_name(name) in names:
+            tensors[name] = Tensor(kind, shape, bytes(len(content)))
+    write_tensors(base / "model.safetensors", tensors)
+    said: list[str] = []
+    load_base(str(base), KERNELS, note=said.append)
+    assert said == [
+        f"base model {base}: 2 matrices of zeros alone: {', '.join(sorted(names))}; right only where their layers were"
+        " added to be trained"
+    ]
+
+
+@pytest.mark.parametrize(("rank", "sound"), [(0, False), (1, True), (2, True)])
+def test_under_zero_3_only_the_numbers_of_a_ranks_part_count(
+    monkeypatch: pytest.MonkeyPatch, rank: int, sound: bool
+) -> None:
+    """Five zeros and ones on three ranks of three: the second has two and the third none, the rest is anything."""
+    model = torch.nn.Linear(1, 5, bias=False)
+    weight: Any = model.weight
+    weight.ds_numel, weight.ds_tensor = 5, torch.tensor([0.0, 0.0, math.nan])
+    monkeypatch.setattr(ranks, "rank", lambda: rank)
+    if sound:
+        refuse_numbers("b", model, print)
+    else:
+        with pytest.raises(ModelError, match="1 tensor with numbers that are not finite"):
+            refuse_numbers("b", model, print)

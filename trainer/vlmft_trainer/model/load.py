@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -126,13 +127,16 @@ def load_encoder(base: str, max_pixels: int, min_pixels: int | None = None) -> E
         raise ModelError(f"base model {base}: {first_line(error)}") from error
 
 
-def load_base(base: str, kernels: Kernels, quantization: Quantization = "none") -> Any:
+def load_base(
+    base: str, kernels: Kernels, quantization: Quantization = "none", note: Callable[[str], object] = print
+) -> Any:
     """The base model, frozen.
 
     Args:
         base: a hub name or a folder.
         kernels: precision and attention.
         quantization: `nf4` holds the language model's linear layers in 4 bits; the vision tower stays as it is.
+        note: takes what a person should know of its numbers.
 
     Raises:
         ModelError: it cannot be loaded whole, is not a Qwen2.5-VL, or cannot be held in 4 bits here.
@@ -155,7 +159,7 @@ def load_base(base: str, kernels: Kernels, quantization: Quantization = "none") 
     refuse_losses(base, info)
     check_base(base)  # of a hub's model the files are there only now; under ZeRO-3 transformers reports half
     refuse_rounded_rope(model)
-    refuse_numbers(base, model)
+    refuse_numbers(base, model, note)
     if kernels.attention == "sdpa":
         use_packed_attention(model)
     model.requires_grad_(False)

@@ -30,12 +30,11 @@ def load_weights(weights: Weights, say: Say) -> tuple[Any, Encoder]:
     check_base(preset.model.base)
     base = resolve_base(preset.model.base)
     kernels = choose_kernels(preset.model)
-    for note in kernels.notes:
-        say("note", note)
-    say("note", f"loading {preset.model.base}")
+    note = partial(say, "note")
+    for text in kernels.notes:
+        note(text)
+    note(f"loading {preset.model.base}")
     encoder = ranks.host_first(lambda: load_encoder(base, preset.data.max_pixels, preset.data.min_pixels))
     quantization = preset.model.quantization
-    model = ranks.together(
-        lambda: lay_over(load_base(base, kernels, quantization), weights.adapter, partial(say, "note"))
-    )
+    model = ranks.together(lambda: lay_over(load_base(base, kernels, quantization, note), weights.adapter, note))
     return (model if quantization != "none" else model.to(ranks.device())).eval(), encoder

@@ -45,7 +45,8 @@ def merge(job: MergeJob, say: Say) -> None:
     base = job.preset.model.base
     check_base(base)
     say("note", f"loading {base}")
-    model = lay_over(load_base(resolve_base(base), Kernels("bf16", "sdpa", ())), job.adapter, partial(say, "note"))
+    note, kernels = partial(say, "note"), Kernels("bf16", "sdpa", ())
+    model = lay_over(load_base(resolve_base(base), kernels, note=note), job.adapter, note)
     check_room(target, sum(weight.numel() for weight in model.parameters()) * BYTES_PER_PARAMETER)
     say("note", "merging")
     trained = trained_shapes(model)

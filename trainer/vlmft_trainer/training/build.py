@@ -203,7 +203,7 @@ def load_model(preset: Preset, log: RunLog, kernels: Kernels, *, fresh: bool) ->
     log.note(f"loading the base model {preset.model.base}")
     base, quantization = resolve_base(preset.model.base), preset.model.quantization
     model = ranks.together(
-        lambda: add_adapter(load_base(base, kernels, quantization), preset.lora, preset.training.seed)
+        lambda: add_adapter(load_base(base, kernels, quantization, log.note), preset.lora, preset.training.seed)
     )
     if fresh and (earlier := starting_adapter(preset.lora, preset.model.base)):
         log.note(f"training goes on from the adapter {earlier.folder} (sha256 {fingerprint(earlier.folder)[:12]})")
