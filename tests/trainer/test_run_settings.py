@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.core.weights import Tensor, copy_base, read_tensors, write_tensors
-from vlmft_core.errors import VlmftError
+from vlmft_core.errors import ModelError, VlmftError
 from vlmft_core.plan.base_files import base_digest
 from vlmft_core.preset import Preset
 from vlmft_core.run_folder.checkpoints import Checkpoint
+from vlmft_trainer.training import run_settings
 from vlmft_trainer.training.run_settings import SETTINGS, compare_settings, settings
 
 
@@ -28,7 +29,25 @@ def checkpoint(made_with: dict[str, Any]) -> Checkpoint:
 def test_the_same_settings_need_no_word_and_neither_does_where_data_and_base_lie() -> None:
     moved = {"sources": [{"task": "qa", "path": "elsewhere.jsonl"}]}
     assert compare_settings(settings(preset()), checkpoint(settings(preset(data=moved)))) == []
-    assert compare_settings(settings(preset()), Checkpoint(6, None, None, {}, {})) == []
+
+
+def test_a_checkpoint_without_settings_is_said_to_have_none() -> None:
+    said = "checkpoint-6 does not say what settings it was made with: whether they are still the same is not known"
+    assert compare_settings(settings(preset()), Checkpoint(6, None, None, {}, {})) == [said]
+
+
+def test_the_order_of_layers_is_no_change() -> None:
+    one, other = (
+        settings(preset(lora={"target_modules": names})) for names in (["q_proj", "v_proj"], ["v_proj", "q_proj"])
+    )
+    assert compare_settings(one, checkpoint(other)) == []
+
+
+def test_a_library_without_metadata_is_one_of_unknown_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    then = settings(preset())
+    monkeypatch.setattr(run_settings, "installed_versions", lambda: {**then["libraries"], "peft": "1"} | {"torch": "2"})
+    monkeypatch.setattr(run_settings, "_LIBRARIES", ("torch", "flash-attn"))
+    assert settings(preset())["libraries"] == {"torch": "2", "flash-attn": "unknown"}
 
 
 @pytest.mark.parametrize(
@@ -37,9 +56,10 @@ def test_the_same_settings_need_no_word_and_neither_does_where_data_and_base_lie
         ({"lora": {"r": 8}}, "lora.r 16, now 8"),
         ({"lora": {"alpha": 64}}, "lora.alpha 32, now 64"),
         ({"lora": {"target_modules": ["q_proj"]}}, "lora.target_modules"),
-        ({"lora": {"dora": True}}, "lora.dora False, now True"),
+        ({"lora": {"dora": True}}, "lora.dora false, now true"),
         ({"training": {"seed": 7}}, "training.seed 42, now 7"),
         ({"data": {"max_pixels": 501760}}, "data.max_pixels 1003520, now 501760"),
+        ({"data": {"min_pixels": 3136}}, "data.min_pixels null, now 3136"),
         ({"data": {"train_on": "last"}}, "data.train_on all, now last"),
     ],
 )
@@ -74,4 +94,28 @@ def test_a_base_that_was_moved_is_the_same_and_one_that_is_not_here_is_not_asked
     assert base_digest("demo") == settings(preset())["base"] != ""
     assert base_digest("nobody/has-this") == ""
     elsewhere = settings(preset()) | {"base": ""}
-    assert compare_settings(elsewhere, checkpoint(settings(preset()))) == []
+    notes = compare_settings(elsewhere, checkpoint(settings(preset())))
+    assert notes == ["whether the weights of model.base are those of checkpoint-6 is not known"]
+
+
+def test_a_base_is_known_by_the_weights_that_are_used_once_all_are_there(tmp_path: Path) -> None:
+    base = copy_base(tmp_path / "b")
+    before = base_digest(str(base))
+    (base / "consolidated.safetensors").write_bytes(b"another")
+    (base / "gone.safetensors").symlink_to(tmp_path / "nowhere")
+    assert base_digest(str(base)) == before != ""
+    (base / "model.safetensors").unlink()
+    assert base_digest(str(base)) == ""
+    (base / "model.safetensors").symlink_to(tmp_path / "nowhere")
+    assert base_digest(str(base)) == ""
+
+
+def test_weights_that_cannot_be_read_are_a_users_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = copy_base(tmp_path / "b")
+
+    def refuse(path: Path, *how: Any, **also: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ModelError, match=r"model\.safetensors: Permission denied"):
+        base_digest(str(base))

@@ -189,15 +189,24 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 def base_digest(base: str) -> str:
     """Sixteen hexadecimal digits that stand for a base's weights, by their sizes and samples of their content; empty
-    where the base is not on this machine."""
-    if not (folder := local_folder(base) or cached_snapshot(base)):
+    where the base is not on this machine, or not yet with all of its weights.
+
+    Raises:
+        ModelError: a file cannot be read.
+    """
+    folder = local_folder(base) or cached_snapshot(base)
+    weights = _weight_files(folder) if folder else []
+    if not weights or not all(path.is_file() for path in weights):
         return ""
     mix = hashlib.blake2b(digest_size=8)
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            mix.update(size.to_bytes(8, "big"))
-            for part in range(_SAMPLES):
-                file.seek(size * part // _SAMPLES)
-                mix.update(file.read(_SAMPLE_BYTES))
+    for path in weights:
+        try:
+            with path.open("rb") as file:
+                size = file.seek(0, 2)
+                mix.update(size.to_bytes(8, "big"))
+                for part in range(_SAMPLES):
+                    file.seek(size * part // _SAMPLES)
+                    mix.update(file.read(_SAMPLE_BYTES))
+        except OSError as error:
+            raise ModelError(f"{path}: {error.strerror}", "copy or download it again") from None
     return mix.hexdigest()

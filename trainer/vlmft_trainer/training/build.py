@@ -109,7 +109,8 @@ def build(
         preset.checkpoints.save_total_limit,
         preset.evaluation.metric_for_best_model,
         log,
-        plan={name: plan[name] for name in (*PLANNED, *DATA, SHARING)} | {SETTINGS: settings(preset)},
+        plan={name: plan[name] for name in (*PLANNED, *DATA, SHARING)}
+        | {SETTINGS: ranks.together(lambda: settings(preset))},
         expected_bytes=CHECKPOINT_BYTES * trainable,
     )
     trainer = WeightedTrainer(
@@ -182,7 +183,7 @@ def go_on(job: Job, log: RunLog, plan: dict[str, Any], start: Checkpoint) -> Non
         VlmftError: it is of another one.
     """
     check_same_plan(plan, start)
-    now = ranks.gather(settings(job.preset))[0]  # so that all ranks say the same
+    now = ranks.gather(ranks.together(lambda: settings(job.preset)))[0]  # so that all ranks say the same
     for note in (*compare_settings(now, start), *compare_data(plan, start, data_changed=job.data_changed)):
         log.note(note)
     if ranks.rank() == 0:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any, Final
 
 from vlmft_core.errors import VlmftError
 from vlmft_core.plan.base_files import base_digest
 from vlmft_core.preset import Preset
+from vlmft_core.preset.dump import yaml_line
 from vlmft_core.run_folder.checkpoints import Checkpoint
 from vlmft_core.run_folder.layout import checkpoint_name
+from vlmft_core.run_folder.versions import installed_versions
 
 SETTINGS: Final = "settings"
 """Where a checkpoint's plan has them."""
@@ -27,18 +28,23 @@ _LIBRARIES: Final = ("torch", "transformers", "peft", "deepspeed")
 
 
 def settings(preset: Preset) -> dict[str, Any]:
-    """The preset's fields that a training depends on, what stands for the base's content, and the libraries."""
+    """The preset's fields that a training depends on, what stands for the base's content, and the libraries.
+
+    Raises:
+        ModelError: the base's files cannot be read.
+    """
     written = preset.model_dump(mode="json", include=set(_SECTIONS))
+    found = installed_versions()
     fields = {f"{name}.{key}": value for name, section in written.items() for key, value in section.items()}
     return {
         "preset": {key: value for key, value in fields.items() if key not in _ELSEWHERE},
         "base": base_digest(preset.model.base),
-        "libraries": {name: version(name) for name in _LIBRARIES},
+        "libraries": {name: found.get(name, "unknown") for name in _LIBRARIES},
     }
 
 
 def compare_settings(now: dict[str, Any], start: Checkpoint) -> list[str]:
-    """Refuse to resume with what cannot change on the way. A checkpoint of an older version says nothing of it.
+    """Refuse to resume with what cannot change on the way.
 
     Args:
         now: as `settings`.
@@ -51,15 +57,18 @@ def compare_settings(now: dict[str, Any], start: Checkpoint) -> list[str]:
     """
     name, before = checkpoint_name(start.step), start.plan.get(SETTINGS)
     if not before:
-        return []
-    if before["base"] and now["base"] and before["base"] != now["base"]:
+        return [f"{name} does not say what settings it was made with: whether they are still the same is not known"]
+    known = before["base"] and now["base"]
+    if known and before["base"] != now["base"]:
         raise VlmftError(
             f"{name} was made with another base: the weights of model.base are not what they were",
             "put back the model that the run began with, or start a new run",
         )
     changed = {
         kind: [
-            (key, before[kind][key], value) for key, value in now[kind].items() if before[kind].get(key, value) != value
+            (key, before[kind][key], value)
+            for key, value in now[kind].items()
+            if _unordered(before[kind].get(key, value)) != _unordered(value)
         ]
         for kind in ("preset", "libraries")
     }
@@ -68,8 +77,18 @@ def compare_settings(now: dict[str, Any], start: Checkpoint) -> list[str]:
             f"{name} was made with {_said(fixed)}: that cannot change on the way",
             "set it back in the run folder's preset, or start a new run",
         )
-    return [f"{name} was made with {_said(found)}" for found in changed.values() if found]
+    notes = [f"{name} was made with {_said(found)}" for found in changed.values() if found]
+    return notes if known else [*notes, f"whether the weights of model.base are those of {name} is not known"]
+
+
+def _unordered(value: Any) -> Any:
+    """A value without its order, which says nothing in lists of layers and reporters."""
+    return sorted(value) if isinstance(value, list) else value
 
 
 def _said(changes: list[tuple[str, Any, Any]]) -> str:
-    return ", ".join(f"{key} {before}, now {value}" for key, before, value in changes)
+    return ", ".join(f"{key} {_yaml(before)}, now {_yaml(value)}" for key, before, value in changes)
+
+
+def _yaml(value: Any) -> str:
+    return value if isinstance(value, str) else yaml_line(value)
