@@ -89,12 +89,13 @@ MARKS = [
 @pytest.mark.parametrize("mark", MARKS)
 def test_another_programs_place_of_an_image_is_refused_without_one_and_named_beside_one(mark: str) -> None:
     row = {"messages": [{"role": "user", "content": f"{mark}\nq"}, A]}
+    named = mark.replace("a.png", "…")
     with pytest.raises(BadRow) as refused:
         read(row)
     assert str(refused.value).startswith(f"no image: {mark} in a text, and no image beside it: name it in `images`")
-    assert read(row | {"images": ["a.png"]}).unused == (f"mark {mark} in a text (it is read as letters)",)
+    assert read(row | {"images": ["a.png"]}).unused == (f"mark {named} in a text (it is read as letters)",)
     chart = TASKS["chartqa"].read({"image": "a.png", "query": f"{mark} q", "label": ["x"]})
-    assert chart.unused == (f"mark {mark} in a text (it is read as letters)",)
+    assert chart.unused == (f"mark {named} in a text (it is read as letters)",)
 
 
 def test_tokens_of_a_template_in_a_text_are_letters_and_named() -> None:
@@ -113,10 +114,27 @@ def test_tokens_of_other_models_templates_are_named_wherever_they_stand(token: s
     assert said.target == f"a{token}"
 
 
-@pytest.mark.parametrize("mark", ['<img src="a.png">', "![a](b/a.png)", "{image}", "[image]", "<region>"])
+MAYBE = {
+    '<img src="a.png">': "<img …>",
+    "![a](b/a.png)": "![…](…)",
+    "![](b.png)": "![…](…)",
+    **{mark: mark for mark in ("{image}", "[image]", "<region>")},
+}
+
+
+@pytest.mark.parametrize("mark", MAYBE)
 def test_what_may_be_the_place_of_an_image_is_named_in_a_question_and_is_text_in_an_answer(mark: str) -> None:
-    assert read({"question": f"{mark} q", "answer": "a"}).unused == (f"mark {mark} in a text (it is read as letters)",)
+    """Such marks are named by their kind: what stands in them is another text in each row."""
+    said = read({"question": f"{mark} q", "answer": "a"})
+    assert said.unused == (f"mark {MAYBE[mark]} in a text (it is read as letters)",)
+    assert f"{mark} q" in said.prompt
     assert read({"question": "q", "answer": f"{mark} a"}).unused == ()
+
+
+def test_a_link_to_a_picture_in_a_forums_marks_is_text() -> None:
+    """Only Pixtral's `[IMG]` in capitals is the place of an image."""
+    said = read({"messages": [{"role": "user", "content": "[img]http://a.b/c.png[/img] q"}, A]})
+    assert said.unused == ()
 
 
 @pytest.mark.parametrize(

@@ -249,10 +249,11 @@ def test_a_check_counts_boxes_and_names_what_is_not_declared(encoder: Encoder, o
 BOXES = [
     *("<box>[[1,2,3,4]]</box>", "<loc0012><loc0300>", '<point x="1" y="2">', "[12, 30.5, 400, 500]"),
     *("at (12, 30, 400, 500)", "pyautogui.click(x=120, y=80)", '{"box_2d": [1, 2, 3, 4]}'),
-    *("[-1, 2, 3, 4]", "(10,10),(70,70)", "[[10, 10], [70, 70]]", '<points x1="1" y1="2">', "<patch_index_0044>"),
+    *("[-1, 2, 3, 4]", '<points x1="1" y1="2">', "<patch_index_0044>"),
     *("<bndbox><xmin>1</xmin>", '{"x": 1, "y": 2, "width": 3}', '{"x1": 1, "y1": 2}', "click(start_box='(1,2)')"),
     *("pyautogui.moveTo(10, 20)", "<|det|>[[1, 2, 3, 4]]<|/det|>"),
 ]
+NO_BOXES = '[{"x": 2019, "y": 34}, {"x": 2020, "y": 40}]', "from (0, 1), (2, 3) on", "[[1, 2], [3, 4]]", "press(1, 2)"
 
 
 @pytest.mark.parametrize("declared", [{}, {"boxes": "absolute"}])
@@ -261,8 +262,9 @@ def test_boxes_as_other_models_write_them_are_named_beside_an_image(
     text: str, declared: dict[str, Any], encoder: Encoder, opened: Open
 ) -> None:
     """Also where a source declares boxes: these are not scaled with the others."""
-    rows = talk("Where?", text), talk("Where?", text, ()), talk("Where?", "(a) 3 [of 4]")
-    survey = Survey("training", opened(*rows, **declared), range(3))
+    others = [talk("Where?", other) for other in ("(a) 3 [of 4]", *NO_BOXES)]
+    rows = talk("Where?", text), talk("Where?", text, ()), *others
+    survey = Survey("training", opened(*rows, **declared), range(len(rows)))
     survey.read(encoder, 4096, lambda done: None)
     assert survey.to_dict()["undeclared_boxes"]["count"] == 1
 

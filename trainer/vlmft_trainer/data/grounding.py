@@ -33,14 +33,15 @@ _OTHER_KEY = r"[\"'](?:box_2d|box|boxes|bounding_box|coordinates)[\"']\s*:\s*"
 _IN_TEXT = re.compile(rf"({_TOKENS})|({_KEY})")
 _N = r"\s*-?\d+(?:\.\d+)?\s*"
 _FOUR = rf"[\[(]{_N}(?:,{_N}){{3}}[\])]"
-_TWO = rf"[\[(]{_N},{_N}[\])]"
-_SIDE = rf"[\"'](?:x1|x_?min|xmax|left)[\"']\s*:{_N}|[\"']x[\"']\s*:{_N},\s*[\"']y[\"']\s*:"
+_SIDE = rf"[\"'](?:x1|x_?min|xmax|left)[\"']\s*:{_N}"
+_SIDE += rf"|[\"']x[\"']\s*:{_N},\s*[\"']y[\"']\s*:{_N},\s*[\"'](?:w|h|width|height|x2)[\"']"
 _TAGS = r"<box>|<(?:loc|coord)_?\d|<points? x|<patch_index_|<bndbox>|<x_?min>|<\|det\|>"
-_CLICK = rf"(?i:\b(?:click|tap|press|move_?to|drag_?to|scroll)\((?:x=|(?:start_)?(?:box|point)=|{_N},{_N}))"
-_OTHERS = rf"{_OTHER_KEY}\[|{_TAGS}|{_CLICK}|{_FOUR}|{_TWO}\s*,?\s*{_TWO}|{_SIDE}"
+_AT = r"click|tap|move_?to|drag_?to"
+_CLICK = rf"(?i:\b(?:{_AT}|press|scroll)\((?:x=|(?:start_)?(?:box|point)=)|\b(?:{_AT})\({_N},{_N})"
+_OTHERS = rf"{_OTHER_KEY}\[|{_TAGS}|{_CLICK}|{_FOUR}|{_SIDE}"
 _OPENING = re.compile(r"[<\[({]")
 _UNREAD = re.compile(_OTHERS)
-"""What looks like a box and is read as none, whatever a source declares."""
+"""What looks like a box and is read as none, whatever a source declares. Pairs of numbers mostly are something else."""
 _UNDECLARED = re.compile(rf"{_TOKENS}|{_KEY}\[|{_OTHERS}")
 _POINTS = re.compile(r"\s*\(\s*[^(),]+,\s*[^(),]+\)(?:\s*,?\s*\(\s*[^(),]+,\s*[^(),]+\))*\s*")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")

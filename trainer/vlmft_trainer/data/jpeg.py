@@ -1,7 +1,8 @@
 """JPEG damage that shows without decoding: a missing end, marks and zeros where its compressed data cannot have them.
 
 JPEG has no checksum. Compressed data has FF only before 00 or a restart mark, so a part of a file that was overwritten
-shows mostly; a single wrong byte hardly ever does.
+shows mostly; a single wrong byte hardly ever does. Zeros count only where no picture can have them: what is whole must
+never be refused.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ _END: Final = b"\xff\xd9"
 _MARK: Final = re.compile(rb"\xff[^\0\xff]")
 _BASELINE: Final = (0xC0, 0xC1)
 _RESTARTS: Final = range(0xD0, 0xD8)
+_BARE: Final = (*_RESTARTS, 0xD9)
 _HUFFMAN, _INTERVAL, _SCAN = 0xC4, 0xDD, 0xDA
-_BEHIND_A_SCAN: Final = (_HUFFMAN, _SCAN, 0xDB, 0xDC, _INTERVAL, *range(0xE0, 0xF0), 0xFE)
+_BEHIND_A_SCAN: Final = (_HUFFMAN, 0xCC, _SCAN, 0xD9, 0xDB, 0xDC, _INTERVAL, *range(0xE0, 0xF0), 0xFE)
 _ZEROS: Final = bytes(64)
 """More than two blocks of pixels take, were each of their codes as short as can be."""
 
@@ -27,9 +29,14 @@ def ends_well(content: bytes) -> bool:
 
 def jpeg_fault(content: bytes) -> str:
     """What shows a JPEG to be cut short or damaged, in words; empty where nothing does."""
-    interval = components = restarts = scan = 0
+    interval = components = restarts = scan = coded = 0
+    last, judged = -1, False  # the end mark, and whether zeros in the data to come are damage
     shortest: dict[int, int] = {}
-    for mark, body, end in _segments(content):
+    for mark, body, start, end in _segments(content):
+        # Zeros before a mark only fill up: decoders pass over them.
+        if judged and _ZEROS in content[coded:start].rstrip(b"\0"):
+            return "damaged within: zeros stand in the place of its pixels"
+        coded, judged = end, judged and mark in _RESTARTS
         if mark in _RESTARTS:
             if scan and (not interval or mark != _RESTARTS[restarts % len(_RESTARTS)]):
                 return "damaged within: its restart marks are out of order"
@@ -44,24 +51,23 @@ def jpeg_fault(content: bytes) -> str:
             components = int.from_bytes(body[5:6])
         elif mark == _SCAN:
             scan, restarts = end, 0
-            last = content.find(_END, scan)
+            if last < scan:
+                last = content.find(_END, scan)
             if last < 0 and not ends_well(content):
                 return "its end is missing: it was cut short"
-            direct, alternating = divmod(int.from_bytes(body[2:3]), 16)
-            # Of even pixels all codes may be zeros, if those are what the shortest codes stand for.
-            even = shortest.get(direct) == 0 and shortest.get(16 + alternating) == 0
-            if 0 < components == int.from_bytes(body[:1]) and not even and content.find(_ZEROS, scan, last) >= 0:
-                return "damaged within: zeros stand in the place of its pixels"
+            # Where the shortest code ends a block, all codes of even pixels, or of a ramp, may be zeros.
+            ends_block = shortest.get(16 + int.from_bytes(body[2:3]) % 16) == 0
+            judged = 0 < components == int.from_bytes(body[:1]) and not ends_block
     return ""
 
 
-def _segments(content: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """(mark, what it holds, where that ends) of a file's segments and restart marks, up to its end mark."""
-    at = 2
-    while (found := _MARK.search(content, at)) and found[0] != _END:
+def _segments(content: bytes) -> Iterator[tuple[int, bytes, int, int]]:
+    """(mark, what it holds, where it starts and ends) of a file's segments, restart marks and end mark."""
+    mark, at = 0, 2
+    while mark != _END[1] and (found := _MARK.search(content, at)):
         mark, at = found[0][1], found.end()
-        size = 0 if mark in _RESTARTS else int.from_bytes(content[at : at + 2])
-        yield mark, content[at + 2 : at + size], at + size
+        size = 0 if mark in _BARE else int.from_bytes(content[at : at + 2])
+        yield mark, content[at + 2 : at + size], found.start(), at + size
         at += size
 
 

@@ -20,13 +20,16 @@ _FILM = re.compile(r"<\|?(?P<kind>video|audio)[ _]?(?:\d+|pad|placeholder|token|
 
 _OTHER_MARK = re.compile(
     r"(?P<place><img>[^<>]*</img>|<start_of_image>|<\|?(?:image|imagehere)[ _]?(?:\d+|placeholder|token|start|end)?\|?>"
-    r"|<\|?img[ _]?(?:\d+|pad|context)\|?>|\[IMG\])"
+    r"|<\|?img[ _]?(?:\d+|pad|context)\|?>|(?-i:\[IMG\]))"
     r"|(?P<asked><img\s[^<>]*>|!\[[^\[\]]*\]\([^()]*\)|\{image\}|\[image\]|<region\d*>)"
     r"|<\|(?!box_|quad_|object_ref_)[a-z]\w*\|>|<image_pad>|<(?:start|end)_of_turn>|</s>\s*$|\[/?INST\]|<</?SYS>>",
     re.IGNORECASE,
 )
 """Places of images as Qwen-VL, Phi, InternVL, Gemma, Mantis and Pixtral mark them; what may be such a place where it is
 asked about, and else is HTML or Markdown; and tokens of templates, Qwen's and others'."""
+
+_INSIDE = re.compile(r"(?<=<img>)[^<>]*(?=<)|(?<=<img\s)[^<>]*|(?<=!\[)[^\[\]]*|(?<=\]\()[^()]*", re.IGNORECASE)
+"""What differs from one such mark to the next."""
 
 _OPENING = re.compile(r"[<\[{]")
 
@@ -68,4 +71,4 @@ def name_other_marks(turns: Sequence[Turn], images: Sequence[ImageRef], unused: 
                     todo = f"name it in `images`, and write {MARK} in its place"
                     raise BadRow(NO_IMAGE, f"{mark[0]:.60} in a text, and no image beside it: {todo}")
                 if not mark["asked"] or turn.role == "user":
-                    unused.append(f"mark {mark[0].strip():.60} in a text (it is read as letters)")
+                    unused.append(f"mark {_INSIDE.sub('…', mark[0].strip()):.60} in a text (it is read as letters)")
