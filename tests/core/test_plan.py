@@ -134,8 +134,9 @@ def test_hours_follow_gpus_samples_epochs_and_recomputation() -> None:
     assert slow("training.epochs=1") == pytest.approx(whole / 6)
     forward = slow("training.gradient_checkpointing=true") - whole
     assert 0.3 * whole < forward < 0.5 * whole
+    # Of 28 layers the last is never recomputed: 27 are, and of each four the first.
     assert slow("training.gradient_checkpointing=true", "training.recompute_every=4") - whole == pytest.approx(
-        forward / 4
+        forward * 7 / 27
     )
     assert slow("data.max_pixels=200704") < whole / 2
     assert slow("model.base=Qwen/Qwen2.5-VL-3B-Instruct") < 0.6 * whole

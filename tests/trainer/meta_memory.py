@@ -8,6 +8,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from vlmft_trainer.model import attention, kernels
 from vlmft_trainer.model.adapter import add_adapter
 from vlmft_trainer.model.fused import use_fused_kernels
 from vlmft_trainer.model.load import prepare_training
+from vlmft_trainer.model.loss import _last_layer
 
 BLOCK = 512
 """Bytes that the CUDA allocator rounds up to."""
@@ -142,6 +144,8 @@ class Step:
             return result
 
         inner.get_image_features = features
+        last = inner.language_model.layers[-1]
+        last.forward = MethodType(_last_layer, last)
         row = {
             "input_ids": _meta(1, batch.tokens, dtype=torch.long),
             "position_ids": _meta(4, 1, batch.tokens, dtype=torch.long),
@@ -158,7 +162,7 @@ class Step:
         weights = meter.live
         with meter:
             _kernels_meter.append(meter)
-            logits = model(**row, logits_to_keep=torch.arange(answers, device="meta"), use_cache=False).logits
+            logits = model(**row, supervised=torch.arange(answers, device="meta"), use_cache=False).logits
             kept = meter.live
             labels = _meta(answers, dtype=torch.long)
             torch.nn.functional.cross_entropy(logits[0].float(), labels, reduction="sum").backward()

@@ -12,11 +12,14 @@ import torch
 from vlmft_core.plan.activations import ALL, KEPT, Batch, largest_batch
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN
 from vlmft_core.preset import Lora, Preset
+from vlmft_trainer.data.collate import pad_collator
 from vlmft_trainer.data.order import MicroBatches
 from vlmft_trainer.data.prefixes import Groups
 from vlmft_trainer.data.samples import Samples
 from vlmft_trainer.model.adapter import add_adapter
+from vlmft_trainer.model.inputs import model_inputs
 from vlmft_trainer.model.load import Kernels, load_base, prepare_training
+from vlmft_trainer.model.loss import answer_loss
 from vlmft_trainer.training.recompute import choose_recomputation, longest_batch
 
 SEVEN, TRAINABLE = KNOWN["Qwen2.5-VL-7B"], 8_257_536
@@ -46,7 +49,11 @@ def preset(**training: Any) -> Preset:
 
 @pytest.mark.parametrize(
     ("gib", "every", "words"),
-    [(80, KEPT, "kept: 3"), (34, 3, "recomputed in one of 3 layers: "), (24, ALL, "recomputed in all layers: 2")],
+    [
+        (80, KEPT, "kept: 3"),
+        (34, 3, "recomputed in one of 3 layers: "),
+        (24, ALL, "recomputed in all layers but the last: 2"),
+    ],
 )
 def test_a_gpu_recomputes_as_few_layers_as_its_memory_needs(
     monkeypatch: pytest.MonkeyPatch, gib: int, every: int, words: str
@@ -90,7 +97,7 @@ def test_unknown_lengths_are_the_longest_and_an_unknown_base_recomputes_all(monk
     assert longest_batch(preset(), SEVEN, ORDER, unknown) == largest_batch(preset(), SEVEN)
     assert choose_recomputation(preset(), None, TRAINABLE, ORDER, DATA) == (
         ALL,
-        "activations of all layers are recomputed: the model's sizes are not known",
+        "activations are recomputed in all layers but the last: the model's sizes are not known",
     )
 
 
@@ -127,3 +134,19 @@ def test_the_first_of_each_so_many_layers_is_recomputed(every: int, recomputed: 
     layers = model.get_base_model().model.language_model.layers
     marked = [number for number, layer in enumerate(layers) if layer.gradient_checkpointing]
     assert marked == [number for number in recomputed if number < len(layers)]
+
+
+def test_a_step_recomputes_all_layers_but_the_last_and_every_other_forward_is_the_models_own(samples: Samples) -> None:
+    model = add_adapter(load_base(str(DEMO_BASE), Kernels("fp32", "sdpa", ())), Lora(), seed=0).train()
+    prepare_training(model, gradient_checkpointing=True, train_vision=False)
+    layers = model.get_base_model().model.language_model.layers
+    seen: list[int] = []
+    for number, layer in enumerate(layers):
+        layer.mlp.register_forward_pre_hook(lambda *_, number=number: seen.append(number))
+    batch = pad_collator(samples.encoder)([samples[0], samples[1]])
+    answer_loss(model, batch).nll.backward()
+    *others, last = (seen.count(number) for number in range(len(layers)))
+    assert (set(others), last) == ({2}, 1)
+    seen.clear()
+    model(**model_inputs(model, batch), use_cache=False).logits.sum().backward()
+    assert {seen.count(number) for number in range(len(layers))} == {2}

@@ -14,7 +14,8 @@ TEXT_TOKENS = 128
 PIXELS_PER_TOKEN = 784
 """Pixels of an image token: 2 x 2 patches of 14 x 14."""
 KEPT, ALL = 0, 1
-"""Values of `every`: no layer is recomputed, or all are. n above 1 recomputes the first of each n."""
+"""Values of `every`: no layer is recomputed, or all are. n above 1 recomputes the first of each n. The language model's
+last is never recomputed."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,8 @@ def _kept(layers: Sequence[int], inputs: int, every: int) -> int:
     if every == KEPT:
         return sum(layers)
     total = sum((inputs if at % every == 0 else size) if size else 0 for at, size in enumerate(layers))
-    # Where the last layer is kept, its share is free by the time one before it is recomputed.
+    # Where the last layer is kept, its share is free by the time one before it is recomputed. The language model's
+    # always is, with less than a layer's share.
     return total + (layers[-1] if layers and (len(layers) - 1) % every == 0 else 0)
 
 

@@ -9,7 +9,8 @@ patch counts of images:
   + 2 S x vocabulary x width;
 - its backward: the linear layers and logits once more, for gradients of activations alone, as their weights are frozen;
   attention twice more;
-- adapter: 6 T x its parameters (forward, gradients of activations and of weights);
+- adapter: 6 T x its parameters (forward, gradients of activations and of weights): for those of the last MLP, which
+  sees S tokens, an upper bound;
 - a part that is trained whole: its weights' gradients, as many as its forward takes; the merger's activations once more
   where the tower is not adapted; the embedding's are few;
 - vision tower, forward: 2 P x weights + 4 width x (P2 x blocks with full attention + P x window x the others); its

@@ -56,8 +56,8 @@ class Plan:
     memory: dict[str, int] | None
     """The same by what takes it."""
     recomputed_every: int | None
-    """Layers that are recomputed in the backward pass: 0 none, 1 all, n the first of each n. For `auto` as few as the
-    GPU has room for, and all where the GPU is not known."""
+    """Layers that are recomputed in the backward pass: 0 none, 1 all but the last, n the first of each n. For `auto`
+    as few as the GPU has room for, and all where the GPU is not known."""
     fits: bool | None
     """Whether the GPU's memory suffices."""
     ways_to_fit: tuple[str, ...]

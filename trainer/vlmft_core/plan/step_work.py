@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from vlmft_core.plan.activations import KEPT, PIXELS_PER_TOKEN
@@ -38,9 +39,16 @@ def sample_flops(preset: Preset, base: Architecture, every: int) -> float:
     total = 0.0
     for source, weight in zip(preset.data.sources, weights, strict=True):
         work = sample_work(preset, base, source)
-        again = 0.0 if every == KEPT else forward_flops(base, work)["text"] / every
-        total += weight * (training_flops(base, preset.lora, work) + again)
+        total += weight * (training_flops(base, preset.lora, work) + _again(base, work, every))
     return total / sum(weights)
+
+
+def _again(base: Architecture, work: Work, every: int) -> float:
+    """Operations of the layers that are recomputed: whole ones, for all tokens; never the last."""
+    if every == KEPT:
+        return 0.0
+    layers = len(range(0, base.layers - 1, every))
+    return forward_flops(replace(base, layers=layers), replace(work, supervised=work.tokens))["text"]
 
 
 def sample_work(preset: Preset, base: Architecture, source: Source) -> Work:

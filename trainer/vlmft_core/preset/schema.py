@@ -141,7 +141,7 @@ class Training(Section):
     the plan's estimate needs to fit the GPU."""
     recompute_every: Annotated[int, Field(ge=1, le=256)] = 1
     """Where `gradient_checkpointing` is true, the first of each so many layers is recomputed, 1 to 256: 1 recomputes
-    all, 2 half of them. `auto` chooses by itself."""
+    all, 2 half of them; the last one never. `auto` chooses by itself."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """Seed of data order, adapter initialisation and dropout."""
     logging_steps: Positive = 1

@@ -193,7 +193,8 @@ def prepare_training(model: Any, *, gradient_checkpointing: bool, train_vision: 
     and so send a backward through a tower that learns nothing. Checkpointing without re-entrance needs no such hook.
 
     Args:
-        every: the first of each so many layers is recomputed, in the language model and in the tower alike.
+        every: the first of each so many layers is recomputed, in the language model and in the tower alike, but not the
+            language model's last, as `answer_loss` runs it.
     """
     base = model.get_base_model()
     if gradient_checkpointing:

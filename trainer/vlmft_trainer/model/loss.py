@@ -58,16 +58,19 @@ def _supervised(model: Any, batch: Mapping[str, Any]) -> tuple[torch.Tensor, tor
 def _last_layer(self: Any, hidden_states: Any, *, supervised: torch.Tensor | None = None, **kwargs: Any) -> Any:
     """In place of the last `Qwen2_5_VLDecoderLayer`'s: behind its attention nobody looks at a token without loss.
 
+    It is never recomputed: without its MLP it keeps little.
+
     Args:
         supervised: int64 `[tokens]`: the positions to go on with, counted through all rows; None for all.
 
     Returns:
         `[1, tokens, width]`; without `supervised` as transformers' own.
     """
+    if supervised is None:
+        return type(self).forward(self, hidden_states, **kwargs)
     attended, _ = self.self_attn(hidden_states=self.input_layernorm(hidden_states), **kwargs)
     hidden_states = hidden_states + attended
-    if supervised is not None:
-        hidden_states = hidden_states.flatten(0, 1).index_select(0, supervised)[None]
+    hidden_states = hidden_states.flatten(0, 1).index_select(0, supervised)[None]
     return hidden_states + self.mlp(self.post_attention_layernorm(hidden_states))
 
 

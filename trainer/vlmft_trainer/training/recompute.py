@@ -36,14 +36,16 @@ def choose_recomputation(
         groups: those of its samples that share what they begin with; None where nothing is shared.
 
     Returns:
-        `KEPT`, `ALL`, or n for the first of each n layers; and a sentence on why, empty where the preset says it.
+        `KEPT`, `ALL` (but the last), or n for the first of each n layers; and a sentence on why, empty where the preset
+        says it.
     """
     if preset.training.gradient_checkpointing != "auto":
         return least_every(preset), ""
     if not torch.cuda.is_available():
         return KEPT, "activations are kept: a CPU has memory enough"
     if base is None:
-        return least_every(preset), "activations of all layers are recomputed: the model's sizes are not known"
+        every = least_every(preset)
+        return every, f"activations are {recomputed(every)}: the model's sizes are not known"
     (smallest,) = ranks.all_reduce_max([-torch.cuda.get_device_properties(ranks.device()).total_memory])
     memory = -int(smallest)
     batch = longest_batch(preset, base, order, samples, groups)
@@ -59,7 +61,7 @@ def recomputed(every: int) -> str:
     """What becomes of activations, in words."""
     if every == KEPT:
         return "kept"
-    return "recomputed in all layers" if every == 1 else f"recomputed in one of {every} layers"
+    return "recomputed in all layers but the last" if every == 1 else f"recomputed in one of {every} layers"
 
 
 def longest_batch(
