@@ -176,6 +176,7 @@ def test_a_download_from_tensorboard_is_called_by_its_files_name(tmp_path: Path,
 def test_a_run_of_mlflows_is_read_whole_from_its_folder(tmp_path: Path, target: str) -> None:
     metrics = tmp_path / "mlruns" / "0" / "run" / "metrics"
     (metrics / "val").mkdir(parents=True)
+    (metrics.parent / "meta.yaml").touch()
     for name, points in (("train_loss", LOSSES), ("val/loss", EVALS)):
         (metrics / name).write_text("".join(f"1741944413000 {value} {step}\n" for step, value in points))
     log = open_log(tmp_path / target)
@@ -243,3 +244,63 @@ def test_dicts_with_rates_count_before_the_lines_of_the_batches_between_them(tmp
     )
     told = [(each["loss"], each["lr"], each["grad_norm"]) for each in read_all(log) if each["event"] == "step"]
     assert told == [(loss, 1e-4, 0.5) for _, loss in LOSSES]
+
+
+FRAMED = {
+    "step": "".join(f"| step {step} loss {loss} |\n" for step, loss in LOSSES),
+    "panel": "".join(
+        f"╭──────╮\n│ Epoch {at}/3 - loss: {loss} - val_loss: {val} │\n╰──────╯\n"
+        for at, ((_, loss), (_, val)) in enumerate(zip(LOSSES, EVALS, strict=True), 1)
+    ),
+    "cells": "".join(f"| Epoch {at} |\n| Train loss: {loss} |\n" for at, (_, loss) in enumerate(LOSSES, 1)),
+}
+
+
+@pytest.mark.parametrize("name", FRAMED)
+def test_lines_with_a_frame_around_them_are_no_headings_of_a_card(tmp_path: Path, name: str) -> None:
+    log = tmp_path / "train.log"
+    log.write_text(FRAMED[name])
+    records = read_all(log)
+    assert [loss for _, loss in steps(records)] == [2.5, 2.25, 2.0]
+    assert [loss for _, loss in evals(records)] == ([2.75, 2.5, 2.25] if name == "panel" else [])
+
+
+def test_evals_in_a_frame_below_a_heading_in_one_are_read(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    log.write_text(
+        "".join(
+            f"step {step} loss {loss}\n| Evaluating |\n| loss {val} |\n"
+            for (step, loss), (_, val) in zip(LOSSES, EVALS, strict=True)
+        )
+    )
+    records = read_all(log)
+    assert (steps(records), evals(records)) == (LOSSES, EVALS)
+
+
+def test_values_that_mlflow_keeps_of_one_and_the_same_step_are_all_read(tmp_path: Path) -> None:
+    metrics = tmp_path / "run" / "metrics"
+    metrics.mkdir(parents=True)
+    (metrics.parent / "tags").mkdir()
+    values = [2.5, 2.25, 2.0, 1.75, 1.5, 1.25]
+    (metrics / "train_loss").write_text("".join(f"1741944413000 {value} 0\n" for value in values))
+    assert steps(read_all(metrics / "train_loss")) == [(0, value) for value in values]
+
+
+def test_a_folder_that_happens_to_be_called_metrics_is_no_run_of_mlflows(tmp_path: Path) -> None:
+    run = tmp_path / "metrics" / "exp" / "run"
+    run.mkdir(parents=True)
+    (run / "train_loss").write_text("".join(f"1741944413000 {loss} {step}\n" for step, loss in LOSSES))
+    reader = open_foreign(run / "train_loss")
+    assert (reader.format, reader.label, steps(reader.read())) == ("series", "run/train_loss", LOSSES)
+
+
+def test_the_last_row_of_a_series_is_read_when_it_is_whole(tmp_path: Path) -> None:
+    log = tmp_path / "run-7-tag-train_loss.csv"
+    log.write_text("Wall time,Step,Value\n1741944413.5,10,2.5\n1741944413.5,20,2.")
+    reader = open_foreign(log)
+    assert steps([record for read in iter(reader.read, []) for record in read]) == LOSSES[:1]
+    assert reader.rejected == 1
+    with log.open("a") as file:
+        file.write("25\n")
+    assert steps(reader.read()) == LOSSES[1:2]
+    assert reader.rejected == 0

@@ -15,8 +15,10 @@ from vlmft_console.history.importers.entries.metric_names import EPOCH, LOSS, ST
 from vlmft_console.history.importers.entries.parsing import number
 
 _ROW = re.compile(
-    r"\s*[|│┃║](?P<indent>\s*)(?P<name>[^|│┃║]{1,80}?)\s*[|│┃║]\s*(?P<value>[^\s|│┃║]{0,40})\s*[|│┃║]?\s*"
+    r"\s*[|│┃║](?P<indent>\s*)(?P<name>[^|│┃║]{1,80}?)\s*[|│┃║]\s*(?P<value>[^\s|│┃║]{0,40})\s*(?P<closed>[|│┃║]?)\s*"
 )
+_FIGURES = re.compile(r"[:=\d]")
+"""What stands in a line with a frame around it, and in no heading of a group."""
 _MOST: Final = 200
 """Rows of a card."""
 
@@ -41,6 +43,8 @@ class MetricCards:
             return False, {}
         name, value = found["name"], found["value"]
         if not value:
+            if not found["closed"] or _FIGURES.search(name):
+                return False, {}
             finished = self.rest() if name in self._groups else {}
             self._group = name if name.endswith("/") else f"{name}/"
             self._groups.add(name)

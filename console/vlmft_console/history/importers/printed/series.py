@@ -28,6 +28,8 @@ _MLFLOW = re.compile(rb"(\d{12,14}) (%s) (\d{1,15})\s*" % _NUMBER)
 """A time in milliseconds, a value, a step."""
 _TRIPLE = re.compile(rb"\[\s*(%s)\s*,\s*(%s)\s*,\s*(%s)\s*\]" % (_NUMBER, _NUMBER, _NUMBER))
 _JSON = re.compile(rb"\s*\[\s*\[\s*\d{9,11}\.?\d*(?:[eE]\+?\d+)?\s*,")
+_AROUND: Final = b" \t\r,[]"
+"""What stands around the triples of JSON."""
 _AFTER: Final = "-tag-"
 """What stands before the tag in the names of TensorBoard's downloads."""
 
@@ -69,12 +71,17 @@ class Series:
     """
 
     def __init__(self, translator: Translator, name: str) -> None:
-        self.rejected = 0
+        self._rejected = 0
         self.entries = 0
         self.else_holds = f"it is a series of one metric, {name}"
         self._translator = translator
         self._name = name
         self._lines = LineSplitter()
+
+    @property
+    def rejected(self) -> int:
+        """Rows that are none, and the last one as long as nothing ends it: more of its number may come."""
+        return self._rejected + bool(self._lines.partial.strip(_AROUND))
 
     def feed(self, data: bytes) -> list[Record]:
         records: list[Record] = []
@@ -83,19 +90,15 @@ class Series:
         return records
 
     def rest(self) -> list[Record]:
-        records: list[Record] = []
-        line = self._lines.partial
-        self._lines.end_line()
-        self._take(line, records)
-        return records
+        return []
 
     def _take(self, line: bytes, records: list[Record]) -> None:
         if triple := _TRIPLE.search(line):
             line = b",".join(triple.groups())
-        if not line.strip(b" \t\r,[]") or (not self.entries and _HEADER.fullmatch(line)):
+        if not line.strip(_AROUND) or (not self.entries and _HEADER.fullmatch(line)):
             return
         if (found := point(line)) is None:
-            self.rejected += 1
+            self._rejected += 1
             return
         time, step, value = found
         records += self._translator.take({STEP: step, self._name: value}, time)

@@ -5,6 +5,7 @@ A line is a time in milliseconds, a value and a step. Each run is read whole, wh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -18,13 +19,16 @@ from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.growing import GrowingFile, LineSplitter
 
 METRICS: Final = "metrics"
+_BESIDE: Final = ("meta.yaml", "params", "tags", "artifacts")
+"""What else MLflow keeps of a run."""
 _FILES: Final = 1000
 """Metrics of a run that are read."""
 
 
 def metrics_folder(path: Path) -> Path | None:
     """The folder of a run's metrics that a file lies in; None where it lies in none."""
-    return next((above for above in path.absolute().parents if above.name == METRICS), None)
+    folders = (above for above in path.absolute().parents if above.name == METRICS)
+    return next((folder for folder in folders if any((folder.parent / name).exists() for name in _BESIDE)), None)
 
 
 class MlflowRun:
@@ -71,19 +75,21 @@ class MlflowRun:
         return records
 
     def _new(self) -> Iterator[tuple[int, dict[str, Any], float | None]]:
-        """What was added to the files, the metrics of a step together."""
-        steps: dict[int, tuple[dict[str, Any], float | None]] = {}
+        """What was added to the files, the metrics of a step together: its first values, its second ones, ..."""
+        steps: dict[tuple[int, int], tuple[dict[str, Any], float | None]] = {}
         for path in self._there():
             file, lines = self._files.setdefault(path, (GrowingFile(path), LineSplitter()))
             name = path.relative_to(self.path).as_posix()
+            told: Counter[int] = Counter()
             while data := file.chunk():
                 for line in lines.feed(data):
                     if (found := point(line)) is None:
                         self.rejected += bool(line.strip())
                         continue
                     time, step, value = found
-                    steps.setdefault(step, ({}, time))[0][name] = value
-        yield from ((step, *steps[step]) for step in sorted(steps))
+                    steps.setdefault((step, told[step]), ({}, time))[0][name] = value
+                    told[step] += 1
+        yield from ((at[0], *steps[at]) for at in sorted(steps))
 
     def _there(self) -> list[Path]:
         found = (path for path in sorted(self.path.rglob("*")) if path.is_file() and not path.is_symlink())
