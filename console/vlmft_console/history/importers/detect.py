@@ -14,7 +14,7 @@ from vlmft_console.history.importers.documents.notebook import is_notebook, open
 from vlmft_console.history.importers.documents.results import Results, is_results
 from vlmft_console.history.importers.documents.structured import Structure, structure_of
 from vlmft_console.history.importers.documents.trainer_state import TrainerState, load_document, load_json
-from vlmft_console.history.importers.entries.long_entries import named_value
+from vlmft_console.history.importers.entries.long_entries import fields_of
 from vlmft_console.history.importers.entries.metric_names import EPOCH, STEP, known, tells_training
 from vlmft_console.history.importers.event_log import EventLog
 from vlmft_console.history.importers.kinds import refuse_binary, resembles
@@ -128,7 +128,7 @@ def _json(path: Path, head: bytes) -> LogReader | None:
         for format, keys in _JSON_LINES:
             if keys <= values.keys():
                 return _event_log(path) if format == EventLog.format else StreamReader(path, format, JsonLines)
-        fields = named_value(tuple(values))
+        fields = fields_of(values)
         if tells_training(values) or (fields and tells_training((fields.name_in(values),))):
             return StreamReader(path, _JSONL, JsonLines)
         found = found or (_JSONL if _has_place(values) else None)

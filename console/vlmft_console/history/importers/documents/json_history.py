@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from vlmft_console.history.importers.entries.long_entries import named_value, pivoted
+from vlmft_console.history.importers.entries.long_entries import fields_of, pivoted
 from vlmft_console.history.importers.entries.metric_names import (
     EPOCH,
     EVAL_LOSS,
@@ -40,7 +40,7 @@ def entries_of(document: Any) -> list[Any] | None:
     for part in islice(_parts(document), _INSIDE):
         if isinstance(part, list):
             entries: list[Any] = [flat(entry) for entry in part if isinstance(entry, dict)]
-            if entries and named_value(tuple(entries[0])):
+            if entries and fields_of(entries[0]):
                 entries = pivoted(entries)
             if any(tells_training(entry) for entry in entries[:_LOOKED_AT]):
                 return entries

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -16,6 +18,7 @@ from vlmft_console.history.importers.entries.metric_names import (
     known,
     names_part,
     spelled_out,
+    tells_training,
 )
 from vlmft_console.history.importers.entries.parsing import number
 
@@ -23,6 +26,10 @@ _NAMES: Final = frozenset(("name", "key", "metric", "metric_name", "tag", "title
 _MORE: Final = "series"
 """ClearML's second half of a name."""
 _VALUES: Final = frozenset(("value", "metric_value", "scalar_value"))
+_NO_FIGURE = re.compile(r"(?:.*_)?(?:time\w*|date|id|index|rank|run|is_nan|total_steps|max_steps)")
+"""What may stand beside them as a number, and is no metric."""
+_HELD: Final = 100_000
+"""Entries that are kept, to see whether they are sorted by metric."""
 
 
 class Fields(NamedTuple):
@@ -32,6 +39,8 @@ class Fields(NamedTuple):
     """Of what the metric is called, and of the part of the data it was measured on."""
     parts: tuple[str, ...]
     value: str
+    others: tuple[str, ...]
+    """Of what else there is; a number there is a figure, and the entry one of several metrics."""
 
     def name_in(self, values: Mapping[str, Any]) -> str:
         """What an entry's metric is called."""
@@ -46,55 +55,108 @@ def named_value(fields: tuple[str, ...]) -> Fields | None:
     plain = {spelled_out(field): field for field in fields}
     names = [field for bare, field in plain.items() if bare in _NAMES][:1]
     value = next((field for bare, field in plain.items() if bare in _VALUES), None)
-    if not names or not value or not any(map(_is_place, fields)):
+    if not names or not value or not any(map(_is_place, fields)) or tells_training(fields):
         return None
-    more = [field for bare, field in plain.items() if bare == _MORE]
-    return Fields((*names, *more), tuple(filter(names_part, fields)), value)
+    names += [field for bare, field in plain.items() if bare == _MORE]
+    parts = tuple(filter(names_part, fields))
+    others = (field for bare, field in plain.items() if not _is_place(field) and not _NO_FIGURE.fullmatch(bare))
+    return Fields((*names,), parts, value, tuple(field for field in others if field not in (*names, *parts, value)))
+
+
+def fields_of(values: Mapping[str, Any]) -> Fields | None:
+    """The same, of an entry of which it is known what the fields hold."""
+    fields = named_value(tuple(values)) if len(values) > 2 else None
+    return None if fields is None or any(_is_figure(values[field]) for field in fields.others) else fields
 
 
 class LongEntries:
-    """Puts the metrics of one step together."""
+    """Puts the metrics of one step together.
+
+    Exports are sorted by metric: as long as no name has come back, entries wait for the end.
+    """
 
     def __init__(self) -> None:
         self._group: dict[str, Any] = {}
         self._place: tuple[Any, ...] = ()
+        self._held: list[tuple[Mapping[str, Any], Fields]] = []
+        self._by_metric = True
+        self._names: set[str] = set()
+        self._last = ""
 
     def add(self, values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        """What is whole with this entry: itself, where it is of another kind; else the step before, if this is another.
+        """What is whole with this entry: itself, if of another kind; else the steps before, if this is of another.
 
         Raises:
             ValueError: it is one of these, and its value is no number.
         """
-        fields = named_value(tuple(values)) if len(values) > 2 else None
+        fields = fields_of(values)
         if fields is None:
-            return [*self.rest(), values] if self._group else [values]
-        name, value = fields.name_in(values), values[fields.value]
-        number(value)
-        place = {field: told for field, told in values.items() if _is_place(field)}
-        finished = self.rest() if name in self._group or tuple(place.values()) != self._place else []
-        self._place = tuple(place.values())
-        self._group = {**place, **self._group, name: value}
-        return finished
+            return [*self.rest(), values]
+        name = fields.name_in(values)
+        if number(values[fields.value]) is None:
+            raise ValueError("no value")
+        if not self._by_metric:
+            return self._in_turn(values, fields)
+        self._by_metric = len(self._held) < _HELD and (name == self._last or name not in self._names)
+        self._names.add(name)
+        self._last = name
+        self._held.append((values, fields))
+        return [] if self._by_metric else self._released()
 
     def rest(self) -> list[Mapping[str, Any]]:
-        """The step that no other has followed yet."""
+        """The steps that no other has followed yet."""
+        if self._by_metric and len(self._names) > 1:
+            whole = pivoted(values for values, _ in self._held)
+            self._held = []
+        else:
+            whole = self._released()
         group, self._group = self._group, {}
-        return [group] if group else []
+        return [*whole, group] if group else whole
+
+    def _released(self) -> list[Mapping[str, Any]]:
+        held, self._held = self._held, []
+        return [whole for entry in held for whole in self._in_turn(*entry)]
+
+    def _in_turn(self, values: Mapping[str, Any], fields: Fields) -> list[Mapping[str, Any]]:
+        """The step before, if this entry is of another."""
+        name, place = fields.name_in(values), _place(values)
+        finished = self._group if name in self._group or tuple(place.values()) != self._place else {}
+        self._place = tuple(place.values())
+        self._group = {**place, **({} if finished else self._group), name: values[fields.value]}
+        return [finished] if finished else []
 
 
 def pivoted(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The entries of a whole document, those of a step put together wherever they stand, in the order of the steps."""
-    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    """Entries of a whole log, those of a step put together wherever they stand, in the order of the steps.
+
+    What a step tells again is an entry of its own, and so is one of another kind.
+    """
+    groups: dict[tuple[tuple[Any, ...], int, bool], dict[str, Any]] = {}
+    times: Counter[tuple[Any, ...]] = Counter()
     for entry in entries:
-        if fields := named_value(tuple(entry)):
-            place = {field: told for field, told in entry.items() if _is_place(field)}
-            groups.setdefault(tuple(place.values()), place)[fields.name_in(entry)] = entry[fields.value]
+        fields, place = fields_of(entry), _place(entry)
+        name = fields.name_in(entry) if fields else None
+        at = (tuple(told if isinstance(told, int | float | str) else None for told in place.values()), name)
+        group = groups.setdefault((at[0], times[at], fields is None), place)
+        times[at] += 1
+        group |= {name: entry[fields.value]} if fields and name else entry
     try:
-        return [groups[place] for place in sorted(groups)]
-    except TypeError:
+        return [groups[key] for key in sorted(groups, key=lambda key: (*map(number, key[0]), *key[1:]))]
+    except (TypeError, ValueError):
         return list(groups.values())
+
+
+def _place(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: told for field, told in entry.items() if _is_place(field)}
 
 
 def _is_place(field: str) -> bool:
     found = known(field)
     return found is not None and found.quantity in (STEP, EPOCH)
+
+
+def _is_figure(value: Any) -> bool:
+    try:
+        return number(value) is not None
+    except ValueError:
+        return False

@@ -55,6 +55,8 @@ class Translator:
         self._trained = False
         self._apart: tuple[float | None, float | None] | None = None
         """Rate and norm that the log told before the loss of their step, in an entry of their own."""
+        self._apart_at: int | None = None
+        """That step, where it was named."""
         self._sets_told = False
         self._loss_name: str | None = None
         self._eval_set: str | None = None
@@ -169,7 +171,9 @@ class Translator:
         if told:
             self._course.train(step, epoch)
             if self._apart:
-                (lr, grad_norm), self._apart = self._with_apart(lr, grad_norm), None
+                if None in (step, self._apart_at) or step == self._apart_at:
+                    lr, grad_norm = self._with_apart(lr, grad_norm)
+                self._apart = None
             figures: dict[str, Any] = {"loss": loss, "lr": lr, "grad_norm": grad_norm}
             if self.skipped:
                 figures["skipped_steps"] = self.skipped
@@ -184,7 +188,9 @@ class Translator:
         elif not told:
             self._course.other(step)
             if lr is not None or grad_norm is not None:
-                self._apart = self._with_apart(lr, grad_norm)
+                if step != self._apart_at:
+                    self._apart = None
+                self._apart, self._apart_at = self._with_apart(lr, grad_norm), step
             if metrics:
                 records.append(self._measured(events.METRICS, t, self._course.step, epoch, {"metrics": metrics}))
         if layout.ends and not self._ended:

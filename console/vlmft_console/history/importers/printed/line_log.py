@@ -144,7 +144,12 @@ class LineLog:
             self._table = None
         elif values:
             self.rows += 1
-        for whole in self._long.rest() if values is None else self._long.add(values) if values else ():
+        try:
+            found = self._long.rest() if values is None else self._long.add(values) if values else []
+        except ValueError:
+            self.rejected += 1
+            return True
+        for whole in found:
             self._take(whole, None, records)
         return values is not None
 

@@ -38,6 +38,7 @@ class Table:
         long = named_value(tuple(names))
         self._texts = {*filter(names_part, names), *(long.names if long else ())}
         """Columns of which the words count."""
+        self._value = long.value if long else None
         self.others = others
         """Runs beside the one that is read, as exports of several runs hold them."""
 
@@ -60,12 +61,14 @@ class Table:
             except ValueError:
                 if is_known:
                     return None
-                if name in self._texts:
+                if name in self._texts or name == self._value:
                     values[name] = cell
                 continue
             if cell == "NaN" and is_known and self._separator in " |":
                 continue  # what pandas prints where there is no value
             values[name] = cell
+        if values and self._value:
+            values.setdefault(self._value, "")  # which is rejected
         return values
 
 
