@@ -13,7 +13,12 @@ from vlmft_core.errors import ModelError, VlmftError
 from vlmft_core.plan.base_files import base_digest
 from vlmft_core.preset import Preset
 from vlmft_core.run_folder.checkpoints import Checkpoint
-from vlmft_trainer.training import run_settings
+from vlmft_core.run_folder.layout import RunLayout
+from vlmft_trainer.distributed import ranks
+from vlmft_trainer.training import build, run_settings
+from vlmft_trainer.training.options import Job
+from vlmft_trainer.training.run_log import RunLog
+from vlmft_trainer.training.run_plan import PLANNED
 from vlmft_trainer.training.run_settings import SETTINGS, compare_settings, settings
 
 
@@ -119,3 +124,18 @@ def test_weights_that_cannot_be_read_are_a_users_mistake(tmp_path: Path, monkeyp
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ModelError, match=r"model\.safetensors: Permission denied"):
         base_digest(str(base))
+
+
+def test_a_base_that_one_rank_cannot_read_ends_the_others_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told: list[Any] = []
+    unreadable = ModelError("model.safetensors: Input/output error")
+
+    def refuse(preset: Preset) -> None:
+        raise unreadable
+
+    monkeypatch.setattr(ranks, "gather", lambda value: [told.append(value), value])
+    monkeypatch.setattr(build, "settings", refuse)
+    job = Job(preset(), RunLayout(tmp_path), ())
+    with pytest.raises(ModelError, match="Input/output error"):
+        build.go_on(job, RunLog(None), dict.fromkeys(PLANNED), Checkpoint(6, None, None, {}, {}))
+    assert told == [unreadable]
