@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vlmft_console.places.place import Place
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.processes import Identity
 from vlmft_console.runs.registry import read_run
@@ -19,19 +20,19 @@ STANDIN = Path(__file__).with_name("standin.py")
 LONG = ("--steps=100000",)
 
 
-def make_run(root: Path, name: str, ranks: int, *options: str) -> RunFolder:
+def make_run(root: Path, name: str, ranks: int, *options: str, place: Place | None = None) -> RunFolder:
     """A run folder whose command starts stand-ins."""
     folder = RunFolder.create(root, name)
     argv = (sys.executable, str(STANDIN), "runner", str(folder.path), str(ranks), *options)
-    folder.write_run(preset_name="test", preset_text="{}\n", command=Command(argv, {}))
+    folder.write_run(preset_name="test", preset_text="{}\n", command=Command(argv, {}), place=place)
     return folder
 
 
 class Supervised:
     """One started run."""
 
-    def __init__(self, root: Path, ranks: int, *options: str, name: str = "run") -> None:
-        self.folder = make_run(root, name, ranks, *options)
+    def __init__(self, root: Path, ranks: int, *options: str, name: str = "run", place: Place | None = None) -> None:
+        self.folder = make_run(root, name, ranks, *options, place=place)
         self.ranks = ranks
         start_supervisor(self.folder)
 

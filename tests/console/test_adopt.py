@@ -15,15 +15,16 @@ from tests.records import record
 from tests.supervised import LONG, Supervised
 from vlmft_console.cli import app
 from vlmft_console.errors import RunBusyError
+from vlmft_console.places.place import Hosts, Place
 from vlmft_console.runs.family import RankEnd
 from vlmft_console.runs.supervisor_start import start_supervisor
 from vlmft_console.runs.verdict import judge
 from vlmft_core.run_folder.stop import StopRequest
 
 
-def orphaned(root: Path, *options: str, launchers: bool = True) -> Supervised:
+def orphaned(root: Path, *options: str, launchers: bool = True, place: Place | None = None) -> Supervised:
     """A run of two ranks whose supervisor was killed, and its launchers too unless they shall live."""
-    run = Supervised(root, 2, *options)
+    run = Supervised(root, 2, *options, place=place)
     run.wait_for_ranks()
     inner = run.inner_launcher()
     run.who("supervisor").send(signal.SIGKILL)
@@ -51,6 +52,41 @@ def test_an_adopted_run_finishes(tmp_path: Path, launchers: bool) -> None:
     end = run.wait_for_end()
     assert (end["status"], end["exit_code"]) == ("finished", 0)
     assert end["reason"] == "adopted after its supervisor was killed"
+
+
+@pytest.fixture
+def over_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Supervised, Path]:
+    """A run over hosts, of which this is one: supervisor and runner were killed, and locks are not seen from here. And
+    what pdsh was told."""
+    told = tmp_path / "told"
+    pdsh = tmp_path / "bin" / "pdsh"
+    pdsh.parent.mkdir()
+    pdsh.write_text(f'#!/bin/sh\necho "$*" >>"{told}"\n')
+    pdsh.chmod(0o700)
+    monkeypatch.setenv("PATH", str(pdsh.parent), prepend=os.pathsep)
+    run = orphaned(tmp_path, *LONG, launchers=False, place=Hosts({"n1": 2}))
+    run.folder.ranks_lock.unlink()
+    return run, told
+
+
+def test_ranks_of_this_very_host_are_adopted_where_the_runner_is_gone_and_no_lock_is_seen(
+    over_hosts: tuple[Supervised, Path],
+) -> None:
+    run, told = over_hosts
+    start_supervisor(run.folder, adopt=True)
+    run.finish()
+    assert run.wait_for_end()["status"] == "finished"
+    assert not told.exists()
+
+
+def test_hosts_whose_ranks_nobody_sees_are_told_to_end_them_when_an_adopted_runner_is_gone(
+    over_hosts: tuple[Supervised, Path],
+) -> None:
+    run, told = over_hosts
+    start_supervisor(run.folder, adopt=True)
+    end_ranks(run)
+    assert run.wait_for_end()["status"] == "crashed"
+    run.wait(lambda: told.read_text().splitlines()[-1].endswith("KILL"))
 
 
 def test_an_adopted_run_is_stopped_at_a_step_boundary(tmp_path: Path) -> None:

@@ -206,6 +206,53 @@ def test_a_job_that_may_have_been_submitted_keeps_its_folder_and_is_not_submitte
     check_deletable(unsubmitted, gone=True)
 
 
+def test_a_run_that_has_trained_and_may_be_in_the_queue_is_to_be_resumed_and_not_to_be_deleted(
+    slurm: FakeSlurm, unsubmitted: RunFolder
+) -> None:
+    slurm.says("sbatch", "thank you\n")
+    slurm.says("squeue", "")
+    with pytest.raises(UnconfirmedError) as told:
+        submit(Slurm({"nodes": "2"}), unsubmitted)
+    assert (
+        told.value.hint
+        == "`squeue --me --name=vlmft:new` shows it; if it does not, `vlmft rm --gone` deletes the folder"
+    )
+    unsubmitted.events_file().touch()
+    with pytest.raises(UnconfirmedError) as told:
+        submit(Slurm({"nodes": "2"}), unsubmitted)
+    assert (
+        told.value.hint
+        == "`squeue --me --name=vlmft:new` shows it; if it does not, `vlmft resume --gone` submits it again"
+    )
+    assert status_of(unsubmitted, gone=True).state == "crashed"
+
+
+@pytest.mark.parametrize("later", [None, "ClusterName = ours\n"])
+def test_a_job_of_a_cluster_that_did_not_tell_its_name_is_asked_after_and_stopped(
+    slurm: FakeSlurm, unsubmitted: RunFolder, later: str | None
+) -> None:
+    slurm.says("scontrol", None)
+    slurm.says("sbatch", "41\n")
+    submit(Slurm({"nodes": "2"}), unsubmitted)
+    slurm.says("scontrol", later)
+    slurm.job("PENDING", "new", "Priority")
+    assert status_of(unsubmitted).state == "queued"
+    stop_run(unsubmitted, StopRequest("a test"))
+    assert "scancel --quiet 41" in slurm.asked
+
+
+def test_a_job_that_another_cluster_does_not_know_is_not_over_for_that(
+    slurm: FakeSlurm, unsubmitted: RunFolder
+) -> None:
+    slurm.says("scontrol", None)
+    slurm.says("sbatch", "41\n")
+    submit(Slurm({"nodes": "2"}), unsubmitted)
+    slurm.says("squeue", "")
+    slurm.says("scontrol", "ClusterName = theirs\n")
+    status = status_of(unsubmitted)
+    assert (status.state, status.reason) == ("elsewhere", "job 41 of a cluster, which does not tell here")
+
+
 def test_what_sbatch_refuses_is_in_no_queue(slurm: FakeSlurm, unsubmitted: RunFolder) -> None:
     slurm.says("sbatch", None)
     with pytest.raises(VlmftError, match=r"^Slurm: cat: .*sbatch.said.*No such file"):

@@ -13,7 +13,7 @@ import pytest
 from vlmft_console.runs import processes
 from vlmft_console.runs.locks import acquire
 from vlmft_console.runs.processes import Identity
-from vlmft_console.runs.remote_family import HostsFamily, SlurmFamily
+from vlmft_console.runs.remote_family import AdoptedHostsFamily, HostsFamily, SlurmFamily
 
 NOBODY = Identity(2**30, 1, "another boot")
 KILLED = """\
@@ -109,6 +109,23 @@ def test_ranks_of_a_launcher_that_failed_are_left_behind_until_every_host_was_to
     family.signal_ranks(signal.SIGTERM)
     assert family.left_behind
     family.signal_ranks(signal.SIGKILL)
+    assert not family.left_behind
+
+
+def test_ranks_of_an_adopted_launcher_that_is_gone_are_left_behind_until_told_or_the_log_says_that_they_ended(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def adopted() -> AdoptedHostsFamily:
+        return AdoptedHostsFamily(NOBODY, {"n1": 2, "n2": 3}, "0" * 32, log, log.with_name("ranks.lock"))
+
+    family = adopted()
+    monkeypatch.setattr(family, "_signalling", lambda name: (["true"], {}))
+    assert family.over
+    assert family.left_behind
+    family.signal_ranks(signal.SIGKILL)
+    assert not family.left_behind
+    family = adopted()
+    family.ended_well = True
     assert not family.left_behind
 
 

@@ -109,6 +109,15 @@ def test_ranks_are_spread_evenly_over_the_nodes() -> None:
         spread(Slurm({"nodes": "2", "gpus-per-node": "8"}), 8, hardware)
 
 
+@pytest.mark.parametrize(
+    "name", ["ignore-pbs", "x11", "stepmgr", "resv-ports", "oom-kill-step", "spread-segments", "consolidate-segments"]
+)
+def test_an_option_that_needs_no_value_is_taken_without_one(name: str) -> None:
+    options = parse_options([f"nodes=2,{name},partition=gpu"])
+    assert options == {"nodes": "2", name: "", "partition": "gpu"}
+    check_options(options)
+
+
 def test_a_place_is_kept_whole_and_anything_else_is_refused() -> None:
     place = Slurm({"nodes": "2"}, ("module load cuda",), ("--mpi=none",), ("apptainer",), "/venv/python", "c", "12", 1)
     assert from_json(json.loads(json.dumps(as_json(place)))) == place

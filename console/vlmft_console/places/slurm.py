@@ -25,6 +25,8 @@ _WAITING_SECONDS = 10.0
 _SILENT_SECONDS = 30.0
 """How long a controller that did not answer is not asked about a job."""
 _TRIES = 3
+UNNAMED = "a cluster"
+"""A cluster whose name Slurm did not tell, as `run.json` has it for a run that may be in its queue."""
 _WAITING = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"})
 _THERE = frozenset(
     {"RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
@@ -104,8 +106,7 @@ def submit(arguments: Sequence[str], script: Path, name: str, folder: Path) -> s
     if found := _job_of(script, name):
         return found
     raise UnconfirmedError(
-        f"{said}; the job may be in the queue all the same, and the run folder {script.parents[1]} is kept",
-        f"`squeue --me --name={name}` shows it; if it does not, `vlmft rm --gone` deletes the folder",
+        f"{said}; the job may be in the queue all the same, and the run folder {script.parents[1]} is kept"
     )
 
 

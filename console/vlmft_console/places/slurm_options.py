@@ -11,8 +11,9 @@ Options = Mapping[str, str]
 """By name, without `--`; an empty value is an option that takes none."""
 
 _BARE = frozenset(
-    {"contiguous", "exclusive", "get-user-env", "hold", "nice", "no-kill", "overcommit", "oversubscribe"}
-    | {"propagate", "reboot", "spread-job", "use-min-nodes"}
+    {"consolidate-segments", "contiguous", "exclusive", "get-user-env", "hold", "ignore-pbs", "nice", "no-kill"}
+    | {"oom-kill-step", "overcommit", "oversubscribe", "propagate", "reboot", "resv-ports", "spread-job"}
+    | {"spread-segments", "stepmgr", "use-min-nodes", "x11"}
 )
 """Options that may be given without a value; any other name without one goes on with the value before it."""
 _OURS = frozenset({"chdir", "error", "job-name", "no-requeue", "open-mode", "output", "parsable", "requeue"})

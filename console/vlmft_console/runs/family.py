@@ -68,6 +68,8 @@ class Family:
         """The ranks that there are to be on this host, once one of them tells."""
         self.strangers: set[int] = set()
         """Process ids of children that are none of the run's, nor is what they start."""
+        self.ended_well = False
+        """Whether the run's log says that the training came to a good end."""
         self._orphans: set[Identity] = set()
         self._launchers: list[Identity] = []
         """Processes that are neither ranks nor of a rank, as of the last scan."""

@@ -147,9 +147,18 @@ class HostsFamily(RemoteFamily):
     def left_behind(self) -> bool:
         """Ranks outlive a runner or a pdsh that was killed; those that have yet to take their lock, or whose lock is
         not seen from here, do not outlive a KILL to all hosts."""
-        killed = self._sent is not None and self._sent[0] is signal.SIGKILL
-        untold = self.launcher_status not in (0, None) and not killed
-        return super().left_behind or untold or held(self._ranks_lock)
+        untold = self.launcher_status not in (0, None) and not self._killed
+        return untold or self._seen
+
+    @property
+    def _seen(self) -> bool:
+        """Whether anything but the launcher is seen to be alive."""
+        return super().left_behind or held(self._ranks_lock)
+
+    @property
+    def _killed(self) -> bool:
+        """Whether all hosts were sent KILL."""
+        return self._sent is not None and self._sent[0] is signal.SIGKILL
 
     def _told(self, line: str) -> Iterable[tuple[int, str, int | None, bool]]:
         if (found := self._ENDED.match(line)) and found[1] in self._first:
@@ -162,13 +171,21 @@ class HostsFamily(RemoteFamily):
 
 
 class AdoptedHostsFamily(HostsFamily):
-    """The same when its first supervisor was killed: the runner is no child of this process, and may be gone, too."""
+    """The same when its first supervisor was killed: the runner is no child of this process, and may be gone, too.
+
+    How it ended nobody tells, so that only the log can say that no unseen rank is left to be ended.
+    """
 
     adopted: ClassVar[bool] = True
 
     @property
     def over(self) -> bool:
-        return not self.launcher.alive and not self.left_behind
+        return not self.launcher.alive and not self._seen
+
+    @property
+    def left_behind(self) -> bool:
+        untold = not self.launcher.alive and not self._killed and not self.ended_well
+        return untold or self._seen
 
     def _members(self) -> list[Seen]:
         return sorted(of_run(self._run_id), key=lambda seen: seen.identity.start)

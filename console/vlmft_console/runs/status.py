@@ -11,7 +11,7 @@ from pathlib import Path
 from vlmft_console.errors import RunFolderError
 from vlmft_console.history.pulse import Pulse
 from vlmft_console.places.place import Hosts, Slurm
-from vlmft_console.places.slurm import JobState, cluster_name, job_name, job_state
+from vlmft_console.places.slurm import UNNAMED, JobState, cluster_name, job_name, job_state
 from vlmft_console.runs.elsewhere import GONE_SECONDS, elsewhere
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.locks import held, stays_held
@@ -121,9 +121,14 @@ def job_of(folder: RunFolder) -> JobState | None:
         place = folder.place
     except RunFolderError:
         return None
-    if not isinstance(place, Slurm) or not place.job or place.cluster != cluster_name():
+    if not isinstance(place, Slurm) or not place.job:
         return None
-    return job_state(place.job, job_name(folder.name))
+    unnamed = place.cluster in ("", UNNAMED)  # Slurm did not tell it when the run was submitted
+    if not unnamed and place.cluster != cluster_name():
+        return None
+    job = job_state(place.job, job_name(folder.name))
+    # A cluster that may be another one is believed only of a job that it knows.
+    return None if unnamed and cluster_name() and job is not None and not job.state else job
 
 
 def _by_pulse(pulse: Pulse, segment: int) -> RunStatus:
@@ -161,7 +166,7 @@ def _without_supervisor(folder: RunFolder, job: JobState | None, gone: bool) -> 
     if job is None:
         if isinstance(place, Slurm) and (place.job or place.cluster) and not gone:
             named = f"job {place.job}" if place.job else f"{job_name(folder.name)}, whose number sbatch did not say,"
-            return RunStatus(ELSEWHERE, f"{named} of {place.cluster or 'a cluster'}, which does not tell here")
+            return RunStatus(ELSEWHERE, f"{named} of {place.cluster or UNNAMED}, which does not tell here")
         if where := elsewhere(folder.path, record, heard, gone=gone):
             return RunStatus(ELSEWHERE, where)
     ranked = _held(folder.ranks_lock)

@@ -11,6 +11,7 @@ from pathlib import Path
 from vlmft_console.errors import RunFolderError, UnconfirmedError
 from vlmft_console.places import slurm
 from vlmft_console.places.place import Slurm
+from vlmft_console.places.slurm import UNNAMED
 from vlmft_console.places.slurm_options import notice_seconds
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.durable import write_whole
@@ -66,14 +67,16 @@ def submit(place: Slurm, folder: RunFolder) -> Slurm:
         write_whole(folder.batch_script, batch_script(place, folder))
     except OSError as error:
         raise RunFolderError(f"{folder.batch_script} cannot be written: {error.strerror}") from None
-    submitted = replace(place, job="", cluster=slurm.cluster_name() or "a cluster")
+    submitted = replace(place, job="", cluster=slurm.cluster_name())
     script = folder.batch_script.absolute()
+    name = slurm.job_name(folder.name)
     try:
-        job = slurm.submit(sbatch_arguments(place, folder), script, slurm.job_name(folder.name), Path.cwd())
-    except UnconfirmedError:
+        job = slurm.submit(sbatch_arguments(place, folder), script, name, Path.cwd())
+    except UnconfirmedError as error:
         with suppress(OSError):
-            folder.change_place(submitted)
-        raise
+            folder.change_place(replace(submitted, cluster=submitted.cluster or UNNAMED))
+        then = "`vlmft resume --gone` submits it again" if folder.segments else "`vlmft rm --gone` deletes the folder"
+        raise UnconfirmedError(error.message, f"`squeue --me --name={name}` shows it; if it does not, {then}") from None
     placed = replace(submitted, job=job)
     try:
         folder.change_place(placed)

@@ -30,7 +30,7 @@ from vlmft_console.runs.verdict import Verdict, judge
 from vlmft_core.durable import read_json
 from vlmft_core.errors import EXIT_BUSY, EXIT_MISTAKE, VlmftError
 from vlmft_core.run_folder.checkpoints import complete_ones
-from vlmft_core.run_folder.events import RUN_END, Record
+from vlmft_core.run_folder.events import FAILED, RUN_END, Record
 from vlmft_core.run_folder.pinned import pinned
 from vlmft_core.run_folder.stop import StopRequest
 from vlmft_core.run_folder.tail import Tail
@@ -138,6 +138,7 @@ class Supervisor:
             for record in self._tail.read():
                 if record["event"] == RUN_END:
                     self._run_end = record
+                    self._family.ended_well = record["status"] != FAILED
         if reader := self.upkeep.look(self._earlier + self._tail.offset):
             self._family.strangers.add(reader)
 
@@ -263,6 +264,7 @@ def _adopt(folder: RunFolder) -> Supervisor | None:
     log = folder.training_log
     if isinstance(place, Hosts) and log is not None:
         remote = AdoptedHostsFamily(record.launcher, place.slots, folder.run_id, log, folder.ranks_lock)
+        remote.observe(signalled=False)
         if remote.over:
             print(f"{name} has nothing to adopt that could be seen from here", file=sys.stderr)
             return None
