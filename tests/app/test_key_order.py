@@ -112,12 +112,20 @@ async def test_keys_go_on_when_what_had_the_last_one_is_gone(monkeypatch: pytest
 class Reading(Screen[None]):
     """Has nothing for keys at first."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("a,b", "take"), Binding("q", "leave")]
-    getting_ready = True
-    taken = 0
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "take('a')"),
+        Binding("b", "take('b')"),
+        Binding("q", "leave"),
+    ]
+    ready = False
+    taken = ""
 
-    def action_take(self) -> None:
-        self.taken += 1
+    @property
+    def getting_ready(self) -> bool:
+        return not self.ready
+
+    def action_take(self, key: str) -> None:
+        self.taken += key
 
     def action_leave(self) -> None:
         self.dismiss()
@@ -129,9 +137,31 @@ async def test_keys_wait_until_a_screen_has_something_for_them() -> None:
         await app.push_screen(screen)
         app.come("a", "b")
         await until(pilot, lambda: app.looks > 2)
-        assert screen.taken == 0
-        screen.getting_ready = False
-        await until(pilot, lambda: screen.taken == 2)
+        assert screen.taken == ""
+        screen.ready = True
+        await until(pilot, lambda: screen.taken == "ab")
+
+
+class Late(Reading):
+    """Is ready when a third key has come."""
+
+    asked = 0
+
+    @property
+    def getting_ready(self) -> bool:
+        self.asked += 1
+        return self.asked <= 2
+
+
+async def test_a_key_that_comes_when_a_screen_is_just_ready_goes_behind_those_that_waited_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(key_order, "LOOK_SECONDS", 3600)
+    app, screen = Slow(), Late()
+    async with app.run_test() as pilot:
+        await app.push_screen(screen)
+        app.come("a", "b", "a")
+        await until(pilot, lambda: screen.taken == "aba")
 
 
 async def test_a_screen_that_never_is_ready_is_left_and_what_waited_for_it_goes_nowhere_else() -> None:

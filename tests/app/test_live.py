@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.app.looking import screen_text, told, until, until_shown
-from tests.records import plan, run_start, step, write_log
+from tests.records import plan, record, run_start, step, write_log
 from tests.sample_run import BEGAN, make_sample, sample_records
 from tests.supervised import LONG, Supervised
 from vlmft_console.app import live_reader
@@ -22,10 +20,10 @@ from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens import live
 from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.widgets.run import run_view
-from vlmft_console.app.widgets.run.run_view import RunView
 from vlmft_console.history.choice import LAST, Choice
 from vlmft_console.history.handover import Handover, Packed
 from vlmft_console.history.loading import Progress, ReadLog, read_log
+from vlmft_core.run_folder.events import Record
 from vlmft_core.run_folder.stop import StopRequest
 
 SIZES = ((40, 12), (80, 24), (120, 40), (200, 60))
@@ -40,6 +38,13 @@ def standin(tmp_path: Path) -> Iterator[Supervised]:
     if not run.folder.exit_file.exists():
         StopRequest("the test is over", now=True).write(run.folder)
         run.wait_for_end()
+
+
+@pytest.fixture
+def long_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The screen rests for an hour after it was drawn."""
+    monkeypatch.setattr(run_view, "_SHARE", 1e-9)
+    monkeypatch.setattr(run_view, "_LONGEST_REST", 3600.0)
 
 
 @pytest.fixture
@@ -123,6 +128,7 @@ async def test_a_run_whose_folder_is_deleted_is_not_called_crashed(tmp_path: Pat
         await until_shown(pilot, "Gone: step 100, 200, ")
 
 
+@pytest.mark.usefixtures("long_rest")
 async def test_a_stop_is_counted_down(tmp_path: Path) -> None:
     run = Supervised(tmp_path, 1, *LONG, "--deaf")
     run.wait_for_ranks()
@@ -132,7 +138,8 @@ async def test_a_stop_is_counted_down(tmp_path: Path) -> None:
         StopRequest("the test").write(run.folder)
         await until_shown(pilot, "■ stopping")
         await until_shown(pilot, "saving a checkpoint; ended without one in 9:")
-    StopRequest("the test is over", now=True).write(run.folder)
+        StopRequest("the test is over", now=True).write(run.folder)
+        await until_shown(pilot, "□ stopped")
     run.wait_for_end()
 
 
@@ -179,31 +186,34 @@ async def test_a_log_of_another_program_is_followed_while_it_grows(tmp_path: Pat
             await until(pilot, lambda said=said: said in told(app))
 
 
-async def test_a_run_that_goes_on_fast_is_drawn_only_so_often_and_all_of_it_then(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "news",
+    [
+        record("run_end", 41, status="finished", reason=""),
+        record("health", 41, rule="loss_too_high", severity="stop", step=40, message="a test"),
+    ],
+    ids=["end", "stop finding"],
+)
+async def test_a_run_that_goes_on_is_not_drawn_before_the_screen_has_rested_but_for_what_cannot_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long_rest: None, news: Record
 ) -> None:
     for pause in ("POLL_SECONDS", "IDLE_SECONDS"):
         monkeypatch.setattr(live_reader, pause, 0.01)
-    monkeypatch.setattr(run_view, "_SHARE", 1e-9)
-    monkeypatch.setattr(run_view, "_LONGEST_REST", 1.0)
-    drawn: list[float] = []
-    show = RunView.show
-
-    def counted(view: RunView, *shown: Any) -> None:
-        drawn.append(time.monotonic())
-        show(view, *shown)
-
-    monkeypatch.setattr(RunView, "show", counted)
     log = write_log(tmp_path / "events.jsonl", [run_start(), plan(), *map(step, range(1, 20))])
-    async with VlmftConsole(log).run_test(size=(120, 40)) as pilot:
+    app = VlmftConsole(log)
+    async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "step 19/100")
+        screen = app.screen
+        assert isinstance(screen, live.LiveScreen)
         for number in range(20, 41):
             with log.open("a") as file:
                 file.write(json.dumps(step(number, number / 100)) + "\n")
-            await pilot.pause(0.05)
+            await until(pilot, lambda wanted=number - 19: len(screen._reader._batch.records) == wanted)
+        assert "step 19/100" in screen_text(app)
+        with log.open("a") as file:
+            file.write(json.dumps(news) + "\n")
         await until_shown(pilot, "step 40/100")
-        assert "Loss train 0.4000" in screen_text(pilot.app)
-    assert min(after - before for before, after in itertools.pairwise(drawn)) >= 0.9
+        assert "Loss train 0.4000" in screen_text(app)
 
 
 async def test_a_training_that_begins_anew_in_a_log_that_is_open_takes_the_place_of_the_one_before(

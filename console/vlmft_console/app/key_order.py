@@ -69,6 +69,9 @@ class KeyOrder(App[None]):
         elif self._under_way is not None or self._is_early(event):
             self._keys.append(event)
             self._look_again()
+        elif self._keys and not self._is_at_once(event):  # the screen has just become ready for those that wait
+            self._keys.append(event)
+            await self._next_key()
         else:
             self._keys.clear()
             await self._send(event)
@@ -106,8 +109,11 @@ class KeyOrder(App[None]):
 
     def _is_early(self, key: events.Key | events.Paste) -> bool:
         """Whether the screen has nothing yet for this key, or for those before it."""
-        at_once = isinstance(key, events.Key) and self._meanings.get(key.key, key.key) in _AT_ONCE
-        return bool(self.screen_stack) and getattr(self.screen, "getting_ready", False) and not at_once
+        getting_ready = bool(self.screen_stack) and getattr(self.screen, "getting_ready", False)
+        return getting_ready and not self._is_at_once(key)
+
+    def _is_at_once(self, key: events.Key | events.Paste) -> bool:
+        return isinstance(key, events.Key) and self._meanings.get(key.key, key.key) in _AT_ONCE
 
     def _look_again(self) -> None:
         if self._looking is None:

@@ -20,7 +20,8 @@ from vlmft_console.history.state import RunState
 from vlmft_console.history.text_tail import TextTail
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus, status_of
-from vlmft_core.run_folder.events import Record
+from vlmft_core.health import STOP
+from vlmft_core.run_folder.events import HEALTH, RUN_END, Record
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.stop import StopRequest
 
@@ -47,6 +48,8 @@ class Batch:
     """The state of the run; None for another program's log."""
     asked: StopRequest | None = None
     growing: bool = False
+    pressing: bool = False
+    """Whether it is to be shown at once: another state of the run, a request to stop it, its end, or a stop finding."""
 
 
 @dataclass
@@ -96,6 +99,11 @@ class LiveReader:
     def stop(self) -> None:
         """Read no more. Does not wait for a read that hangs."""
         self._stop.set()
+
+    @property
+    def pressing(self) -> bool:
+        """Whether what `take` would give is to be shown at once."""
+        return self._batch.pressing
 
     def take(self) -> Batch:
         """What is new since the last call, in order."""
@@ -149,6 +157,9 @@ class LiveReader:
         with self._lock:
             batch = self._batch
             changed = (batch.status, batch.asked, batch.growing, batch.pending) != (status, asked, growing, pending)
+            batch.pressing |= (
+                _state(batch.status) != _state(status) or batch.asked != asked or any(map(_rings, records))
+            )
             batch.records += records
             batch.lines += lines
             batch.status, batch.asked, batch.growing, batch.pending = status, asked, growing, pending
@@ -164,6 +175,14 @@ class LiveReader:
         if self._tail is None or self._tail.path != path:
             self._tail = TextTail(path)
         return self._tail.read(), self._tail.pending
+
+
+def _state(status: RunStatus | None) -> str | None:
+    return status.state if status is not None else None
+
+
+def _rings(record: Record) -> bool:
+    return record["event"] == RUN_END or (record["event"] == HEALTH and record.get("severity") == STOP)
 
 
 def plain_log(log: OpenedLog) -> Path | None:

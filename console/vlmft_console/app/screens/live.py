@@ -109,8 +109,12 @@ class LiveScreen(LogScreen):
 
     def on_news(self) -> None:
         """Take in what was added, once the view has rested: until then the reader keeps it, so that nothing on the
-        screen is newer than the rest."""
-        if self._due is None:
+        screen is newer than the rest. What presses does not wait."""
+        if self._reader.pressing:
+            if self._due is not None:
+                self._due.stop()
+            self._take_in()
+        elif self._due is None:
             self._due = self.set_timer(max(0.001, self._view.rested_at - time.monotonic()), self._take_in)
 
     def _take_in(self) -> None:
