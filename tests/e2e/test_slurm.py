@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ from tests.e2e.launching import training
 from tests.e2e.slurm import Cluster, cluster
 from tests.e2e.slurm_run import Run
 from vlmft_console.runs.folder import RunFolder
+from vlmft_core.run_folder.checkpoints import complete_ones
 
 pytestmark = pytest.mark.train
 
@@ -71,27 +74,74 @@ def test_two_nodes_train_as_two_ranks_of_one_host_do_to_the_last_bit(slurm: Clus
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1200)
-def test_a_real_training_makes_room_for_another_job_and_goes_on_at_the_step_it_saved(
-    slurm: Cluster, tmp_path: Path
-) -> None:
+@pytest.mark.timeout(3000)
+def test_a_real_training_ends_with_the_same_losses_whatever_it_went_through(slurm: Cluster, tmp_path: Path) -> None:
     preset = tmp_path / "preset.yaml"
-    preset.write_text(PRESET.replace("epochs: 2", "epochs: 20"))
-    curves = []
-    for name, interrupted in (("whole", False), ("cut", True)):
+    preset.write_text(PRESET.replace("epochs: 2", "epochs: 50").replace("eval_steps: 100", "eval_steps: 20"))
+
+    def begin(name: str) -> Run:
         where = [f"--output-root={tmp_path}", f"--run-name={name}", "--slurm=nodes=2,ntasks-per-node=1,exclusive"]
         slurm.vlmft("run", str(preset), "--detach", *where)
-        run = Run(slurm, RunFolder(tmp_path / name))
-        if interrupted:
-            run.wait(lambda run=run: run.steps(), 200)
-            slurm.run("sbatch", "-p", "high", "-N2", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
+        return Run(slurm, RunFolder(tmp_path / name))
+
+    def ended(run: Run, *states: str) -> int:
+        """The step that it goes on from, once it has ended in one of these states."""
+        run.wait(lambda: run.status()["state"] in states, 400)
+        run.wait_for_state("FAILED", "PENDING", "CANCELLED")
+        return complete_ones(run.folder)[-1].step
+
+    cut, whole = begin("cut"), begin("whole")
+    went_on: list[int | None] = [None]
+    for harm in (stop, kill_a_rank, kill_the_supervisor, pull_the_cable, take_its_nodes):
+        run, known = cut, cut.steps()
+        run.wait(lambda known=known: cut.steps()[len(known) + 20 :], 1000)
+        back = harm(run)
+        went_on.append(ended(run, "queued") if back else ended(run, "stopped", "failed", "crashed"))
+        if back:
             run.start_now()
-        run.finishes(400)
-        curves.append([(step["step"], step["loss"], step["grad_norm"]) for step in run.events("step")])
-        saved = [start["resumed_from"] for start in run.events("run_start")]
-        assert len(saved) == 1 + interrupted
-    assert len(curves[0]) == 60
-    assert curves[0] == curves[1]
+        else:
+            slurm.vlmft("resume", str(run.folder.path), "--detach")
+    cut.finishes(600)
+    whole.finishes(600)
+    assert [start["resumed_from"] for start in cut.events("run_start")] == went_on
+    straight = {step["step"]: (step["loss"], step["grad_norm"]) for step in whole.events("step")}
+    assert list(straight) == list(range(1, 151))
+    assert len(cut.steps()) > 150
+    assert {(step["step"], step["loss"], step["grad_norm"]) for step in cut.events("step")} == {
+        (step, *values) for step, values in straight.items()
+    }
+    digests = [complete_ones(run.folder)[-1].files["adapter_model.safetensors"]["sha256"] for run in (cut, whole)]
+    assert digests[0] == digests[1]
+
+
+def stop(run: Run) -> bool:
+    run.slurm.vlmft("stop", str(run.folder.path))
+    return False
+
+
+def kill_a_rank(run: Run) -> bool:
+    os.kill(run.rank(1), signal.SIGKILL)
+    assert run.wait_for_end()["reason"].startswith("rank 1 on n2 was killed by SIGKILL")
+    return False
+
+
+def kill_the_supervisor(run: Run) -> bool:
+    os.kill(run.supervisor(), signal.SIGKILL)
+    return False
+
+
+def pull_the_cable(run: Run) -> bool:
+    run.slurm.cable("n2", plugged=False)
+    try:
+        run.wait_for_state("PENDING", seconds=200)
+    finally:
+        run.slurm.cable("n2", plugged=True)
+    return True
+
+
+def take_its_nodes(run: Run) -> bool:
+    run.slurm.run("sbatch", "-p", "high", "-N2", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
+    return True
 
 
 def own_folder(slurm: Cluster, folder: Path) -> None:
