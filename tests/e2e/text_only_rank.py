@@ -21,6 +21,7 @@ from vlmft_trainer.distributed import ranks
 from vlmft_trainer.distributed.process_group import process_group
 from vlmft_trainer.model.adapter import add_adapter
 from vlmft_trainer.model.load import Kernels, load_base, load_encoder, prepare_training
+from vlmft_trainer.train_vlm_sft import leave
 from vlmft_trainer.training.callbacks.stop_request import StopOnRequest
 from vlmft_trainer.training.checkpoint_manager import CheckpointManager
 from vlmft_trainer.training.run_log import RunLog
@@ -92,3 +93,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave(0)

@@ -14,6 +14,7 @@ Slurm may start the ranks instead, one a task:
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import sys
@@ -148,14 +149,14 @@ def in_group() -> bool:
 def leave(status: int) -> NoReturn:
     """End this process.
 
-    After a mistake the group of ranks is still open, and its threads may abort an interpreter that shuts down in good
-    order: the rank would seem to have crashed.
+    Threads of what the ranks met by may abort an interpreter that shuts down in good order ("terminate called without
+    an active exception"): the rank would seem to have crashed, and with it a run that has finished.
     """
-    if in_group():
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    sys.exit(status)
+    if not in_group():  # else the others are not waited for, either
+        atexit._run_exitfuncs()  # the last words of what reports elsewhere, such as W&B
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
