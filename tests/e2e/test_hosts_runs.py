@@ -96,13 +96,19 @@ def test_a_run_over_two_hosts_is_stopped_with_a_checkpoint_and_resumed(
     assert not of_run(folder.run_id)
 
 
+def without_supervisor(hosts: Cluster, standin: Callable[[int], None], root: Path) -> RunFolder:
+    """A run some steps on, whose supervisor was killed."""
+    standin(100_000)
+    folder = start(hosts, root)
+    wait(lambda: len(events(folder, "step")) > 2, folder)
+    os.kill(_outside(b"vlmft_console.runs.supervisor", folder), signal.SIGKILL)
+    return folder
+
+
 def test_a_run_whose_supervisor_was_killed_is_unsupervised_and_gets_one_again(
     hosts: Cluster, standin: Callable[[int], None], tmp_path: Path
 ) -> None:
-    standin(100_000)
-    folder = start(hosts, tmp_path)
-    wait(lambda: len(events(folder, "step")) > 2, folder)
-    os.kill(_outside(b"vlmft_console.runs.supervisor", folder), signal.SIGKILL)
+    folder = without_supervisor(hosts, standin, tmp_path)
     told = status(hosts, folder)
     assert told["state"] == "unsupervised"
     assert told["reason"] == "its supervisor is gone but ranks live: on n1, n2; vlmft resume gives it one"
@@ -121,10 +127,7 @@ def test_a_run_whose_supervisor_was_killed_is_unsupervised_and_gets_one_again(
 def test_ranks_that_lost_supervisor_and_runner_are_never_called_crashed_and_obey_an_adopter(
     hosts: Cluster, standin: Callable[[int], None], tmp_path: Path
 ) -> None:
-    standin(100_000)
-    folder = start(hosts, tmp_path)
-    wait(lambda: len(events(folder, "step")) > 2, folder)
-    os.kill(_outside(b"vlmft_console.runs.supervisor", folder), signal.SIGKILL)
+    folder = without_supervisor(hosts, standin, tmp_path)
     os.kill(_outside(b"bin/deepspeed", folder), signal.SIGKILL)
     assert status(hosts, folder)["state"] == "unsupervised"
     assert "run has a supervisor again" in hosts.vlmft("resume", str(folder.path), "--detach")
@@ -137,10 +140,7 @@ def test_ranks_that_lost_supervisor_and_runner_are_never_called_crashed_and_obey
 def test_a_rank_killed_under_an_adopter_is_named_with_its_host(
     hosts: Cluster, standin: Callable[[int], None], tmp_path: Path
 ) -> None:
-    standin(100_000)
-    folder = start(hosts, tmp_path)
-    wait(lambda: len(events(folder, "step")) > 2, folder)
-    os.kill(_outside(b"vlmft_console.runs.supervisor", folder), signal.SIGKILL)
+    folder = without_supervisor(hosts, standin, tmp_path)
     hosts.vlmft("resume", str(folder.path), "--detach")
     os.kill(rank(folder, 1), signal.SIGKILL)
     ended = wait_for_end(folder)
@@ -153,10 +153,7 @@ def test_a_rank_killed_under_an_adopter_is_named_with_its_host(
 def test_stop_ends_ranks_that_have_no_supervisor(
     hosts: Cluster, standin: Callable[[int], None], tmp_path: Path
 ) -> None:
-    standin(100_000)
-    folder = start(hosts, tmp_path)
-    wait(lambda: len(events(folder, "step")) > 2, folder)
-    os.kill(_outside(b"vlmft_console.runs.supervisor", folder), signal.SIGKILL)
+    folder = without_supervisor(hosts, standin, tmp_path)
     assert "they were asked to save a checkpoint" in hosts.vlmft("stop", str(folder.path), code=2)
     wait(lambda: status(hosts, folder)["state"] == "stopped", folder)
     saved = complete_ones(folder)[-1].step
