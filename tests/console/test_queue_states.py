@@ -187,17 +187,21 @@ def test_a_job_whose_number_sbatch_does_not_say_is_found_by_what_it_runs(
     assert unsubmitted.place == Slurm({"nodes": "2"}, job="41", cluster="ours")
 
 
-def test_a_job_that_may_have_been_submitted_keeps_its_folder_and_is_not_submitted_again(
-    slurm: FakeSlurm, unsubmitted: RunFolder
-) -> None:
+def unconfirmed(slurm: FakeSlurm, run: RunFolder) -> UnconfirmedError:
+    """What is said of a job that sbatch gives no number of and the queue does not know."""
     slurm.says("sbatch", "thank you\n")
     slurm.says("squeue", "")
     with pytest.raises(UnconfirmedError) as told:
-        submit(Slurm({"nodes": "2"}), unsubmitted)
-    assert str(told.value).startswith(
-        "Slurm: sbatch says 'thank you', and no job's number; the job may be in the queue"
-    )
-    assert f"the run folder {unsubmitted.path} is kept" in str(told.value)
+        submit(Slurm({"nodes": "2"}), run)
+    return told.value
+
+
+def test_a_job_that_may_have_been_submitted_keeps_its_folder_and_is_not_submitted_again(
+    slurm: FakeSlurm, unsubmitted: RunFolder
+) -> None:
+    error = unconfirmed(slurm, unsubmitted)
+    assert str(error).startswith("Slurm: sbatch says 'thank you', and no job's number; the job may be in the queue")
+    assert f"the run folder {unsubmitted.path} is kept" in str(error)
     status = status_of(unsubmitted)
     assert status.state == "elsewhere"
     assert status.reason == "vlmft:new, whose number sbatch did not say, of ours, which does not tell here"
@@ -209,20 +213,12 @@ def test_a_job_that_may_have_been_submitted_keeps_its_folder_and_is_not_submitte
 def test_a_run_that_has_trained_and_may_be_in_the_queue_is_to_be_resumed_and_not_to_be_deleted(
     slurm: FakeSlurm, unsubmitted: RunFolder
 ) -> None:
-    slurm.says("sbatch", "thank you\n")
-    slurm.says("squeue", "")
-    with pytest.raises(UnconfirmedError) as told:
-        submit(Slurm({"nodes": "2"}), unsubmitted)
-    assert (
-        told.value.hint
-        == "`squeue --me --name=vlmft:new` shows it; if it does not, `vlmft rm --gone` deletes the folder"
-    )
+    error = unconfirmed(slurm, unsubmitted)
+    assert error.hint == "`squeue --me --name=vlmft:new` shows it; if it does not, `vlmft rm --gone` deletes the folder"
     unsubmitted.events_file().touch()
-    with pytest.raises(UnconfirmedError) as told:
-        submit(Slurm({"nodes": "2"}), unsubmitted)
+    error = unconfirmed(slurm, unsubmitted)
     assert (
-        told.value.hint
-        == "`squeue --me --name=vlmft:new` shows it; if it does not, `vlmft resume --gone` submits it again"
+        error.hint == "`squeue --me --name=vlmft:new` shows it; if it does not, `vlmft resume --gone` submits it again"
     )
     assert status_of(unsubmitted, gone=True).state == "crashed"
 
