@@ -34,10 +34,12 @@ class FakeSlurm:
         self.says("scontrol", "ClusterName = ours\n")
         self.says("scancel", "")
 
-    def says(self, command: str, text: str | None) -> None:
-        """What a command says from now on; with None it fails."""
-        slurm._answers.clear()
-        slurm.cluster_name.cache_clear()
+    def says(self, command: str, text: str | None, *, anew: bool = True) -> None:
+        """What a command says from now on; with None it fails. Nothing that was said before is remembered then, unless
+        this is not to be `anew`."""
+        if anew:
+            slurm._answers.clear()
+            slurm._cluster = None, ""
         said = self._folder / f"{command}.said"
         said.unlink(missing_ok=True)
         if text is not None:

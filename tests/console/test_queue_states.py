@@ -105,6 +105,21 @@ def test_where_slurm_does_not_tell_nothing_is_deleted_or_resumed(slurm: FakeSlur
     check_deletable(run, gone=True)
 
 
+def test_a_cluster_that_did_not_tell_its_name_at_first_is_asked_again(
+    slurm: FakeSlurm, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slurm.says("scontrol", None)
+    slurm.says("squeue", "PENDING|N/A||Priority|vlmft:run\n", anew=False)
+    assert status_of(run).state == "elsewhere"
+    slurm.says("scontrol", "ClusterName = ours\n", anew=False)
+    assert status_of(run).state == "elsewhere"
+    assert sum(line.startswith("scontrol") for line in slurm.asked) == 1  # it may take 10 s each time
+    monkeypatch.setattr("vlmft_console.places.slurm._SILENT_SECONDS", 0.0)
+    assert status_of(run).state == "queued"
+    slurm.says("scontrol", None, anew=False)
+    assert status_of(run).state == "queued"
+
+
 def test_a_run_that_stopped_a_moment_ago_may_go_back_into_the_queue(slurm: FakeSlurm, run: RunFolder) -> None:
     write_whole(run.exit_file, as_json({"status": "stopped", "reason": "", "exit_code": 130, "t": time.time()}))
     slurm.job("COMPLETING", "run")

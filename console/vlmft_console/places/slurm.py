@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from vlmft_console.errors import MachineError, UnconfirmedError
@@ -23,7 +22,7 @@ _FRESH_SECONDS = 2.0
 _WAITING_SECONDS = 10.0
 """The same of a job that waits, which it may do for days; that it has started is seen in its folder."""
 _SILENT_SECONDS = 30.0
-"""How long a controller that did not answer is not asked about a job."""
+"""How long a controller that did not answer is not asked the same again."""
 _TRIES = 3
 UNNAMED = "a cluster"
 """A cluster whose name Slurm did not tell, as `run.json` has it for a run that may be in its queue."""
@@ -63,6 +62,8 @@ class JobState:
 
 _FORGOTTEN = JobState("")
 _answers: dict[str, tuple[float, JobState | None]] = {}
+_cluster: tuple[float | None, str] = None, ""
+"""When this machine's cluster was asked its name, and what it said."""
 
 
 def job_name(run: str) -> str:
@@ -163,11 +164,19 @@ def _job_state(job: str, name: str) -> JobState | None:
     return _FORGOTTEN
 
 
-@cache
 def cluster_name() -> str:
-    """What the cluster of this machine is called; empty where there is no Slurm, or no answer."""
+    """What the cluster of this machine is called; empty where there is no Slurm, or no answer yet."""
+    global _cluster
     if "SLURM_CLUSTER_NAME" in os.environ:
         return os.environ["SLURM_CLUSTER_NAME"]
+    asked, name = _cluster
+    if not name and (asked is None or time.monotonic() - asked > _SILENT_SECONDS):
+        name = _cluster_name()
+        _cluster = time.monotonic(), name
+    return name
+
+
+def _cluster_name() -> str:
     try:
         told = _ask(["scontrol", "show", "config"])
     except VlmftError:
