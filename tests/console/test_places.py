@@ -100,6 +100,11 @@ def test_without_a_word_a_run_is_started_here() -> None:
         ("juno:\n  slurm: {array: 1-4}\n", ":2: juno.slurm: array cannot be used"),
         ("juno:\n  slurm: {}\n", ":2: juno.slurm: must be a section"),
         ("juno:\n  slurm: {nodes: 2}\n  setup: module load x\n", ":3: juno.setup: must be a list of texts"),
+        (
+            "juno:\n  slurm: {nodes: 2}\n  setup: ['#SBATCH --time=1']\n",
+            ":3: juno.setup: '#SBATCH --time=1' is no line",
+        ),
+        ("juno:\n  slurm: {nodes: 2}\n  setup: [x, ' #PBS -V']\n", ":3: juno.setup: ' #PBS -V' is no line of a shell"),
         ("juno:\n  slurm: {nodes: 2}\n  srun: [3]\n", ":3: juno.srun: must be a list of texts"),
         ("juno:\n  slurm: {nodes: 2}\n  python: venv/python\n", ":3: juno.python: must be the absolute path"),
         ("lab:\n  hosts: {n1: many}\n", ":2: lab.hosts: n1: 'many' is no number of ranks"),

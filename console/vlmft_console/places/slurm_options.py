@@ -26,6 +26,8 @@ _INSTEAD = {
     "ntasks": "say nodes and gpus-per-node, or ntasks-per-node",
     "ntasks-per-gpu": "say gpus-per-node: a rank for each",
 }
+_DIRECTIVE = re.compile(r"\s*#(?:SBATCH|PBS|BSUB)\b")
+"""What begins a line that sbatch takes for options of its own, if it is far enough up in the script."""
 _GPUS = re.compile(r"gpu(?::(?!\d+$)[^:,]+)?(?::(\d{1,3}))?")
 _DEFAULT_NOTICE = 300
 
@@ -85,6 +87,19 @@ def check_options(options: Options, where: str = "--slurm") -> None:
         raise VlmftError(
             f"{where}: signal={options['signal']}: the supervisor takes TERM", "write signal=B:TERM@SECONDS"
         )
+
+
+def check_setup(lines: Sequence[str], where: str) -> None:
+    """Refuse lines of a batch script that only sbatch would read, after everything here was checked.
+
+    Args:
+        where: what an error begins with.
+
+    Raises:
+        VlmftError: there is one.
+    """
+    if line := next(filter(_DIRECTIVE.match, lines), None):
+        raise VlmftError(f"{where}: {line!r} is no line of a shell", "sbatch's options stand under `slurm`")
 
 
 def nodes(options: Options) -> int:
