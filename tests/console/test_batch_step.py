@@ -107,6 +107,20 @@ def test_what_a_person_stopped_or_what_failed_does_not(
     assert end_of(run)["status"] == status
 
 
+def test_a_stop_that_is_asked_for_while_slurm_is_asked_is_not_forgotten(
+    slurm: FakeSlurm, run: RunFolder, ends: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def restarts(job: str) -> tuple[str, int]:
+        StopRequest("vlmft stop").write(run)
+        return "RUNNING", 0
+
+    monkeypatch.setattr(places_slurm, "restarts", restarts)
+    ends("stopped", step=7, request=NOTICE)
+    batch_step(run)
+    assert "scontrol requeue 12" not in slurm.asked
+    assert end_of(run)["status"] == "stopped"
+
+
 def test_what_slurm_has_put_back_itself_has_no_end_yet(
     slurm: FakeSlurm, run: RunFolder, ends: Callable[..., Any]
 ) -> None:

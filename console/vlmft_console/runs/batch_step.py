@@ -93,11 +93,16 @@ def _alone(folder: RunFolder) -> bool:
 
 def _stopped_by_person(folder: RunFolder) -> bool:
     """Whether a person asked for a stop before anything was started; that is the end of the run then."""
-    request = StopRequest.read(folder)
-    if request is None or request.signal is not None:
+    request = _asked_by_person(folder)
+    if not request:
         return False
     _end(folder, Verdict(STOPPED, f"ended by {request.reason} before it was started", EXIT_INTERRUPTED))
     return True
+
+
+def _asked_by_person(folder: RunFolder) -> StopRequest | None:
+    request = StopRequest.read(folder)
+    return request if request is not None and request.signal is None else None
 
 
 def _check_nodes_patiently(folder: RunFolder, place: Slurm, times: int) -> None:
@@ -155,8 +160,7 @@ def _go_back(folder: RunFolder, place: Slurm, before: int, *, progress: bool) ->
     ended = read_json(folder.exit_file) or {}
     if ended.get("status") in (FINISHED, EARLY_STOPPED) or ended.get("exit_code") == EXIT_MISTAKE:
         return
-    request = StopRequest.read(folder)
-    if request is not None and request.signal is None:
+    if _asked_by_person(folder):
         return
     try:
         state, restarts = slurm.restarts(place.job)
@@ -167,6 +171,8 @@ def _go_back(folder: RunFolder, place: Slurm, before: int, *, progress: bool) ->
         if mine and starts >= IDLE_STARTS:
             raise VlmftError(f"{starts} starts in a row brought it no further", "give it more time")
         folder.change_place(replace(place, idle_starts=starts))
+        if _asked_by_person(folder):  # while Slurm took its time to answer
+            return
         # First: once it is back in the queue, Slurm ends what is left of this start, and may begin the next.
         delete(folder.stop_file)
         folder.keep_earlier_end()
