@@ -105,6 +105,65 @@ def test_hosts_that_do_not_answer_are_counted_with_what_was_said(run: RunFolder)
         ask(run, DEMO, lambda arguments: ["/no/python"], first="127.0.0.1", port=free_port(), ranks={"a": 1})
 
 
+WAITS_FOR_EVER = """
+import json, sys
+from vlmft_console.runs import node_look
+node_look.MEET_SECONDS = 3600.0
+print(json.dumps(node_look.look(node_look.Question(**json.loads(sys.argv[1])))))
+"""
+
+
+def test_nobody_waits_for_hosts_that_ssh_does_not_reach_and_each_is_named(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vlmft_console.runs.node_check._ANSWER_SECONDS", 3600.0)
+    said = """
+echo 'n8: ssh: connect to host n8 port 22: Connection refused
+pdsh@here: n8: ssh exited with exit code 255
+n9: ssh: Could not resolve hostname n9: Name or service not known
+pdsh@here: n9: ssh exited with exit code 255' >&2
+exec "$@"
+"""
+    with pytest.raises(MachineError) as told:
+        ask(
+            run,
+            DEMO,
+            lambda arguments: ["sh", "-c", said, "sh", sys.executable, "-P", "-c", WAITS_FOR_EVER, arguments[-1]],
+            first="127.0.0.1",
+            port=free_port(),
+            ranks={"here": 1, "n8": 1, "n9": 1},
+        )
+    assert str(told.value) == (
+        "1 of 3 hosts answered: n8: ssh: connect to host n8 port 22: Connection refused; "
+        "n9: ssh: Could not resolve hostname n9: Name or service not known"
+    )
+
+
+def test_a_host_that_has_yet_to_reach_the_first_gives_up_once_the_meeting_is_called_off(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_look, "MEET_SECONDS", 3600.0)
+    monkeypatch.setattr(node_look, "_is_here", lambda host: False)
+    run.token_file.write_text('{"token": "1", "called_off": true}')
+    question = node_look.Question(str(run.token_file), "1", str(run.lock), "id", (), False, "127.0.0.1", free_port(), 2)
+    found = node_look.look(question)
+    assert found["sees_folder"]
+    assert not {"offset", "problem"} & found.keys()
+
+
+def test_of_many_hosts_that_are_not_reached_some_are_named(run: RunFolder) -> None:
+    said = 'for n in 1 2 3 4 5 6; do echo "n$n: no"; echo "pdsh@here: n$n: ssh exited with exit code 255"; done >&2'
+    with pytest.raises(MachineError, match=r"answered: n1: no; n2: no; n3: no; n4: no; and 2 more hosts$"):
+        ask(
+            run,
+            DEMO,
+            lambda arguments: ["sh", "-c", said],
+            first="n1",
+            port=free_port(),
+            ranks=dict.fromkeys("123456", 1),
+        )
+
+
 def test_an_option_that_srun_does_not_know_is_said(run: RunFolder) -> None:
     said = """echo "srun: unrecognized option '--x'" >&2; echo 'Try "srun --help" for more information' >&2"""
     with pytest.raises(MachineError, match=r"answered: srun: unrecognized option '--x'$"):

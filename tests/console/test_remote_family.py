@@ -41,11 +41,11 @@ def srun(log: Path, text: str) -> SlurmFamily:
     return family
 
 
-def deepspeed(log: Path, *ends: tuple[str, int, int]) -> HostsFamily:
+def deepspeed(log: Path, *ends: tuple[str, int, int], hosts: tuple[str, str] = ("n1", "n2")) -> HostsFamily:
     log.write_text(
         "".join(f"{host}: {LAUNCH.format(local)} exits with return code = {code}\n" for host, local, code in ends)
     )
-    family = HostsFamily(NOBODY, {"n1": 2, "n2": 3}, "0" * 32, log, log.with_name("ranks.lock"))
+    family = HostsFamily(NOBODY, dict(zip(hosts, (2, 3), strict=True)), "0" * 32, log, log.with_name("ranks.lock"))
     family.observe(signalled=False)
     return family
 
@@ -83,6 +83,33 @@ def test_a_log_that_is_gone_or_no_file_says_nothing(log: Path) -> None:
 def test_ranks_of_deepspeed_hosts_are_counted_through(log: Path) -> None:
     ends = deepspeed(log, ("n2", 1, -9), ("n1", 1, 2), ("n3", 0, -9)).ends
     assert {rank: (end.host, end.status) for rank, end in ends.items()} == {3: ("n2", 9), 1: ("n1", 2 << 8)}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "called"),
+    [
+        (("n1.lab.net", "n2.lab.net"), "n2"),
+        (("n1", "n2.lab.net"), "n2"),
+        (("n.lab.net", "n.home.net"), "n.home.net"),
+        (("10.0.0.1", "10.0.0.2"), "10.0.0.2"),
+    ],
+)
+def test_a_rank_on_a_host_of_which_pdsh_leaves_the_domain_out_is_the_hosts(
+    log: Path, hosts: tuple[str, str], called: str
+) -> None:
+    ends = deepspeed(log, (called, 1, -9), hosts=hosts).ends
+    assert {rank: (end.host, end.status) for rank, end in ends.items()} == {3: (hosts[1], 9)}
+
+
+def test_a_kill_that_could_not_be_sent_is_sent_again(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    family = deepspeed(log)
+    family.launcher_status = signal.SIGKILL
+    monkeypatch.setattr(family, "_signalling", lambda name: (["/no/such/program"], {}))
+    family.signal_ranks(signal.SIGKILL)
+    assert family.left_behind
+    monkeypatch.setattr(family, "_signalling", lambda name: (["true"], {}))
+    family.signal_ranks(signal.SIGKILL)
+    assert not family.left_behind
 
 
 def test_a_rank_that_was_killed_comes_before_those_that_failed_for_it(log: Path) -> None:

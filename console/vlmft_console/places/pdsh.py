@@ -56,5 +56,7 @@ def python_on(hosts: Iterable[str], arguments: Sequence[str]) -> list[str]:
     the host's name."""
     said = [f"{name}={value}" for name, value in passed().items()]
     there = shlex.join(["env", *said, sys.executable, "-P", *arguments])
+    # Left to itself it has 32 hosts at a time: those that do not answer would have others wait for a KILL.
+    named = list(hosts)
     # pdsh itself looks for %h, %n and %u.
-    return ["pdsh", "-S", "-w", ",".join(hosts), there.replace("%", "%%")]
+    return ["pdsh", "-S", "-f", str(len(named)), "-w", ",".join(named), there.replace("%", "%%")]

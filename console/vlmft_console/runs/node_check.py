@@ -7,13 +7,15 @@ import os
 import re
 import secrets
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from vlmft_console.errors import MachineError, UnansweredError
 from vlmft_console.runs.folder import RunFolder
-from vlmft_console.runs.node_look import MEET_SECONDS, Question
+from vlmft_console.runs.node_look import CALLED_OFF, MEET_SECONDS, Question
 from vlmft_core.durable import as_json, delete, write_whole
 from vlmft_core.figures import counted
 from vlmft_core.preset import Preset
@@ -21,8 +23,14 @@ from vlmft_core.preset import Preset
 CLOCK_SECONDS = 2.0
 """Clocks that are further apart make times in the log wrong, and with them what is called stalled."""
 _ANSWER_SECONDS = 120.0
+_LOOK_SECONDS = 0.5
+"""Between two looks at what was said so far."""
+_FAILED = re.compile(r"^pdsh@\S+: (\S+): ssh exited with exit code \d+$", re.MULTILINE)
+"""What pdsh says of a host that will not answer."""
+_MOST_NAMED = 4
+"""How many hosts that did not answer are named with the reason."""
 _ABOUT_ONE = re.compile(r"(?:srun|slurmstepd(?:-\S+)?|pdsh@\S+): error: |pdsh@\S+: ")
-_NOT_TELLING = ("Terminating StepId", "forcing job", 'Try "srun')
+_NOT_TELLING = ("Terminating StepId", "forcing job", 'Try "srun', "ssh exited with exit code")
 _TOLD = {"host", "versions", "sees_folder", "sees_lock", "missing", "ranks", "gpus", "gpu_names"}
 """What an answer has at least; other JSON may be what a profile prints."""
 Answer = Mapping[str, Any]
@@ -73,19 +81,14 @@ def ask(
         len(ranks),
     )
     command = started(["-m", "vlmft_console.runs.node_look", question.as_text()])
+
+    def call_off() -> None:
+        with suppress(OSError):  # they wait in vain, then
+            write_whole(folder.token_file, as_json({"token": token, CALLED_OFF: True}))
+
     write_whole(folder.token_file, as_json({"token": token}))
     try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_ANSWER_SECONDS + MEET_SECONDS,
-            check=False,
-        )
-        output, errors = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
-    except subprocess.TimeoutExpired as late:
-        output, errors = (late.stdout or b"").decode(errors="replace"), "some hosts did not answer in time"
+        output, errors = _heard(command, env or {}, call_off)
     except OSError as error:
         raise MachineError(f"{command[0]}: {error.strerror}") from None
     finally:
@@ -100,6 +103,38 @@ def ask(
     if stops:
         raise MachineError("; ".join(stops))
     return notes
+
+
+def _heard(command: Sequence[str], env: Mapping[str, str], call_off: Callable[[], None]) -> tuple[str, str]:
+    """What a command says: output and errors.
+
+    Args:
+        call_off: called once if a host is said to have failed: no other need wait for it.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    deadline = time.monotonic() + _ANSWER_SECONDS + MEET_SECONDS
+    quiet, pipe = subprocess.DEVNULL, subprocess.PIPE
+    with subprocess.Popen(command, env={**os.environ, **env}, stdin=quiet, stdout=pipe, stderr=pipe) as asked:
+        called_off = False
+        try:
+            while True:
+                try:
+                    return _texts(*asked.communicate(timeout=_LOOK_SECONDS))
+                except subprocess.TimeoutExpired as so_far:
+                    output, errors = _texts(so_far.stdout, so_far.stderr)
+                if time.monotonic() > deadline:
+                    return output, "some hosts did not answer in time"
+                if not called_off and _FAILED.search(errors):
+                    called_off = True
+                    call_off()
+        finally:
+            asked.kill()
+
+
+def _texts(output: bytes | None, errors: bytes | None) -> tuple[str, str]:
+    return (output or b"").decode(errors="replace"), (errors or b"").decode(errors="replace")
 
 
 def _paths(preset: Preset) -> tuple[str, ...]:
@@ -124,9 +159,14 @@ def _answers(output: str) -> list[Answer]:
 
 
 def _said(errors: str) -> str:
-    """The last thing that was complained of."""
+    """The last thing that was complained of, or the last of each host that ssh says it of."""
     lines = [_ABOUT_ONE.sub("", line).strip() for line in errors.splitlines()]
     telling = [line for line in lines if line and not any(word in line for word in _NOT_TELLING)]
+    by_host = {host: [line for line in telling if line.startswith(f"{host}: ")] for host in _FAILED.findall(errors)}
+    if by_host:
+        last = [(said or [f"{host}: ssh does not say why"])[-1] for host, said in by_host.items()]
+        more = [f"and {counted(len(last) - _MOST_NAMED, 'more host')}"] if len(last) > _MOST_NAMED else []
+        return "; ".join([*last[:_MOST_NAMED], *more])
     named = [line for line in telling if "No such file" in line or "denied" in line or "resolve" in line]
     return (named or telling or ["nobody said why"])[-1]
 

@@ -25,6 +25,10 @@ from vlmft_core.run_folder.versions import installed_versions
 
 MEET_SECONDS = 20.0
 """How long hosts wait for each other."""
+_LOOK_SECONDS = 0.5
+"""Between two looks whether the meeting was called off."""
+CALLED_OFF = "called_off"
+"""What the token file says of a meeting to which a host is known not to come."""
 _TIME = struct.Struct("!d")
 
 
@@ -72,16 +76,24 @@ def look(question: Question) -> dict[str, Any]:
 
 
 def _meet(question: Question) -> dict[str, Any]:
-    """`offset`: seconds that this host's clock is ahead of the first's; or `problem`: why that cannot be reached."""
+    """`offset`: seconds that this host's clock is ahead of the first's; or `problem`: why that cannot be reached.
+    Neither where the meeting was called off before they met."""
     try:
         if _is_here(question.first):
             _receive(question)
             return {"offset": 0.0}
         return {"offset": _ask(question)}
     except OSError as error:
+        if _called_off(question):
+            return {}
         # Of an address that cannot be found the number is not the system's; where it is, its words are the shortest.
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
         return {"problem": f"{question.first}:{question.port}: {why}"}
+
+
+def _called_off(question: Question) -> bool:
+    """Whether it is known that a host will not come, so that the others need not wait for it."""
+    return (read_json(Path(question.token_file)) or {}).get(CALLED_OFF) is True
 
 
 def _is_here(host: str) -> bool:
@@ -103,15 +115,18 @@ def _receive(question: Question) -> None:
         OSError: the port is taken.
     """
     deadline = time.monotonic() + MEET_SECONDS
+    met = 0
     with socket.create_server(("", question.port)) as server:
-        for _ in range(question.hosts - 1):
-            server.settimeout(max(0.01, deadline - time.monotonic()))
+        server.settimeout(_LOOK_SECONDS)
+        # Whoever does not come says why.
+        while met < question.hosts - 1 and time.monotonic() < deadline and not _called_off(question):
             try:
                 link, _ = server.accept()
-            except TimeoutError:  # whoever did not come says why
-                return
+            except TimeoutError:
+                continue
             with link:
                 link.sendall(_TIME.pack(time.time()))
+            met += 1
 
 
 def _ask(question: Question) -> float:
@@ -126,7 +141,7 @@ def _ask(question: Question) -> float:
                 told: float = _TIME.unpack(link.recv(_TIME.size, socket.MSG_WAITALL))[0]
                 return (began + time.time()) / 2 - told
         except (OSError, struct.error) as error:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or _called_off(question):
                 raise error if isinstance(error, OSError) else ConnectionError(str(error)) from None
             time.sleep(0.2)
 

@@ -51,12 +51,12 @@ class RemoteFamily(Family):
         now = time.monotonic()
         if self._sent is not None and self._sent[0] is number and now - self._sent[1] < _AGAIN_SECONDS:
             return
-        self._sent = (number, now)
         argv, env = self._signalling(number.name.removeprefix("SIG"))
         quiet = subprocess.DEVNULL
         with contextlib.suppress(OSError):  # no process more, or no memory: it is sent again
             sender = subprocess.Popen(argv, env={**os.environ, **env}, stdin=quiet, stdout=quiet, stderr=quiet)
             self.strangers.add(sender.pid)  # it shall not be killed with the run
+            self._sent = (number, now)
 
     @abstractmethod
     def _told(self, line: str) -> Iterable[tuple[int, str, int | None, bool]]:
@@ -142,6 +142,8 @@ class HostsFamily(RemoteFamily):
         self._slots, self._run_id, self._ranks_lock = slots, run_id, ranks_lock
         counts = list(slots.values())
         self._first = {host: sum(counts[:number]) for number, host in enumerate(slots)}
+        # pdsh leaves the domain out of what it puts before a line, unless two hosts would be called the same.
+        self._called = {name: host for host in slots for name in (host.partition(".")[0], host)}
 
     @property
     def left_behind(self) -> bool:
@@ -161,9 +163,9 @@ class HostsFamily(RemoteFamily):
         return self._sent is not None and self._sent[0] is signal.SIGKILL
 
     def _told(self, line: str) -> Iterable[tuple[int, str, int | None, bool]]:
-        if (found := self._ENDED.match(line)) and found[1] in self._first:
+        if (found := self._ENDED.match(line)) and (host := self._called.get(found[1])):
             code = int(found[3])
-            yield self._first[found[1]] + int(found[2]), found[1], -code if code < 0 else (code & 0xFF) << 8, False
+            yield self._first[host] + int(found[2]), host, -code if code < 0 else (code & 0xFF) << 8, False
 
     def _signalling(self, name: str) -> tuple[Sequence[str], Mapping[str, str]]:
         program = ("-m", "vlmft_console.runs.signal_ranks", self._run_id, name)
@@ -173,7 +175,8 @@ class HostsFamily(RemoteFamily):
 class AdoptedHostsFamily(HostsFamily):
     """The same when its first supervisor was killed: the runner is no child of this process, and may be gone, too.
 
-    How it ended nobody tells, so that only the log can say that no unseen rank is left to be ended.
+    How it ended nobody tells, so that only the log can say that no unseen rank is left to be ended. Without its word an
+    unseen one is given all of the time that a TERM gives, to save a checkpoint, before a KILL to all hosts is the end.
     """
 
     adopted: ClassVar[bool] = True
