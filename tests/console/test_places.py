@@ -10,6 +10,7 @@ from tests.command_line import vlmft
 from vlmft_console.commands.completion import place_names
 from vlmft_console.places.chosen import chosen_place
 from vlmft_console.places.place import Hosts, Slurm
+from vlmft_console.places.place_words import check_prefix, check_srun
 from vlmft_console.places.places_file import check_kept, load_places, places_file
 from vlmft_core.errors import VlmftError
 
@@ -79,6 +80,12 @@ def test_a_run_folder_has_nothing_run_that_no_place_of_ones_own_says(kept: Slurm
     check_kept(replace(juno, setup=("curl evil | sh",)), "run.json", trust=True)
 
 
+def test_words_that_srun_and_a_container_take_are_passed_on() -> None:
+    srun = ("--cpu-bind=cores", "--mpi=pmix", "-w", "n1,n2", "--export=ALL,A=$", "--comment=a b")
+    check_srun(srun, "juno.srun")
+    check_prefix(("apptainer", "exec", "--env=A=a b"), "juno.prefix")
+
+
 def test_without_a_word_a_run_is_started_here() -> None:
     assert chosen_place() is None
     assert load_places() == {}
@@ -106,6 +113,13 @@ def test_without_a_word_a_run_is_started_here() -> None:
         ),
         ("juno:\n  slurm: {nodes: 2}\n  setup: [x, ' #PBS -V']\n", ":3: juno.setup: ' #PBS -V' is no line of a shell"),
         ("juno:\n  slurm: {nodes: 2}\n  srun: [3]\n", ":3: juno.srun: must be a list of texts"),
+        ("juno:\n  slurm: {nodes: 2}\n  srun: [--ntasks=1]\n", ":3: juno.srun: --ntasks=1 is set by vlmft"),
+        ("juno:\n  slurm: {nodes: 2}\n  srun: [-n, '1']\n", ":3: juno.srun: -n is set by vlmft"),
+        ("juno:\n  slurm: {nodes: 2}\n  srun: [--outp=x]\n", ":3: juno.srun: --outp=x is set by vlmft"),
+        ("juno:\n  slurm: {nodes: 2}\n  srun: [--mpi pmix]\n", "gets it as one word (write --mpi=VALUE)"),
+        ("juno:\n  slurm: {nodes: 2}\n  srun: [--container-image=~/x]\n", "'--container-image=~/x': no shell reads it"),
+        ("juno:\n  slurm: {nodes: 2}\n  prefix: [apptainer exec x.sif]\n", "'apptainer exec x.sif' is one word"),
+        ("juno:\n  slurm: {nodes: 2}\n  prefix: [apptainer, exec, $HOME/x.sif]\n", "'$HOME/x.sif': no shell reads it"),
         ("juno:\n  slurm: {nodes: 2}\n  python: venv/python\n", ":3: juno.python: must be the absolute path"),
         ("lab:\n  hosts: {n1: many}\n", ":2: lab.hosts: n1: 'many' is no number of ranks"),
         ("lab:\n  hosts: {n1: 8}\n  setup: [x]\n", ":3: lab.setup: only a place with `slurm` has it"),

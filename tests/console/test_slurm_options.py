@@ -7,7 +7,13 @@ import json
 import pytest
 
 from vlmft_console.places.place import Slurm, as_json, from_json, spread
-from vlmft_console.places.slurm_options import check_options, notice_seconds, parse_options, ranks_per_node
+from vlmft_console.places.slurm_options import (
+    check_environment,
+    check_options,
+    notice_seconds,
+    parse_options,
+    ranks_per_node,
+)
 from vlmft_core.errors import VlmftError
 from vlmft_core.preset.schema import Hardware
 
@@ -44,12 +50,36 @@ def test_options_are_read_with_commas_in_their_values() -> None:
         ("wrap=rm", "wrap is set by vlmft"),
         ("signal=USR1@60", "write signal=B:TERM@SECONDS"),
         ("comment=a\nb", "cannot be passed on"),
+        ("nodes=2,", "there is a comma too many"),
+        ("mail-type=END,,FAIL", "there is a comma too many"),
+        ("arr=1-4", "arr is short for array (write it in full)"),
+        ("outp=x", "outp is short for output"),
+        ("ntasks-per-n=8", "ntasks-per-n is short for ntasks-per-node"),
+        ("sig=USR1@60", "sig is short for signal"),
+        ("clusters=other", "submit from a login node there"),
+        ("export-file=x", "the run needs the environment"),
+        ("gpu-bind=single:1", "every rank has to see all GPUs of its node: leave it out"),
+        ("container-image=x", "places.yaml has `srun` and `prefix` for the ranks alone"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_the_reason(text: str, message: str) -> None:
     with pytest.raises(VlmftError) as caught:
         check_options(parse_options([text]))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("option", ["gres-flags=enforce-binding", "time-min=10", "wait-all-nodes=1", "contiguous"])
+def test_an_option_that_only_begins_like_one_of_ours_is_passed_on(option: str) -> None:
+    check_options(parse_options([option]))
+
+
+def test_a_variable_that_would_make_an_array_of_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_environment()
+    monkeypatch.setenv("SBATCH_TIMELIMIT", "10")
+    check_environment()
+    monkeypatch.setenv("SBATCH_ARRAY_INX", "1-4")
+    with pytest.raises(VlmftError, match=r"^SBATCH_ARRAY_INX is in the environment, .* \(unset SBATCH_ARRAY_INX\)$"):
+        check_environment()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import platformdirs
 
 from vlmft_console.places.hostfile import check_hosts
 from vlmft_console.places.place import Hosts, Place, Slurm
-from vlmft_console.places.slurm_options import check_options, check_setup
+from vlmft_console.places.place_words import check_prefix, check_setup, check_srun
+from vlmft_console.places.slurm_options import check_options
 from vlmft_core.errors import VlmftError
 from vlmft_core.preset.strict_yaml import Document, parse, read_text
 
@@ -139,6 +140,8 @@ def _place(name: str, value: object, where: _Where) -> Place:
         raise VlmftError(f"{where(name, 'python')}: must be the absolute path of a Python")
     setup, srun, prefix = (_texts(value.get(key, []), where(name, key)) for key in ("setup", "srun", "prefix"))
     check_setup(setup, where(name, "setup"))
+    check_srun(srun, where(name, "srun"))
+    check_prefix(prefix, where(name, "prefix"))
     return Slurm(options, setup, srun, prefix, python)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from vlmft_core.errors import VlmftError
 
@@ -18,16 +19,39 @@ _BARE = frozenset(
 """Options that may be given without a value; any other name without one goes on with the value before it."""
 _OURS = frozenset({"chdir", "error", "job-name", "no-requeue", "open-mode", "output", "parsable", "requeue"})
 _ASKS = frozenset({"help", "quiet", "test-only", "usage", "verbose", "version", "wait", "wrap"})
+_ALL_GPUS = "every rank has to see all GPUs of its node"
+_ENVIRONMENT = "the run needs the environment that it was started in; places.yaml has `setup` for more"
+_ELSEWHERE = "this cluster would be asked about a job of that one: submit from a login node there"
+_ON_THE_HOST = "Slurm's commands are needed outside; places.yaml has `srun` and `prefix` for the ranks alone"
 _INSTEAD = {
     "array": "each of its jobs would train in the same folder: start a run for each",
-    "export": "the run needs the environment that it was started in; places.yaml has `setup` for more",
+    "cluster": _ELSEWHERE,
+    "clusters": _ELSEWHERE,
+    "container": _ON_THE_HOST,
+    "container-image": _ON_THE_HOST,
+    "export": _ENVIRONMENT,
+    "export-file": _ENVIRONMENT,
+    "gpu-bind": f"{_ALL_GPUS}: leave it out",
     "gpus": "say gpus-per-node",
-    "gpus-per-task": "every rank has to see all GPUs of its node: say gpus-per-node",
+    "gpus-per-socket": "say gpus-per-node",
+    "gpus-per-task": f"{_ALL_GPUS}: say gpus-per-node",
     "ntasks": "say nodes and gpus-per-node, or ntasks-per-node",
     "ntasks-per-gpu": "say gpus-per-node: a rank for each",
+    "tres-per-task": f"{_ALL_GPUS}: say gpus-per-node, and cpus-per-task",
 }
-_DIRECTIVE = re.compile(r"\s*#(?:SBATCH|PBS|BSUB)\b")
-"""What begins a line that sbatch takes for options of its own, if it is far enough up in the script."""
+_WHOLE = (*_OURS, *_ASKS, *_INSTEAD, "gpus-per-node", "gres", "nodes", "ntasks-per-node", "signal", "time")
+"""Options that must not come under a shorter name, which sbatch would take, too."""
+_VARIABLES = {
+    "SBATCH_ARRAY_INX": "array",
+    "SBATCH_CLUSTERS": "clusters",
+    "SBATCH_EXPORT": "export",
+    "SBATCH_GPU_BIND": "gpu-bind",
+    "SBATCH_GPUS": "gpus",
+    "SBATCH_GPUS_PER_TASK": "gpus-per-task",
+    "SBATCH_WAIT": "wait",
+    "SLURM_CLUSTERS": "clusters",
+}
+"""What sbatch takes for options, and no other option of ours goes before."""
 _GPUS = re.compile(r"gpu(?::(?!\d+$)[^:,]+)?(?::(\d{1,3}))?")
 _DEFAULT_NOTICE = 300
 
@@ -51,6 +75,8 @@ def parse_options(texts: Sequence[str]) -> dict[str, str]:
                 if name in options:
                     raise VlmftError(f"--slurm {text}: {name} is there twice")
                 options[name] = value.strip()
+            elif not piece.strip() and "," in text:
+                raise VlmftError(f"--slurm {text}: there is a comma too many", "write name=value,name=value")
             elif name and options[name]:
                 options[name] += f",{piece.strip()}"
             else:
@@ -76,6 +102,8 @@ def check_options(options: Options, where: str = "--slurm") -> None:
             raise VlmftError(f"{where}: {name} is set by vlmft, or of no use to it", "leave it out")
         if name in _INSTEAD:
             raise VlmftError(f"{where}: {name} cannot be used", _INSTEAD[name])
+        if whole := abbreviated(name, _WHOLE):
+            raise VlmftError(f"{where}: {name} is short for {whole}", "write it in full")
         if not value and name not in _BARE:  # sbatch would take what comes next for it
             raise VlmftError(f"{where}: {name} has no value", f"write {name}=VALUE")
     for name in ("nodes", "ntasks-per-node"):
@@ -89,17 +117,23 @@ def check_options(options: Options, where: str = "--slurm") -> None:
         )
 
 
-def check_setup(lines: Sequence[str], where: str) -> None:
-    """Refuse lines of a batch script that only sbatch would read, after everything here was checked.
-
-    Args:
-        where: what an error begins with.
+def check_environment() -> None:
+    """Refuse variables by which sbatch would take what `check_options` refuses.
 
     Raises:
         VlmftError: there is one.
     """
-    if line := next(filter(_DIRECTIVE.match, lines), None):
-        raise VlmftError(f"{where}: {line!r} is no line of a shell", "sbatch's options stand under `slurm`")
+    for variable, option in _VARIABLES.items():
+        if variable in os.environ:
+            why = _INSTEAD.get(option, "sbatch would wait for the end of the run")
+            raise VlmftError(
+                f"{variable} is in the environment, and {option} cannot be used: {why}", f"unset {variable}"
+            )
+
+
+def abbreviated(name: str, options: Iterable[str]) -> str | None:
+    """The option that a name is the beginning of."""
+    return next((whole for whole in sorted(options) if whole.startswith(name) and whole != name), None)
 
 
 def nodes(options: Options) -> int:

@@ -12,7 +12,7 @@ from vlmft_console.errors import RunFolderError, UnconfirmedError
 from vlmft_console.places import slurm
 from vlmft_console.places.place import Slurm
 from vlmft_console.places.slurm import UNNAMED
-from vlmft_console.places.slurm_options import notice_seconds
+from vlmft_console.places.slurm_options import check_environment, notice_seconds
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.durable import write_whole
 
@@ -50,6 +50,7 @@ def check_submittable(place: Slurm, folder: RunFolder) -> str:
         VlmftError: there is no Slurm here, or sbatch refuses the job, in its own words.
     """
     slurm.check_commands()
+    check_environment()
     return slurm.expected_start([*sbatch_arguments(place, folder), "--wrap=true"], Path.cwd())
 
 
