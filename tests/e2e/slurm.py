@@ -27,6 +27,8 @@ class Cluster:
 
     def __init__(self, root: Path, bridge: str) -> None:
         self._root, self._bridge = root, bridge
+        # The nodes share this machine's cores: threads of a rank that wait for one would burn another's.
+        self._environment = {"SLURM_CONF": str(root / "slurm.conf"), "OMP_NUM_THREADS": "1"}
 
     def start(self, node: str, *argv: str, **environment: str) -> subprocess.Popen[str]:
         """Start a program on `login`, `n1` or `n2`, in our folder; its output and errors are one stream."""
@@ -35,7 +37,7 @@ class Cluster:
         enter = ["sh", "-c", 'cd "$0" && exec "$@"', str(Path.cwd())]
         return subprocess.Popen(
             ["nsenter", "-t", inner, "-n", "-u", "-p", "-m", *enter, *argv],
-            env=os.environ | {"SLURM_CONF": str(self._root / "slurm.conf")} | environment,
+            env=os.environ | self._environment | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -77,9 +79,11 @@ class Cluster:
         return f"-i {folder / 'mine'} {known}"
 
     def cable(self, node: str, plugged: bool) -> None:
-        """Pull a node's cable, or plug it in again."""
+        """Pull a node's cable, or plug it in again and have Slurm ask for it, which it does only every few minutes."""
         state = "up" if plugged else "down"
         subprocess.run(["ip", "link", "set", f"{self._bridge}-{node[1:]}", state], check=True)
+        if plugged:  # refused where Slurm has not missed it
+            self.run("scontrol", "update", f"nodename={node}", "state=resume", code=None)
 
     def job(self, number: str) -> dict[str, str]:
         """What Slurm knows of a job."""
