@@ -18,6 +18,7 @@ import atexit
 import os
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import NoReturn
@@ -36,6 +37,10 @@ from vlmft_trainer.training.options import Job, read_job
 from vlmft_trainer.training.plain_log import Forgiving
 from vlmft_trainer.training.ranks_lock import hold_lock
 from vlmft_trainer.training.run_log import RunLog, open_run_log
+
+LAST_WORDS_SECONDS = 1.0
+"""For srun to read what a task wrote last: on busy cores 0.2 were enough for 80 failing starts, while without any the
+reason was lost in 13 of 40."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_MISTAKE
     except BaseException as error:
         log.end(FAILED, f"{type(error).__name__}: {error}")
+        atexit.register(let_srun_read)  # after the traceback
         raise
     finally:
         log.close()
@@ -156,7 +162,15 @@ def leave(status: int) -> NoReturn:
         atexit._run_exitfuncs()  # the last words of what reports elsewhere, such as W&B
     sys.stdout.flush()
     sys.stderr.flush()
+    if status:
+        let_srun_read()
     os._exit(status)
+
+
+def let_srun_read() -> None:
+    """Stay until srun has read what was written: it ends a step as soon as a task has failed, and may not know why."""
+    if "SLURM_STEP_ID" in os.environ:
+        time.sleep(LAST_WORDS_SECONDS)
 
 
 if __name__ == "__main__":
