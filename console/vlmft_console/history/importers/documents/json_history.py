@@ -6,6 +6,7 @@
 {"0": {"loss": 2.5}, "1": {"loss": 2.25}}
 {"loss": {"0": 2.5, "1": 2.25}}                             pandas, and {"columns": ["loss"], "data": [[2.5], [2.25]]}
 {"metrics": [{"key": "loss", "value": 2.5, "step": 10}]}    MLflow
+{"loss": {"train": {"x": [10, 20], "y": [2.5, 2.25]}}}      ClearML; with steps and values, Sacred
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ _LOOKED_AT: Final = 50
 """Entries of a list among which one of a training is looked for."""
 _INSIDE: Final = 1000
 """Parts of a document that are looked into."""
+_CURVES: Final = (("x", "y"), ("steps", "values"), ("step", "value"), ("iterations", "values"))
+"""What the places and the values of a curve are called."""
 _NUMBERED = re.compile(r"(?:(epoch|step|iter|iteration)[ _-]?)?(\d{1,15})", re.IGNORECASE)
 
 
@@ -41,10 +44,10 @@ def entries_of(document: Any) -> list[Any] | None:
         if isinstance(part, list):
             entries: list[Any] = [flat(entry) for entry in part if isinstance(entry, dict)]
             if entries and fields_of(entries[0]):
-                entries = pivoted(entries)
-            if any(tells_training(entry) for entry in entries[:_LOOKED_AT]):
+                entries = _by_place(entries)
+            if any(tells_training(entry) for entry in entries[:_LOOKED_AT] if entry is not None):
                 return entries
-        elif found := _by_part(part) or _columns(_by_column(part)) or _numbered(part):
+        elif found := _by_part(part) or _curves(part) or _columns(_by_column(part)) or _numbered(part):
             return found
     return None
 
@@ -93,17 +96,35 @@ def _by_part(part: Mapping[str, Any]) -> list[dict[str, Any]]:
     return sorted(entries, key=lambda entry: float(entry[place]))
 
 
+def _curves(part: Mapping[str, Any]) -> list[Any]:
+    """The entries of curves, each with a list of its places and one of its values, in objects by name."""
+    points: list[dict[str, Any]] = []
+    todo: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [((), part)]
+    while todo and len(todo) < _INSIDE:
+        path, inner = todo.pop(0)
+        for places, values in _CURVES:
+            steps, told = inner.get(places), inner.get(values)
+            if path and isinstance(steps, list) and isinstance(told, list) and len(steps) == len(told):
+                name = "/".join(dict.fromkeys(path))
+                points += [{"name": name, "step": at, "value": value} for at, value in zip(steps, told, strict=True)]
+        if len(path) < _DEPTH:
+            todo += [((*path, name), each) for name, each in inner.items() if isinstance(each, dict)]
+    names = {point["name"] for point in points}
+    return _by_place(points) if tells_training(names) else []
+
+
+def _by_place(entries: list[dict[str, Any]]) -> list[Any]:
+    """Entries of one metric each, those of a step put together; None for each without a value, which is rejected."""
+    told = [entry for entry in entries if not (fields := fields_of(entry)) or entry[fields.value] is not None]
+    return [*pivoted(told), *[None] * (len(entries) - len(told))]
+
+
 def _by_column(part: Mapping[str, Any]) -> Mapping[str, Any]:
     """A table as pandas writes it, as a list of values for each name; any other object as it is."""
     names, rows = part.get("columns"), part.get("data")
     if isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
         return {str(name): [row[at] if at < len(row) else None for row in rows] for at, name in enumerate(names)}
     inner = list(part.values())
-    if inner and all(isinstance(each, dict) and {"steps", "values"} <= each.keys() for each in inner):  # Sacred's
-        return {
-            name: [list(pair) for pair in zip(each["steps"], each["values"], strict=False)]
-            for name, each in part.items()
-        }
     if not inner or not all(isinstance(each, dict) and each and all(map(str.isdecimal, each)) for each in inner):
         return part
     numbers = sorted(set().union(*inner), key=int)

@@ -44,7 +44,8 @@ class Fields(NamedTuple):
 
     def name_in(self, values: Mapping[str, Any]) -> str:
         """What an entry's metric is called."""
-        name = "/".join(str(values[field]) for field in self.names if values.get(field) is not None)
+        # ClearML calls a metric after itself where its program named no half: loss/loss.
+        name = "/".join(dict.fromkeys(str(values[field]) for field in self.names if values.get(field) is not None))
         part = next((part for field in self.parts if (part := held_out(field, values.get(field)))), "")
         return f"{part}/{name}" if part else name
 

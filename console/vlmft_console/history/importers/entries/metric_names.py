@@ -49,6 +49,7 @@ _ALIASES: Final = {
     ),
     RATE: (
         *("learning_rate", "lr", "train_learning_rate", "train_lr", "current_lr", "learningrate", "base_lr"),
+        *("lr_train", "learning_rate_train"),
         *(
             "optim_learning_rate",
             "optim_lr",
@@ -66,7 +67,7 @@ _ALIASES: Final = {
         *("global_grad_norm", "train_global_grad_norm", "total_grad_norm", "optim_total_grad_norm"),
         *("grad_norm_total", "grad_2_0_norm_total", "grad_2_norm_total", "optim_grad_norm", "actor_grad_norm"),
         *("avg_grad_norm", "mean_grad_norm", "policy_grad_norm", "total_norm", "grad_global_norm", "grad_norm_avg"),
-        *("grad_norm_mean", "grad_l2", "grads_norm", "train_gradnorm"),
+        *("grad_norm_mean", "grad_l2", "grads_norm", "train_gradnorm", "grad_norm_train"),
     ),
     STEP: (
         *("step", "global_step", "current_steps", "global_step_max_steps", "steps_global_step_max_steps"),

@@ -20,6 +20,7 @@ from vlmft_console.history.importers.entries.entry_values import (
     step_extras,
 )
 from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, known, plain
+from vlmft_console.history.importers.entries.nulls import Nulls
 from vlmft_console.history.importers.entries.parsing import duration, number
 from vlmft_console.history.importers.entries.repeats import Repeats
 from vlmft_core.run_folder import events
@@ -52,6 +53,7 @@ class Translator:
         self._ended = False
         self._counting = False
         self._repeats = Repeats()
+        self._nulls = Nulls()
         self._trained = False
         self._apart: tuple[float | None, float | None] | None = None
         """Rate and norm that the log told before the loss of their step, in an entry of their own."""
@@ -95,7 +97,7 @@ class Translator:
         self._segment += 1
         self._ended = False
         self._course.begin(resumed_from)
-        self._repeats = Repeats()
+        self._repeats, self._nulls = Repeats(), Nulls()
         if resumed_from is None:
             self.skipped, self._loss_name, self._counting = 0, None, False
         fields = {"run_id": self._label, "segment": self._segment, "resumed_from": resumed_from}
@@ -187,6 +189,9 @@ class Translator:
             records += self._tell(events.EVAL, t, at, epoch, figures, metrics, judged.eval_set)
         elif not told:
             self._course.other(step)
+            null = lr is not None and self._loss_name in layout.loss
+            if null and (said := self._nulls.message(step, self._course.points)):
+                records.append(self.note(said))
             if lr is not None or grad_norm is not None:
                 if step != self._apart_at:
                     self._apart = None
