@@ -37,6 +37,54 @@ def test_a_metric_keeps_all_words_of_its_name(log: Path) -> None:
     assert names[-2:] == ("number of skipped iterations", "number of nan iterations")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "train", "val"),
+    [
+        ("cp1252", "Verlust für Training", "Verlust für Validierung"),
+        ("gb18030", "训练损失", "验证损失"),
+        ("cp932", "訓練損失", "検証損失"),
+        ("cp1251", "потери на обучении", "потери на валидации"),
+    ],
+)
+def test_a_log_of_an_older_windows_is_read_as_one_in_utf_8(log: Path, encoding: str, train: str, val: str) -> None:
+    text = "".join(f"Epoch {epoch}: {train} = {4 - epoch / 2}, {val} = 2.125\n" for epoch in (1, 2, 3))
+    log.write_text(text)
+    told = read_all(log)
+    assert evals(told) == [(1, 2.125), (2, 2.125), (3, 2.125)]
+    log.write_text(text, encoding=encoding)
+    assert read_all(log) == told
+
+
+@pytest.mark.parametrize("spelled", ["-1.#IND", "1.#QNAN", "1.#INF00", "-nan", "-nan(ind)", "inf"])
+def test_what_is_no_number_is_told_in_any_spelling(log: Path, spelled: str) -> None:
+    log.write_text("".join(f"step {step} loss {loss} lr 0.1\n" for step, loss in ((1, 2.5), (2, 2.25), (3, spelled))))
+    assert [record["loss"] for record in read_all(log) if record["event"] == "step"] == [2.5, 2.25, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "rejected"),
+    [
+        ("step,loss\n10,2.50\n20,2.25\n30,2.0", [(10, 2.5), (20, 2.25)], 1),
+        ("step,loss\n10,2.50\n20,2.25\n30,2.00", [(10, 2.5), (20, 2.25), (30, 2.0)], 0),
+        ("step,loss,lr\n10,2.50,1e-04\n20,2.25,1e-04\n30,2.00,1e-", [(10, 2.5), (20, 2.25), (30, 2.0)], 1),
+        ("step 10 loss 2.50\nstep 20 loss 2.25\nstep 30 loss 2", [(10, 2.5), (20, 2.25)], 1),
+        ("loss 2.50 step 10\nloss 2.25 step 20\nloss 2.00 step 3", [(10, 2.5), (20, 2.25)], 1),
+        ("step 10 loss 2.50\nstep 20 loss 2.25\nstep 30 loss 2.00", [(10, 2.5), (20, 2.25), (30, 2.0)], 0),
+    ],
+)
+def test_a_last_line_is_read_unless_it_was_cut_off_in_a_number(
+    log: Path, text: str, told: list[tuple[int, float]], rejected: int
+) -> None:
+    log.write_text(text)
+    reader = open_foreign(log)
+    assert steps([record for read in iter(reader.read, []) for record in read]) == told
+    assert reader.rejected == rejected
+    with log.open("a") as file:
+        file.write("0\n")
+    reader.read()
+    assert reader.rejected == 0
+
+
 @pytest.mark.parametrize("name", SILENT)
 def test_a_text_with_the_words_of_a_training_is_no_training(log: Path, name: str) -> None:
     log.write_text(SILENT[name])

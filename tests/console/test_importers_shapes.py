@@ -49,6 +49,15 @@ SHAPES = {
     "pandas.json": json.dumps(
         {name: {str(at): entry[name] for at, entry in enumerate(ENTRIES)} for name in ("step", "loss", "eval_loss")}
     ),
+    "clearml.json": json.dumps(
+        {
+            "loss": {
+                series: {"name": series, "x": [each["step"] for each in ENTRIES], "y": [each[name] for each in ENTRIES]}
+                for series, name in (("train", "loss"), ("validation", "eval_loss"))
+            },
+            "lr": {"train": {"name": "train", "x": [10, 20], "y": [1e-4, 1e-4]}},
+        }
+    ),
     "split.json": json.dumps({"columns": list(ENTRIES[0]), "data": [list(entry.values()) for entry in ENTRIES]}),
     "sacred.json": json.dumps(
         {
@@ -157,6 +166,9 @@ def test_what_every_entry_of_a_training_says_makes_none_of_them_an_eval(
 SERIES = {
     "run-7-tag-train_loss.csv": "Wall time,Step,Value\n"
     + "".join(f"1741944413.5,{step},{loss}\n" for step, loss in LOSSES),
+    "train_loss.csv": ",step,value,timestamp\n"
+    + "".join(f"{at},{step}.0,{loss},2025-03-14 09:26:53\n" for at, (step, loss) in enumerate(LOSSES)),
+    "train_loss.tsv": "value\titeration\n" + "".join(f"{loss}\t{step}\n" for step, loss in LOSSES),
     "run-7-tag-train_loss.json": json.dumps([[1741944413.5, step, loss] for step, loss in LOSSES]),
 }
 
@@ -170,6 +182,45 @@ def test_a_download_from_tensorboard_is_called_by_its_files_name(tmp_path: Path,
     other.write_text(SERIES[name])
     judged = judge(other)
     assert judged.nothing_to_judge == "holds no train loss and no eval loss: its metrics are fps"
+
+
+def test_a_series_in_a_folder_of_held_out_data_is_evals(tmp_path: Path) -> None:
+    (tmp_path / "val").mkdir()
+    (tmp_path / "val" / "loss.csv").write_text("step,value\n" + "".join(f"{step},{val}\n" for step, val in EVALS))
+    records = read_all(tmp_path / "val" / "loss.csv")
+    assert (steps(records), evals(records)) == ([], EVALS)
+
+
+def test_a_rate_that_clearml_calls_a_trainings_is_the_rate(tmp_path: Path) -> None:
+    log = tmp_path / "scalars.csv"
+    log.write_text(
+        "title,series,iteration,value\n"
+        + "".join(f"loss,train,{step},{loss}\nlr,train,{step},0.0001\n" for step, loss in LOSSES)
+    )
+    judged = judge(log)
+    assert (judged.tally.loss.points, judged.tally.lr.points, list(judged.tally.metrics)) == (3, 3, [])
+
+
+def test_values_that_are_null_in_a_document_of_single_metrics_are_rejected(tmp_path: Path) -> None:
+    log = tmp_path / "history.json"
+    entries = [{"key": "loss", "value": loss, "step": step} for step, loss in [*LOSSES, (40, None)]]
+    log.write_text(json.dumps({"metrics": entries}))
+    reader = open_foreign(log)
+    assert steps(reader.read()) == LOSSES
+    assert reader.rejected == 1
+
+
+def test_losses_that_become_null_are_told_as_such_and_rare_ones_are_not(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+
+    def notes(losses: list[float | None]) -> list[str]:
+        entries = enumerate(losses, 1)
+        log.write_text("".join(json.dumps({"step": at, "loss": loss, "lr": 1e-4}) + "\n" for at, loss in entries))
+        return [record["message"] for record in read_all(log) if record["event"] == "note"]
+
+    (note,) = notes([2.5, 2.25, 2.0, 1.75, None, None, None, None])
+    assert note.startswith("the loss is null in entries from step 5 on")
+    assert notes([2.5, None, None, None, None] * 5) == []
 
 
 @pytest.mark.parametrize("target", [".", "mlruns/0/run", "mlruns/0/run/metrics/val/loss"])
@@ -296,11 +347,15 @@ def test_a_folder_that_happens_to_be_called_metrics_is_no_run_of_mlflows(tmp_pat
 
 def test_the_last_row_of_a_series_is_read_when_it_is_whole(tmp_path: Path) -> None:
     log = tmp_path / "run-7-tag-train_loss.csv"
-    log.write_text("Wall time,Step,Value\n1741944413.5,10,2.5\n1741944413.5,20,2.")
+    log.write_text("Wall time,Step,Value\n1741944413.5,10,2.50\n1741944413.5,20,2.")
     reader = open_foreign(log)
     assert steps([record for read in iter(reader.read, []) for record in read]) == LOSSES[:1]
     assert reader.rejected == 1
     with log.open("a") as file:
-        file.write("25\n")
-    assert steps(reader.read()) == LOSSES[1:2]
+        file.write("25\n1741944413.5,30,2.00")
+    assert steps([record for read in iter(reader.read, []) for record in read]) == [(20, 2.25), (30, 2.0)]
+    assert reader.rejected == 0
+    with log.open("a") as file:
+        file.write("\n")
+    assert reader.read() == []
     assert reader.rejected == 0

@@ -22,7 +22,7 @@ TABLES = {
         EVALS,
     ),
     "Keras's CSV": (
-        "epoch,accuracy,loss,val_accuracy,val_loss\n0,0.5,2.5,0.5,2.125\n1,0.6,2.25,0.6,2.0",
+        "epoch,accuracy,loss,val_accuracy,val_loss\n0,0.5,2.5,0.5,2.125\n1,0.6,2.25,0.6,2.000",
         [(1, 2.5), (2, 2.25)],
         [(1, 2.125), (2, 2.0)],
     ),

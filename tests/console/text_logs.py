@@ -836,11 +836,57 @@ SAMPLES: Final[dict[str, Sample]] = {
         + "\n",
         THREE,
     ),
+    "decimal commas": Sample(
+        "".join(f"step {step}: loss {loss:.3f}; lr 0,0001\n".replace(".", ",") for step, loss in THREE)
+        + "step 30: val loss 2,125\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "German, in many words": Sample(
+        _lines("Epoche {}: Verlust für Training = {}, Verlust für Validierung = 2.125", *FIRST),
+        FIRST,
+        [(1, 2.125), (2, 2.125), (3, 2.125)],
+    ),
+    "ordered dicts": Sample(
+        "".join(
+            f"{step} OrderedDict([('step', {step}), ('loss', np.float64({loss})), ('acc', 0.5)])\n"
+            for step, loss in THREE
+        ),
+        THREE,
+    ),
+    "objects that print themselves": Sample(
+        _lines("INFO:train:TrainMetrics(step={}, loss={}, lr=0.0001)", *THREE)
+        + "EvalMetrics(step=30, eval_loss=2.125)\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "dicts glued to bars, and the evals in lines": Sample(
+        "".join(
+            f"\rTrain:  10%|█ | 1/60 [00:01<00:09, 1it/s]{{'step': {step}, 'loss': {loss}}}\neval loss {loss} at step {step}\n"
+            for step, loss in THREE
+        ),
+        THREE,
+        THREE,
+    ),
+    "wenet": Sample(
+        "".join(
+            f"2025-01-01 00:00:00,000 DEBUG TRAIN Batch {epoch}/{batch} loss {loss} loss_att 2.0 lr 0.00010000 rank 0\n"
+            for epoch, batch, loss in ((0, 0, 2.5), (0, 10, 2.25), (1, 0, 2.0))
+        )
+        + "2025-01-01 00:00:00,000 DEBUG CV Batch 1/0 loss 9.5 loss_att 2.0 history loss 9.0 rank 0\n"
+        "2025-01-01 00:00:00,000 INFO Epoch 1 CV info cv_loss 2.125\n",
+        [(0, 2.5), (10, 2.25), (20, 2.0)],
+        [(20, 2.125)],
+    ),
+    "tacotron2": Sample(
+        _lines("Train loss {} {:.6f} Grad Norm 0.500000 1.21s/it", *THREE) + "Validation loss 30:  2.125000  \n",
+        THREE,
+        [(30, 2.125)],
+    ),
 }
 
 SILENT: Final[dict[str, str]] = {
     "YAML": "train:\n  epochs: 10\n  lr: 1e-4\n  loss: 1.0\n  step: 100\n  loss_weight: 0.5\n  val_loss: 0.1\n" * 2,
-    "decimal commas": "".join(f"step {step}: loss 2,{step:04}\n" for step in range(1, 9)),
     "argparse": "Namespace(batch_size=8, epochs=10, step=5, lr=0.0001, loss=0.5, train_loss=1.0)\n" * 5,
     "source code": "def train():\n    step = 0\n    loss = 0.0\n    train_loss = 0.5\n    for epoch in range(10):\n"
     "        loss = 1.0\n        if step == 100 and loss < 0.5:\n            print(f'step {step} loss {loss}')\n" * 3,

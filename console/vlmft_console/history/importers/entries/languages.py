@@ -12,7 +12,9 @@ _WORDS: Final = {
         "训练 訓練 学習 학습 훈련 entraînement entrainement entrenamiento treinamento treino addestramento обучение "
         "обучения обучении обучающей"
     ),
-    "val": ("验证 驗證 検証 검증 validación validação validazione валидация валидации валидацию проверочной"),
+    "val": (
+        "验证 驗證 検証 검증 validación validação validazione валидация валидации валидацию проверочной validierung"
+    ),
     "test": "测试 測試 テスト 테스트 prueba teste",
     "train loss": "trainingsverlust",
     "val loss": "validierungsverlust",
@@ -37,22 +39,35 @@ _ANY = re.compile(
     ),
     re.IGNORECASE,
 )
-_LOSS_OF = re.compile(r"\bloss (?:de |di |del |da |do |на |d['’])?(train|validation|val|test)\b")
+_LOSS_OF = re.compile(
+    r"\bloss (?:de |di |del |da |do |на |d['’]|für |fuer |im |beim |bei der )?(train(?:ing)?|validation|val|test)\b",
+    re.IGNORECASE,
+)
 _COUNTED = re.compile(r"第\s*(\d+)\s*(?:/\s*(\d+)\s*)?个?\s*(轮|輪|epoch|步|次迭代)")
 """`第3轮` is the third epoch."""
 _SIGNS: Final = str.maketrans({
     "：": ": ", "，": ", ", "；": "; ", "（": " (", "）": ") ", "＝": "=", "｜": "|", "％": "%", "、": ", ", "。": ". ",
     "【": "[", "】": "]", "／": "/",
 })  # fmt: skip
+_ENCODINGS: Final = ("cp1252", "gb18030", "cp932", "cp949", "cp1251")
 _LETTERS = re.compile(f"[：，{''.join(set(''.join(_ENGLISH)) - set(string.printable))}]", re.IGNORECASE)
 
 
 def is_foreign(text: str) -> bool:
     """Whether a text may hold one of these words."""
-    if not text.isascii():
-        return _LETTERS.search(text) is not None
+    if not text.isascii() and _LETTERS.search(text):
+        return True
     low = text.lower()  # a search for either of them takes ten times as long
     return "verlust" in low or "perte" in low or "perd" in low or "lernrate" in low or "epoche" in low
+
+
+def decoded(line: bytes) -> str:
+    """The text of a line, which is UTF-8 or, where its words tell that, of an older kind of Windows' own."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        guesses = (line.decode(encoding, "replace") for encoding in _ENCODINGS)
+        return next(filter(_ANY.search, guesses), line.decode("utf-8", "replace"))
 
 
 def in_english(text: str) -> str:

@@ -9,21 +9,23 @@ from __future__ import annotations
 import calendar
 import math
 import re
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vlmft_console.history.importers.entries.languages import is_foreign
+from vlmft_console.history.importers.entries.languages import decoded, is_foreign
 from vlmft_console.history.importers.entries.long_entries import LongEntries
 from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, LOSS, known
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.line_entry import Entry
-from vlmft_console.history.importers.printed.line_pairs import LONGEST, clean
 from vlmft_console.history.importers.printed.line_place import Place, StepCounter
 from vlmft_console.history.importers.printed.line_shapes import Shapes
 from vlmft_console.history.importers.printed.line_source import Sources
+from vlmft_console.history.importers.printed.line_spelling import LONGEST, clean
 from vlmft_console.history.importers.printed.metric_cards import MetricCards, is_placed, without_train_loss
 from vlmft_console.history.importers.printed.preamble import Preamble
 from vlmft_console.history.importers.printed.table_rows import Table, header_of, is_rule
+from vlmft_console.history.importers.printed.torn_end import whole_part
 from vlmft_core.run_folder.events import Record
 
 _FIGURES = re.compile(rb"loss|cross|xent|perplexity|ppl|bpb|t[er]l:|cost|verlust|perte|perd[ai]", re.IGNORECASE)
@@ -49,6 +51,8 @@ _CLOCK = re.compile(rb"(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,
 _EDGES: Final = (b"|", "│".encode(), "┃".encode(), "║".encode())
 """How the rows of a table with a frame begin."""
 _INDENT: Final = 40
+_LAST: Final = 8
+"""Lines that tell how long the numbers of one like them are."""
 
 
 class LineLog:
@@ -61,7 +65,7 @@ class LineLog:
     """
 
     def __init__(self, translator: Translator, *, bare: bool = False, others: bool = False) -> None:
-        self.rejected = 0
+        self._rejected = 0
         self.entries = 0
         self.else_holds = ""
         self.placed = 0
@@ -77,6 +81,8 @@ class LineLog:
         self._translator = translator
         self._partial = b""
         self._told = b""
+        self._torn = b""
+        self._last: deque[bytes] = deque(maxlen=_LAST)  # lines with figures
         self._counter = StepCounter()
         self._sources = Sources()
         self._shapes = Shapes()
@@ -100,13 +106,22 @@ class LineLog:
         self._seen = 0  # entries with a loss
         self._started_again = False
 
+    @property
+    def rejected(self) -> int:
+        """Entries that cannot be read, and the last line as long as it seems to be cut off within a number."""
+        return self._rejected + bool(self._torn)
+
     def feed(self, data: bytes) -> list[Record]:
         records: list[Record] = []
+        self._torn = b""
         *lines, partial = (self._partial + data.replace(b"\r", b"\n").replace(b"\x08", b"\n")).split(b"\n")
         self._partial = partial[:_LONGEST_LINE]
         for line in lines:
             if line != self._told or not line:
+                entries = self.entries
                 self._whole(line, records)
+                if self.entries > entries:
+                    self._last.append(line)
             self._told = b""
         return records
 
@@ -124,9 +139,14 @@ class LineLog:
 
     def rest(self) -> list[Record]:
         records: list[Record] = []
-        if self._partial and self._partial != self._told:  # a bar, or the end of a file without a newline
-            self._told = self._partial
-            self._whole(self._partial, records)
+        if self._partial not in (b"", self._told, self._torn):  # a bar, or a line without its end
+            line = whole_part(self._partial, self._last)
+            if line == self._partial:
+                self._told = line
+            else:
+                self._torn = self._partial
+            if not self._torn or self._table is not None:
+                self._whole(line, records)
         for whole in self._long.rest():
             self._take(whole, None, records)
         self._take_card(self._cards.rest(), records)
@@ -136,7 +156,7 @@ class LineLog:
 
     def _row(self, line: bytes, records: list[Record]) -> bool:
         """Whether the line belongs to the table."""
-        text = clean(line.decode("utf-8", "replace"))
+        text = clean(decoded(line))
         if not text[:1].isdigit() and is_rule(text):
             return True
         values = self._table.row(text) if self._table else None
@@ -147,7 +167,7 @@ class LineLog:
         try:
             found = self._long.rest() if values is None else self._long.add(values) if values else []
         except ValueError:
-            self.rejected += 1
+            self._rejected += 1
             return True
         for whole in found:
             self._take(whole, None, records)
@@ -159,7 +179,7 @@ class LineLog:
             if self._cards.begun and line and not line.isspace():
                 self._take_card(self._cards.rest(), records)
             return False
-        text = clean(line.decode("utf-8", "replace"))
+        text = clean(decoded(line))
         if is_rule(text):
             return False
         is_row, finished = self._cards.row(text)
@@ -175,7 +195,7 @@ class LineLog:
             self._take({**cells, **place}, None, records)
 
     def _line(self, line: bytes, records: list[Record]) -> None:
-        text = clean(line.decode("utf-8", "replace"))
+        text = clean(decoded(line))
         source, text = self._sources.split(text)
         if self._block is not None and self._goes_on(text):
             return
@@ -383,13 +403,13 @@ class LineLog:
         try:
             records += self._translator.take(values, t)
         except ValueError:
-            self.rejected += 1
+            self._rejected += 1
         else:
             self.entries += 1
 
 
 def _is_foreign(line: bytes) -> bool:
-    return is_foreign(line[:LONGEST].decode("utf-8", "ignore"))
+    return is_foreign(decoded(line[:LONGEST]))
 
 
 def _rank(name: str) -> int:

@@ -10,51 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from vlmft_console.history.importers.entries.languages import in_english
 from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, Known, known
 
-LONGEST: Final = 4000
-"""Characters of a line that are looked at."""
 _PAIRS: Final = 200
 """Pairs of a line that are looked at."""
 
-_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)|[\x00-\x08\x0b-\x1f]")
-"""Terminal sequences and control characters."""
-_STAMP = re.compile(
-    r"^\s*[\[(]?(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)[\])]?:?(?:\s+(?:[|-]\s+)?)(?=\S)"
-)
-"""When a line was written, at its beginning."""
-_WRAPPED = re.compile(
-    r"(?:tensor|(?:np|numpy|jnp|torch)\.\w+|(?:Device)?Array)\(\[?([^,()\]\s]{1,40}),?[^()\n]{0,80}\)"
-)
-"""A number as a library's type prints itself: `tensor(2.5, device='cuda:0')`, `np.float64(2.5)`."""
-_WRAPPERS: Final = ("tensor(", "np.", "numpy.", "torch.", "Array(")
-_DIALECTS: Final = (
-    (re.compile(r"^s:(\d+) trl:"), r"step:\1 train_loss:"),
-    (re.compile(r"^s:(\d+) tel:"), r"step:\1 val_loss:"),
-    (re.compile(r"^(\d+):? (train|val) (?=[\d.]+$)"), r"step:\1 \2_loss:"),
-    (re.compile(r"^ ?(\d+): (\S+), \S+ avg loss, (\S+) rate,"), r"step:\1 loss:\2 lr:\3 ,"),
-    (
-        re.compile(r"^([1-9]\d*): (?=(?:train(?:ing)? )?loss\b)(?!.*\b(?:step|iter|epoch)\b)", re.IGNORECASE),
-        r"step:\1 ",
-    ),
-)
-"""Names too short to be known everywhere, of llm.c's and nanoGPT's own logs; Darknet's order; and `10: loss 2.5`."""
-_BOOSTED = re.compile(r"^\[(\d+)\]\s+(?=[\w.]+(?:-\w+:|'s \w+: )[\d.])")
-"""A round of XGBoost: `[10]\ttrain-rmse:0.35\teval-rmse:0.41`; of LightGBM: `[10]\ttraining's l2: 0.35`."""
-_BOOSTED_LOSS = re.compile(
-    r"\bd?(?:(train(?:ing)?|validation_0(?=.*validation_1-))|(?:eval|valid|validation|val|test)(?:_\d)?)(?:-|'s )"
-    r"(?:rmse|rmsle|mae|mape|l1|l2|\w*logloss|\w?error|cross_entropy|quantile):\s?([\d.eE+-]{1,24})"
-)
-_LOSS_AT = re.compile(
-    r"\b((?:[A-Za-z]+[ _-]){0,2}loss) (?:at|after|@) (step|iteration|iter|epoch) (\d+)\s*[:=]\s*(?=[-+.\d])([^\s,;]+)",
-    re.IGNORECASE,
-)
-"""`dev loss at step 10: 2.5`."""
-_THOUSANDS = re.compile(r"\b((?:global_)?step|iter(?:ation)?)([ :=]+)(\d{1,6}(?:\.\d{1,6})?)k\b", re.IGNORECASE)
-"""`step 1.5k`, where the line has no other place."""
-_PLACES = re.compile(r"\b(?:\w+_)?(?:steps?|iter(?:s|ation|ations)?)[ :=]+\d", re.IGNORECASE)
 # No group is possessive: before Python 3.11.5 such a group gives up too early.
 _PAIR = re.compile(
     r"""
@@ -122,33 +82,6 @@ class Pair(NamedTuple):
     end: int
     mean: str
     """The number in parentheses after it, as `Loss 6.9 (7.0)` tells the running mean; "" where there is none."""
-
-
-def clean(line: str) -> str:
-    """A line without colours and control characters, and numbers without their types."""
-    text = line[:LONGEST]
-    if not text.isprintable():
-        text = _CONTROL.sub("", text)
-    text = _STAMP.sub("", in_english(text), count=1)
-    if text[:2] == "s:" or text[:2].lstrip()[:1].isdigit():
-        for pattern, spelled in _DIALECTS:
-            text = pattern.sub(spelled, text)
-    if text[:1] == "[" and _BOOSTED.match(text):
-        text = _BOOSTED_LOSS.sub(_with_loss, _BOOSTED.sub(r"step:\1 ", text))
-    if "oss a" in text or "oss @" in text or "OSS A" in text:
-        text = _LOSS_AT.sub(r"\2 \3 \1: \4", text)
-    if ("k " in text or "k," in text) and len(_PLACES.findall(text)) == 1:
-        text = _THOUSANDS.sub(lambda found: f"{found[1]}{found[2]}{round(float(found[3]) * 1000)}", text)
-    if text[:4] == "Ep. ":  # Marian calls its loss a cost
-        text = text.replace(" : Cost ", " : train_cost ")
-    if "... (" in text:  # Flax: `Step... (10 | Loss: 2.5`
-        text = text.replace("... (", " (")
-    return _WRAPPED.sub(r"\1", text) if any(kind in text for kind in _WRAPPERS) else text
-
-
-def _with_loss(found: re.Match[str]) -> str:
-    """A figure that gradient boosting lowers, and once more as the loss that it is."""
-    return f"{found[0]} {'train' if found[1] else 'eval'}_loss:{found[2]}"
 
 
 def pairs(line: str) -> Iterator[Pair]:
