@@ -124,6 +124,28 @@ def test_no_name_means_no_run_and_not_this_folder(around: Path) -> None:
         locate("")
 
 
+def test_what_is_plainly_a_file_is_told_as_one_and_found_by_its_home(
+    around: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(around))
+    Path("train.log").touch()
+    make(around / "shared", "charts.v2")
+    for target, message in (
+        ("nothing.json", "there is no file 'nothing.json', and no run is called so (`vlmft runs` lists them)"),
+        ("charts.v3", "there is no file 'charts.v3', and no run is called so (did you mean charts.v2?)"),
+        ("eval-0.2", "no run is called 'eval-0.2' (`vlmft runs` lists them)"),
+        ("logs/nothing.json", "logs/nothing.json does not exist"),
+        ("~/nothing.json", "~/nothing.json does not exist"),
+    ):
+        with pytest.raises(VlmftError) as told:
+            locate(target)
+        assert str(told.value) == message
+    assert locate("~/here/train.log") == around / "here" / "train.log"
+    assert registry.find("~/shared/charts.v2").path == around / "shared" / "charts.v2"
+    with pytest.raises(VlmftError, match=r"^train.log is a file and no run \(`vlmft check train.log` reads a log"):
+        registry.find("train.log")
+
+
 @pytest.mark.parametrize(("deviation", "found"), [(0.01, True), (0.9, False)])
 def test_a_run_that_is_looked_at_again_is_judged_by_its_own_thresholds(
     around: Path, capsys: pytest.CaptureFixture[str], deviation: float, found: bool

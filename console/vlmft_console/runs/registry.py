@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus, status_of
 from vlmft_core.durable import open_regular, write_whole
 from vlmft_core.errors import VlmftError
+from vlmft_core.home import expanded
 from vlmft_core.run_folder.layout import RunLayout, is_run
 
+_SUFFIX = re.compile(r"\.[A-Za-z]\w*")
+"""What makes a name a file's, though a run may have it, too."""
 _LONGEST_PATH = 4096
 """Bytes, of any path on Linux."""
 
@@ -86,7 +90,7 @@ def find(name: str) -> RunFolder:
     """
     if not name:
         raise RunFolderError("no run is called ''", "`vlmft runs` lists them")
-    path = Path(name)
+    path = expanded(name)
     if os.sep in name or is_run(path):
         if not is_run(path):
             no_run = f"is not a run folder: it has no {RunLayout(path).run_file.name}"
@@ -101,10 +105,13 @@ def find(name: str) -> RunFolder:
         raise RunFolderError(
             f"several runs are called {name}: {', '.join(str(run.path) for run in matches)}", "give the path"
         )
+    if path.is_file():
+        raise RunFolderError(f"{name} is a file and no run", f"`vlmft check {name}` reads a log of any kind")
     near = difflib.get_close_matches(name, {folder.name for folder in runs}, n=3, cutoff=0.6)
-    raise RunFolderError(
-        f"no run is called {name!r}", f"did you mean {' or '.join(near)}?" if near else "`vlmft runs` lists them"
-    )
+    hint = f"did you mean {' or '.join(near)}?" if near else "`vlmft runs` lists them"
+    if _SUFFIX.fullmatch(path.suffix):
+        raise RunFolderError(f"there is no file {name!r}, and no run is called so", hint)
+    raise RunFolderError(f"no run is called {name!r}", hint)
 
 
 def read_run(

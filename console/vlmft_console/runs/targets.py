@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vlmft_console.paths import recorded_runs
 from vlmft_console.runs.registry import find
+from vlmft_core.home import expanded
 
 
 def locate(target: str) -> Path:
@@ -14,9 +15,9 @@ def locate(target: str) -> Path:
     Raises:
         RunFolderError: there is none, or several.
     """
-    path = Path(target)
-    if target and _named(path):
-        return path
+    for path in (Path(target), expanded(target)):
+        if target and _named(path):
+            return path
     recorded = {run.name: run for run in recorded_runs()}
     return recorded[target] if target in recorded else find(target).path
 
