@@ -65,8 +65,12 @@ class LazyGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's own click, or click: it depends on typer
         at = 2 if args[:1] == ["--at"] and len(args) > 1 else 1 if args and args[0].startswith("--at=") else 0
-        # What follows the machine is the vlmft's there, which may have other options.
-        return super().parse_args(ctx, [*args[:at], "--", *args[at:]] if at else args)
+        if not at:
+            return super().parse_args(ctx, args)
+        # What follows the machine is the vlmft's there, which may have other options. That nothing does, `call_there`
+        # says: click itself would tell how vlmft is used here.
+        rest = args[at:] or ([] if ctx.resilient_parsing else [""])
+        return super().parse_args(ctx, [*args[:at], "--", *rest])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         there = ctx.params.get("at")

@@ -171,8 +171,10 @@ def test_without_ssh_one_line_says_so(tmp_path: Path) -> None:
     )
 
 
-def test_an_address_without_a_command_is_a_mistake(tmp_path: Path) -> None:
-    assert "Missing command" in vlmft("--at", "ssh://there", folder=tmp_path, code=2).stderr
+def test_an_address_without_a_command_is_one_line(tmp_path: Path) -> None:
+    said = vlmft("--at", "ssh://there", folder=tmp_path, code=2).stderr
+    assert said == "vlmft: --at ssh://there: no command follows (its console is vlmft-console ssh://there)\n"
+    assert vlmft("--at=there", folder=tmp_path, code=2).stderr.startswith("vlmft: 'there' is no machine's address")
 
 
 @pytest.mark.parametrize(

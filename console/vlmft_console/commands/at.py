@@ -5,6 +5,7 @@ from __future__ import annotations
 from vlmft_console.app.terminal import RESET
 from vlmft_console.ssh.address import Address
 from vlmft_console.ssh.session import run_there
+from vlmft_core.errors import VlmftError
 
 
 def call_there(machine: str, arguments: list[str]) -> int:
@@ -14,6 +15,9 @@ def call_there(machine: str, arguments: list[str]) -> int:
         As `run_there`.
 
     Raises:
-        VlmftError: as `Address.parse` and `run_there`.
+        VlmftError: as `Address.parse` and `run_there`, or there is no command.
     """
-    return run_there(Address.parse(machine), "vlmft", arguments, RESET)
+    address = Address.parse(machine)
+    if arguments == [""]:
+        raise VlmftError(f"--at {machine}: no command follows", f"its console is vlmft-console {machine}")
+    return run_there(address, "vlmft", arguments, RESET)
