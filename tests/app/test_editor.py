@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -318,13 +319,33 @@ async def test_changes_left_by_another_session_can_be_discarded() -> None:
         await pilot.press("enter")
         pilot.app.exit()
     (left,) = drafts_folder().iterdir()
-    left.rename(left.with_name(left.name.replace(f"-{os.getpid()}", "-4194305")))  # a process that cannot be
+    left.rename(left.with_name(left.name.replace(f"-{os.getpid()}", "-of-another")))
     async with editor() as (pilot, screen):
         await until_shown(pilot, "child has unsaved changes from")
         await pilot.press("d")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert not list(drafts_folder().glob("*.json"))
         assert not screen.draft.dirty
+
+
+async def test_changes_kept_on_another_machine_are_taken_over_and_stay_there() -> None:
+    async with editor() as (pilot, _):
+        await type_into(pilot, "epochs", "3")
+        await pilot.press("enter")
+        pilot.app.exit()
+    (left,) = drafts_folder().iterdir()
+    other = left.with_name(left.name.replace(f"-{os.getpid()}", "-1"))
+    said = json.loads(left.read_text())
+    other.write_text(json.dumps({**said, "by": {"host": "login2", "boot_id": "another", "pid": 1}}))
+    left.unlink()
+    async with editor() as (pilot, screen):
+        await until_shown(pilot, "login2, where they may still be edited.")
+        await pilot.press("r")
+        await until(pilot, lambda: screen.draft.text("training.epochs") == "3")
+        assert other.exists()
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: not screen.draft.dirty)
+    assert other.exists()
 
 
 async def test_advice_is_applied_at_opening_and_marked() -> None:

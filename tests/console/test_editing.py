@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,11 +10,12 @@ from hypothesis import strategies as st
 
 from vlmft_console.paths import preset_folders, shipped_presets
 from vlmft_console.presets import Draft, fields, open_preset, sections
-from vlmft_console.presets.keep import Keeper, drafts_folder
+from vlmft_console.presets.keep import Keeper
 from vlmft_console.presets.outside import editor_command, from_file, to_file
 from vlmft_console.presets.save import save_as
 from vlmft_console.presets.table import SHIPPED, is_shipped
 from vlmft_console.presets.values import read, written
+from vlmft_core.durable import as_json, read_json
 from vlmft_core.errors import PresetError
 from vlmft_core.preset import LoadedPreset, Preset, load_preset
 from vlmft_core.preset.schema import About
@@ -274,16 +274,37 @@ def test_unsaved_changes_come_back_in_the_next_session(tmp_path: Path) -> None:
     assert Keeper(loaded()).left() is None
 
 
+def kept_by(keeper: Keeper, name: str, texts: dict[str, str], **by: object) -> None:
+    """Changes of another session, which says so of itself."""
+    keeper.keep(texts)
+    said = read_json(keeper.file) or {}
+    keeper.forget()
+    keeper.file.with_name(f"{keeper.file.name.partition('-')[0]}-{name}.json").write_text(
+        as_json({**said, "by": {**said["by"], **by}})
+    )
+
+
 def test_unsaved_changes_of_a_living_session_are_not_offered() -> None:
     keeper = Keeper(loaded())
-    keeper.keep({"lora.r": "8"})
-    try:
-        living = keeper.file.with_name(keeper.file.name.replace(str(os.getpid()), "1"))
-        keeper.file.rename(living)
-        assert keeper.left() is None
-    finally:
-        for file in drafts_folder().iterdir():
-            file.unlink()
+    kept_by(keeper, "living", {"lora.r": "8"}, pid=1)
+    assert keeper.left() is None
+    kept_by(keeper, "over", {"lora.r": "9"}, pid=4194305)
+    left = keeper.left()
+    assert left is not None
+    assert (left.texts, left.elsewhere) == ({"lora.r": "9"}, "")
+
+
+def test_of_unsaved_changes_on_a_machine_that_shares_the_home_the_machine_is_named() -> None:
+    keeper = Keeper(loaded())
+    kept_by(keeper, "other", {"lora.r": "8"}, pid=1, host="login2", boot_id="another")
+    left = keeper.left()
+    assert left is not None
+    assert (left.texts, left.elsewhere) == ({"lora.r": "8"}, "login2")
+    # Those of this machine go first; from before it was started again they are over, whoever has that number now.
+    kept_by(keeper, "before", {"lora.r": "9"}, pid=1, boot_id="earlier")
+    left = keeper.left()
+    assert left is not None
+    assert (left.texts, left.elsewhere) == ({"lora.r": "9"}, "")
 
 
 def test_another_editor_gets_everything_and_gives_it_back() -> None:

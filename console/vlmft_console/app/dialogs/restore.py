@@ -9,7 +9,7 @@ from textual.screen import Screen
 from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.presets import Draft
-from vlmft_console.presets.keep import Keeper
+from vlmft_console.presets.keep import Keeper, Kept
 
 
 def offer_kept(screen: Screen[None], draft: Draft, changed: Callable[[], None]) -> None:
@@ -24,8 +24,9 @@ def offer_kept(screen: Screen[None], draft: Draft, changed: Callable[[], None]) 
     kept = keeper.left()
     if kept is None:
         return
+    theirs = kept.elsewhere != "" or kept.file == keeper.file  # of a session that may go on, and keeps them itself
     if kept.texts == draft.unsaved():  # such as advice that was opened before: there is nothing to choose
-        if kept.file != keeper.file:
+        if not theirs:
             kept.file.unlink(missing_ok=True)
         return
 
@@ -34,12 +35,12 @@ def offer_kept(screen: Screen[None], draft: Draft, changed: Callable[[], None]) 
             draft.take(kept.texts)
             keeper.keep(draft.unsaved())
             changed()
-        if answer == "discard" or (answer and kept.file != keeper.file):
+        if answer == "discard" or (answer and not theirs):
             kept.file.unlink(missing_ok=True)
 
     screen.app.push_screen(
         ConfirmScreen(
-            f"{draft.base.name} has unsaved changes from {kept.when:%Y-%m-%d %H:%M}.",
+            f"{draft.base.name} has unsaved changes from {kept.when:%Y-%m-%d %H:%M}{_where(kept)}.",
             (
                 Answer("r", "restore: take these values into the form", "restore"),
                 Answer("d", "discard: forget them for good", "discard"),
@@ -49,3 +50,7 @@ def offer_kept(screen: Screen[None], draft: Draft, changed: Callable[[], None]) 
         ),
         answered,
     )
+
+
+def _where(kept: Kept) -> str:
+    return f" on {one_line(kept.elsewhere)}, where they may still be edited" if kept.elsewhere else ""
