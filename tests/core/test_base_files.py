@@ -68,6 +68,16 @@ def to_a_shard(change: Callable[[Path], object]) -> Callable[[Path], object]:
         (lambda base: (base / "tokenizer.json").write_bytes(POINTER), "tokenizer.json: is a Git LFS pointer"),
         (lambda base: (base / "tokenizer.json").unlink(), "lacks tokenizer.json"),
         (lambda base: (base / "tokenizer.json").write_bytes(b""), "tokenizer.json: is empty"),
+        (lambda base: (base / "tokenizer.json").write_bytes(b"<html>"), "tokenizer.json: not valid JSON"),
+        (
+            lambda base: (base / "tokenizer.json").write_bytes(b'{"a":' + b" " * (1 << 20)),
+            "tokenizer.json: is cut short",
+        ),
+        (
+            lambda base: (base / "preprocessor_config.json").write_bytes(b"[]"),
+            "preprocessor_config.json: not a JSON obj",
+        ),
+        (lambda base: (base / "generation_config.json").write_bytes(b"{"), "generation_config.json: not valid JSON"),
         (lambda base: (base / "model.safetensors.index.json").write_bytes(b""), "index.json: is empty"),
         (lambda base: (base / "model.safetensors.index.json").write_bytes(b"[]"), "not a JSON object"),
         (lambda base: (base / "model.safetensors.index.json").write_bytes(b'{"weight_map": 3}'), "has no weight_map"),
@@ -110,6 +120,14 @@ def test_weights_that_are_not_numbers_as_they_stand_are_refused(tmp_path: Path, 
     packed = {"model.norm.weight": Tensor(kind, norm.shape, norm.data[: norm.shape[0]])}
     write_tensors(base / "model.safetensors", tensors | packed)
     assert f"1 of 105 tensors in {kind}: model.norm.weight (weights must be bf16, fp16 or fp32)" in refused(base)
+
+
+def test_a_large_tokenizer_and_a_persons_own_file_are_no_mistake(tmp_path: Path) -> None:
+    base = copy_base(tmp_path / "b", 1)
+    whole = (base / "tokenizer.json").read_bytes().rstrip()
+    (base / "tokenizer.json").write_bytes(whole[:-1] + b" " * (1 << 20) + b"}\n")
+    (base / "my_notes.json").write_bytes(b"[1, 2")
+    check_base(str(base))
 
 
 def test_a_tokenizer_of_two_files_will_do(tmp_path: Path) -> None:

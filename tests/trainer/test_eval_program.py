@@ -129,6 +129,21 @@ def test_a_cut_line_does_not_count_and_is_removed(tmp_path: Path) -> None:
     assert file.read_text() == '{"prediction": "12"}\n'
 
 
+@pytest.mark.parametrize("line", ["xx", "[]", "{}", '{"prediction": "\\ud"}', '{"prediction": 3}', "[" * 10_000])
+def test_a_damaged_answer_is_told_with_its_line(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(f'{{"prediction": "12"}}\n{line}\n')
+    with pytest.raises(DataError, match=r"a\.jsonl:2: no answer of an eval \(delete it and those after it"):
+        kept(file)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"a": ', "\0\0", "[" * 10_000])
+def test_a_damaged_record_of_an_eval_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "eval.json").write_text(content)
+    with pytest.raises(DataError, match=r"eval\.json is damaged: no JSON object"), claim(tmp_path, {"limit": 2}):
+        pass
+
+
 def test_answers_of_another_eval_are_never_mixed_in(sources: list[Source], adapter: Path, tmp_path: Path) -> None:
     evaluate(job(sources, None, tmp_path, limit=1), Said())
     with pytest.raises(VlmftError, match="holds the answers of another eval"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,13 @@ INDEX = "model.safetensors.index.json"
 _NEEDED = ("tokenizer_config.json", "preprocessor_config.json")
 _TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 """Files of which one group is needed: without them transformers makes a tokenizer that knows no letter."""
+_SETTINGS = frozenset(
+    {"added_tokens.json", "chat_template.json", "generation_config.json", "preprocessor_config.json"}
+    | {"processor_config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.json"}
+)
+"""Files of JSON objects that transformers reads. What is broken it passes over, or names without the file."""
+_LARGE, _ENDS = 1 << 20, 64
+"""Bytes of a file of settings of which only the ends are looked at, and of each."""
 _OTHER_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf", "*.h5", "*.msgpack")
 _UNFINISHED = ("*.incomplete", "*.part", "*.aria2", "*.crdownload")
 """Files that downloads leave when they are interrupted."""
@@ -144,6 +152,8 @@ def _check_files(folder: Path, weights: list[Path]) -> Shapes:
     for path in sorted(path for pattern in ("*.json", "*.txt", "*.jinja") for path in folder.glob(pattern)):
         if path.is_file():
             check_not_a_stub(path)
+            if path.name in _SETTINGS:
+                _check_settings(path)
     shapes: Shapes = {}
     for path in weights:
         held = read_shapes(path)
@@ -160,6 +170,21 @@ def _check_files(folder: Path, weights: list[Path]) -> Shapes:
                 "copy or download the model again",
             )
     return shapes
+
+
+def _check_settings(path: Path) -> None:
+    """Raises:
+    ModelError: it is no JSON object; of a large one, it does not begin or end like one.
+    """
+    if path.stat().st_size <= _LARGE:
+        read_json(path)
+        return
+    with path.open("rb") as file:
+        beginning = file.read(_ENDS).strip()
+        file.seek(-_ENDS, os.SEEK_END)
+        end = file.read().strip()
+    if not (beginning.startswith(b"{") and end.endswith(b"}")):
+        raise ModelError(f"{path}: is cut short, or no JSON object", "copy or download it again")
 
 
 def _check_snapshot(base: str, folder: Path) -> None:

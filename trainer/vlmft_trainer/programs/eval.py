@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vlmft_core.durable import add_lines, open_own, write_whole
+from vlmft_core.durable import add_lines, open_own, read_json, write_whole
 from vlmft_core.errors import DataError, VlmftError
 from vlmft_core.jobs import EvalJob, identity
 from vlmft_core.run_folder.layout import EVAL_RECORD, EVAL_SCORES
@@ -86,7 +86,8 @@ def answer(model: Any, samples: Samples, job: EvalJob, file: Path, label: dict[s
         label: says whose answers they are: `side` is `base` or `tuned`.
     """
     settings = job.preset.evaluation
-    answers: list[str] = ranks.gather(kept(file) if ranks.rank() == 0 else [])[0][: len(samples)]
+    mine = ranks.together(lambda: kept(file) if ranks.rank() == 0 else [])
+    answers: list[str] = ranks.gather(mine)[0][: len(samples)]
     batch_size = answered_at_once(model, settings)
     chunk = CHUNK * batch_size * ranks.world_size()
     plain = label["side"] == "base" and job.adapter is not None
@@ -114,11 +115,11 @@ def check_samples(folder: Path, fingerprint: str, say: Say) -> None:
     """See to it that all answers in a folder are to the same samples; only rank 0 looks.
 
     Raises:
-        DataError: those that are there are to others.
+        DataError: those that are there are to others, or their record is damaged.
     """
     if ranks.rank():
         return
-    record = json.loads((folder / EVAL_RECORD).read_text("utf-8"))
+    record = read_record(folder)
     if record.get("samples", fingerprint) != fingerprint:
         raise DataError(
             f"the answers in {folder} are to other samples: rows, or names or sizes of images, differ",
@@ -132,8 +133,26 @@ def check_samples(folder: Path, fingerprint: str, say: Say) -> None:
         write_whole(folder / EVAL_RECORD, json.dumps(record | {"samples": fingerprint}, indent=1) + "\n")
 
 
+def read_record(folder: Path) -> dict[str, Any]:
+    """What an eval's folder says of the eval.
+
+    Raises:
+        DataError: that is damaged.
+    """
+    record = read_json(folder / EVAL_RECORD)
+    if record is None:
+        raise DataError(
+            f"{folder / EVAL_RECORD} is damaged: no JSON object", "choose another folder with -o, or delete this one"
+        )
+    return record
+
+
 def kept(file: Path) -> list[str]:
-    """The answers in a file; a last line that was cut off in the middle is removed from it."""
+    """The answers in a file; a last line that was cut off in the middle is removed from it.
+
+    Raises:
+        DataError: another one is damaged.
+    """
     if not file.exists():
         return []
     content = file.read_bytes()
@@ -141,7 +160,14 @@ def kept(file: Path) -> list[str]:
     if len(whole) < len(content):
         with os.fdopen(open_own(file, os.O_WRONLY), "wb") as opened:
             opened.truncate(len(whole))
-    return [str(json.loads(line)["prediction"]) for line in whole.splitlines()]
+    answers: list[str] = []
+    for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
+        try:
+            answers.append("" + json.loads(line)["prediction"])  # no text is an error, too
+        except (ValueError, KeyError, TypeError, RecursionError):
+            again = "delete it and those after it: their questions are asked again"
+            raise DataError(f"{file}:{number}: no answer of an eval", again) from None
+    return answers
 
 
 def append(file: Path, samples: Samples, answers: list[str], first: int) -> None:
@@ -186,6 +212,6 @@ def claim(folder: Path, record: dict[str, Any]) -> Iterator[None]:
             if any(folder.glob("*-*.jsonl")):
                 raise VlmftError(f"{folder} holds JSONL files of something else", "choose another folder with -o")
             write_whole(known, json.dumps(record, indent=1) + "\n")
-        elif {**json.loads(known.read_text("utf-8")), "samples": None} != {**record, "samples": None}:
+        elif {**read_record(folder), "samples": None} != {**record, "samples": None}:
             raise VlmftError(f"{folder} holds the answers of another eval", "choose another folder with -o")
         yield
