@@ -175,6 +175,7 @@ def test_what_a_line_of_a_batch_holds_and_is_not_used_is_refused(
         '{"question": 3}',
         '{"question": "a", "image": 1}',
         '{"question": "", "images": 3}',
+        "[" * 10_000,
     ],
 )
 def test_a_broken_line_of_a_batch_is_named(tmp_path: Path, line: str) -> None:

@@ -167,7 +167,7 @@ def read_question(line: bytes, where: str) -> Ask:
             raise DataError(f"{where}: images in both `image` and `images`", "keep one")
         images = several if one is None and several is not None else [] if one is None else [one]
         asked = Ask(question=values["question"], images=images, id=values.get("id"))
-    except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ValidationError):
         raise DataError(f"{where}: not a question", known) from None
     if STANDARD_INPUT in asked.images:
         raise DataError(f"{where}: an image of a batch cannot come on standard input", "name its file")
