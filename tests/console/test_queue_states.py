@@ -18,7 +18,7 @@ from vlmft_console.runs.locks import acquire
 from vlmft_console.runs.resuming import check_resumable
 from vlmft_console.runs.status import status_of
 from vlmft_console.runs.steering import check_deletable, stop_run
-from vlmft_console.runs.submitting import submit
+from vlmft_console.runs.submitting import check_submittable, submit
 from vlmft_core.durable import as_json, read_json, write_whole
 from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder import events
@@ -262,6 +262,16 @@ def test_a_job_that_another_cluster_does_not_know_is_not_over_for_that(
     slurm.says("scontrol", "ClusterName = theirs\n")
     status = status_of(unsubmitted)
     assert (status.state, status.reason) == ("elsewhere", "job 41 of a cluster, which does not tell here")
+
+
+@pytest.mark.parametrize("line", ["echo 'a", "if true; then", "cat <<END", "module load (cuda)"])
+def test_set_up_lines_that_are_no_script_are_refused_before_the_job_waits(
+    slurm: FakeSlurm, unsubmitted: RunFolder, line: str
+) -> None:
+    slurm.says("sbatch", "sbatch: Job 5 to start at now")
+    with pytest.raises(VlmftError, match=r"^the place's setup is no script of bash's: .*line \d"):
+        check_submittable(Slurm({"nodes": "2"}, setup=("module load x", line)), unsubmitted)
+    assert check_submittable(Slurm({"nodes": "2"}, setup=("module load x",)), unsubmitted) == "now"
 
 
 def test_what_sbatch_refuses_is_in_no_queue(slurm: FakeSlurm, unsubmitted: RunFolder) -> None:

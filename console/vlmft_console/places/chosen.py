@@ -52,7 +52,9 @@ def chosen_place(on: str | None = None, slurm: Sequence[str] = (), hosts: str | 
 
     place = find_place(on)
     if isinstance(place, Slurm):
-        return replace(place, options={**place.options, **options})
+        both = {**place.options, **options}
+        check_options(both, f"--on {on}")
+        return replace(place, options=both)
     if options:
         raise VlmftError(f"--slurm: {on} is no place of Slurm's", "leave it out")
     return place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from vlmft_core.durable import open_regular
@@ -14,6 +14,7 @@ from vlmft_core.home import expanded
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 """A name that ssh takes, and that is no option, list or command of anything."""
 _LARGEST = 1 << 20
+_EITHER = "write n1:8,n2:8, or name a file of lines `n1 slots=8`"
 
 
 def parse_hosts(text: str) -> dict[str, int]:
@@ -25,11 +26,19 @@ def parse_hosts(text: str) -> dict[str, int]:
     Raises:
         VlmftError: it is neither, or names a host twice or without a number of ranks.
     """
+    text = text.strip()
     if not text:
-        raise VlmftError("--hosts: names no host", "write n1:8,n2:8, or name a file of lines `n1 slots=8`")
-    if ":" in text:
-        return _counted((part.strip().rpartition(":")[::2] for part in text.split(",")), f"--hosts {text}")
-    return parse_hostfile(expanded(text))
+        raise VlmftError("--hosts: names no host", _EITHER)
+    if ":" not in text:
+        return parse_hostfile(expanded(text))
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise VlmftError(f"--hosts {text}: there is a comma too many", "write n1:8,n2:8")
+    found = _Found("write n1:8,n2:8")
+    for part in parts:
+        host, _, count = part.rpartition(":") if ":" in part else (part, "", "")
+        found.add(host, count, f"--hosts {text}")
+    return found.ranks
 
 
 def parse_hostfile(path: Path) -> dict[str, int]:
@@ -40,32 +49,32 @@ def parse_hostfile(path: Path) -> dict[str, int]:
         with os.fdopen(open_regular(path), "rb") as file:
             text = file.read(_LARGEST + 1)
     except FileNotFoundError:
-        raise VlmftError(
-            f"--hosts {path}: no such file", "write n1:8,n2:8, or name a file of lines `n1 slots=8`"
-        ) from None
+        raise VlmftError(f"--hosts {path}: no such file", _EITHER) from None
+    except OSError as error:
+        raise VlmftError(f"{path} cannot be read: {error.strerror}") from None
     if len(text) > _LARGEST:
         raise VlmftError(f"{path}: larger than 1 MiB", "a line for each host is enough")
-    found: dict[str, int] = {}
-    for number, line in enumerate(text.decode(errors="replace").splitlines(), 1):
+    found = _Found("write lines such as `n1 slots=8`")
+    for number, line in enumerate(text.decode("utf-8-sig", errors="replace").splitlines(), 1):
         words = line.partition("#")[0].split()
         if not words:
             continue
         slots = words[1].removeprefix("slots=") if len(words) == 2 and words[1].startswith("slots=") else ""
-        for host, count in _counted([(words[0], slots)], f"{path}:{number}").items():
-            if host in found:
-                raise VlmftError(f"{path}:{number}: {host} is there twice")
-            found[host] = count
-    if not found:
-        raise VlmftError(f"{path}: names no host", "write lines such as `n1 slots=8`")
-    return found
+        found.add(words[0], slots, f"{path}:{number}")
+    if not found.ranks:
+        raise VlmftError(f"{path}: names no host", found.hint)
+    return found.ranks
 
 
 def check_hosts(slots: Mapping[str, object], where: str) -> None:
     """Raises:
     VlmftError: a name or a number that cannot be.
     """
-    if not _counted(((host, str(count)) for host, count in slots.items()), where):
-        raise VlmftError(f"{where}: names no host", "say some, such as {n1: 8, n2: 8}")
+    found = _Found("say some, such as {n1: 8, n2: 8}")
+    for host, count in slots.items():
+        found.add(host, str(count), where)
+    if not found.ranks:
+        raise VlmftError(f"{where}: names no host", found.hint)
 
 
 def hostfile(slots: Mapping[str, int]) -> str:
@@ -73,16 +82,31 @@ def hostfile(slots: Mapping[str, int]) -> str:
     return "".join(f"{host} slots={count}\n" for host, count in slots.items())
 
 
-def _counted(pairs: Iterable[tuple[str, ...]], where: str) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for host, count in pairs:
+class _Found:
+    """Ranks by host, as they are read.
+
+    Args:
+        hint: how it is written.
+    """
+
+    def __init__(self, hint: str) -> None:
+        self.hint = hint
+        self.ranks: dict[str, int] = {}
+        self._names: set[str] = set()
+
+    def add(self, host: str, count: str, where: str) -> None:
+        """Take in a host.
+
+        Raises:
+            VlmftError: its name or its number cannot be, or it is there already.
+        """
         if not _HOST.fullmatch(host):
-            raise VlmftError(
-                f"{where}: {host or count!r} is no name of a host with a number of ranks", "write n1:8,n2:8"
-            )
-        if not re.fullmatch(r"[1-9]\d{0,3}", count):
-            raise VlmftError(f"{where}: {host}: {count!r} is no number of ranks", "say how many GPUs it has")
-        if host in found:
+            named = "give it a name in ~/.ssh/config" if re.search(r"[@:\[%]", host) else self.hint
+            raise VlmftError(f"{where}: {host!r} is no name of a host", named)
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", count.strip()):
+            raise VlmftError(f"{where}: {host}: {count.strip()!r} is no number of ranks", self.hint)
+        name = host.lower().rstrip(".")
+        if name in self._names:
             raise VlmftError(f"{where}: {host} is there twice")
-        found[host] = int(count)
-    return found
+        self._names.add(name)
+        self.ranks[host] = int(count)

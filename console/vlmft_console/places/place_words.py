@@ -43,7 +43,8 @@ def check_srun(options: Sequence[str], where: str) -> None:
 
 
 def check_setup(lines: Sequence[str], where: str) -> None:
-    """Refuse lines of a batch script that only sbatch would read, after everything here was checked.
+    """Refuse lines of a batch script that only sbatch would read, after everything here was checked, and one that would
+    swallow what comes after it.
 
     Args:
         where: what an error begins with.
@@ -53,6 +54,8 @@ def check_setup(lines: Sequence[str], where: str) -> None:
     """
     if line := next(filter(_DIRECTIVE.match, lines), None):
         raise VlmftError(f"{where}: {line!r} is no line of a shell", "sbatch's options stand under `slurm`")
+    if lines and re.search(r"(?<!\\)(\\\\)*\\$", lines[-1]):
+        raise VlmftError(f"{where}: {lines[-1]!r} goes on, and no line follows", "take the backslash off its end")
 
 
 def check_prefix(words: Sequence[str], where: str) -> None:

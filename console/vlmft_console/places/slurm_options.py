@@ -17,6 +17,7 @@ _BARE = frozenset(
     | {"spread-segments", "stepmgr", "use-min-nodes", "x11"}
 )
 """Options that may be given without a value; any other name without one goes on with the value before it."""
+_SWITCHED = frozenset({"yes", "no", "on", "off", "true", "false"})
 _OURS = frozenset({"chdir", "error", "job-name", "no-requeue", "open-mode", "output", "parsable", "requeue"})
 _ASKS = frozenset({"help", "quiet", "test-only", "usage", "verbose", "version", "wait", "wrap"})
 _ALL_GPUS = "every rank has to see all GPUs of its node"
@@ -70,7 +71,7 @@ def parse_options(texts: Sequence[str]) -> dict[str, str]:
         name = ""
         for piece in text.split(","):
             key, equals, value = piece.strip().partition("=")
-            if equals or piece.strip() in _BARE:
+            if equals or piece.strip().startswith("-") or piece.strip() in _BARE | _OURS | _ASKS:
                 name = key.strip().removeprefix("--")
                 if name in options:
                     raise VlmftError(f"--slurm {text}: {name} is there twice")
@@ -104,17 +105,25 @@ def check_options(options: Options, where: str = "--slurm") -> None:
             raise VlmftError(f"{where}: {name} cannot be used", _INSTEAD[name])
         if whole := abbreviated(name, _WHOLE):
             raise VlmftError(f"{where}: {name} is short for {whole}", "write it in full")
+        if name in _BARE and value.lower() in _SWITCHED:
+            raise VlmftError(f"{where}: {name}={value}: it is said, or not", f"{name}, or {name}: true in places.yaml")
         if not value and name not in _BARE:  # sbatch would take what comes next for it
             raise VlmftError(f"{where}: {name} has no value", f"write {name}=VALUE")
     for name in ("nodes", "ntasks-per-node"):
         if name in options and not _count(options[name]):
             raise VlmftError(f"{where}: {name}={options[name]}: ranks are a fixed number", f"write {name}=2, say")
-    if (gpus := _gpus(options)) and not _GPUS.fullmatch(gpus):
+    if (gpus := _gpus(options)) and not (_GPUS.fullmatch(gpus) and gpus_per_node(options)):
         raise VlmftError(f"{where}: {gpus}: ranks are a fixed number", "write gpus-per-node=8, say")
-    if "signal" in options and not re.fullmatch(r"B:(TERM|15|SIGTERM)@\d{1,5}", options["signal"]):
-        raise VlmftError(
-            f"{where}: signal={options['signal']}: the supervisor takes TERM", "write signal=B:TERM@SECONDS"
-        )
+    if "signal" in options:
+        _check_signal(options["signal"], _seconds(options.get("time", "")), where)
+
+
+def _check_signal(signal: str, limit: int, where: str) -> None:
+    found = re.fullmatch(r"B:(?:TERM|15|SIGTERM)@([1-9][0-9]{0,4})", signal)
+    if not found:
+        raise VlmftError(f"{where}: signal={signal}: the supervisor takes TERM", "write signal=B:TERM@SECONDS")
+    if limit and int(found[1]) >= limit:
+        raise VlmftError(f"{where}: signal={signal}: the time limit is {limit} s", "say fewer seconds")
 
 
 def check_environment() -> None:

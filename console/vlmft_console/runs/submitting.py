@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +17,9 @@ from vlmft_console.places.slurm import UNNAMED
 from vlmft_console.places.slurm_options import check_environment, notice_seconds
 from vlmft_console.runs.folder import RunFolder
 from vlmft_core.durable import write_whole
+from vlmft_core.errors import VlmftError
+
+_READ_SECONDS = 10.0
 
 
 def sbatch_arguments(place: Slurm, folder: RunFolder) -> list[str]:
@@ -47,11 +52,34 @@ def check_submittable(place: Slurm, folder: RunFolder) -> str:
         When and where it would start.
 
     Raises:
-        VlmftError: there is no Slurm here, or sbatch refuses the job, in its own words.
+        VlmftError: there is no Slurm here, bash cannot read the job's script, or sbatch refuses the job, in their own
+            words.
     """
     slurm.check_commands()
     check_environment()
+    if place.setup:
+        _check_script(batch_script(place, folder))
     return slurm.expected_start([*sbatch_arguments(place, folder), "--wrap=true"], Path.cwd())
+
+
+def _check_script(script: str) -> None:
+    """Raises:
+    VlmftError: bash cannot read it, so that the job would end before it begins.
+    """
+    try:
+        done = subprocess.run(
+            ["bash", "-n"],
+            input=script.encode(errors="surrogateescape"),
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+            capture_output=True,
+            timeout=_READ_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):  # there is none here, or it is busy: the job's will say it
+        return
+    said = done.stderr.decode(errors="replace").splitlines()
+    if said and (done.returncode or "here-document" in said[0]):  # of which it only warns
+        raise VlmftError(f"the place's setup is no script of bash's: {said[0].removeprefix('bash: ')}")
 
 
 def submit(place: Slurm, folder: RunFolder) -> Slurm:
