@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import socket
 import sys
 from collections.abc import Sequence
@@ -105,12 +106,14 @@ def test_hosts_that_do_not_answer_are_counted_with_what_was_said(run: RunFolder)
         ask(run, DEMO, lambda arguments: ["/no/python"], first="127.0.0.1", port=free_port(), ranks={"a": 1})
 
 
-WAITS_FOR_EVER = """
+WAITS = """
 import json, sys
 from vlmft_console.runs import node_look
 node_look.MEET_SECONDS = 3600.0
 print(json.dumps(node_look.look(node_look.Question(**json.loads(sys.argv[1])))))
 """
+PATIENT = (sys.executable, "-P", "-c", WAITS)
+"""A look that waits for others as long as it takes."""
 
 
 def test_nobody_waits_for_hosts_that_ssh_does_not_reach_and_each_is_named(
@@ -128,7 +131,7 @@ exec "$@"
         ask(
             run,
             DEMO,
-            lambda arguments: ["sh", "-c", said, "sh", sys.executable, "-P", "-c", WAITS_FOR_EVER, arguments[-1]],
+            lambda arguments: ["sh", "-c", said, "sh", *PATIENT, arguments[-1]],
             first="127.0.0.1",
             port=free_port(),
             ranks={"here": 1, "n8": 1, "n9": 1},
@@ -149,6 +152,19 @@ def test_a_host_that_has_yet_to_reach_the_first_gives_up_once_the_meeting_is_cal
     found = node_look.look(question)
     assert found["sees_folder"]
     assert not {"offset", "problem"} & found.keys()
+
+
+def test_a_machine_under_two_names_is_told_as_one(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vlmft_console.runs.node_check._ANSWER_SECONDS", 3600.0)
+    with pytest.raises(MachineError, match=rf"^{platform.node()} answered more than once: it is named more than once$"):
+        ask(
+            run,
+            DEMO,
+            lambda arguments: ["sh", "-c", '"$@" & "$@"; wait', "sh", *PATIENT, arguments[-1]],
+            first="127.0.0.1",
+            port=free_port(),
+            ranks={"localhost": 1, "127.0.0.1": 1},
+        )
 
 
 def test_of_many_hosts_that_are_not_reached_some_are_named(run: RunFolder) -> None:

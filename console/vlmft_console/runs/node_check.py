@@ -8,6 +8,7 @@ import re
 import secrets
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -109,7 +110,7 @@ def _heard(command: Sequence[str], env: Mapping[str, str], call_off: Callable[[]
     """What a command says: output and errors.
 
     Args:
-        call_off: called once if a host is said to have failed: no other need wait for it.
+        call_off: called once if a host is said to have failed, or to meet nobody: no other need wait for it.
 
     Raises:
         OSError: it cannot be started.
@@ -126,7 +127,7 @@ def _heard(command: Sequence[str], env: Mapping[str, str], call_off: Callable[[]
                     output, errors = _texts(so_far.stdout, so_far.stderr)
                 if time.monotonic() > deadline:
                     return output, "some hosts did not answer in time"
-                if not called_off and _FAILED.search(errors):
+                if not called_off and (_FAILED.search(errors) or any("problem" in one for one in _answers(output))):
                     called_off = True
                     call_off()
         finally:
@@ -185,6 +186,7 @@ def differences(
     stops: list[str] = []
     notes: list[str] = []
     reference = answers[0] if answers else {}
+    machines = Counter(map(_machine, answers))
     for answer in answers:
         host = answer["host"]
         for name in sorted({*answer["versions"], *reference["versions"]}):
@@ -203,7 +205,9 @@ def differences(
         if answer["gpu_names"] != reference["gpu_names"]:
             names = " and ".join(answer["gpu_names"]), " and ".join(reference["gpu_names"])
             notes.append(f"{host}: {names[0]}, {reference['host']}: {names[1]}")
-        if "problem" in answer:
+        if "problem" in answer and machines[_machine(answer)] > 1:
+            stops.append(f"{host} answered more than once: it is named more than once")
+        elif "problem" in answer:
             stops.append(
                 f"{host} cannot reach {answer['problem']}" if host != first else f"{host}: {answer['problem']}"
             )
@@ -211,3 +215,8 @@ def differences(
             way = "ahead of" if offset > 0 else "behind"
             stops.append(f"{host}: its clock is {abs(offset):.1f} s {way} that of {reference['host']}")
     return stops, notes
+
+
+def _machine(answer: Answer) -> tuple[object, object]:
+    """What no two machines have in common."""
+    return answer["host"], answer.get("boot_id")

@@ -21,6 +21,7 @@ from vlmft_console.runs.locks import held
 from vlmft_console.runs.machine_gpus import count_gpus, visible_gpus
 from vlmft_console.runs.processes import of_run, rank_info
 from vlmft_core.durable import read_json
+from vlmft_core.run_folder.events import boot_id
 from vlmft_core.run_folder.versions import installed_versions
 
 MEET_SECONDS = 20.0
@@ -64,6 +65,7 @@ def look(question: Question) -> dict[str, Any]:
     token = (read_json(Path(question.token_file)) or {}).get("token")
     return {
         "host": platform.node(),
+        "boot_id": boot_id(),
         "versions": installed_versions(),
         "sees_folder": token == question.token,
         "sees_lock": held(Path(question.lock)),
