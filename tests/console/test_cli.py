@@ -72,6 +72,18 @@ def test_an_option_that_stands_before_the_command_is_told_where_it_belongs(argum
     assert result.stderr.count("\n") == 1
 
 
+def test_a_tilde_that_no_shell_has_replaced_is_the_home_folder(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = here / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    done = CliRunner().invoke(app, ["run", "demo", "--dry-run", "--output-root=~/runs", "--run-name=a"])
+    assert f"--output_dir={home}/runs/a" in done.stdout
+    assert CliRunner().invoke(app, ["presets", "export", "best", "--output=~/best.json"]).exit_code == 0
+    assert [file.name for file in home.iterdir()] == ["best.json"]
+    asked = CliRunner().invoke(app, ["predict", "demo", "--set=hardware.device=cpu", "--batch=~/asked.jsonl"])
+    assert f"vlmft: {home}/asked.jsonl: No such file" in asked.stderr
+
+
 def test_the_list_of_runs_says_health_preset_and_age_and_the_list_of_commands_cuts_no_sentence(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

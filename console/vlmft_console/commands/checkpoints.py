@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from vlmft_console.commands.completion import checkpoint_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say, waiting
-from vlmft_console.commands.parameters import Json, Run
+from vlmft_console.commands.parameters import Json, Run, in_home
 from vlmft_console.errors import RunFolderError
 from vlmft_console.report.checkpoints import (
     EPOCH,
@@ -94,7 +94,8 @@ def adapter(
         str, typer.Argument(metavar="RUN@STEP", help="A checkpoint of a run.", autocompletion=checkpoint_names)
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Copy it to this new folder; the run stays as it is.")
+        Path | None,
+        typer.Option("--output", "-o", help="Copy it to this new folder; the run stays as it is.", callback=in_home),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the run's adapter is replaced.")] = False,
     json_output: Json = False,

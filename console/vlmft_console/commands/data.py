@@ -13,7 +13,7 @@ from vlmft_console.commands.data_step import step
 from vlmft_console.commands.data_tables import print_report, print_sample
 from vlmft_console.commands.data_worst import worst
 from vlmft_console.commands.output import print_json, say
-from vlmft_console.commands.parameters import Json, Overrides
+from vlmft_console.commands.parameters import Json, Overrides, in_home
 from vlmft_console.commands.terminal_picture import drawn_pixels
 from vlmft_console.paths import preset_folders
 from vlmft_console.programs.ask import INSPECT_DATA
@@ -40,7 +40,8 @@ TaskOption = Annotated[
     str | None, typer.Option("--task", help="chartqa, textvqa, llava, messages or qa; told by its columns if left out.")
 ]
 ImagesOption = Annotated[
-    Path | None, typer.Option("--images", help="Folder that image paths start from, if not the data file's own.")
+    Path | None,
+    typer.Option("--images", help="Folder that image paths start from, if not the data file's own.", callback=in_home),
 ]
 ColumnsOption = Annotated[
     list[str] | None,

@@ -11,7 +11,7 @@ import typer
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import checkpoint_names, preset_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
-from vlmft_console.commands.parameters import Json, Overrides, Trust
+from vlmft_console.commands.parameters import Json, Overrides, Trust, in_home
 from vlmft_console.figures import accuracy
 from vlmft_console.programs.ask import EVAL
 from vlmft_console.programs.eval_job import eval_job, figures
@@ -44,7 +44,9 @@ def evaluate(
         typer.Option("--preset", help="How a model of no run is asked.", autocompletion=preset_names),
     ] = None,
     overrides: Overrides = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for answers and scores.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for answers and scores.", callback=in_home)
+    ] = None,
     trust: Trust = False,
     json_output: Json = False,
 ) -> None:

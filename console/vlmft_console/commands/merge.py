@@ -10,7 +10,7 @@ import typer
 from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import checkpoint_names
 from vlmft_console.commands.output import print_json, say
-from vlmft_console.commands.parameters import Json, Trust
+from vlmft_console.commands.parameters import Json, Trust, in_home
 from vlmft_console.programs.ask import MERGE
 from vlmft_console.programs.merge_job import merge_job
 from vlmft_console.programs.trained import find_trained
@@ -30,7 +30,10 @@ def merge(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="The model folder to make. [default: merged, or merged-STEP, in the run folder]"
+            "--output",
+            "-o",
+            help="The model folder to make. [default: merged, or merged-STEP, in the run folder]",
+            callback=in_home,
         ),
     ] = None,
     trust: Trust = False,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vlmft_console.commands.completion import preset_keys, preset_names, run_names
+from vlmft_core.home import expanded
 
 PresetName = Annotated[
     str, typer.Argument(metavar="PRESET", help="A preset's name, or a YAML file.", autocompletion=preset_names)
@@ -47,3 +49,8 @@ EvalSet = Annotated[
     str | None,
     typer.Option("--eval-set", help="Which eval set, of a log that tells of several. The first, if not."),
 ]
+
+
+def in_home(path: Path | None) -> Path | None:
+    """The path that an option means: of `--output=~/x` no shell has replaced the `~`."""
+    return path and expanded(path)

@@ -21,7 +21,7 @@ from vlmft_console.charts.styles import STYLES, Look, speaks_unicode
 from vlmft_console.charts.view import View
 from vlmft_console.commands.completion import metric_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say, waiting, write_file
-from vlmft_console.commands.parameters import EvalSet, Force, Log, RunNumber
+from vlmft_console.commands.parameters import EvalSet, Force, Log, RunNumber, in_home
 from vlmft_console.history.choice import Choice
 from vlmft_console.history.chosen import chosen
 from vlmft_console.history.loading import read_log
@@ -66,7 +66,13 @@ def plot(
     last: Annotated[int | None, typer.Option("--to", min=1, help="Last step to show.")] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--out", "--output", help="Write them to this file instead: a picture, .svg or .png."),
+        typer.Option(
+            "-o",
+            "--out",
+            "--output",
+            help="Write them to this file instead: a picture, .svg or .png.",
+            callback=in_home,
+        ),
     ] = None,
     force: Force = False,
     run: RunNumber = None,

@@ -15,6 +15,7 @@ from vlmft_console.commands.terminal_picture import drawn_pixels, print_picture
 from vlmft_console.programs.ask import PREDICT
 from vlmft_console.programs.trained import find_trained, processes_for
 from vlmft_core.errors import DataError
+from vlmft_core.home import expanded
 from vlmft_core.jobs import STANDARD_INPUT, Ask, PredictJob
 
 
@@ -77,13 +78,16 @@ def predict(
         raise DataError("--image without a question", "give a question too")
     if task not in (None, "chartqa", "textvqa"):
         raise DataError(f"--task {task}: questions are worded for chartqa and textvqa only")
+    # Of `--image=~/x` no shell has replaced the `~`.
+    images = [str(expanded(image)) if image.startswith("~") else image for image in images or []]
+    batch = str(expanded(batch)) if batch and batch.startswith("~") else batch
     trained = find_trained(target, preset, overrides or [], trust=trust)
     processes_for(trained.preset, 1)
     columns, rows = (0, 0) if json_output else drawn_pixels()
     job = PredictJob(
         preset=trained.preset,
         adapter=str(trained.adapter) if trained.adapter else None,
-        questions=[] if question is None else [Ask(question=question, images=images or [])],
+        questions=[] if question is None else [Ask(question=question, images=images)],
         batch=batch,
         task=task,
         max_new_tokens=max_new_tokens,

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say, write_file
-from vlmft_console.commands.parameters import Force, Json, PresetName
+from vlmft_console.commands.parameters import Force, Json, PresetName, in_home
 from vlmft_console.paths import own_presets, preset_folders
 from vlmft_console.presets.planned_time import PlannedTime, planned_time, time_label
 from vlmft_console.presets.table import (
@@ -175,7 +175,7 @@ def validate(
 @app.command("import")
 def import_json(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The JSON, such as sft_config_best.json.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="YAML file to write.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="YAML file to write.", callback=in_home)] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Save under this name among your presets: `vlmft plan NAME` finds it.")
     ] = None,
@@ -206,7 +206,7 @@ def import_json(
 @app.command()
 def export(
     name: PresetName,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="JSON file to write.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="JSON file to write.", callback=in_home)] = None,
     force: Force = False,
 ) -> None:
     """Write a preset as the published recipe's JSON. Options that it cannot hold are printed on standard error."""

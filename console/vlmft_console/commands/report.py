@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from vlmft_console.commands.output import say, waiting, write_file
-from vlmft_console.commands.parameters import EvalSet, Force, Log, RunNumber
+from vlmft_console.commands.parameters import EvalSet, Force, Log, RunNumber, in_home
 from vlmft_console.history.choice import Choice
 from vlmft_console.history.loading import ReadLog, read_log
 from vlmft_console.report.html import html
@@ -35,7 +35,8 @@ class Format(StrEnum):
 def report(
     target: Log,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="File to write. Its ending chooses the format.")
+        Path | None,
+        typer.Option("-o", "--output", help="File to write. Its ending chooses the format.", callback=in_home),
     ] = None,
     form: Annotated[
         Format | None, typer.Option("--format", help="html if not given and the file's ending does not say.")

@@ -9,7 +9,7 @@ import typer
 
 from vlmft_console.commands.completion import place_names
 from vlmft_console.commands.output import say
-from vlmft_console.commands.parameters import Detach, Overrides, PresetName
+from vlmft_console.commands.parameters import Detach, Overrides, PresetName, in_home
 from vlmft_console.commands.show import show
 from vlmft_console.paths import OUTPUTS, preset_folders
 from vlmft_console.places.chosen import chosen_place
@@ -45,7 +45,9 @@ def run(
         str | None,
         typer.Option("--on", metavar="PLACE", help="Train on a place of places.yaml.", autocompletion=place_names),
     ] = None,
-    output_root: Annotated[Path, typer.Option("--output-root", help="Where run folders are made.")] = OUTPUTS,
+    output_root: Annotated[
+        Path, typer.Option("--output-root", help="Where run folders are made.", callback=in_home)
+    ] = OUTPUTS,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the exact command and start nothing.")] = False,
     detach: Detach = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print every event, then a summary, as JSON.")] = False,
