@@ -26,7 +26,8 @@ class FakeSlurm:
         for name in _COMMANDS:
             script = folder / name
             script.write_text(
-                f'#!/bin/sh\necho "{name} $*" >>"{folder}/asked"\ncat "{folder}/{name}.said" && exit 0\nexit 1\n'
+                f'#!/bin/sh\ntest "$SQUEUE_PARTITION$SCANCEL_INTERACTIVE" && exit\n'  # it leaves the job alone
+                f'echo "{name} $*" >>"{folder}/asked"\ncat "{folder}/{name}.said" && exit 0\nexit 1\n'
             )
             script.chmod(script.stat().st_mode | stat.S_IXUSR)
         patch.setenv("PATH", f"{folder}:/usr/bin:/bin")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.fake_slurm import FakeSlurm
 from vlmft_console.cli import app
 from vlmft_console.errors import RunBusyError, RunFolderError, UnconfirmedError
 from vlmft_console.places.place import Hosts, Slurm
+from vlmft_console.places.slurm import signal_command
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.leaving_queue import leave_queue
 from vlmft_console.runs.locks import acquire
@@ -103,6 +105,21 @@ def test_where_slurm_does_not_tell_nothing_is_deleted_or_resumed(slurm: FakeSlur
     with pytest.raises(RunBusyError, match="is not run from here"):
         check_resumable(run)
     check_deletable(run, gone=True)
+
+
+def test_variables_that_hide_jobs_from_a_person_hide_none_from_the_run(
+    slurm: FakeSlurm, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SQUEUE_PARTITION", "debug")
+    monkeypatch.setenv("SCANCEL_INTERACTIVE", "1")
+    slurm.job("PENDING", "run", "Priority")
+    assert status_of(run).state == "queued"
+    stop_run(run, StopRequest("a test"))
+    assert subprocess.run(signal_command("12", "TERM"), check=False).returncode == 0
+    assert [line for line in slurm.asked if line.startswith("scancel")] == [
+        "scancel --quiet 12",
+        "scancel --quiet --signal=TERM 12",
+    ]
 
 
 def test_a_cluster_that_did_not_tell_its_name_at_first_is_asked_again(

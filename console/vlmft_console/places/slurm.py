@@ -24,6 +24,8 @@ _WAITING_SECONDS = 10.0
 _SILENT_SECONDS = 30.0
 """How long a controller that did not answer is not asked the same again."""
 _TRIES = 3
+_FILTERS = ("SCANCEL_", "SQUEUE_")
+"""What begins variables by which a person has squeue leave out jobs, and scancel ask before it obeys."""
 UNNAMED = "a cluster"
 """A cluster whose name Slurm did not tell, as `run.json` has it for a run that may be in its queue."""
 _WAITING = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"})
@@ -197,7 +199,8 @@ def cancel(job: str) -> None:
 
 def signal_command(job: str, name: str) -> list[str]:
     """The command that has Slurm signal what srun started, and not srun itself, which would kill all at any signal."""
-    return ["scancel", "--quiet", f"--signal={name}", job]
+    kept_out = (word for variable in os.environ if variable.startswith(_FILTERS) for word in ("-u", variable))
+    return ["env", *kept_out, "scancel", "--quiet", f"--signal={name}", job]
 
 
 def requeue(job: str) -> None:
@@ -248,7 +251,13 @@ def _ask(
     """
     try:
         done = subprocess.run(
-            list(argv), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
+            list(argv),
+            cwd=folder,
+            env={name: value for name, value in os.environ.items() if not name.startswith(_FILTERS)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise SilentError(f"Slurm: {argv[0]} has not answered for {seconds:.0f} s") from None
