@@ -45,12 +45,15 @@ _WHOLE = (*_OURS, *_ASKS, *_INSTEAD, "gpus-per-node", "gres", "nodes", "ntasks-p
 _VARIABLES = {
     "SBATCH_ARRAY_INX": "array",
     "SBATCH_CLUSTERS": "clusters",
+    "SBATCH_CONTAINER": "container",
+    "SBATCH_ERROR": "error",
     "SBATCH_EXPORT": "export",
     "SBATCH_GPU_BIND": "gpu-bind",
     "SBATCH_GPUS": "gpus",
     "SBATCH_GPUS_PER_TASK": "gpus-per-task",
     "SBATCH_WAIT": "wait",
     "SLURM_CLUSTERS": "clusters",
+    "SLURM_EXPORT_ENV": "export",
 }
 """What sbatch takes for options, and no other option of ours goes before."""
 _GPUS = re.compile(r"gpu(?::(?!\d+$)[^:,]+)?(?::(\d{1,3}))?")
@@ -132,9 +135,10 @@ def check_environment() -> None:
     Raises:
         VlmftError: there is one.
     """
+    reasons = {**_INSTEAD, "error": "the job's log would lack it", "wait": "sbatch would wait for the end of the run"}
     for variable, option in _VARIABLES.items():
-        if variable in os.environ:
-            why = _INSTEAD.get(option, "sbatch would wait for the end of the run")
+        if variable in os.environ and (option != "export" or os.environ[variable] != "ALL"):
+            why = reasons[option]
             raise VlmftError(
                 f"{variable} is in the environment, and {option} cannot be used: {why}", f"unset {variable}"
             )
