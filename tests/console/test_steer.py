@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.command_line import vlmft
 from tests.supervised import LONG, Supervised
 
@@ -22,6 +24,13 @@ def test_a_live_run_is_stopped_and_then_deleted(tmp_path: Path) -> None:
     assert (again.returncode, again.stderr) == (2, "vlmft: run is not running: it is stopped\n")
     assert vlmft("rm", "--yes", path).returncode == 0
     assert not run.folder.path.exists()
+
+
+@pytest.mark.parametrize("patience", ["inf", "nan", "1e300"])
+def test_a_patience_without_an_end_is_refused_before_anything_is_asked(tmp_path: Path, patience: str) -> None:
+    refused = vlmft("stop", str(tmp_path), "--patience", patience)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert f"--patience {float(patience):g}: no clock shows that" in refused.stderr
 
 
 def test_a_script_is_told_in_json(tmp_path: Path) -> None:

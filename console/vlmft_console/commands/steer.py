@@ -17,7 +17,10 @@ from vlmft_console.runs.registry import find, read_run
 from vlmft_console.runs.status import status_of
 from vlmft_console.runs.steering import check_deletable, delete_run, stop_run
 from vlmft_console.sanitize import sanitize
+from vlmft_core.errors import VlmftError
 from vlmft_core.run_folder.stop import PATIENCE_SECONDS, StopRequest
+
+_LONGEST_PATIENCE = 1e9
 
 
 def stop(
@@ -36,6 +39,8 @@ def stop(
 
     Exit status: 0 when it has stopped (or goes on stopping, with --no-wait), 2 for a run that is not live.
     """
+    if not patience < _LONGEST_PATIENCE:
+        raise VlmftError(f"--patience {patience:g}: no clock shows that", "say how many seconds, such as 600")
     folder = find(name)
     stop_run(folder, StopRequest("vlmft stop", now=now, patience=patience))
     if not wait:
