@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.command_line import vlmft
 from vlmft_console.commands.completion import place_names
-from vlmft_console.places.chosen import chosen_place
+from vlmft_console.places.chosen import chosen_place, place_of
 from vlmft_console.places.place import Hosts, Slurm
 from vlmft_console.places.place_words import check_prefix, check_setup, check_srun
 from vlmft_console.places.places_file import check_kept, load_places, places_file
@@ -91,6 +92,17 @@ def test_words_that_srun_and_a_container_take_are_passed_on() -> None:
     check_srun(srun, "juno.srun")
     check_setup(("module load \\", "cuda", "echo \\\\"), "juno.setup")
     check_prefix(("apptainer", "exec", "--env=A=a b"), "juno.prefix")
+
+
+def test_one_line_means_what_the_options_would(tmp_path: Path) -> None:
+    write(JUNO)
+    file = tmp_path / "a=b" / "hosts"
+    file.parent.mkdir()
+    file.write_text("n1 slots=8\n")
+    assert place_of(" Here ") is place_of("") is None
+    assert place_of(" juno") == chosen_place("juno")
+    assert place_of("n1:8 ") == place_of(str(file)) == Hosts({"n1": 8})
+    assert place_of("nodes=2,comment=a/b") == Slurm({"nodes": "2", "comment": "a/b"})
 
 
 def test_without_a_word_a_run_is_started_here() -> None:

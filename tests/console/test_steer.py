@@ -26,7 +26,7 @@ def test_a_live_run_is_stopped_and_then_deleted(tmp_path: Path) -> None:
     assert not run.folder.path.exists()
 
 
-@pytest.mark.parametrize("patience", ["inf", "nan", "1e300"])
+@pytest.mark.parametrize("patience", ["inf", "1e300"])
 def test_a_patience_without_an_end_is_refused_before_anything_is_asked(tmp_path: Path, patience: str) -> None:
     refused = vlmft("stop", str(tmp_path), "--patience", patience)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)

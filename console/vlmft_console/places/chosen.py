@@ -20,9 +20,10 @@ def place_of(text: str) -> Place | None:
     Raises:
         VlmftError: as `chosen_place`.
     """
-    if text in ("", HERE):
+    text = text.strip()
+    if text.lower() in ("", HERE):
         return None
-    if "=" in text:
+    if "=" in text.partition("/")[0]:
         return chosen_place(slurm=[text])
     if ":" in text or "/" in text:
         return chosen_place(hosts=text)
