@@ -14,6 +14,7 @@ import pytest
 from tests.supervised import STANDIN
 from vlmft_console.errors import MachineError, RunFolderError
 from vlmft_console.paths import preset_folders
+from vlmft_console.places.place import Hosts
 from vlmft_console.runs import preflight
 from vlmft_console.runs import training_command as run_launch
 from vlmft_console.runs.folder import Command, RunFolder
@@ -145,6 +146,18 @@ def test_a_run_is_started_once_and_found_again(monkeypatch: pytest.MonkeyPatch) 
     while not folder.exit_file.exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_ctrl_c_while_hosts_are_asked_leaves_no_run_behind(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        assert RunFolder(Path("outputs/mine")).run_file.exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vlmft_console.runs.hosts_start.check_hosts_here", lambda folder: None)
+    monkeypatch.setattr("vlmft_console.runs.hosts_start.prepare_hosts", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        start(prepare(DEMO, "demo", name="mine", place=Hosts({"n1": 1, "n2": 1})))
+    assert not list((here / "outputs").iterdir())
 
 
 def test_missing_libraries_are_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from tests.fake_slurm import FakeSlurm
 from vlmft_console.cli import app
 from vlmft_console.errors import RunBusyError, RunFolderError, UnconfirmedError
+from vlmft_console.places import slurm as places_slurm
 from vlmft_console.places.place import Hosts, Slurm
 from vlmft_console.places.slurm import signal_command
 from vlmft_console.runs.folder import Command, RunFolder
@@ -240,6 +242,25 @@ def test_a_job_that_may_have_been_submitted_keeps_its_folder_and_is_not_submitte
     with pytest.raises(RunBusyError, match="whose number sbatch did not say"):
         check_resumable(unsubmitted)
     check_deletable(unsubmitted, gone=True)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_ctrl_c_while_sbatch_is_asked_leaves_no_job_that_nobody_knows(
+    slurm: FakeSlurm, unsubmitted: RunFolder, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    ask = places_slurm._ask
+
+    def interrupted(argv: list[str], *more: Any, **named: Any) -> str:
+        if argv[0] == "sbatch":
+            raise KeyboardInterrupt
+        return ask(argv, *more, **named)
+
+    monkeypatch.setattr(places_slurm, "_ask", interrupted)
+    slurm.says("squeue", f"41|{unsubmitted.batch_script}\n" if there else "")
+    with pytest.raises(KeyboardInterrupt if there else UnconfirmedError):
+        submit(Slurm({"nodes": "2"}), unsubmitted)
+    assert ("scancel --quiet 41" in slurm.asked) is there
+    assert status_of(unsubmitted).live is not there
 
 
 def test_a_run_that_has_trained_and_may_be_in_the_queue_is_to_be_resumed_and_not_to_be_deleted(

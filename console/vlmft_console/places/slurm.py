@@ -94,6 +94,7 @@ def submit(arguments: Sequence[str], script: Path, name: str, folder: Path) -> s
     Raises:
         VlmftError: sbatch refuses it, in its own words.
         UnconfirmedError: sbatch says neither that nor the job's number, and no job of that script is found.
+        KeyboardInterrupt: it came before the number; the job was taken out of the queue.
     """
     try:
         answer = _ask(["sbatch", "--parsable", *arguments, str(script)], _SUBMIT_SECONDS, folder).strip()
@@ -101,6 +102,12 @@ def submit(arguments: Sequence[str], script: Path, name: str, folder: Path) -> s
         if not isinstance(error, SilentError) and "timed out" not in error.message:  # as sbatch says of the controller
             raise
         said = error.message
+    except KeyboardInterrupt:  # sbatch may have come as far as that
+        with suppress(VlmftError):
+            if found := _job_of(script, name):
+                cancel(found)
+                raise
+        raise _unconfirmed("interrupted while sbatch was asked", script) from None
     else:
         job = answer.rpartition("\n")[2].partition(";")[0]  # a site's own sbatch may say more before it
         if _is_number(job):
@@ -108,7 +115,11 @@ def submit(arguments: Sequence[str], script: Path, name: str, folder: Path) -> s
         said = f"Slurm: sbatch says {answer!r}, and no job's number"
     if found := _job_of(script, name):
         return found
-    raise UnconfirmedError(
+    raise _unconfirmed(said, script)
+
+
+def _unconfirmed(said: str, script: Path) -> UnconfirmedError:
+    return UnconfirmedError(
         f"{said}; the job may be in the queue all the same, and the run folder {script.parents[1]} is kept"
     )
 

@@ -156,11 +156,11 @@ def start(launch: Launch) -> tuple[RunFolder, str]:
             if place is not None:
                 warnings += prepare_hosts(place, folder, launch.preset, launch.port)
             warnings.append(start_supervisor(folder))
-    except (OSError, VlmftError) as error:
+    except (OSError, VlmftError, KeyboardInterrupt) as error:
         if not isinstance(error, UnconfirmedError) and not status_of(folder).live:
             with contextlib.suppress(OSError):
                 delete(folder.path)
-        if isinstance(error, VlmftError):
+        if not isinstance(error, OSError):
             raise
         raise RunFolderError(f"{folder.path} cannot be written: {error.strerror}") from None
     try:
