@@ -95,7 +95,7 @@ gpu-wheels: install  ## Gather in build/gpu-wheels what a machine with a GPU lac
 mutants: install  ## Change the core's rules and sums one at a time: what no test notices (hours; not part of make test)
 	$(BIN)/python -m tests.bench.mutants
 
-soak: install  ## Make every fault as often as a release asks for (an hour)
+soak: install  ## Make every fault as often as a release asks for (two hours)
 	$(BIN)/pytest --soak --timeout=7200 tests/e2e
 	$(BIN)/pytest --soak --timeout=7200 -m soak --ignore=tests/e2e
 

@@ -80,7 +80,7 @@ def test_no_control_sequence_of_a_metric_or_an_answer_reaches_the_terminal(tmp_p
     keep(run.path, kept, {step: [hostile.text() for _ in kept] for step in range(0, 100, 10)})
     with terminal(tmp_path, "--notify", "none", str(run.path), size=(120, 40)) as console:
         console.wait_until_shown("finished")
-        for burst in range(500 if rounds else 4):
+        for burst in range(100 if rounds else 4):
             console.resize(*((80, 24), (120, 40), (70, 20))[burst % 3])
             with run.events_file().open("ab") as events:
                 events.writelines(hostile.record(burst * BURST + number) + b"\n" for number in range(BURST))
