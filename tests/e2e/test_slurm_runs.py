@@ -151,6 +151,7 @@ def test_a_notice_of_the_time_limit_ends_in_a_checkpoint_from_which_the_job_goes
 @pytest.mark.soak
 def test_a_run_that_reaches_its_time_limit_goes_on_by_itself(start: Callable[..., Run]) -> None:
     run = start(f"{NODES},time=2,signal=B:TERM@60", steps=3000, seconds=0.05)
+    run.wait_for_step(1)
     run.wait_for_state("PENDING", seconds=300)
     saved = complete_ones(run.folder)[-1].step
     run.start_now()
