@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.app.looking import screen_text, told, until, until_shown
+from tests.records import run_start, step, write_log
 from tests.run_folders import ended_run
 from tests.supervised import LONG, Supervised
 from vlmft_console.app.app import VlmftConsole
@@ -19,6 +21,7 @@ from vlmft_console.app.screens.compare import CompareScreen
 from vlmft_console.app.screens.runs import RunsScreen
 from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.run.outcome_table import OutcomeTable
+from vlmft_console.history.series import Series
 from vlmft_core.run_folder.stop import StopRequest
 
 
@@ -121,6 +124,22 @@ async def test_a_live_run_is_followed_until_it_ends(machine: Path, monkeypatch: 
         assert figures(pilot, "steps")[:3] == before[:3]
         StopRequest("a test").write(run.folder)
         await until(pilot, lambda: figures(pilot, "ended") == ["finished", "stopped"], 60)
+
+
+async def test_another_training_that_begins_in_a_log_takes_the_place_of_the_one_before(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vlmft_console.app.runs_reader.LOOK_SECONDS", 0.02)
+    log = write_log(machine / "two.jsonl", [run_start(), *(step(number, 2.0) for number in range(1, 6))])
+    async with compared(two_runs(machine)[0], log) as pilot:
+        await until(pilot, lambda: figures(pilot, "steps")[-1:] == ["5"])
+        with log.open("a") as file:
+            file.write("".join(json.dumps(each) + "\n" for each in (run_start(), step(1, 9.0), step(2, 9.0))))
+        await until(pilot, lambda: figures(pilot, "steps")[-1:] == ["2"])
+        assert "two.jsonl: another training begins" in told(pilot.app)
+        curve = pilot.app.screen.query_one("#first", Chart).spec.curves[1].points
+        assert isinstance(curve, Series)
+        assert (curve.last, len(curve.superseded)) == ((2, 9.0), 0)
 
 
 async def test_nobody_reads_on_when_the_screen_is_left(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from textual.pilot import Pilot
 
 from tests.app.looking import screen_text, told, until, until_shown
 from tests.app.test_app import contrast
+from tests.records import run_start, step, write_log
 from tests.run_folders import ended_run
 from tests.supervised import LONG, Supervised
 from vlmft_console.app import runs_reader
@@ -173,6 +175,67 @@ async def test_one_more_is_added_by_its_name(machine: Path) -> None:
         await until(pilot, lambda: rising.name in row(pilot, 3))
 
 
+def same_path(run: Path) -> Path:
+    return run
+
+
+def link_to(run: Path) -> Path:
+    link = run.parent / "a-link"
+    link.symlink_to(run)
+    return link
+
+
+def folder_of_logs(run: Path) -> Path:
+    return run / "logs"
+
+
+def only_log(run: Path) -> Path:
+    return run / "logs" / "events-0001.jsonl"
+
+
+@pytest.mark.parametrize("again", [same_path, link_to, folder_of_logs, only_log])
+async def test_a_run_that_is_named_twice_is_shown_once_and_that_is_said(
+    machine: Path, again: Callable[[Path], Path]
+) -> None:
+    falling, rising, _ = three_runs(machine)
+    async with laid_over(rising, falling, again(rising), falling) as pilot:
+        await until(pilot, lambda: "named more than once, shown once: rising, falling" in told(pilot.app))
+        assert shown(pilot)["Train loss, smoothed"] == "12"
+        assert "overlay: 2 runs" in screen_text(pilot.app)
+        pilot.app.clear_notifications()  # they lie over the table
+        await until(pilot, lambda: row(pilot, 2)[2:4] == ["falling", "✓"])
+        assert not row(pilot, 3)
+
+
+async def test_a_folder_and_the_log_in_it_are_one_run(machine: Path) -> None:
+    (machine / "logged").mkdir()
+    log = foreign_log(machine / "logged")
+    async with laid_over(log, log.parent) as pilot:
+        await until(pilot, lambda: "other.jsonl" in told(pilot.app))
+        assert "shown once" in told(pilot.app)
+        assert shown(pilot)["Train loss, smoothed"] == "1"
+
+
+async def test_what_was_pinned_stays_pinned_when_it_turns_out_to_be_there_already(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = threading.Event()
+
+    def load_later(target: Path, **options: Any) -> Any:
+        ready.wait(60)
+        return load(target, **options)
+
+    monkeypatch.setattr(runs_reader, "load", load_later)
+    falling, rising, _ = three_runs(machine)
+    async with VlmftConsole(falling, rising, falling).run_test(size=(120, 40), notifications=True) as pilot:
+        await until_shown(pilot, "overlay: 3 runs")
+        await pilot.press("down", "down", "p")
+        ready.set()
+        await until(pilot, lambda: "shown once: falling" in told(pilot.app))
+        pilot.app.clear_notifications()  # they lie over the table
+        await until(pilot, lambda: "pinned" in row(pilot, 1))
+
+
 async def test_the_run_under_the_cursor_is_watched_alone(machine: Path) -> None:
     async with laid_over(*three_runs(machine)) as pilot:
         await pilot.press("down", "o")
@@ -222,6 +285,27 @@ async def test_what_is_added_to_a_log_is_drawn(machine: Path, monkeypatch: pytes
         await until(
             pilot, lambda: [curve.points.last[0] for curve in chart.spec.curves if curve.points.last] == [20, 21]
         )
+
+
+@pytest.mark.parametrize("unit", ["step", "epoch", "hours"])
+async def test_another_training_that_begins_in_a_log_takes_the_place_of_the_one_before(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, unit: str
+) -> None:
+    monkeypatch.setattr(runs_reader, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("vlmft_console.app.screens.overlay.DRAW_SECONDS", 0.05)
+    first = [run_start(), *(step(number, 2.0, step_s=3600.0) for number in range(1, 6))]
+    log = write_log(machine / "two.jsonl", first)
+    async with laid_over(three_runs(machine)[0], log) as pilot:
+        await pilot.press(*"u" * ["step", "epoch", "hours"].index(unit))
+        await until_shown(pilot, f"by {unit}")
+        await until(pilot, lambda: "2" in shown(pilot)["Train loss, smoothed"])
+        with log.open("a") as file:
+            again = [run_start(), *(step(number, 9.0, epoch=float(number), step_s=7200.0) for number in range(1, 6))]
+            file.write("".join(json.dumps(each) + "\n" for each in again))
+        await until(pilot, lambda: "two.jsonl: another training begins" in told(pilot.app))
+        chart = next(iter(pilot.app.screen.query(Chart)))
+        end = {"step": 5.0, "epoch": 5.0, "hours": 10.0}[unit]
+        await until(pilot, lambda: chart.spec.curves[-1].points.last == (end, 9.0))
 
 
 async def test_a_live_run_grows_until_it_ends(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -212,6 +212,15 @@ def with_answers(root: Path, name: str, right: list[int], *, eval_loss: float = 
     return folder
 
 
+def test_a_run_is_not_compared_with_itself_whatever_it_is_called(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "a", eval_loss=0.5)
+    (tmp_path / "link").symlink_to(run)
+    for other in (run, tmp_path / "link", run / "logs"):
+        result = compare(run, other)
+        assert result.exit_code == 2
+        assert result.stderr == f"vlmft: {run} and {other} are the same run (name each once)\n"
+
+
 def test_the_same_questions_are_compared_one_by_one(tmp_path: Path) -> None:
     # 90 against 82 of 100: by the shares alone that may be chance, but the one is right wherever the other is
     low = with_answers(tmp_path, "low", [1] * 82 + [0] * 18)

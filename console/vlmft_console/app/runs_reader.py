@@ -17,6 +17,8 @@ from vlmft_console.history.handover import Handover, Packed
 from vlmft_console.history.loading import ReadLog, load
 from vlmft_console.history.opened import OpenedLog
 from vlmft_console.history.pulse import Pulse
+from vlmft_console.history.state import RunState
+from vlmft_console.history.trainings import Trainings
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus, status_of
 from vlmft_core.run_folder.events import Record
@@ -52,14 +54,17 @@ class RunGrew(Message):
     number: int
     records: list[Record]
     status: RunStatus | None
+    another: bool
+    """Whether another training has begun in its log: the records are all of that one so far."""
 
 
 class _Followed:
     """A run that has been read."""
 
-    def __init__(self, log: OpenedLog, pulse: Pulse) -> None:
+    def __init__(self, log: OpenedLog, state: RunState) -> None:
         self.log = log
-        self.pulse = pulse
+        self.pulse = state.pulse
+        self._trainings = Trainings(under_way=bool(state.last_step or state.evals))
         self.status: RunStatus | None = None
 
     def look(self) -> bool:
@@ -68,11 +73,16 @@ class _Followed:
         self.status = None if folder is None else status_of(RunFolder(folder.path), self.pulse)
         return self.status != before
 
-    def read(self) -> list[Record]:
-        """What was added since."""
-        records = [record for batch in self.log.reader.batches() for record in batch]
+    def read(self) -> tuple[list[Record], bool]:
+        """What was added since, and whether it is of another training; then all that came before is given up."""
+        records: list[Record] = []
+        another = False
+        for part in self._trainings.of(self.log.reader.batches()):
+            if part.begins:
+                records, another = [], True
+            records += part.records
         self.pulse = self.pulse.after(records)
-        return records
+        return records, another
 
 
 class RunsReader:
@@ -101,6 +111,10 @@ class RunsReader:
         """Read one more."""
         self._wanted.append(target)
         self._awake.set()
+
+    def leave(self, number: int) -> None:
+        """Follow this one no longer."""
+        self._followed.pop(number, None)
 
     def resume(self) -> None:
         """Somebody looks again."""
@@ -135,7 +149,7 @@ class RunsReader:
                 if not isinstance(each, ReadLog):
                     self._post(Loading(each))
                     continue
-                followed = _Followed(each.log, each.state.pulse)
+                followed = _Followed(each.log, each.state)
                 followed.look()
                 self._followed[number] = followed
                 # its long columns lie in a file from here on, so that eight runs need no more memory than one
@@ -150,10 +164,10 @@ class RunsReader:
                 continue
             try:
                 changed = run.look()  # before the read: what came until the end is read below
-                records = run.read()
+                records, another = run.read()
             except Exception as error:
-                del self._followed[number]
+                self.leave(number)
                 self._post(RunUnread(number, words_of(error)))
                 continue
             if records or changed:
-                self._post(RunGrew(number, records, run.status))
+                self._post(RunGrew(number, records, run.status, another))

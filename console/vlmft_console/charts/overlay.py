@@ -28,7 +28,7 @@ class Timelines:
     """At which epoch and hour each step of some runs was; worked out anew only where a run has grown enough."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, Unit], tuple[int, int, Knots]] = {}
+        self._known: dict[tuple[int, Unit], tuple[Series, int, int, Knots]] = {}
 
     def of(self, number: int, state: RunState, unit: Unit) -> Knots:
         """The knots of a run, or fewer than two where its log does not tell.
@@ -41,10 +41,10 @@ class Timelines:
         source = state.epochs if unit == "epoch" else state.step_s
         points, starts = len(source), len(state.segments)
         before = self._known.get((number, unit))
-        if before is not None and before[1] == starts and before[0] <= points <= _GROWN * before[0]:
-            return before[2]
+        if before is not None and before[:2] == (source, starts) and before[2] <= points <= _GROWN * before[2]:
+            return before[3]
         knots = _rising(_epochs(state) if unit == "epoch" else _hours(state))
-        self._known[number, unit] = points, starts, knots
+        self._known[number, unit] = source, starts, points, knots
         return knots
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
+from itertools import combinations
 from typing import Annotated, Any
 
 import typer
@@ -70,6 +71,9 @@ def compare(
         raise VlmftError(f"{count} {runs_word} to compare", f"name {COMPARED[0]} to {COMPARED[-1]}")
     with waiting() as tell:
         runs = [read_log(locate(target), Choice(eval_set=eval_set), tell) for target in targets]
+    for (first, run), (second, other) in combinations(zip(targets, runs, strict=True), 2):
+        if run.log.is_same(other.log):
+            raise VlmftError(f"{first} and {second} are the same run", "name each once")
     there = dict.fromkeys(name for run in runs for name in run.state.by_name)
     metrics = chosen(metric, there, CHARTS) if metric else ["loss", "eval_loss"]
     differences, results, judged = preset_differences(runs), outcomes(runs), better(runs)

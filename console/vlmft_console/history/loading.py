@@ -7,7 +7,7 @@ import pickle
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,12 @@ class ReadLog:
     def name(self) -> str:
         """What to call the run. Foreign text."""
         return self.log.name
+
+    def begun_anew(self) -> ReadLog:
+        """The same log, where another training begins in it: nothing of that one has been taken in yet."""
+        from vlmft_console.history.state import RunState
+
+        return replace(self, state=RunState(self.log.monitor), several="")
 
 
 @dataclass(frozen=True)

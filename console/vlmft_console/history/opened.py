@@ -86,6 +86,18 @@ class OpenedLog:
             hint = f"it has {there}" if there else "it has no eval loss"
             raise VlmftError(f"{self.path} has no eval set {self.eval_set}", hint)
 
+    def is_same(self, other: OpenedLog) -> bool:
+        """Whether both read the same files, by whatever paths or links they were named."""
+        return bool(self._inodes) and self._inodes == other._inodes
+
+    @property
+    def _inodes(self) -> set[tuple[int, int]]:
+        files = self.reader.files if isinstance(self.reader, RunTail) else [self.path]
+        try:
+            return {(found.st_dev, found.st_ino) for found in (file.stat() for file in files)}
+        except OSError:  # deleted a moment ago
+            return set()
+
     @property
     def named_steps(self) -> bool:
         """Whether the log tells steps, or steps only count its training records."""

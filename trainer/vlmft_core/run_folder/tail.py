@@ -162,6 +162,11 @@ class RunTail:
         self._tails: list[Tail] = []
 
     @property
+    def files(self) -> list[Path]:
+        """The segments there are now."""
+        return segment_files(self._logs)
+
+    @property
     def rejected(self) -> int:
         """Lines skipped because they are no records, over all segments."""
         return sum(tail.rejected for tail in self._tails)

@@ -90,7 +90,7 @@ class CompareScreen(SeveralRunsScreen):
 
     def on_run_grew(self, message: RunGrew) -> None:
         """Take in what a live run has written since, and how it ended."""
-        self._read[message.number].state.apply_all(message.records)
+        self._read[message.number] = self.grown(self._read[message.number], message)
         self._statuses[message.number] = message.status
         if not self._runs:
             return

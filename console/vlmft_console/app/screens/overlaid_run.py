@@ -19,7 +19,7 @@ from vlmft_core.figures import figure
 _NOTHING: Final = RunState()
 
 
-@dataclass
+@dataclass(eq=False)
 class OverlaidRun:
     """A run folder or a log, read or not yet."""
 

@@ -61,9 +61,11 @@ class OverlayScreen(SeveralRunsScreen):
 
     def __init__(self, targets: Sequence[Path]) -> None:
         super().__init__()
-        self._runs = [OverlaidRun(target) for target in targets[:MOST_RUNS]]
+        self._wanted = [OverlaidRun(target) for target in targets[:MOST_RUNS]]
+        self._runs = self._wanted.copy()
+        self._again: dict[str, None] = {}
         self._timelines = Timelines()
-        self._pinned: int | None = None
+        self._pinned: OverlaidRun | None = None
         self._reading = ""
         self._due: Timer | None = None
         self.drawn = 0.0
@@ -83,7 +85,7 @@ class OverlayScreen(SeveralRunsScreen):
         yield KeyBar(screen_first=True)
 
     def on_mount(self) -> None:
-        self._reader.start([run.target for run in self._runs])
+        self._reader.start([run.target for run in self._wanted])
         self.draw()
         self._grid.focus_panel()
 
@@ -121,24 +123,38 @@ class OverlayScreen(SeveralRunsScreen):
         self._entitle()
 
     def on_run_read(self, message: RunRead) -> None:
-        """One more can be drawn."""
-        run = self._runs[message.number]
-        run.read, run.status = message.run, message.status
+        """One more can be drawn, unless it is drawn already."""
+        run = self._wanted[message.number]
+        shown = next((each for each in self._runs if each.read and each.read.log.is_same(message.run.log)), None)
+        if shown is None:
+            run.read, run.status = message.run, message.status
+        else:
+            self._reader.leave(message.number)
+            self._leave_out(run, shown)
         self._reading = ""
         self.draw()
 
+    def _leave_out(self, run: OverlaidRun, shown: OverlaidRun) -> None:
+        """Show a run once, though it was named more than once."""
+        self._runs.remove(run)
+        if self._pinned is run:
+            self._pinned = shown
+        self._again[shown.name] = None
+        tell(self, f"named more than once, shown once: {', '.join(self._again)}")
+
     def on_run_unread(self, message: RunUnread) -> None:
         """One cannot be read; the others are shown all the same."""
-        self._runs[message.number].problem = message.reason
+        self._wanted[message.number].problem = message.reason
         self._reading = ""
         tell(self, message.reason, problem=True)
         self.draw()
 
     def on_run_grew(self, message: RunGrew) -> None:
         """Take in what was added. The charts follow when it is time for it."""
-        run = self._runs[message.number]
-        run.status = message.status
-        run.state.apply_all(message.records)
+        run = self._wanted[message.number]
+        if run.read is None:
+            return
+        run.read, run.status = self.grown(run.read, message), message.status
         self._show_table()
         if message.records and self._due is None:
             due = max(self.drawn + DRAW_SECONDS, self._grid.rested_at)
@@ -162,6 +178,10 @@ class OverlayScreen(SeveralRunsScreen):
     def _hidden(self) -> list[int]:
         return [number for number, run in enumerate(self._runs) if run.hidden]
 
+    @property
+    def _pin(self) -> int | None:
+        return None if self._pinned is None else self._runs.index(self._pinned)
+
     def _spec(self, metric: str) -> ChartSpec:
         named = [("", run.state) for run in self._runs]  # the table is the legend
         return overlay_chart(
@@ -169,7 +189,7 @@ class OverlayScreen(SeveralRunsScreen):
             metric,
             self._unit,
             hidden=self._hidden,
-            pinned=self._pinned,
+            pinned=self._pin,
             timelines=self._timelines,
             beside=self._beside,
         )
@@ -186,7 +206,7 @@ class OverlayScreen(SeveralRunsScreen):
         spec = self._spec(metric) if metric else ChartSpec("")
         found = {reading.curve.tag: reading for reading in readings(spec, self._grid.view.cross)}
         rows = [
-            run.row(number, metric, self._unit, found.get(str(number + 1)), pinned=number == self._pinned)
+            run.row(number, metric, self._unit, found.get(str(number + 1)), pinned=run is self._pinned)
             for number, run in enumerate(self._runs)
         ]
         self._table.styles.height = min(MOST_LINES, len(rows) + 1, max(3, self.size.height // 3))
@@ -196,8 +216,8 @@ class OverlayScreen(SeveralRunsScreen):
         parts = [f"{self.subject} by {self._unit}"]
         if self._hidden:
             parts.append(f"{len(self._hidden)} hidden")
-        if self._pinned is not None:
-            parts.append(f"against {self._pinned + 1}")
+        if self._pin is not None:
+            parts.append(f"against {self._pin + 1}")
         parts += filter(None, [self._grid.place, self._reading])
         self.query_one("#title", Static).update(literal(one_line(f"vlmft  overlay: {', '.join(parts)}")))
 
@@ -234,7 +254,8 @@ class OverlayScreen(SeveralRunsScreen):
         if any(run.target.resolve() == target.resolve() for run in self._runs):
             tell(self, f"{wanted} is among them")
             return False
-        self._runs.append(OverlaidRun(target))
+        self._wanted.append(OverlaidRun(target))
+        self._runs.append(self._wanted[-1])
         self._reader.add(target)
         self.draw()
         return True
@@ -251,7 +272,8 @@ class OverlayScreen(SeveralRunsScreen):
 
     def action_pin(self) -> None:
         """Hold the others against the run under the cursor, or no longer."""
-        self._pinned = None if self._pinned == self._current else self._current
+        run = self._runs[self._current]
+        self._pinned = None if self._pinned is run else run
         self.draw()
 
     def action_unit(self) -> None:

@@ -7,10 +7,12 @@ from typing import Final
 from textual.screen import Screen
 
 from vlmft_console.app.messages import Entitle
-from vlmft_console.app.runs_reader import RunsReader
+from vlmft_console.app.runs_reader import RunGrew, RunsReader
 from vlmft_console.app.settings import keep, usable_settings
 from vlmft_console.app.widgets.base.chart import Chart
+from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.charts.spec import Unit
+from vlmft_console.history.loading import ReadLog
 
 _UNITS: Final[tuple[Unit, ...]] = ("step", "epoch", "hours")
 
@@ -49,6 +51,14 @@ class SeveralRunsScreen(Screen[None]):
         self._smoothing = message.applied_to(self._smoothing)
         keep(self, "smoothing", self._smoothing)
         self.draw()
+
+    def grown(self, run: ReadLog, message: RunGrew) -> ReadLog:
+        """A run with what it has written since; where another training has begun in its log, that one."""
+        if message.another:
+            run = run.begun_anew()
+            tell(self, f"{run.name}: another training begins in this log: it is shown from here on.")
+        run.state.apply_all(message.records)
+        return run
 
     def turn_unit(self) -> None:
         """Count along something else."""
