@@ -77,6 +77,25 @@ def test_a_chart_that_is_held_says_what_it_shows_and_how_to_go_on() -> None:
     assert "held" not in draw(spec, View(span=40), 60, 10).lines()[0]
 
 
+@pytest.mark.parametrize(
+    ("title", "headline", "width", "said"),
+    [
+        ("Loss", "0.09621", 48, "Loss 0.09621  held at 50-90, w follows"),
+        ("Loss", "train 0.09621", 40, "Loss train 0.09621  held at 50-90"),
+        ("Throughput", "last 89.63 samples/s", 40, "Throughput last 89.63 samples/s  held"),
+        ("Throughput", "last 89.63 samples/s and 1,234 tokens/s", 40, "Throughput  held at 50-90, w follows"),
+        ("a_metric_of_a_name_that_is_longer_than_its_chart", "1", 40, "a_metric_of_a_name_that_is_longer  held"),
+    ],
+)
+def test_a_narrow_chart_that_is_held_says_so_too(title: str, headline: str, width: int, said: str) -> None:
+    spec = replace(chart(*[1.0] * 160), title=title, headline=headline)
+    view = View(span=40, right=90)
+    assert draw(spec, view, width, 10).lines()[0].strip() == said
+    crossed = draw(spec, replace(view, cross=70.0), width, 10).lines()[0]
+    assert "held" in crossed
+    assert "step 70  train 1.000" in crossed
+
+
 def test_a_spike_is_marked_with_value_and_step_and_leaves_the_curve_readable() -> None:
     noise = [1 + index % 2 / 10 for index in range(1, 1000)]
     noise[776] = 50.0
@@ -139,6 +158,9 @@ def test_a_log_axis_leaves_out_what_has_no_logarithm() -> None:
 def test_a_chart_without_data_says_so() -> None:
     assert shown(ChartSpec("Loss")).splitlines()[5].strip() == "no data"
     assert shown(chart(None, None)).splitlines()[5].strip() == "no data"
+    words = "loading the base model Qwen/Qwen2.5-VL-7B-Instruct, which takes a while"
+    for width, height in ((30, 7), (40, 10), (40, 5)):
+        assert " ".join(shown(ChartSpec("Loss", empty=words), width, height).split()) == f"Loss {words}"
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -3.5, 1e-9, 1e308, -1e308])
@@ -223,6 +245,13 @@ def test_on_a_narrow_chart_the_crosshair_reading_takes_the_place_of_the_title() 
     spec = ChartSpec("Loss", (Curve("train", series(4, 3, 2, 1)), Curve("eval", series(9, 8, every=3), "points")))
     assert shown(spec, 32, view=View(cross=2.0)).splitlines()[0] == " step 2  train 3.000"
     assert shown(spec, 24, view=View(cross=2.0)).splitlines()[0] == " step 2  train 3.000"
+
+
+def test_what_was_is_read_off_before_what_was_planned() -> None:
+    curves = (Curve("planned", series(1, 2, 3), "planned"), Curve("actual", series(1, 2, 4)))
+    spec = ChartSpec("Learning rate", curves)
+    assert shown(spec, 60, view=View(cross=3.0)).splitlines()[0] == " Learning rate step 3  actual 4.000  planned 3.000"
+    assert shown(spec, 28, view=View(cross=3.0)).splitlines()[0] == " step 3  actual 4.000"
 
 
 def test_names_from_a_log_cannot_break_the_rectangle() -> None:

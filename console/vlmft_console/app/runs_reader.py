@@ -16,7 +16,6 @@ from vlmft_console.charts import raster
 from vlmft_console.history.handover import Handover, Packed
 from vlmft_console.history.loading import ReadLog, load
 from vlmft_console.history.opened import OpenedLog
-from vlmft_console.history.pulse import Pulse
 from vlmft_console.history.state import RunState
 from vlmft_console.history.trainings import Trainings
 from vlmft_console.runs.folder import RunFolder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -93,12 +94,12 @@ def canvas_box(width: int, height: int) -> Box:
     return Box(GUTTER, 1, width - GUTTER, height - 2 - (height >= _RULED_HEIGHT))
 
 
-def _held(spec: ChartSpec, view: View, canvas: Canvas) -> str:
-    """What is seen of a chart that does not go along with new points; empty for one that does."""
+def _held(spec: ChartSpec, view: View, canvas: Canvas) -> tuple[str, ...]:
+    """What is said of a chart that does not go along with new points, the longest first; nothing of one that does."""
     if view.span is None or view.follows:
-        return ""
+        return ()
     low, high = (x_label(max(0.0, edge), spec.unit) for edge in canvas.seen)
-    return f"held at {low}-{high}, w follows"
+    return f"held at {low}-{high}, w follows", f"held at {low}-{high}", "held"
 
 
 def _is_log(spec: ChartSpec, view: View) -> bool:
@@ -146,5 +147,7 @@ def _draw_small(grid: Grid, spec: ChartSpec, view: View, look: Look) -> None:
 
 
 def _say(grid: Grid, text: str) -> None:
-    text = text[: grid.width]
-    grid.put(max(0, (grid.width - len(text)) // 2), grid.height // 2, text, "legend")
+    """Say something where there is no curve, in the middle, on as many lines as there are."""
+    lines = textwrap.wrap(text, grid.width)[: max(1, grid.height - 1)]
+    for row, line in enumerate(lines, (grid.height - len(lines) + 1) // 2):
+        grid.put((grid.width - len(line)) // 2, row, line, "legend")

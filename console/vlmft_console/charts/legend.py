@@ -40,7 +40,7 @@ def draw_title(
     focused: bool,
     reading: Sequence[str] = (),
     unnamed: Sequence[tuple[str, ReferenceLine]] = (),
-    held: str = "",
+    held: Sequence[str] = (),
     gaps: str = "",
 ) -> None:
     """Title and headline on the left, the legend on the right; or what the crosshair reads.
@@ -49,20 +49,19 @@ def draw_title(
         reading: pieces of text; where they do not fit beside the title they take its place, as many as there is room
             for.
         unnamed: reference lines for whose label the chart has no room, each with its character.
-        held: what is said of a chart that does not go along with new points.
+        held: what is said of a chart that does not go along with new points: in full, and shorter and shorter. The
+            headline, which is of the newest point, makes room for it.
         gaps: the sign of values that were not finite, where there are any.
     """
     style = "title-focused" if focused else "title"
     if focused:
         grid.put(0, 0, shown("▸", look), style)
-    title = f"{spec.title} {'' if reading else spec.headline}".rstrip() + " "
-    parts = list(reading)
-    if reading and len(title) + len("  ".join(parts)) >= grid.width:
-        title = ""
-        while parts and len("  ".join(parts)) >= grid.width:
-            parts.pop()
+    if reading:
+        title, sign, read = _beside_reading(spec.title, held, list(reading), grid.width)
+    else:
+        (title, sign), read = _beside_title(spec, held, grid.width), ""
     column = 1
-    for text, each in ((title, style), (f" {held} " if held else "", "caution"), ("  ".join(parts), "crosshair")):
+    for text, each in ((title, style), (sign, "caution"), (read, "crosshair")):
         grid.put(column, 0, text, each)
         column += len(text)
     entries = [] if reading else _fitting(_entries(spec, look, unnamed, gaps), grid.width - column)
@@ -71,6 +70,28 @@ def draw_title(
         grid.put(place, 0, f" {entry.glyph}", entry.style)
         grid.put(place + 1 + len(entry.glyph), 0, f" {entry.text}", "legend")
         place += entry.width
+
+
+def _beside_title(spec: ChartSpec, held: Sequence[str], width: int) -> tuple[str, str]:
+    """Title and headline, and what is said of a chart that is held, as much of it as there is room for."""
+    whole = f"{spec.title} {spec.headline}".rstrip() + " "
+    if not held:
+        return whole, ""
+    for title in (whole, f"{spec.title} "):
+        for sign in held:
+            if 1 + len(title) + len(sign) < width:
+                return title, f" {sign} "
+    return f"{spec.title[: max(0, width - len(held[-1]) - 3)]} ", f" {held[-1]} "
+
+
+def _beside_reading(title: str, held: Sequence[str], parts: list[str], width: int) -> tuple[str, str, str]:
+    """Title, the shortest sign of a chart that is held, and what the crosshair reads, without what has no room."""
+    sign = f" {held[-1]} " if held else ""
+    if len(title) + 1 + len(sign) + len("  ".join(parts)) < width:
+        return f"{title} ", sign, "  ".join(parts)
+    while parts and len(sign) + len("  ".join(parts)) >= width:
+        parts.pop()
+    return "", sign, "  ".join(parts)
 
 
 def _entries(spec: ChartSpec, look: Look, unnamed: Sequence[tuple[str, ReferenceLine]], gaps: str) -> list[Entry]:

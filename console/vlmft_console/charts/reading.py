@@ -41,10 +41,11 @@ def readings(spec: ChartSpec, x: float | None) -> Iterator[Reading]:
 
 def reading_words(spec: ChartSpec, x: float) -> list[str]:
     """The place, and each curve's value nearest to it: `step 1,250`, `train 0.4312`, `eval 0.4401 @1,200`; of a curve
-    beside a pinned one the difference too: `2 0.4401 (+0.0089)`."""
+    beside a pinned one the difference too: `2 0.4401 (+0.0089)`. What was planned comes last: it is missed
+    least."""
     place = x_label(x, spec.unit)
     parts = [f"{spec.unit} {place}"]
-    for each in readings(spec, x):
+    for each in sorted(readings(spec, x), key=lambda one: one.curve.kind == "planned"):
         there = x_label(each.x, spec.unit)
         elsewhere = f" @{there}" if there != place else ""
         difference = f" ({signed(each.difference)})" if each.difference is not None else ""
