@@ -123,7 +123,17 @@ def load(name: str) -> Any:
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command(name)(found)
         found = alone
-    return typer.main.get_command(found)
+    return _without_types(typer.main.get_command(found))
+
+
+def _without_types(command: Any) -> Any:
+    """The command, and those below it, with arguments that are called what they are, and not `list[str]` besides."""
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = lambda ctx: ""
+    for each in getattr(command, "commands", {}).values():
+        _without_types(each)
+    return command
 
 
 app = typer.Typer(

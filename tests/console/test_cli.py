@@ -45,6 +45,15 @@ def test_a_commands_line_is_the_first_sentence_of_its_own_help(name: str) -> Non
     assert own in shown.stdout
 
 
+@pytest.mark.parametrize("words", [[name] for name in COMMANDS] + [["presets", "compare"], ["data", "check"]])
+def test_arguments_are_called_what_they_are_and_not_their_type(words: list[str]) -> None:
+    told = CliRunner().invoke(app, [*words, "--help"]).stdout
+    arguments = told.partition("Arguments:")[2].partition("Options:")[0]
+    assert arguments or "Arguments:" not in told
+    assert "<" not in arguments
+    assert "list[" not in told
+
+
 def test_a_command_that_is_none_is_answered_with_those_near_it() -> None:
     result = CliRunner().invoke(app, ["plann"])
     assert result.exit_code == 2
@@ -94,4 +103,3 @@ def test_the_list_of_runs_says_health_preset_and_age_and_the_list_of_commands_cu
     assert done.stdout.splitlines()[0].split() == titles
     told = CliRunner().invoke(app, ["--help"]).stdout
     assert "…" not in told
-    assert "list[" not in CliRunner().invoke(app, ["run", "--help"]).stdout
