@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from vlmft_core.figures import exponent, figure
+from vlmft_core.figures import figure
 from vlmft_core.scoring.chance import interval
 
 
@@ -14,15 +14,6 @@ def signed(value: float | None, unknown: str = "") -> str:
     if value is None:
         return unknown
     return figure(value) if value < 0 else f"+{figure(value)}"
-
-
-def short(value: float | None, unknown: str = "") -> str:
-    """What was chosen or planned, as people type it: at most four digits, no needless zeros, such as `0.05`, `50`,
-    `4e-5`; `unknown` for None."""
-    if value is None:
-        return unknown
-    text = f"{value:.4g}"
-    return exponent(value, 4) if "e" in text else text
 
 
 def percent(share: float | None, unknown: str = "") -> str:

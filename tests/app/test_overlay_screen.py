@@ -201,7 +201,7 @@ async def test_a_run_that_is_named_twice_is_shown_once_and_that_is_said(
     async with laid_over(rising, falling, again(rising), falling) as pilot:
         await until(pilot, lambda: "named more than once, shown once: rising, falling" in told(pilot.app))
         assert shown(pilot)["Train loss, smoothed"] == "12"
-        assert "overlay: 2 runs" in screen_text(pilot.app)
+        assert "overlay: 2 runs by step, 2 named twice" in screen_text(pilot.app)
         pilot.app.clear_notifications()  # they lie over the table
         await until(pilot, lambda: row(pilot, 2)[2:4] == ["falling", "✓"])
         assert not row(pilot, 3)

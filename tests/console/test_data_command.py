@@ -109,7 +109,7 @@ def test_a_check_says_what_was_found_and_takes_nothing_for_markup(program: list[
     result = call("check", "mine.json")
     text = " ".join(result.stdout.split())
     assert result.exit_code == 0
-    assert "training 100 samples, 2 cannot be used (2.0%)" in text
+    assert "training 100 samples, 2 cannot be used (2.0 %)" in text
     assert r"12 no image mine.json, line 7: [red]\x1b[31m.png: no such file and 11 more" in text
     assert "eval questions that are trained on: 2" in text
     assert "mine.json (llava, photo as image)" in text
@@ -125,7 +125,7 @@ def test_a_check_says_what_was_found_and_takes_nothing_for_markup(program: list[
     assert "boxes and points, scaled with their images: 7" in text
     assert "left as they are: 1; see data.sources boxes mine.json, line 8" in text
     assert "40 - 49 ############################## 88" in text
-    assert "can be trained on; data.max_bad is 1.0%" in text
+    assert "can be trained on; data.max_bad is 1.0 %" in text
     assert "\x1b" not in result.stdout
     assert program[0].source is not None
     assert program[0].source["path"] == "mine.json"

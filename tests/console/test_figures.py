@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from vlmft_console.figures import age, clock, filled, percent, short, stamp
-from vlmft_core.figures import figure, filesize
+from vlmft_console.figures import age, clock, filled, percent, stamp
+from vlmft_core.figures import figure, filesize, short
 
 
 @pytest.mark.parametrize(

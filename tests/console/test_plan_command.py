@@ -60,7 +60,7 @@ def test_the_time_is_measured_where_an_earlier_run_computed_the_same(tmp_path: P
     write_log(folder / "logs" / "events-0001.jsonl", steps)
 
     told = json.loads(call("best", "--samples", "60000", "--json").stdout)
-    assert told["hours_source"] == "measured: 60 samples/s in run first"
+    assert told["hours_source"] == "measured: 60.00 samples/s in run first"
     assert told["hours"] == pytest.approx([60_000 * 6 / 60 / 3600] * 2)
     for other in (("ultimate",), ("best", "--gpus", "4"), ("best", "--gpu", "H100")):
         assert "TFLOP" in json.loads(call(*other, "--json").stdout)["hours_source"]
@@ -78,7 +78,7 @@ def test_a_run_that_says_it_had_other_gpus_has_not_measured_these(
     fake_gpus(tmp_path / "bin", monkeypatch, ["NVIDIA L40S, 46068, 8.9"] * 8)
     assert "TFLOP" in json.loads(call("best", "--json").stdout)["hours_source"]
     fake_gpus(tmp_path / "bin", monkeypatch, ["NVIDIA H100 80GB HBM3, 81559, 9.0"] * 8)
-    assert json.loads(call("best", "--json").stdout)["hours_source"] == "measured: 50 samples/s in run first"
+    assert json.loads(call("best", "--json").stdout)["hours_source"] == "measured: 50.00 samples/s in run first"
 
 
 def test_hours_and_memory_are_told_for_the_gpu_that_is_named() -> None:

@@ -134,6 +134,13 @@ def test_the_gradient_norm_has_the_bound_of_the_health_rule_which_is_the_runs_ow
     assert "caution: median above 205" in picture(CHARTS["grad_norm"].of(high))
 
 
+def test_a_bound_in_the_thousands_is_written_as_people_do() -> None:
+    state = RunState()
+    state.apply_all([*(step(number, grad_norm=600.0 + number % 7) for number in range(1, 200))])
+    (line,) = CHARTS["grad_norm"].of(state).references
+    assert line.label == "caution: median above 3015"
+
+
 def test_throughput_and_memory_begin_at_zero() -> None:
     state = run(*(step(n, samples_per_s=31.0 + n % 2, mem_gib=60.0) for n in range(1, 50)))
     state.apply(record("gpu", gpus=[{"index": 0, "mem_total_gib": 79.6}]))

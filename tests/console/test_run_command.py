@@ -120,5 +120,5 @@ def test_broken_images_over_the_limit_stop_the_run_before_it_starts(tmp_path: Pa
     )
     assert done.returncode == 2
     assert "charts, split train, row 3: no image in a format that is read" in done.stderr
-    assert "is over data.max_bad 1.0%" in done.stderr
+    assert "is over data.max_bad 1.0 %" in done.stderr
     assert not list((tmp_path / "outputs").iterdir())

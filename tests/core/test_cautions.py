@@ -109,8 +109,8 @@ def test_layers_by_name_beside_a_pattern_are_said_to_be_unused() -> None:
             "training.share_images is not used: it takes training.packing",
         ),
         ("training: {logging_steps: 5000}", "training.logging_steps 5000 is more than the 18 steps of the training"),
-        ("training: {learning_rate: 1.0}", "training.learning_rate 1 is far from what trains LoRA, 1e-07 to 0.05"),
-        ("training: {learning_rate: 1.0e-9}", "training.learning_rate 1e-09 is far from what trains LoRA"),
+        ("training: {learning_rate: 1.0}", "training.learning_rate 1 is far from what trains LoRA, 1e-7 to 0.05"),
+        ("training: {learning_rate: 1.0e-9}", "training.learning_rate 1e-9 is far from what trains LoRA"),
     ],
 )
 def test_options_that_do_nothing_or_nothing_good_are_said(tmp_path: Path, said: str, caution: str) -> None:

@@ -159,7 +159,7 @@ def test_shared_images_take_a_third_less() -> None:
 def test_a_measured_speed_counts_more_than_any_formula() -> None:
     measured = make_plan(preset(), samples=50_000, samples_per_s=82)
     assert measured.hours == pytest.approx((300_000 / 82 / 3600,) * 2)
-    assert measured.hours_source == "measured: 82 samples/s in earlier runs"
+    assert measured.hours_source == "measured: 82.00 samples/s in earlier runs"
 
 
 def test_the_published_table_stays_a_footnote_where_it_says_something() -> None:

@@ -120,7 +120,7 @@ def test_too_many_unusable_samples_stop_the_run_before_it_starts(
     chartqa: Callable[[list[dict[str, Any]]], Source], encoder: Encoder
 ) -> None:
     source = chartqa([row(), row(), row(image=b"broken")])
-    with pytest.raises(DataError, match=r"1 of 3 training samples .* row 2.*33.3% is over data.max_bad 30.0%"):
+    with pytest.raises(DataError, match=r"1 of 3 training samples .* row 2.*33.3 % is over data.max_bad 30.0 %"):
         prepare(Data(sources=[source], max_bad=0.3), encoder)
     with pytest.raises(DataError, match="none of the training samples can be used"):
         prepare(Data(sources=[chartqa([row(image=b"broken")])], max_bad=1.0), encoder)

@@ -50,8 +50,8 @@ def test_the_course_is_what_the_log_tells_and_a_resume_counts_last(tmp_path: Pat
     assert sorted(course.evals) == [4, 6]
     assert course.versions["torch"] == "2.2"
     text = card(course)
-    assert "| 4 | 1.00 | 3.3333 | 2.0000 | 0.8000 |" in text
-    assert "| 6 | 1.00 | 2.0000 | 1.0000 | 0.8000 |" in text
+    assert "| 4 | 1.00 | 3.333 | 2.000 | 0.8000 |" in text
+    assert "| 6 | 1.00 | 2.000 | 1.000 | 0.8000 |" in text
     assert "torch 2.2" in text
     assert "flash-attn" not in text
 
@@ -68,7 +68,7 @@ def test_the_card_says_how_to_load_it_what_it_scores_and_from_what_it_came() -> 
     assert front["base_model"] == "Qwen/Qwen2.5-VL-7B-Instruct"
     assert "PeftModel.from_pretrained" in text
     assert "| chartqa relaxed_accuracy | 0.3900 | 0.8850 | 200 |" in text
-    assert "| chartqa human | 0.5000 | 1.0000 | 200 |" in text
+    assert "| chartqa human | 0.5000 | 1.000 | 200 |" in text
     assert "HuggingFaceM4/ChartQA" in text
     assert yaml.safe_load(text.split("```yaml")[1].split("```")[0])["lora"]["r"] == 16
     assert "No steps were logged." in text

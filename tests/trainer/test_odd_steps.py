@@ -56,7 +56,7 @@ def test_a_spike_names_its_rows_and_the_micro_batch_that_lost_most(
     (record,) = told(tmp_path)
     parts = odd._order.of_step(31)
     assert (record["step"], record["of"]) == (31, 4)
-    assert record["why"] == "loss 4, 3.8 times the median of the 30 steps before"
+    assert record["why"] == "loss 4.000, 3.8 times the median of the 30 steps before"
     assert record["rows"] == [samples.where(index) for part in parts for index in part]
     assert record["suspects"] == [samples.where(index) for index in parts[1]]
 
@@ -65,7 +65,7 @@ def test_a_gradient_that_is_odd_beside_a_usual_loss_is_told_without_suspects(odd
     look(odd, [1.0] * 31, [1.0] * 29 + [50.0, math.nan])
     whys = [(record["step"], record["why"], record["suspects"]) for record in told(tmp_path)]
     assert whys == [
-        (30, "gradient norm 50, 50.0 times the median of the 29 steps before", []),
+        (30, "gradient norm 50.00, 50.0 times the median of the 29 steps before", []),
         (31, "the gradient is not finite", []),
     ]
 
@@ -73,8 +73,8 @@ def test_a_gradient_that_is_odd_beside_a_usual_loss_is_told_without_suspects(odd
 def test_above_a_median_of_nothing_a_step_is_odd_and_the_training_goes_on(odd: OddSteps, tmp_path: Path) -> None:
     look(odd, [0.0] * 30 + [1e-6], [0.0] * 29 + [1e-6, 0.0])
     assert [(record["step"], record["why"]) for record in told(tmp_path)] == [
-        (30, "gradient norm 1e-06, above the median 0 of the 29 steps before"),
-        (31, "loss 1e-06, above the median 0 of the 30 steps before"),
+        (30, "gradient norm 1e-6, above the median 0 of the 29 steps before"),
+        (31, "loss 1e-6, above the median 0 of the 30 steps before"),
     ]
 
 

@@ -1,4 +1,5 @@
-"""Figures as text, the same in findings, plans and on screens: what was measured or counted, and sizes of files."""
+"""Figures as text, the same in findings, plans and on screens: what was measured, chosen or counted, and sizes of
+files."""
 
 from __future__ import annotations
 
@@ -20,6 +21,15 @@ def figure(value: float | None, unknown: str = "nan") -> str:
     if size < 1e-3 or size >= 1e7:
         return exponent(value, 4)
     return f"{value:,.0f}" if size >= 999.95 else f"{value:#.4g}"  # four digits of which are 1,000 from there on
+
+
+def short(value: float | None, unknown: str = "") -> str:
+    """What was chosen or planned, as people type it: at most four digits, no needless zeros, such as `0.05`, `50`,
+    `4e-5`; `unknown` for None."""
+    if value is None:
+        return unknown
+    text = f"{value:.4g}"
+    return exponent(value, 4) if "e" in text else text
 
 
 def exponent(value: float, digits: int) -> str:

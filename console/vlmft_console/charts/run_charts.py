@@ -13,7 +13,7 @@ from vlmft_console.figures import percent
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.sanitize import sanitize
-from vlmft_core.figures import figure
+from vlmft_core.figures import figure, short
 from vlmft_core.health import STOP
 from vlmft_core.learning_rate import planned_rate, rate_plan
 from vlmft_core.scoring.metrics import HEADLINE
@@ -94,7 +94,7 @@ def _grad_norm(state: RunState, blank: ChartSpec) -> ChartSpec:
         blank,
         curves=(*_superseded(state.grad_norm), *_noisy("grad norm", state.grad_norm)),
         headline=_latest(state.grad_norm),
-        references=(ReferenceLine(limit, f"caution: median above {limit:.3g}", "caution"),) if limit else (),
+        references=(ReferenceLine(limit, f"caution: median above {short(limit)}", "caution"),) if limit else (),
     )
 
 

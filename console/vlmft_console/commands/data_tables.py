@@ -10,6 +10,7 @@ from rich.text import Text
 
 from vlmft_console.commands.output import add_row, new_table, print_table
 from vlmft_console.commands.terminal_picture import draws, print_picture
+from vlmft_console.figures import percent
 from vlmft_console.sanitize import sanitize
 from vlmft_core.figures import counted
 
@@ -46,7 +47,7 @@ def print_report(report: Mapping[str, Any]) -> None:
     add_row(table, "base", report["base"]["name"])
     if report["base"]["note"]:
         add_row(table, "note", report["base"]["note"])
-    limit = f"data.max_bad is {report['max_bad']:.1%}"
+    limit = f"data.max_bad is {percent(report['max_bad'])}"
     add_row(table, "verdict", f"can be trained on; {limit}" if report["starts"] else f"would not start: {limit}")
     print_table(table)
 
@@ -54,7 +55,7 @@ def print_report(report: Mapping[str, Any]) -> None:
 def _add_split(table: Any, split: Mapping[str, Any], report: Mapping[str, Any]) -> None:
     """One split's rows; `report` knows the limits."""
     dropped = split["samples"] - split["usable"]
-    share = f" ({dropped / split['samples']:.1%})" if split["samples"] else ""
+    share = f" ({percent(dropped / split['samples'])})" if split["samples"] else ""
     add_row(table, split["kind"], f"{counted(split['samples'], 'sample')}, {dropped:,} cannot be used{share}")
     for reason, found in split["unusable"].items():
         _add_places(table, "", f"{found['count']:,} {reason}", found)

@@ -12,11 +12,11 @@ from rich.text import Text
 
 from vlmft_console.commands.output import as_json
 from vlmft_console.figures import accuracy as accuracy_text
-from vlmft_console.figures import clock, percent, short
+from vlmft_console.figures import clock, percent
 from vlmft_console.history.state import RunState, tasks_of
 from vlmft_console.report.summary import score_of
 from vlmft_console.sanitize import sanitize
-from vlmft_core.figures import counted, figure
+from vlmft_core.figures import counted, figure, short
 from vlmft_core.health import CAUTION, STOP
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from vlmft_console.figures import accuracy, percent, short, signed, took
+from vlmft_console.figures import accuracy, percent, signed, took
 from vlmft_console.history.state import RunState
 from vlmft_console.report.diagnosis import numbered
 from vlmft_console.report.summary import told_apart
 from vlmft_console.sanitize import sanitize
-from vlmft_core.figures import figure, filesize
+from vlmft_core.figures import figure, filesize, short
 
 COLUMNS = ("step", "epoch", "train_loss", "lr", "grad_norm", "samples_per_s", "eval_loss", "token_accuracy")
 """First columns of the CSV, which has one line for each step with a figure."""

@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any, Final
 
 from vlmft_core.cards.usage import portable, portable_base, snippet
+from vlmft_core.figures import figure
 from vlmft_core.plan.adapter_files import expected_name, lora_part
 from vlmft_core.plan.lora_layers import VISION
 from vlmft_core.plan.weight_file import Shapes
@@ -194,7 +195,7 @@ def _curves(course: Course) -> str:
     losses = _finite(list(course.losses.values()))
     if not losses:
         return "No steps were logged."
-    lines = [f"    train loss {losses[0]:.4g} {sparkline(list(course.losses.values()))} {losses[-1]:.4g}"]
+    lines = [f"    train loss {figure(losses[0])} {sparkline(list(course.losses.values()))} {figure(losses[-1])}"]
     if course.evals:
         lines += ["", "| step | epoch | train loss | eval loss | token accuracy |", "|---|---|---|---|---|"]
         lines += [_eval_row(course, before, step) for before, step in _shown(sorted(course.evals))]
@@ -236,7 +237,7 @@ def _scores(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
 
 
 def _figure(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float) else "not measured"
+    return figure(value) if isinstance(value, int | float) else "not measured"
 
 
 def _preset(preset: Preset) -> str:

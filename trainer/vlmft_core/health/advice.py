@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vlmft_core.figures import figure
+from vlmft_core.figures import figure, short
 from vlmft_core.health.figures import number
 from vlmft_core.health.finding import STOP, Advice
 from vlmft_core.health.health_state import HealthState
@@ -195,14 +195,9 @@ def _higher_rate(state: HealthState) -> Changes:
 
 def _change(state: HealthState, key: str, value: float) -> str:
     if key == "training.epochs" and value < (epochs_planned(state) or 0):
-        return f"{_short(value - 1)} or {_short(value)} epochs"
+        return f"{short(value - 1)} or {short(value)} epochs"
     word = _WORDS[key] if state.kind.own else _WORDS[key].removeprefix("LoRA ")
-    return f"{word} {_short(value)}"
-
-
-def _short(value: float) -> str:
-    """`3e-5` and not `3e-05`: as a preset has it."""
-    return f"{value:g}".replace("e-0", "e-")
+    return f"{word} {short(value)}"
 
 
 def _count(value: float) -> str:

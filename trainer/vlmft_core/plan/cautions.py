@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from vlmft_core.figures import counted, filesize
+from vlmft_core.figures import counted, filesize, short
 from vlmft_core.home import expanded
 from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, find_architecture
 from vlmft_core.plan.planned import Plan
@@ -184,12 +184,12 @@ def _rate(preset: Preset) -> list[str]:
     rate, texts = preset.training.learning_rate, []
     demo = preset.model.base in ("demo", str(DEMO_BASE))
     if not LORA_RATES[0] <= rate <= LORA_RATES[1]:
-        low, high = (f"{end:g}" for end in LORA_RATES)
-        texts.append(f"training.learning_rate {rate:g} is far from what trains LoRA, {low} to {high}")
+        low, high = map(short, LORA_RATES)
+        texts.append(f"training.learning_rate {short(rate)} is far from what trains LoRA, {low} to {high}")
     elif not demo and rate > 5 * HIGHEST_RATE:
         texts.append(
-            f"training.learning_rate {rate:g} is {rate / HIGHEST_RATE:.0f} times the highest of the published recipe"
-            f" ({HIGHEST_RATE:g}): it suits the demo's tiny model"
+            f"training.learning_rate {short(rate)} is {rate / HIGHEST_RATE:.0f} times the highest of the published"
+            f" recipe ({short(HIGHEST_RATE)}): it suits the demo's tiny model"
         )
     if demo and not all(source.path == "demo" for source in preset.data.sources):
         texts.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from vlmft_core.figures import figure, short
 from vlmft_core.plan.architecture import KNOWN, Architecture
 from vlmft_core.plan.fit import unusable
 from vlmft_core.plan.gpus import Gpu
@@ -59,7 +60,7 @@ def estimate_hours(
     flops = sample_flops(preset, base, every) if base else None
     if samples_per_s:
         hours = samples * epochs / samples_per_s / 3600
-        return Duration((hours, hours), f"measured: {samples_per_s:.3g} samples/s in {measured_in}", flops)
+        return Duration((hours, hours), f"measured: {figure(samples_per_s)} samples/s in {measured_in}", flops)
     if unknown := _unknown(preset, base, gpu):
         return Duration(None, f"unknown: {unknown}", flops)
     assert flops is not None
@@ -102,7 +103,8 @@ def recipe_hours(preset: Preset, base: Architecture | None, samples: int) -> str
     kinds = set(lora.target_modules)
     every = ALL_LINEAR in kinds or kinds >= base.text_linears().keys()
     twice = lora.r >= 32 and lora.target_pattern is None and every
+    told = short((2 if twice else 1) * hours)
     return (
-        f"the published recipe's table has {(2 if twice else 1) * hours:.3g} h on {gpus} A100 for so many samples and"
-        f" epochs{', twice its hours for rank 32 on all seven modules' if twice else ''}"
+        f"the published recipe's table has {told} h on {gpus} A100 for so many samples and epochs"
+        f"{', twice its hours for rank 32 on all seven modules' if twice else ''}"
     )

@@ -133,9 +133,9 @@ def _usable(
     if len(bad) == len(found):
         raise DataError(f"none of the {kind} samples can be used", notes[-1] if bad else "")
     if len(bad) > data.max_bad * len(found):
-        share = len(bad) / len(found)
+        share, limit = 100 * len(bad) / len(found), 100 * data.max_bad
         raise DataError(
-            notes[-1], f"{share:.1%} is over data.max_bad {data.max_bad:.1%}: mend the data or raise the limit"
+            notes[-1], f"{share:.1f} % is over data.max_bad {limit:.1f} %: mend the data or raise the limit"
         )
     places = [place for place in picked if isinstance(found[place], Usable)]
     usable = [one for place in places if isinstance(one := found[place], Usable)]

@@ -10,6 +10,7 @@ from typing import Final
 
 import torch
 
+from vlmft_core.figures import figure
 from vlmft_core.run_folder.events import ROWS
 from vlmft_trainer.data.order import MicroBatches
 from vlmft_trainer.data.samples import Samples
@@ -106,7 +107,7 @@ class OddSteps:
         scatter = 1.4826 * median(abs(one - usual) for one in self._losses)
         if loss <= LOSS_TIMES * usual or loss - usual <= LOSS_SCATTERS * scatter:
             return ""
-        return f"loss {loss:.4g}, {_times(loss, usual)} of the {len(self._losses)} steps before"
+        return f"loss {figure(loss)}, {_times(loss, usual)} of the {len(self._losses)} steps before"
 
     def _why_gradient(self, gradient: float | None) -> str:
         if gradient is None:
@@ -115,7 +116,7 @@ class OddSteps:
             return "the gradient is not finite"
         if len(self._gradients) < FEWEST or gradient <= GRADIENT_TIMES * (usual := median(self._gradients)):
             return ""
-        return f"gradient norm {gradient:.4g}, {_times(gradient, usual)} of the {len(self._gradients)} steps before"
+        return f"gradient norm {figure(gradient)}, {_times(gradient, usual)} of the {len(self._gradients)} steps before"
 
 
 def _times(value: float, usual: float) -> str:

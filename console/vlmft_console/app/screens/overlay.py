@@ -216,6 +216,8 @@ class OverlayScreen(SeveralRunsScreen):
         parts = [f"{self.subject} by {self._unit}"]
         if self._hidden:
             parts.append(f"{len(self._hidden)} hidden")
+        if self._again:
+            parts.append(f"{len(self._again)} named twice")
         if self._pin is not None:
             parts.append(f"against {self._pin + 1}")
         parts += filter(None, [self._grid.place, self._reading])
