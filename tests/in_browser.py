@@ -46,6 +46,13 @@ class Page:
     async def open(self, url: str) -> None:
         await self.call("Page.navigate", url=url)
 
+    async def wait_until_loaded(self, seconds: float = 120.0) -> None:
+        """Until a page that needs nothing from elsewhere is there, laid out."""
+        deadline = time.monotonic() + seconds
+        while await self.evaluate("location.href != 'about:blank' && document.readyState") != "complete":
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+
     def shown(self) -> str:
         """What stands on the terminal in the page, as lines."""
         cells, columns = self._screen.buffer, range(self._screen.columns)

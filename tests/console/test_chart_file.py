@@ -9,8 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
+from textual.color import Color
 from typer.testing import CliRunner
 
+from tests.app.test_app import contrast
 from tests.records import evaluated, plan, record, run_start, step, write_log
 from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.charts.spec import ChartSpec, Curve
@@ -18,10 +20,10 @@ from vlmft_console.charts.view import View
 from vlmft_console.cli import app
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
-from vlmft_console.report.chart_file import chart_svg
+from vlmft_console.report.chart_file import INK, PAPER, chart_svg
 from vlmft_console.report.chart_png import png_of
 from vlmft_console.report.picture_file import free_file
-from vlmft_console.report.svg import HEIGHT
+from vlmft_console.report.svg import HEIGHT, WIDTH
 from vlmft_core.errors import VlmftError
 
 HOSTILE = "</text><script>alert(1)</script>\x1b[31m&\ufffe\uffff"
@@ -53,6 +55,22 @@ def test_a_chart_is_written_as_a_picture_of_the_logs_points(log: Path, tmp_path:
     assert len(raw) == 100, "every step is there"
     assert "▲ 50.03 @77" in svg
     assert svg.count(">Learning rate") == 1
+
+
+def test_no_label_reaches_beyond_the_picture(tmp_path: Path) -> None:
+    steps = [step(n, lr=1e-7) for n in range(1000, 1_300_000, 1000)]
+    log = write_log(tmp_path / "events.jsonl", [run_start(), plan(1_300_000), *steps])
+    assert plot(log, "-m", "loss", "--from", 1_000_000, "--to", 1_200_000, "-o", tmp_path / "part.svg")[0] == 0
+    root = ElementTree.parse(tmp_path / "part.svg").getroot()
+    for each in (each for each in root.iter() if each.get("class") == "tick x"):
+        width, x = 7.0 * len(each.text or ""), float(each.attrib["x"])
+        left = x - {"start": 0.0, "middle": width / 2, "end": width}[each.attrib["text-anchor"]]
+        assert 40 <= left < left + width <= WIDTH, each.text
+
+
+@pytest.mark.parametrize("name", ["raw", "old", "smooth", "points", "planned", "stop", "caution", "best", "run-1"])
+def test_every_curve_stands_out_from_the_paper(name: str) -> None:
+    assert contrast(Color.parse(INK[name]), Color.parse(PAPER)) >= 3
 
 
 def test_only_the_part_that_was_asked_for_is_drawn(log: Path, tmp_path: Path) -> None:

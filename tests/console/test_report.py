@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.color import Color
 from typer.testing import CliRunner, Result
 
+from tests.app.test_app import contrast
 from tests.records import evaluated, plan, record, run_start, step, write_log
 from vlmft_console.cli import app
 from vlmft_console.history.loading import read_log
-from vlmft_console.report.html import html
+from vlmft_console.report.html import _STYLE, html
 from vlmft_console.report.run_report import report_figures
 from vlmft_core.run_folder.answers import Answers
 
@@ -159,6 +161,15 @@ def test_on_a_phone_no_number_breaks_and_on_paper_no_chart_and_no_row() -> None:
     assert re.search(r"@media \(max-width: 600px\) {.*font-size", style)
     assert re.search(r"@media print {.*figure, article, tr {[^}]*break-inside: avoid", style)
     assert 'name="viewport"' in page
+
+
+def test_every_curve_stands_out_from_the_paper_in_light_and_dark() -> None:
+    light, dark = re.findall(r":root {([^}]*--paper[^}]*)}", _STYLE)
+    for scheme in (light, dark):
+        ink = dict(re.findall(r"--([a-z]+): (#[0-9a-f]+)", scheme))
+        for name in ("raw", "old", "smooth", "points", "dim", "stop", "caution", "best"):
+            assert contrast(Color.parse(ink[name]), Color.parse(ink["paper"])) >= 3, name
+    assert "polyline.old { stroke: var(--old); }" in _STYLE
 
 
 def test_the_accuracy_of_each_task_has_its_own_colour_in_chart_and_legend(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -20,10 +21,11 @@ from vlmft_core.figures import figure, filesize
 from vlmft_core.run_folder.answers import Answers
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1c2430; --dim: #6b7685; --paper: #fff; --line: #dde2e8;
-  --raw: #a9c1dd; --smooth: #0b6bcb; --points: #b35c00; --stop: #c62828; --caution: #8a6d00; --best: #1b7f3b; }
+:root { color-scheme: light dark; --ink: #1c2430; --dim: #6b7685; --paper: #fff; --line: #dde2e8; --old: #8591a0;
+  --raw: #6f92bb; --smooth: #0b6bcb; --points: #b35c00; --stop: #c62828; --caution: #8a6d00; --best: #1b7f3b; }
 @media (prefers-color-scheme: dark) { :root { --ink: #dfe5ec; --dim: #8c98a6; --paper: #14181d; --line: #2b333c;
-  --raw: #3f5a78; --smooth: #5db1ff; --points: #ffb454; --stop: #ff6b6b; --caution: #e3c04b; --best: #5fd38a; } }
+  --old: #66717e; --raw: #587aa0; --smooth: #5db1ff; --points: #ffb454; --stop: #ff6b6b; --caution: #e3c04b;
+  --best: #5fd38a; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 780px;
   margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
@@ -33,17 +35,19 @@ td, th { text-align: left; padding: .15rem 1rem .15rem 0; border-bottom: 1px sol
 th { color: var(--dim); font-weight: 600; }
 td, th { white-space: nowrap; }
 .words td:not(:first-child) { white-space: normal; overflow-wrap: anywhere; }
+.words td.figure { white-space: nowrap; }
 figure { margin: 1.5rem 0; } figcaption { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .85rem; }
 figcaption b.title { font-size: 1rem; color: var(--ink); }
 svg { width: 100%; height: auto; overflow: visible; }
 @media (max-width: 600px) { body { margin: 1rem auto; } td, th { padding-right: .6rem; }
-  .words td { white-space: normal; } svg .unit { transform: translateY(14px); }
+  .words td { white-space: normal; } svg .x { transform: translateY(6px); }
+  svg .unit { transform: translateY(20px); }
   svg .tick, svg .mark, svg .off-scale { font-size: 21px; } }
 .tick { font-size: 11px; fill: var(--dim); } .grid { stroke: var(--line); } .mark, .off-scale { font-size: 12px; }
 .ref { stroke: var(--dim); stroke-dasharray: 2 4; }
 polyline { fill: none; stroke-width: 1.6; stroke: var(--smooth); }
 polyline.raw { stroke: var(--raw); stroke-width: 1; } polyline.points { stroke: var(--points); }
-polyline.planned { stroke: var(--dim); stroke-dasharray: 4 4; } polyline.old { stroke: var(--line); }
+polyline.planned { stroke: var(--dim); stroke-dasharray: 4 4; } polyline.old { stroke: var(--old); }
 .answers { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 0 1.5rem; }
 circle { fill: var(--smooth); } circle.points { fill: var(--points); } circle.raw { fill: var(--raw); }
 span.raw { color: var(--raw); } span.smooth, span.line { color: var(--smooth); } span.points { color: var(--points); }
@@ -66,6 +70,9 @@ article h3 { font-size: 1rem; margin: 0; } article p { margin: .2rem 0; } .dim {
   .charts svg .tick, .charts svg .mark, .charts svg .off-scale { font-size: 15px; }
   .answers { grid-template-columns: 1fr 1fr; font-size: 8pt; } .answers img { width: 72px; } }
 """
+
+_FIGURE = re.compile(r"[-+]?\d[\d.,:e+-]*( \S{1,3})?")
+"""A figure with its unit, which is not broken over two lines."""
 
 
 def _run_style() -> str:
@@ -161,9 +168,14 @@ def _health(figures: Mapping[str, Any]) -> list[str]:
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, words: bool = False) -> str:
     """A table; of `words` the lines may be broken, of figures they are not."""
     head = f"<tr>{''.join(f'<th>{_text(each)}</th>' for each in headings)}</tr>" if headings else ""
-    body = "\n".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     opening = '<table class="words">' if words else "<table>"
     return f'<div class="scroll">{opening}{head}\n{body}</table></div>'
+
+
+def _cell(text: str) -> str:
+    opening = '<td class="figure">' if _FIGURE.fullmatch(text) else "<td>"
+    return f"{opening}{_text(text)}</td>"
 
 
 def _checkpoints(found: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

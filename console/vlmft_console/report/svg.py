@@ -17,6 +17,8 @@ WIDTH, HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 12, 34
 _COLUMNS = WIDTH - _LEFT - _RIGHT
 _ROWS = HEIGHT - _TOP - _BOTTOM
+_LETTER = 13.0
+"""Pixels across a letter of a label where it is written largest, on a phone."""
 _FEW = 60
 """Points up to this many are drawn as dots too, where a curve is of points."""
 
@@ -94,11 +96,18 @@ def _axes(frame: _Frame, spec: ChartSpec) -> list[str]:
         parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_text(label)}</text>')
     for value, label in x_ticks(*frame.seen, 8, spec.unit):
         place = f'x="{frame.x(value):.1f}" y="{HEIGHT - _BOTTOM + 16}"'
-        parts.append(f'<text class="tick" {place} text-anchor="middle">{_text(label)}</text>')
+        anchor = _anchor(frame.x(value), label)
+        parts.append(f'<text class="tick x" {place} text-anchor="{anchor}">{_text(label)}</text>')
     parts.append(
         f'<text class="tick unit" x="{WIDTH - _RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{_text(spec.unit)}</text>'
     )
     return parts
+
+
+def _anchor(x: float, label: str) -> str:
+    """How a label of x stands at its place: within the picture, and not among the labels of y."""
+    half = _LETTER * len(label) / 2
+    return "start" if x - half < _LEFT - _LETTER else "end" if x + half > WIDTH else "middle"
 
 
 def _reference(frame: _Frame, value: float, label: str, style: str) -> str:
