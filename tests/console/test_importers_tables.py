@@ -32,6 +32,19 @@ TABLES = {
         STEPS,
         EVALS,
     ),
+    "units": ("step [#],train loss [nats],val loss (nats),time [s]\n10,2.5,2.125,1\n20,2.25,2.0,1\n", STEPS, EVALS),
+    "quotes and blanks": (
+        '"Step", "Train Loss", "Validation Loss", "Note"\n10, 2.5, 2.125, "good, so far"\n20, 2.25, 2.0, ""\n',
+        STEPS,
+        EVALS,
+    ),
+    "short names": ("step,trn_loss,vld_loss\n10,2.5,2.125\n20,2.25,2.0\n", STEPS, EVALS),
+    "chainer": (
+        "epoch       iteration   main/loss   validation/main/loss  elapsed_time\n\x1b[J1           10          2.5         2.125"
+        "                 1.2\n\x1b[J2           20          2.25        2.0                   2.4\n",
+        STEPS,
+        EVALS,
+    ),
     "pandas": (
         ",step,loss,eval_loss,epoch\n0,10,2.5,,0.1\n1,10,,2.125,0.1\n2,20,2.25,,0.2\n3,20,,2.0,0.2\n",
         STEPS,

@@ -883,6 +883,65 @@ SAMPLES: Final[dict[str, Sample]] = {
         THREE,
         [(30, 2.125)],
     ),
+    "a dash between equal signs": Sample(
+        _lines("step = {} - loss = {} - acc = 0.5", *THREE) + "step = 30 - val_loss = 2.125 - tok/s = 12\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "quoted": Sample(_lines("> step {} loss: {}", *THREE), THREE),
+    "a list of points": Sample(_lines("- step: {}, loss: {}, lr: 0.1", *THREE), THREE),
+    "its": Sample(_lines("it {}: loss={}, lr=0.1", *THREE) + "EVAL it 30 | loss: 2.125\n", THREE, [(30, 2.125)]),
+    "steps in brackets": Sample(
+        _lines("[{}], loss: {}, epoch_time: 1.2", *THREE) + "Val: [30] | loss: 2.125 | acc: 0.5\n", THREE, [(30, 2.125)]
+    ),
+    "a step and its time": Sample(_lines("[{} | 12.25] loss={} avg=2.5", *THREE), THREE),
+    "units between figures": Sample(
+        _lines("step {} mem 12.5 GB loss {} 12.5 it/s lr 0.1", *THREE) + "step 30 speed 12.5 it/s val_loss 2.125\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "a best eval that is told again": Sample(
+        "".join(
+            f"Epoch {at}: loss {loss} val_loss 2.125\nNew best model saved (val_loss 2.125)\n" for at, loss in FIRST
+        ),
+        FIRST,
+        [(1, 2.125), (2, 2.125), (3, 2.125)],
+    ),
+    "hydra": Sample(
+        "".join(
+            f"[2025-01-01 00:00:00,000][train][INFO] - Epoch {at}\n[2025-01-01 00:00:00,000][train][INFO] -   loss: {loss}\n"
+            f"[2025-01-01 00:00:00,000][train][INFO] -   eval_loss: 2.125\n"
+            for at, loss in FIRST
+        ),
+        FIRST,
+        [(1, 2.125), (2, 2.125), (3, 2.125)],
+    ),
+    "a logger that is called train, and headings": Sample(
+        "".join(
+            f"01/02/2025 00:00:00 - INFO - train - step {step}, loss: {loss}\n01/02/2025 00:00:00 - INFO - train - Validating\n"
+            f"01/02/2025 00:00:00 - INFO - train - loss: 2.125, acc: 0.5\n"
+            for step, loss in THREE
+        ),
+        THREE,
+        [(step, 2.125) for step, _ in THREE],
+    ),
+    "absl": Sample(
+        "".join(
+            f"I0101 00:00:00.123456 1234 train.py:88] Epoch {at}\nI0101 00:00:00.123456 1234 train.py:88]   loss: {loss}\n"
+            for at, loss in FIRST
+        ),
+        FIRST,
+    ),
+    "perplexities of both": Sample(
+        _lines("epoch {} | train ppl 1.000 | valid ppl 1.000", (1,), (2,), (3,)),
+        [(1, 0.0), (2, 0.0), (3, 0.0)],
+        [(1, 0.0), (2, 0.0), (3, 0.0)],
+    ),
+    "as many steps in every epoch": Sample(
+        _lines("Epoch: {}, Steps: 10 | Train Loss: {} Vali Loss: 2.125 Test Loss: 2.5", *FIRST),
+        THREE,
+        [(step, 2.125) for step, _ in THREE],
+    ),
 }
 
 SILENT: Final[dict[str, str]] = {

@@ -38,13 +38,15 @@ _ALIASES: Final = {
             "average_training_loss",
             "losses",
             "losses_total_loss",
+            "losses_train",
             "loss_total_loss",
             "train_losses",
             "training_losses",
             "loss_train_total",
         ),
         *("train_loss_train_total", "train_loss_epoch", "training_loss_epoch", "loss_epoch", "train_epoch_loss"),
-        *("embedding_loss", "mlm_loss", "loss_train_epoch", "metrics_train_languagecrossentropy"),
+        *("main_loss", "model_loss", "embedding_loss", "mlm_loss", "loss_train_epoch"),
+        "metrics_train_languagecrossentropy",
         *("actor_pg_loss", "pg_loss", "actor_policy_loss", "policy_loss", "actor_loss"),
     ),
     RATE: (
@@ -84,17 +86,19 @@ _ALIASES: Final = {
 """Of each quantity its names; where an entry has several, the first counts."""
 
 _OTHER = re.compile(r"[^a-z0-9]+")
-_EVALS = "eval|evaluation|val|valid|validate|validation|dev|cv|crossval|cross_validation|heldout|held_out|holdout"
+_EVALS: Final = (
+    "eval|evaluation|val|vld|vali|valid|validate|validation|dev|cv|crossval|cross_validation|heldout|held_out|holdout"
+)
 _MEAN = "(?:_(?:epoch|avg|average|mean|total))?"
 _AGAIN = "train|best|min|lowest|prev|previous|last|final|old|max|delta"
 """Words in the name of a figure of another moment: `early_stopping_best_val_loss`."""
 _EVAL = re.compile(
     rf"(?:(?:avg|average|mean)_)?(?:{_EVALS})_(?:(?!(?:\w+_)?(?:{_AGAIN})_)(.+)_)?loss(?:es)?{_MEAN}(?:_(dataloader_idx_\d+))?"
-    rf"|(test)(?:ing)?_loss(?:es)?{_MEAN}|loss_(?:on_)?(?:{_EVALS}){_MEAN}|loss_(test)|lm_loss_validation|evaluation_loss_vs_iterations|(?:eval_)?metrics_eval_(?:(.+)_)?languagecrossentropy"
+    rf"|(test|tst)(?:ing)?_loss(?:es)?{_MEAN}|loss(?:es)?_(?:on_)?(?:{_EVALS}){_MEAN}|loss(?:es)?_(test)|lm_loss_validation|evaluation_loss_vs_iterations|(?:eval_)?metrics_eval_(?:(.+)_)?languagecrossentropy"
     rf"|(?!(?:\w+_)?(?:{_AGAIN}|epoch|time)_)(\w+)_(?:{_EVALS})_loss"
 )
 _EVAL_MEASURE = re.compile(
-    rf"(?:{_EVALS})_(?:cost|cross_?entropy|cross_ent|xent|nll|logloss|log_loss)|(test)_(?:cost|cross_?entropy)"
+    rf"(?:{_EVALS})(?:_\d)?_(?:cost|cross_?entropy|cross_ent|xent|nll|bce|ce|logloss|log_loss)|(test)_(?:cost|cross_?entropy)"
 )
 """Evals that call their loss something else: they count where there is no loss."""
 _HELD_OUT = re.compile(

@@ -14,18 +14,19 @@ from typing import Final
 
 from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, known
 from vlmft_console.history.importers.entries.parsing import number, whole
-from vlmft_console.history.importers.printed.line_pairs import Pair, pairs
+from vlmft_console.history.importers.printed.line_pairs import BATCH, Pair, pairs
 from vlmft_console.history.importers.printed.line_place import Place, find_place
 
 _CODE = re.compile(
-    r"^\s*(?:(?:def|class|import|from|return|if|elif|else|for|while|with|assert|raise|try|export|python3?|torchrun|deepspeed"
-    r"|accelerate|usage)\b|print\(|self\.|logger\.|parser\.|args\.|#|//|\$ |>>>|>|\+\+\+|\+ |[-*] \w+:)"
-    r"|^\s*\w+ = [\[({]|\bfor \w+ in\b|= ?[\d.]+ [-+*/] "
+    r"^\s*(?:(?:def|class|import|from|return|if|elif|else|for|while|with|assert|raise|try|export|python3?|torchrun"
+    r"|deepspeed|accelerate|usage)\b|print\(|self\.|logger\.|parser\.|args\.|#|//|\$ |>>>|\+\+\+|\+ "
+    r"|[-*] \w+:(?!.*[:=]|.*\d.*[a-z].*\d))"
+    r"|^\s*\w+ = [\[({]|\bfor \w+ in\b|= ?[\d.]+ [-+*/] (?:[\d.(]|\w+(?: [-+*/] |[;)]|$))"
     r"|[A-Za-z_]\w*\((?:[^()=]{0,200},\s*)?\w+=|\w\s*==\s*[\w'\"]|[+*/-]=|(?<![\w-])--[a-z]|\{\w+:?[.\d]*\w?\}"
 )
 _PROSE = re.compile(
-    r"\b(?:the|is|was|are|were|been|be|and(?! \d)|but|my|your|our|we|you|(?<!/)it(?!/)|its|this|that|these|those|when"
-    r"|then|than|because|so|should|would|could|can|will|very|too|just|here|there|does|did|do|not)\b",
+    r"\b(?:the|is|was|are|were|been|be|and(?! \d)|but|my|your|our|we|you|(?<!/)it(?![/:=]| ?\d)|its|this|that|these"
+    r"|those|when|then|than|because|so|should|would|could|can|will|very|too|just|here|there|does|did|do|not)\b",
     re.IGNORECASE,
 )
 _ELSEWHERE = re.compile(
@@ -56,7 +57,6 @@ _SAID: Final = ("train", *_HELD_OUT)
 """How names begin that say themselves what was measured on."""
 _GLOBAL: Final = ("global", "update")
 """Parts of the names of steps that go on over the epochs."""
-_BATCH: Final = frozenset(("batch", "batch_idx", "minibatch", "it", "itr"))
 
 
 @dataclass
@@ -74,8 +74,8 @@ class Entry:
     """What the words of the line say that it was measured on; None where they say nothing."""
     only: bool = False
     """Whether the line is as good as nothing but this."""
-    perplexity: str = ""
-    """The name of a perplexity, where a line without a loss tells one."""
+    perplexities: tuple[str, ...] = ()
+    """The names of perplexities, where a line without a loss tells some: of the training's and of an eval's."""
     derived: bool = False
     """Whether its loss was taken from that."""
 
@@ -112,7 +112,7 @@ def entry_of(line: str) -> Entry | None:
     if (entry.losses or entry.evals) and _tells_otherwise(rest, found):
         return None
     if not entry.losses and not entry.evals:
-        entry.perplexity = _perplexity(entry)
+        entry.perplexities = _perplexities(entry)
     entry.only = sum(pair.end - pair.start for pair in found) * 2 > len(rest.strip())
     return entry
 
@@ -134,7 +134,8 @@ def _own(pair: Pair) -> int:
     last = known(pair.name.rpartition(" ")[2])
     if pair.known is None and last and last.quantity in (STEP, EPOCH):
         return pair.end  # `Eval Step: 10 Loss: 2.5`
-    return pair.start + (len(pair.lead) if pair.known and pair.known.quantity in (STEP, EPOCH) else 0)
+    is_place = pair.known.quantity in (STEP, EPOCH) if pair.known else pair.name.lower() in BATCH
+    return pair.start + (len(pair.lead) if is_place else 0)
 
 
 def _add(entry: Entry, pair: Pair, kind: str | None, section: str, before: str) -> None:
@@ -194,7 +195,7 @@ def _worth(pair: Pair, kind: str | None) -> int:
     """How sure a figure tells the step: 3 of the whole training, 2 a step, 1 one of the epoch's, 0 none."""
     if kind == STEP:
         return 3 if any(part in pair.name.lower() for part in _GLOBAL) else 2
-    return int(pair.name.lower() in _BATCH)
+    return int(pair.name.lower() in BATCH)
 
 
 def _tells_otherwise(rest: str, found: list[Pair]) -> bool:
@@ -220,15 +221,16 @@ def _tells_otherwise(rest: str, found: list[Pair]) -> bool:
     return len(_WORD.findall(between)) > 6 + 3 * len(found)
 
 
-def _perplexity(entry: Entry) -> str:
-    """The name of what is told as a perplexity alone: exp(loss). Of the training it is one only where it says so."""
+def _perplexities(entry: Entry) -> tuple[str, ...]:
+    """The names of what is told as a perplexity alone: exp(loss). Of the training it is one only where it says so."""
+    names: dict[str, str] = {}
     for name in entry.values:
         found = _PERPLEXITY.fullmatch(name.removeprefix("eval_"))
         if found and (
             found[1] or found[2] or name.startswith("eval_") or entry.on_eval is not None or entry.place.in_epoch
         ):
-            return name
-    return ""
+            names.setdefault(perplexity_loss(name, entry.on_eval), name)
+    return tuple(names.values())
 
 
 def perplexity_loss(name: str, on_eval: bool | None) -> str:

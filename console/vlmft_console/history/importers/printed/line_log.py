@@ -233,6 +233,8 @@ class LineLog:
     def _heading(self, entry: Entry, text: str, records: list[Record]) -> None:
         """A line without a loss: where the lines after it belong, or figures of another kind."""
         place = entry.place
+        if place.epoch not in (None, self._epoch):
+            self._on_eval = (False, 0)
         if place.epoch is not None and not place.bar and len(text) < 200 and not _SETTING.fullmatch(text):
             self._epoch = place.epoch
         if entry.on_eval is not None and len(text) < 100:
@@ -363,7 +365,9 @@ class LineLog:
             place.epoch = self._epoch
         else:
             self._epoch = place.epoch
-        step = self._counter.absolute(place) if entry.losses or place.step is not None else None
+        step = None
+        if entry.losses or place.step is not None:
+            step = self._counter.absolute(place, trains=bool(entry.losses))
         loss = min(entry.losses, key=_rank, default=None)
         if loss and ((step is None and self._step is not None) or (step is not None and step == self._step)):
             # The mean of an epoch among steps, or what another rank prints of the same step.
@@ -378,7 +382,7 @@ class LineLog:
             values = {(LOSS if name == loss else name): value for name, value in values.items()}
             self._stepwise = self._stepwise if entry.evals else loss
         if loss and step is not None:
-            if self._base is not None and step:
+            if self._base is not None:
                 self._take({**self._base.values, "step": "0"}, None, records)
             self._base = None
             self._step = step

@@ -54,6 +54,8 @@ _LEADING: Final = frozenset(
     )
 )
 """Words before a loss's name that leave it the loss it is."""
+_UNIT = re.compile(r"\w+/(?:s|sec|it|step|min)|m?s|secs?|seconds|[KMGT]i?B|h|min", re.IGNORECASE)
+"""What belongs to the number before."""
 _TRAILING: Final = frozenset(("value", "avg", "mean", "(avg)", "(mean)", "is"))
 _FILLERS: Final = frozenset(("set", "dataset", "split"))
 """Words that change nothing, as in `test set loss`."""
@@ -65,6 +67,9 @@ _NO_PLACE: Final = frozenset(
     )
 )
 """Words before `step` or `epoch` with which the number is another one than where the training stands."""
+BATCH: Final = frozenset(("batch", "batch_idx", "minibatch", "it", "itr"))
+"""Words for a step of an epoch."""
+_SECTIONS: Final = frozenset(("train", "training", "eval", "val", "valid", "validation", "test", "dev"))
 _NO_METRIC: Final = frozenset(("eta", "pid", "port", "cuda", "gpu", "device", "line", "v_num", "rank", "local_rank"))
 
 
@@ -99,10 +104,11 @@ def pairs(line: str) -> Iterator[Pair]:
 
 def _resolved(name: str) -> tuple[str, str, Known | None]:
     """The name, what was left out before it, and what it stands for."""
-    if name.count("(") > name.count(")"):
-        name = name.rpartition("(")[2]  # llama-recipes: `step 10/388 completed (loss: 2.5)`
+    before = ""
+    if name.count("(") > name.count(")"):  # llama-recipes: `step 10/388 completed (loss: 2.5)`
+        before, _, name = name.rpartition("(")
     if kind := known(name):
-        return name, "", kind
+        return name, before, kind
     words = [word for word in name.split(" ") if word.lower() not in _FILLERS]
     while len(words) > 1 and words[-1].lower() in _TRAILING:
         del words[-1]
@@ -116,8 +122,10 @@ def _resolved(name: str) -> tuple[str, str, Known | None]:
             break
         if kind and (kind.quantity in (LOSS, EVAL_LOSS) or first == 0):
             return rest, " ".join(words[:first]), kind
-        if words[first].lower() not in _LEADING and not _ends_in_place(words):
+        if words[first].lower() not in _LEADING and not _UNIT.fullmatch(words[first]) and not _ends_in_place(words):
             break
+    if len(words) == 2 and words[1].lower() in BATCH and words[0].lower() in _SECTIONS:
+        return words[1], words[0], None
     return name, "", None
 
 

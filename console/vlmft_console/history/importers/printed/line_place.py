@@ -31,7 +31,9 @@ _STEP = re.compile(
 )
 _PHASE = re.compile(rf"\b(?:train|test|val|valid\w*|eval)\b:?\s*(?:({_COUNT})\s*)?\[{_OF}", re.IGNORECASE)
 """`Train: 0 [  50/1251 (  4%)]`"""
-_TWO = re.compile(rf"\[{_OF}\s*\]?\s*\[{_OF}|(?:^|(?<=\] ))\[\s*({_COUNT})\s*(?:,\s*({_COUNT})\s*)?\](?=\s)")
+_PHASE_ALONE = re.compile(rf"\b(?:train|test|val|valid\w*|eval|dev)\b:?\s*\[({_COUNT})\](?=[\s,:;|])", re.IGNORECASE)
+"""`Val: [50] loss 2.5`"""
+_TWO = re.compile(rf"\[{_OF}\s*\]?\s*\[{_OF}|(?:^|(?<=\] ))\[\s*({_COUNT})\s*(?:,\s*({_COUNT})\s*)?\](?=[\s,;|])")
 """`[1/300][50/1251]`, and `[1, 2000]` or `[2000]` at the beginning of a line."""
 _ALONE = re.compile(
     rf"^\s*{_OF}(?=[\s,:]|$)|\[\s*({_COUNT})\s*/\s*({_COUNT})\s*(?:\(\s*\d+\s*%\s*\))?\s*\]"
@@ -104,7 +106,7 @@ def _find_step(place: Place, line: str) -> str:
             place.step, place.total, place.in_epoch = step, total, True
         if found:
             return _blank(line, found.start(), found.end())
-    elif found := _FIRST.match(line):
+    elif found := _FIRST.match(line) or ("[" in line and _PHASE_ALONE.search(line)):
         place.step = int(found[1])
         return _blank(line, found.start(), found.end())
     return line
@@ -130,8 +132,13 @@ class StepCounter:
         """Whether a step lies beyond the newest one."""
         return self._step is not None and step > self._step
 
-    def absolute(self, place: Place) -> int | None:
-        """The step of the training; None where the place has none."""
+    def absolute(self, place: Place, *, trains: bool = False) -> int | None:
+        """The step of the training; None where the place has none.
+
+        Args:
+            place: of an entry.
+            trains: whether it has a train loss: one of the same step in the next epoch is another's.
+        """
         step, epoch = place.step, place.epoch
         if epoch is not None and self._epoch is None and epoch < 1:
             self._first_epoch = 0
@@ -139,7 +146,7 @@ class StepCounter:
             return None
         back = self._step is not None and step < self._step
         if self._step is not None and epoch is not None and self._epoch is not None and epoch > self._epoch:
-            if back or place.in_epoch:
+            if back or place.in_epoch or (trains and step == self._step):
                 # Where steps are counted from 0, an epoch has more of them than its last one's number.
                 self._offset += max(self._total or 0, self._step if step else self._step + self._each)
         elif back:

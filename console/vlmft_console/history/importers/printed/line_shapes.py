@@ -91,11 +91,11 @@ def _filled(shape: _Shape, numbers: list[str]) -> Entry | None:
     }
     losses, evals = ([_restored(name, numbers) for name in names] for names in (told.losses, told.evals))
     entry = Entry(filled, values, losses, evals, told.on_eval, told.only)
-    if told.perplexity:
+    for name in told.perplexities:
         with contextlib.suppress(ValueError):
-            found = number(values[told.perplexity])
+            found = number(values[name])
             if found is not None and found > 0:
-                loss = perplexity_loss(told.perplexity, told.on_eval)
+                loss = perplexity_loss(name, told.on_eval)
                 values[loss], entry.derived = repr(math.log(found)), True
                 (entry.evals if loss == EVAL_LOSS else entry.losses).append(loss)
     return entry

@@ -12,11 +12,19 @@ LONGEST: Final = 4000
 
 _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)|[\x00-\x08\x0b-\x1f]")
 """Terminal sequences and control characters."""
+_CLOCK: Final = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
 _STAMP = re.compile(
-    r"^\s*[\[(]?(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)[\])]?:?(?:\s+(?:[|-]\s+)?)(?=\S)"
+    rf"^\s*(?:[\[(]?(?:\d{{4}}[-/]\d\d[-/]\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?|\d\d/\d\d/\d{{4}} {_CLOCK}"
+    rf"|[A-Z][a-z]{{2}} [ \d]\d {_CLOCK}|{_CLOCK})[\])]?:?(?:\s+(?:[|-]\s+)?|(?=\[))"
+    rf"|[IWEF]\d{{4}} {_CLOCK}\s+\d+ [\w./-]+:\d+\]\s+)(?=\S)"
 )
 """When a line was written, at its beginning."""
+_LEVEL = re.compile(
+    r"^\s*(?:\[(?!val|eval|test|dev)[\w.]{1,40}\])?[\[<(]?(?:INFO|DEBUG|SUCCESS|NOTICE)[\])>]?\s*[-|:]?\s+"
+    r"(?:(?!(?i:val|eval|test|dev))(?:[\w.]{1,40} [-|]|[\w./-]{1,60}\.py:\d+:?) )?(?=\S)"
+    r"|^\s*\[[\w./-]{1,60}\.py:\d+\]\s+(?=\S)|^(?:INFO|DEBUG):[\w.]{1,40}:(?=[^\s\d.-])"
+)
+"""What a logger says of itself after that: `[train][INFO] - `, `INFO - train - `, `[train.py:88] `, `INFO:root:`."""
 _WRAPPED = re.compile(
     r"(?:tensor|(?:np|numpy|jnp|torch)\.\w+|(?:Device)?Array)\(\[?([^,()\]\s]{1,40}),?[^()\n]{0,80}\)"
 )
@@ -40,6 +48,8 @@ _DIALECTS: Final = (
     ),
 )
 """Names too short to be known everywhere, of llm.c's and nanoGPT's own logs; Darknet's order; and `10: loss 2.5`."""
+_STEP_AND_TIME = re.compile(r"^\[(\d+) \| \d+\.\d+\] ")
+"""gpt-2-simple: `[10 | 23.45] loss=2.50 avg=2.60`."""
 _BOOSTED = re.compile(r"^\[(\d+)\]\s+(?=[\w.]+(?:-\w+:|'s \w+: )[\d.])")
 """A round of XGBoost: `[10]\ttrain-rmse:0.35\teval-rmse:0.41`; of LightGBM: `[10]\ttraining's l2: 0.35`."""
 _BOOSTED_LOSS = re.compile(
@@ -78,13 +88,17 @@ def clean(line: str) -> str:
     if not text.isprintable():
         text = _CONTROL.sub("", text)
     text = _STAMP.sub("", in_english(text), count=1)
+    if "INFO" in text or ".py:" in text or "DEBUG" in text or "SUCCESS" in text or "NOTICE" in text:
+        text = _LEVEL.sub("", text, count=1)
     if "," in text and _COMMA.search(text):
         text = _with_points(text)
     if text[:2] == "s:" or text[:2].lstrip()[:1].isdigit():
         for pattern, spelled in _DIALECTS:
             text = pattern.sub(spelled, text)
-    if text[:1] == "[" and _BOOSTED.match(text):
-        text = _BOOSTED_LOSS.sub(_with_loss, _BOOSTED.sub(r"step:\1 ", text))
+    if text[:1] == "[":
+        text = _STEP_AND_TIME.sub(r"step:\1 ", text)
+        if _BOOSTED.match(text):
+            text = _BOOSTED_LOSS.sub(_with_loss, _BOOSTED.sub(r"step:\1 ", text))
     if "oss " in text or "OSS " in text:
         text = _with_step_first(text)
     if ("k " in text or "k," in text) and len(_PLACES.findall(text)) == 1:
@@ -115,7 +129,7 @@ def _with_step_first(text: str) -> str:
     """A line with a step within what it says of a loss."""
     if "oss a" in text or "oss @" in text or "OSS A" in text:
         text = _LOSS_AT.sub(r"\2 \3 \1: \4", text)
-    if " TRAIN B" in text or " CV " in text:
+    if "TRAIN B" in text or "CV " in text:
         text = _WENET_EVAL.sub("", _WENET.sub(r"TRAIN epoch \1 batch \2 ", text))
     found = _LOSS_THEN.search(text)
     if found and text.lower().count("loss") == 1 and not _PLACED.search(text):

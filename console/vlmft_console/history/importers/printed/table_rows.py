@@ -24,6 +24,8 @@ _RULE = re.compile(r"[|+:\-=\s\u2500-\u257f]*")
 _RANGE = re.compile(r"__(?:MIN|MAX)$")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
 """A number as a spreadsheet of half of the world writes it; then cells are set apart by semicolons."""
+_UNIT = re.compile(r"\s*[\[(][^\[\]()]{0,16}[\])]$")
+"""`[s]` and the like at the end of a column's name."""
 _GAP = re.compile(r"\t|\s{2,}")
 _PIPES: Final = re.compile(r"[│┃║]")
 
@@ -95,6 +97,7 @@ def _table(names: list[str], separator: str) -> Table | None:
         return None
     if separator != " " and named_value(tuple(names)):
         return Table(names, separator)
+    names = [name if known(name) else _without_unit(name) for name in names]
     names, others = _one_run([_RANGE.sub("", name) if _RANGE.search(name) is None else "" for name in names])
     quantities = [kind.quantity for name in names if (kind := known(name))]
     if not any(kind in (LOSS, EVAL_LOSS) for kind in quantities):
@@ -105,6 +108,11 @@ def _table(names: list[str], separator: str) -> Table | None:
     if not any(kind in (STEP, EPOCH) for kind in quantities) and (len(quantities) < 2 or separator == " "):
         return None
     return Table(_one_train_loss(names), separator, others=others)
+
+
+def _without_unit(name: str) -> str:
+    bare = _UNIT.sub("", name)
+    return bare if known(bare) else name
 
 
 def _one_run(names: list[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -138,7 +146,7 @@ def _split(line: str, separator: str) -> list[str]:
             cells = line.split()
     elif '"' in line:
         try:
-            cells = next(csv.reader([line], delimiter=separator), [])
+            cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
         except csv.Error:
             return []
     else:
