@@ -106,7 +106,7 @@ def _find_step(place: Place, line: str) -> str:
             place.step, place.total, place.in_epoch = step, total, True
         if found:
             return _blank(line, found.start(), found.end())
-    elif found := _FIRST.match(line) or ("[" in line and _PHASE_ALONE.search(line)):
+    elif found := _FIRST.match(line) or _PHASE_ALONE.search(line):
         place.step = int(found[1])
         return _blank(line, found.start(), found.end())
     return line
