@@ -61,7 +61,9 @@ def test_the_axis_of_a_log_without_steps_counts_its_records(tmp_path: Path) -> N
     path.write_text("".join(f"{{'loss': {2 / n}, 'learning_rate': 1e-4, 'epoch': {n / 10}}}\n" for n in range(1, 61)))
     code, output = plot(path, "-m", "loss", "--width", "60")
     assert (code, output.splitlines()[-1].split()[:2]) == (0, ["record", "0"])
-    result = CliRunner().invoke(app, ["compare", str(path), str(path), "-m", "loss"])
+    other = tmp_path / "other.log"
+    other.write_bytes(path.read_bytes())
+    result = CliRunner().invoke(app, ["compare", str(path), str(other), "-m", "loss"])
     assert any(line.startswith("record ") for line in result.output.splitlines())
 
 
