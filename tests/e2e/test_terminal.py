@@ -123,6 +123,22 @@ def test_suspended_it_gives_the_terminal_to_the_shell_and_comes_back(tmp_path: P
         shell.wait_for_prompt()
 
 
+def test_brought_back_by_the_shell_it_draws_its_whole_screen(tmp_path: Path) -> None:
+    run = ended_run(tmp_path / "outputs", "a-run").path
+    with terminal(tmp_path, "--norc", "-i", program=("/bin/bash",)) as shell:
+        shell.press(f"{CONSOLE} {run}\n".encode())
+        shell.wait_until_shown("finished")
+        shell.press(b"\x1a")
+        shell.wait_for(b"Stopped")
+        came = len(shell.written)
+        shell.press(b"fg\n")
+        while b"finished" not in shell.written[came:]:
+            assert shell.read(0.1)
+        shell.press(b"\x11")
+        while b"?1049l" not in shell.written[came:]:
+            assert shell.read(0.1)
+
+
 def test_where_no_shell_could_make_it_go_on_it_is_not_suspended(tmp_path: Path) -> None:
     with terminal(tmp_path) as console:
         console.wait_for(READY)

@@ -88,6 +88,8 @@ class VlmftConsole(KeyOrder):
         return RunsScreen()
 
     def on_mount(self) -> None:
+        # Textual leaves the screen empty on which a shell has brought it back.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         if len(self._targets) > 1:
             self.on_open_overlay(messages.OpenOverlay(self._targets))
         elif self._targets and self._replays:
