@@ -55,6 +55,15 @@ ALLOWED = re.compile(
 )
 """Every sequence that Textual sends of itself, and those that are ours."""
 
+ALLOWED_IN_KITTY = re.compile(
+    r"\x1b\[>q\x1b\[c"  # what terminal it is
+    r"|\x1b_Ga=T,f=100,q=2,U=1,i=[0-9]+,p=1,c=[0-9]+,r=[0-9]+,m=[01];[A-Za-z0-9+/]+=*\x1b\\"  # a picture, or its start
+    r"|\x1b_Gq=2,m=[01];[A-Za-z0-9+/]+=*\x1b\\"  # its rest
+    r"|\x1b_Ga=p,q=2,U=1,i=[0-9]+,p=1,c=[0-9]+,r=[0-9]+\x1b\\"  # another size for it
+    r"|\x1b_Ga=d,q=2,d=I,i=[0-9]+\x1b\\"  # no longer
+)
+"""What of ours a terminal that draws pictures gets besides."""
+
 _FORBIDDEN = re.compile(f"[{_CONTROLS}]")
 
 
@@ -134,7 +143,14 @@ class Hostile:
         return self.line() if kind < 0.1 else line
 
 
-def foreign_controls(written: bytes) -> list[str]:
-    """What of the bytes that reached a terminal neither Textual sends of itself nor is printable, with its context."""
+def foreign_controls(written: bytes, *, kitty: bool = False) -> list[str]:
+    """What of the bytes that reached a terminal neither Textual sends of itself nor is printable, with its context.
+
+    Args:
+        written: the bytes.
+        kitty: whether it is a terminal that draws pictures.
+    """
     rest = ALLOWED.sub("", written.decode())  # strict: half a character would be wrong too
+    if kitty:
+        rest = ALLOWED_IN_KITTY.sub("", rest)
     return [rest[max(0, found.start() - 30) : found.end() + 30] for found in _FORBIDDEN.finditer(rest)]

@@ -22,7 +22,16 @@ CONSOLE = str(Path(sys.executable).with_name("vlmft-console"))
 
 
 class Terminal:
-    """`vlmft-console` in a pty, and everything it wrote there."""
+    """`vlmft-console` in a pty, and everything it wrote there.
+
+    Args:
+        folder: where it works, and keeps what it remembers.
+        arguments: its own.
+        env: of its environment what differs from that of the tests.
+        size: columns and rows.
+        program: another one to run in its place.
+        answers: what this terminal answers to a sequence that asks.
+    """
 
     def __init__(
         self,
@@ -31,8 +40,10 @@ class Terminal:
         env: Mapping[str, str] = {},
         size: tuple[int, int] = (80, 24),
         program: Sequence[str] = (CONSOLE,),
+        answers: Mapping[bytes, bytes] = {},
     ) -> None:
         self.written = b""
+        self._answers = dict(answers)
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
         self._drawn = 0
@@ -56,6 +67,8 @@ class Terminal:
         except OSError:
             return False
         self.written += chunk
+        for question in [each for each in self._answers if each in self.written]:
+            self.press(self._answers.pop(question))
         return bool(chunk)
 
     def wait_for(self, text: bytes, seconds: float = 120.0) -> None:
@@ -66,7 +79,10 @@ class Terminal:
 
     def shown(self) -> str:
         """What stands on the screen now, as lines. Makes sense only while nothing is taken out of `written`."""
-        fresh, self._drawn = self.written[self._drawn :], len(self.written)
+        fresh = self.written[self._drawn :]
+        if (begun := fresh.rfind(b"\x1b_")) > fresh.rfind(b"\x1b\\"):  # its end is still to come
+            fresh = fresh[:begun]
+        self._drawn += len(fresh)
         if fresh:
             self._stream.feed(_without_private_modes(fresh))
         cells, (columns, rows) = self._screen.buffer, (self._screen.columns, self._screen.lines)
@@ -79,6 +95,13 @@ class Terminal:
         while text not in self.shown():
             assert self.read(0.1), self.shown()
             assert time.monotonic() < deadline, self.shown()
+
+    def cells(self) -> Iterator[tuple[int, int, str, str]]:
+        """Row, column, character and colour of each cell, as of the last look at what is shown."""
+        for y in range(self._screen.lines):
+            for x in range(self._screen.columns):
+                cell = self._screen.buffer[y][x]
+                yield y, x, cell.data, cell.fg
 
     def cpu_seconds(self) -> float:
         """What the program has used so far, in all its threads and the processes it has waited for."""
@@ -133,5 +156,5 @@ def terminal(folder: Path, *arguments: str, **options: object) -> Iterator[Termi
 
 
 def _without_private_modes(written: bytes) -> bytes:
-    """Without what pyte prints instead of understanding it: keyboard protocol and requests for modes."""
-    return re.sub(rb"\x1b\[[<>=?][0-9;]*(?:u|\$p)", b"", written)
+    """Without what pyte prints instead of understanding it: keyboard protocol, what asks, and pictures."""
+    return re.sub(rb"\x1b\[[<>=?][0-9;]*(?:u|q|\$p)|\x1b_[^\x1b]*\x1b\\", b"", written)

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.color import ColorSystem
 from textual.pilot import Pilot
 
 from tests.app.looking import screen_text, until, until_shown
+from tests.in_kitty import Told
 from tests.kept_answers import HOSTILE, keep, question, three_evals
 from tests.run_folders import ended_run
 from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app.kitty_images import KittyImages
 from vlmft_console.app.screens import answers
 from vlmft_console.app.screens.answers import AnswersScreen
 from vlmft_console.app.screens.live import LiveScreen
-from vlmft_console.app.widgets.run.answer_detail import AnswerText, PictureView
+from vlmft_console.app.widgets.run.answer_detail import AnswerText
+from vlmft_console.app.widgets.run.picture_view import PictureView
 from vlmft_core.run_folder.answers import Answer, add_answers
 from vlmft_core.run_folder.layout import RunLayout
 
@@ -157,6 +161,22 @@ async def test_without_colours_the_picture_is_not_drawn_and_that_is_said(
     async with opened(run) as pilot:
         await until_shown(pilot, "not drawn: that takes 256 colours")
         assert colours(pilot) == set()
+
+
+async def test_while_another_program_has_the_terminal_it_keeps_no_picture(run: Path) -> None:
+    three_evals(run)
+    written: list[str] = []
+    images = KittyImages(written.append, ColorSystem.TRUECOLOR)
+    async with VlmftConsole().run_test(size=(120, 40)) as pilot:
+        app = pilot.app
+        await app.push_screen(AnswersScreen(run, images=images))
+        await until_shown(pilot, "\U0010eeee")
+        app.app_suspend_signal.publish(app)
+        assert Told("".join(written).encode()).kept == {}
+        app.app_resume_signal.publish(app)
+        await until(pilot, lambda: Told("".join(written).encode()).kept)
+        await pilot.press("q")
+        await until(pilot, lambda: not Told("".join(written).encode()).kept)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -42,6 +42,7 @@ async def test_the_theme_that_was_chosen_is_that_of_the_next_session(machine: Pa
         "smoothing: much\n",
         "sort: colour\n",
         "group: yes\n",
+        "pictures: sixel\n",
         "keys: x\n",
         'keys: {"x": 1}\n',
         'keys: {"x": "X", "x": "Y"}\n',
@@ -106,6 +107,13 @@ async def test_order_groups_and_smoothing_are_those_of_the_last_time(machine: Pa
         state.apply_all([step(n) for n in range(1, 21)])
         smooth(state, 0.1)
         await until_shown(pilot, f"EMA({state.smooth_loss.weight:g})")
+
+
+def test_how_pictures_are_drawn_is_a_setting(machine: Path) -> None:
+    assert kept_settings().pictures == "auto"
+    settings_file().parent.mkdir(parents=True, exist_ok=True)
+    settings_file().write_text("pictures: blocks  # the same everywhere\n")
+    assert kept_settings().pictures == "blocks"
 
 
 async def test_settings_are_a_persons_and_not_a_folders(machine: Path) -> None:

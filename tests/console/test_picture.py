@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.color import Color
 
 from tests.kept_answers import picture
-from vlmft_console.picture import half_blocks, scaled
+from vlmft_console.pictures.half_blocks import half_blocks, scaled
 from vlmft_core.run_folder.answers import Picture
 
 

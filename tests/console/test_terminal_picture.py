@@ -13,7 +13,8 @@ from rich.console import Console
 
 from tests.kept_answers import picture
 from vlmft_console.commands import terminal_picture
-from vlmft_console.commands.terminal_picture import drawn_pixels, draws, half_blocks, has_kitty, kitty, print_picture
+from vlmft_console.commands.terminal_picture import drawn_pixels, draws, half_blocks, has_kitty, print_picture
+from vlmft_console.pictures.kitty import drawn
 from vlmft_core.run_folder.answers import Picture
 
 IMAGE = {"size": [1, 3], "pixels": "ff000000ff000000ff"}
@@ -82,8 +83,9 @@ def test_a_terminal_that_draws_pictures_is_told_by_its_name(
 def test_kitty_gets_the_whole_picture_in_parts_that_it_takes(size: tuple[int, int]) -> None:
     shown = picture(*size)
     noisy = Picture(shown.width, shown.height, bytes(n * 37 % 251 for n in range(len(shown.pixels))))
-    parts = re.findall(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\", kitty(noisy))
-    assert kitty(noisy) == "".join(f"\x1b_G{keys};{data}\x1b\\" for keys, data in parts) + "\n"
+    sent = drawn(noisy, -(-size[0] // 5))
+    parts = re.findall(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\", sent)
+    assert sent == "".join(f"\x1b_G{keys};{data}\x1b\\" for keys, data in parts) + "\n"
     assert all(len(data) <= 4096 for _, data in parts)
     assert [keys.rpartition("m=")[2] for keys, _ in parts] == ["1"] * (len(parts) - 1) + ["0"]
     assert parts[0][0].startswith(f"a=T,f=100,q=2,c={-(-size[0] // 5)},")

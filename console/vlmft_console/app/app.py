@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
+from rich.console import COLOR_SYSTEMS
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -24,6 +25,8 @@ from vlmft_console.charts.styles import speaks_unicode
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from vlmft_console.app.kitty_images import KittyImages
+    from vlmft_console.app.kitty_query import Drawn
     from vlmft_console.app.widgets.base.chart import Chart
     from vlmft_console.history.choice import Choice
     from vlmft_console.history.loading import ReadAhead
@@ -80,6 +83,8 @@ class VlmftConsole(KeyOrder):
         self._targets = targets
         self._ahead = ahead
         self._replays = replay
+        self.pictures: Drawn = "blocks"
+        self._images: KittyImages | None = None
         for each in THEMES.values():
             self.register_theme(each)
         self.theme = THEMES[theme].name
@@ -127,9 +132,13 @@ class VlmftConsole(KeyOrder):
         self.push_screen(MetricsScreen(message.name, message.state))
 
     def on_open_answers(self, message: messages.OpenAnswers) -> None:
+        from vlmft_console.app.kitty_images import KittyImages
         from vlmft_console.app.screens.answers import AnswersScreen
 
-        self.push_screen(AnswersScreen(message.run, message.evals))
+        if self.pictures == "kitty" and self._images is None:
+            self._images = KittyImages(self.write_escape, COLOR_SYSTEMS[self.console.color_system or "truecolor"])
+        unwanted = self.pictures == "none"
+        self.push_screen(AnswersScreen(message.run, message.evals, images=self._images, unwanted=unwanted))
 
     def on_open_checkpoints(self, message: messages.OpenCheckpoints) -> None:
         from vlmft_console.app.screens.checkpoints import CheckpointsScreen
@@ -284,6 +293,11 @@ class VlmftConsole(KeyOrder):
         finally:
             self._plain = not speaks_unicode()
             self.in_other_program = False
+
+    def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        if self._images is not None:
+            self._images.drop_all()  # while the terminal still shows the screen that they belong to
+        super().exit(result, return_code, message)
 
     def leave_soon(self, status: int) -> bool:
         """Ask the app to end with this exit status; safe in a signal handler.

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from textual import events
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -62,6 +63,12 @@ class KeyOrder(App[None]):
         self._under_way: MessagePump | None = None
         """What has the key that is being handled."""
         self._looking: Timer | None = None
+        self.typed_ahead = ""
+        """What was typed before the app had the terminal, and is not in it any more."""
+
+    def on_load(self) -> None:
+        for key in XTermParser().feed(self.typed_ahead) if self.typed_ahead else ():
+            self.post_message(key)
 
     async def on_event(self, event: events.Event) -> None:
         if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:

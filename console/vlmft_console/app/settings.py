@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from vlmft_console.charts.smoothing import SHARES, USUAL
 from vlmft_console.runs.facts import ORDERS
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
 Theme = Literal["dark", "light"]
+Pictures = Literal["auto", "kitty", "blocks", "none"]
 USUAL_ORDER: Final = ""
 """The order in which runs come: live ones first, then the newest."""
 _SETTINGS: Final = (
     '`theme: dark` or `light`, `panels` or `overlay: ["NAME or pattern", …]`, '
     f"`smoothing:` {', '.join(f'{share:g}' for share in SHARES)}, `sort:` usual, {', '.join(ORDERS)}, "
-    '`group: true` or `false`, and `keys: {"KEY OF THE CONSOLE": "KEY OF YOURS", …}`'
+    f"`group: true` or `false`, `pictures:` {', '.join(get_args(Pictures))}, "
+    'and `keys: {"KEY OF THE CONSOLE": "KEY OF YOURS", …}`'
 )
 
 
@@ -46,6 +48,8 @@ class Settings:
     """What the runs are sorted by."""
     group: bool = False
     """Whether runs of one preset stand together."""
+    pictures: Pictures = "auto"
+    """How pictures are drawn: by the terminal itself, in half blocks, or not; by itself what the terminal can do."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """By a key of the console the one that is pressed instead, both by Textual's names."""
 
@@ -160,6 +164,13 @@ def _truth(text: str) -> bool:
     return {"true": True, "false": False}[_word(text)]
 
 
+def _pictures(text: str) -> str:
+    word = _word(text)
+    if word not in get_args(Pictures):
+        raise ValueError(text)
+    return word
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found := dict(pairs)) < len(pairs):
         raise ValueError("twice")
@@ -180,5 +191,6 @@ _READ = {
     "smoothing": _share,
     "sort": _order,
     "group": _truth,
+    "pictures": _pictures,
     "keys": _keys,
 }

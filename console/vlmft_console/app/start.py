@@ -44,9 +44,11 @@ def main() -> None:
 
         ahead = ReadAhead(targets[0])
     from vlmft_console.app.app import VlmftConsole
+    from vlmft_console.app.kitty_query import how_to_draw
 
     app = VlmftConsole(*targets, ahead=ahead, theme=theme, notify=options.notify, own_keys=keys)
     with GiveBack(app):
+        app.pictures, app.typed_ahead = how_to_draw(kept.pictures, os.environ)
         app.run(mouse=options.mouse)
     sys.exit(app.return_code or 0)
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import os
 import sys
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
 
-from vlmft_console import picture
-from vlmft_console.report.png import png
+from vlmft_console.pictures import half_blocks as blocks
+from vlmft_console.pictures import kitty
 from vlmft_core.run_folder.answers import Picture
 
 PICTURE_ROWS: Final = 16
@@ -24,8 +23,6 @@ _FINE: Final = (5, 10)
 """Pixels of a character, across and down, where a terminal draws them: enough to read, and soon sent."""
 _KITTY_TERMS: Final = frozenset({"xterm-kitty", "xterm-ghostty"})
 _KITTY_PROGRAMS: Final = frozenset({"WezTerm", "ghostty"})
-_CHUNK: Final = 4096
-"""Bytes of base64 in one escape sequence, as the protocol has it."""
 
 
 def drawn_pixels() -> tuple[int, int]:
@@ -58,7 +55,7 @@ def print_picture(image: Mapping[str, Any] | None) -> None:
     width, height = image["size"]
     shown = Picture(width, height, bytes.fromhex(image["pixels"]))
     if has_kitty():
-        sys.stdout.write(kitty(shown))
+        sys.stdout.write(kitty.drawn(shown, -(-shown.width // _FINE[0])))
         sys.stdout.flush()
     else:
         console.print(half_blocks(shown), end="")
@@ -67,22 +64,8 @@ def print_picture(image: Mapping[str, Any] | None) -> None:
 def half_blocks(shown: Picture) -> Text:
     """A picture with two pixels in each character."""
     drawn = Text()
-    for line in picture.half_blocks(shown):
+    for line in blocks.half_blocks(shown):
         for style in line:
-            drawn.append(picture.HALF_BLOCK, style)
+            drawn.append(blocks.HALF_BLOCK, style)
         drawn.append("\n")
     return drawn
-
-
-def kitty(shown: Picture) -> str:
-    """The escape sequences that draw a picture, and a line break: a PNG file in parts (`f=100`), drawn at once (`a=T`),
-    so many characters wide (`c`), and no answer from the terminal (`q=2`), as kitty describes its protocol."""
-    data = b64encode(png(shown)).decode("ascii")
-    parts = [data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK)]
-    columns = -(-shown.width // _FINE[0])
-    begin = f"a=T,f=100,q=2,c={columns},"
-    sent = [
-        f"\x1b_G{begin if number == 0 else ''}m={int(number + 1 < len(parts))};{part}\x1b\\"
-        for number, part in enumerate(parts)
-    ]
-    return "".join(sent) + "\n"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from vlmft_console.history.answer_rows import AnswerRow, answer_rows, right_of, worth
-from vlmft_console.report.png import png
+from vlmft_console.pictures.png import png
 from vlmft_core.run_folder.answers import Answer, Answers
 
 

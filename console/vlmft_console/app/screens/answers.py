@@ -14,6 +14,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Static
 
+from vlmft_console.app.kitty_images import KittyImages
 from vlmft_console.app.messages import Entitle
 from vlmft_console.app.screens.watching_screen import WatchingScreen
 from vlmft_console.app.widgets.base.cursor_list import CursorList
@@ -21,6 +22,7 @@ from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
 from vlmft_console.app.widgets.run.answer_detail import AnswerDetail
 from vlmft_console.app.widgets.run.answer_list import AnswerList
+from vlmft_console.app.widgets.run.picture_view import PictureView
 from vlmft_console.history.answer_rows import AnswerRow, answer_rows, right_of
 from vlmft_core.figures import counted
 from vlmft_core.run_folder.answers import Answers, read_answers
@@ -43,6 +45,8 @@ class AnswersScreen(WatchingScreen):
     Args:
         run: the run folder.
         evals: steps of those that are shown, as at a moment of a replay; None for all, those to come too.
+        images: the pictures that the terminal keeps; None where it draws none.
+        unwanted: whether pictures shall not be drawn.
     """
 
     AUTO_FOCUS = "AnswerList"
@@ -62,8 +66,16 @@ class AnswersScreen(WatchingScreen):
 
         kept: Answers
 
-    def __init__(self, run: Path, evals: frozenset[int] | None = None) -> None:
+    def __init__(
+        self,
+        run: Path,
+        evals: frozenset[int] | None = None,
+        *,
+        images: KittyImages | None = None,
+        unwanted: bool = False,
+    ) -> None:
         super().__init__()
+        self._detail = AnswerDetail(images, unwanted=unwanted)
         self._evals = evals
         self._later = 0
         self._run = run
@@ -77,7 +89,7 @@ class AnswersScreen(WatchingScreen):
         yield Static("", id="told", markup=False)
         with Vertical(id="both"):
             yield AnswerList()
-            yield AnswerDetail()
+            yield self._detail
         yield KeyBar(screen_first=True)
 
     def on_mount(self) -> None:
@@ -85,7 +97,16 @@ class AnswersScreen(WatchingScreen):
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
+        self._tell_picture(False)
         self.app.post_message(Entitle(f"{self._run.resolve().name} answers"))
+
+    def on_screen_suspend(self) -> None:
+        super().on_screen_suspend()
+        self._tell_picture(True)
+
+    def _tell_picture(self, covered: bool) -> None:
+        for view in self.query(PictureView):
+            view.set_covered(covered)
 
     @work(thread=True, exclusive=True)
     def _follow(self) -> None:
@@ -149,7 +170,7 @@ class AnswersScreen(WatchingScreen):
         return sorted(self._kept.by_step)
 
     def _show_detail(self) -> None:
-        self.query_one(AnswerDetail).show(self._rows.get(self.query_one(AnswerList).cursor))
+        self._detail.show(self._rows.get(self.query_one(AnswerList).cursor))
 
     @on(CursorList.Moved)
     def _moved(self) -> None:

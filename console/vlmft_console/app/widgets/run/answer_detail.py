@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import ClassVar
 
 from rich.console import Console
-from rich.segment import Segment
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.strip import Strip
-from textual.widget import Widget
 
+from vlmft_console.app.kitty_images import KittyImages
 from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.base.scrolling import SCROLLING
 from vlmft_console.app.widgets.run.answer_list import role
+from vlmft_console.app.widgets.run.picture_view import PictureView
 from vlmft_console.charts.styles import speaks_unicode
 from vlmft_console.history.answer_rows import AnswerRow, said, worth
-from vlmft_console.picture import HALF_BLOCK, half_blocks, scaled
 from vlmft_core.figures import counted
-from vlmft_core.run_folder.answers import Answer, Picture
+from vlmft_core.run_folder.answers import Answer
 
 _LABEL = 10
 """Cells of the labels beside the texts."""
@@ -32,14 +29,21 @@ _LEAST_TEXT = 30
 
 
 class AnswerDetail(Horizontal):
-    """Shows one question: the picture at the left, the texts at the right."""
+    """Shows one question: the picture at the left, the texts at the right.
 
-    def __init__(self) -> None:
+    Args:
+        images: the pictures that the terminal keeps; None where it draws none.
+        unwanted: whether pictures shall not be drawn.
+    """
+
+    def __init__(self, images: KittyImages | None = None, *, unwanted: bool = False) -> None:
         super().__init__()
+        self._images = images
+        self._unwanted = unwanted
         self._row: AnswerRow | None = None
 
     def compose(self) -> ComposeResult:
-        yield PictureView()
+        yield PictureView(self._images)
         yield AnswerText()
 
     def show(self, row: AnswerRow | None) -> None:
@@ -55,45 +59,17 @@ class AnswerDetail(Horizontal):
         picture = self._row.question.picture if self._row else None
         columns = min(self.size.width // 2, self.size.width - _LEAST_TEXT)
         drawn = picture is not None and not self._unseen() and columns > 0 and self.size.height > 0
-        small = _scaled(picture, columns, 2 * self.size.height) if drawn and picture else None
-        self.query_one(PictureView).show(small)
+        self.query_one(PictureView).show(picture if drawn else None, columns, self.size.height)
 
     def _unseen(self) -> str:
         """Why pictures cannot be drawn; empty where they can."""
+        if self._unwanted:
+            return "not drawn: console.yaml has pictures: none"
         if not speaks_unicode():
             return "not drawn: the locale is not UTF-8"
         if self.app.no_color or self.app.console.color_system == "standard":
             return "not drawn: that takes 256 colours"
         return ""
-
-
-class PictureView(Widget):
-    """A picture, two pixels in each character; as wide as that is."""
-
-    ALLOW_SELECT = False
-    DEFAULT_CSS = """
-    PictureView { width: 0; height: 1fr; margin-right: 1; }
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._picture: Picture | None = None
-        self._lines: list[list[Segment]] = []
-
-    def show(self, picture: Picture | None) -> None:
-        """Show this picture; None for none."""
-        if picture == self._picture:
-            return
-        self._picture = picture
-        base = self.rich_style
-        rows = half_blocks(picture) if picture else ()
-        self._lines = [[Segment(HALF_BLOCK, base + style) for style in row] for row in rows]
-        self.styles.width = picture.width if picture else 0
-        self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        segments = self._lines[y] if y < len(self._lines) else []
-        return Strip(segments).crop_extend(0, self.size.width, self.rich_style)
 
 
 class AnswerText(LineView, can_focus=True, inherit_bindings=False):
@@ -153,8 +129,3 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
     for line in text.split("\n"):
         for part in Text(one_line(line)).wrap(console, width):
             yield part.plain
-
-
-@lru_cache(maxsize=8)
-def _scaled(picture: Picture, columns: int, rows: int) -> Picture:
-    return scaled(picture, columns, rows)

@@ -28,13 +28,17 @@ def _colour(picture: Picture, x: int, y: int) -> Color:
     return Color.from_rgb(*picture.pixels[3 * (y * picture.width + x) :][:3])
 
 
-def scaled(picture: Picture, columns: int, rows: int) -> Picture:
-    """The picture within so many columns and rows of pixels, in its shape, never enlarged; each pixel is the mean of
-    those that it stands for."""
+def size_within(picture: Picture, columns: int, rows: int) -> tuple[int, int]:
+    """The picture's width and height within so many columns and rows of pixels, in its shape, never enlarged."""
     share = min(1.0, columns / picture.width, rows / picture.height)
-    if share == 1.0:
+    return max(1, int(picture.width * share)), max(1, int(picture.height * share))
+
+
+def scaled(picture: Picture, columns: int, rows: int) -> Picture:
+    """The picture within so many columns and rows of pixels; each pixel is the mean of those that it stands for."""
+    width, height = size_within(picture, columns, rows)
+    if (width, height) == (picture.width, picture.height):
         return picture
-    width, height = max(1, int(picture.width * share)), max(1, int(picture.height * share))
     across = [(x * picture.width // width, (x + 1) * picture.width // width) for x in range(width)]
     down = [(y * picture.height // height, (y + 1) * picture.height // height) for y in range(height)]
     pixels = bytearray()
