@@ -132,6 +132,13 @@ async def test_the_answers_are_opened_from_the_run_and_left_for_it(run: Path) ->
         await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
 
 
+async def test_damaged_answers_are_not_taken_for_none(run: Path) -> None:
+    RunLayout(run).answers_file.write_text("damaged\n")
+    async with opened(run) as pilot:
+        await until_shown(pilot, "Lines of the run's answers that are not understood: 1")
+        assert "No answers" not in screen_text(pilot.app)
+
+
 async def test_a_run_without_answers_says_why(run: Path) -> None:
     async with opened(run) as pilot:
         await until_shown(pilot, "No answers are kept: none were given yet")

@@ -75,6 +75,22 @@ async def test_patterns_choose_panels_and_are_remembered(machine: Path) -> None:
         await until(pilot, lambda: titles(app) == ["my_bleu", "my_chrf", "Loss"])
 
 
+async def test_a_name_with_spaces_is_chosen_between_double_quotes_and_stays_so(machine: Path) -> None:
+    state = state_of()
+    state.apply_all([record("metrics", step=20, metrics={"eval acc": 0.25, "acc": 0.5})])
+    app = VlmftConsole()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.post_message(OpenMetrics("mine", lambda: state))
+        await until_shown(pilot, f"{len(state.by_name)} of {len(state.by_name)} metrics")
+        await pilot.press("slash", *'"eval acc', "enter")
+        await until(pilot, lambda: "a double quote has no second one" in told(app))
+        await pilot.press('"', "enter")
+        assert titles(app) == ["eval acc"]
+        await pilot.press("slash", "enter")
+        assert titles(app) == ["eval acc"]
+    assert kept_settings().panels == ("eval acc",)
+
+
 async def test_panels_zoom_together_and_one_can_have_the_whole_screen(machine: Path) -> None:
     state = state_of()
     app = VlmftConsole()

@@ -90,3 +90,17 @@ def test_lines_that_are_not_understood_are_counted_and_answers_without_their_que
     assert told.stderr == "note: lines of the run's answers that are not understood: 1\n"
     assert "(the question is not kept)" in told.stdout
     assert "step 20 5 of 6 right" in told.stdout
+    assert call(str(run), "--json").stderr == told.stderr
+
+
+def test_damaged_answers_are_not_taken_for_none(run: Path) -> None:
+    file = RunLayout(run).answers_file
+    file.write_text("damaged\n")
+    told = call(str(run))
+    assert (told.exit_code, told.stderr.splitlines()) == (
+        2,
+        [f"vlmft: {run} has no answers that can be shown: lines of the run's answers that are not understood: 1"],
+    )
+    file.unlink()
+    file.mkdir()
+    assert call(str(run)).stderr == f"vlmft: {run} has no answers that can be shown: {file} is not a regular file\n"

@@ -105,7 +105,9 @@ def test_labels_that_are_none_are_reported_and_not_written_over(three: Path, con
     file.write_text(content)
     assert "labels.json" in vlmft("status", "good").stdout
     assert len(listed()) == 3
-    assert f"delete {Path('outputs/good/labels.json')}" in refused("tag", "good", "a")
+    for words in (["tag", "good", "a"], ["tag", "good"], ["note", "good"]):
+        assert f"delete {Path('outputs/good/labels.json')}" in refused(*words)
+    assert "labels.json" in json.loads(vlmft("tag", "good", "--json").stdout)["problem"]
     assert file.read_text() == content
 
 
@@ -153,6 +155,14 @@ def test_a_list_is_filtered_by_what_runs_are(three: Path, words: list[str], foun
         ("eval:1", "vlmft: eval:1: eval is a figure (write eval<VALUE, or one of < <= > >= =)"),
         ("tag<1", "vlmft: tag<1: tag is a text (write tag:TEXT)"),
         ("state:", "vlmft: state:: a text is missing (such as state:live)"),
+        ("<", "vlmft: <: no such filter (write eval<0.1 or state:live without spaces; there is no not)"),
+        ("eval!=1", "vlmft: eval!=1: no such filter (write eval<0.1 or state:live without spaces; there is no not)"),
+        (
+            "!State:live",
+            "vlmft: !State:live: no such filter (write eval<0.1 or state:live without spaces; there is no not)",
+        ),
+        ("eval≤1", "vlmft: eval≤1: no such filter (write eval<0.1 or state:live without spaces; there is no not)"),
+        ('note:"a b', 'vlmft: note:"a b: a double quote has no second one (words with spaces stand as "a b")'),
         (
             "loss<1",
             "vlmft: loss<1: a run has no loss (figures are step, done, train, eval, best, age;"
@@ -189,6 +199,19 @@ def test_any_text_is_a_filter_or_a_mistake_that_is_told(text: str) -> None:
     except VlmftError as error:
         told = sanitize(str(error))
     assert "\n" not in told
+
+
+def test_words_between_double_quotes_stay_together(three: Path) -> None:
+    vlmft("note", "good", "the old data, twice")
+    vlmft("note", "short", "data that is old")
+    assert sorted(listed("note:old", "note:data")) == ["good", "short"]
+    assert listed('note:"old data"') == listed('"OLD data" eval<2') == ["good"]
+
+
+def test_tags_are_taken_away_only_where_some_are_named(three: Path) -> None:
+    vlmft("tag", "good", "sweep")
+    assert refused("tag", "good", "--remove") == "vlmft: --remove: no tags are named (name those to take away)"
+    assert vlmft("tag", "good").stdout == "sweep\n"
 
 
 def test_a_list_is_sorted_by_what_is_asked_for(three: Path) -> None:

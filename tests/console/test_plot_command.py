@@ -80,6 +80,10 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii(log: Path) -> None:
         (["--metric", "memory"], "has no memory"),
         (["--metric", "lo(ss"], "--metric lo(ss: no regular expression"),
         (["--from", "50", "--to", "20"], "no steps lie between"),
+        (["--list", "--from", "5", "--log"], "--list has no use for --log and --from (leave that away)"),
+        (["--json", "--width", "60"], "--json has no use for --width (leave that away)"),
+        (["--out", "loss.svg", "--height", "9", "--json"], "a picture has no use for --height and --json"),
+        (["--out", "loss.jpg"], "--out loss.jpg: charts are written as .svg or .png"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_2(log: Path, args: list[str], told: str) -> None:
@@ -132,3 +136,8 @@ def test_the_list_has_every_metric_with_its_figures(judged_by_reward: Path) -> N
 def test_json_has_the_points(judged_by_reward: Path) -> None:
     code, output = plot(judged_by_reward, "-m", "^rewards", "--json")
     assert (code, json.loads(output)) == (0, {"rewards/a[red]": {"steps": [3.0, 4.0, 5.0], "values": [1.0, 1.0, 1.0]}})
+
+
+def test_json_has_the_points_of_the_steps_that_are_asked_for(judged_by_reward: Path) -> None:
+    code, output = plot(judged_by_reward, "-m", "reward", "--json", "--from", "2", "--to", "3")
+    assert (code, json.loads(output)) == (0, {"reward": {"steps": [2.0, 3.0], "values": [0.2, 0.3]}})

@@ -140,6 +140,40 @@ def test_html_without_a_file_is_refused_in_one_line(run: Path) -> None:
     assert result.stderr == "vlmft: an HTML report needs a file (pass -o report.html, or --format md)\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "run.pdf"], "run.pdf: no report ends in .pdf (use .html, .md, .json, .csv, or --format, too)"),
+        (
+            ["-o", "run.md", "--format", "csv"],
+            "run.md: --format csv is something else (let it end in .csv, or leave --format)",
+        ),
+    ],
+)
+def test_a_file_whose_ending_stands_for_something_else_is_not_written(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = report(run, *arguments)
+    assert (result.exit_code, result.stderr) == (2, f"vlmft: {said}\n")
+    assert not Path(arguments[1]).exists()
+
+
+def test_the_preset_is_written_as_a_person_would(run: Path) -> None:
+    rows = report(run, "--format", "md").output.splitlines()
+    assert "| hardware.timeout_minutes | 30 |" in rows
+    assert "| lora.dora | no |" in rows
+    assert "| lora.target_modules | q_proj, v_proj, o_proj |" in rows
+    assert not any("None" in row or "True" in row for row in rows)
+
+
+def test_a_log_without_times_has_not_begun_in_1970(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.0}\n')
+    assert "started" not in report(log, "--format", "md").output
+    assert json.loads(report(log, "--format", "json").output)["started"] is None
+
+
 LOGS = Path(__file__).parents[2] / "logs"
 
 

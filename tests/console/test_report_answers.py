@@ -16,6 +16,7 @@ from tests.console.test_report import Page
 from tests.kept_answers import HOSTILE, keep, picture, question, three_evals
 from tests.run_folders import ended_run
 from vlmft_console.cli import app
+from vlmft_core.run_folder.layout import RunLayout
 
 
 @pytest.fixture
@@ -80,3 +81,15 @@ def test_json_has_the_answers_without_pictures_and_null_where_none_are_kept(run:
     assert (found["step"], found["not_read"], len(found["questions"])) == (20, 0, 6)
     assert "picture" not in found["questions"][0]
     assert "| How high is bar 5?" in printed(run, "md")
+
+
+def test_answers_that_are_damaged_are_a_note_in_every_format(run: Path, tmp_path: Path) -> None:
+    three_evals(run)
+    with RunLayout(run).answers_file.open("a") as file:
+        file.write("damaged\n")
+    said = "lines of the run's answers that are not understood: 1"
+    assert said in page(run, tmp_path).text
+    assert f"- {said}" in printed(run, "md").splitlines()
+    assert json.loads(printed(run, "json"))["notes"][-1] == said
+    RunLayout(run).answers_file.write_text("damaged\n")
+    assert f"- {said}" in printed(run, "md").splitlines()

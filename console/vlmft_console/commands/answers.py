@@ -31,6 +31,8 @@ def answers(
     A run keeps up to 50 of its eval questions with their answers at every eval; `vlmft eval` asks all of them.
     """
     kept = read_answers(RunLayout(locate(target)).answers_file)
+    if not kept.by_step and kept.trouble:
+        raise VlmftError(f"{target} has no answers that can be shown: {kept.trouble}")
     if not kept.by_step:
         raise VlmftError(
             f"{target} has no answers",
@@ -40,6 +42,8 @@ def answers(
     if at not in kept.by_step:
         there = ", ".join(f"{each:,}" for each in sorted(kept.by_step))
         raise VlmftError(f"--step {at}: no questions were answered there", f"answers are of step {there}")
+    if kept.trouble:
+        say(f"note: {kept.trouble}", err=True)
     rows = answer_rows(kept, at, wrong=wrong, changed=changed)
     if json_output:
         print_json({"step": at, "steps": sorted(kept.by_step), "questions": list(map(answer_dict, rows))}, indent=True)
@@ -51,8 +55,6 @@ def answers(
         add_row(table, worth(row.judged), *(" ".join(cell.split()) for cell in cells))
     print_table(table)
     say(right_of(answer_rows(kept, at), at))
-    if kept.not_read:
-        say(f"note: lines of the run's answers that are not understood: {kept.not_read:,}", err=True)
 
 
 def _with_worth(answer: Answer | None) -> str:

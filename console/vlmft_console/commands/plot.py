@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -60,7 +61,9 @@ def plot(
         int | None,
         typer.Option(min=1, max=_WIDEST, help="Columns. The terminal's, if not given; 80 where there is none."),
     ] = None,
-    height: Annotated[int, typer.Option(min=1, max=_TALLEST, help="Lines of each chart.")] = _HEIGHT,
+    height: Annotated[
+        int | None, typer.Option(min=1, max=_TALLEST, help=f"Lines of each chart; {_HEIGHT}, if not given.")
+    ] = None,
     log: Annotated[bool, typer.Option("--log", help="Logarithmic values.")] = False,
     first: Annotated[int | None, typer.Option("--from", min=0, help="First step to show.")] = None,
     last: Annotated[int | None, typer.Option("--to", min=1, help="Last step to show.")] = None,
@@ -79,8 +82,15 @@ def plot(
     eval_set: EvalSet = None,
 ) -> None:
     """Draw the charts of any training log, here or into a file."""
-    if output is not None and (output.suffix.lower() not in ENDINGS or list_them or json_output):
-        raise VlmftError(f"--out {output}: charts are written as .svg or .png", "leave --list and --json away")
+    drawn_as = {"--width": width, "--height": height}
+    if output is not None:
+        _refuse_unused("a picture", {**drawn_as, "--list": list_them, "--json": json_output})
+        if output.suffix.lower() not in ENDINGS:
+            raise VlmftError(f"--out {output}: charts are written as .svg or .png")
+    elif list_them:
+        _refuse_unused("--list", {**drawn_as, "--log": log, "--from": first, "--to": last})
+    elif json_output:
+        _refuse_unused("--json", {**drawn_as, "--log": log})
     with waiting() as tell:
         read = read_log(locate(target), Choice(run, eval_set), tell)
     state = read.state
@@ -90,7 +100,8 @@ def plot(
         _list(state, metric, json_output)
         return
     if json_output:
-        print_json({name: _points(state.by_name[name]) for name in chosen(metric or [""], state.by_name)})
+        wanted = chosen(metric or [""], state.by_name)
+        print_json({name: _points(state.by_name[name], first, last) for name in wanted})
         return
     specs = _specs(state, target, metric)
     views = [_view(spec, first, last, log) for spec in specs]
@@ -99,7 +110,13 @@ def plot(
         write_file(output, drawn, force=force)
         say(f"written: {output}")
         return
-    print_charts(specs, views, width=width, height=height)
+    print_charts(specs, views, width=width, height=height or _HEIGHT)
+
+
+def _refuse_unused(where: str, options: Mapping[str, object]) -> None:
+    unused = [option for option, value in options.items() if value is not None and value is not False]
+    if unused:
+        raise VlmftError(f"{where} has no use for {' and '.join(unused)}", "leave that away")
 
 
 def print_charts(
@@ -137,8 +154,10 @@ def _list(state: RunState, metrics: list[str] | None, json_output: bool) -> None
     print_table(table)
 
 
-def _points(series: Series) -> dict[str, list[float | None]]:
-    return {"steps": [step for step, _ in series], "values": [value for _, value in series]}
+def _points(series: Series, first: int | None, last: int | None) -> dict[str, list[float | None]]:
+    low, high = -math.inf if first is None else first, math.inf if last is None else last
+    points = [(step, value) for step, value in series if low <= step <= high]
+    return {"steps": [step for step, _ in points], "values": [value for _, value in points]}
 
 
 def _specs(state: RunState, target: str, metrics: list[str] | None) -> list[ChartSpec]:

@@ -66,10 +66,18 @@ def report(
 
 
 def _format(form: Format | None, output: Path | None) -> Format:
-    if form is not None:
-        return form
+    """What is to be written.
+
+    Raises:
+        VlmftError: the file's ending stands for something else.
+    """
     ending = output.suffix.lstrip(".").lower() if output else ""
-    return next((each for each in Format if each.value == ending), Format.HTML)
+    named = next((each for each in Format if each.value == ending), None)
+    if form is None and named is None and ending:
+        raise VlmftError(f"{output}: no report ends in .{ending}", f"use .{', .'.join(Format)}, or --format, too")
+    if form and named and form is not named:
+        raise VlmftError(f"{output}: --format {form} is something else", f"let it end in .{form}, or leave --format")
+    return form or named or Format.HTML
 
 
 def _written(run: ReadLog, form: Format) -> str:

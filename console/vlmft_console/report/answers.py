@@ -65,8 +65,6 @@ def answers_html(found: Mapping[str, Any], kept: Answers, escaped: Callable[[Any
         escaped: makes text harmless.
     """
     yield f"<h2>Answers</h2><p>{escaped(found['right'])}. The worst come first.</p>"
-    if found["not_read"]:
-        yield f"<p>Lines of the run's answers that are not understood: {found['not_read']:,}</p>"
     yield '<div class="answers">'
     for each in sorted(found["questions"], key=_points):
         question = kept.questions.get(each["key"])

@@ -35,7 +35,7 @@ def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
         "format": log.format,
         "status": end.get("status"),
         "reason": end.get("reason"),
-        "started": start.get("t"),
+        "started": start.get("t") or None,  # 0 in a log that tells no time
         "seconds": state.seconds or None,
         "host": start.get("host"),
         "world_size": start.get("world_size"),
@@ -73,7 +73,7 @@ def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
         "metrics": {name: asdict(Measured.of(series)) for name, series in state.by_name.items()},
         "tags": list(labels.tags),
         "note": labels.note or labels.problem,
-        "notes": [*state.notes, *filter(None, [run.several]), *unjudged_notes(state.health)],
+        "notes": [*state.notes, *filter(None, [run.several, answers.trouble]), *unjudged_notes(state.health)],
         "preset": log.preset.model_dump(mode="json") if log.preset else None,
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from vlmft_console.figures import accuracy, percent, signed, took
 from vlmft_console.history.state import RunState
+from vlmft_console.presets.table import value_text
 from vlmft_console.report.diagnosis import numbered
 from vlmft_console.report.summary import told_apart
 from vlmft_console.sanitize import sanitize
@@ -51,7 +52,7 @@ def markdown(figures: Mapping[str, Any]) -> str:
         if values:
             lines += ["", f"## {title}", "", *_table(("", ""), spelled_out(values))]
     if figures["preset"]:
-        rows = ((key, _cell(value)) for key, value in preset_values(figures["preset"]))
+        rows = ((key, value_text(value)) for key, value in preset_values(figures["preset"]))
         lines += ["", "## Preset", "", *_table(("parameter", "value"), rows)]
     return "\n".join([*lines, ""])
 
@@ -177,10 +178,6 @@ def _answers(found: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 def _table(headings: tuple[str, ...], rows: Any) -> list[str]:
     lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
     return lines + [f"| {' | '.join(_plain(cell) for cell in row)} |" for row in rows]
-
-
-def _cell(value: Any) -> str:
-    return figure(value) if isinstance(value, float) else str(value)
 
 
 def _plain(text: Any) -> str:

@@ -65,7 +65,7 @@ def change_tags(folder: RunLayout, tags: Sequence[str], *, remove: bool = False)
         RunFolderError: what cannot be a tag, too many, one to take away that is not there, or broken labels.
         OSError: as `Labels.keep`.
     """
-    labels = _understood(folder)
+    labels = understood_labels(folder)
     for tag in tags:
         if remove and tag not in labels.tags:
             has = f"it has {', '.join(labels.tags)}" if labels.tags else "it has none"
@@ -92,12 +92,17 @@ def change_note(folder: RunLayout, text: str) -> Labels:
     note = " ".join(text.split())
     if len(note) > LONGEST_NOTE:
         raise RunFolderError(f"the note has {len(note):,} characters", f"{LONGEST_NOTE} are the most")
-    found = Labels(_understood(folder).tags, note)
+    found = Labels(understood_labels(folder).tags, note)
     found.keep(folder)
     return found
 
 
-def _understood(folder: RunLayout) -> Labels:
+def understood_labels(folder: RunLayout) -> Labels:
+    """Those of a run, for who can do nothing with others.
+
+    Raises:
+        RunFolderError: what stands in their place is something else.
+    """
     labels = Labels.of(folder)
     if labels.problem:
         raise RunFolderError(f"{folder.path}: {labels.problem}", f"delete {folder.labels_file}")

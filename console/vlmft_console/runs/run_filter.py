@@ -1,7 +1,8 @@
 """Run filter: which runs are wanted, said in words such as `eval<0.1 state:live preset:best tag:sweep lr3e5`.
 
-Words are separated by spaces, and all of them must hold. `KEY<VALUE`, and `<=`, `>`, `>=`, `=`, ask for a figure;
-`KEY:TEXT` for a text, with `*` for anything; any other word must stand in what a list says of the run.
+Words are separated by spaces outside of double quotes, and all of them must hold. `KEY<VALUE`, and `<=`, `>`, `>=`,
+`=`, ask for a figure; `KEY:TEXT` for a text, with `*` for anything; any other word must stand in what a list says of
+the run.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Final
 
+from vlmft_console.quoted_words import quoted_words
 from vlmft_console.runs.facts import NUMBERS, RunFacts
 from vlmft_core.errors import VlmftError
 
@@ -20,6 +22,8 @@ TEXTS: Final = ("name", "state", "preset", "health", "tag", "note")
 """Keys of texts. Of `name` and `note` a part is enough; `state:live` stands for every live state."""
 _PARTS: Final = ("name", "note")
 _TERM: Final = re.compile(r"([A-Za-z_]+)(<=|>=|<|>|=|:)(.*)", re.DOTALL)
+_NO_TERM: Final = re.compile(rf"[<>=≤≥≠]|^[-!](?:{'|'.join((*NUMBERS, *TEXTS))}):", re.IGNORECASE)
+"""What a word has in it that was meant as a term, such as `!state:live` or the `<` of `eval < 0.1`."""
 _COMPARED: Final[dict[str, Callable[[float, float], bool]]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -37,14 +41,16 @@ def parse_filter(text: str) -> Condition:
     """What says of a run whether it is wanted; no words, every one.
 
     Raises:
-        VlmftError: a word has no such key, or no value that fits it.
+        VlmftError: a word has no such key, no value that fits it, or signs that ask for nothing; a quote stands alone.
     """
-    conditions = [_condition(word) for word in text.split()]
+    conditions = [_condition(word) for word in quoted_words(text)]
     return lambda run: all(condition(run) for condition in conditions)
 
 
 def _condition(word: str) -> Condition:
     term = _TERM.fullmatch(word)
+    if term is None and _NO_TERM.search(word):
+        raise VlmftError(f"{word}: no such filter", "write eval<0.1 or state:live without spaces; there is no not")
     if term is None:
         return lambda run: word.casefold() in _described(run)
     key, sign, value = term[1].casefold(), term[2], term[3]

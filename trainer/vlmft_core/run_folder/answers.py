@@ -12,7 +12,6 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -85,6 +84,14 @@ class Answers:
     """By step and key; the eval made last stands last. An eval made again counts as made last."""
     not_read: int = 0
     """Lines that are something else, or torn; and 1 for what lies beyond `MOST_BYTES`."""
+    unreadable: str = ""
+    """That the file, which is there, cannot be read, and why."""
+
+    @property
+    def trouble(self) -> str:
+        """What of the file was not taken in; empty where all of it was."""
+        lines = f"lines of the run's answers that are not understood: {self.not_read:,}" if self.not_read else ""
+        return self.unreadable or lines
 
     @property
     def evals(self) -> list[int]:
@@ -131,16 +138,24 @@ def _add(file: Path, lines: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def read_answers(file: Path) -> Answers:
-    """What is kept of a run's answers; nothing where there is no file that can be read: older runs have none."""
+    """What is kept of a run's answers; nothing where there is no such file: older runs have none."""
     found = Answers()
-    with suppress(OSError, VlmftError), os.fdopen(open_regular(file), "rb") as opened:
-        whole, _, torn = opened.read(MOST_BYTES).rpartition(b"\n")
-        found.not_read = int(bool(torn) or bool(opened.read(1)))
-        for line in whole.split(b"\n") if whole else ():
-            try:
-                _take(orjson.loads(line), found)
-            except (ValueError, TypeError, KeyError, AttributeError):
-                found.not_read += 1
+    try:
+        file.lstat()
+        with os.fdopen(open_regular(file), "rb") as opened:
+            whole, _, torn = opened.read(MOST_BYTES).rpartition(b"\n")
+            found.not_read = int(bool(torn) or bool(opened.read(1)))
+    except (FileNotFoundError, NotADirectoryError):  # of a log that is a file
+        return found
+    except OSError as error:
+        return Answers(unreadable=f"{file} cannot be read: {error.strerror}")
+    except VlmftError as error:
+        return Answers(unreadable=str(error))
+    for line in whole.split(b"\n") if whole else ():
+        try:
+            _take(orjson.loads(line), found)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            found.not_read += 1
     return found
 
 

@@ -142,15 +142,16 @@ class AnswersScreen(WatchingScreen):
         kept, at = self._kept, self._at
         rows = answer_rows(kept, at, wrong="wrong" in self._only, changed="changed" in self._only)
         self._rows = {row.question.key: row for row in rows}
-        told = right_of(answer_rows(kept, at), at) if kept.by_step else _NONE_YET if self._later else _NONE
+        none = _NONE_YET if self._later else "" if kept.trouble else _NONE
+        told = right_of(answer_rows(kept, at), at) if kept.by_step else none
         if kept.by_step and not rows:
             told = f"{told}. {_FILTERED}"
         if not self._run.exists():
             told = "The run's folder is gone: deleted, or moved"
         if self._later:
             told += f". {counted(self._later, 'eval')} after this moment of the replay not shown"
-        if kept.not_read:
-            told += f". Lines that are not understood: {kept.not_read:,}"
+        if kept.trouble:
+            told = ". ".join(filter(None, (told, f"{kept.trouble[0].upper()}{kept.trouble[1:]}")))
         self.query_one("#told", Static).update(literal(told))
         self.query_one("#title", Static).update(literal(self._title()))
         self.query_one(AnswerList).show_answers(rows)

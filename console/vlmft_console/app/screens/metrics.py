@@ -20,6 +20,7 @@ from vlmft_console.app.widgets.run.metric_choice import MetricChoice
 from vlmft_console.charts.run_charts import metric_chart
 from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.history.state import RunState
+from vlmft_console.quoted_words import quoted
 
 LOOK_SECONDS = 1.0
 """Between two looks at whether the run has gone on."""
@@ -99,7 +100,7 @@ class MetricsScreen(Screen[None]):
 
     def _entitle(self, shown: int, there: int) -> None:
         parts = [f"{shown} of {there} metrics", *filter(None, [self._grid.place])]
-        chosen_by = f"   {' '.join(self._choice.patterns)}" if self._choice.patterns else ""
+        chosen_by = f"   {quoted(self._choice.patterns)}" if self._choice.patterns else ""
         self.query_one("#title", Static).update(literal(one_line(f"{self.subject}  {', '.join(parts)}{chosen_by}")))
 
     def on_panel_grid_turned(self) -> None:

@@ -14,6 +14,7 @@ from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.base.typed_line import TypedLine
 from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.history.chosen import chosen
+from vlmft_console.quoted_words import quoted, quoted_words
 from vlmft_core.errors import VlmftError
 
 
@@ -69,20 +70,21 @@ class MetricChoice(TypedLine):
     def ask(self, there: Collection[str]) -> None:
         """Let the person type; `there` are the metrics that can be meant."""
         self._there = there
-        self.value = " ".join(self.patterns)
+        self.value = quoted(self.patterns)
         self.display = True
         focus_now(self)
 
     def on_typed_line_left(self, message: TypedLine.Left) -> None:
         """Take the patterns that were typed, unless they say nothing."""
         message.stop()
-        if message.keep and not self._take(tuple(self.value.split())):
+        if message.keep and not self._take(self.value):
             return
         self.display = False
         self.post_message(self.Made())
 
-    def _take(self, patterns: tuple[str, ...]) -> bool:
+    def _take(self, typed: str) -> bool:
         try:
+            patterns = tuple(quoted_words(typed))
             chosen(patterns, self._there, CHARTS)
         except VlmftError as error:
             tell(self, str(error).removeprefix("--metric "), problem=True)
