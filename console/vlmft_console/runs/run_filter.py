@@ -14,8 +14,8 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Final
 
-from vlmft_console.quoted_words import quoted_words
 from vlmft_console.runs.facts import NUMBERS, RunFacts
+from vlmft_console.runs.quoted_words import quoted_words
 from vlmft_core.errors import VlmftError
 
 TEXTS: Final = ("name", "state", "preset", "health", "tag", "note")

@@ -20,7 +20,7 @@ from vlmft_console.app.widgets.run.metric_choice import MetricChoice
 from vlmft_console.charts.run_charts import metric_chart
 from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.history.state import RunState
-from vlmft_console.quoted_words import quoted
+from vlmft_console.runs.quoted_words import quoted
 
 LOOK_SECONDS = 1.0
 """Between two looks at whether the run has gone on."""

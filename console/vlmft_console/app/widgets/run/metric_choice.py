@@ -14,7 +14,7 @@ from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.base.typed_line import TypedLine
 from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.history.chosen import chosen
-from vlmft_console.quoted_words import quoted, quoted_words
+from vlmft_console.runs.quoted_words import quoted, quoted_words
 from vlmft_core.errors import VlmftError
 
 
