@@ -265,6 +265,14 @@ async def test_what_cannot_be_read_does_not_keep_the_others_from_being_seen(
         await until(pilot, lambda: "unreadable" in row(pilot, 2))
 
 
+async def test_of_several_that_cannot_be_read_the_reason_of_each_is_told(machine: Path) -> None:
+    for name in ("one.txt", "two.txt"):
+        (machine / name).write_text("not a log\n")
+    falling, _, _ = three_runs(machine)
+    async with laid_over(machine / "one.txt", falling, machine / "two.txt") as pilot:
+        await until(pilot, lambda: all(name in told(pilot.app) for name in ("one.txt", "two.txt")))
+
+
 @pytest.mark.parametrize("what", ["ours", "another program's"])
 async def test_what_is_added_to_a_log_is_drawn(machine: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     monkeypatch.setattr(runs_reader, "LOOK_SECONDS", 0.02)

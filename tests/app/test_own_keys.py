@@ -53,6 +53,7 @@ async def test_what_is_typed_as_text_means_itself(machine: Path) -> None:
 
 def test_a_comma_and_other_signs_are_keys() -> None:
     wanted = {",": "#", "r": "é"}
+    assert own_keys({"n": "ctrl+N"}) == {"n": "", "ctrl+n": "n"}
     assert own_keys(wanted) == {"comma": "", "number_sign": "comma", "r": "", "é": "r"}
 
 
@@ -65,6 +66,8 @@ def test_a_comma_and_other_signs_are_keys() -> None:
         ({"n": "nokey"}, "'nokey' is no key"),
         ({"n": ""}, "is no key"),
         ({"n": "ctrl+"}, "is no key"),
+        ({"n": "ctrl+m"}, "⏎ does something else here"),
+        ({"n": "shift+z"}, "'shift\\+z' is never sent .write \"Z\""),
     ],
 )
 def test_what_cannot_be_is_refused(keys: dict[str, str], said: str) -> None:

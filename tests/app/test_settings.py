@@ -90,6 +90,19 @@ def test_a_setting_that_changes_leaves_the_rest_of_the_file_alone(machine: Path)
     assert kept_settings().panels == ("chartqa: 1", "größe #2")
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["leads to a file", "leads nowhere"])
+def test_a_link_in_place_of_the_settings_stays_and_what_it_leads_to_is_written(machine: Path, there: bool) -> None:
+    mine = machine / "dotfiles" / "console.yaml"
+    if there:
+        mine.parent.mkdir()
+        mine.write_text("# mine\n")
+    settings_file().parent.mkdir(parents=True, exist_ok=True)
+    settings_file().symlink_to(mine)
+    keep(VlmftConsole(), "theme", "light")
+    assert settings_file().is_symlink()
+    assert mine.read_text() == ("# mine\n" if there else "") + "theme: light\n"
+
+
 async def test_order_groups_and_smoothing_are_those_of_the_last_time(machine: Path) -> None:
     run = ended_run(machine / "outputs", "best-1")
     async with VlmftConsole().run_test(size=(120, 40)) as pilot:

@@ -174,6 +174,12 @@ def test_a_log_without_times_has_not_begun_in_1970(tmp_path: Path) -> None:
     assert json.loads(report(log, "--format", "json").output)["started"] is None
 
 
+def test_a_log_of_nothing_but_evals_has_come_to_the_last_of_them(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(f'{{"step": {step}, "eval_loss": {1 / step}}}\n' for step in (10, 20, 40)))
+    assert "- steps: 40" in report(log, "--format", "md").output.splitlines()
+
+
 LOGS = Path(__file__).parents[2] / "logs"
 
 

@@ -16,6 +16,8 @@ import vlmft_console.app
 from vlmft_core.errors import VlmftError
 
 _MODIFIERS = ("ctrl+", "alt+", "shift+")
+_SAME = {"ctrl+i": "tab", "ctrl+m": "enter", "ctrl+[": "escape"}
+"""By a key what terminals send in its place."""
 _NAMED = ("enter", "escape", "tab", "space", "backspace", "delete", "insert", "home", "end", "pageup", "pagedown", "up",
           "down", "left", "right", *(f"f{number}" for number in range(1, 25)))  # fmt: skip
 
@@ -53,6 +55,12 @@ def _named(key: str) -> str:
     rest = key.strip()
     while prefix := next((each for each in _MODIFIERS if rest.lower().startswith(each)), ""):
         modifiers, rest = modifiers + prefix, rest[len(prefix) :]
+    if len(rest) == 1 and "ctrl+" in modifiers:
+        rest = rest.lower()
+    if same := _SAME.get(modifiers + rest):
+        return same
+    if len(rest) == 1 and rest.isalpha() and modifiers == "shift+":
+        raise VlmftError(f"{key!r} is never sent", f'write "{rest.upper()}"')
     if len(rest) == 1 and rest.isprintable():
         # a comma stands between the keys of a binding
         return modifiers + ("comma" if rest == "," else next(iter(Binding.make_bindings([(rest, "")]))).key)

@@ -100,7 +100,7 @@ def keep(where: Widget | App[None], key: str, value: str | float | list[str]) ->
         key: a field of `Settings`. Other lines of the file, comments too, stay as they are.
         value: its new value.
     """
-    path = settings_file()
+    path = settings_file().resolve()  # what a link leads to is the person's file: the link stays
     try:
         others = [line for line in _lines(path) if line.partition(":")[0].strip() != key]
         path.parent.mkdir(parents=True, exist_ok=True)

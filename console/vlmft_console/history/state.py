@@ -186,6 +186,11 @@ class RunState(RunSeries):
         return self.pulse.step
 
     @property
+    def reached(self) -> int:
+        """The step that the log has come to: in one that has nothing but evals, that of the last."""
+        return max(self.step, *(int(record["step"]) for record in self.current_evals[-1:]), 0)
+
+    @property
     def last_step(self) -> Record | None:
         """The latest `step` of this segment; None until its first one."""
         return self.pulse.last_step

@@ -100,7 +100,7 @@ def _median(run: ReadLog) -> float | None:
 
 def _steps(run: ReadLog) -> str:
     total = run.state.total_steps
-    return f"{run.state.step:,}" + (f" of {total:,}" if total else "")
+    return f"{run.state.reached:,}" + (f" of {total:,}" if total else "")
 
 
 def _findings(run: ReadLog) -> str:

@@ -42,7 +42,7 @@ def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
         "versions": versions if isinstance(versions := start.get("versions"), dict) else {},
         "segments": [{"segment": number, "first_step": first} for number, first in state.segments],
         "plan": {key: value for key, value in (state.plan or {}).items() if key not in _ENVELOPE},
-        "steps": state.step,
+        "steps": state.reached,
         "unit": state.health.unit,
         "total_steps": state.total_steps,
         "train_loss": {"first": state.mean_loss(first=True), "last": state.mean_loss(first=False)},

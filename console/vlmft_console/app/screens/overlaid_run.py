@@ -55,7 +55,7 @@ class OverlaidRun:
             number,
             self.name,
             self._state_word(),
-            f"{self.state.step:,}" if self.read else "",
+            f"{self.state.reached:,}" if self.read else "",
             figure(reading.y) if reading else self._missing(metric, unit),
             x_label(reading.x, unit) if reading else "",
             reading.difference if reading else None,

@@ -146,7 +146,8 @@ class OverlayScreen(SeveralRunsScreen):
         """One cannot be read; the others are shown all the same."""
         self._wanted[message.number].problem = message.reason
         self._reading = ""
-        tell(self, message.reason, problem=True)
+        reasons = dict.fromkeys(run.problem for run in self._wanted if run.problem)
+        tell(self, "; ".join(reasons), problem=True)  # a message takes the place of the one before
         self.draw()
 
     def on_run_grew(self, message: RunGrew) -> None:
