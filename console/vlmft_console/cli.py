@@ -52,7 +52,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 """What the system says of a file, or an output, that takes no more."""
 
 
-_REFUSED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
 """What the system says of a file that nothing is to be done with, or of a name that no file can have."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -240,3 +241,13 @@ async def test_a_run_without_checkpoints_says_so(machine: Path) -> None:
         await until_shown(pilot, "No checkpoints yet")
         await pilot.press("e")
         await until(pilot, lambda: "There is no checkpoint" in told(app))
+
+
+async def test_a_run_that_is_deleted_while_it_is_shown_is_said_to_be_gone(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vlmft_console.app.screens.checkpoints.FOLLOW_SECONDS", 0.02)
+    async with opened(run) as pilot:
+        await until_shown(pilot, "best 2 by eval loss")
+        shutil.rmtree(run.path)
+        await until_shown(pilot, "The run's folder is gone: deleted, or moved")

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
+from tests.file_systems import mounted
 from tests.run_folders import ended_run
+from tests.saved_run import saved_run
 from vlmft_console.cli import app
 from vlmft_console.runs.facts import facts
 from vlmft_console.runs.labels import LONGEST_NOTE, MOST_TAGS, Labels
@@ -199,6 +201,17 @@ def test_any_text_is_a_filter_or_a_mistake_that_is_told(text: str) -> None:
     except VlmftError as error:
         told = sanitize(str(error))
     assert "\n" not in told
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(three: Path) -> None:
+    vlmft("tag", "good", "mine")
+    saved_run(three, "paused", status="stopped")
+    with mounted(three.parent / "closed", "-o", "bind,ro", str(three)) as closed:
+        said = f"vlmft: {closed / 'good' / 'labels.json'}: Read-only file system"
+        for words in (["tag", "more"], ["tag", "mine", "--remove"], ["note", "more"]):
+            assert refused(words[0], str(closed / "good"), *words[1:]) == said
+        assert refused("resume", str(closed / "paused")).endswith("/run.json: Read-only file system")
+    assert vlmft("tag", "good").stdout == "mine\n"
 
 
 def test_words_between_double_quotes_stay_together(three: Path) -> None:

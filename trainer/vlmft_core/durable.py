@@ -32,7 +32,11 @@ def write_whole(path: Path, content: str | bytes, *, private: bool = True) -> No
     """
     # A path that is not UTF-8 is text with half characters in it, and written as the bytes that it is.
     data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        error.filename = str(path)  # nobody knows the name of what was to take its place
+        raise
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

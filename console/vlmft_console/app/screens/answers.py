@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from vlmft_console.app.kitty_images import KittyImages
 from vlmft_console.app.messages import Entitle
-from vlmft_console.app.screens.watching_screen import WatchingScreen
+from vlmft_console.app.screens.watching_screen import RUN_GONE, WatchingScreen
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
@@ -147,7 +147,7 @@ class AnswersScreen(WatchingScreen):
         if kept.by_step and not rows:
             told = f"{told}. {_FILTERED}"
         if not self._run.exists():
-            told = "The run's folder is gone: deleted, or moved"
+            told = RUN_GONE
         if self._later:
             told += f". {counted(self._later, 'eval')} after this moment of the replay not shown"
         if kept.trouble:

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from vlmft_console.app.messages import CheckpointAction, Entitle
-from vlmft_console.app.screens.watching_screen import WatchingScreen
+from vlmft_console.app.screens.watching_screen import RUN_GONE, WatchingScreen
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
@@ -100,6 +100,8 @@ class CheckpointsScreen(WatchingScreen):
         self._changes = message.changes
         self._rows = {str(row.folder): row for row in table.rows}
         told = f"{table.rule[0].upper()}{table.rule[1:]}." if table.rows or table.deleted else _NONE
+        if not self._run.path.exists():
+            told = RUN_GONE
         self.query_one("#told", Static).update(literal(told))
         self.query_one(CheckpointList).show_table(table)
         self._show_detail()

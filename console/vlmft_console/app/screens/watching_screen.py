@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from threading import Event
+from typing import Final
 
 from textual.screen import Screen
+
+RUN_GONE: Final = "The run's folder is gone: deleted, or moved"
+"""What a screen of one run says where its folder is no longer there."""
 
 
 class WatchingScreen(Screen[None]):
