@@ -143,7 +143,11 @@ def test_columns_of_other_names_and_depth_are_asked_for(program: list[InspectJob
     for wrong in (["--columns", "question"], ["--columns", "=x"], ["--columns", "image=a", "--columns", "image=b"]):
         refused = call("check", "x.csv", *wrong)
         assert (refused.exit_code, "OURS=ITS is needed" in refused.stderr) == (2, True)
-    assert "belong to a SOURCE" in call("check", "--preset", "demo", "--columns", "image=a").stderr
+    assert (
+        "--columns: such options belong to a SOURCE" in call("check", "--preset", "demo", "--columns", "image=a").stderr
+    )
+    for options in (["check", "--eval-split", "val"], ["show", "--train-split", "val"]):
+        assert f"{options[1]}: such options belong to a SOURCE" in call(*options, "--preset", "demo").stderr
 
 
 def test_data_that_cannot_be_trained_on_gives_exit_2(program: list[InspectJob]) -> None:

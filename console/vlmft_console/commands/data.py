@@ -58,6 +58,7 @@ BoxesOption = Annotated[
 BoxStyleOption = Annotated[
     str | None, typer.Option("--box-style", help="How <bbox> and <ref-object> are filled in: tokens (default) or json.")
 ]
+_TRAIN = "train"
 TrainOption = Annotated[str, typer.Option("--train-split", help="Split trained on.")]
 EvalOption = Annotated[
     str | None, typer.Option("--eval-split", help="Split evaluated on; found, or a share held out, if left out.")
@@ -79,7 +80,7 @@ def check(
     columns: ColumnsOption = None,
     boxes: BoxesOption = None,
     box_style: BoxStyleOption = None,
-    train_split: TrainOption = "train",
+    train_split: TrainOption = _TRAIN,
     eval_split: EvalOption = None,
     preset: PresetOption = None,
     overrides: Overrides = None,
@@ -122,7 +123,7 @@ def show(
     columns: ColumnsOption = None,
     boxes: BoxesOption = None,
     box_style: BoxStyleOption = None,
-    train_split: TrainOption = "train",
+    train_split: TrainOption = _TRAIN,
     split: Annotated[str | None, typer.Option("--split", help="Split to show, if not what is trained on.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Samples, evenly spaced.")] = 3,
     preset: PresetOption = None,
@@ -176,8 +177,17 @@ def _source(
         DataError: there is none, and options say something of it, or one cannot be read.
     """
     if path is None:
-        if task or images or columns or boxes or box_style:
-            raise DataError("--task, --images, --columns, --boxes and --box-style belong to a SOURCE", "name one")
+        of_source = {
+            "--task": task,
+            "--images": images,
+            "--columns": columns,
+            "--boxes": boxes,
+            "--box-style": box_style,
+            "--train-split": train_split != _TRAIN,
+            "--eval-split": eval_split,
+        }
+        if given := [option for option, value in of_source.items() if value]:
+            raise DataError(f"{', '.join(given)}: such options belong to a SOURCE", "name one")
         return None
     renamed = dict[str, str]()
     for said in columns or []:
