@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from tests.app.test_app import contrast
 from tests.records import evaluated, plan, record, run_start, step, write_log
+from tests.run_folders import ended_run
 from vlmft_console.cli import app
 from vlmft_console.history.loading import read_log
 from vlmft_console.report.html import _STYLE, html
@@ -172,6 +173,13 @@ def test_a_log_without_times_has_not_begun_in_1970(tmp_path: Path) -> None:
     log.write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.0}\n')
     assert "started" not in report(log, "--format", "md").output
     assert json.loads(report(log, "--format", "json").output)["started"] is None
+
+
+def test_a_run_whose_log_does_not_say_how_it_ended_has_ended_as_its_folder_says(tmp_path: Path) -> None:
+    killed = ended_run(tmp_path, "killed", status="crashed", reason="killed by SIGKILL")
+    assert "- ended: crashed: killed by SIGKILL" in report(killed.path, "--format", "md").output.splitlines()
+    figures = json.loads(report(killed.path, "--format", "json").output)
+    assert (figures["status"], figures["reason"]) == ("crashed", "killed by SIGKILL")
 
 
 def test_a_log_of_nothing_but_evals_has_come_to_the_last_of_them(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from vlmft_console.history.loading import ReadLog
 from vlmft_console.history.metrics import Measured
 from vlmft_console.report.answers import answer_figures
 from vlmft_console.report.checkpoints import answered_at
+from vlmft_console.report.compare import status_now
 from vlmft_console.report.diagnosis import diagnosis_dict, unjudged_notes
 from vlmft_console.report.summary import finding_dict, lr_deviation, odd_step_dict, task_scores
 from vlmft_console.runs.labels import Labels
+from vlmft_console.runs.status import RECORDED, UNREADABLE
 from vlmft_core.run_folder.answers import Answers
 
 
@@ -29,7 +31,7 @@ def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
     labels = Labels.of(log.folder) if log.folder else Labels()
     last_kept = state.checkpoints[-1].get("kept") if state.checkpoints else None
     kept = last_kept if isinstance(last_kept, list) else [record["step"] for record in state.checkpoints]
-    best, end, start = state.best_eval, state.end or {}, state.start or {}
+    best, end, start = state.best_eval, state.end or _state_now(run), state.start or {}
     return {
         "run": run.name,
         "format": log.format,
@@ -76,6 +78,13 @@ def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
         "notes": [*state.notes, *filter(None, [run.several, answers.trouble]), *unjudged_notes(state.health)],
         "preset": log.preset.model_dump(mode="json") if log.preset else None,
     }
+
+
+def _state_now(run: ReadLog) -> dict[str, Any]:
+    """How a run ended whose log does not say so, such as one that was killed; the state of one that goes on."""
+    status = status_now(run)
+    known = status is not None and status.state not in (RECORDED, UNREADABLE)
+    return {"status": status.state, "reason": status.reason} if status and known else {}
 
 
 _ENVELOPE = frozenset({"v", "seq", "t", "mono", "event", "nonfinite"})

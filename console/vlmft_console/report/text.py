@@ -13,6 +13,7 @@ from vlmft_console.history.state import RunState
 from vlmft_console.presets.table import value_text
 from vlmft_console.report.diagnosis import numbered
 from vlmft_console.report.summary import told_apart
+from vlmft_console.runs.status import LIVE
 from vlmft_console.sanitize import sanitize
 from vlmft_core.figures import figure, filesize, short
 
@@ -72,7 +73,8 @@ def headlines(figures: Mapping[str, Any], plain: Callable[[str], str]) -> list[t
     found = [("log", plain(figures["format"])), ("steps", f"{figures['steps']:,}{total}")]
     if figures["status"]:
         reason = f": {plain(figures['reason'])}" if figures["reason"] else ""
-        found.append(("ended", f"{plain(figures['status'].replace('_', ' '))}{reason}"))
+        label = "state" if figures["status"] in LIVE else "ended"
+        found.append((label, f"{plain(figures['status'].replace('_', ' '))}{reason}"))
     if figures["tags"]:
         found.append(("tags", plain(" ".join(figures["tags"]))))
     if figures["note"]:
