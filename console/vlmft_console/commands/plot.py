@@ -104,6 +104,7 @@ def plot(
         print_json({name: _points(state.by_name[name], first, last) for name in wanted})
         return
     specs = _specs(state, target, metric)
+    _refuse_empty(specs, first, last, target)
     views = [_view(spec, first, last, log) for spec in specs]
     if output is not None:
         drawn = picture(list(zip(specs, views, strict=True)), read.name, output.suffix.lower())
@@ -186,6 +187,15 @@ def _view(spec: ChartSpec, first: int | None, last: int | None, log: bool) -> Vi
     if high <= low:
         raise VlmftError(f"--from {low:.0f} --to {high:.0f}: no steps lie between")
     return View(span=high - low, right=high, log=scale)
+
+
+def _refuse_empty(specs: Sequence[ChartSpec], first: int | None, last: int | None, target: str) -> None:
+    """Say so where none of the charts would have anything in it."""
+    there = [spec.extent for spec in specs if spec.extent is not None]
+    low, high = -math.inf if first is None else first, math.inf if last is None else last
+    if low <= high and there and not any(left <= high and low <= right for left, right in there):
+        begin, end = min(left for left, _ in there), max(right for _, right in there)
+        raise VlmftError(f"{target} has nothing there", f"it goes from {begin:,.0f} to {end:,.0f}")
 
 
 def _print(console: Console, grid: Grid) -> None:
