@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from vlmft_core.run_folder.answers import Answer, Picture, Question, add_answers, add_questions
+from vlmft_core.run_folder.answers import Answer, Question, add_answers, add_questions
 from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.picture import Picture
 
 HOSTILE = "[red]x[/] [@click=app.quit]\x1b[2J\x1b]0;mine\x07\u202eright\u202c\nstep 9: right\t<script>alert(1)</script>"
 
 
 def picture(width: int = 24, height: int = 18) -> Picture:
     """Red on the left, blue on the right."""
-    row = b"\xff\x00\x00" * (width // 2) + b"\x00\x00\xff" * (width - width // 2)
-    return Picture(width, height, row * height)
+    row = b"\0" * (width // 2) + b"\1" * (width - width // 2)
+    return Picture.of(width, height, row * height, b"\xff\x00\x00" + b"\x00\x00\xff")
 
 
 def question(number: int, *, text: str = "", truth: Sequence[str] = (), task: str = "chartqa") -> Question:
@@ -39,6 +40,12 @@ def keep(run: Path, questions: Sequence[Question], said: dict[int, Sequence[str]
             each.key: Answer(text, float(text == each.truth[0])) for each, text in zip(questions, texts, strict=True)
         }
         add_answers(file, step, questions[0].task, answers)
+
+
+def spoil_pictures(run: Path) -> None:
+    """Damage all pictures that a run keeps."""
+    file = RunLayout(run).answers_file
+    file.write_text(file.read_text().replace('"rows":"', '"rows":"AAAA'))
 
 
 def three_evals(run: Path, count: int = 6) -> None:

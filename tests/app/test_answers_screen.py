@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from textual.pilot import Pilot
 
 from tests.app.looking import screen_text, until, until_shown
 from tests.in_kitty import Told
-from tests.kept_answers import HOSTILE, keep, question, three_evals
+from tests.kept_answers import HOSTILE, keep, picture, question, spoil_pictures, three_evals
 from tests.run_folders import ended_run
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.kitty_images import KittyImages
@@ -168,6 +169,24 @@ async def test_without_colours_the_picture_is_not_drawn_and_that_is_said(
     async with opened(run) as pilot:
         await until_shown(pilot, "not drawn: that takes 256 colours")
         assert colours(pilot) == set()
+
+
+async def test_a_damaged_picture_is_told_and_everything_else_is_shown(run: Path) -> None:
+    three_evals(run)
+    spoil_pictures(run)
+    async with opened(run) as pilot:
+        await until_shown(pilot, "base 0 of 6 right, step 20 5 of 6 right")
+        await until_shown(pilot, "damaged in the run's folder")
+        assert len(rows(pilot)) == 6
+        assert colours(pilot) == set()
+
+
+async def test_a_large_picture_keeps_its_shape_within_the_room_that_it_has(run: Path) -> None:
+    keep(run, [replace(question(1), picture=picture(384, 288))], {0: ["no"], 10: ["1"]})
+    async with opened(run, (300, 100)) as pilot:
+        await until(pilot, lambda: colours(pilot) == {(255, 0, 0), (0, 0, 255)})
+        view = pilot.app.screen.query_one(PictureView)
+        assert 0.9 < view.size.width / min(72, 2 * view.size.height) / (384 / 288) < 1.1
 
 
 async def test_while_another_program_has_the_terminal_it_keeps_no_picture(run: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -9,8 +11,8 @@ from rich.color import ColorSystem
 from tests.in_kitty import Told
 from tests.kept_answers import picture
 from vlmft_console.app.kitty_images import KittyImages
-from vlmft_console.pictures.kitty import COLOURS, placeholder
-from vlmft_core.run_folder.answers import PICTURE_COLUMNS, PICTURE_ROWS
+from vlmft_console.pictures.kitty import COLOURS, MOST_CELLS, placeholder
+from vlmft_core.run_folder.picture import LONG_SIDE, SHORT_SIDE, Picture
 
 
 class Screen:
@@ -49,6 +51,16 @@ def test_the_picture_not_shown_for_longest_makes_room_and_is_sent_again_when_it_
     assert len(screen.told.sent) == len(COLOURS) + 2
 
 
+def test_the_largest_pictures_that_are_kept_take_a_megabyte_of_what_is_sent() -> None:
+    screen, chance = Screen(), random.Random(1)
+    for _ in COLOURS:
+        numbers, palette = chance.randbytes(LONG_SIDE * SHORT_SIDE), chance.randbytes(768)
+        shown = Picture.of(LONG_SIDE, SHORT_SIDE, numbers, palette)
+        screen.images.colour_of(shown, 40, 15)
+        assert list(screen.told.kept.values())[-1].convert("RGB").tobytes() == shown.pixels()
+    assert len(screen.written) < 1 << 20
+
+
 def test_when_all_are_dropped_nothing_is_kept_and_a_picture_is_sent_anew() -> None:
     screen = Screen()
     screen.images.colour_of(picture(), 24, 9)
@@ -74,6 +86,6 @@ def test_a_pictures_number_is_its_colour_as_the_terminal_gets_it(colours: ColorS
 
 
 def test_every_cell_of_the_largest_picture_has_a_placeholder_of_its_own_that_is_one_cell_wide() -> None:
-    cells = [placeholder(row, column) for row in range(-(-PICTURE_ROWS // 2)) for column in range(PICTURE_COLUMNS)]
+    cells = [placeholder(row, column) for row in range(MOST_CELLS) for column in range(MOST_CELLS)]
     assert len(set(cells)) == len(cells)
     assert {cell_len(cell) for cell in cells} == {1}

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests.console.test_report import Page
-from tests.kept_answers import HOSTILE, keep, picture, question, three_evals
+from tests.kept_answers import HOSTILE, keep, picture, question, spoil_pictures, three_evals
 from tests.run_folders import ended_run
 from vlmft_console.cli import app
 from vlmft_core.run_folder.layout import RunLayout
@@ -58,8 +58,17 @@ def test_the_pictures_are_in_the_page_and_whole(run: Path, tmp_path: Path) -> No
     kind, _, data = sources[0].partition(",")
     assert kind == "data:image/png;base64"
     image = Image.open(io.BytesIO(b64decode(data)))
-    assert (image.mode, image.size) == ("RGB", (24, 18))
-    assert image.tobytes() == picture().pixels
+    assert image.size == (24, 18)
+    assert image.convert("RGB").tobytes() == picture().pixels()
+
+
+def test_a_damaged_picture_is_told_beside_its_question(run: Path, tmp_path: Path) -> None:
+    three_evals(run, 2)
+    spoil_pictures(run)
+    found = page(run, tmp_path)
+    assert attributes(found, "img") == []
+    assert found.text.count("damaged in the run's folder") == 2
+    assert "base 0 of 2 right, step 20 1 of 2 right" in found.text
 
 
 def test_hostile_answers_are_text_in_every_format(run: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.kept_answers import picture
 from vlmft_console.commands import terminal_picture
 from vlmft_console.commands.terminal_picture import drawn_pixels, draws, half_blocks, has_kitty, print_picture
 from vlmft_console.pictures.kitty import drawn
-from vlmft_core.run_folder.answers import Picture
+from vlmft_core.run_folder.picture import Picture
 
 IMAGE = {"size": [1, 3], "pixels": "ff000000ff000000ff"}
 
@@ -37,7 +37,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_a_character_is_two_pixels() -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=40)
-    screen.print(half_blocks(Picture(1, 3, bytes.fromhex(str(IMAGE["pixels"])))))
+    screen.print(half_blocks(Picture.of(1, 3, bytes.fromhex(str(IMAGE["pixels"])))))
     drawn = screen.file.getvalue()  # type: ignore[attr-defined]
     assert "38;2;255;0;0;48;2;0;255;0m▀" in drawn
     assert "38;2;0;0;255m▀" in drawn
@@ -79,10 +79,10 @@ def test_a_terminal_that_draws_pictures_is_told_by_its_name(
     assert has_kitty() is can
 
 
-@pytest.mark.parametrize("size", [(24, 18), (320, 160)])
+@pytest.mark.parametrize("size", [(24, 18), (320, 160), (384, 288)])
 def test_kitty_gets_the_whole_picture_in_parts_that_it_takes(size: tuple[int, int]) -> None:
     shown = picture(*size)
-    noisy = Picture(shown.width, shown.height, bytes(n * 37 % 251 for n in range(len(shown.pixels))))
+    noisy = Picture.of(shown.width, shown.height, bytes(n * 37 % 251 for n in range(len(shown.pixels()))))
     sent = drawn(noisy, -(-size[0] // 5))
     parts = re.findall(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\", sent)
     assert sent == "".join(f"\x1b_G{keys};{data}\x1b\\" for keys, data in parts) + "\n"
@@ -90,7 +90,7 @@ def test_kitty_gets_the_whole_picture_in_parts_that_it_takes(size: tuple[int, in
     assert [keys.rpartition("m=")[2] for keys, _ in parts] == ["1"] * (len(parts) - 1) + ["0"]
     assert parts[0][0].startswith(f"a=T,f=100,q=2,c={-(-size[0] // 5)},")
     image = Image.open(io.BytesIO(b64decode("".join(data for _, data in parts))))
-    assert (image.size, image.convert("RGB").tobytes()) == (size, noisy.pixels)
+    assert (image.size, image.convert("RGB").tobytes()) == (size, noisy.pixels())
 
 
 def test_a_picture_of_a_terminal_that_draws_them_is_finer_and_sent_as_one(

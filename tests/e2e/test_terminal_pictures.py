@@ -54,7 +54,7 @@ def test_a_samples_picture_comes_as_the_terminal_can_draw_it(
 def run(tmp_path: Path) -> Path:
     """A run that answered eight questions, each about a picture of its own."""
     path = ended_run(tmp_path / "outputs", "asked").path
-    questions = [replace(question(number), picture=picture(96 - number, 72)) for number in range(8)]
+    questions = [replace(question(number), picture=picture(384 - number, 288)) for number in range(8)]
     keep(path, questions, {0: ["no"] * 8, 10: ["1"] * 8})
     return path
 
@@ -70,9 +70,9 @@ def test_in_the_console_of_kitty_a_picture_is_true_sent_once_and_gone_with_its_s
         assert first.left == 0
         told = Told(console.written)
         assert told.sizes == {first.number: (first.columns, first.rows)}
-        shown = picture(96, 72)
+        shown = picture(384, 288)
         assert told.kept[first.number].size == (shown.width, shown.height)
-        assert told.kept[first.number].tobytes() == shown.pixels
+        assert told.kept[first.number].convert("RGB").tobytes() == shown.pixels()
         console.press(b"j")
         second = other(console, first)
         console.press(b"k")
@@ -96,7 +96,7 @@ def test_at_most_six_pictures_are_kept_and_what_is_kept_is_taken_back_before_the
         told = Told(console.written)
         assert len(told.sent) == 8
         assert len(told.kept) == 6
-        assert told.kept[now.number].size == (89, 72)
+        assert told.kept[now.number].size == (377, 288)
         leave(console)
         before, left, after = console.written.partition(b"\x1b[?1049l")
         assert left

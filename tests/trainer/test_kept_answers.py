@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import random
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image, ImageDraw
 
 from vlmft_core.preset.schema import Evaluation
 from vlmft_core.run_folder import answers as file_of_answers
 from vlmft_core.run_folder.answers import MOST_QUESTIONS, Answers, read_answers
 from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.picture import picture_line
 from vlmft_trainer.data.samples import Samples
+from vlmft_trainer.demo.charts import Style, draw_chart, random_chart
 from vlmft_trainer.training import kept_answers
 from vlmft_trainer.training.kept_answers import KeptAnswers, shown_questions
 from vlmft_trainer.training.kept_points import KeptPoints
@@ -74,8 +79,56 @@ def test_a_question_has_its_words_its_right_answers_its_row_and_a_small_picture(
     assert question.where == samples.splits[0].where(0)
     assert question.images == 1
     assert question.picture is not None
-    assert len(set(question.picture.pixels)) > 10
-    assert len(question.picture.pixels) == 3 * question.picture.width * question.picture.height
+    assert len(set(question.picture.pixels())) > 10
+    assert len(question.picture.pixels()) == 3 * question.picture.width * question.picture.height
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"),
+    [((1600, 1200), (384, 288)), ((600, 800), (288, 384)), ((3000, 300), (384, 38)), ((100, 40), (100, 40))],
+)
+def test_a_photo_is_kept_small_within_bounds_and_a_small_thing_in_it_keeps_its_colour(
+    size: tuple[int, int], kept: tuple[int, int]
+) -> None:
+    photo = Image.merge("RGB", [Image.linear_gradient("L").rotate(turn).resize(size) for turn in (0, 90, 180)])
+    spot = (0, 0, size[0] // 12, size[1] // 8)
+    photo.paste((250, 20, 250), spot)
+    file = io.BytesIO()
+    photo.save(file, "PNG")
+    small = kept_answers.small(file.getvalue())
+    assert small is not None
+    assert (small.width, small.height) == kept
+    assert len(picture_line(small)["rows"]) < 150_000
+    middle = 3 * (small.height // 16 * small.width + small.width // 24)
+    assert all(abs(a - b) < 16 for a, b in zip(small.pixels()[middle : middle + 3], (250, 20, 250), strict=True))
+
+
+def test_a_chart_keeps_its_thin_lines() -> None:
+    chart = Image.new("RGB", (800, 560), "white")
+    pen = ImageDraw.Draw(chart)
+    for y in range(20, 560, 80):
+        pen.line((0, y, 800, y), fill="#ddd")
+    for bar in range(20):
+        pen.rectangle((40 * bar, 300, 40 * bar + 20, 560), fill=(12 * bar, 40, 250 - 12 * bar))
+        pen.text((40 * bar + 4, 280), f"{bar}%", fill="#222")
+    file = io.BytesIO()
+    chart.save(file, "PNG")
+    small = kept_answers.small(file.getvalue())
+    assert small is not None
+    chart.thumbnail((384, 288))
+    assert max(abs(a - b) for a, b in zip(small.pixels(), chart.tobytes(), strict=True)) < 24
+
+
+def test_a_small_picture_of_few_colours_is_kept_as_it_is_and_a_broken_one_not_at_all() -> None:
+    chance = random.Random(1)
+    style = Style(paper=(250, 250, 245), ink=(20, 20, 30), axis_top=40, jitter=9, grid=True)
+    drawn = draw_chart(random_chart(chance), style, chance)
+    file = io.BytesIO()
+    drawn.save(file, "PNG")
+    small = kept_answers.small(file.getvalue())
+    assert small is not None
+    assert ((small.width, small.height), small.pixels()) == (drawn.size, drawn.tobytes())
+    assert kept_answers.small(file.getvalue()[:200]) is None
 
 
 def test_what_an_answer_is_worth_is_kept_with_it(run: RunLayout, samples: Samples) -> None:

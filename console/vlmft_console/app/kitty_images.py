@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rich.color import Color, ColorSystem
 
 from vlmft_console.pictures import kitty
-from vlmft_core.run_folder.answers import Picture
+from vlmft_core.run_folder.picture import Picture
 
 
 class KittyImages:

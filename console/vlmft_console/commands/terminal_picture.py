@@ -13,7 +13,7 @@ from rich.text import Text
 
 from vlmft_console.pictures import half_blocks as blocks
 from vlmft_console.pictures import kitty
-from vlmft_core.run_folder.answers import Picture
+from vlmft_core.run_folder.picture import Picture
 
 PICTURE_ROWS: Final = 16
 """Lines of the terminal that a picture takes, at most."""
@@ -53,7 +53,7 @@ def print_picture(image: Mapping[str, Any] | None) -> None:
     if image is None or not draws(console):
         return
     width, height = image["size"]
-    shown = Picture(width, height, bytes.fromhex(image["pixels"]))
+    shown = Picture.of(width, height, bytes.fromhex(image["pixels"]))
     if has_kitty():
         sys.stdout.write(kitty.drawn(shown, -(-shown.width // _FINE[0])))
         sys.stdout.flush()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from rich.color import Color
 from rich.style import Style
 
-from vlmft_core.run_folder.answers import Picture
+from vlmft_core.run_folder.picture import Picture
 
 HALF_BLOCK: Final = "▀"
 """Its colour is the upper pixel, its background the lower one."""
@@ -16,16 +17,15 @@ HALF_BLOCK: Final = "▀"
 
 def half_blocks(picture: Picture) -> Iterator[list[Style]]:
     """The styles of the characters, line by line. Under the last of an odd number of rows there is no background."""
-    for y in range(0, picture.height, 2):
-        below = y + 1 < picture.height
-        yield [
-            Style(color=_colour(picture, x, y), bgcolor=_colour(picture, x, y + 1) if below else None)
-            for x in range(picture.width)
-        ]
+    pixels, row = picture.pixels(), 3 * picture.width
+    for start in range(0, len(pixels), 2 * row):
+        places = range(start, start + row, 3)
+        yield [_style(pixels[place : place + 3], pixels[place + row : place + row + 3]) for place in places]
 
 
-def _colour(picture: Picture, x: int, y: int) -> Color:
-    return Color.from_rgb(*picture.pixels[3 * (y * picture.width + x) :][:3])
+@lru_cache(maxsize=4096)
+def _style(above: bytes, below: bytes) -> Style:
+    return Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below) if below else None)
 
 
 def size_within(picture: Picture, columns: int, rows: int) -> tuple[int, int]:
@@ -41,12 +41,11 @@ def scaled(picture: Picture, columns: int, rows: int) -> Picture:
         return picture
     across = [(x * picture.width // width, (x + 1) * picture.width // width) for x in range(width)]
     down = [(y * picture.height // height, (y + 1) * picture.height // height) for y in range(height)]
-    pixels = bytearray()
+    pixels, row = picture.pixels(), 3 * picture.width
+    means = bytearray()
     for top, bottom in down:
-        lines = [picture.pixels[3 * picture.width * y :][: 3 * picture.width] for y in range(top, bottom)]
+        sums = list(map(sum, zip(*(pixels[row * y : row * (y + 1)] for y in range(top, bottom)), strict=True)))
         for left, right in across:
             count = (right - left) * (bottom - top)
-            pixels += bytes(
-                sum(sum(line[3 * left + channel : 3 * right : 3]) for line in lines) // count for channel in range(3)
-            )
-    return Picture(width, height, bytes(pixels))
+            means += bytes(sum(sums[3 * left + channel : 3 * right : 3]) // count for channel in range(3))
+    return Picture.of(width, height, bytes(means))

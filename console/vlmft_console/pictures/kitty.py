@@ -13,7 +13,7 @@ from typing import Final
 from rich.color import Color, ColorType
 
 from vlmft_console.pictures.png import png
-from vlmft_core.run_folder.answers import Picture
+from vlmft_core.run_folder.picture import Picture
 
 _CHUNK: Final = 4096
 """Bytes of base64 in one escape sequence."""
@@ -25,7 +25,9 @@ _DIACRITICS: Final = bytes.fromhex(
     "0658 0659 065A 065B 065D 065E 06D6 06D7 06D8 06D9 06DA 06DB 06DC 06DF 06E0 06E1 06E2 06E4 06E7 06E8 06EB "
     "06EC 0730 0732 0733 0735 0736 073A 073D 073F 0740 0741 0743"
 ).decode("utf-16-be")
-"""Combining signs that stand for 0 to 95, the first of the protocol's: as far as our pictures reach."""
+"""Combining signs that stand for 0 to 95, the first of the protocol's."""
+MOST_CELLS: Final = len(_DIACRITICS)
+"""Columns, and rows, that placeholders can name."""
 COLOURS: Final = tuple(Color.from_triplet(Color.from_ansi(number).get_truecolor()) for number in range(196, 202))
 """Colours that tell pictures apart: each exactly one of 256, so that it stays itself in a terminal that has no more."""
 

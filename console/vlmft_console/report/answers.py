@@ -72,6 +72,7 @@ def answers_html(found: Mapping[str, Any], kept: Answers, escaped: Callable[[Any
         if question and question.picture:
             data = b64encode(png(question.picture)).decode()
             shown = f'<img alt="" width="{question.picture.width}" src="data:image/png;base64,{data}">'
+        damaged = "<dt>picture</dt><dd>damaged in the run's folder</dd>" if question and question.damaged else ""
         judged = each["now"] or each["base"]
         style = judged["worth"] if judged["worth"] in ("right", "wrong") else "caution"
         sides = "".join(
@@ -82,7 +83,7 @@ def answers_html(found: Mapping[str, Any], kept: Answers, escaped: Callable[[Any
         place = escaped(", ".join(filter(None, (each["task"], each["where"]))))
         yield (
             f'<article class="answer {style}">{shown}<dl><dt>question</dt><dd>{escaped(each["question"])}</dd>'
-            f"<dt>truth</dt><dd>{escaped(' | '.join(each['truth']))}</dd>{sides}"
+            f"<dt>truth</dt><dd>{escaped(' | '.join(each['truth']))}</dd>{sides}{damaged}"
             f'<dt class="dim">from</dt><dd class="dim">{place}</dd></dl></article>'
         )
     yield "</div>"

@@ -59,7 +59,8 @@ article.stop { border-color: var(--stop); color: inherit; } article.caution { bo
   color: inherit; }
 article.answer { display: flex; flex-wrap: wrap; gap: .3rem 1rem; }
 article.right { border-color: var(--best); } article.wrong { border-color: var(--stop); }
-.answer img { align-self: flex-start; } .answer dl { flex: 1; min-width: 14rem; margin: 0; display: grid;
+.answer img { align-self: flex-start; max-width: 100%; height: auto; }
+.answer dl { flex: 1; min-width: 14rem; margin: 0; display: grid;
   grid-template-columns: 5rem 1fr; align-content: start; }
 .answer dt { color: var(--dim); } .answer dd { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .answer b { font-weight: 600; }
@@ -68,7 +69,7 @@ article h3 { font-size: 1rem; margin: 0; } article p { margin: .2rem 0; } .dim {
   h2, h3, h2 + p, figcaption, th { break-after: avoid; } .scroll { overflow: visible; } table.words { font-size: 8pt; }
   .charts { display: grid; grid-template-columns: 1fr 1fr; gap: 0 2rem; } .charts figure { margin: .8rem 0; }
   .charts svg .tick, .charts svg .mark, .charts svg .off-scale { font-size: 15px; }
-  .answers { grid-template-columns: 1fr 1fr; font-size: 8pt; } .answers img { width: 72px; } }
+  .answers { grid-template-columns: 1fr 1fr; font-size: 8pt; } }
 """
 
 _FIGURE = re.compile(r"[-+]?\d[\d.,:e+-]*( \S{1,3})?")

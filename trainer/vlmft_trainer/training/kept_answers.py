@@ -5,28 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from PIL.Image import Dither, Quantize
+
 from vlmft_core.preset.schema import Evaluation
 from vlmft_core.run_folder.answers import (
     MOST_QUESTIONS,
-    PICTURE_COLUMNS,
-    PICTURE_ROWS,
     Answer,
-    Picture,
     Question,
     add_answers,
     add_questions,
     read_answers,
 )
 from vlmft_core.run_folder.layout import RunLayout
+from vlmft_core.run_folder.picture import COLOURS, LONG_SIDE, SHORT_SIDE, Picture
 from vlmft_trainer.data.conversation import BadRow, file_of
 from vlmft_trainer.data.pictures import decode
-from vlmft_trainer.data.preview import picture
 from vlmft_trainer.data.samples import Place, Samples, evenly
 from vlmft_trainer.model.evaluate import task_names
 from vlmft_trainer.training.run_log import RunLog
 
 _LONGEST_PATH: Final = 1_024
 """A longer one is an image as base64."""
+_CHART_COLOURS: Final = 4_096
+"""A copy that has more is a photo: charts have 700, and 3,000 from a JPEG; photos tens of thousands."""
 
 Answered = Sequence[tuple[str, str, float]]
 """Digest, answer and its points, for each question in their order."""
@@ -102,15 +103,18 @@ def _question(samples: Samples, index: int, key: str, task: str) -> Question:
         source.where(row),
         file if isinstance(file, str) and len(file) <= _LONGEST_PATH and file[:5].lower() != "data:" else "",
         len(contents),
-        _small(contents[0]) if contents else None,
+        small(contents[0]) if contents else None,
     )
 
 
-def _small(content: bytes) -> Picture | None:
+def small(content: bytes) -> Picture | None:
     """A small copy of an image file; None of one that is broken: another sample was asked in its place."""
     try:
-        shown = picture(decode(content), PICTURE_COLUMNS, PICTURE_ROWS)
+        image = decode(content)
     except BadRow:
         return None
-    width, height = shown["size"]
-    return Picture(width, height, bytes.fromhex(shown["pixels"]))
+    image.thumbnail((LONG_SIDE, SHORT_SIDE) if image.width >= image.height else (SHORT_SIDE, LONG_SIDE))
+    # Median cut keeps a chart's thin lines, which the octree loses; of a photo it loses the colours of small things.
+    method = Quantize.MEDIANCUT if image.getcolors(_CHART_COLOURS) else Quantize.FASTOCTREE
+    numbered = image.quantize(COLOURS, method, dither=Dither.NONE)
+    return Picture.of(*numbered.size, numbered.tobytes(), bytes(numbered.getpalette() or ()))

@@ -115,7 +115,9 @@ def _texts(row: AnswerRow, unseen: str) -> Iterator[tuple[str, str, str]]:
     yield "from", ", ".join(filter(None, (question.task, question.where, question.image))), "dim"
     if question.images > 1:
         yield "picture", f"the first of {counted(question.images, 'image')}", "dim"
-    if question.images and (unseen or question.picture is None):
+    if question.damaged:
+        yield "picture", "damaged in the run's folder", "caution"
+    elif question.images and (unseen or question.picture is None):
         yield "picture", unseen or "none is kept", "dim"
 
 

@@ -12,8 +12,8 @@ from textual.widget import Widget
 
 from vlmft_console.app.kitty_images import KittyImages
 from vlmft_console.pictures.half_blocks import HALF_BLOCK, half_blocks, scaled, size_within
-from vlmft_console.pictures.kitty import placeholder
-from vlmft_core.run_folder.answers import Picture
+from vlmft_console.pictures.kitty import MOST_CELLS, placeholder
+from vlmft_core.run_folder.picture import Picture
 
 
 class PictureView(Widget):
@@ -45,6 +45,7 @@ class PictureView(Widget):
 
     def show(self, picture: Picture | None, columns: int = 0, rows: int = 0) -> None:
         """Show this picture within so many cells; None for none."""
+        columns, rows = min(columns, MOST_CELLS), min(rows, MOST_CELLS)
         now = (picture, *size_within(picture, columns, 2 * rows)) if picture else None
         if now != self._shown:
             self._shown = now
