@@ -38,6 +38,12 @@ TABLES = {
         STEPS,
         EVALS,
     ),
+    "names with what holds them": (
+        "step,train_metrics/loss,metrics/val_loss\n10,2.5,2.125\n20,2.25,2.0\n",
+        STEPS,
+        EVALS,
+    ),
+    "names with colons": ("step,train:loss,val:loss\n10,2.5,2.125\n20,2.25,2.0\n", STEPS, EVALS),
     "short names": ("step,trn_loss,vld_loss\n10,2.5,2.125\n20,2.25,2.0\n", STEPS, EVALS),
     "chainer": (
         "epoch       iteration   main/loss   validation/main/loss  elapsed_time\n\x1b[J1           10          2.5         2.125"
@@ -213,3 +219,54 @@ def test_a_loss_that_is_not_finite_in_a_table_set_apart_by_spaces_is_no_empty_ce
     )
     records = read_all(log)
     assert (steps(records), evals(records)) == ([(1, 2.5), (2, None)], [(1, 2.125), (2, None)])
+
+
+NOISE = ("UserWarning: odd\n", "  warnings.warn(\n", "2025-01-01 00:00:00 saving checkpoint-10\n", "\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["fastai", "semicolons", "a table of rich", "chainer", "a notebook", "TSV with Windows ends"]
+)
+def test_other_lines_between_the_rows_of_a_table_leave_it_whole(tmp_path: Path, name: str) -> None:
+    text, points, measured = TABLES[name]
+    for noise in NOISE:
+        (tmp_path / "log").write_text("".join(line + noise for line in text.splitlines(True)))
+        records = read_all(tmp_path / "log")
+        assert (steps(records), evals(records)) == (points, measured)
+
+
+def test_a_table_that_two_ranks_print_counts_once(tmp_path: Path) -> None:
+    lines = TABLES["fastai"][0].splitlines(True)
+    (tmp_path / "log").write_text("".join(f"[rank{rank}]: {line}" for line in lines for rank in (0, 1)))
+    records = read_all(tmp_path / "log")
+    assert (steps(records), evals(records)) == (TABLES["fastai"][1], TABLES["fastai"][2])
+
+
+def test_cells_that_pandas_fills_with_nan_are_empty(tmp_path: Path) -> None:
+    rows = [(10, 2.5, "nan", 0.1), (10, "nan", 2.125, "nan"), (20, 2.25, "nan", 0.1), (20, "nan", 2.0, "nan")]
+    table, lines = tmp_path / "log.csv", tmp_path / "log.jsonl"
+    table.write_text("step,loss,val_loss,lr\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
+    names = ("step", "loss", "val_loss", "lr")
+    objects = ({name: float(value) for name, value in zip(names, row, strict=True)} for row in rows)
+    lines.write_text("".join(json.dumps(each) + "\n" for each in objects))
+    for log in (table, lines):
+        records = read_all(log)
+        assert (steps(records), evals(records)) == (STEPS, EVALS)
+        assert [record["lr"] for record in records if record["event"] == "step"] == [0.1, 0.1]
+
+
+def test_losses_that_become_nan_in_every_column_are_no_empty_cells(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("step,loss,val_loss\n10,2.5,2.125\n20,nan,nan\n30,nan,nan\n")
+    records = read_all(log)
+    assert (steps(records), evals(records)) == (
+        [(10, 2.5), (20, None), (30, None)],
+        [(10, 2.125), (20, None), (30, None)],
+    )
+
+
+def test_an_eval_loss_that_is_nan_from_the_beginning_is_told_of(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("epoch,loss,val_loss\n" + "".join(f"{at},2.5,nan\n" for at in range(12)))
+    (said,) = (note for note in notes(read_all(log)) if "NaN" in note)
+    assert said.startswith("val_loss is NaN in the first 10 rows")

@@ -204,3 +204,17 @@ def test_dicts_of_evals_alone_are_read_as_such(log: Path) -> None:
     reader = open_foreign(log)
     records = reader.read()
     assert (reader.format, steps(records), len(evals(records))) == ("hf_stdout", [], 3)
+
+
+def test_dicts_that_rich_has_coloured_are_read_wherever_they_are_cut(log: Path) -> None:
+    name, value, brace = "\x1b[32m{}\x1b[0m", "\x1b[1;36m{}\x1b[0m", "\x1b[1m{}\x1b[0m"
+    items = [
+        ", ".join(f"{name.format(repr(key))}: {value.format(told)}" for key, told in (("loss", loss), ("epoch", at)))
+        for at, loss in ((1, 2.5), (2, 2.25))
+    ]
+    text = "".join(f"{brace.format('{')}{each}{brace.format('}')}\n" for each in items).encode()
+    whole = [(1, 2.5), (2, 2.25)]
+    log.write_bytes(text)
+    assert steps(read_all(log)) == whole
+    parser = ConsoleText(Translator("run"), deepspeed_steps=False)
+    assert steps([record for at in range(len(text)) for record in parser.feed(text[at : at + 1])]) == whole

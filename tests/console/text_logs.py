@@ -937,6 +937,26 @@ SAMPLES: Final[dict[str, Sample]] = {
         [(1, 0.0), (2, 0.0), (3, 0.0)],
         [(1, 0.0), (2, 0.0), (3, 0.0)],
     ),
+    "blocks in lines of Windows": Sample(
+        "".join(f"[step {step}]\r\n  loss = {loss}\r\n  lr = 0.001\r\n" for step, loss in THREE), THREE
+    ),
+    "blocks with warnings in them": Sample(
+        "".join(
+            f"[step={step}/30]\n    train/Loss={loss}\nUserWarning: odd\n  warnings.warn(\n    eval/Loss={loss}\n"
+            for step, loss in THREE
+        ),
+        THREE,
+        THREE,
+    ),
+    "a rank before the line and in it": Sample(
+        _lines("[rank0]: Epoch: 0, Step: {}, Rank: 0, loss = {}", *THREE)
+        + "[rank0]: ***** Evaluating perplexity, Epoch 1/4 *****\n[rank0]: ppl: 8.372897, loss: 2.125\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "a container's time before the program's": Sample(
+        _lines("2025-01-01T00:00:00.123456789Z stdout F 2025-01-01 00:00:00 - INFO - step {} loss {}", *THREE), THREE
+    ),
     "as many steps in every epoch": Sample(
         _lines("Epoch: {}, Steps: 10 | Train Loss: {} Vali Loss: 2.125 Test Loss: 2.5", *FIRST),
         THREE,

@@ -85,7 +85,7 @@ class TrainerState:
             try:
                 if not isinstance(entry, Mapping):
                     raise ValueError("not an object")
-                records += self._translator.take(entry)
+                records += self._translator.take(entry, row=True)
             except ValueError:
                 self.rejected += 1
         return records

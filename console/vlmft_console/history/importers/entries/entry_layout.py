@@ -70,6 +70,8 @@ class Layout(NamedTuple):
     """Names of figures beside the train loss, and what they are called in our log."""
     figures: tuple[str, ...]
     """All the losses, rates and norms."""
+    losses: tuple[str, ...]
+    """The losses, of the training and of evals, where there are several."""
     others: tuple[str, ...]
     """Names that may be metrics, and are none of the above but an extra."""
     splits: tuple[str, ...]
@@ -112,6 +114,7 @@ def _layout(names: tuple[str, ...]) -> Layout:
             others.append(name)  # beside `train_runtime`, `train_loss` is the mean over the run
     order = {quantity: tuple(name for _, name in sorted(found, key=_rank)) for quantity, found in ranked.items()}
     evals = tuple(_eval(name, bare) for name in order.get(EVAL_LOSS, ()))
+    losses = (*order.get(LOSS, ()), *order.get(EVAL_LOSS, ()))
     usual = None
     if not evals and not ends and TOTAL not in order and LOSS in order and CLOCK not in names:
         figures = tuple((order[ours][0], ours) for ours in (LOSS, EPOCH, RATE, GRAD_NORM) if ours in order)
@@ -127,6 +130,7 @@ def _layout(names: tuple[str, ...]) -> Layout:
         evals=tuple(sorted(evals, key=lambda one: bool(one.eval_set))),
         extras=tuple((name, ours) for name in names if (ours := _STEP_EXTRAS.get(_short(bare[name])))),
         figures=tuple(name for quantity in (LOSS, RATE, GRAD_NORM, EVAL_LOSS) for name in order.get(quantity, ())),
+        losses=losses if len(losses) > 1 else (),
         others=tuple(others),
         splits=tuple(filter(names_part, names)),
         plain=not others and not evals and max(len(order.get(one, ())) for one in (LOSS, RATE, GRAD_NORM)) == 1,

@@ -123,6 +123,8 @@ _FLAGS: Final = {"is_train": True, "is_training": True, "is_eval": False, "is_va
 _TRUTHS: Final = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 _TRAIN = re.compile("(?:^|_)tr(?:ai)?n(?:ing)?(?:_|$)")
 _COURSE = re.compile("_(?:history|curve)$")
+_METRICS = re.compile("(?:^|(?<=_))metrics_")
+"""What only holds the figures of an entry: `train_metrics/loss`, `metrics/val_loss`."""
 _NO_SET: Final = frozenset(
     (
         *("avg", "average", "mean", "total", "epoch", "step", "batch", "running", "lm", "ce"),
@@ -185,6 +187,8 @@ def _known(name: str) -> Known | None:
 
 def _meant(bare: str) -> Known | None:
     bare = _COURSE.sub("", bare)
+    if "metrics_" in bare and not bare.endswith("entropy"):
+        bare = _METRICS.sub("", bare)
     if found := _EVAL.fullmatch(bare):
         parts = list(filter(None, found.groups()))
         sets = [part for part in parts if part not in _NO_SET]

@@ -20,6 +20,7 @@ from vlmft_console.history.importers.entries.entry_values import (
     step_extras,
 )
 from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, known, plain
+from vlmft_console.history.importers.entries.missing import MissingValues
 from vlmft_console.history.importers.entries.nulls import Nulls
 from vlmft_console.history.importers.entries.parsing import duration, number
 from vlmft_console.history.importers.entries.repeats import Repeats
@@ -54,6 +55,7 @@ class Translator:
         self._counting = False
         self._repeats = Repeats()
         self._nulls = Nulls()
+        self._missing = MissingValues()
         self._trained = False
         self._apart: tuple[float | None, float | None] | None = None
         """Rate and norm that the log told before the loss of their step, in an entry of their own."""
@@ -127,7 +129,7 @@ class Translator:
         self._ended = True
         return self._record(events.RUN_END, t, status=status, reason=reason)
 
-    def take(self, values: Mapping[str, Any], t: float | None = None) -> list[Record]:
+    def take(self, values: Mapping[str, Any], t: float | None = None, *, row: bool = False) -> list[Record]:
         """The records that one entry of the log amounts to: a step, an eval, other metrics, the end of the run.
 
         An entry that repeats the one before, as two writers of one file make it, amounts to none.
@@ -135,6 +137,7 @@ class Translator:
         Args:
             values: by the log's own names, numbers as such or as they were spelled.
             t: when it was, on the log's clock.
+            row: whether it is a row of a table or the like, which may have NaN where there is nothing to tell.
 
         Raises:
             ValueError: a value that matters is of the wrong type; then nothing of the entry is taken.
@@ -145,6 +148,10 @@ class Translator:
             layout = layout_of(tuple(values))
         if layout.usual and (usual := self._usual(layout, layout.usual, values, t)) is not None:
             return usual
+        records: list[Record] = []
+        if row and layout.losses:
+            values, said = self._missing.without(layout.losses, layout.rate + layout.grad_norm, values)
+            records += [self.note(said)] if said else []
         loss_name, loss = self._loss(layout.loss, values)
         judged, eval_loss = self._judged_eval(layout.evals, values) if layout.evals else (None, None)
         lr, grad_norm = first(layout.rate, values), first(layout.grad_norm, values)
@@ -156,9 +163,8 @@ class Translator:
         told = loss is not None and not self._repeats.train((step, epoch, loss, lr, grad_norm))
         evaluated = eval_loss is not None and not self._repeats.eval((step, epoch, eval_loss))
         if not told and not evaluated and not (loss is None and eval_loss is None):
-            return []
+            return records
         step, within = self._course.since_the_beginning(step, epoch, trains=told), step
-        records: list[Record] = []
         if judged is None or judged.eval_set:
             records += self._tell_sets(layout.evals, judged)
         if told or evaluated:

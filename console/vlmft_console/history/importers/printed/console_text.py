@@ -30,6 +30,8 @@ _REMEMBERED: Final = 4096
 
 _LINE_END = re.compile(rb"[\r\n]")
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
+_HALF_COLOUR = re.compile(rb"\x1b(?:\[[0-9;]*)?$")
+_LONGEST_COLOUR: Final = 32
 _SOURCE = re.compile(
     rb"(\([A-Za-z]\w* pid=\d+[^()]*\)|\[(?:rank|default)?\d+\]:?|\[\d+,\d+\]<std(?:out|err)>:|^[\w.-]{1,64}:)$"
 )
@@ -63,6 +65,7 @@ class ConsoleText:
         self._translator = translator
         self._deepspeed = DeepSpeedLines(translator, steps=deepspeed_steps)
         self._text = b""
+        self._escape = b""  # the first half of a colour
         self._at = 0  # what stands before is done, and kept only as a prefix of what follows
         self._held: Mapping[str, Any] | None = None  # told by a logger; perhaps the trainer tells the same with more
         self._sources: OrderedDict[bytes, dict[bytes, int]] = OrderedDict()
@@ -77,7 +80,7 @@ class ConsoleText:
         return self.dicts + self._deepspeed.entries
 
     def feed(self, data: bytes) -> list[Record]:
-        text, at = self._text + data, self._at
+        text, at = self._text + self._uncoloured(data), self._at
         records: list[Record] = []
         brace, ahead = text.find(_BRACE, at), Needles(text, at)
         line, needle = ahead.next(at)
@@ -99,6 +102,17 @@ class ConsoleText:
         keep = max(0, at - _PREFIX)
         self._text, self._at = text[keep:], at - keep
         return records
+
+    def _uncoloured(self, data: bytes) -> bytes:
+        """Without colours, which stand anywhere in a dict that rich has printed."""
+        data = self._escape + data
+        if b"\x1b" not in data:
+            self._escape = b""
+            return data
+        cut = _HALF_COLOUR.search(data, max(0, len(data) - _LONGEST_COLOUR))
+        end = cut.start() if cut else len(data)
+        self._escape = data[end:]
+        return _COLOUR.sub(b"", data[:end])
 
     def rest(self) -> list[Record]:
         records: list[Record] = []
@@ -214,6 +228,5 @@ def _line_before(text: bytes) -> bytes:
 
 
 def _prefix(before: bytes) -> bytes:
-    """What stands before a dict on its line, without colours."""
-    line = _line_before(before).strip()
-    return _COLOUR.sub(b"", line) if b"\x1b" in line else line
+    """What stands before a dict on its line."""
+    return _line_before(before).strip()

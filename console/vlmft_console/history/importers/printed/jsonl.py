@@ -62,7 +62,7 @@ class JsonLines:
     def _take(self, whole: list[Mapping[str, Any]], records: list[Record]) -> None:
         for values in whole:
             try:
-                records += self._translator.take(values)
+                records += self._translator.take(values, row=True)
             except ValueError:
                 self._rejected += 1
             else:

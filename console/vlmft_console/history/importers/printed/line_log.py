@@ -9,23 +9,22 @@ from __future__ import annotations
 import calendar
 import math
 import re
-from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
 from vlmft_console.history.importers.entries.languages import decoded, is_foreign
-from vlmft_console.history.importers.entries.long_entries import LongEntries
 from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, LOSS, known
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.line_entry import Entry
 from vlmft_console.history.importers.printed.line_place import Place, StepCounter
 from vlmft_console.history.importers.printed.line_shapes import Shapes
-from vlmft_console.history.importers.printed.line_source import Sources
-from vlmft_console.history.importers.printed.line_spelling import LONGEST, clean
+from vlmft_console.history.importers.printed.line_source import NOBODY, Source, Sources
+from vlmft_console.history.importers.printed.line_spelling import LONGEST, clean, spelled
+from vlmft_console.history.importers.printed.line_table import LineTable
 from vlmft_console.history.importers.printed.metric_cards import MetricCards, is_placed, without_train_loss
 from vlmft_console.history.importers.printed.preamble import Preamble
 from vlmft_console.history.importers.printed.table_rows import Table, header_of, is_rule
-from vlmft_console.history.importers.printed.torn_end import whole_part
+from vlmft_console.history.importers.printed.text_lines import LONGEST_LINE, TextLines
 from vlmft_core.run_folder.events import Record
 
 _FIGURES = re.compile(rb"loss|cross|xent|perplexity|ppl|bpb|t[er]l:|cost|verlust|perte|perd[ai]", re.IGNORECASE)
@@ -33,8 +32,6 @@ _PLACES = re.compile(rb"step|epoch|iter|batch|val|eval|test|train", re.IGNORECAS
 """What a line must hold to be looked at; long ones only for figures."""
 _LONGEST_HEADING: Final = 400
 """Bytes of a line that tells where the lines after it belong, or figures without a loss."""
-_LONGEST_LINE: Final = 64 << 10
-"""Bytes of a line; what follows in it is not looked at."""
 _BLOCK: Final = 300
 """Lines that can belong to one header with a step."""
 _STICKY: Final = 12
@@ -51,8 +48,6 @@ _CLOCK = re.compile(rb"(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,
 _EDGES: Final = (b"|", "│".encode(), "┃".encode(), "║".encode())
 """How the rows of a table with a frame begin."""
 _INDENT: Final = 40
-_LAST: Final = 8
-"""Lines that tell how long the numbers of one like them are."""
 
 
 class LineLog:
@@ -70,8 +65,7 @@ class LineLog:
         self.else_holds = ""
         self.placed = 0
         """Entries with a loss and where it stands, or other figures beside it."""
-        self.rows = 0
-        """Entries that were rows of a table."""
+        self._card_count = 0
         self.bare_losses: list[str] = []
         """The first losses of lines that held nothing else."""
         self.other_losses = 0
@@ -79,10 +73,7 @@ class LineLog:
         self._bare = bare
         self._others = others
         self._translator = translator
-        self._partial = b""
-        self._told = b""
-        self._torn = b""
-        self._last: deque[bytes] = deque(maxlen=_LAST)  # lines with figures
+        self._lines = TextLines()
         self._counter = StepCounter()
         self._sources = Sources()
         self._shapes = Shapes()
@@ -99,79 +90,69 @@ class LineLog:
         self._bar_evals: dict[str, str] = {}
         self._block: Entry | None = None
         self._block_lines = 0
-        self._table: Table | None = None
-        self._long = LongEntries()
+        self._table = LineTable()
         self._cards = MetricCards()
         self._preamble = Preamble()
         self._seen = 0  # entries with a loss
         self._started_again = False
 
     @property
+    def rows(self) -> int:
+        """Entries that were rows of a table, or cards."""
+        return self._table.rows + self._card_count
+
+    @property
     def rejected(self) -> int:
         """Entries that cannot be read, and the last line as long as it seems to be cut off within a number."""
-        return self._rejected + bool(self._torn)
+        return self._rejected + self._table.rejected + self._lines.torn
 
     def feed(self, data: bytes) -> list[Record]:
         records: list[Record] = []
-        self._torn = b""
-        *lines, partial = (self._partial + data.replace(b"\r", b"\n").replace(b"\x08", b"\n")).split(b"\n")
-        self._partial = partial[:_LONGEST_LINE]
-        for line in lines:
-            if line != self._told or not line:
-                entries = self.entries
-                self._whole(line, records)
-                if self.entries > entries:
-                    self._last.append(line)
-            self._told = b""
+        for line in self._lines.feed(data):
+            entries = self.entries
+            self._whole(line, records)
+            if self.entries > entries:
+                self._lines.tells(line)
         return records
-
-    def _whole(self, line: bytes, records: list[Record]) -> None:
-        if self._table is not None and self._row(line[:_LONGEST_LINE], records):
-            return
-        if self._card(line[:_LONGEST_LINE], records):
-            return
-        before = self._seen
-        short = len(line) < _LONGEST_HEADING and (self._block is not None or _PLACES.search(line))
-        if short or _FIGURES.search(line, 0, LONGEST) or (not line.isascii() and _is_foreign(line)):
-            self._line(line[:_LONGEST_LINE], records)
-        if self._seen == before and self._block is None:
-            self._preamble.line(line)
 
     def rest(self) -> list[Record]:
         records: list[Record] = []
-        if self._partial not in (b"", self._told, self._torn):  # a bar, or a line without its end
-            line = whole_part(self._partial, self._last)
-            if line == self._partial:
-                self._told = line
-            else:
-                self._torn = self._partial
-            if not self._torn or self._table is not None:
-                self._whole(line, records)
-        for whole in self._long.rest():
-            self._take(whole, None, records)
+        line = self._lines.rest()
+        if line and (self._table.open or not self._lines.torn):
+            self._whole(line, records)
+        for whole in self._table.rest():
+            self._take(whole, None, records, row=True)
         self._take_card(self._cards.rest(), records)
         self._end_block(records)
         self._flush(records)
         return records
 
+    def _whole(self, line: bytes, records: list[Record]) -> None:
+        if self._table.begun and self._table.may_be_row(line) and self._row(line[:LONGEST_LINE], records):
+            return
+        if self._card(line[:LONGEST_LINE], records):
+            return
+        before = self._seen
+        telling = (len(line) < _LONGEST_HEADING and _PLACES.search(line)) or _FIGURES.search(line, 0, LONGEST)
+        if telling or self._block is not None or (not line.isascii() and _is_foreign(line)):
+            self._line(line[:LONGEST_LINE], records, telling=bool(telling))
+        if self._seen == before and self._block is None:
+            self._preamble.line(line)
+
     def _row(self, line: bytes, records: list[Record]) -> bool:
         """Whether the line belongs to the table."""
-        text = clean(decoded(line))
-        if not text[:1].isdigit() and is_rule(text):
-            return True
-        values = self._table.row(text) if self._table else None
-        if values is None:
-            self._table = None
-        elif values:
-            self.rows += 1
-        try:
-            found = self._long.rest() if values is None else self._long.add(values) if values else []
-        except ValueError:
-            self._rejected += 1
-            return True
-        for whole in found:
-            self._take(whole, None, records)
-        return values is not None
+        text, source = clean(decoded(line)), NOBODY
+        if not text[:1].isdigit():
+            source, text = self._by_source(text)
+        is_row, entries = self._table.row(text)
+        for entry in entries if not is_row or self._sources.counts(source) else ():
+            self._take(entry, None, records, row=True)
+        return is_row
+
+    def _by_source(self, text: str) -> tuple[Source, str]:
+        """Who printed a line, and what it says."""
+        source, text = self._sources.split(text)
+        return source, spelled(text) if source.prefix else text
 
     def _card(self, line: bytes, records: list[Record]) -> bool:
         """Whether the line belongs to a card of metrics."""
@@ -190,14 +171,13 @@ class LineLog:
         if cells and self.placed:
             cells = without_train_loss(cells)
         if cells:
-            self.rows += 1
+            self._card_count += 1
             place = {} if is_placed(cells) or self._epoch is None else {"epoch": repr(self._epoch)}
             self._take({**cells, **place}, None, records)
 
-    def _line(self, line: bytes, records: list[Record]) -> None:
-        text = clean(decoded(line))
-        source, text = self._sources.split(text)
-        if self._block is not None and self._goes_on(text):
+    def _line(self, line: bytes, records: list[Record], *, telling: bool) -> None:
+        source, text = self._by_source(clean(decoded(line)))
+        if self._block is not None and (self._goes_on(text) or not (telling or self._block_lines >= _BLOCK)):
             return
         self._end_block(records)
         entry = self._shapes.entry(text)
@@ -225,7 +205,7 @@ class LineLog:
 
     def _begin_table(self, table: Table, records: list[Record]) -> None:
         self._flush(records)
-        self._table = table
+        self._table.begin(table)
         if table.others:
             others = ", ".join(name[:80] for name in table.others[:5])
             records.append(self._translator.note(f"the table holds {len(table.others)} other runs, not read: {others}"))
@@ -403,9 +383,9 @@ class LineLog:
             return place.epoch < self._epoch
         return place.step is None or not self._counter.passed(place.step)
 
-    def _take(self, values: Mapping[str, Any], t: float | None, records: list[Record]) -> None:
+    def _take(self, values: Mapping[str, Any], t: float | None, records: list[Record], *, row: bool = False) -> None:
         try:
-            records += self._translator.take(values, t)
+            records += self._translator.take(values, t, row=row)
         except ValueError:
             self._rejected += 1
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 _PREFIX = re.compile(
     r"\s*(?:\[(?P<rank>(?:rank|default|Rank )\d{1,5})\]:?|\[(?P<number>\d{1,5})\]"
@@ -17,30 +17,52 @@ _SILENT: Final = 200
 """Records of others after which a source that says nothing more is given up: it was restarted under another name."""
 
 
+class Source(NamedTuple):
+    """Who printed a line; "" where it does not say."""
+
+    prefix: str
+    """What a launcher put before the line: a rank, a worker, a host."""
+    rank: str
+    """The number of the rank that the line itself tells."""
+
+
+NOBODY: Final = Source("", "")
+
+
 class Sources:
     """Of several sources that tell of the same training the first counts."""
 
     def __init__(self) -> None:
-        self._leader = ""
+        self._prefixes, self._ranks = _Leader(), _Leader()
+
+    def split(self, line: str) -> tuple[Source, str]:
+        """Who printed a line, and the line without that."""
+        prefix = rank = ""
+        if found := _PREFIX.match(line):
+            prefix, line = found[found.lastgroup or 0], line[found.end() :]
+        if "ank" in line and (within := _WITHIN.search(line)):
+            rank = within[1]
+            line = line[: within.start()] + line[within.end() :]
+        return (Source(prefix, rank) if prefix or rank else NOBODY), line
+
+    def counts(self, source: Source) -> bool:
+        """Whether a record of this source counts."""
+        return source is NOBODY or (self._prefixes.counts(source.prefix) and self._ranks.counts(source.rank))
+
+
+class _Leader:
+    """The one that counts."""
+
+    def __init__(self) -> None:
+        self._name = ""
         self._others = 0
 
-    def split(self, line: str) -> tuple[str, str]:
-        """Who printed a line, "" where it does not say, and the line without that."""
-        source = ""
-        if found := _PREFIX.match(line):
-            source, line = found[found.lastgroup or 0], line[found.end() :]
-        if "ank" in line and (within := _WITHIN.search(line)):
-            source = within[1]
-            line = line[: within.start()] + line[within.end() :]
-        return source, line
-
-    def counts(self, source: str) -> bool:
-        """Whether a record of this source counts."""
-        if not source or source == self._leader:
+    def counts(self, name: str) -> bool:
+        if not name or name == self._name:
             self._others = 0
             return True
         self._others += 1
-        if self._leader and self._others <= _SILENT:
+        if self._name and self._others <= _SILENT:
             return False
-        self._leader, self._others = source, 0
+        self._name, self._others = name, 0
         return True

@@ -15,12 +15,12 @@ _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _CLOCK: Final = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
 _STAMP = re.compile(
     rf"^\s*(?:[\[(]?(?:\d{{4}}[-/]\d\d[-/]\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?|\d\d/\d\d/\d{{4}} {_CLOCK}"
-    rf"|[A-Z][a-z]{{2}} [ \d]\d {_CLOCK}|{_CLOCK})[\])]?:?(?:\s+(?:[|-]\s+)?|(?=\[))"
+    rf"|[A-Z][a-z]{{2}} [ \d]\d {_CLOCK}|{_CLOCK})[\])]?:?(?:\s+(?:[|-]\s+|std(?:out|err) [FP] )?|(?=\[))"
     rf"|[IWEF]\d{{4}} {_CLOCK}\s+\d+ [\w./-]+:\d+\]\s+)(?=\S)"
 )
 """When a line was written, at its beginning."""
 _LEVEL = re.compile(
-    r"^\s*(?:\[(?!val|eval|test|dev)[\w.]{1,40}\])?[\[<(]?(?:INFO|DEBUG|SUCCESS|NOTICE)[\])>]?\s*[-|:]?\s+"
+    r"^\s*(?:\[(?!val|eval|test|dev)[\w.]{1,40}\])?[\[<(]?(?:INFO|DEBUG)[\])>]?\s*[-|:]?\s+"
     r"(?:(?!(?i:val|eval|test|dev))(?:[\w.]{1,40} [-|]|[\w./-]{1,60}\.py:\d+:?) )?(?=\S)"
     r"|^\s*\[[\w./-]{1,60}\.py:\d+\]\s+(?=\S)|^(?:INFO|DEBUG):[\w.]{1,40}:(?=[^\s\d.-])"
 )
@@ -83,18 +83,26 @@ _NOT_FINITE = re.compile(r"1\.#(INF|IND|QNAN|SNAN)\d*")
 
 
 def clean(line: str) -> str:
-    """A line without colours and control characters, its names and numbers as most programs write them."""
+    """A line without colours and control characters, spelled as the others are."""
     text = line[:LONGEST]
     if not text.isprintable():
         text = _CONTROL.sub("", text)
-    text = _STAMP.sub("", in_english(text), count=1)
-    if "INFO" in text or ".py:" in text or "DEBUG" in text or "SUCCESS" in text or "NOTICE" in text:
+    return spelled(in_english(text))
+
+
+def spelled(text: str) -> str:
+    """A line in plain English as most programs write it, without the time and what a logger says of itself."""
+    rest = _STAMP.sub("", text, count=1)
+    if rest is not text and rest[:1].isdigit():
+        rest = _STAMP.sub("", rest, count=1)  # after a container's time, the program's own
+    text = rest
+    if "INFO" in text or ".py:" in text or "DEBUG" in text:
         text = _LEVEL.sub("", text, count=1)
-    if "," in text and _COMMA.search(text):
+    if "," in text and ("oss" in text or "OSS" in text) and _COMMA.search(text):
         text = _with_points(text)
     if text[:2] == "s:" or text[:2].lstrip()[:1].isdigit():
-        for pattern, spelled in _DIALECTS:
-            text = pattern.sub(spelled, text)
+        for pattern, usual in _DIALECTS:
+            text = pattern.sub(usual, text)
     if text[:1] == "[":
         text = _STEP_AND_TIME.sub(r"step:\1 ", text)
         if _BOOSTED.match(text):
@@ -143,7 +151,7 @@ def _without_types(text: str) -> str:
         text = _WRAPPED.sub(r"\1", text)
     if "('" in text or '("' in text:
         text = _ITEM.sub(r"\1: \3", text)
-    if text.endswith(")") and (found := _INSTANCE.search(text)):
+    if text.rstrip().endswith(")") and (found := _INSTANCE.search(text)):
         return text[: found.start()] + found[1]
     bar, glued, printed = text.partition("]{")
     return "{" + printed if glued and "%|" in bar else text  # a dict after a bar, which may be an older one

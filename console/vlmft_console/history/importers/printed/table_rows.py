@@ -26,6 +26,8 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
 """A number as a spreadsheet of half of the world writes it; then cells are set apart by semicolons."""
 _UNIT = re.compile(r"\s*[\[(][^\[\]()]{0,16}[\])]$")
 """`[s]` and the like at the end of a column's name."""
+_ASSIGNS = re.compile(r"=|:(?![A-Za-z])")
+"""What stands in a line of figures, and in no name of a column: those have `train:loss` at most."""
 _GAP = re.compile(r"\t|\s{2,}")
 _PIPES: Final = re.compile(r"[│┃║]")
 
@@ -37,6 +39,8 @@ class Table:
         self._names = names
         self._known = [known(name) is not None for name in names]
         self._separator = separator
+        self.place = next((name for kind in (STEP, EPOCH) for name in names if _is(kind, name)), "")
+        """The column that tells the step, or else the epoch; "" where none does."""
         long = named_value(tuple(names))
         self._texts = {*filter(names_part, names), *(long.names if long else ())}
         """Columns of which the words count."""
@@ -93,7 +97,7 @@ def is_rule(line: str) -> bool:
 
 
 def _table(names: list[str], separator: str) -> Table | None:
-    if len(names) < 2 or any(":" in name or "=" in name or _is_number(name) for name in names):
+    if len(names) < 2 or any(_ASSIGNS.search(name) or _is_number(name) for name in names):
         return None
     if separator != " " and named_value(tuple(names)):
         return Table(names, separator)
@@ -152,6 +156,11 @@ def _split(line: str, separator: str) -> list[str]:
     else:
         cells = line.split(separator)
     return [cell.strip().strip("*`") for cell in cells]
+
+
+def _is(quantity: str, name: str) -> bool:
+    found = known(name)
+    return found is not None and found.quantity == quantity
 
 
 def _is_number(text: str) -> bool:
