@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.run_folders import ended_run
 from tests.saved_run import saved_run
 from vlmft_console.cli import app
 from vlmft_console.runs.facts import facts
-from vlmft_console.runs.labels import LONGEST_NOTE, MOST_TAGS, Labels
+from vlmft_console.runs.labels import LONGEST_NOTE, MOST_TAGS, Labels, change_note, change_tags
 from vlmft_console.runs.run_filter import parse_filter
 from vlmft_console.sanitize import sanitize
 from vlmft_core.errors import VlmftError
@@ -212,6 +213,18 @@ def test_a_folder_that_cannot_be_written_is_one_line(three: Path) -> None:
             assert refused(words[0], str(closed / "good"), *words[1:]) == said
         assert refused("resume", str(closed / "paused")).endswith("/run.json: Read-only file system")
     assert vlmft("tag", "good").stdout == "mine\n"
+
+
+def test_labels_that_several_give_at_once_are_all_there(three: Path) -> None:
+    run = RunLayout(three / "good")
+    tags = [f"sweep-{number}" for number in range(12)]
+    with ThreadPoolExecutor(4) as several:
+        asked = [several.submit(change_tags, run, [tag]) for tag in tags]
+        several.submit(change_note, run, "the old data").result()
+        for each in asked:
+            each.result()
+    assert set(Labels.of(run).tags) == set(tags)
+    assert Labels.of(run).note == "the old data"
 
 
 def test_words_between_double_quotes_stay_together(three: Path) -> None:

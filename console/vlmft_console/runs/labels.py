@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vlmft_console.errors import RunFolderError
+from vlmft_console.runs.locks import one_at_a_time
 from vlmft_core.durable import as_json, delete, read_json, write_whole
 from vlmft_core.run_folder.layout import RunLayout
 
@@ -65,21 +66,22 @@ def change_tags(folder: RunLayout, tags: Sequence[str], *, remove: bool = False)
         RunFolderError: what cannot be a tag, too many, one to take away that is not there, or broken labels.
         OSError: as `Labels.keep`.
     """
-    labels = understood_labels(folder)
-    for tag in tags:
-        if remove and tag not in labels.tags:
-            has = f"it has {', '.join(labels.tags)}" if labels.tags else "it has none"
-            raise RunFolderError(f"{folder.name} has no tag {tag!r}", has)
-        if not remove and not TAG.fullmatch(tag):
-            allowed = "1 to 32 letters, digits, '.', '_', '/' and '-', the first a letter, a digit or '_'"
-            raise RunFolderError(f"{tag!r} cannot be a tag", f"use {allowed}")
-    kept = [tag for tag in labels.tags if not remove or tag not in tags]
-    changed = tuple(dict.fromkeys(kept if remove else [*kept, *tags]))
-    if len(changed) > MOST_TAGS:
-        raise RunFolderError(f"{folder.name} would have {len(changed)} tags", f"{MOST_TAGS} are the most")
-    found = Labels(changed, labels.note)
-    found.keep(folder)
-    return found
+    with one_at_a_time(folder.path):
+        labels = understood_labels(folder)
+        for tag in tags:
+            if remove and tag not in labels.tags:
+                has = f"it has {', '.join(labels.tags)}" if labels.tags else "it has none"
+                raise RunFolderError(f"{folder.name} has no tag {tag!r}", has)
+            if not remove and not TAG.fullmatch(tag):
+                allowed = "1 to 32 letters, digits, '.', '_', '/' and '-', the first a letter, a digit or '_'"
+                raise RunFolderError(f"{tag!r} cannot be a tag", f"use {allowed}")
+        kept = [tag for tag in labels.tags if not remove or tag not in tags]
+        changed = tuple(dict.fromkeys(kept if remove else [*kept, *tags]))
+        if len(changed) > MOST_TAGS:
+            raise RunFolderError(f"{folder.name} would have {len(changed)} tags", f"{MOST_TAGS} are the most")
+        found = Labels(changed, labels.note)
+        found.keep(folder)
+        return found
 
 
 def change_note(folder: RunLayout, text: str) -> Labels:
@@ -92,8 +94,9 @@ def change_note(folder: RunLayout, text: str) -> Labels:
     note = " ".join(text.split())
     if len(note) > LONGEST_NOTE:
         raise RunFolderError(f"the note has {len(note):,} characters", f"{LONGEST_NOTE} are the most")
-    found = Labels(understood_labels(folder).tags, note)
-    found.keep(folder)
+    with one_at_a_time(folder.path):
+        found = Labels(understood_labels(folder).tags, note)
+        found.keep(folder)
     return found
 
 

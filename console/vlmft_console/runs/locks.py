@@ -6,11 +6,16 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from vlmft_console.errors import RunFolderError
 from vlmft_core.durable import open_own
 
 _RETRY_SECONDS = 1.0
+_CHANGE_SECONDS = 10.0
+"""How long others may take over a small file."""
 
 
 def acquire(path: Path) -> int | None:
@@ -35,6 +40,33 @@ def acquire(path: Path) -> int | None:
                 os.close(descriptor)
                 return None
             time.sleep(0.02)
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Keep others out of a folder who read a small file of it, change it and write it back; on a file system that knows
+    no locks of folders nobody is kept out.
+
+    Raises:
+        RunFolderError: somebody else does not come to an end with it.
+        OSError: the folder cannot be opened.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        deadline = time.monotonic() + _CHANGE_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise RunFolderError(f"{folder}: somebody else is changing it", "try it again") from None
+                time.sleep(0.02)
+            except OSError:
+                break
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def held(path: Path) -> bool:
