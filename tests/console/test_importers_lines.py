@@ -142,6 +142,7 @@ HOSTILE = {
     "columns": b",".join(b"c%d" % number for number in range(100_000)) + b",step,loss\n" + b"1," * 100_001 + b"1\n",
     "no UTF-8": b"\xff\xfe\xfd step: 1 loss: 2.5 \xff: 3\n" * 3,
     "dashes": (b"loss - " * 570 + b"\n") * 20,
+    "a bullet": (b"- loss: 2.5 " + b"1" * 1900 + b"a" * 1900 + b"\n") * 3,
     "headings": b"[step=1/2]\n" * 1000 + b"loss: 1\n" * 1000,
     "shapes": b"".join(b"step %d %s loss 2.5 lr 1\n" % (number, b"x" * (number % 300)) for number in range(2000)),
 }

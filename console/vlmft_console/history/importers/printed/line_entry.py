@@ -20,7 +20,7 @@ from vlmft_console.history.importers.printed.line_place import Place, find_place
 _CODE = re.compile(
     r"^\s*(?:(?:def|class|import|from|return|if|elif|else|for|while|with|assert|raise|try|export|python3?|torchrun"
     r"|deepspeed|accelerate|usage)\b|print\(|self\.|logger\.|parser\.|args\.|#|//|\$ |>>>|\+\+\+|\+ "
-    r"|[-*] \w+:(?!.*[:=]|.*\d.*[a-z].*\d))"
+    r"|[-*] \w+:(?!.*[:=]|\D*\d[^a-z]*[a-z].*\d))"
     r"|^\s*\w+ = [\[({]|\bfor \w+ in\b|= ?[\d.]+ [-+*/] (?:[\d.(]|\w+(?: [-+*/] |[;)]|$))"
     r"|[A-Za-z_]\w*\((?:[^()=]{0,200},\s*)?\w+=|\w\s*==\s*[\w'\"]|[+*/-]=|(?<![\w-])--[a-z]|\{\w+:?[.\d]*\w?\}"
 )
