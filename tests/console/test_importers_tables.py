@@ -70,6 +70,11 @@ TABLES = {
         STEPS,
         EVALS,
     ),
+    "a notebook's progress before its table": (
+        " [20/20 03:20, Epoch 0/1]\nStep\tTraining Loss\n10\t2.500000\n20\t2.250000\n",
+        STEPS,
+        [],
+    ),
     "a notebook without losses at first": (
         "Epoch  Training Loss  Validation Loss  Accuracy\n1      No log         2.125000         0.5\n2      2.250000       2.000000         0.6\n",
         [(2, 2.25)],

@@ -957,6 +957,20 @@ SAMPLES: Final[dict[str, Sample]] = {
     "a container's time before the program's": Sample(
         _lines("2025-01-01T00:00:00.123456789Z stdout F 2025-01-01 00:00:00 - INFO - step {} loss {}", *THREE), THREE
     ),
+    "headings below a step": Sample(
+        "".join(
+            f"========== Step {step}/30 ==========\nPreparing batch...\nTraining results:\n  • Loss: {loss}\n"
+            for step, loss in THREE
+        ),
+        THREE,
+    ),
+    "what a tracker says at the end": Sample(
+        _lines("step {} train_loss {}", *THREE)
+        + "step 30 va_loss 2.125\nwandb: Run summary:\nwandb:  eval/loss 2.125\nwandb: train/loss 2.0\n",
+        THREE,
+        [(30, 2.125)],
+    ),
+    "a loss and its parts": Sample(_lines("step {0} total_loss={1} ce_loss=1.5 kd_loss=0.5", *THREE), THREE),
     "as many steps in every epoch": Sample(
         _lines("Epoch: {}, Steps: 10 | Train Loss: {} Vali Loss: 2.125 Test Loss: 2.5", *FIRST),
         THREE,

@@ -26,13 +26,14 @@ _ALIASES: Final = {
         *("loss", "train_loss", "training_loss", "loss_train", "tr_loss"),
         *("train_loss_step", "training_loss_step", "loss_step", "train_step_loss"),
         *("lm_loss", "train_lm_loss", "reduced_train_loss", "loss_metrics_global_avg_loss", "global_avg_loss"),
+        *("total_loss", "train_total_loss"),
         *("ce_loss", "train_ce_loss", "nll_loss", "train_nll_loss", "train_crossentropyloss", "cross_entropy_loss"),
         *("cross_ent_loss", "cross_entropy", "crossentropy", "train_cross_entropy", "train_xent", "train_cost"),
         *("trn_loss", "train_loss_avg", "train_loss_mean", "train_running_loss", "reduced_loss", "minibatch_loss"),
         *("sft_loss", "pretrain_loss", "finetune_loss", "clm_loss", "causal_lm_loss"),
         *("train_nll", "train_ce"),
-        *("avg_loss", "average_loss", "mean_loss", "train_avg_loss", "train_mean_loss", "total_loss", "xent"),
-        *("train_total_loss", "train_batch_loss", "step_loss", "running_loss", "avr_loss", "loss_avg"),
+        *("avg_loss", "average_loss", "mean_loss", "train_avg_loss", "train_mean_loss", "xent"),
+        *("train_batch_loss", "step_loss", "running_loss", "avr_loss", "loss_avg"),
         *("gpt_loss", "loss_mean", "avg_train_loss", "average_train_loss", "mean_train_loss", "avg_training_loss"),
         *(
             "average_training_loss",
@@ -45,7 +46,7 @@ _ALIASES: Final = {
             "loss_train_total",
         ),
         *("train_loss_train_total", "train_loss_epoch", "training_loss_epoch", "loss_epoch", "train_epoch_loss"),
-        *("main_loss", "model_loss", "embedding_loss", "mlm_loss", "loss_train_epoch"),
+        *("main_loss", "model_loss", "loss_out", "embedding_loss", "mlm_loss", "loss_train_epoch"),
         "metrics_train_languagecrossentropy",
         *("actor_pg_loss", "pg_loss", "actor_policy_loss", "policy_loss", "actor_loss"),
     ),
@@ -86,15 +87,13 @@ _ALIASES: Final = {
 """Of each quantity its names; where an entry has several, the first counts."""
 
 _OTHER = re.compile(r"[^a-z0-9]+")
-_EVALS: Final = (
-    "eval|evaluation|val|vld|vali|valid|validate|validation|dev|cv|crossval|cross_validation|heldout|held_out|holdout"
-)
+_EVALS: Final = "eval|evaluation|val|va|vld|vali|valid|validate|validation|dev|cv|crossval|cross_validation|heldout|held_out|holdout"
 _MEAN = "(?:_(?:epoch|avg|average|mean|total))?"
 _AGAIN = "train|best|min|lowest|prev|previous|last|final|old|max|delta"
 """Words in the name of a figure of another moment: `early_stopping_best_val_loss`."""
 _EVAL = re.compile(
     rf"(?:(?:avg|average|mean)_)?(?:{_EVALS})_(?:(?!(?:\w+_)?(?:{_AGAIN})_)(.+)_)?loss(?:es)?{_MEAN}(?:_(dataloader_idx_\d+))?"
-    rf"|(test|tst)(?:ing)?_loss(?:es)?{_MEAN}|loss(?:es)?_(?:on_)?(?:{_EVALS}){_MEAN}|loss(?:es)?_(test)|lm_loss_validation|evaluation_loss_vs_iterations|(?:eval_)?metrics_eval_(?:(.+)_)?languagecrossentropy"
+    rf"|(test|tst|te)(?:ing)?_loss(?:es)?{_MEAN}|loss(?:es)?_(?:on_)?(?:{_EVALS}){_MEAN}|loss(?:es)?_(test)|lm_loss_validation|evaluation_loss_vs_iterations|(?:eval_)?metrics_eval_(?:(.+)_)?languagecrossentropy"
     rf"|(?!(?:\w+_)?(?:{_AGAIN}|epoch|time)_)(\w+)_(?:{_EVALS})_loss"
 )
 _EVAL_MEASURE = re.compile(

@@ -38,6 +38,8 @@ _STICKY: Final = 12
 """Lines for which a heading such as `Validation:` holds."""
 _SETTING = re.compile(r"\s*[\"']?[\w.]+[\"']?\s*(?::|=)\s*\S+,?\s*")
 """A line of a configuration."""
+_SUMMARIES: Final = ("wandb: ", "COMET INFO: ")
+"""How the lines begin in which trackers tell at the end what was told before."""
 _RULED = re.compile(r"\s*(?:[=*#-]{3,}|-+>) ")
 """How a heading such as `===== step 10 =====` begins."""
 _ASSIGNED = re.compile(r"\s*\w+ = [-+]?\d+(?:\.\d{0,2})?(?:e[-+]?\d+)?\s*")
@@ -177,6 +179,8 @@ class LineLog:
 
     def _line(self, line: bytes, records: list[Record], *, telling: bool) -> None:
         source, text = self._by_source(clean(decoded(line)))
+        if text.startswith(_SUMMARIES):
+            return
         if self._block is not None and (self._goes_on(text) or not (telling or self._block_lines >= _BLOCK)):
             return
         self._end_block(records)
@@ -238,6 +242,8 @@ class LineLog:
         if block is None or self._block_lines >= _BLOCK:
             return False
         entry = self._shapes.entry(text)
+        if entry is not None and not (entry.values or entry.placed or entry.on_eval):
+            return header_of(text) is None  # `Results:`
         if entry is None or not entry.only or entry.placed:
             return False
         if entry.derived and (block.losses or block.evals):
