@@ -87,7 +87,10 @@ _ALIASES: Final = {
 """Of each quantity its names; where an entry has several, the first counts."""
 
 _OTHER = re.compile(r"[^a-z0-9]+")
-_EVALS: Final = "eval|evaluation|val|va|vld|vali|valid|validate|validation|dev|cv|crossval|cross_validation|heldout|held_out|holdout"
+_EVALS: Final = (
+    "eval|evaluation|val|va|vld|vali|valid|validate|validation|dev"
+    "|cv|crossval|cross_validation|heldout|held_out|holdout"
+)
 _MEAN = "(?:_(?:epoch|avg|average|mean|total))?"
 _AGAIN = "train|best|min|lowest|prev|previous|last|final|old|max|delta"
 """Words in the name of a figure of another moment: `early_stopping_best_val_loss`."""
