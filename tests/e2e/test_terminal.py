@@ -85,6 +85,13 @@ def test_q_leaves_and_gives_the_terminal_back(tmp_path: Path) -> None:
         assert console.status() == 0
 
 
+def test_enter_typed_before_the_console_has_the_terminal_opens_the_run(tmp_path: Path) -> None:
+    ended_run(tmp_path / "outputs", "first")
+    with terminal(tmp_path) as console:
+        console.press(b"\r")
+        console.wait_until_shown("step 20/20")
+
+
 def test_keys_that_come_in_one_packet_go_where_the_first_one_leads(tmp_path: Path) -> None:
     ended_run(tmp_path / "outputs", "demo-1")
     ended_run(tmp_path / "outputs", "other")

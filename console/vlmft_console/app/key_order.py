@@ -24,6 +24,8 @@ _AT_ONCE = frozenset({"escape", "q", "ctrl+q", "ctrl+z", "ctrl+t", "question_mar
 """These do not wait for a screen to be ready, and take the place of what waits for it."""
 _NOTHING = "f35"
 """A key that does nothing."""
+_EARLY_ENTER = "ctrl+j"
+"""What Enter comes as where it was typed before the app had the terminal, which still ended lines by itself."""
 LOOK_SECONDS = 0.05
 """Between two looks at whether what had the key is still there, while other keys wait. However long it takes over the
 key, they wait."""
@@ -101,6 +103,8 @@ class KeyOrder(App[None]):
 
     def _meant(self, key: events.Key | events.Paste, target: MessagePump) -> events.Key | events.Paste:
         """The key that the person means; what is typed as text means itself."""
+        if isinstance(key, events.Key) and key.key == _EARLY_ENTER and _EARLY_ENTER not in self._meanings:
+            key = events.Key("enter", "\r")
         if isinstance(key, events.Paste) or key.key not in self._meanings:
             return key
         if isinstance(target, Widget) and target.check_consume_key(key.key, key.character):
