@@ -81,6 +81,8 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii(log: Path) -> None:
         (["--metric", "lo(ss"], "--metric lo(ss: no regular expression"),
         (["--from", "50", "--to", "20"], "no steps lie between"),
         (["--from", "1000", "--to", "2000"], "has nothing there (it goes from 1 to 100)"),
+        (["--json", "--from", "50", "--to", "20"], "--from 50 --to 20: no steps lie between"),
+        (["--json", "--from", "1000"], "has nothing there (it goes from 1 to 100)"),
         (["--list", "--from", "5", "--log"], "--list has no use for --log and --from (leave that away)"),
         (["--json", "--width", "60"], "--json has no use for --width (leave that away)"),
         (["--out", "loss.svg", "--height", "9", "--json"], "a picture has no use for --height and --json"),

@@ -100,11 +100,12 @@ def plot(
         _list(state, metric, json_output)
         return
     if json_output:
-        wanted = chosen(metric or [""], state.by_name)
-        print_json({name: _points(state.by_name[name], first, last) for name in wanted})
+        wanted = {name: state.by_name[name] for name in chosen(metric or [""], state.by_name)}
+        _refuse_empty([_extent(series) for series in wanted.values()], first, last, target)
+        print_json({name: _points(series, first, last) for name, series in wanted.items()})
         return
     specs = _specs(state, target, metric)
-    _refuse_empty(specs, first, last, target)
+    _refuse_empty([spec.extent for spec in specs], first, last, target)
     views = [_view(spec, first, last, log) for spec in specs]
     if output is not None:
         drawn = picture(list(zip(specs, views, strict=True)), read.name, output.suffix.lower())
@@ -189,11 +190,19 @@ def _view(spec: ChartSpec, first: int | None, last: int | None, log: bool) -> Vi
     return View(span=high - low, right=high, log=scale)
 
 
-def _refuse_empty(specs: Sequence[ChartSpec], first: int | None, last: int | None, target: str) -> None:
-    """Say so where none of the charts would have anything in it."""
-    there = [spec.extent for spec in specs if spec.extent is not None]
+def _extent(series: Series) -> tuple[float, float] | None:
+    return (series.first[0], series.last[0]) if series.first and series.last else None
+
+
+def _refuse_empty(
+    extents: Sequence[tuple[float, float] | None], first: int | None, last: int | None, target: str
+) -> None:
+    """Say so where nothing would be in what is wanted of a log."""
+    there = [extent for extent in extents if extent is not None]
     low, high = -math.inf if first is None else first, math.inf if last is None else last
-    if low <= high and there and not any(left <= high and low <= right for left, right in there):
+    if high < low:
+        raise VlmftError(f"--from {first} --to {last}: no steps lie between")
+    if there and not any(left <= high and low <= right for left, right in there):
         begin, end = min(left for left, _ in there), max(right for _, right in there)
         raise VlmftError(f"{target} has nothing there", f"it goes from {begin:,.0f} to {end:,.0f}")
 
