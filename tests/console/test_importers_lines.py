@@ -85,6 +85,17 @@ def test_a_last_line_is_read_unless_it_was_cut_off_in_a_number(
     assert reader.rejected == 0
 
 
+def test_a_line_like_the_one_before_counts_though_that_one_was_read_before_its_end(log: Path) -> None:
+    log.write_text("loss 2.5 lr 0.1\nloss 2.0 lr 0.1")
+    reader = open_foreign(log)
+    records = [record for read in iter(reader.read, []) for record in read]
+    for more in ("\n", "loss 2.0 lr 0.1\n"):
+        with log.open("a") as file:
+            file.write(more)
+        records += reader.read()
+    assert steps(records) == [(1, 2.5), (2, 2.0), (3, 2.0)]
+
+
 @pytest.mark.parametrize("name", SILENT)
 def test_a_text_with_the_words_of_a_training_is_no_training(log: Path, name: str) -> None:
     log.write_text(SILENT[name])

@@ -240,6 +240,25 @@ def test_other_lines_between_the_rows_of_a_table_leave_it_whole(tmp_path: Path, 
         assert (steps(records), evals(records)) == (points, measured)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "| class | f1 |\n|---|---|\n| 10 | 0.5 |\n| 40 | 0.7 |\n",
+        "evaluated:\n| 40 | 7 |\n",
+    ],
+)
+def test_another_table_after_one_of_losses_is_none_of_its_rows(tmp_path: Path, other: str) -> None:
+    (tmp_path / "log").write_text("| step | loss |\n|---|---|\n| 10 | 2.5 |\n| 20 | 2.25 |\n\n" + other)
+    assert steps(read_all(tmp_path / "log")) == [(10, 2.5), (20, 2.25)]
+
+
+def test_a_report_of_classes_between_the_rows_of_a_table_is_none_of_them(tmp_path: Path) -> None:
+    report = "       precision recall f1-score support\n    2      0.95   0.97     0.96     100\n"
+    rows = (f"    {epoch}    {loss}    {loss}    0.9    0.001\n{report}" for epoch, loss in ((1, 2.5), (2, 2.25)))
+    (tmp_path / "log").write_text("epoch  loss  val_loss  acc  lr\n" + "".join(rows))
+    assert [loss for _, loss in steps(read_all(tmp_path / "log"))] == [2.5, 2.25]
+
+
 def test_a_table_that_two_ranks_print_counts_once(tmp_path: Path) -> None:
     lines = TABLES["fastai"][0].splitlines(True)
     (tmp_path / "log").write_text("".join(f"[rank{rank}]: {line}" for line in lines for rank in (0, 1)))
@@ -268,6 +287,24 @@ def test_losses_that_become_nan_in_every_column_are_no_empty_cells(tmp_path: Pat
         [(10, 2.5), (20, None), (30, None)],
         [(10, 2.125), (20, None), (30, None)],
     )
+
+
+def test_a_loss_that_was_told_alone_and_is_nan_beside_an_eval_is_no_empty_cell(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"step":10,"loss":2.5}\n{"step":20,"loss":NaN,"eval_loss":2.125}\n')
+    records = read_all(log)
+    assert (steps(records), evals(records)) == ([(10, 2.5), (20, None)], [(20, 2.125)])
+
+
+def test_rows_without_any_loss_after_many_that_had_one_are_told_of(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    rows = [f"{step},2.5,nan\n{step},nan,2.25\n" for step in (10, 20, 30)]
+    log.write_text("step,loss,val_loss\n" + "".join(rows))
+    assert not notes(read_all(log))
+    with log.open("a") as file:
+        file.write("40,nan,nan\n50,nan,nan\n60,nan,nan\n")
+    (said,) = notes(read_all(log))
+    assert said.startswith("all losses are NaN in rows from step 40 on")
 
 
 def test_an_eval_loss_that_is_nan_from_the_beginning_is_told_of(tmp_path: Path) -> None:

@@ -976,6 +976,14 @@ SAMPLES: Final[dict[str, Sample]] = {
         THREE,
         [(step, 2.125) for step, _ in THREE],
     ),
+    "a step told again in the next epoch": Sample(
+        "epoch 1 step 10 loss 2.5\nepoch 1 step 20 loss 2.25\nepoch 2 step 20 loss 2.25\nepoch 2 step 30 loss 2.0\n",
+        THREE,
+    ),
+    "a step at the end of a part of an epoch": Sample(
+        "epoch 0.5 step 10 loss 2.5\nepoch 1.0 step 10 loss 2.5\nepoch 1.5 step 20 loss 2.25\nepoch 2.0 step 30 loss 2.0\n",
+        THREE,
+    ),
 }
 
 SILENT: Final[dict[str, str]] = {

@@ -29,7 +29,7 @@ class MissingValues:
         """In how many rows the losses that may be missing were."""
 
     def without(
-        self, losses: tuple[str, ...], beside: tuple[str, ...], values: Mapping[str, Any]
+        self, losses: tuple[str, ...], beside: tuple[str, ...], values: Mapping[str, Any], trains: str | None
     ) -> tuple[Mapping[str, Any], str]:
         """A row with None for what is missing, and what is to be said of that, if anything.
 
@@ -37,10 +37,13 @@ class MissingValues:
             losses: the names of its losses.
             beside: those of its rates and norms.
             values: the row.
+            trains: the train loss that entries have told so far, perhaps without any other.
 
         Raises:
             ValueError: a loss is no number.
         """
+        if trains is not None:
+            self._seen.add(trains)
         told = {name: found for name in losses if (found := number(values[name])) is not None}
         unknown = {name for name, value in told.items() if math.isnan(value)}
         self._finite |= told.keys() - unknown

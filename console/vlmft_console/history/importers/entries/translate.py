@@ -21,7 +21,7 @@ from vlmft_console.history.importers.entries.entry_values import (
 )
 from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, known, plain
 from vlmft_console.history.importers.entries.missing import MissingValues
-from vlmft_console.history.importers.entries.nulls import Nulls
+from vlmft_console.history.importers.entries.nulls import BLANKS, NULLS, Nulls
 from vlmft_console.history.importers.entries.parsing import duration, number
 from vlmft_console.history.importers.entries.repeats import Repeats
 from vlmft_core.run_folder import events
@@ -149,8 +149,10 @@ class Translator:
         if layout.usual and (usual := self._usual(layout, layout.usual, values, t)) is not None:
             return usual
         records: list[Record] = []
+        whole = values
         if row and layout.losses:
-            values, said = self._missing.without(layout.losses, layout.rate + layout.grad_norm, values)
+            beside = layout.rate + layout.grad_norm
+            values, said = self._missing.without(layout.losses, beside, values, self._loss_name)
             records += [self.note(said)] if said else []
         loss_name, loss = self._loss(layout.loss, values)
         judged, eval_loss = self._judged_eval(layout.evals, values) if layout.evals else (None, None)
@@ -195,8 +197,9 @@ class Translator:
             records += self._tell(events.EVAL, t, at, epoch, figures, metrics, judged.eval_set)
         elif not told:
             self._course.other(step)
-            null = lr is not None and self._loss_name in layout.loss
-            if null and (said := self._nulls.message(step, self._course.points)):
+            blank = values is not whole
+            null = (lr is not None or blank) and self._loss_name in layout.loss
+            if null and (said := self._nulls.message(step, self._course.points, BLANKS if blank else NULLS)):
                 records.append(self.note(said))
             if lr is not None or grad_norm is not None:
                 if step != self._apart_at:

@@ -126,6 +126,7 @@ class StepCounter:
         self._total: int | None = None
         self._epoch: float | None = None
         self._first_epoch = 1
+        self._begins: int | None = None  # the first step of the epoch
         self._each = 1
 
     def passed(self, step: int) -> bool:
@@ -137,7 +138,8 @@ class StepCounter:
 
         Args:
             place: of an entry.
-            trains: whether it has a train loss: one of the same step in the next epoch is another's.
+            trains: whether it has a train loss: where an epoch has told but one step, the next one's of that number is
+                another.
         """
         step, epoch = place.step, place.epoch
         if epoch is not None and self._epoch is None and epoch < 1:
@@ -146,7 +148,8 @@ class StepCounter:
             return None
         back = self._step is not None and step < self._step
         if self._step is not None and epoch is not None and self._epoch is not None and epoch > self._epoch:
-            if back or place.in_epoch or (trains and step == self._step):
+            again = trains and step == self._step == self._begins and epoch >= self._epoch + 1
+            if back or place.in_epoch or again:
                 # Where steps are counted from 0, an epoch has more of them than its last one's number.
                 self._offset += max(self._total or 0, self._step if step else self._step + self._each)
         elif back:
@@ -158,6 +161,8 @@ class StepCounter:
             self._offset = max(0, int(epoch) - self._first_epoch) * place.total
         if self._step is not None and step > self._step:
             self._each = step - self._step
+        if self._begins is None or (epoch is not None and epoch != self._epoch):
+            self._begins = step
         self._step, self._total = step, place.total
         self._epoch = epoch if epoch is not None else self._epoch
         return self._offset + step

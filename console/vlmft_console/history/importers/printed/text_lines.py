@@ -36,9 +36,9 @@ class TextLines:
         held = text.endswith(b"\r")  # half of a Windows line's end, perhaps
         *lines, partial = text[: len(text) - held].replace(b"\r", b"\n").replace(b"\x08", b"\n").split(b"\n")
         self._partial = partial[:LONGEST_LINE] + b"\r" * held
-        if lines and self._told and lines[0] == self._told:
-            del lines[0]
-        if lines or not self._told:
+        if lines:
+            if self._told and lines[0] == self._told:
+                del lines[0]
             self._told = b""
         self._torn = b""
         return lines
