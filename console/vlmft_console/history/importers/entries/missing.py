@@ -24,6 +24,8 @@ class MissingValues:
     def __init__(self) -> None:
         self._seen: set[str] = set()
         self._finite: set[str] = set()
+        self._usual: tuple[str, ...] = ()
+        """The losses of the last row, where all of them have been numbers: another such row tells nothing new."""
         self._marks = False
         self._rows: Counter[str] = Counter()
         """In how many rows the losses that may be missing were."""
@@ -42,11 +44,14 @@ class MissingValues:
         Raises:
             ValueError: a loss is no number.
         """
+        if losses == self._usual and all(type(value := values[name]) is float and value == value for name in losses):
+            return values, ""
         if trains is not None:
             self._seen.add(trains)
         told = {name: found for name in losses if (found := number(values[name])) is not None}
         unknown = {name for name, value in told.items() if math.isnan(value)}
         self._finite |= told.keys() - unknown
+        self._usual = losses if self._finite.issuperset(losses) else ()
         if unknown and len(unknown) < len(told):
             self._marks = self._marks or not unknown <= self._seen
             if self._marks:
