@@ -36,6 +36,7 @@ def test_hosts_are_read_from_the_line_and_from_a_file_alike(tmp_path: Path) -> N
         ("[::1]:8", "'[::1]' is no name of a host (give it a name in ~/.ssh/config)"),
         ("n1:22:8", "'n1:22' is no name of a host (give it a name in ~/.ssh/config)"),
         (":8", "'' is no name of a host"),
+        ("n1:8 n2:8", "'n1:8 n2' is no name of a host (write n1:8,n2:8)"),
         (" ", "--hosts: names no host"),
         ("/proc/self/mem", "/proc/self/mem cannot be read: Input/output error"),
         ("nowhere", "--hosts nowhere: no such file"),

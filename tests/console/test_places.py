@@ -92,6 +92,7 @@ def test_words_that_srun_and_a_container_take_are_passed_on() -> None:
     check_srun(srun, "juno.srun")
     check_setup(("module load \\", "cuda", "echo \\\\"), "juno.setup")
     check_prefix(("apptainer", "exec", "--env=A=a b"), "juno.prefix")
+    check_prefix(("bash", "-c", 'PATH=$HOME/bin:$PATH exec "$0" "$@"'), "juno.prefix")
 
 
 def test_one_line_means_what_the_options_would(tmp_path: Path) -> None:
@@ -142,6 +143,7 @@ def test_without_a_word_a_run_is_started_here() -> None:
         ("juno:\n  slurm: {nodes: 2}\n  srun: [--outp=x]\n", ":3: juno.srun: --outp=x is set by vlmft"),
         ("juno:\n  slurm: {nodes: 2}\n  srun: [--mpi pmix]\n", "gets it as one word (write --mpi=VALUE)"),
         ("juno:\n  slurm: {nodes: 2}\n  srun: [--container-image=~/x]\n", "'--container-image=~/x': no shell reads it"),
+        ("juno:\n  slurm: {nodes: 2}\n  srun: ['--container-mounts=/a:/b,~/c:/d']\n", "no shell reads it"),
         ("juno:\n  slurm: {nodes: 2}\n  prefix: [apptainer exec x.sif]\n", "'apptainer exec x.sif' is one word"),
         ("juno:\n  slurm: {nodes: 2}\n  prefix: [apptainer, exec, $HOME/x.sif]\n", "'$HOME/x.sif': no shell reads it"),
         ("juno:\n  slurm: {nodes: 2}\n  python: venv/python\n", ":3: juno.python: must be the absolute path"),

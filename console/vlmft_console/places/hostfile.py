@@ -101,7 +101,7 @@ class _Found:
             VlmftError: its name or its number cannot be, or it is there already.
         """
         if not _HOST.fullmatch(host):
-            named = "give it a name in ~/.ssh/config" if re.search(r"[@:\[%]", host) else self.hint
+            named = "give it a name in ~/.ssh/config" if re.fullmatch(r"\S*[@:\[%]\S*", host) else self.hint
             raise VlmftError(f"{where}: {host!r} is no name of a host", named)
         if not re.fullmatch(r"[1-9][0-9]{0,3}", count.strip()):
             raise VlmftError(f"{where}: {host}: {count.strip()!r} is no number of ranks", self.hint)

@@ -67,12 +67,12 @@ def check_prefix(words: Sequence[str], where: str) -> None:
     Raises:
         VlmftError: it is a whole command line in one word, or has what a shell would have replaced.
     """
-    _check_whole(words, where)
+    _check_whole([word for word in words if not re.search(r"\s", word)], where)  # `bash -c` gets a script
     if words and re.search(r"\s", words[0]) and not Path(words[0]).exists():
         raise VlmftError(f"{where}: {words[0]!r} is one word", "write each by itself: [apptainer, exec, vlmft.sif]")
 
 
 def _check_whole(words: Sequence[str], where: str) -> None:
     """Refuse what looks as if a shell were to read it."""
-    if word := next((word for word in words if re.search(r"(^|[=:])(~/|\$\w|\$\{)", word)), None):
+    if word := next((word for word in words if re.search(r"(^|[=:,])(~/|\$\w|\$\{)", word)), None):
         raise VlmftError(f"{where}: {word!r}: no shell reads it", "write paths and values in full")
