@@ -191,6 +191,20 @@ def test_a_series_in_a_folder_of_held_out_data_is_evals(tmp_path: Path) -> None:
     assert (steps(records), evals(records)) == ([], EVALS)
 
 
+def test_a_loss_among_hundreds_of_curves_is_found(tmp_path: Path) -> None:
+    curve = {"x": [10, 20], "y": [2.5, 2.25]}
+    others = {f"layer {number}": {"min": curve, "max": curve} for number in range(600)}
+    (tmp_path / "scalars.json").write_text(json.dumps({**others, "loss": {"train": curve}}))
+    assert steps(read_all(tmp_path / "scalars.json")) == [(10, 2.5), (20, 2.25)]
+
+
+def test_a_row_of_a_download_with_a_cell_too_many_is_rejected(tmp_path: Path) -> None:
+    (tmp_path / "train_loss.csv").write_text('step,value\n10,2.5\n20,"1,000.5"\n')
+    reader = open_foreign(tmp_path / "train_loss.csv")
+    assert steps([record for read in iter(reader.read, []) for record in read]) == [(10, 2.5)]
+    assert reader.rejected == 1
+
+
 def test_a_rate_that_clearml_calls_a_trainings_is_the_rate(tmp_path: Path) -> None:
     log = tmp_path / "scalars.csv"
     log.write_text(

@@ -987,6 +987,7 @@ SAMPLES: Final[dict[str, Sample]] = {
 }
 
 SILENT: Final[dict[str, str]] = {
+    "least losses": "epoch 1 min loss 2.5\nepoch 2 min loss 2.25\nepoch 3 min loss 2.25\n",
     "YAML": "train:\n  epochs: 10\n  lr: 1e-4\n  loss: 1.0\n  step: 100\n  loss_weight: 0.5\n  val_loss: 0.1\n" * 2,
     "argparse": "Namespace(batch_size=8, epochs=10, step=5, lr=0.0001, loss=0.5, train_loss=1.0)\n" * 5,
     "source code": "def train():\n    step = 0\n    loss = 0.0\n    train_loss = 0.5\n    for epoch in range(10):\n"

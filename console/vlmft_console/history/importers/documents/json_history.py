@@ -99,16 +99,15 @@ def _by_part(part: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _curves(part: Mapping[str, Any]) -> list[Any]:
     """The entries of curves, each with a list of its places and one of its values, in objects by name."""
     points: list[dict[str, Any]] = []
-    todo: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [((), part)]
-    while todo and len(todo) < _INSIDE:
-        path, inner = todo.pop(0)
+    inside: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [((), part)]
+    for path, inner in inside:  # which grows
         for places, values in _CURVES:
             steps, told = inner.get(places), inner.get(values)
             if path and isinstance(steps, list) and isinstance(told, list) and len(steps) == len(told):
                 name = "/".join(dict.fromkeys(path))
                 points += [{"name": name, "step": at, "value": value} for at, value in zip(steps, told, strict=True)]
         if len(path) < _DEPTH:
-            todo += [((*path, name), each) for name, each in inner.items() if isinstance(each, dict)]
+            inside += [((*path, name), each) for name, each in inner.items() if isinstance(each, dict)]
     names = {point["name"] for point in points}
     return _by_place(points) if tells_training(names) else []
 

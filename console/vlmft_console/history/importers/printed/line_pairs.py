@@ -54,8 +54,8 @@ _LEADING: Final = frozenset(
     )
 )
 """Words before a loss's name that leave it the loss it is."""
-_UNIT = re.compile(r"\w+/(?:s|sec|it|step|min)|m?s|secs?|seconds|[KMGT]i?B|h|min", re.IGNORECASE)
-"""What belongs to the number before."""
+_UNIT = re.compile(r"\w+/(?:s|sec|it|step|min)|m?s|secs?|seconds|[KMGT]i?B|h", re.IGNORECASE)
+"""What belongs to the number before; `min` may as well be the least."""
 _TRAILING: Final = frozenset(("value", "avg", "mean", "(avg)", "(mean)", "is"))
 _FILLERS: Final = frozenset(("set", "dataset", "split"))
 """Words that change nothing, as in `test set loss`."""

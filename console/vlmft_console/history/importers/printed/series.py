@@ -51,10 +51,12 @@ class _Columns(NamedTuple):
     quantity: str
     """What the place is: a step or an epoch."""
     value: int
+    count: int
+    """Of a row's cells."""
 
     def point(self, line: bytes) -> Point | None:
         cells = _cells(line, self.separator)
-        if len(cells) <= max(self.place, self.value):
+        if len(cells) <= max(self.place, self.value) or any(cells[self.count :]):  # a comma within a number, perhaps
             return None
         place = cells[self.place]
         if self.quantity == STEP:
@@ -91,7 +93,7 @@ def _columns(line: bytes) -> _Columns | None:
     times = [at for at, name in enumerate(names) if name in _TIMES]
     if len(places) != 1 or len(times) > 1 or 2 + len(times) + sum(map(names.count, _BESIDE)) != len(names):
         return None
-    return _Columns(separator, next(iter(times), None), *places[0], names.index("value"))
+    return _Columns(separator, next(iter(times), None), *places[0], names.index("value"), len(names))
 
 
 def _cells(line: bytes, separator: bytes) -> list[str]:
