@@ -24,4 +24,4 @@ def quoted_words(text: str) -> list[str]:
 
 def quoted(words: Iterable[str]) -> str:
     """A line of which `quoted_words` are these."""
-    return " ".join(f'"{word}"' if " " in word else word for word in words)
+    return " ".join(f'"{word}"' if any(map(str.isspace, word)) else word for word in words)
