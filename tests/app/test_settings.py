@@ -103,6 +103,15 @@ def test_a_link_in_place_of_the_settings_stays_and_what_it_leads_to_is_written(m
     assert mine.read_text() == ("# mine\n" if there else "") + "theme: light\n"
 
 
+async def test_settings_that_lead_in_a_circle_are_no_end_of_the_session(machine: Path) -> None:
+    app = VlmftConsole()
+    async with app.run_test(notifications=True) as pilot:
+        settings_file().parent.mkdir(parents=True, exist_ok=True)
+        settings_file().symlink_to(settings_file())
+        keep(app, "theme", "light")
+        await until(pilot, lambda: "theme is not kept for the next time" in told(app))
+
+
 async def test_order_groups_and_smoothing_are_those_of_the_last_time(machine: Path) -> None:
     run = ended_run(machine / "outputs", "best-1")
     async with VlmftConsole().run_test(size=(120, 40)) as pilot:

@@ -100,13 +100,13 @@ def keep(where: Widget | App[None], key: str, value: str | float | list[str]) ->
         key: a field of `Settings`. Other lines of the file, comments too, stay as they are.
         value: its new value.
     """
-    path = settings_file().resolve()  # what a link leads to is the person's file: the link stays
     try:
+        path = settings_file().resolve()  # what a link leads to is the person's file: the link stays
         others = [line for line in _lines(path) if line.partition(":")[0].strip() != key]
         path.parent.mkdir(parents=True, exist_ok=True)
         written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         write_whole(path, "\n".join([*others, f"{key}: {written}", ""]))
-    except (OSError, VlmftError) as error:
+    except (OSError, RuntimeError, VlmftError) as error:  # RuntimeError: links that lead in a circle
         told = sanitize(f"{key} is not kept for the next time: {in_words(error)}")
         where.notify(told, severity="error", markup=False)
 
