@@ -67,6 +67,7 @@ def test_a_comma_and_other_signs_are_keys() -> None:
         ({"n": ""}, "is no key"),
         ({"n": "ctrl+"}, "is no key"),
         ({"n": "ctrl+m"}, "⏎ does something else here"),
+        ({"n": "ctrl+h"}, "⌫ does something else here"),
         ({"n": "shift+z"}, "'shift\\+z' is never sent .write \"Z\""),
     ],
 )

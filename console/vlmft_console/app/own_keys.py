@@ -16,7 +16,7 @@ import vlmft_console.app
 from vlmft_core.errors import VlmftError
 
 _MODIFIERS = ("ctrl+", "alt+", "shift+")
-_SAME = {"ctrl+i": "tab", "ctrl+m": "enter", "ctrl+[": "escape"}
+_SAME = {"ctrl+h": "backspace", "ctrl+i": "tab", "ctrl+m": "enter", "ctrl+[": "escape"}
 """By a key what terminals send in its place."""
 _NAMED = ("enter", "escape", "tab", "space", "backspace", "delete", "insert", "home", "end", "pageup", "pagedown", "up",
           "down", "left", "right", *(f"f{number}" for number in range(1, 25)))  # fmt: skip
