@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -309,6 +310,8 @@ async def test_changes_survive_the_end_of_the_app_and_are_offered_again() -> Non
         assert "training.epochs: 3x" in screen_text(pilot.app)
         await pilot.press("r")
         await until(pilot, lambda: screen.draft.text("training.epochs") == "3x")
+        (kept,) = drafts_folder().iterdir()
+        assert "3x" in kept.read_text()
         await pilot.press("ctrl+z")
         await until(pilot, lambda: not screen.draft.dirty)
 
@@ -326,6 +329,22 @@ async def test_changes_left_by_another_session_can_be_discarded() -> None:
         await until(pilot, lambda: pilot.app.screen is screen)
         assert not list(drafts_folder().glob("*.json"))
         assert not screen.draft.dirty
+
+
+async def test_changes_that_cannot_be_deleted_are_said_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with editor() as (pilot, _):
+        await type_into(pilot, "epochs", "3")
+        await pilot.press("enter")
+        pilot.app.exit()
+    async with editor() as (pilot, _):
+        await until_shown(pilot, "child has unsaved changes from")
+        monkeypatch.setattr(Path, "unlink", read_only)
+        await pilot.press("d")
+        await until(pilot, lambda: "they are kept, and offered again: Read-only file system" in told(pilot.app))
+
+
+def read_only(path: Path, missing_ok: bool = False) -> None:
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
 
 async def test_changes_kept_on_another_machine_are_taken_over_and_stay_there() -> None:

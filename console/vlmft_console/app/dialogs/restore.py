@@ -8,8 +8,10 @@ from textual.screen import Screen
 
 from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
 from vlmft_console.app.widgets.base.literal import one_line
+from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.presets import Draft
 from vlmft_console.presets.keep import Keeper, Kept
+from vlmft_core.errors import in_words
 
 
 def offer_kept(screen: Screen[None], draft: Draft, changed: Callable[[], None]) -> None:
@@ -27,7 +29,7 @@ def offer_kept(screen: Screen[None], draft: Draft, changed: Callable[[], None]) 
     theirs = kept.elsewhere != "" or kept.file == keeper.file  # of a session that may go on, and keeps them itself
     if kept.texts == draft.unsaved():  # such as advice that was opened before: there is nothing to choose
         if not theirs:
-            kept.file.unlink(missing_ok=True)
+            _forget(screen, kept)
         return
 
     def answered(answer: str | None) -> None:
@@ -36,7 +38,7 @@ def offer_kept(screen: Screen[None], draft: Draft, changed: Callable[[], None]) 
             keeper.keep(draft.unsaved())
             changed()
         if answer == "discard" or (answer and not theirs):
-            kept.file.unlink(missing_ok=True)
+            _forget(screen, kept)
 
     screen.app.push_screen(
         ConfirmScreen(
@@ -50,6 +52,13 @@ def offer_kept(screen: Screen[None], draft: Draft, changed: Callable[[], None]) 
         ),
         answered,
     )
+
+
+def _forget(screen: Screen[None], kept: Kept) -> None:
+    try:
+        kept.file.unlink(missing_ok=True)
+    except OSError as error:  # such as a disk that is read-only by now
+        tell(screen, f"they are kept, and offered again: {in_words(error)}", problem=True)
 
 
 def _where(kept: Kept) -> str:
