@@ -976,6 +976,11 @@ SAMPLES: Final[dict[str, Sample]] = {
         THREE,
         [(step, 2.125) for step, _ in THREE],
     ),
+    "a logger that is called eval": Sample(
+        _lines("INFO:train:step {0} loss {1}\nINFO:eval:step {0} loss 2.125", *THREE),
+        THREE,
+        [(step, 2.125) for step, _ in THREE],
+    ),
     "a step told again in the next epoch": Sample(
         "epoch 1 step 10 loss 2.5\nepoch 1 step 20 loss 2.25\nepoch 2 step 20 loss 2.25\nepoch 2 step 30 loss 2.0\n",
         THREE,

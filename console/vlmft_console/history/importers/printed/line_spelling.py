@@ -22,7 +22,7 @@ _STAMP = re.compile(
 _LEVEL = re.compile(
     r"^\s*(?:\[(?!val|eval|test|dev)[\w.]{1,40}\])?[\[<(]?(?:INFO|DEBUG)[\])>]?\s*[-|:]?\s+"
     r"(?:(?!(?i:val|eval|test|dev))(?:[\w.]{1,40} [-|]|[\w./-]{1,60}\.py:\d+:?) )?(?=\S)"
-    r"|^\s*\[[\w./-]{1,60}\.py:\d+\]\s+(?=\S)|^(?:INFO|DEBUG):[\w.]{1,40}:(?=[^\s\d.-])"
+    r"|^\s*\[[\w./-]{1,60}\.py:\d+\]\s+(?=\S)|^(?:INFO|DEBUG):(?!(?i:val|eval|test|dev))[\w.]{1,40}:(?=[^\s\d.-])"
 )
 """What a logger says of itself after that: `[train][INFO] - `, `INFO - train - `, `[train.py:88] `, `INFO:root:`."""
 _WRAPPED = re.compile(
