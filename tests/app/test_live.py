@@ -125,7 +125,7 @@ async def test_a_run_whose_folder_is_deleted_is_not_called_crashed(tmp_path: Pat
         await pilot.press("v")
         await until_shown(pilot, "The run's folder is gone")
         await pilot.press("q", "C")
-        await until_shown(pilot, "Gone: step 100, 200, ")
+        await until_shown(pilot, "The run's folder is gone: deleted, or moved")
 
 
 @pytest.mark.usefixtures("long_rest")
