@@ -51,12 +51,12 @@ class _Columns(NamedTuple):
     quantity: str
     """What the place is: a step or an epoch."""
     value: int
-    count: int
-    """Of a row's cells."""
+    width: int
+    """How many cells a row has."""
 
     def point(self, line: bytes) -> Point | None:
         cells = _cells(line, self.separator)
-        if len(cells) <= max(self.place, self.value) or any(cells[self.count :]):  # a comma within a number, perhaps
+        if len(cells) <= max(self.place, self.value) or any(cells[self.width :]):  # a comma within a number, perhaps
             return None
         place = cells[self.place]
         if self.quantity == STEP:
