@@ -302,6 +302,11 @@ def test_a_job_that_another_cluster_does_not_know_is_not_over_for_that(
     assert (status.state, status.reason) == ("elsewhere", "job 41 of a cluster, which does not tell here")
 
 
+def test_set_up_lines_with_patterns_that_they_switch_on_are_a_script(slurm: FakeSlurm, unsubmitted: RunFolder) -> None:
+    slurm.says("sbatch", "sbatch: Job 5 to start at now")
+    assert check_submittable(Slurm({"nodes": "2"}, setup=("shopt -s extglob", "ls !(a)")), unsubmitted) == "now"
+
+
 @pytest.mark.parametrize("line", ["echo 'a", "if true; then", "cat <<END", "module load (cuda)"])
 def test_set_up_lines_that_are_no_script_are_refused_before_the_job_waits(
     slurm: FakeSlurm, unsubmitted: RunFolder, line: str

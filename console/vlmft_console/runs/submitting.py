@@ -66,9 +66,10 @@ def _check_script(script: str) -> None:
     """Raises:
     VlmftError: bash cannot read it, so that the job would end before it begins.
     """
+    patterns = ("-O", "extglob") if "extglob" in script else ()  # which -n does not switch on as it reads
     try:
         done = subprocess.run(
-            ["bash", "-n"],
+            ["bash", *patterns, "-n"],
             input=script.encode(errors="surrogateescape"),
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
             capture_output=True,
