@@ -236,6 +236,28 @@ async def test_what_was_pinned_stays_pinned_when_it_turns_out_to_be_there_alread
         await until(pilot, lambda: "pinned" in row(pilot, 1))
 
 
+async def test_the_cursor_stays_on_its_run_when_one_above_it_turns_out_to_be_there_already(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = threading.Event()
+
+    def load_later(target: Path, **options: Any) -> Any:
+        ready.wait(60)
+        return load(target, **options)
+
+    monkeypatch.setattr(runs_reader, "load", load_later)
+    falling, rising, other = three_runs(machine)
+    async with VlmftConsole(falling, falling, rising, other).run_test(size=(120, 40), notifications=True) as pilot:
+        await until_shown(pilot, "overlay: 4 runs")
+        await pilot.press("down", "down")
+        ready.set()
+        await until(pilot, lambda: "shown once: falling" in told(pilot.app))
+        await pilot.press("p")
+        pilot.app.clear_notifications()  # they lie over the table
+        await until(pilot, lambda: "pinned" in row(pilot, 2))
+        assert "rising" in row(pilot, 2)
+
+
 async def test_the_run_under_the_cursor_is_watched_alone(machine: Path) -> None:
     async with laid_over(*three_runs(machine)) as pilot:
         await pilot.press("down", "o")

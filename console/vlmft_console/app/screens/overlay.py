@@ -136,6 +136,8 @@ class OverlayScreen(SeveralRunsScreen):
 
     def _leave_out(self, run: OverlaidRun, shown: OverlaidRun) -> None:
         """Show a run once, though it was named more than once."""
+        if self._runs.index(run) < self._current:
+            self._table.move_to(self._current - 1)  # the cursor stays on its run
         self._runs.remove(run)
         if self._pinned is run:
             self._pinned = shown
