@@ -55,6 +55,23 @@ def test_a_log_of_an_older_windows_is_read_as_one_in_utf_8(log: Path, encoding: 
     assert read_all(log) == told
 
 
+@pytest.mark.parametrize(
+    ("said", "ended"),
+    [
+        ("Training complete in 5m 12s", True),
+        ("2025-01-01 00:00:00 - INFO - Finished training.", True),
+        ("Saved final weights to adapters.safetensors.", True),
+        ("Training: 50% done", False),
+        ("Training complete: 50 %", False),
+        ("Training set: 1,000 samples", False),
+    ],
+)
+def test_a_training_has_ended_once_its_program_says_so_after_all_figures(log: Path, said: str, ended: bool) -> None:
+    log.write_text(f"epoch 1 loss 2.5\n{said}\nepoch 2 loss 2.25\n{said}\n")
+    events = [record["event"] for record in read_all(log) if record["event"] in ("run_start", "step", "run_end")]
+    assert events == ["run_start", "step", "step", *["run_end"] * ended]
+
+
 @pytest.mark.parametrize("spelled", ["-1.#IND", "1.#QNAN", "1.#INF00", "-nan", "-nan(ind)", "inf"])
 def test_what_is_no_number_is_told_in_any_spelling(log: Path, spelled: str) -> None:
     log.write_text("".join(f"step {step} loss {loss} lr 0.1\n" for step, loss in ((1, 2.5), (2, 2.25), (3, spelled))))

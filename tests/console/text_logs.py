@@ -971,6 +971,12 @@ SAMPLES: Final[dict[str, Sample]] = {
         [(30, 2.125)],
     ),
     "a loss and its parts": Sample(_lines("step {0} total_loss={1} ce_loss=1.5 kd_loss=0.5", *THREE), THREE),
+    "batches that begin anew without a word of epochs": Sample(
+        "".join(f"  batch {batch} loss: {loss}\n" for batch, loss in ((10, 2.5), (20, 2.25)))
+        + "LOSS train 2.375 valid 2.25\n  batch 10 loss: 2.0\n  batch 20 loss: 1.75\nLOSS train 1.875 valid 2.125\n",
+        [(10, 2.5), (20, 2.25), (30, 2.0), (40, 1.75)],
+        [(20, 2.25), (40, 2.125)],
+    ),
     "as many steps in every epoch": Sample(
         _lines("Epoch: {}, Steps: 10 | Train Loss: {} Vali Loss: 2.125 Test Loss: 2.5", *FIRST),
         THREE,

@@ -125,6 +125,7 @@ class StepCounter:
         self._step: int | None = None
         self._total: int | None = None
         self._epoch: float | None = None
+        self._first: int | None = None
         self._first_epoch = 1
         self._begins: int | None = None  # the first step of the epoch
         self._each = 1
@@ -156,9 +157,13 @@ class StepCounter:
             wraps = self._total is not None and self._step is not None and self._step >= self._total - 1
             partial = place.bar or place.in_epoch  # where a step of the whole training goes back, it begins anew
             goes_on = partial and wraps and place.total == self._total and (epoch is None or self._epoch is None)
-            self._offset = self._offset + (self._total or 0) if goes_on else 0
+            # A batch that no epoch is told of is the first one of the next as often as there is one.
+            anew = place.in_epoch and not place.total and self._epoch is None and step == self._first
+            self._offset = self._offset + (self._total or self._step or 0) if goes_on or anew else 0
         if place.in_epoch and place.total and epoch is not None:
             self._offset = max(0, int(epoch) - self._first_epoch) * place.total
+        if self._first is None:
+            self._first = step
         if self._step is not None and step > self._step:
             self._each = step - self._step
         if self._begins is None or (epoch is not None and epoch != self._epoch):
