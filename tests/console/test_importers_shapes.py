@@ -58,6 +58,12 @@ SHAPES = {
             "lr": {"train": {"name": "train", "x": [10, 20], "y": [1e-4, 1e-4]}},
         }
     ),
+    "points.json": json.dumps(
+        {
+            name: [{"step": each["step"], "value": each[ours]} for each in ENTRIES]
+            for name, ours in (("train_loss", "loss"), ("val_loss", "eval_loss"))
+        }
+    ),
     "split.json": json.dumps({"columns": list(ENTRIES[0]), "data": [list(entry.values()) for entry in ENTRIES]}),
     "sacred.json": json.dumps(
         {

@@ -218,3 +218,13 @@ def test_dicts_that_rich_has_coloured_are_read_wherever_they_are_cut(log: Path) 
     assert steps(read_all(log)) == whole
     parser = ConsoleText(Translator("run"), deepspeed_steps=False)
     assert steps([record for at in range(len(text)) for record in parser.feed(text[at : at + 1])]) == whole
+
+
+def test_a_word_before_a_dict_says_that_it_is_of_an_eval(log: Path) -> None:
+    log.write_text(
+        'Training step 10: {"loss": 2.5, "lr": 0.1}\nEvaluation step 10: {"loss": 2.125}\n'
+        "train and val step 20: {'loss': 2.25, 'lr': 0.1}\neval.py:88: {'loss': 2.0, 'lr': 0.1}\n"
+    )
+    records = read_all(log)
+    assert [loss for _, loss in steps(records)] == [2.5, 2.25, 2.0]
+    assert [loss for _, loss in evals(records)] == [2.125]

@@ -977,6 +977,28 @@ SAMPLES: Final[dict[str, Sample]] = {
         [(10, 2.5), (20, 2.25), (30, 2.0), (40, 1.75)],
         [(20, 2.25), (40, 2.125)],
     ),
+    "number signs": Sample(
+        _lines("Step #{} - loss: {}", *THREE) + "Step #30 - eval loss: 2.125\n", THREE, [(30, 2.125)]
+    ),
+    "a step and a colon before an eval": Sample(
+        _lines("{}: loss: {}", *THREE) + "30: valid loss: 2.125\n", THREE, [(30, 2.125)]
+    ),
+    "parts of epochs beside steps": Sample(
+        _lines("epoch 1.{} ({}/200 steps): loss={}", *((at, step, loss) for at, (step, loss) in enumerate(THREE))),
+        THREE,
+    ),
+    "batches of an eval, and their mean": Sample(
+        "".join(
+            f"[Train][Epoch {at}/3][Iter: 0/10]lr(Cosine): 0.1, CELoss: 1.5, loss: {loss}\n[Eval][Epoch {at}][Iter: 0/5]loss: 9.5\n"
+            f"[Eval][Epoch {at}][Avg]loss: 2.125, top1: 0.5\n"
+            for at, loss in FIRST
+        ),
+        [(0, 2.5), (10, 2.25), (20, 2.0)],
+        [(0, 2.125), (10, 2.125), (20, 2.125)],
+    ),
+    "a target of a speed": Sample(
+        _lines("INFO:tensorflow:Step = {} ; tokens/s = 12 (12 target) ; Learning rate = 0.1 ; Loss = {}", *THREE), THREE
+    ),
     "as many steps in every epoch": Sample(
         _lines("Epoch: {}, Steps: 10 | Train Loss: {} Vali Loss: 2.125 Test Loss: 2.5", *FIRST),
         THREE,

@@ -106,10 +106,18 @@ def _curves(part: Mapping[str, Any]) -> list[Any]:
             if path and isinstance(steps, list) and isinstance(told, list) and len(steps) == len(told):
                 name = "/".join(dict.fromkeys(path))
                 points += [{"name": name, "step": at, "value": value} for at, value in zip(steps, told, strict=True)]
-        if len(path) < _DEPTH:
-            inside += [((*path, name), each) for name, each in inner.items() if isinstance(each, dict)]
+        for name, each in inner.items():
+            if isinstance(each, list) and each and all(map(_is_point, each)):
+                points += [{"name": "/".join((*path, name)), **point} for point in each]
+            elif isinstance(each, dict) and len(path) < _DEPTH:
+                inside.append(((*path, name), each))
     names = {point["name"] for point in points}
     return _by_place(points) if tells_training(names) else []
+
+
+def _is_point(entry: Any) -> bool:
+    """Whether an entry is a step and a value alone, as that of a list which its metric's name stands before."""
+    return isinstance(entry, dict) and entry.keys() == {"step", "value"}
 
 
 def _by_place(entries: list[dict[str, Any]]) -> list[Any]:

@@ -37,6 +37,10 @@ _SOURCE = re.compile(
 )
 _LOGGER = re.compile(rb"\[(?:INFO|WARNING)\b[^>]*>>$")
 """A line of Hugging Face's logger: LLaMA-Factory's callback tells with it what the trainer then prints, too."""
+_EVALUATED = re.compile(
+    rb"(?<![\w./-])(?:eval(?:uation)?|valid(?:ation)?|val|test|dev)(?![\w./-])[^{}]{0,40}$", re.IGNORECASE
+)
+"""A word before a dict that says what it was measured on: `Evaluation step 10: {"loss": 2.5}`."""
 _NAMED_STEP = re.compile(
     rb"""\b[Ss]tep(?::?\s+|=)(\d{1,15})[:,|-]?$|["']step["']\s*:\s*(\d{1,15})\s*,\s*["']\w{1,40}["']\s*:$"""
 )
@@ -142,6 +146,9 @@ class ConsoleText:
             if prefix:
                 if (source := _SOURCE.search(prefix)) and self._told_by_another(text, source[1]):
                     return
+                said = _EVALUATED.search(prefix) and b"train" not in prefix.lower()
+                if said and not any(_is(EVAL_LOSS, name) for name in values):
+                    values = {"split": "eval", **values}
                 if named := _NAMED_STEP.search(prefix):
                     values = {"step": (named[1] or named[2]).decode(), **values}
             if self._held is not None and _tell_the_same(self._held, values):

@@ -31,7 +31,7 @@ _PROSE = re.compile(
 )
 _ELSEWHERE = re.compile(
     r"\bbest\b|\bsav(?:e|ed|es|ing)\b|\bcheckpoints?\b|\bresum(?:e|ed|ing)\b|\bimproved?\b|\bearly.?stop|\bstopp(?:ed|ing)\b"
-    r"|\bload(?:ed|ing)?\b|\baveraged stats\b|\bfinal\b|\bfinished\b|\btarget\b",
+    r"|\bload(?:ed|ing)?\b|\baveraged stats\b|\bfinal\b|\bfinished\b|\btarget[ _](?:loss|val|eval|step|epoch)",
     re.IGNORECASE,
 )
 """Words of lines that tell another moment's figures again."""

@@ -78,7 +78,13 @@ def find_place(line: str) -> tuple[Place, str]:
         )
         end = found.end()
         if place.step is None and (inner := _AFTER_EPOCH.match(line, end)):
-            place.step, place.total, place.in_epoch, end = int(inner[1]), int(inner[2]), True, inner.end()
+            # Where epochs come in parts, the steps beside them are those of the whole training.
+            place.step, place.total, place.in_epoch, end = (
+                int(inner[1]),
+                int(inner[2]),
+                "." not in found[0],
+                inner.end(),
+            )
         line = _blank(line, found.start(), end)
     if place.step is None and "[" in line and place.epoch is None and (two := _TWO.search(line)):
         first, of_first, second, of_second, alone, beside = (int(part) if part else None for part in two.groups())

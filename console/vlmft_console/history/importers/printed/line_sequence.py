@@ -105,6 +105,7 @@ class LineSequence:
             if in_eval:
                 place.step = place.total = None
         else:
+            self._waiting = None  # replaced, if it was not told
             self._emit(entry, t, records)
 
     def _make_evals(self, entry: Entry) -> None:
@@ -149,7 +150,8 @@ class LineSequence:
                 entry.values.update({name: before.values[name] for name in before.evals})
                 entry.evals = before.evals
             return same
-        return in_eval and not before.losses and before.on_eval is True
+        ends_eval = bool(entry.on_eval and entry.evals) and not entry.losses and entry.place.step is None
+        return (in_eval or ends_eval) and not before.losses and before.on_eval is True
 
     def flush(self, records: list[Record]) -> None:
         """Tell what waited for more."""

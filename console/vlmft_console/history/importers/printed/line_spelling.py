@@ -43,7 +43,10 @@ _DIALECTS: Final = (
     (re.compile(r"^(\d+):? (train|val) (?=[\d.]+$)"), r"step:\1 \2_loss:"),
     (re.compile(r"^ ?(\d+): (\S+), \S+ avg loss, (\S+) rate,"), r"step:\1 loss:\2 lr:\3 ,"),
     (
-        re.compile(r"^([1-9]\d*): (?=(?:train(?:ing)? )?loss\b)(?!.*\b(?:step|iter|epoch)\b)", re.IGNORECASE),
+        re.compile(
+            r"^(\d+): (?=(?:(?:train(?:ing)?|val|valid(?:ation)?|eval|test)[ _])?loss\b)(?!.*\b(?:step|iter|epoch)\b)",
+            re.IGNORECASE,
+        ),
         r"step:\1 ",
     ),
 )
@@ -71,6 +74,7 @@ _THOUSANDS = re.compile(r"\b((?:global_)?step|iter(?:ation)?)([ :=]+)(\d{1,6}(?:
 """`step 1.5k`, where the line has no other place."""
 _PLACES = re.compile(r"\b(?:\w+_)?(?:steps?|iter(?:s|ation|ations)?)[ :=]+\d", re.IGNORECASE)
 _PLACED = re.compile(r"step|iter|epoch|batch", re.IGNORECASE)
+_NUMBER_SIGN = re.compile(r"\b(step|iter(?:ation)?|batch) ?#(?=\d)", re.IGNORECASE)
 _COMMA = re.compile(r",\d")
 _LOSS_WITH_COMMA = re.compile(
     r"loss['\"]?\W{1,4}[-+]?(?:(0,\d+|\d{1,9},(?:\d\d?|\d{4,}))|\d{1,2},\d{3})(?!\d|[.,]\d)", re.IGNORECASE
@@ -111,6 +115,8 @@ def spelled(text: str) -> str:
         text = _with_step_first(text)
     if ("k " in text or "k," in text) and len(_PLACES.findall(text)) == 1:
         text = _THOUSANDS.sub(lambda found: f"{found[1]}{found[2]}{round(float(found[3]) * 1000)}", text)
+    if "#" in text:
+        text = _NUMBER_SIGN.sub(r"\1 ", text)
     if text[:4] == "Ep. ":  # Marian calls its loss a cost
         text = text.replace(" : Cost ", " : train_cost ")
     if "... (" in text:  # Flax: `Step... (10 | Loss: 2.5`
