@@ -178,6 +178,13 @@ def test_a_child_says_only_what_differs_and_loads_back_equal(tmp_path: Path) -> 
     assert draft.dirty
 
 
+def test_what_is_promised_of_a_preset_is_not_said_of_one_that_is_made_of_it(tmp_path: Path) -> None:
+    draft = Draft(loaded("best"))
+    draft.take({"training.epochs": "4", "about.summary": "Four epochs", "about.time": "12h"})
+    about = save_as(draft, "mine", tmp_path, preset_folders()).preset.about
+    assert about == About(summary="Four epochs", time="12h")
+
+
 def test_a_preset_saved_over_itself_keeps_its_parent(tmp_path: Path) -> None:
     draft = Draft(loaded("quick"))
     draft.set("training.epochs", "2")

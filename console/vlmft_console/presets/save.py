@@ -41,8 +41,8 @@ def save_as(draft: Draft, name: str, folder: Path, folders: Sequence[Path], *, r
     if target.exists() and not replace:
         raise PresetError(f"{target}: exists already")
     preset = draft.preset
-    if preset.about == draft.base.preset.about and target.resolve() != draft.base.path.resolve():
-        preset = preset.model_copy(update={"about": About()})  # what is promised of one preset is not of another
+    if target.resolve() != draft.base.path.resolve():
+        preset = preset.model_copy(update={"about": _own_words(preset.about, draft.base.preset.about)})
     text = child_text(draft.base, preset, target, folders)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,6 +50,11 @@ def save_as(draft: Draft, name: str, folder: Path, folders: Sequence[Path], *, r
     except OSError as error:
         raise PresetError(f"{target}: cannot be written: {error.strerror}") from None
     return load_text(text, target, folders)
+
+
+def _own_words(about: About, before: About) -> About:
+    """Without what was said of the preset that this one was made of: what is promised of one is not of another."""
+    return About(**{key: value for key, value in about if value != getattr(before, key)})
 
 
 def child_text(base: LoadedPreset, preset: Preset, target: Path, folders: Sequence[Path]) -> str:
