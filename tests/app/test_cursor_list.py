@@ -154,3 +154,14 @@ async def test_a_table_has_its_cursor_over_columns_and_says_nothing_of_what_it_i
         await pilot.press("G")
         await until_shown(pilot, "line 8")
         assert app.told == ["moved to one"]
+
+
+@pytest.mark.parametrize("width", range(30, 61))
+async def test_the_last_column_of_a_table_is_not_under_its_scroll_bar(width: int) -> None:
+    table = ColumnTable()
+    async with Told(table).run_test(size=(width, 5)) as pilot:
+        cells = tuple(Cell(f"a-value-{number}") for number in range(4))
+        table.show_table([f"run-{number}" for number in range(4)], [TableRow(Cell("line"), cells)] * 9, "run-3")
+        await until(pilot, lambda: table.show_vertical_scrollbar)
+        await until_shown(pilot, "a-value-3")
+        assert not any(table.render_line(y).crop(table.room).text.strip() for y in range(5))

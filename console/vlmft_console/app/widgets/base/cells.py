@@ -81,6 +81,19 @@ def fitted(text: str, width: int, right: bool = False) -> str:
     return padding + text if right else text + padding
 
 
+def cut_line(line: Line, width: int) -> Line:
+    """The line in at most `width` cells; `…` at its end where something is cut off."""
+    if sum(cell_len(text) for text, _ in line) <= width:
+        return line
+    kept: list[Part] = []
+    for text, role in line:
+        room = width - sum(cell_len(before) for before, _ in kept)
+        if cell_len(text) >= room:
+            return (*kept, (fitted(f"{text}…", room), role))
+        kept.append((text, role))
+    return tuple(kept)
+
+
 def cut_in_the_middle(text: str, width: int) -> str:
     """`text`, made safe, in at most `width` cells: both ends of it with a `…` between."""
     text = one_line(text)

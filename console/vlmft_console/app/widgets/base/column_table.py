@@ -88,7 +88,7 @@ class ColumnTable(CursorList, inherit_bindings=False):
         return None
 
     def line(self, number: int) -> Line:
-        if self.size.width != self._arranged_for:  # a line may be asked for before the size is told
+        if self.room != self._arranged_for:  # a line may be asked for before the size is told
             self._arrange()
         if number == 0:
             return self.head()
@@ -120,7 +120,7 @@ class ColumnTable(CursorList, inherit_bindings=False):
 
     def _arrange(self) -> None:
         """Decide which columns are shown, and how wide each is."""
-        width = self._arranged_for = self.size.width
+        width = self._arranged_for = self.room
         if not self._keys or not width:
             self._shown = {}
             return

@@ -109,6 +109,6 @@ class FieldForm(Container):
         line = self.query_one(TypedLine)
         column, row, cells = self.list.value_place(self._path.removeprefix("reasons."))
         if self._path.startswith("reasons."):
-            cells = self.list.size.width - column
+            cells = self.list.room - column
         line.styles.offset = (column, row)
         line.styles.width = cells

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from vlmft_console.app.widgets.base.cells import fitted
+from vlmft_console.app.widgets.base.cells import cut_line, fitted
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.line_view import Line
 from vlmft_console.presets import Draft, Field, fields, sections
@@ -58,12 +58,12 @@ class FieldList(CursorList, inherit_bindings=False):
     @property
     def key_cells(self) -> int:
         """Width of the names."""
-        return min(_longest_key() + 1, max(8, self.size.width // 2))
+        return min(_longest_key() + 1, max(8, self.room // 2))
 
     def value_place(self, path: str) -> tuple[int, int, int]:
         """Where a field's value stands on the screen: column, line, and the cells it has."""
         left = _MARK_CELLS + self.key_cells
-        room = max(4, self.size.width - left)
+        room = max(4, self.room - left)
         cells = room if room < 2 * _VALUE_CELLS else _VALUE_CELLS
         return left, self._keys.index(path) - self.scroll_offset.y, cells
 
@@ -138,13 +138,14 @@ class FieldList(CursorList, inherit_bindings=False):
         sign = "▸" if section in self._folded else "▾"
         wrong = [path for path in fields() if path.startswith(f"{section}.") and self.error_of(path)]
         count = f"  {WRONG} {len(wrong)} wrong" if wrong else ""
-        return ((f"{sign} {section}", "strong"), (f"  {sections()[section]}", "dim"), (count, "stop"))
+        line = ((f"{sign} {section}", "strong"), (count, "stop"), (f"  {sections()[section]}", "dim"))
+        return cut_line(line, self.room)
 
     def _field(self, field: Field) -> Line:
         assert self._draft is not None
         mark, error, keys = self._mark(field.path), self.error_of(field.path), self.key_cells
         value = self._draft.text(field.path)
-        room = max(1, self.size.width - _MARK_CELLS - keys)
+        room = max(1, self.room - _MARK_CELLS - keys)
         role = _ROLES.get(mark, "")
         name = ((f"{mark} ", role), (fitted(field.key, keys), "" if mark in (" ", INHERITED) else "strong"))
         if not error or room < 2 * _VALUE_CELLS:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from vlmft_console.app.widgets.base.cells import cut_line
 from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.run.run_list import state_words
@@ -144,7 +145,7 @@ class HealthList(LineView, can_focus=True):
         for finding in self._findings:
             self._tops.append(len(lines))
             here = finding is self.selected
-            lines += _head(finding, self._unit, cursor=here and self.has_focus)
+            lines += [cut_line(line, width) for line in _head(finding, self._unit, cursor=here and self.has_focus)]
             if finding.active:
                 if finding.message not in told:
                     lines += _wrapped(finding.message, "", width)
