@@ -90,12 +90,13 @@ async def test_a_chart_alone_fills_the_screen_and_gives_it_back(machine: Path) -
     async with compared(*two_runs(machine)) as pilot:
         await until_shown(pilot, "is ahead by")
         pilot.app.screen.query_one("#second").focus()
-        await pilot.press("f")
-        await until(pilot, lambda: "Train loss" not in screen_text(pilot.app))
-        assert "Eval loss" in screen_text(pilot.app)
-        await pilot.press("f")
-        await until_shown(pilot, "Train loss")
-        assert "is ahead by" in screen_text(pilot.app)
+        for key in ("f", "escape"):
+            await pilot.press("f")
+            await until(pilot, lambda: "Train loss" not in screen_text(pilot.app))
+            assert "Eval loss" in screen_text(pilot.app)
+            await pilot.press(key)
+            await until_shown(pilot, "Train loss")
+            assert "is ahead by" in screen_text(pilot.app)
 
 
 async def test_what_cannot_be_read_is_said_in_the_screen(machine: Path) -> None:

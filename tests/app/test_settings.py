@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,8 @@ import pytest
 from tests.app.looking import told, until, until_shown
 from tests.records import step
 from tests.run_folders import ended_run
-from vlmft_console.app.app import VlmftConsole
+from vlmft_console.app import start, terminal
+from vlmft_console.app.app import THEMES, VlmftConsole
 from vlmft_console.app.settings import keep, kept_settings, settings_file
 from vlmft_console.app.themes import LIGHT
 from vlmft_console.charts.smoothing import smooth
@@ -26,6 +30,26 @@ async def test_the_theme_that_was_chosen_is_that_of_the_next_session(machine: Pa
         await pilot.press("ctrl+t")
         assert app.theme == LIGHT.name
     assert kept_settings().theme == "light"
+
+
+@pytest.mark.parametrize(
+    ("kept", "options", "theme"),
+    [("", [], "dark"), ("theme: light\n", [], "light"), ("theme: light\n", ["--theme", "dark"], "dark")],
+)
+def test_the_console_starts_with_the_theme_of_the_last_time_unless_another_one_is_asked_for(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, kept: str, options: list[str], theme: str
+) -> None:
+    settings_file().parent.mkdir(parents=True, exist_ok=True)
+    settings_file().write_text(kept)
+    seen: list[str] = []
+    monkeypatch.setattr(sys, "argv", ["vlmft-console", *options])
+    monkeypatch.setattr("vlmft_console.app.terminal.refusal", lambda _: "")
+    monkeypatch.setattr(terminal, "GiveBack", lambda app: nullcontext())
+    monkeypatch.setattr(VlmftConsole, "run", lambda app, **_: seen.append(app.theme))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as end:
+        start.main()
+    assert (end.value.code, seen) == (0, [THEMES[theme].name])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.records import plan, record
+from tests.records import evaluated, plan, record, run_start, step
 from vlmft_console.history.state import RunState
 from vlmft_console.report.summary import score_lines, task_scores
 from vlmft_core.scoring.chance import paired
@@ -49,3 +49,10 @@ def test_a_log_that_does_not_tell_how_many_questions_there_were_has_no_interval(
     run = state({"accuracy": 0.5}, {"accuracy": 0.6}, against_base=["nonsense"])
     assert told(run) == "base 50.0 % -> tuned 60.0 % (+10.0, accuracy)"
     assert task_scores(run)["qa"]["low"] == {"base": None, "tuned": None}
+
+
+def test_the_result_of_an_adapter_stays_when_a_run_goes_on_and_has_measured_no_answers_yet() -> None:
+    run = state({"accuracy": 0.5, "n": 20}, {"accuracy": 0.9, "n": 20})
+    before = told(run)
+    run.apply_all([run_start(2, 3), step(4), evaluated(4, 0.9), step(5), record("run_end", status="stopped")])
+    assert told(run) == before
