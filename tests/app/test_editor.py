@@ -308,6 +308,9 @@ async def test_changes_survive_the_end_of_the_app_and_are_offered_again() -> Non
     async with editor() as (pilot, screen):
         await until_shown(pilot, "child has unsaved changes from")
         assert "training.epochs: 3x" in screen_text(pilot.app)
+        text = " ".join(screen_text(pilot.app).replace("│", " ").split())
+        for answer in ("r restore: take these values", "d discard: forget them", "esc decide later: they are kept"):
+            assert answer in text
         await pilot.press("r")
         await until(pilot, lambda: screen.draft.text("training.epochs") == "3x")
         (kept,) = drafts_folder().iterdir()

@@ -6,10 +6,11 @@ import json
 import math
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any
 
 import pytest
@@ -128,6 +129,11 @@ async def look_at(app: VlmftConsole, told: Told, *, goes_on: bool) -> None:
         for epoch, each in last_evals(told).items():
             if epoch in rows:  # others are above what fits
                 assert figure(each["eval_loss"]) in rows[epoch]
+                steps = [one for one in told.steps if epoch_of(one) == epoch]
+                assert figure(fmean(finite(steps, "loss"))) in rows[epoch]
+                if norms := finite(steps, "grad_norm"):
+                    assert figure(median(norms)) in rows[epoch]
+                assert figure(steps[-1]["lr"]) in rows[epoch]
                 assert percent(each["token_accuracy"]) in " ".join(rows[epoch])
 
 
@@ -146,7 +152,16 @@ async def test_of_a_replay_at_its_end(which: str | int, tmp_path: Path) -> None:
 
 def last_evals(told: Told) -> dict[str, Mapping[str, Any]]:
     """The last eval of each epoch, by the epoch's number from 1."""
-    return {str(max(1, math.ceil(each["epoch"] - 1e-6))): each for each in told.evals}
+    return {epoch_of(each): each for each in told.evals}
+
+
+def epoch_of(record: Mapping[str, Any]) -> str:
+    """The epoch's number, from 1, as the table has it."""
+    return str(max(1, math.ceil(record["epoch"] - 1e-6)))
+
+
+def finite(steps: Sequence[Mapping[str, Any]], key: str) -> list[float]:
+    return [each[key] for each in steps if each[key] is not None]
 
 
 async def test_in_the_list_of_runs(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

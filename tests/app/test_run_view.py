@@ -119,6 +119,24 @@ async def test_a_smoother_curve_can_be_asked_for() -> None:
         assert view.state.smooth_loss.weight == smoother
 
 
+async def test_of_a_part_that_is_seen_the_average_is_over_a_share_of_that_part() -> None:
+    view = RunView()
+    app = Alone(view)
+    async with app.run_test(size=(120, 40)) as pilot:
+        view.show(sample_state(), RUNNING)
+        view.focus_panel()
+        assert view.state is not None
+        whole = view.state.smooth_loss.weight
+        await pilot.press("plus", "plus", "plus")
+        closer = view.state.smooth_loss.weight
+        assert closer < whole
+        await until_shown(pilot, f"EMA({closer:g})")
+        view.show(sample_state(), RUNNING)  # as it goes on
+        assert view.state.smooth_loss.weight == closer
+        await pilot.press("home")
+        assert view.state.smooth_loss.weight == whole
+
+
 async def test_all_charts_zoom_together_and_read_off_the_same_step() -> None:
     view = RunView()
     app = Alone(view)
