@@ -18,6 +18,7 @@ from vlmft_console.cli import app
 from vlmft_console.history.loading import read_log
 from vlmft_console.report.html import _STYLE, html
 from vlmft_console.report.run_report import report_figures
+from vlmft_console.report.text import spelled_out
 from vlmft_core.run_folder.answers import Answers
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m|x|"
@@ -200,6 +201,28 @@ def test_a_report_rounds_its_figures_names_units_and_says_what_was_kept(tmp_path
     assert "took 2 min 38 s" in re.sub(r" +", " ", text)
     assert "peak learning rate" in text
     assert "UTC" in text
+
+
+def test_figures_of_a_plan_have_names_and_units_that_people_write() -> None:
+    told = {"peak_lr": 4e-5, "disk_bytes": 815_000_000, "gpu_memory_gib": 35.25, "eval_runtime_s": 3.0, "adapter": None}
+    assert list(spelled_out(told)) == [
+        ("peak learning rate", "4e-5"),
+        ("disk", "815 MB"),
+        ("GPU memory", "35.25 GiB"),
+        ("eval runtime", "3 s"),
+    ]
+
+
+def test_values_of_the_preset_are_written_alike_in_every_form() -> None:
+    told = CliRunner().invoke(app, ["report", str(LOGS / "healthy"), "--format=md"]).stdout
+    page = html(report_figures(run := read_log(LOGS / "healthy"), Answers()), run.state, Answers())
+    for key, value in (
+        ("lora.dropout", "0.05"),
+        ("lora.dora", "no"),
+        ("lora.target_modules", "q_proj, v_proj, o_proj"),
+    ):
+        assert f"| {key} | {value} |" in told
+        assert re.search(rf"<td>{key}</td><td[^>]*>{value}</td>", page)
 
 
 def test_on_a_phone_no_number_breaks_and_on_paper_no_chart_and_no_row() -> None:
