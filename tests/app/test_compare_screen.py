@@ -137,7 +137,7 @@ async def test_another_training_that_begins_in_a_log_takes_the_place_of_the_one_
         with log.open("a") as file:
             file.write("".join(json.dumps(each) + "\n" for each in (run_start(), step(1, 9.0), step(2, 9.0))))
         await until(pilot, lambda: figures(pilot, "steps")[-1:] == ["2"])
-        assert "two.jsonl: another training begins" in told(pilot.app)
+        await until(pilot, lambda: "two.jsonl: another training begins" in told(pilot.app))
         curve = pilot.app.screen.query_one("#first", Chart).spec.curves[1].points
         assert isinstance(curve, Series)
         assert (curve.last, len(curve.superseded)) == ((2, 9.0), 0)

@@ -232,6 +232,10 @@ async def test_a_training_that_begins_anew_in_a_log_that_is_open_takes_the_place
         assert "step 3" in screen_text(app)
         state = app.screen.query_one("RunView").state
         assert (len(state.train_loss), len(state.train_loss.superseded)) == (3, 0)
+        await until_shown(pilot, "the last of several trainings in this log")
+    async with VlmftConsole(log).run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "Loss train 6.000")
+        assert "the last of several trainings in this log" in screen_text(pilot.app)
 
 
 async def test_a_log_shows_its_first_chart_while_the_rest_of_it_is_read(

@@ -207,6 +207,14 @@ async def test_a_run_that_is_named_twice_is_shown_once_and_that_is_said(
         assert not row(pilot, 3)
 
 
+async def test_of_a_log_with_several_trainings_it_is_said_that_the_last_one_is_shown(machine: Path) -> None:
+    trainings = [run_start(), step(1, 2.0), step(2, 2.0), run_start(), step(1, 9.0)]
+    log = write_log(machine / "two.jsonl", trainings)
+    async with laid_over(three_runs(machine)[0], log) as pilot:
+        await until(pilot, lambda: "two.jsonl: the last of several trainings in this log" in told(pilot.app))
+        assert shown(pilot)["Train loss, smoothed"] == "12"
+
+
 async def test_a_folder_and_the_log_in_it_are_one_run(machine: Path) -> None:
     (machine / "logged").mkdir()
     log = foreign_log(machine / "logged")

@@ -40,3 +40,11 @@ def test_a_log_alone_is_growing_recorded_or_what_its_last_record_says() -> None:
     assert headline("log", None, None, 0.0).word == "recorded"
     end = record("run_end", status="early_stopped", reason="eval loss rose")
     assert headline("log", None, end, 0.0).word == "early_stopped"
+
+
+def test_of_a_log_with_several_trainings_it_is_said_which_one_is_shown() -> None:
+    which = "the last of several trainings in this log"
+    for options in ({"growing": True}, {"growing": False}):
+        assert headline("log", None, None, 0.0, one_of_several=True, **options).remark == which
+    end = record("run_end", status="stopped", reason="Ctrl-C")
+    assert headline("log", None, end, 0.0, one_of_several=True).remark == f"Ctrl-C, {which}"

@@ -58,6 +58,8 @@ class LogOpened(Message):
 
     log: OpenedLog
     state: RunState
+    one_of_several: bool
+    """Whether the log holds other trainings before this one."""
 
 
 @dataclass
@@ -123,7 +125,7 @@ class LiveReader:
         self._pulse = read.state.pulse
         self._look(read.log)
         self._opened = True
-        self._post(LogOpened(read.log, read.state))
+        self._post(LogOpened(read.log, read.state, bool(read.several)))
         while not self._stop.wait(self._pause()):
             self._look(read.log)
 

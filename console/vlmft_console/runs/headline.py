@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from vlmft_console.figures import clock
 from vlmft_console.runs.ladder import NOW_SECONDS, TERM_SECONDS
@@ -12,6 +13,7 @@ from vlmft_core.run_folder.stop import StopRequest
 
 GROWING = "growing"
 """A log of another program to which something was added a moment ago."""
+LAST_OF_SEVERAL: Final = "the last of several trainings in this log"
 READING = "reading"
 """A log that has not been read to its end yet."""
 
@@ -47,6 +49,7 @@ def headline(
     *,
     asked: StopRequest | None = None,
     growing: bool = False,
+    one_of_several: bool = False,
     adapter: str = "",
     launched: float | None = None,
 ) -> Headline:
@@ -59,13 +62,16 @@ def headline(
         now: unix time.
         asked: the stop request, if there is one.
         growing: whether something was added to the log a moment ago.
+        one_of_several: whether the log holds other trainings before this one.
         adapter: where the run's adapter is; empty while there is none.
         launched: unix time at which the run was launched last.
     """
     if status is None:
+        which = LAST_OF_SEVERAL if one_of_several else ""
         if growing:
-            return Headline(GROWING, name, sign=("● growing", "good"))
-        return Headline(end["status"], name, str(end.get("reason") or "")) if end else Headline(RECORDED, name)
+            return Headline(GROWING, name, which, sign=("● growing", "good"))
+        reason = str((end or {}).get("reason") or "")
+        return Headline(end["status"] if end else RECORDED, name, ", ".join(filter(None, [reason, which])))
     remark = status.reason
     if status.state == STOPPING and asked is not None:
         remark = countdown(asked, now - asked.t)

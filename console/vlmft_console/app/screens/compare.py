@@ -76,6 +76,7 @@ class CompareScreen(SeveralRunsScreen):
     def on_run_read(self, message: RunRead) -> None:
         """One more has been read; when all are, they are shown."""
         self._read[message.number], self._statuses[message.number] = message.run, message.status
+        self.say_which(message.run)
         if self._runs:
             self._show_figures()
             self.draw()

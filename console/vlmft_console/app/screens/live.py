@@ -55,6 +55,7 @@ class LiveScreen(LogScreen):
         self._reader = LiveReader(target, self.post_message, ahead)
         self._batch = Batch()
         self._trainings = Trainings()
+        self._one_of_several = False
         self._rung: set[int] = set()
         self._idle: tuple[str, ...] = ()
         self._clock: Timer | None = None
@@ -95,7 +96,7 @@ class LiveScreen(LogScreen):
 
     def on_log_opened(self, message: LogOpened) -> None:
         """Everything that the log held until now is in `message.state`."""
-        self._log, state = message.log, message.state
+        self._log, state, self._one_of_several = message.log, message.state, message.one_of_several
         self._batch = batch = self._reader.take()  # what came, and was looked at, since that state was made
         self._trainings = Trainings(under_way=bool(state.last_step or state.evals))
         state = self._with(state, batch.records)
@@ -140,7 +141,7 @@ class LiveScreen(LogScreen):
             if part.begins:
                 weight, state = state.smooth_loss.weight, RunState(self._log.monitor)
                 state.smooth_loss.weight = weight
-                self._rung = set()
+                self._rung, self._one_of_several = set(), True
                 tell(self.app, "Another training begins in this log: it is shown from here on.")
             state.apply_all(part.records)
         return state
@@ -160,6 +161,7 @@ class LiveScreen(LogScreen):
             now(),
             asked=batch.asked,
             growing=batch.growing,
+            one_of_several=self._one_of_several,
             adapter=adapter,
             launched=created(RunFolder(folder.path)) if folder and not ended else None,
         )

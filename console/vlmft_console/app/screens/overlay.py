@@ -128,6 +128,7 @@ class OverlayScreen(SeveralRunsScreen):
         shown = next((each for each in self._runs if each.read and each.read.log.is_same(message.run.log)), None)
         if shown is None:
             run.read, run.status = message.run, message.status
+            self.say_which(message.run)
         else:
             self._reader.leave(message.number)
             self._leave_out(run, shown)

@@ -13,6 +13,7 @@ from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.charts.spec import Unit
 from vlmft_console.history.loading import ReadLog
+from vlmft_console.runs.headline import LAST_OF_SEVERAL
 
 _UNITS: Final[tuple[Unit, ...]] = ("step", "epoch", "hours")
 
@@ -51,6 +52,11 @@ class SeveralRunsScreen(Screen[None]):
         self._smoothing = message.applied_to(self._smoothing)
         keep(self, "smoothing", self._smoothing)
         self.draw()
+
+    def say_which(self, run: ReadLog) -> None:
+        """Say which training of its log is shown, where it holds several."""
+        if run.several:
+            tell(self, f"{run.name}: {LAST_OF_SEVERAL}")
 
     def grown(self, run: ReadLog, message: RunGrew) -> ReadLog:
         """A run with what it has written since; where another training has begun in its log, that one."""
