@@ -177,6 +177,12 @@ def known(name: str) -> Known | None:
     return _known(name[:_LONGEST])
 
 
+def stands_for(name: str, quantity: str) -> bool:
+    """Whether a metric's name stands for this quantity."""
+    found = known(name)
+    return found is not None and found.quantity == quantity
+
+
 @lru_cache(maxsize=4096)
 def _known(name: str) -> Known | None:
     if name == "_step":  # W&B counts its own rows: a step only where no other is named

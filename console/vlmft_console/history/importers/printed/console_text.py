@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, GRAD_NORM, LOSS, RATE, known
+from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, GRAD_NORM, LOSS, RATE, stands_for
 from vlmft_console.history.importers.entries.parsing import number
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.deepspeed import BEFORE, NEEDLES, DeepSpeedLines
@@ -147,7 +147,7 @@ class ConsoleText:
                 if (source := _SOURCE.search(prefix)) and self._told_by_another(text, source[1]):
                     return
                 said = _EVALUATED.search(prefix) and b"train" not in prefix.lower()
-                if said and not any(_is(EVAL_LOSS, name) for name in values):
+                if said and not any(stands_for(name, EVAL_LOSS) for name in values):
                     values = {"split": "eval", **values}
                 if named := _NAMED_STEP.search(prefix):
                     values = {"step": (named[1] or named[2]).decode(), **values}
@@ -163,10 +163,10 @@ class ConsoleText:
             self.rejected += 1
         else:
             self.dicts += 1
-            self.evals = self.evals or any(_is(EVAL_LOSS, name) for name in values)
-            if not self.rates and any(_is(LOSS, name) for name in values) and "train_runtime" not in values:
+            self.evals = self.evals or any(stands_for(name, EVAL_LOSS) for name in values)
+            if not self.rates and any(stands_for(name, LOSS) for name in values) and "train_runtime" not in values:
                 self.losses = True
-                self.rates = any(_is(RATE, name) or _is(GRAD_NORM, name) for name in values)
+                self.rates = any(stands_for(name, RATE) or stands_for(name, GRAD_NORM) for name in values)
 
     def _release(self, records: list[Record]) -> None:
         """Take what was held."""
@@ -222,11 +222,6 @@ class Needles:
             if 0 <= place < at:
                 self._places[needle] = self._text.find(needle, at)
         return min(((place, needle) for needle, place in self._places.items() if place >= 0), default=(-1, b""))
-
-
-def _is(quantity: str, name: str) -> bool:
-    found = known(name)
-    return found is not None and found.quantity == quantity
 
 
 def _line_before(text: bytes) -> bytes:

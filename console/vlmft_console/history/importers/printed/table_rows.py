@@ -12,7 +12,15 @@ from typing import Final
 
 from vlmft_console.history.importers.entries.languages import is_foreign
 from vlmft_console.history.importers.entries.long_entries import named_value
-from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, known, names_part
+from vlmft_console.history.importers.entries.metric_names import (
+    EPOCH,
+    EVAL_LOSS,
+    LOSS,
+    STEP,
+    known,
+    names_part,
+    stands_for,
+)
 from vlmft_console.history.importers.entries.parsing import number
 
 _COLUMNS: Final = 500
@@ -39,7 +47,7 @@ class Table:
         self._names = names
         self._known = [known(name) is not None for name in names]
         self._separator = separator
-        self.place = next((name for kind in (STEP, EPOCH) for name in names if _is(kind, name)), "")
+        self.place = next((name for kind in (STEP, EPOCH) for name in names if stands_for(name, kind)), "")
         """The column that tells the step, or else the epoch; "" where none does."""
         long = named_value(tuple(names))
         self._texts = {*filter(names_part, names), *(long.names if long else ())}
@@ -156,11 +164,6 @@ def _split(line: str, separator: str) -> list[str]:
     else:
         cells = line.split(separator)
     return [cell.strip().strip("*`") for cell in cells]
-
-
-def _is(quantity: str, name: str) -> bool:
-    found = known(name)
-    return found is not None and found.quantity == quantity
 
 
 def _is_number(text: str) -> bool:
