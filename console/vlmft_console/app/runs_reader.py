@@ -63,7 +63,7 @@ class _Followed:
     def __init__(self, log: OpenedLog, state: RunState) -> None:
         self.log = log
         self.pulse = state.pulse
-        self._trainings = Trainings(under_way=bool(state.last_step or state.evals))
+        self._trainings = Trainings(under_way=state)
         self.status: RunStatus | None = None
 
     def look(self) -> bool:

@@ -16,6 +16,7 @@ from vlmft_core.run_folder.events import Record
 
 if TYPE_CHECKING:
     from vlmft_console.history.opened import OpenedLog
+    from vlmft_console.history.state import RunState
 
 _LISTED: Final = 1000
 """Trainings that are told of, the latest ones."""
@@ -84,12 +85,13 @@ class Trainings:
 
     Args:
         wanted: the number of the one to be judged; the last one, whichever that will be, if None.
-        under_way: whether a training with figures came before the first record.
+        under_way: the training of what came before the first record.
     """
 
-    def __init__(self, wanted: int | None = None, *, under_way: bool = False) -> None:
+    def __init__(self, wanted: int | None = None, *, under_way: RunState | None = None) -> None:
         self._wanted = wanted
-        self.found: deque[Training] = deque([Training(1, first_step=0 if under_way else None)], maxlen=_LISTED)
+        begun = under_way is not None and bool(under_way.last_step or under_way.evals)
+        self.found: deque[Training] = deque([Training(1, first_step=0 if begun else None)], maxlen=_LISTED)
         """Those there are, in order."""
 
     @property

@@ -98,7 +98,7 @@ class LiveScreen(LogScreen):
         """Everything that the log held until now is in `message.state`."""
         self._log, state, self._one_of_several = message.log, message.state, message.one_of_several
         self._batch = batch = self._reader.take()  # what came, and was looked at, since that state was made
-        self._trainings = Trainings(under_way=bool(state.last_step or state.evals))
+        self._trainings = Trainings(under_way=state)
         state = self._with(state, batch.records)
         self._rung = {finding.number for finding in state.health.active if finding.severity == STOP}
         self._view.log_pane.add(batch.lines, batch.pending)
