@@ -17,7 +17,7 @@ import tty
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, Literal
 
-from vlmft_console.app.terminal import in_browser
+from vlmft_console.app.terminal import KITTY_TERMS, in_browser
 
 if TYPE_CHECKING:
     from vlmft_console.app.settings import Pictures
@@ -26,7 +26,6 @@ Drawn = Literal["kitty", "blocks", "none"]
 """How pictures are drawn: by the terminal itself, two pixels in each character, or not at all."""
 ANSWER_SECONDS: Final = 2.0
 """How long to wait for an answer; a terminal here answers within milliseconds, one at the end of a slow line later."""
-_TERMS: Final = frozenset({"xterm-kitty", "xterm-ghostty"})
 _ASK: Final = b"\x1b[>q\x1b[c"
 """Its name (XTVERSION), and then what every terminal answers (DA1): where no name comes before that, none will."""
 _NAME: Final = re.compile(rb"\x1bP>\|([^\x1b]*)\x1b\\")
@@ -49,7 +48,9 @@ def how_to_draw(wanted: Pictures, environ: Mapping[str, str]) -> tuple[Drawn, st
         return "blocks", ""
     if wanted == "kitty":
         return "kitty", ""
-    named = environ.get("TERM") in _TERMS or environ.get("TERM_PROGRAM") == "ghostty" or "KITTY_WINDOW_ID" in environ
+    named = (
+        environ.get("TERM") in KITTY_TERMS or environ.get("TERM_PROGRAM") == "ghostty" or "KITTY_WINDOW_ID" in environ
+    )
     name, typed = _ask() if named else ("", "")
     return "kitty" if _knows_placeholders(name) else "blocks", typed
 

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 NOTIFY_STYLES = ("bell", "osc9", "osc777", "none")
 """How to draw attention from outside the screen: the bell, or a desktop notification in one of two dialects."""
 
+KITTY_TERMS = frozenset({"xterm-kitty", "xterm-ghostty"})
+"""What TERM says in terminals that have kitty's graphics protocol."""
 GRACE_SECONDS = 0.5
 """How long the app gets to leave by itself after a signal, before the terminal is restored without it."""
 _WRITE_SECONDS = 0.3

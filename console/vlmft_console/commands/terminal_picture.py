@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from vlmft_console.app.terminal import KITTY_TERMS
 from vlmft_console.pictures import half_blocks as blocks
 from vlmft_console.pictures import kitty
 from vlmft_core.run_folder.picture import Picture
@@ -21,7 +22,6 @@ _COLUMNS: Final = 64
 """Its characters in a line, at most."""
 _FINE: Final = (5, 10)
 """Pixels of a character, across and down, where a terminal draws them: enough to read, and soon sent."""
-_KITTY_TERMS: Final = frozenset({"xterm-kitty", "xterm-ghostty"})
 _KITTY_PROGRAMS: Final = frozenset({"WezTerm", "ghostty"})
 
 
@@ -43,7 +43,7 @@ def draws(console: Console) -> bool:
 
 def has_kitty() -> bool:
     """Whether the terminal draws pictures itself, by its name; tmux and screen do not pass them on."""
-    known = os.environ.get("TERM") in _KITTY_TERMS or os.environ.get("TERM_PROGRAM") in _KITTY_PROGRAMS
+    known = os.environ.get("TERM") in KITTY_TERMS or os.environ.get("TERM_PROGRAM") in _KITTY_PROGRAMS
     return known and not (os.environ.get("TMUX") or os.environ.get("STY"))
 
 

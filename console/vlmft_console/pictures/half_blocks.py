@@ -1,4 +1,4 @@
-"""Picture: a small image as half blocks, two pixels in each character; and the same in fewer pixels."""
+"""Half blocks: a small picture with two pixels in each character; and the same in fewer pixels."""
 
 from __future__ import annotations
 
