@@ -50,6 +50,19 @@ def three_runs(machine: Path) -> tuple[Path, Path, Path]:
     return falling.path, rising.path, foreign_log(machine)
 
 
+@pytest.fixture
+def ready(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """No run is read before this is set."""
+    may_read = threading.Event()
+
+    def load_later(target: Path, **options: Any) -> Any:
+        may_read.wait(60)
+        return load(target, **options)
+
+    monkeypatch.setattr(runs_reader, "load", load_later)
+    return may_read
+
+
 @asynccontextmanager
 async def laid_over(*targets: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[None]]:
     async with VlmftConsole(*targets).run_test(size=size, notifications=True) as pilot:
@@ -225,15 +238,8 @@ async def test_a_folder_and_the_log_in_it_are_one_run(machine: Path) -> None:
 
 
 async def test_what_was_pinned_stays_pinned_when_it_turns_out_to_be_there_already(
-    machine: Path, monkeypatch: pytest.MonkeyPatch
+    machine: Path, ready: threading.Event
 ) -> None:
-    ready = threading.Event()
-
-    def load_later(target: Path, **options: Any) -> Any:
-        ready.wait(60)
-        return load(target, **options)
-
-    monkeypatch.setattr(runs_reader, "load", load_later)
     falling, rising, _ = three_runs(machine)
     async with VlmftConsole(falling, rising, falling).run_test(size=(120, 40), notifications=True) as pilot:
         await until_shown(pilot, "overlay: 3 runs")
@@ -245,15 +251,8 @@ async def test_what_was_pinned_stays_pinned_when_it_turns_out_to_be_there_alread
 
 
 async def test_the_cursor_stays_on_its_run_when_one_above_it_turns_out_to_be_there_already(
-    machine: Path, monkeypatch: pytest.MonkeyPatch
+    machine: Path, ready: threading.Event
 ) -> None:
-    ready = threading.Event()
-
-    def load_later(target: Path, **options: Any) -> Any:
-        ready.wait(60)
-        return load(target, **options)
-
-    monkeypatch.setattr(runs_reader, "load", load_later)
     falling, rising, other = three_runs(machine)
     async with VlmftConsole(falling, falling, rising, other).run_test(size=(120, 40), notifications=True) as pilot:
         await until_shown(pilot, "overlay: 4 runs")
