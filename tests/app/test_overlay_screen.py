@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 
 from tests.app.looking import screen_text, told, until, until_shown
 from tests.app.test_app import contrast
-from tests.records import run_start, step, write_log
+from tests.records import evaluated, run_start, step, write_log
 from tests.run_folders import ended_run
 from tests.supervised import LONG, Supervised
 from vlmft_console.app import runs_reader
@@ -138,6 +138,17 @@ async def test_any_metric_of_any_of_the_logs_is_a_panel_and_is_remembered(machin
     assert kept_settings().overlay == ("^my_", "loss")
     async with laid_over(*runs) as pilot:
         await until(pilot, lambda: set(shown(pilot)) == {"my_bleu", "Train loss, smoothed"})
+
+
+async def test_accuracies_of_different_things_are_not_laid_over_each_other(machine: Path) -> None:
+    both = {"token_accuracy": 0.9, "tasks": {"chartqa": {"relaxed_accuracy": 0.4, "n": 20}}}
+    logs = [
+        write_log(machine / f"{name}.jsonl", [run_start(), step(1), evaluated(1, 1.0, **fields)])
+        for name, fields in (("both", both), ("tokens", {"token_accuracy": 0.8}))
+    ]
+    async with laid_over(*logs, size=(200, 60)) as pilot:
+        assert shown(pilot)["Accuracy of the tokens"] == "12"
+        assert shown(pilot)["chartqa.relaxed_accuracy"] == "1"
 
 
 async def test_the_runs_are_counted_along_epochs_and_what_has_none_says_so(machine: Path) -> None:

@@ -119,13 +119,15 @@ def _memory(state: RunState, blank: ChartSpec) -> ChartSpec:
 
 def _accuracies(state: RunState) -> dict[str, Series]:
     """Shares of right answers by what they are of: the tasks first, then the tokens."""
-    found = {}
-    for name, series in state.by_name.items():
-        task, _, metric = name.rpartition(".")
-        if task and metric == HEADLINE.get(task, "accuracy"):
-            found[task] = series
+    found = {name.rpartition(".")[0]: state.by_name[name] for name in task_accuracies(state)}
     tokens = next((state.by_name[name] for name in _OF_TOKENS if name in state.by_name), None)
     return found | ({} if tokens is None else {"tokens": tokens})
+
+
+def task_accuracies(state: RunState) -> list[str]:
+    """Metrics that are the share of right answers on a task, by name."""
+    parts = ((name, *name.rpartition(".")) for name in state.by_name)
+    return [name for name, task, _, metric in parts if task and metric == HEADLINE.get(task, "accuracy")]
 
 
 def _accuracy(state: RunState, blank: ChartSpec) -> ChartSpec:
@@ -172,7 +174,7 @@ _TABLE = (
     RunChart("memory", ChartSpec("Memory", from_zero=True), "Peak memory of a GPU", _memory,
              lambda run: run.mem_gib, unit="GiB"),
     RunChart("accuracy", ChartSpec("Accuracy"), "Accuracy on each task, and of the tokens", _accuracy,
-             lambda run: next(iter(_accuracies(run).values()), _NOTHING), "points"),
+             lambda run: _accuracies(run).get("tokens", _NOTHING), "points", compared="Accuracy of the tokens"),
     RunChart("load", ChartSpec("Load", from_zero=True), "How busy GPUs and CPUs are", machine_charts.load,
              lambda run: machine_charts.first_of(run, ("gpu", "util"), ("host", "cpu")), unit="%"),
     RunChart("gpu_memory", ChartSpec("GPU memory", from_zero=True), "Memory of the GPUs that is used",

@@ -26,7 +26,7 @@ from vlmft_console.app.widgets.run.metric_choice import MetricChoice
 from vlmft_console.app.widgets.run.overlay_table import MOST_LINES, OverlayTable
 from vlmft_console.charts.overlay import MOST_RUNS, Timelines, extent_of, overlay_chart
 from vlmft_console.charts.reading import readings
-from vlmft_console.charts.run_charts import CHARTS
+from vlmft_console.charts.run_charts import CHARTS, task_accuracies
 from vlmft_console.charts.smoothing import smooth
 from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.charts.view import View
@@ -115,7 +115,9 @@ class OverlayScreen(SeveralRunsScreen):
 
     @property
     def _usual(self) -> list[str]:
-        return [key for key, chart in CHARTS.items() if any(chart.series(run.state) for run in self._runs)]
+        tasks = dict.fromkeys(name for run in self._runs for name in task_accuracies(run.state))
+        charts = (key for key, chart in CHARTS.items() if any(chart.series(run.state) for run in self._runs))
+        return [*charts, *tasks]
 
     def on_loading(self, message: Loading) -> None:
         """Say how far the reading is."""
