@@ -282,6 +282,15 @@ def test_a_tiny_chart_is_the_latest_value_and_a_small_curve(width: int, height: 
     assert shown(chart(4, 3, 2, 1), width, height) == picture
 
 
+@pytest.mark.parametrize(("width", "height"), [(40, 4), (23, 8), (30, 2), (12, 1)])
+def test_of_several_runs_none_is_left_out_of_a_tiny_chart(width: int, height: int) -> None:
+    points = {"1": series(4, 3, 2, 2), "2": series(9, 9, 8)}
+    curves = tuple(Curve(f"run {tag}", each, "line", f"run-{tag}", tag) for tag, each in points.items())
+    rows = shown(ChartSpec("Train loss, smoothed", curves), width, height).splitlines()
+    assert ("Train loss, smoothed" in rows[0]) is (height > 1)
+    assert all(tag in "".join(rows[height > 1 :]) for tag in "12")
+
+
 _VALUES = st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), max_size=40)
 _KINDS: st.SearchStrategy[Kind] = st.sampled_from(["raw", "smooth", "line", "points", "planned", "old"])
 

@@ -15,7 +15,7 @@ from vlmft_console.charts.legend import draw_title
 from vlmft_console.charts.raster import DOTS_ACROSS
 from vlmft_console.charts.reading import reading_words
 from vlmft_console.charts.references import draw_references
-from vlmft_console.charts.spec import ChartSpec, Kind
+from vlmft_console.charts.spec import ChartSpec, Curve, Kind
 from vlmft_console.charts.styles import Look
 from vlmft_console.charts.ticks import x_label
 from vlmft_console.charts.trace import Trace, trace
@@ -124,26 +124,30 @@ def _fit_canvas(
 
 
 def _draw_small(grid: Grid, spec: ChartSpec, view: View, look: Look) -> None:
-    """The latest value, and the main curve in what room is left."""
+    """The latest value, and the main curve in what room is left; of curves that are told apart by a tag all."""
     main = next((curve for kind in _MAIN for curve in spec.curves if curve.kind == kind), None)
-    last = main.points.last if main else None
-    value = figure(last[1]) if last else "-"
-    if len(value) > grid.width:
-        value = ""
-    if grid.height > 1 and spec.headline and len(spec.title) + 1 + len(spec.headline) <= grid.width:
-        value = spec.headline
-    beside = grid.height == 1 and value != ""
-    titled = (
-        f"{spec.title} {value}" if value and not beside and len(spec.title) + 1 + len(value) <= grid.width else value
-    )
-    grid.put(0, 0, titled, "title")
-    left, top = (len(value) + 1, 0) if beside else (0, int(value != ""))
+    tagged = tuple(curve for curve in spec.curves if curve.tag)
+    words = _small_words(grid, spec, None if tagged else main)
+    grid.put(0, 0, words, "title")
+    beside = grid.height == 1
+    left, top = (len(words) + 1 if words and beside else 0), int(bool(words) and not beside)
     if main is None or left >= grid.width or top >= grid.height:
         return
     box = Box(left, top, grid.width - left, grid.height - top)
-    canvas, traces = _fit_canvas(replace(spec, curves=(main,)), view, box, labelled=False)
+    canvas, traces = _fit_canvas(replace(spec, curves=tagged or (main,)), view, box, labelled=False)
     if canvas:
         draw_curves(grid, canvas, traces, look)
+
+
+def _small_words(grid: Grid, spec: ChartSpec, main: Curve | None) -> str:
+    """Title and headline, or the latest value of the main curve, as much as there is room for; on a single line the
+    value alone."""
+    last = main.points.last if main else None
+    value = figure(last[1]) if last else "" if spec.curves else "-"
+    if grid.height == 1:
+        return value if len(value) <= grid.width else ""
+    wanted = [f"{spec.title} {words}".strip() for words in (spec.headline, value) if words]
+    return next((text for text in (*wanted, value or spec.title) if len(text) <= grid.width), "")
 
 
 def _say(grid: Grid, text: str) -> None:
