@@ -164,4 +164,4 @@ async def test_the_last_column_of_a_table_is_not_under_its_scroll_bar(width: int
         table.show_table([f"run-{number}" for number in range(4)], [TableRow(Cell("line"), cells)] * 9, "run-3")
         await until(pilot, lambda: table.show_vertical_scrollbar)
         await until_shown(pilot, "a-value-3")
-        assert not any(table.render_line(y).crop(table.room).text.strip() for y in range(5))
+        assert not any(table.render_line(y).crop(table.scrollable_content_region.width).text.strip() for y in range(5))

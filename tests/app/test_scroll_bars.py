@@ -25,7 +25,7 @@ def bars(app: App[None]) -> list[LineView]:
 def covered(app: App[None]) -> list[str]:
     """Lines with something under a scroll bar."""
     lines = [(view, view.render_line(y)) for view in bars(app) for y in range(view.size.height)]
-    return [line.text for view, line in lines if line.crop(view.room).text.strip()]
+    return [line.text for view, line in lines if line.crop(view.scrollable_content_region.width).text.strip()]
 
 
 async def look(pilot: Pilot[None]) -> None:

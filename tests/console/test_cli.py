@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from tests.run_folders import ended_run
 from vlmft_console.cli import COMMANDS, app, load
+from vlmft_core.run_folder import events
+from vlmft_core.run_folder.events import EventWriter
 
 
 def test_help_lists_every_command_and_imports_none() -> None:
@@ -103,3 +105,15 @@ def test_the_list_of_runs_says_health_preset_and_age_and_the_list_of_commands_cu
     assert done.stdout.splitlines()[0].split() == titles
     told = CliRunner().invoke(app, ["--help"]).stdout
     assert "…" not in told
+
+
+def test_a_run_that_was_resumed_and_stopped_before_its_next_step_keeps_its_loss(here: Path) -> None:
+    folder = ended_run(here / "outputs", "again", status="stopped")
+    log = EventWriter(folder.events_file(2))
+    log.write(events.RUN_START, run_id="0" * 32, segment=2, resumed_from=20)
+    log.close()
+    for _ in range(2):  # read, and from what was kept of it
+        (row,) = [line.split() for line in CliRunner().invoke(app, ["runs"]).stdout.splitlines() if "again" in line]
+        assert row[1:5] == ["stopped", "20/20", "0.1000", "1.050"]
+    told = CliRunner().invoke(app, ["status", "again"]).stdout
+    assert "0.1000" in told
