@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib import import_module
 from threading import Lock
@@ -15,13 +16,16 @@ Dots = tuple[tuple[int, int | None], ...]
 """Places on a grid of 2 x 4 dots a character, from the lower left; None is a gap."""
 
 DOTS_ACROSS, DOTS_DOWN = 2, 4
+_STRETCH = 16 * DOTS_ACROSS
+"""Dots across that are drawn together."""
 
 
 @lru_cache(maxsize=64)
 def raster(dots: Dots, width: int, height: int, marker: str, joined: bool) -> tuple[str, ...]:
     """One curve as `height` rows of `width` characters, the top row first; blank where it is not.
 
-    A live chart asks again every second, and mostly for what it had: the answer is kept.
+    A live chart asks again every second, and mostly for what it had: the answer is kept. Where a point is added to a
+    line of dots, only the stretch it is in is drawn anew.
 
     Args:
         dots: in order; those outside the grid are not drawn, lines towards them end at its edge.
@@ -29,6 +33,31 @@ def raster(dots: Dots, width: int, height: int, marker: str, joined: bool) -> tu
         marker: `braille`, `hd` (quadrants of a character) or one character.
         joined: whether lines join the dots.
     """
+    if not joined or marker != "braille":
+        return _drawn(dots, width, height, marker, joined)
+    rows = [[0] * width for _ in range(height)]
+    for left, stretch in _stretches(dots):
+        columns = 1 + max(x for x, _ in stretch) // DOTS_ACROSS
+        for row, text in zip(rows, _drawn(stretch, columns, height, marker, joined), strict=True):
+            for column, character in enumerate(text, left):
+                if character != " " and 0 <= column < width:
+                    row[column] |= ord(character)
+    return tuple("".join(chr(code) if code else " " for code in row) for row in rows)
+
+
+def _stretches(dots: Dots) -> Iterator[tuple[int, Dots]]:
+    """The line in parts that share their ends: the column each begins at, and its dots counted from there."""
+    start = 0
+    for end in range(1, len(dots) + 1):
+        if end == len(dots) or dots[end][0] // _STRETCH != dots[start][0] // _STRETCH:
+            part = dots[start : end + 1]
+            left = min(x for x, _ in part) // DOTS_ACROSS
+            yield left, tuple((x - left * DOTS_ACROSS, y) for x, y in part)
+            start = end
+
+
+@lru_cache(maxsize=1024)
+def _drawn(dots: Dots, width: int, height: int, marker: str, joined: bool) -> tuple[str, ...]:
     with _DRAWING:  # plotext draws on one figure for the whole program
         plotext = _plotext()
         plotext.clear_data()
