@@ -56,6 +56,23 @@ def test_a_part_of_the_run_on_a_log_axis(log: Path) -> None:
     assert "0.1┤" in output
 
 
+@pytest.mark.parametrize(
+    ("part", "words", "ends"),
+    [
+        (["--from", "20", "--to", "60"], "only 20-60", ["20", "60"]),
+        (["--from", "7", "--to", "7"], "only 7 ", ["7", "7"]),
+        (["--from", "100"], "only 100 ", ["100", "100"]),
+    ],
+)
+def test_a_part_is_named_without_the_keys_of_the_console(
+    log: Path, part: list[str], words: str, ends: list[str]
+) -> None:
+    code, output = plot(log, "-m", "loss", *part)
+    first, *_, axis = output.splitlines()
+    assert (code, words in first, "follows" in output) == (0, True, False)
+    assert [axis.split()[1], axis.split()[-1]] == ends
+
+
 def test_the_axis_of_a_log_without_steps_counts_its_records(tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     path.write_text("".join(f"{{'loss': {2 / n}, 'learning_rate': 1e-4, 'epoch': {n / 10}}}\n" for n in range(1, 61)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
@@ -47,7 +48,14 @@ _DENSE: tuple[Kind, ...] = ("raw", "old")
 
 
 def draw(
-    spec: ChartSpec, view: View, width: int, height: int, look: Look | None = None, *, focused: bool = False
+    spec: ChartSpec,
+    view: View,
+    width: int,
+    height: int,
+    look: Look | None = None,
+    *,
+    focused: bool = False,
+    printed: bool = False,
 ) -> Grid:
     """The chart as `height` rows of `width` characters.
 
@@ -59,6 +67,7 @@ def draw(
         width, height: size in characters; nothing fits into 0.
         look: what the terminal can show; colours and Unicode when None.
         focused: mark the title.
+        printed: no key changes what is seen.
     """
     look = look or Look()
     grid = Grid(width, height, unicode=look.unicode)
@@ -82,7 +91,7 @@ def draw(
     unnamed = draw_references(grid, canvas, spec, look)
     draw_axes(grid, canvas, spec, look, ruled=box.top + box.rows + 2 == height)
     draw_marks(grid, canvas, spec, look)
-    held = _held(spec, view, canvas)
+    held = _held(spec, view, canvas, printed)
     draw_title(grid, spec, look, focused=focused, reading=reading, unnamed=unnamed, held=held, gaps=gaps)
     return grid
 
@@ -94,10 +103,13 @@ def canvas_box(width: int, height: int) -> Box:
     return Box(GUTTER, 1, width - GUTTER, height - 2 - (height >= _RULED_HEIGHT))
 
 
-def _held(spec: ChartSpec, view: View, canvas: Canvas) -> tuple[str, ...]:
+def _held(spec: ChartSpec, view: View, canvas: Canvas, printed: bool) -> tuple[str, ...]:
     """What is said of a chart that does not go along with new points, the longest first; nothing of one that does."""
     if view.span is None or view.follows:
         return ()
+    if printed:
+        first, last = (x_label(x, spec.unit) for x in (math.ceil(canvas.seen[0]), math.floor(canvas.seen[1])))
+        return f"only {first}" if first == last else f"only {first}-{last}", "a part"
     low, high = (x_label(max(0.0, edge), spec.unit) for edge in canvas.seen)
     return f"held at {low}-{high}, w follows", f"held at {low}-{high}", "held"
 

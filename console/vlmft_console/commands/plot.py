@@ -141,7 +141,7 @@ def print_charts(
     for index, (spec, view) in enumerate(zip(specs, views or [View()] * len(specs), strict=True)):
         if index:
             console.print()
-        _print(console, draw(spec, view, console.width, height, look))
+        _print(console, draw(spec, view, console.width, height, look, printed=True))
 
 
 def _list(state: RunState, metrics: list[str] | None, json_output: bool) -> None:
@@ -185,8 +185,8 @@ def _view(spec: ChartSpec, first: int | None, last: int | None, log: bool) -> Vi
         return View(log=scale)
     low = min(0.0, spec.extent[0]) if first is None else float(first)
     high = spec.extent[1] if last is None else float(last)
-    if high <= low:
-        raise VlmftError(f"--from {low:.0f} --to {high:.0f}: no steps lie between")
+    if high <= low:  # a single step, in the middle
+        low, high = low - 0.5, low + 0.5
     return View(span=high - low, right=high, log=scale)
 
 
