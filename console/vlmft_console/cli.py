@@ -60,10 +60,18 @@ class LazyGroup(TyperGroup):
     """Lists its commands by name and line alone; the one that is called, or completed, is imported then.
 
     A `VlmftError` that one of them raises is shown here, on standard error, a line for each mistake; so is a file that
-    the system refuses, such as one in another person's folder, or with a name of 300 letters.
+    the system refuses, such as one in another person's folder, or with a name of 300 letters. What is wrong with the
+    command line is one line too.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's own click, or click: it depends on typer
+        try:
+            return self._parsed(ctx, args)
+        except Exception as error:
+            _end_if_misused(error, ctx)
+            raise
+
+    def _parsed(self, ctx: Any, args: list[str]) -> list[str]:
         at = 2 if args[:1] == ["--at"] and len(args) > 1 else 1 if args and args[0].startswith("--at=") else 0
         if not at:
             return super().parse_args(ctx, args)
@@ -101,10 +109,22 @@ class LazyGroup(TyperGroup):
             name = getattr(error, "option_name", "")  # of the unknown option that click, or typer's own, complains of
             values = {option: parameter.metavar for parameter in self.params for option in parameter.opts}
             if name not in values:
+                _end_if_misused(error, ctx)
                 raise
             words = " ".join(filter(None, ("vlmft", name, values[name], ctx.invoked_subcommand)))
             typer.echo(f"vlmft: {name} stands before the command: {words} …", err=True)
             raise typer.Exit(EXIT_MISTAKE) from None
+
+
+def _end_if_misused(error: Any, ctx: Any) -> None:
+    """End with one line where click, or typer's own, complains of the command line, instead of its four."""
+    where = getattr(error, "ctx", None)
+    if getattr(error, "exit_code", None) != EXIT_MISTAKE or (where and error.message == where.get_help()):
+        return  # something else, or a command that is called without anything: that shows its help
+    command = where.command_path if where else " ".join(filter(None, (ctx.command_path, ctx.invoked_subcommand)))
+    complaint = " ".join(error.format_message().split()).rstrip(".")
+    typer.echo(sanitize(f"{command}: {complaint} - see `{command} -h`"), err=True)
+    raise typer.Exit(EXIT_MISTAKE) from None
 
 
 def _is_somewhere() -> bool:

@@ -62,6 +62,31 @@ def test_a_command_that_is_none_is_answered_with_those_near_it() -> None:
     assert "No such command 'plann'. Did you mean 'plan'" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--nope"], "vlmft: No such option: --nope - see `vlmft -h`"),
+        (["plot"], "vlmft plot: Missing argument 'RUN|LOG' - see `vlmft plot -h`"),
+        (["presets", "show"], "vlmft presets show: Missing argument"),
+        (["runs", "--sort"], "vlmft runs: Option '--sort' requires an argument - see `vlmft runs -h`"),
+        (["plot", "a", "b\x1b[31m"], "vlmft plot: Got unexpected extra argument(s) (b\\x1b[31m)"),
+        (["run", "best", "--gpus", "few"], "vlmft run: Invalid value for '--gpus': "),
+    ],
+)
+def test_a_mistake_in_the_command_line_is_one_line(arguments: list[str], told: str) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(told)
+
+
+def test_so_it_is_in_that_of_the_console() -> None:
+    program = [sys.executable, "-c", "from vlmft_console.app.start import main; main()"]
+    done = subprocess.run([*program, "--nope"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "vlmft-console: unrecognized arguments: --nope (see vlmft-console --help)\n"
+
+
 def test_a_group_without_a_command_shows_its_help() -> None:
     result = CliRunner().invoke(app, ["presets"])
     assert "validate" in result.output

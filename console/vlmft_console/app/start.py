@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping
     from pathlib import Path
+    from typing import NoReturn
 
 
 def main() -> None:
@@ -101,11 +102,21 @@ def _there(arguments: list[str]) -> int | None:
 
 
 def _options() -> Namespace:
+    """What the command line says.
+
+    Raises:
+        VlmftError: it says something that there is not.
+    """
     import argparse
 
     from vlmft_console.app.terminal import NOTIFY_STYLES
+    from vlmft_core.errors import VlmftError
 
-    parser = argparse.ArgumentParser(
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise VlmftError(message, "see vlmft-console --help")
+
+    parser = Parser(
         prog="vlmft-console",
         usage="%(prog)s [OPTIONS] [ssh://[USER@]HOST[:PORT][/PATH]] [TARGET ...]",
         description="Choose a preset, launch it, watch it. ? names the keys. Runs go on when the console ends.",
