@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -55,3 +56,17 @@ def recorded_runs() -> list[Path]:
     from_checkout = (_CHECKOUT / "pyproject.toml").is_file() and checkout.is_dir()
     folder = checkout if from_checkout else _PACKAGE / "shipped" / "logs"
     return sorted(path for path in folder.glob("*") if RunLayout(path).events_file().is_file())
+
+
+def nearest_folder(path: Path) -> Path:
+    """The path, or what there is of it."""
+    path = path.absolute()
+    return next((folder for folder in (path, *path.parents) if folder.is_dir()), Path("/"))
+
+
+def obstacle(folder: Path) -> str:
+    """Why nothing can be made in this folder, which may not be there yet; empty where something can."""
+    if blocking := next((part for part in (folder, *folder.parents) if part.is_file()), None):
+        return f"{blocking} is not a folder"
+    there = nearest_folder(folder)
+    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written to"

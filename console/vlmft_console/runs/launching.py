@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vlmft_console.errors import RunFolderError, UnconfirmedError
-from vlmft_console.paths import OUTPUTS
+from vlmft_console.paths import OUTPUTS, nearest_folder, obstacle
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_core.durable import delete
 from vlmft_core.errors import VlmftError
@@ -236,17 +235,14 @@ def _folder(launch: Launch) -> Check:
     path = launch.folder.path
     if path.exists() or path.is_symlink():
         return Check("stop", f"{path} exists already: choose another run name")
-    there = _nearest_folder(launch.root)
-    if blocking := next((part for part in (launch.root, *launch.root.parents) if part.is_file()), None):
-        return Check("stop", f"{blocking} is not a folder: choose another output root")
-    if not os.access(there, os.W_OK | os.X_OK):
-        return Check("stop", f"{there} cannot be written to: choose another output root")
+    if why := obstacle(launch.root):
+        return Check("stop", f"{why}: choose another output root")
     return Check("ok", f"everything will be kept in {path}")
 
 
 def _disk(launch: Launch) -> Check:
     try:
-        free = shutil.disk_usage(_nearest_folder(launch.root)).free
+        free = shutil.disk_usage(nearest_folder(launch.root)).free
     except OSError as error:
         return Check("caution", f"the free disk space is unknown: {error.strerror}")
     needed = launch.plan.disk_bytes
@@ -297,9 +293,3 @@ def _cached(kind: Literal["models", "datasets"], name: str) -> bool:
     from vlmft_core.plan.architecture import hub_folder
 
     return any((hub_folder(kind, name) / "snapshots").glob("*"))
-
-
-def _nearest_folder(path: Path) -> Path:
-    """The path, or what there is of it."""
-    path = path.absolute()
-    return next((folder for folder in (path, *path.parents) if folder.is_dir()), Path("/"))
