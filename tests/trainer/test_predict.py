@@ -86,12 +86,21 @@ def test_a_task_words_the_question_as_its_data_set_does(sources: list[Source], p
 
 
 @pytest.mark.parametrize(
-    ("image", "reason"), [("none.png", "no such file"), ("text.png", "question 1"), ("http://x.org/a.png", "network")]
+    ("image", "reason"),
+    [
+        ("none.png", r"none\.png: no such file"),
+        (".", "no image: .*: a folder"),
+        ("/dev/null", "no image: /dev/null: no ordinary file"),
+        ("text.png", r"^question 1: broken image: text\.png: no image in a format that is read"),
+        ("cut.png", r"^question 1: broken image: cut\.png: image file is truncated"),
+        ("http://x.org/a.png", "only local files are read"),
+    ],
 )
 def test_an_image_that_cannot_be_used_is_said_before_the_model_is_loaded(
-    sources: list[Source], tmp_path: Path, image: str, reason: str, monkeypatch: pytest.MonkeyPatch
+    sources: list[Source], picture: Path, tmp_path: Path, image: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "cut.png").write_bytes(picture.read_bytes()[:100])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("vlmft_trainer.programs.predict.load_weights", lambda *_: pytest.fail("the model was loaded"))
     with pytest.raises(DataError, match=reason):

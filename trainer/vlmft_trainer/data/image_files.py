@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from PIL.Image import Image
+
 from vlmft_trainer.data.conversation import (
     BROKEN_IMAGE,
     HUGE_IMAGE,
@@ -18,7 +20,7 @@ from vlmft_trainer.data.conversation import (
     ImageRef,
     file_of,
 )
-from vlmft_trainer.data.pictures import open_image
+from vlmft_trainer.data.pictures import decode, open_image
 
 LARGEST_FILE: Final = 256 * 2**20
 """Bytes of the largest image file that is read."""
@@ -57,12 +59,31 @@ def read_image(ref: ImageRef, folder: Path | None) -> bytes:
     try:
         path = Path(name) if folder is None else folder / name
         if not path.is_file():  # a folder, a FIFO or a device is no image either
-            raise BadRow(NO_IMAGE, f"{_shown(str(path.absolute()))}: no such file")
+            there = "a folder" if path.is_dir() else "no ordinary file" if path.exists() else "no such file"
+            raise BadRow(NO_IMAGE, f"{_shown(str(path.absolute()))}: {there}")
         if path.stat().st_size > LARGEST_FILE:
             raise BadRow(HUGE_IMAGE, f"{_shown(name)}: over {LARGEST_FILE >> 20} MiB")
         return path.read_bytes()
     except OSError as error:
         raise BadRow(NO_IMAGE, f"{_shown(name)}: {error.strerror}") from error
+
+
+def decode_image(ref: ImageRef, content: bytes) -> Image:
+    """The pixels of an image file.
+
+    Args:
+        content: the file, as `read_image` has it.
+
+    Raises:
+        BadRow: as `decode`; with the file's name where it has one.
+    """
+    try:
+        return decode(content)
+    except BadRow as error:
+        name = file_of(ref)
+        if isinstance(name, bytes) or name[:5].lower() == "data:" or _bare_base64(name) is not None:
+            raise
+        raise BadRow(error.reason, f"{_shown(name)}: {error.detail}") from error
 
 
 def _data_url(url: str) -> bytes:

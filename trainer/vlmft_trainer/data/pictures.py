@@ -106,6 +106,8 @@ def decode(content: bytes) -> Image.Image:
         turn = _TURNS.get(_orientation(image))
         pixels = as_rgb(image)
         return pixels if turn is None else pixels.transpose(turn)
+    except BadRow:
+        raise
     except Exception as error:
         raise BadRow(BROKEN_IMAGE, _said(error)) from error
 

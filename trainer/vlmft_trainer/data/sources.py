@@ -17,8 +17,7 @@ from vlmft_core.preset.data_schema import EVAL_SPLITS, Source
 from vlmft_trainer.data.conversation import WRONG_SCHEMA, BadRow, Conversation
 from vlmft_trainer.data.csv_rows import open_csv
 from vlmft_trainer.data.grounding import declared
-from vlmft_trainer.data.image_files import read_image
-from vlmft_trainer.data.pictures import decode
+from vlmft_trainer.data.image_files import decode_image, read_image
 from vlmft_trainer.data.rows import JsonRows, Rows, open_json
 from vlmft_trainer.data.tasks import TASKS
 from vlmft_trainer.data.unpack import unpacked
@@ -86,7 +85,8 @@ class Split:
             BadRow: it cannot be used.
         """
         conversation = self.conversation(row)
-        return conversation, [decode(content) for content in self.contents(conversation)]
+        files = zip(conversation.images, self.contents(conversation), strict=True)
+        return conversation, [decode_image(ref, content) for ref, content in files]
 
 
 def renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str, Any]:
