@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import pytest
 
@@ -90,3 +91,30 @@ def test_the_advice_is_the_last_checkpoint_from_when_the_loss_was_lowest_and_a_l
     advice = only(judged([*records[:300], kept, *records[300:]]), "loss_exploded").advice
     assert advice.text.startswith("Look at the data of these steps, and resume from checkpoint-200.")
     assert advice.changes == (("training.learning_rate", 3e-5),)
+
+
+FALLS: Final = [2.6, 2.1, 1.8, 1.6, 1.5, 1.4, 1.35]
+
+
+def verdict(levels: Sequence[float]) -> str | None:
+    return next((one.severity for one in judged(log(levels)).findings if one.resolved is None), None)
+
+
+def test_a_short_log_whose_last_losses_are_all_far_above_its_first_has_exploded() -> None:
+    assert verdict([*FALLS, 4.4, 7.0, 9.6, 12.0, 14.5]) == "stop"
+    assert verdict([*FALLS, 4.1, 3.95, 4.0, 3.95, 4.02]) == "caution"
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        [*FALLS, 4.4, 7.0, 9.6, 12.0],  # four might be a spike
+        [*FALLS, 4.4, 7.0, 9.6, 12.0, 14.5, 2.0],  # over
+        [*FALLS, 3.0, 3.2, 3.1, 3.3, 3.0],  # no worse than an untrained model
+        [0.01, 0.01, 0.02, 0.01, 0.01, 0.01, 0.015, 0.09, 0.08, 0.09, 0.1, 0.09],  # small numbers
+        [loss for epoch in range(2) for loss in range(3, 60 - epoch, 3)],  # sums, which each epoch begins anew
+        [-0.1, *FALLS, 4.4, 7.0, 9.6, 12.0, 14.5],  # no cross entropy
+    ],
+)
+def test_a_short_log_that_does_not_say_so_much_is_left_alone(levels: list[float]) -> None:
+    assert verdict(levels) is None
