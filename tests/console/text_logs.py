@@ -1017,6 +1017,14 @@ SAMPLES: Final[dict[str, Sample]] = {
         "epoch 0.5 step 10 loss 2.5\nepoch 1.0 step 10 loss 2.5\nepoch 1.5 step 20 loss 2.25\nepoch 2.0 step 30 loss 2.0\n",
         THREE,
     ),
+    "DeepSpeed's steps between those of DeepSpeed-Chat": Sample(
+        _lines(
+            "Epoch: 0, Step: {0}, Rank: 0, loss = {1}\n[timer.py:199:stop] epoch=0/micro_step=1/global_step={2}, MemAllocated=4.3GB,"
+            " RunningAvgSamplesPerSec=7.1, CurrSamplesPerSec=7.2",
+            *((step, loss, step // 2) for step, loss in THREE),
+        ),
+        THREE,
+    ),
 }
 
 SILENT: Final[dict[str, str]] = {

@@ -47,6 +47,7 @@ class LineSequence:
         self._translator = translator
         self._bare = bare
         self._counter = StepCounter()
+        self._others = StepCounter()
         self._step: int | None = None
         self._total: int | None = None
         self._base: Entry | None = None  # an eval before anything else
@@ -68,8 +69,15 @@ class LineSequence:
             self.epoch = place.epoch
 
     def others(self, entry: Entry, records: list[Record]) -> None:
-        """Figures with a step, none of them a loss that a run is judged by."""
-        self.take({**entry.values, "step": str(self._counter.absolute(entry.place))}, None, records)
+        """Figures with a step, none of them a loss that a run is judged by.
+
+        They may count otherwise than the losses, as DeepSpeed's do beside those of DeepSpeed-Chat: what lies behind
+        the newest loss is told of its step.
+        """
+        step = self._others.absolute(entry.place)
+        if step is not None and self._step is not None:
+            step = max(step, self._step)
+        self.take({**entry.values, "step": str(step)}, None, records)
 
     def add(self, entry: Entry, text: str, t: float | None, records: list[Record]) -> None:
         """An entry with a loss.
