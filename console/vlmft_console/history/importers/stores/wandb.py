@@ -39,7 +39,6 @@ _history_begins: Final = re.compile(rb"\x08[\x80-\xff]*[\x00-\x7f]\x12([\x80-\xf
 _STATS_ITEM, _STATS_KEY = 3, 1
 _STATS_NAMES: Final = 100
 """Names of system metrics that are kept, to be told of a run that has no other."""
-_LONGEST_NAME: Final = 200
 _EXIT_CODE: Final = 1
 
 
