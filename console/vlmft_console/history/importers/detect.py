@@ -15,7 +15,7 @@ from vlmft_console.history.importers.documents.results import Results, is_result
 from vlmft_console.history.importers.documents.structured import Structure, structure_of
 from vlmft_console.history.importers.documents.trainer_state import TrainerState, load_document, load_json
 from vlmft_console.history.importers.entries.long_entries import fields_of
-from vlmft_console.history.importers.entries.metric_names import EPOCH, STEP, known, tells_training
+from vlmft_console.history.importers.entries.metric_names import EPOCH, STEP, stands_for, tells_training
 from vlmft_console.history.importers.event_log import EventLog
 from vlmft_console.history.importers.kinds import refuse_binary, resembles
 from vlmft_console.history.importers.printed.jsonl import JsonLines, flat, json_object
@@ -145,7 +145,7 @@ def _event_log(path: Path) -> LogReader:
 
 def _has_place(values: dict[str, Any]) -> bool:
     """Whether an object tells a step or an epoch, as an entry of metrics does."""
-    return any((name := known(key)) is not None and name.quantity in (STEP, EPOCH) for key in values)
+    return any(stands_for(key, STEP, EPOCH) for key in values)
 
 
 def _document(path: Path, head: bytes) -> LogReader | None:

@@ -15,12 +15,12 @@ from vlmft_console.history.importers.entries.metric_names import (
     EPOCH,
     STEP,
     held_out,
-    known,
     names_part,
     spelled_out,
+    stands_for,
     tells_training,
 )
-from vlmft_console.history.importers.entries.parsing import number
+from vlmft_console.history.importers.entries.parsing import is_measured, number
 
 _NAMES: Final = frozenset(("name", "key", "metric", "metric_name", "tag", "title"))
 _MORE: Final = "series"
@@ -67,7 +67,7 @@ def named_value(fields: tuple[str, ...]) -> Fields | None:
 def fields_of(values: Mapping[str, Any]) -> Fields | None:
     """The same, of an entry of which it is known what the fields hold."""
     fields = named_value(tuple(values)) if len(values) > 2 else None
-    return None if fields is None or any(_is_figure(values[field]) for field in fields.others) else fields
+    return None if fields is None or any(is_measured(values[field]) for field in fields.others) else fields
 
 
 class LongEntries:
@@ -152,12 +152,4 @@ def _place(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_place(field: str) -> bool:
-    found = known(field)
-    return found is not None and found.quantity in (STEP, EPOCH)
-
-
-def _is_figure(value: Any) -> bool:
-    try:
-        return number(value) is not None
-    except ValueError:
-        return False
+    return stands_for(field, STEP, EPOCH)

@@ -177,10 +177,10 @@ def known(name: str) -> Known | None:
     return _known(name[:_LONGEST])
 
 
-def stands_for(name: str, quantity: str) -> bool:
-    """Whether a metric's name stands for this quantity."""
+def stands_for(name: str, *quantities: str) -> bool:
+    """Whether a metric's name stands for one of these quantities."""
     found = known(name)
-    return found is not None and found.quantity == quantity
+    return found is not None and found.quantity in quantities
 
 
 @lru_cache(maxsize=4096)
@@ -239,4 +239,4 @@ def says_train(text: object) -> bool:
 
 def tells_training(names: Iterable[str]) -> bool:
     """Whether one of the names is a loss: an entry with these names is a record of a training."""
-    return any((found := known(name)) is not None and found.quantity in (LOSS, EVAL_LOSS) for name in names)
+    return any(stands_for(name, LOSS, EVAL_LOSS) for name in names)

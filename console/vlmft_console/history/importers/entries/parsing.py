@@ -34,6 +34,14 @@ def number(value: Any) -> float | None:
     raise ValueError("not a number")
 
 
+def is_measured(value: Any) -> bool:
+    """Whether `number` makes a measurement of it."""
+    try:
+        return number(value) is not None
+    except ValueError:
+        return False
+
+
 def _spelled(text: str) -> float | None:
     if text in ("", "None", "null"):
         return None

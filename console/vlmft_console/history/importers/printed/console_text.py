@@ -166,7 +166,7 @@ class ConsoleText:
             self.evals = self.evals or any(stands_for(name, EVAL_LOSS) for name in values)
             if not self.rates and any(stands_for(name, LOSS) for name in values) and "train_runtime" not in values:
                 self.losses = True
-                self.rates = any(stands_for(name, RATE) or stands_for(name, GRAD_NORM) for name in values)
+                self.rates = any(stands_for(name, RATE, GRAD_NORM) for name in values)
 
     def _release(self, records: list[Record]) -> None:
         """Take what was held."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from vlmft_console.history.importers.entries.metric_names import tells_training
-from vlmft_console.history.importers.entries.parsing import number
+from vlmft_console.history.importers.entries.parsing import is_measured
 
 LONGEST: Final = 8192
 """Bytes of a dict; what is longer is not metrics."""
@@ -64,14 +64,7 @@ def _tells(values: dict[str, Any]) -> bool:
     """Whether a dict was printed by a trainer. The Hugging Face trainer's are numbers, and the epoch comes last."""
     if not _TELLING.isdisjoint(values) or tells_training(values):
         return True
-    return len(values) > 1 and next(reversed(values)) == "epoch" and all(map(_measured, values.values()))
-
-
-def _measured(value: Any) -> bool:
-    try:
-        return number(value) is not None
-    except ValueError:
-        return False
+    return len(values) > 1 and next(reversed(values)) == "epoch" and all(map(is_measured, values.values()))
 
 
 def _flat(text: bytes) -> bytes | None:

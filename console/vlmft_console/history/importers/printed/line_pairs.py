@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, Known, known
+from vlmft_console.history.importers.entries.metric_names import EPOCH, EVAL_LOSS, LOSS, STEP, Known, known, stands_for
 
 _PAIRS: Final = 200
 """Pairs of a line that are looked at."""
@@ -130,5 +130,4 @@ def _resolved(name: str) -> tuple[str, str, Known | None]:
 
 
 def _ends_in_place(words: list[str]) -> bool:
-    kind = known(words[-1])
-    return kind is not None and kind.quantity in (STEP, EPOCH)
+    return stands_for(words[-1], STEP, EPOCH)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from vlmft_console.history.importers.entries.metric_names import EPOCH, LOSS, STEP, known, tells_training
+from vlmft_console.history.importers.entries.metric_names import EPOCH, LOSS, STEP, stands_for, tells_training
 from vlmft_console.history.importers.entries.parsing import number
 
 _ROW = re.compile(
@@ -66,9 +66,9 @@ class MetricCards:
 
 def without_train_loss(cells: Mapping[str, str]) -> Mapping[str, str]:
     """A card beside lines that tell the training's figures already."""
-    return {name: value for name, value in cells.items() if (found := known(name)) is None or found.quantity != LOSS}
+    return {name: value for name, value in cells.items() if not stands_for(name, LOSS)}
 
 
 def is_placed(cells: Mapping[str, str]) -> bool:
     """Whether a card tells where it stands."""
-    return any((found := known(name)) is not None and found.quantity in (STEP, EPOCH) for name in cells)
+    return any(stands_for(name, STEP, EPOCH) for name in cells)

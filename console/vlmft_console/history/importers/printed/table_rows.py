@@ -21,7 +21,7 @@ from vlmft_console.history.importers.entries.metric_names import (
     names_part,
     stands_for,
 )
-from vlmft_console.history.importers.entries.parsing import number
+from vlmft_console.history.importers.entries.parsing import is_measured, number
 
 _COLUMNS: Final = 500
 """Columns of a table that are looked at."""
@@ -105,7 +105,7 @@ def is_rule(line: str) -> bool:
 
 
 def _table(names: list[str], separator: str) -> Table | None:
-    if len(names) < 2 or any(_ASSIGNS.search(name) or _is_number(name) for name in names):
+    if len(names) < 2 or any(_ASSIGNS.search(name) or is_measured(name) for name in names):
         return None
     if separator != " " and named_value(tuple(names)):
         return Table(names, separator)
@@ -164,10 +164,3 @@ def _split(line: str, separator: str) -> list[str]:
     else:
         cells = line.split(separator)
     return [cell.strip().strip("*`") for cell in cells]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return number(text) is not None
-    except ValueError:
-        return False
