@@ -23,11 +23,9 @@ def figure(value: float | None, unknown: str = "nan") -> str:
     return f"{value:,.0f}" if size >= 999.95 else f"{value:#.4g}"  # four digits of which are 1,000 from there on
 
 
-def short(value: float | None, unknown: str = "") -> str:
+def short(value: float) -> str:
     """What was chosen or planned, as people type it: at most four digits, no needless zeros, such as `0.05`, `50`,
-    `4e-5`; `unknown` for None."""
-    if value is None:
-        return unknown
+    `4e-5`."""
     text = f"{value:.4g}"
     return exponent(value, 4) if "e" in text else text
 

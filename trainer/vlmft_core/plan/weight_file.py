@@ -73,10 +73,10 @@ def check_not_a_stub(path: Path) -> None:
         raise ModelError(f"{path}: {error.strerror}", _AGAIN) from None
 
 
-def first_names(names: Iterable[str], most: int = 3) -> str:
-    """The first of some names, for a message."""
+def first_names(names: Iterable[str]) -> str:
+    """The first three of some names, for a message."""
     ordered = sorted(names)
-    return ", ".join(ordered[:most]) + (", …" if len(ordered) > most else "")
+    return ", ".join(ordered[:3]) + (", …" if len(ordered) > 3 else "")
 
 
 @lru_cache(maxsize=256)
