@@ -34,7 +34,6 @@ def make_plan(
     *,
     gpus: int | None = None,
     samples: int | None = None,
-    eval_samples: int | None = None,
     gpu: Gpu | None = None,
     samples_per_s: float | None = None,
     measured_in: str = "earlier runs",
@@ -46,7 +45,6 @@ def make_plan(
         preset: the preset.
         gpus: plan for this many GPUs, the effective batch kept.
         samples: training samples there are, where the preset's sources have an unknown or other size.
-        eval_samples: the same for evaluation.
         gpu: what it will run on; None plans for `USUAL_GPU`, and says so.
         samples_per_s: measured speed of the training steps on this hardware, for the time.
         measured_in: where that was measured, in words.
@@ -66,7 +64,6 @@ def make_plan(
     trainable = base.lora_parameters(preset.lora) if base else None
     start = starting_adapter(preset.lora, preset.model.base)
     there = available(preset.data.sources, "train") if samples is None else samples
-    there_eval = available(preset.data.sources, "eval") if eval_samples is None else eval_samples
     if there is not None and there < 1:
         raise DataError(
             f"there are {there} training samples: of a source with one sample and no eval split, it is held out",
@@ -84,7 +81,7 @@ def make_plan(
     steps = _steps(preset, used)
     plan = Plan(
         samples=used,
-        eval_samples=_capped(there_eval, preset.data.max_eval),
+        eval_samples=_capped(available(preset.data.sources, "eval"), preset.data.max_eval),
         gpus=preset.hardware.gpus,
         effective_batch=preset.training.effective_batch,
         micro_batch=preset.training.micro_batch,
