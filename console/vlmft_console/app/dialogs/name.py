@@ -18,7 +18,6 @@ class NameScreen(ModalScreen[str]):
 
     Args:
         question: one line; may hold names from anywhere.
-        name: what stands there at first.
     """
 
     CSS_PATH = "name.tcss"
@@ -26,15 +25,14 @@ class NameScreen(ModalScreen[str]):
         Binding("escape", "cancel", "cancel", tooltip="Leave everything as it is"),
     ]
 
-    def __init__(self, question: str, name: str = "") -> None:
+    def __init__(self, question: str) -> None:
         super().__init__()
         self._question = question
-        self._name_typed = name
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield Static(literal(self._question, "bold"))
-            yield Input(self._name_typed, compact=True, max_length=64)
+            yield Input(compact=True, max_length=64)
             yield Static("letters, digits, '.', '_' and '-'; enter keeps, esc cancels", id="hint", markup=False)
 
     def on_mount(self) -> None:

@@ -134,8 +134,8 @@ class Chart(Widget, can_focus=True):
         def control(self) -> Chart:
             return self.chart
 
-    def __init__(self, spec: ChartSpec | None = None, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self, spec: ChartSpec | None = None, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._spec = spec or ChartSpec("")
         self._view = View()
         self._grid = Grid(0, 0)

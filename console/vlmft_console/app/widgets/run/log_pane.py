@@ -43,8 +43,8 @@ class LogLines(LineView, can_focus=True):
     }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self.lines: list[str] = []
         self.pending = ""
         self.searched = ""

@@ -80,8 +80,8 @@ class RunView(Vertical):
     }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._state: RunState | None = None
         self._headline: Headline | None = None
         self._selected = "loss"
