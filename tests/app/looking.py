@@ -8,6 +8,8 @@ from collections.abc import Callable
 from textual.app import App
 from textual.pilot import Pilot
 
+from vlmft_console.app.tell import Said
+
 
 def screen_text(app: App[None]) -> str:
     """Everything that the active screen shows, as lines."""
@@ -15,8 +17,8 @@ def screen_text(app: App[None]) -> str:
 
 
 def told(app: App[None]) -> str:
-    """All messages of the last few seconds."""
-    return "\n".join(notification.message for notification in app._notifications)
+    """All of the message of the last few seconds, of which the screen may show a part."""
+    return "\n".join(said.whole for said in app._notifications if isinstance(said, Said))
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object], seconds: float = 60.0) -> None:

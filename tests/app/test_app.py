@@ -19,8 +19,8 @@ from vlmft_console.app.screens.live import LiveScreen
 from vlmft_console.app.screens.presets import PresetsScreen
 from vlmft_console.app.screens.replay import ReplayScreen
 from vlmft_console.app.screens.runs import RunsScreen
+from vlmft_console.app.tell import tell
 from vlmft_console.app.themes import DARK, LIGHT
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_list import RunList
 
 

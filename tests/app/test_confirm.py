@@ -9,7 +9,7 @@ import pytest
 from tests.app.looking import screen_text, told, until_shown
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
-from vlmft_console.app.widgets.base.tell import tell
+from vlmft_console.app.tell import tell
 
 
 @pytest.mark.parametrize("size", [(40, 12), (80, 24)])

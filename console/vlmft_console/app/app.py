@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -12,14 +13,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 from rich.console import COLOR_SYSTEMS
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.notifications import Notify
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from vlmft_console.app import messages
 from vlmft_console.app.key_order import KeyOrder
 from vlmft_console.app.screens.runs import RunsScreen
+from vlmft_console.app.tell import Said, tell
 from vlmft_console.app.themes import DARK, LIGHT
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.charts.styles import speaks_unicode
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class VlmftConsole(KeyOrder):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "help", key_display="?", tooltip="Show every key of this screen"),
         Binding("f1", "help", "help", tooltip="Show every key of this screen"),
+        Binding("exclamation_mark", "told", "messages", show=False, tooltip="Show the last messages, all of each"),
         Binding("escape", "back", "back", show=False, tooltip="Close this screen"),
         Binding("q", "back_or_quit", "back", show=False, tooltip="Close this screen; the first one: leave. Runs go on"),
         Binding("ctrl+q", "quit", "quit", show=False, priority=True, tooltip="Leave. Runs go on"),
@@ -80,6 +83,7 @@ class VlmftConsole(KeyOrder):
         self.in_other_program = False
         """Whether another program has the terminal now, such as an editor."""
         self._leaving = False
+        self._told: deque[Said] = deque(maxlen=50)
         self._targets = targets
         self._ahead = ahead
         self._replays = replay
@@ -95,6 +99,7 @@ class VlmftConsole(KeyOrder):
     def on_mount(self) -> None:
         # Textual leaves the screen empty on which a shell has brought it back.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+        self.screen_change_signal.subscribe(self, self._other_screen, immediate=True)
         if len(self._targets) > 1:
             self.on_open_overlay(messages.OpenOverlay(self._targets))
         elif self._targets and self._replays:
@@ -216,9 +221,19 @@ class VlmftConsole(KeyOrder):
         tell(self, message.text, problem=message.problem)
         self._runs.look_now()
 
-    def on_notify(self) -> None:
+    def on_notify(self, event: Notify) -> None:
         """A message takes the place of the one before; Textual shows it after this."""
         self.clear_notifications()
+        if isinstance(event.notification, Said):
+            event.notification.fit(self.console, self.size.width - 2)
+            self._told.append(event.notification)
+
+    def _other_screen(self, screen: Screen[object]) -> None:
+        """A message goes with the screen that it is about; what stays is shown on this one alone."""
+        if self._told and self._told[-1].screen not in (None, screen):
+            self.clear_notifications()
+        for below in self.screen_stack[:-1]:
+            below.query("ToastHolder").remove()
 
     def on_alert(self, message: messages.Alert) -> None:
         from vlmft_console.app.terminal import notification
@@ -236,6 +251,13 @@ class VlmftConsole(KeyOrder):
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))
+
+    def action_told(self) -> None:
+        """Show what was said lately."""
+        from vlmft_console.app.dialogs.told import ToldScreen
+
+        if not isinstance(self.screen, ToldScreen):
+            self.push_screen(ToldScreen(self._told))
 
     async def action_back(self) -> None:
         """Close the active screen; the first one stays."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.chart import Chart
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.report.picture_file import free_file, picture
 from vlmft_core.durable import write_whole
 from vlmft_core.errors import VlmftError, in_words
@@ -24,6 +24,6 @@ def write_picture(wanted: Chart.PictureRequested, subject: str) -> None:
         path = free_file(Path.cwd(), f"{subject} {chart.spec.title}".strip(), wanted.ending)
         write_whole(path, drawn, private=False)
     except (VlmftError, OSError) as error:
-        tell(chart, f"no picture: {in_words(error)}", problem=True)
+        tell(chart.app, f"no picture: {in_words(error)}", problem=True)
     else:
-        tell(chart, f"written: {path}")
+        tell(chart.app, f"written: {path}")

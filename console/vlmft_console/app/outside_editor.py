@@ -11,7 +11,7 @@ from textual.app import App, SuspendNotSupported
 from textual.screen import Screen
 
 from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
-from vlmft_console.app.widgets.base.tell import tell
+from vlmft_console.app.tell import tell
 from vlmft_console.presets import Draft
 from vlmft_console.presets.keep import drafts_folder
 from vlmft_console.presets.outside import editor_command, from_file, to_file
@@ -35,7 +35,7 @@ def edit_outside(screen: Screen[None], draft: Draft, changed: Callable[[], None]
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_whole(file, to_file(draft))
     except OSError as error:
-        tell(screen, f"{file} cannot be written: {error.strerror}", problem=True)
+        tell(screen.app, f"{file} cannot be written: {error.strerror}", problem=True)
         return
     _edit(screen, draft, changed, file)
 
@@ -53,7 +53,7 @@ def _edit(screen: Screen[None], draft: Draft, changed: Callable[[], None], file:
         _run_editor(screen.app, file)
         from_file(draft, read_text(file))
     except _EditorError as error:
-        tell(screen, f"{error}; the file is kept: {file}", problem=True)
+        tell(screen.app, f"{error}; the file is kept: {file}", problem=True)
     except PresetError as error:
         _ask_again(screen, draft, changed, file, str(error))
     else:
@@ -90,7 +90,7 @@ def _ask_again(screen: Screen[None], draft: Draft, changed: Callable[[], None], 
         elif answer == "drop":
             file.unlink(missing_ok=True)
         else:
-            tell(screen, f"the file is kept: {file}")
+            tell(screen.app, f"the file is kept: {file}")
 
     screen.app.push_screen(
         ConfirmScreen(

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from vlmft_console.app.tell import tell
 from vlmft_console.charts.smoothing import SHARES, USUAL
 from vlmft_console.runs.facts import ORDERS
-from vlmft_console.sanitize import sanitize
 from vlmft_core.durable import open_regular, write_whole
 from vlmft_core.errors import VlmftError, in_words
 
@@ -107,8 +107,7 @@ def keep(where: Widget | App[None], key: str, value: str | float | list[str]) ->
         written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         write_whole(path, "\n".join([*others, f"{key}: {written}", ""]))
     except (OSError, RuntimeError, VlmftError) as error:  # RuntimeError: links that lead in a circle
-        told = sanitize(f"{key} is not kept for the next time: {in_words(error)}")
-        where.notify(told, severity="error", markup=False)
+        tell(where.app, f"{key} is not kept for the next time: {in_words(error)}", problem=True)
 
 
 def _lines(path: Path) -> list[str]:

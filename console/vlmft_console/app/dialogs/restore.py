@@ -7,8 +7,8 @@ from collections.abc import Callable
 from textual.screen import Screen
 
 from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
+from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.literal import one_line
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.presets import Draft
 from vlmft_console.presets.keep import Keeper, Kept
 from vlmft_core.errors import in_words
@@ -58,7 +58,7 @@ def _forget(screen: Screen[None], kept: Kept) -> None:
     try:
         kept.file.unlink(missing_ok=True)
     except OSError as error:  # such as a disk that is read-only by now
-        tell(screen, f"they are kept, and offered again: {in_words(error)}", problem=True)
+        tell(screen.app, f"they are kept, and offered again: {in_words(error)}", problem=True)
 
 
 def _where(kept: Kept) -> str:

@@ -15,10 +15,10 @@ from textual.widgets import Static
 
 from vlmft_console.app.messages import CheckpointAction, Entitle
 from vlmft_console.app.screens.watching_screen import RUN_GONE, WatchingScreen
+from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.checkpoint_list import CheckpointDetail, CheckpointList
 from vlmft_console.history.state import RunState
 from vlmft_console.report.checkpoints import CheckpointRow, Saved, checkpoint_table, look

@@ -14,10 +14,10 @@ from textual.widgets import Static
 
 from vlmft_console.app.runs_reader import RunGrew, RunRead, RunUnread
 from vlmft_console.app.screens.several_runs import SeveralRunsScreen
+from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.chart import Chart
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.outcome_table import OutcomeTable
 from vlmft_console.charts.smoothing import smooth
 from vlmft_console.charts.view import View

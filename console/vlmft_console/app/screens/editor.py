@@ -18,11 +18,11 @@ from vlmft_console.app.dialogs.restore import offer_kept
 from vlmft_console.app.dialogs.save_as import SaveAsScreen
 from vlmft_console.app.messages import OpenLaunch
 from vlmft_console.app.outside_editor import edit_outside
+from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal, one_line
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.base.typed_line import TypedLine
 from vlmft_console.app.widgets.preset.field_form import FieldForm
 from vlmft_console.app.widgets.preset.field_help import FieldHelp
@@ -260,7 +260,7 @@ class EditorScreen(Screen[None]):
             self.query_one(Keeping).forget()
             self.draft.saved(loaded)
             self.query_one(Keeping).follow(self.draft)
-            tell(self, f"saved {loaded.path}")
+            tell(self.app, f"saved {loaded.path}")
             self._changed()
             if leave:
                 self._leave()

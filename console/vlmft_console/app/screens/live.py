@@ -13,8 +13,8 @@ from textual.timer import Timer
 from vlmft_console.app.live_reader import Batch, LiveReader, LogOpened
 from vlmft_console.app.messages import Alert, Loading, OpenCheckpoints, OpenReplay, RunAction
 from vlmft_console.app.screens.log_screen import LogScreen
+from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.key_bar import KeyBar
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_view import RunView
 from vlmft_console.history.state import RunState
 from vlmft_console.history.trainings import Trainings

@@ -11,9 +11,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from vlmft_console.app.messages import Entitle, Loading, OpenAnswers, OpenEditor, OpenMetrics, Unreadable
+from vlmft_console.app.tell import copy_text, tell
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.notice import Notice
-from vlmft_console.app.widgets.base.tell import copy_text, tell
 from vlmft_console.app.widgets.run.run_view import RunView
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from vlmft_console.app.messages import Entitle
+from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal, one_line
 from vlmft_console.app.widgets.base.panel_grid import PanelGrid
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.metric_choice import MetricChoice
 from vlmft_console.charts.run_charts import metric_chart
 from vlmft_console.charts.spec import ChartSpec

@@ -16,11 +16,11 @@ from vlmft_console.app.messages import Loading, OpenRun
 from vlmft_console.app.runs_reader import RunGrew, RunRead, RunUnread
 from vlmft_console.app.screens.overlaid_run import OverlaidRun
 from vlmft_console.app.screens.several_runs import SeveralRunsScreen
+from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal, one_line
 from vlmft_console.app.widgets.base.panel_grid import PanelGrid
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.base.typed_line import TypedLine
 from vlmft_console.app.widgets.run.metric_choice import MetricChoice
 from vlmft_console.app.widgets.run.overlay_table import MOST_LINES, OverlayTable

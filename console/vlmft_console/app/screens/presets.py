@@ -15,11 +15,11 @@ from textual.widgets import Static
 
 from vlmft_console.app.dialogs.name import NameScreen
 from vlmft_console.app.messages import OpenEditor, OpenLaunch
+from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.preset.preset_compare import PresetCompare
 from vlmft_console.app.widgets.preset.preset_detail import PresetDetail
 from vlmft_console.app.widgets.preset.preset_list import PresetList

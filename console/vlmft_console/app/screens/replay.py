@@ -18,9 +18,9 @@ from textual.worker import get_current_worker
 
 from vlmft_console.app.messages import Loading, Unreadable
 from vlmft_console.app.screens.log_screen import LogScreen
+from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.notice import Notice
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.run.run_view import RunView
 from vlmft_console.app.widgets.run.transport import SPEEDS, Place, Transport
 from vlmft_console.history.choice import LAST, Choice

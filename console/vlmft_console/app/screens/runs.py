@@ -16,10 +16,10 @@ from textual.widgets import Input, Static
 from vlmft_console.app.messages import Entitle, OpenComparison, OpenOverlay, OpenPresets, OpenReplay, OpenRun, RunAction
 from vlmft_console.app.screens.watching_screen import WatchingScreen
 from vlmft_console.app.settings import USUAL_ORDER, keep, usable_settings
+from vlmft_console.app.tell import copy_text, tell
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
-from vlmft_console.app.widgets.base.tell import copy_text, tell
 from vlmft_console.app.widgets.run.run_about import RunAbout
 from vlmft_console.app.widgets.run.run_list import RunList
 from vlmft_console.report import COMPARED

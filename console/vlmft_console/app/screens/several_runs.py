@@ -9,8 +9,8 @@ from textual.screen import Screen
 from vlmft_console.app.messages import Entitle
 from vlmft_console.app.runs_reader import RunGrew, RunsReader
 from vlmft_console.app.settings import keep, usable_settings
+from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.chart import Chart
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.charts.spec import Unit
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.runs.headline import LAST_OF_SEVERAL

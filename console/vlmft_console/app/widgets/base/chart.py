@@ -15,8 +15,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from vlmft_console.app.tell import copy_text
 from vlmft_console.app.widgets.base.role_style import RUN_ROLES, role_style
-from vlmft_console.app.widgets.base.tell import copy_text
 from vlmft_console.charts.draw import canvas_box, draw
 from vlmft_console.charts.grid import Grid
 from vlmft_console.charts.reading import reading_words

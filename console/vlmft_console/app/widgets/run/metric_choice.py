@@ -9,8 +9,8 @@ from typing import Literal
 from textual.message import Message
 
 from vlmft_console.app.settings import keep, kept_settings
+from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.focusing import focus_now
-from vlmft_console.app.widgets.base.tell import tell
 from vlmft_console.app.widgets.base.typed_line import TypedLine
 from vlmft_console.charts.run_charts import CHARTS
 from vlmft_console.history.chosen import chosen
