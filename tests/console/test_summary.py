@@ -375,6 +375,17 @@ def test_columns_that_went_to_a_file_while_their_log_was_read_are_those_kept_in_
         assert everything(read_log(run.path).state) == whole
 
 
+def test_columns_of_the_same_length_and_checksum_are_kept_apart(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_log(run.events_file(), log_records())
+    whole = without_summary(run.path)
+    monkeypatch.setattr(loading, "IN_MEMORY", 1)
+    monkeypatch.setattr(stored, "crc32", lambda data: 0)
+    assert everything(read_log(run.path).state) == whole
+    assert everything(read_log(run.path).state) == whole
+
+
 def test_where_columns_have_no_place_a_log_is_read_ahead_all_the_same(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,89 +22,83 @@ class Extremes:
     """
 
     def __init__(self, values: array[float]) -> None:
-        self._low = _Side(values, highest=False)
-        self._high = _Side(values, highest=True)
+        # By level, level 0 being the column itself. A bucket that has nothing but gaps is infinite.
+        self._lows = [values]
+        self._highs = [values]
 
     def cut(self, length: int) -> None:
         """The column keeps its first `length` values only; those that follow may differ from what was there."""
-        self._low.cut(length)
-        self._high.cut(length)
+        for lows, highs in zip(self._lows[1:], self._highs[1:], strict=True):
+            length //= FAN
+            del lows[length:], highs[length:]
 
     def move(self, values: array[float]) -> None:
         """The column is another object now, with the same values."""
-        self._low.move(values)
-        self._high.move(values)
+        self._lows[0] = self._highs[0] = values
 
     def between(self, start: int, stop: int) -> tuple[int, int] | None:
         """Index of a lowest and of a highest value among `start` … `stop - 1`; None when there are only gaps."""
-        low = self._low.find(start, stop)
-        return None if low < 0 else (low, self._high.find(start, stop))
-
-
-class _Side:
-    """The pyramid of one kind of extreme. Level 0 is the column itself."""
-
-    def __init__(self, values: array[float], *, highest: bool) -> None:
-        self._pick = max if highest else min
-        self._none = -math.inf if highest else math.inf
-        self._levels = [values]
-        self._places: list[array[int]] = [array("q")]  # where in the column each bucket's extreme is
-
-    def move(self, values: array[float]) -> None:
-        self._levels[0] = values
-
-    def cut(self, length: int) -> None:
-        for values, places in zip(self._levels[1:], self._places[1:], strict=True):
-            length //= FAN
-            del values[length:], places[length:]
-
-    def find(self, start: int, stop: int) -> int:
         self._catch_up()
-        best, place, level = self._none, -1, 0
+        low, high = math.inf, -math.inf
+        lowest = highest = (0, start, start)
+        for stretch in self._stretches(start, stop):
+            least, most = self._scan(*stretch)
+            if least < low:
+                low, lowest = least, stretch
+            if most > high:
+                high, highest = most, stretch
+        if low > high:
+            return None
+        return _place(low, self._lows, *lowest), _place(high, self._highs, *highest)
+
+    def _stretches(self, start: int, stop: int) -> list[tuple[int, int, int]]:
+        """What a stretch of the column is made of, in buckets as large as can be: level, first and last + 1 there."""
+        found: list[tuple[int, int, int]] = []
+        level = 0
         while start < stop:
             left, right = -(-start // FAN), stop // FAN
-            if level + 1 == len(self._levels) or left >= right:
-                stretches: tuple[tuple[int, int], ...] = ((start, stop),)
-            else:
-                stretches = ((start, left * FAN), (right * FAN, stop))
-            for first, end in stretches:
-                value, index = self._scan(level, first, end)
-                if index >= 0 and (place < 0 or self._pick(value, best) != best):
-                    best, place = value, index
-            if len(stretches) == 1:
-                break
+            if level + 1 == len(self._lows) or left >= right:
+                return [*found, (level, start, stop)]
+            found += [(level, start, left * FAN), (level, right * FAN, stop)]
             start, stop, level = left, right, level + 1
-        return place
+        return found
+
+    def _scan(self, level: int, start: int, stop: int) -> tuple[float, float]:
+        values = self._lows[level][start:stop]
+        if level and values:
+            return min(values), max(self._highs[level][start:stop])
+        return _extremes(values)
 
     def _catch_up(self) -> None:
         level = 0
-        while level + 1 < len(self._levels) or len(self._levels[level]) >= FAN:
-            if level + 1 == len(self._levels):
-                self._levels.append(array("d"))
-                self._places.append(array("q"))
-            above, places = self._levels[level + 1], self._places[level + 1]
-            for begin in range(len(above) * FAN, len(self._levels[level]) - FAN + 1, _AT_ONCE):
-                below = self._levels[level][begin : begin + _AT_ONCE]
-                for first in range(0, len(below) - FAN + 1, FAN):
-                    value, index = self._extreme(below[first : first + FAN])
-                    above.append(value)
-                    index += begin + first
-                    places.append(-1 if value is self._none else index if level == 0 else self._places[level][index])
+        while level + 1 < len(self._lows) or len(self._lows[level]) >= FAN:
+            if level + 1 == len(self._lows):
+                self._lows.append(array("d"))
+                self._highs.append(array("d"))
+            lows, highs = self._lows[level + 1], self._highs[level + 1]
+            for begin in range(len(lows) * FAN, len(self._lows[level]) - FAN + 1, _AT_ONCE):
+                values = self._lows[level][begin : begin + _AT_ONCE]
+                uppers = self._highs[level][begin : begin + _AT_ONCE] if level else values
+                for first in range(0, len(values) - FAN + 1, FAN):
+                    bucket = values[first : first + FAN]
+                    low, high = _extremes(bucket)
+                    lows.append(low)
+                    highs.append(max(uppers[first : first + FAN]) if level else high)
             level += 1
 
-    def _scan(self, level: int, start: int, stop: int) -> tuple[float, int]:
-        value, index = self._extreme(self._levels[level][start:stop])
-        if value is self._none:
-            return value, -1
-        return value, start + index if level == 0 else self._places[level][start + index]
 
-    def _extreme(self, values: array[float]) -> tuple[float, int]:
-        """The extreme of a few values, and its index among them."""
-        # min and max pass over every NaN except a leading one: nothing compares as lower or higher than that
-        leading = 0
-        while leading < len(values) and values[leading] != values[leading]:
-            leading += 1
-        if leading == len(values):
-            return self._none, -1
-        value = self._pick(values[leading:] if leading else values)
-        return value, values.index(value)
+def _extremes(values: array[float]) -> tuple[float, float]:
+    """The lowest and the highest of a few values."""
+    for leading, value in enumerate(values):
+        if value == value:  # min and max pass over every NaN except a leading one
+            numbers = values[leading:] if leading else values
+            return min(numbers), max(numbers)
+    return math.inf, -math.inf
+
+
+def _place(value: float, levels: list[array[float]], level: int, start: int, stop: int) -> int:
+    """Where in the column a value stands that is the extreme of a stretch of a level."""
+    place = start + levels[level][start:stop].index(value)
+    for below in reversed(levels[:level]):
+        place = place * FAN + below[place * FAN : (place + 1) * FAN].index(value)
+    return place

@@ -34,7 +34,6 @@ _LENGTHS = struct.Struct("<QQ")
 _BLOCK = 1 << 20
 _LARGEST_NOTE = 1 << 20
 _OURS = ("vlmft_core.health.", "vlmft_core.learning_rate", "vlmft_console.history.")
-_OTHERS = {("collections", "deque"): deque, ("builtins", "min"): min, ("builtins", "max"): max}
 
 
 def write_sealed(path: Path, key: bytes, note: bytes, value: object, known: object) -> bool:
@@ -177,7 +176,7 @@ class _Pickler(pickle.Pickler):
         self._known, self._put = known, put
         self._end = 0
         self._numbers: dict[int, object] = {}
-        self._places: dict[bytes, int] = {}
+        self._places: dict[object, int] = {}
 
     def persistent_id(self, value: object) -> Any:
         if value is self._known:
@@ -185,12 +184,10 @@ class _Pickler(pickle.Pickler):
         if not isinstance(value, array | Stored):
             return None
         if id(value) not in self._numbers:
-            content = blake2b(digest_size=16)
-            for piece in _pieces(value):
-                content.update(piece)
-            place = self._places.get(content.digest())
+            content = value.content if isinstance(value, Stored) else blake2b(value.tobytes(), digest_size=16).digest()
+            place = self._places.get(content)
             if place is None:
-                place = self._places[content.digest()] = self._end
+                place = self._places[content] = self._end
                 for piece in _pieces(value):
                     self._put(piece)
                     self._end += len(piece)
@@ -219,8 +216,8 @@ class _Unpickler(pickle.Unpickler):
         return self._found[number]
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in _OTHERS:
-            return _OTHERS[module, name]
+        if (module, name) == ("collections", "deque"):
+            return deque
         found = super().find_class(module, name) if module.startswith(_OURS) and "." not in name else None
         if not isinstance(found, type) or found.__module__ != module:
             raise pickle.UnpicklingError(f"{module}.{name} is nothing that a summary holds")
