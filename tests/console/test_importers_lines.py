@@ -78,6 +78,35 @@ def test_what_is_no_number_is_told_in_any_spelling(log: Path, spelled: str) -> N
     assert [record["loss"] for record in read_all(log) if record["event"] == "step"] == [2.5, 2.25, None]
 
 
+_MEGATRON = (
+    " iteration {:8}/    1000 | learning rate: 1.0E-04 | {}loss scale: 1.0 | grad norm: {} | number of skipped"
+    " iterations: {:3} | number of nan iterations: {:3} |\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "losses"),
+    [
+        (_MEGATRON.format(30, "", "nan", 10, 10), [2.5, 2.25, None]),
+        (_MEGATRON.format(30, "", "nan", 0, 0), [2.5, 2.25, None]),
+        (_MEGATRON.format(30, "", "1.0", 10, 0), [2.5, 2.25]),
+        ("Loss is nan, stopping training\n" * 2, [2.5, 2.25, None]),
+        ("FloatingPointError: Loss became infinite or NaN at iteration=30!\n", [2.5, 2.25, None]),
+        ("Batch 30: Invalid loss, terminating training\n", [2.5, 2.25, None]),
+        ("Loss is nan, skipping batch\n", [2.5, 2.25]),
+        ("loss is infinitely better than before\n", [2.5, 2.25]),
+    ],
+)
+def test_a_loss_that_is_no_number_is_told_though_only_words_say_so(
+    log: Path, said: str, losses: list[float | None]
+) -> None:
+    figures = [_MEGATRON.format(step, f"lm loss: {loss} | ", 1.0, 0, 0) for step, loss in ((10, 2.5), (20, 2.25))]
+    log.write_text("".join(figures) + said)
+    told = [record for record in read_all(log) if record["event"] == "step"]
+    assert [record["loss"] for record in told] == losses
+    assert len({record["step"] for record in told}) == len(told)
+
+
 @pytest.mark.parametrize(
     ("text", "told", "rejected"),
     [

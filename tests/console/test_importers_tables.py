@@ -43,6 +43,11 @@ TABLES = {
         STEPS,
         EVALS,
     ),
+    "YOLO's losses, which have no sum": (
+        "step,train/box_loss,train/cls_loss,val/box_loss,val/cls_loss,lr/pg0\n10,2.5,0.5,2.125,0.5,0.1\n20,2.25,0.5,2.0,0.5,0.1\n",
+        STEPS,
+        EVALS,
+    ),
     "names with colons": ("step,train:loss,val:loss\n10,2.5,2.125\n20,2.25,2.0\n", STEPS, EVALS),
     "short names": ("step,trn_loss,vld_loss\n10,2.5,2.125\n20,2.25,2.0\n", STEPS, EVALS),
     "chainer": (

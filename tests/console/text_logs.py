@@ -417,7 +417,7 @@ SAMPLES: Final[dict[str, Sample]] = {
             (3, 2.0, "2.125"),
         ),
         FIRST,
-        [(2, 2.125), (3, 2.125)],
+        [(2, 2.125)],
     ),
     "lit-gpt, older": Sample(
         _lines("iter {} step {}: loss {}, iter time: 123.45ms (optimizer.step)", (1, 1, 2.5), (2, 2, 2.25), (3, 3, 2.0))
@@ -758,7 +758,7 @@ SAMPLES: Final[dict[str, Sample]] = {
             "Epoch 0/9 ━━━━━━━━╸━━━━━━━ {}/100 0:00:10 • 0:00:00 10.5it/s v_num: 0 train_loss: {} val_loss: 2.1", *THREE
         ),
         THREE,
-        [(step, 2.1) for step, _ in THREE],
+        [(10, 2.1)],
     ),
     "opennmt": Sample(
         _lines(
@@ -1019,11 +1019,47 @@ SAMPLES: Final[dict[str, Sample]] = {
     ),
     "DeepSpeed's steps between those of DeepSpeed-Chat": Sample(
         _lines(
-            "Epoch: 0, Step: {0}, Rank: 0, loss = {1}\n[timer.py:199:stop] epoch=0/micro_step=1/global_step={2}, MemAllocated=4.3GB,"
+            "Epoch: {}, Step: {}, Rank: 0, loss = {}\n[timer.py:199:stop] epoch=0/micro_step=1/global_step={}, MemAllocated=4.3GB,"
             " RunningAvgSamplesPerSec=7.1, CurrSamplesPerSec=7.2",
-            *((step, loss, step // 2) for step, loss in THREE),
+            *((0, 0, 2.5, 0), (0, 10, 2.25, 5), (0, 20, 2.0, 10), (1, 0, 1.75, 15), (1, 10, 1.5, 20)),
+        ),
+        [(0, 2.5), (10, 2.25), (20, 2.0), (30, 1.75), (40, 1.5)],
+    ),
+    "CatBoost": Sample(
+        _lines("{0}:\tlearn: {1}\ttest: 2.125\tbest: 2.125 ({0})\ttotal: 1m 2s\tremaining: 3s", *THREE),
+        THREE,
+        [(step, 2.125) for step, _ in THREE],
+    ),
+    "CatBoost without a test": Sample(_lines("{}:\tlearn: {}\ttotal: 714us\tremaining: 3s", *THREE), THREE),
+    "collections of CLU": Sample(
+        _lines(
+            "I0501 10:00:00.123456 140123 logging_writer.py:48] [{0}] collection=train loss={1}, timing/seconds=0.5\n"
+            "I0501 10:00:00.123456 140123 logging_writer.py:48] [{0}] collection=training_eval/c4 loss=2.125, accuracy=0.5",
+            *THREE,
         ),
         THREE,
+        [(step, 2.125) for step, _ in THREE],
+    ),
+    "headings of both parts of an epoch": Sample(
+        "".join(
+            f"Epoch {epoch} training\n  step 10 loss {loss}\nEpoch {epoch} validation\n  step 10 loss 9.5\n  step 20 loss 2.125\n"
+            for epoch, loss in FIRST
+        ),
+        THREE,
+        [(step, 2.125) for step, _ in THREE],
+    ),
+    "headings of an eval's part alone": Sample(
+        _lines("Epoch {} validation done\nstep {} loss {}", *((at, *each) for at, each in enumerate(THREE))), THREE
+    ),
+    "the newest eval beside every step": Sample(
+        "Epoch 1 | iter 1 step 1 | loss train: 2.500, val: n/a | iter time: 312.1 ms\niter 1: val loss 2.1254, val time: 1341.21 ms\n"
+        "Epoch 1 | iter 2 step 2 | loss train: 2.250, val: 2.125 | iter time: 312.1 ms\n"
+        "Epoch 2 | iter 3 step 3 | loss train: 2.000, val: 2.125 | iter time: 312.1 ms\n",
+        FIRST,
+        [(1, 2.1254)],
+    ),
+    "an eval as low as the last": Sample(
+        _lines("Epoch {0} step {0} train_loss {1} val_loss 2.125", *FIRST), FIRST, [(step, 2.125) for step, _ in FIRST]
     ),
 }
 
@@ -1043,6 +1079,9 @@ SILENT: Final[dict[str, str]] = {
     "summaries": "Best epoch: 5, val loss: 0.3\nSaved checkpoint at step 100, loss 0.5\n"
     "TrainOutput(global_step=100, training_loss=0.5, metrics={'epoch': 3})\n" * 3,
     "a download": "Downloading: 100%|██| 12/12 [00:10<00:00, 1.1MB/s]\nstep 1 of 3\nLoaded 5 files in 2 s\n" * 3,
+    "scores of CatBoost": "".join(
+        f"{at}:\tlearn: 0.{at + 6}\ttest: 0.6\tbest: 0.6 (1)\ttotal: 1s\tremaining: 3s\n" for at in (1, 2, 3)
+    ),
     "a git log": "* 1a2b3c4 loss: 2 files, step 10 fixed\n 3 files changed, 10 insertions(+), loss 2 deletions(-)\n"
     * 3,
 }

@@ -66,6 +66,8 @@ class Layout(NamedTuple):
     rate: tuple[str, ...]
     grad_norm: tuple[str, ...]
     evals: tuple[EvalName, ...]
+    parts: tuple[tuple[str, str], ...]
+    """Where there is no other train loss: `train_NAME_loss` and NAME, of sets of evals: YOLO's `box`, `cls`, `dfl`."""
     extras: tuple[tuple[str, str], ...]
     """Names of figures beside the train loss, and what they are called in our log."""
     figures: tuple[str, ...]
@@ -115,6 +117,9 @@ def _layout(names: tuple[str, ...]) -> Layout:
     order = {quantity: tuple(name for _, name in sorted(found, key=_rank)) for quantity, found in ranked.items()}
     evals = tuple(_eval(name, bare) for name in order.get(EVAL_LOSS, ()))
     losses = (*order.get(LOSS, ()), *order.get(EVAL_LOSS, ()))
+    sets = () if LOSS in order else tuple(filter(None, (one.eval_set for one in evals)))
+    parts = tuple((name, one) for one in sets for name in others if bare[name] == f"train_{one}_loss")
+    told = dict(parts)
     usual = None
     if not evals and not ends and TOTAL not in order and LOSS in order and CLOCK not in names:
         figures = tuple((order[ours][0], ours) for ours in (LOSS, EPOCH, RATE, GRAD_NORM) if ours in order)
@@ -128,10 +133,12 @@ def _layout(names: tuple[str, ...]) -> Layout:
         grad_norm=order.get(GRAD_NORM, ()),
         # An unnamed set counts before its own parts beside it: `eval_loss` before `eval_ctc_loss`.
         evals=tuple(sorted(evals, key=lambda one: bool(one.eval_set))),
+        parts=parts,
         extras=tuple((name, ours) for name in names if (ours := _STEP_EXTRAS.get(_short(bare[name])))),
-        figures=tuple(name for quantity in (LOSS, RATE, GRAD_NORM, EVAL_LOSS) for name in order.get(quantity, ())),
+        figures=tuple(name for quantity in (LOSS, RATE, GRAD_NORM, EVAL_LOSS) for name in order.get(quantity, ()))
+        + tuple(told),
         losses=losses if len(losses) > 1 else (),
-        others=tuple(others),
+        others=tuple(name for name in others if name not in told),
         splits=tuple(filter(names_part, names)),
         plain=not others and not evals and max(len(order.get(one, ())) for one in (LOSS, RATE, GRAD_NORM)) == 1,
         ends=ends,

@@ -154,8 +154,9 @@ class Translator:
             beside = layout.rate + layout.grad_norm
             values, said = self._missing.without(layout.losses, beside, values, self._loss_name)
             records += [self.note(said)] if said else []
-        loss_name, loss = self._loss(layout.loss, values)
         judged, eval_loss = self._judged_eval(layout.evals, values) if layout.evals else (None, None)
+        names = layout.loss or tuple(name for name, part in layout.parts if part == self._eval_set)
+        loss_name, loss = self._loss(names, values)
         lr, grad_norm = first(layout.rate, values), first(layout.grad_norm, values)
         epoch, (step, total) = first(layout.epoch, values), place(layout, values)
         if t is None and CLOCK in values:

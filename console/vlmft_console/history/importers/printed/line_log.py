@@ -12,6 +12,8 @@ from typing import Final
 
 from vlmft_console.history.importers.entries.languages import decoded, is_foreign
 from vlmft_console.history.importers.entries.translate import Translator
+from vlmft_console.history.importers.printed.announcements import BROKE, OVER
+from vlmft_console.history.importers.printed.catboost_rounds import CatBoostRounds
 from vlmft_console.history.importers.printed.line_entry import Entry
 from vlmft_console.history.importers.printed.line_sequence import LineSequence
 from vlmft_console.history.importers.printed.line_shapes import Shapes
@@ -24,7 +26,7 @@ from vlmft_console.history.importers.printed.table_rows import Table, header_of,
 from vlmft_console.history.importers.printed.text_lines import LONGEST_LINE, TextLines
 from vlmft_core.run_folder.events import Record
 
-_FIGURES = re.compile(rb"loss|cross|xent|perplexity|ppl|bpb|t[er]l:|cost|verlust|perte|perd[ai]", re.IGNORECASE)
+_FIGURES = re.compile(rb"loss|cross|xent|perplexity|ppl|bpb|t[er]l:|cost|learn:|verlust|perte|perd[ai]", re.IGNORECASE)
 _PLACES = re.compile(rb"step|epoch|iter|batch|val|eval|test|train", re.IGNORECASE)
 """What a line must hold to be looked at; long ones only for figures."""
 _LONGEST_HEADING: Final = 400
@@ -45,14 +47,6 @@ _CLOCK = re.compile(rb"(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,
 _EDGES: Final = (b"|", "│".encode(), "┃".encode(), "║".encode())
 """How the rows of a table with a frame begin."""
 _INDENT: Final = 40
-_OVER = re.compile(
-    rb"(?:^|[-|\]>:] +)\W*(?:(?:training|fine-?tuning)[ :]+(?:is |has |was )?"
-    rb"(?:complete|completed|finished|done|ended|over)\b(?!.*\d ?%)"
-    rb"|(?:finished|completed|done|end of) (?:training|fine-?tuning)\b(?! (?:epoch|step|batch|phase))"
-    rb"|saved final weights to |(?:total )?training (?:time|took)[ :])|^`Trainer\.fit` stopped: ",
-    re.IGNORECASE,
-)
-"""What a program says once its training has ended."""
 
 
 class LineLog:
@@ -82,6 +76,7 @@ class LineLog:
         self._table = LineTable()
         self._cards = MetricCards()
         self._preamble = Preamble()
+        self._rounds = CatBoostRounds()
         self._seen = 0  # entries with a loss
 
     @property
@@ -145,7 +140,7 @@ class LineLog:
         if self._seen == before and self._block is None:
             self._preamble.line(line)
             if self._seen and (b"rain" in line or b"final" in line or b"uning" in line):
-                self._sequence.over |= _OVER.search(line, 0, _LONGEST_HEADING) is not None
+                self._sequence.over |= OVER.search(line, 0, _LONGEST_HEADING) is not None
 
     def _row(self, line: bytes, records: list[Record]) -> bool:
         """Whether the line belongs to the table."""
@@ -184,12 +179,21 @@ class LineLog:
             self._sequence.take({**cells, **place}, None, records)
 
     def _line(self, line: bytes, records: list[Record], *, telling: bool) -> None:
-        source, text = self._by_source(clean(decoded(line)))
+        clock = _CLOCK.search(line, 0, 80)
+        for text in self._rounds.lines(clean(decoded(line))):
+            self._text(text, _time(clock) if clock else None, records, telling=telling)
+
+    def _text(self, text: str, t: float | None, records: list[Record], *, telling: bool) -> None:
+        """A line that was cleaned."""
+        source, text = self._by_source(text)
         if text.startswith(_SUMMARIES):
             return
         if self._block is not None and (self._goes_on(text) or not (telling or self._block_lines >= _BLOCK)):
             return
         self._end_block(records)
+        if found := BROKE.match(text):
+            self._sequence.broke(found[1], records)
+            return
         entry = self._shapes.entry(text)
         if entry is None:
             if text.startswith("#") and (table := header_of(text.lstrip("# "))):
@@ -210,8 +214,7 @@ class LineLog:
             return
         self.told_losses += bool(entry.losses) and not entry.derived
         self.told_evals += bool(entry.evals) and not entry.derived
-        clock = _CLOCK.search(line, 0, 80)
-        self._add(entry, text, _time(clock) if clock else None, records)
+        self._add(entry, text, t, records)
 
     def _begin_table(self, table: Table, records: list[Record]) -> None:
         self._sequence.flush(records)
@@ -223,7 +226,8 @@ class LineLog:
     def _heading(self, entry: Entry, text: str, records: list[Record]) -> None:
         """A line without a loss: where the lines after it belong, or figures of another kind."""
         place = entry.place
-        self._sequence.heading(place, setting=len(text) >= 200 or _SETTING.fullmatch(text) is not None)
+        setting = len(text) >= 200 or _SETTING.fullmatch(text) is not None
+        self._sequence.heading(place, setting=setting, on_eval=entry.on_eval if len(text) < 100 else None)
         if entry.on_eval is not None and len(text) < 100:
             self._sequence.on_eval = (entry.on_eval, _STICKY)
         if place.step is None or place.bar or entry.on_eval:

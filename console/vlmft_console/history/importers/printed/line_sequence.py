@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, LOSS, known
+from vlmft_console.history.importers.entries.metric_names import EVAL_LOSS, LOSS, Known, known
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.line_entry import Entry
 from vlmft_console.history.importers.printed.line_place import Place, StepCounter
@@ -53,16 +53,25 @@ class LineSequence:
         self._base: Entry | None = None  # an eval before anything else
         self._stepwise: str | None = None  # what lines without an eval call the train loss
         self._waiting: tuple[Entry, float | None] | None = None
+        self._broken = False  # the program said so, since the last train loss
+        self._parted = False  # headings tell where the training part of an epoch begins: they do of its eval, too
+        self._in_part = False  # below the heading of an eval, until the next
         self._bar: dict[str, str] = {}
         self._bar_evals: dict[str, str] = {}
+        self._evals: dict[Known | None, tuple[str, bool, float | None]] = {}
+        """Of each set the newest eval loss, whether its line told no train loss, and its epoch."""
 
-    def heading(self, place: Place, *, setting: bool) -> None:
+    def heading(self, place: Place, *, setting: bool, on_eval: bool | None) -> None:
         """A line without figures that tells an epoch.
 
         Args:
             place: what it tells.
             setting: whether it may be a line of a configuration.
+            on_eval: whether it says that what follows is of an evaluation, or of the training.
         """
+        if place.epoch is not None and not place.bar:
+            self._parted |= on_eval is False
+            self._in_part = bool(on_eval) and self._parted
         if place.epoch not in (None, self.epoch):
             self.on_eval = (False, 0)
         if place.epoch is not None and not place.bar and not setting:
@@ -79,6 +88,19 @@ class LineSequence:
             step = max(step, self._step)
         self.take({**entry.values, "step": str(step)}, None, records)
 
+    def broke(self, step: str | None, records: list[Record]) -> None:
+        """The program said that the loss is no number, and printed none such.
+
+        Args:
+            step: where it says that; None where it does not.
+            records: what is to be told is added to them.
+        """
+        if self.placed and not self._broken:
+            self._broken = True
+            self.flush(records)
+            after = {} if self._step is None else {"step": step or str(self._step + 1)}
+            self.take({LOSS: "nan", **after}, None, records)
+
     def add(self, entry: Entry, text: str, t: float | None, records: list[Record]) -> None:
         """An entry with a loss.
 
@@ -91,8 +113,9 @@ class LineSequence:
         place = entry.place
         on_eval, lines = self.on_eval
         alone = not entry.placed and len(entry.values) == len(entry.losses) + len(entry.evals)
-        if not entry.placed and lines and on_eval and entry.on_eval is None:
+        if entry.on_eval is None and (self._in_part or (not entry.placed and lines and on_eval)):
             self._make_evals(entry)
+            entry.on_eval = self._in_part or None
         self.on_eval = (on_eval, max(0, lines - 1))
         before = self._waiting[0] if self._waiting else None
         if text.startswith("*") and not entry.placed and entry.losses and before and before.evals and not before.losses:
@@ -103,7 +126,7 @@ class LineSequence:
         if alone and not self._counts_alone(entry, text):
             return
         other = place.bar or place.total != self._total
-        in_eval = bool(entry.on_eval and not entry.losses and place.total and other)
+        in_eval = bool(entry.on_eval and not entry.losses and (self._in_part or (place.total and other)))
         if place.bar and not in_eval and not self._news(entry):
             return
         if self._waiting is not None and not self._replaces(entry, self._waiting[0], in_eval=in_eval):
@@ -182,6 +205,8 @@ class LineSequence:
         if entry.losses or place.step is not None:
             step = self._counter.absolute(place, trains=bool(entry.losses))
         loss = min(entry.losses, key=_rank, default=None)
+        if entry.evals:
+            self._without_old_evals(entry)
         if loss and ((step is None and self._step is not None) or (step is not None and step == self._step)):
             # The mean of an epoch among steps, or what another rank prints of the same step.
             if step is not None and not entry.evals:
@@ -194,7 +219,7 @@ class LineSequence:
         elif loss:
             values = {(LOSS if name == loss else name): value for name, value in values.items()}
             self._stepwise = self._stepwise if entry.evals else loss
-        self.over = self.over and loss is None
+        self.over, self._broken = self.over and loss is None, self._broken and loss is None
         if loss and step is not None:
             if self._base is not None:
                 self.take({**self._base.values, "step": "0"}, None, records)
@@ -210,6 +235,21 @@ class LineSequence:
             told["total_steps"] = str(place.total)
         self.placed += (loss is not None or bool(entry.evals)) and len(told) > 1
         self.take(told, t, records)
+
+    def _without_old_evals(self, entry: Entry) -> None:
+        """Leave out the evals that the lines of steps tell again until the next one, as litgpt's and NeMo's do.
+
+        They are those that a line of their own has told, maybe with more digits, or an earlier step of the same epoch.
+        """
+        alone, epoch = not entry.losses, entry.place.epoch
+        for name in entry.evals:
+            value, (told, told_alone, of_epoch) = entry.values[name], self._evals.get(known(name), ("", False, None))
+            same = value == told or (told_alone and _rounds_to(told, value))
+            if not alone and same and (told_alone or (epoch is not None and epoch == of_epoch)):
+                del entry.values[name]
+            else:
+                self._evals[known(name)] = value, alone, epoch
+        entry.evals = [name for name in entry.evals if name in entry.values]
 
     def _goes_back(self, place: Place) -> bool:
         """Whether an entry after a program's start is of a training that begins anew: one that was resumed goes on."""
@@ -230,6 +270,15 @@ class LineSequence:
 def _rank(name: str) -> int:
     found = known(name)
     return found.rank if found else 0
+
+
+def _rounds_to(text: str, rounded: str) -> bool:
+    """Whether a number is another one with fewer digits, either of which may have been rounded from more."""
+    digits = len(rounded.partition(".")[2])
+    try:
+        return 0 < digits < len(text.partition(".")[2]) and abs(float(text) - float(rounded)) < 0.51 / 10**digits
+    except ValueError:
+        return False
 
 
 def _is_bad(text: str) -> bool:

@@ -82,6 +82,12 @@ _LOSS_WITH_COMMA = re.compile(
 """A loss that half of the world writes with a comma. One such as `2,125` might be one of thousands, too."""
 _POINT = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
 _DECIMALS = re.compile(r"(?<![\w.,])(\d{1,15}),(\d{1,20})(?!\d|[.,]\d)")
+_COLLECTION = re.compile(r"\bcollection=(?:(train\w*(?!\S))|(?=\S*(?:eval|valid|test))\S+)")
+"""What a line of CLU's tells figures of: `collection=train`, `collection=training_eval/c4`."""
+_NAN_ITERATIONS = re.compile(
+    r"\bnumber of nan iterations:\s+[1-9]|\bgrad norm: nan\b.*\bnumber of skipped iterations:\s+0 "
+)
+"""Megatron leaves a loss out that is no number; that of steps which were only skipped is left out, too."""
 _NOT_FINITE = re.compile(r"1\.#(INF|IND|QNAN|SNAN)\d*")
 """How programs of Windows spell what is no number."""
 
@@ -121,6 +127,10 @@ def spelled(text: str) -> str:
         text = text.replace(" : Cost ", " : train_cost ")
     if "... (" in text:  # Flax: `Step... (10 | Loss: 2.5`
         text = text.replace("... (", " (")
+    if "collection=" in text:
+        text = _COLLECTION.sub(lambda found: "train:" if found[1] else "eval:", text, count=1)
+    if "nan iterations:" in text and "loss:" not in text and _NAN_ITERATIONS.search(text):
+        text += " lm loss: nan |"
     if "1.#" in text:
         text = _NOT_FINITE.sub(lambda found: "inf" if found[1] == "INF" else "nan", text)
     return _without_types(text) if "(" in text or "{" in text else text
