@@ -66,8 +66,10 @@ class _EditorError(VlmftError):
 
 
 def _run_editor(app: App[object], file: Path) -> None:
-    """Raises:
-    _EditorError: the editor cannot be started, or says that it failed.
+    """Lend the terminal to the person's editor until that ends.
+
+    Raises:
+        _EditorError: the editor cannot be started, or says that it failed.
     """
     try:
         command = editor_command()

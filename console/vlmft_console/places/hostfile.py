@@ -42,8 +42,10 @@ def parse_hosts(text: str) -> dict[str, int]:
 
 
 def parse_hostfile(path: Path) -> dict[str, int]:
-    """Raises:
-    VlmftError: as `parse_hosts`, with the file's line.
+    """How many ranks each host of a hostfile gets, by its name.
+
+    Raises:
+        VlmftError: as `parse_hosts`, with the file's line.
     """
     try:
         with os.fdopen(open_regular(path), "rb") as file:
@@ -67,8 +69,10 @@ def parse_hostfile(path: Path) -> dict[str, int]:
 
 
 def check_hosts(slots: Mapping[str, object], where: str) -> None:
-    """Raises:
-    VlmftError: a name or a number that cannot be.
+    """Refuse hosts that cannot be, or none at all.
+
+    Raises:
+        VlmftError: a name or a number that cannot be.
     """
     found = _Found("say some, such as {n1: 8, n2: 8}")
     for host, count in slots.items():

@@ -20,8 +20,10 @@ _TAKEN = re.compile(r"[\w@+=:,./-]+")
 
 
 def check_commands() -> None:
-    """Raises:
-    MachineError: no program could be started on other hosts from here.
+    """Refuse a machine without the programs that start others on other hosts.
+
+    Raises:
+        MachineError: no program could be started on other hosts from here.
     """
     missing = [name for name in ("pdsh", "ssh") if shutil.which(name) is None]
     if missing:
@@ -29,8 +31,10 @@ def check_commands() -> None:
 
 
 def check_path(path: Path) -> None:
-    """Raises:
-    VlmftError: a path that does not reach other hosts as it is.
+    """Refuse a path that does not reach other hosts as it is.
+
+    Raises:
+        VlmftError: a path that does not reach other hosts as it is.
     """
     for name in (str(path), sys.executable):
         if not _TAKEN.fullmatch(name):

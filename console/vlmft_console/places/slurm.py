@@ -74,8 +74,10 @@ def job_name(run: str) -> str:
 
 
 def check_commands() -> None:
-    """Raises:
-    MachineError: this is no machine that jobs are submitted from.
+    """Refuse a machine that jobs are not submitted from.
+
+    Raises:
+        MachineError: this is no machine that jobs are submitted from.
     """
     missing = [name for name in ("sbatch", "squeue", "scancel", "scontrol", "srun") if shutil.which(name) is None]
     if missing:

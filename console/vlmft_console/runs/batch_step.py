@@ -119,8 +119,10 @@ def _check_nodes_patiently(folder: RunFolder, place: Slurm, times: int) -> None:
 
 
 def _check_nodes(folder: RunFolder, place: Slurm) -> None:
-    """Raises:
-    VlmftError: something on one of the nodes is not as it has to be.
+    """Ask every node whether all is well there.
+
+    Raises:
+        VlmftError: something on one of the nodes is not as it has to be.
     """
     lock = acquire(folder.lock)
     try:

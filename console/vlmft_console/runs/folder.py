@@ -217,9 +217,11 @@ class RunFolder(RunLayout):
 
 
 def _make_root(root: Path) -> None:
-    """Raises:
-    RunFolderError: what stands there is no folder.
-    OSError: it cannot be made.
+    """Make the folder that run folders are in.
+
+    Raises:
+        RunFolderError: what stands there is no folder.
+        OSError: it cannot be made.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -228,8 +230,10 @@ def _make_root(root: Path) -> None:
 
 
 def check_name(name: str) -> None:
-    """Raises:
-    RunFolderError: `name` cannot name a run folder.
+    """Refuse a name that no run folder can have.
+
+    Raises:
+        RunFolderError: `name` cannot name a run folder.
     """
     if not NAME.fullmatch(name):
         allowed = "use 1 to 64 letters, digits, '.', '_' and '-', the first neither '.' nor '-'"

@@ -17,8 +17,10 @@ from vlmft_core.preset import Preset
 
 
 def check_hosts_here(folder: RunFolder) -> None:
-    """Raises:
-    VlmftError: no run in that folder can be started over several hosts from this machine.
+    """Refuse what keeps a run in that folder from starting over several hosts from here.
+
+    Raises:
+        VlmftError: no run in that folder can be started over several hosts from this machine.
     """
     pdsh.check_commands()
     pdsh.check_path(folder.path.absolute())

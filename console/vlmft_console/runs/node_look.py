@@ -132,8 +132,10 @@ def _receive(question: Question) -> None:
 
 
 def _ask(question: Question) -> float:
-    """Raises:
-    OSError: the first host cannot be reached.
+    """Seconds that this host's clock is ahead of the first one's.
+
+    Raises:
+        OSError: the first host cannot be reached.
     """
     deadline = time.monotonic() + MEET_SECONDS
     while True:

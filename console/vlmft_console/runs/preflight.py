@@ -23,8 +23,10 @@ _REPORTERS = {"tensorboard": ("tensorboard", "tensorboardX")}
 
 
 def check_libraries() -> None:
-    """Raises:
-    MachineError: the training libraries are not there.
+    """Refuse an installation without the training half.
+
+    Raises:
+        MachineError: the training libraries are not there.
     """
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
@@ -35,9 +37,10 @@ def check_libraries() -> None:
 
 
 def check_machine(preset: Preset) -> None:
-    """Raises:
-    MachineError: the training libraries, or the GPUs that the preset asks for, are not there, or the GPUs cannot be
-        used for it.
+    """Refuse a machine on which the preset cannot train.
+
+    Raises:
+        MachineError: a library or a GPU that the preset asks for is not there, or a GPU cannot be used for it.
     """
     check_libraries()
     for service in preset.training.report_to:
@@ -59,8 +62,10 @@ def check_machine(preset: Preset) -> None:
 
 
 def _check_gpus(preset: Preset, gpus: Sequence[Gpu]) -> None:
-    """Raises:
-    MachineError: one of the GPUs cannot be used by this PyTorch, or for this preset.
+    """Refuse GPUs that cannot train the preset.
+
+    Raises:
+        MachineError: one of the GPUs cannot be used by this PyTorch, or for this preset.
     """
     for gpu in gpus:
         if reason := unusable(preset.model, gpu):

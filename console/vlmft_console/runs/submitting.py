@@ -63,8 +63,10 @@ def check_submittable(place: Slurm, folder: RunFolder) -> str:
 
 
 def _check_script(script: str) -> None:
-    """Raises:
-    VlmftError: bash cannot read it, so that the job would end before it begins.
+    """Refuse a script that bash cannot read.
+
+    Raises:
+        VlmftError: bash cannot read it, so that the job would end before it begins.
     """
     patterns = ("-O", "extglob") if "extglob" in script else ()  # which -n does not switch on as it reads
     try:

@@ -173,8 +173,10 @@ def _check_files(folder: Path, weights: list[Path]) -> Shapes:
 
 
 def _check_settings(path: Path) -> None:
-    """Raises:
-    ModelError: it is no JSON object; of a large one, it does not begin or end like one.
+    """Refuse a broken file of settings.
+
+    Raises:
+        ModelError: it is no JSON object; of a large one, it does not begin or end like one.
     """
     if path.stat().st_size <= _LARGE:
         read_json(path)

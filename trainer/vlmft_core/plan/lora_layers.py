@@ -63,8 +63,10 @@ def trains_vision(lora: Lora) -> bool:
 
 
 def check_saved(lora: Lora, *, tied: bool) -> None:
-    """Raises:
-    ModelError: a part that shares its weights with another is to be trained whole.
+    """Refuse to train a part whole that shares its weights with another.
+
+    Raises:
+        ModelError: a part that shares its weights with another is to be trained whole.
     """
     shared = [name for name in lora.modules_to_save if name != "merger"]
     if tied and shared:

@@ -109,16 +109,20 @@ def measure(
 
 
 def refuse_unanswered(conversation: Conversation) -> None:
-    """Raises:
-    BadRow: an answer is empty.
+    """Refuse a sample with an empty answer.
+
+    Raises:
+        BadRow: an answer is empty.
     """
     if not all(answer.strip() for answer in conversation.answers):
         raise BadRow(NO_ANSWER)
 
 
 def refuse_longer(max_length: int, tokens: int, what: str) -> None:
-    """Raises:
-    BadRow: it is longer than a sample may be.
+    """Refuse a sample that is longer than it may be.
+
+    Raises:
+        BadRow: it is longer than a sample may be.
     """
     if tokens > max_length:
         raise BadRow(TOO_LONG, f"{tokens} {what}")

@@ -240,8 +240,10 @@ def _policies() -> tuple[str, ...]:
 
 
 def _prepared(loaded: LoadedPreset, wanted: Wanted) -> Launch:
-    """Raises:
-    VlmftError: something in the form cannot be.
+    """What the form asks for, settled.
+
+    Raises:
+        VlmftError: something in the form cannot be.
     """
     check_name(wanted.name)
     if not (wanted.gpus.isascii() and wanted.gpus.isdigit() and 0 < int(wanted.gpus) <= _MOST_GPUS):
