@@ -14,7 +14,8 @@ from tests.core.weights import Tensor, read_tensors, write_adapter, write_tensor
 from vlmft_core.errors import ModelError
 from vlmft_core.plan import make_plan
 from vlmft_core.plan.adapter_files import expected_name, read_adapter
-from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, read_architecture
+from vlmft_core.plan.architecture import DEMO_BASE, KNOWN
+from vlmft_core.plan.base_folder import read_architecture
 from vlmft_core.plan.lora_layers import adapted_names
 from vlmft_core.plan.starting_adapter import adapter_folder, starting_adapter
 from vlmft_core.preset import Hardware, Lora, Model, Preset

@@ -10,15 +10,9 @@ from typing import Any
 import pytest
 
 from vlmft_core.errors import ModelError
-from vlmft_core.plan.architecture import (
-    DEMO_BASE,
-    KNOWN,
-    Architecture,
-    find_architecture,
-    read_architecture,
-    resolve_base,
-)
+from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, Architecture
 from vlmft_core.plan.base_files import check_base
+from vlmft_core.plan.base_folder import find_architecture, read_architecture, resolve_base
 from vlmft_core.preset import Lora
 
 SEVEN = ["q_proj", "v_proj", "k_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]

@@ -9,7 +9,8 @@ import struct
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vlmft_core.plan.architecture import DEMO_BASE, read_architecture
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.plan.base_folder import read_architecture
 
 
 class Tensor(NamedTuple):

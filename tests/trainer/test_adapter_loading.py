@@ -15,7 +15,8 @@ from tests.trainer.trained import KERNELS, LORA, Said, preset, write_tuned
 from vlmft_core.errors import ModelError
 from vlmft_core.jobs import MergeJob
 from vlmft_core.plan.adapter_files import read_adapter
-from vlmft_core.plan.architecture import DEMO_BASE, read_architecture
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.plan.base_folder import read_architecture
 from vlmft_core.plan.starting_adapter import starting_adapter
 from vlmft_core.preset import Lora, Source
 from vlmft_trainer.data.collate import collate

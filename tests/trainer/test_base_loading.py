@@ -12,8 +12,9 @@ import torch
 
 from tests.core.weights import Tensor, copy_base, read_tensors, write_tensors
 from vlmft_core.errors import ModelError
-from vlmft_core.plan.architecture import DEMO_BASE, read_architecture
+from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.plan.base_files import check_base, current_name
+from vlmft_core.plan.base_folder import read_architecture
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.model import load
 from vlmft_trainer.model.load import Kernels, load_base, load_encoder

@@ -11,7 +11,8 @@ import torch
 
 from vlmft_core.errors import ModelError
 from vlmft_core.plan.activations import ALL
-from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, read_architecture
+from vlmft_core.plan.architecture import DEMO_BASE, KNOWN
+from vlmft_core.plan.base_folder import read_architecture
 from vlmft_core.plan.memory import Memory, gpu_memory
 from vlmft_core.preset import Lora, Preset
 from vlmft_core.preset.schema import Hardware, Model

@@ -17,7 +17,8 @@ from tests.bench import charts_like
 from tests.bench.gpu.__main__ import Part, make
 from tests.bench.gpu.table import table
 from tests.bench.gpu.ways import WAYS
-from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, read_architecture
+from vlmft_core.plan.architecture import DEMO_BASE, KNOWN
+from vlmft_core.plan.base_folder import read_architecture
 from vlmft_core.plan.flops import Work, forward_flops, training_flops
 from vlmft_core.preset import Lora, Model
 from vlmft_trainer.data.collate import pad_collator

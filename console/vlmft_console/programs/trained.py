@@ -18,8 +18,9 @@ from vlmft_core.errors import ModelError
 from vlmft_core.figures import counted
 from vlmft_core.home import expanded
 from vlmft_core.plan.adapter_files import read_adapter
-from vlmft_core.plan.architecture import DEMO_BASE, find_architecture
+from vlmft_core.plan.architecture import DEMO_BASE
 from vlmft_core.plan.base_files import check_base
+from vlmft_core.plan.base_folder import find_architecture
 from vlmft_core.preset import Preset, load_preset
 from vlmft_core.run_folder.layout import ADAPTER_CONFIG, RunLayout
 from vlmft_core.run_folder.trust import check_own

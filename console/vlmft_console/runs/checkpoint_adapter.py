@@ -21,7 +21,7 @@ from vlmft_console.runs.status import ELSEWHERE, status_of
 from vlmft_core.cards.card import adapter_card, read_course
 from vlmft_core.durable import add_lines, delete, open_regular, sync_files, sync_folder
 from vlmft_core.errors import VlmftError
-from vlmft_core.plan.architecture import resolve_base
+from vlmft_core.plan.base_folder import resolve_base
 from vlmft_core.plan.weight_file import read_shapes
 from vlmft_core.preset import load_preset
 from vlmft_core.run_folder.checkpoints import Checkpoint, complete_ones, intact, read

@@ -290,6 +290,6 @@ def _data(preset: Preset) -> list[Check]:
 
 def _cached(kind: Literal["models", "datasets"], name: str) -> bool:
     """Whether the Hugging Face cache has anything of a repository."""
-    from vlmft_core.plan.architecture import hub_folder
+    from vlmft_core.plan.base_folder import hub_folder
 
     return any((hub_folder(kind, name) / "snapshots").glob("*"))

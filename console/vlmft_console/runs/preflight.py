@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 from vlmft_console.errors import MachineError
 from vlmft_console.runs.machine_gpus import count_gpus, torch_architectures, visible_gpus
-from vlmft_core.plan.architecture import find_architecture
+from vlmft_core.plan.base_folder import find_architecture
 from vlmft_core.plan.fit import memory_problem, unusable, ways_to_fit
 from vlmft_core.plan.gpus import Gpu, without_code
 from vlmft_core.plan.own_sizes import with_own_sizes

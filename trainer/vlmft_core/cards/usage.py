@@ -6,7 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from vlmft_core.plan.architecture import DEMO_BASE, resolve_base
+from vlmft_core.plan.architecture import DEMO_BASE
+from vlmft_core.plan.base_folder import resolve_base
 from vlmft_core.preset import Preset
 
 HERE: Final = "path/to/this/folder"

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from vlmft_core.errors import ModelError
 from vlmft_core.figures import counted
-from vlmft_core.plan.architecture import Architecture, find_architecture, read_json, resolve_base
+from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.base_files import current_name
+from vlmft_core.plan.base_folder import find_architecture, read_settings, resolve_base
 from vlmft_core.plan.lora_layers import under
 from vlmft_core.plan.weight_file import Shapes, check_numbers, first_names, read_shapes
 from vlmft_core.run_folder.layout import ADAPTER_CONFIG, ADAPTER_PICKLE, ADAPTER_WEIGHTS
@@ -84,7 +85,7 @@ def read_adapter(folder: Path, base: str) -> Adapter:
         ModelError: a file is missing or not whole, it is no LoRA adapter, or tensors are missing, have no place in the
             base or do not fit.
     """
-    config = read_json(folder / ADAPTER_CONFIG)
+    config = read_settings(folder / ADAPTER_CONFIG)
     where = f"adapter {folder}"
     if (kind := config.get("peft_type")) != "LORA":
         raise ModelError(f"{where}: its peft_type is {kind}", "only LoRA adapters can be used")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from vlmft_core.errors import ModelError
 from vlmft_core.figures import counted
-from vlmft_core.plan.architecture import Architecture, cached_snapshot, local_folder, read_architecture, read_json
+from vlmft_core.plan.architecture import Architecture
+from vlmft_core.plan.base_folder import cached_snapshot, local_folder, read_architecture, read_settings
 from vlmft_core.plan.weight_file import Shapes, check_not_a_stub, check_numbers, first_names, read_shapes
 
 WEIGHTS = "model.safetensors"
@@ -124,7 +125,7 @@ def _weight_files(folder: Path) -> list[Path]:
 
 def _weight_map(index: Path) -> dict[str, str]:
     check_not_a_stub(index)
-    names = read_json(index).get("weight_map")
+    names = read_settings(index).get("weight_map")
     if not isinstance(names, dict) or not names or not all(isinstance(name, str) and name for name in names.values()):
         raise ModelError(f"{index}: has no weight_map of tensors to files", "copy or download it again")
     return names
@@ -179,7 +180,7 @@ def _check_settings(path: Path) -> None:
         ModelError: it is no JSON object; of a large one, it does not begin or end like one.
     """
     if path.stat().st_size <= _LARGE:
-        read_json(path)
+        read_settings(path)
         return
     with path.open("rb") as file:
         beginning = file.read(_ENDS).strip()
@@ -199,7 +200,7 @@ def _check_snapshot(base: str, folder: Path) -> None:
 
 
 def _check_tensors_of(where: str, folder: Path, weights: list[Path], shapes: Shapes) -> None:
-    if "quantization_config" not in read_json(folder / "config.json"):  # it would have tensors for scales
+    if "quantization_config" not in read_settings(folder / "config.json"):  # it would have tensors for scales
         for path in weights:
             check_numbers(path)
         check_tensors(where, shapes, read_architecture(folder))

@@ -11,7 +11,8 @@ import orjson
 
 from vlmft_core.figures import counted, filesize, short
 from vlmft_core.home import expanded
-from vlmft_core.plan.architecture import DEMO_BASE, KNOWN, find_architecture
+from vlmft_core.plan.architecture import DEMO_BASE, KNOWN
+from vlmft_core.plan.base_folder import find_architecture
 from vlmft_core.plan.planned import Plan
 from vlmft_core.plan.row_count import first_rows
 from vlmft_core.plan.sample_count import SPLIT_SIZES, available, split_file

@@ -8,8 +8,9 @@ from typing import Any
 
 from vlmft_core.errors import DataError
 from vlmft_core.plan.activations import KEPT
-from vlmft_core.plan.architecture import Architecture, find_architecture
+from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.base_files import check_base
+from vlmft_core.plan.base_folder import find_architecture
 from vlmft_core.plan.cautions import cautions
 from vlmft_core.plan.fit import GIB, memory_problem, unusable, ways_to_fit
 from vlmft_core.plan.gpus import Gpu, asked_gpu

@@ -7,7 +7,8 @@ from pathlib import Path
 from vlmft_core.errors import ModelError
 from vlmft_core.home import expanded
 from vlmft_core.plan.adapter_files import BEYOND, Adapter, read_adapter
-from vlmft_core.plan.architecture import Architecture, find_architecture
+from vlmft_core.plan.architecture import Architecture
+from vlmft_core.plan.base_folder import find_architecture
 from vlmft_core.plan.lora_layers import VISION, adapted_names
 from vlmft_core.plan.weight_file import first_names
 from vlmft_core.preset.schema import Lora

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from vlmft_core.errors import DataError
 from vlmft_core.jobs import InspectJob
-from vlmft_core.plan.architecture import resolve_base
+from vlmft_core.plan.base_folder import resolve_base
 from vlmft_core.preset.data_schema import COLUMNS, Data, Source
 from vlmft_trainer.data.chats import holds_turns
 from vlmft_trainer.data.conversation import BadRow

@@ -9,8 +9,8 @@ import torch
 
 from vlmft_core.errors import VlmftError
 from vlmft_core.jobs import Weights
-from vlmft_core.plan.architecture import resolve_base
 from vlmft_core.plan.base_files import check_base
+from vlmft_core.plan.base_folder import resolve_base
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.model.adapter import lay_over

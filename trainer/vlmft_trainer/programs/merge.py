@@ -17,8 +17,8 @@ from vlmft_core.cards.card import merged_card
 from vlmft_core.durable import delete, sync_files, sync_folder
 from vlmft_core.errors import VlmftError
 from vlmft_core.jobs import MergeJob
-from vlmft_core.plan.architecture import resolve_base
 from vlmft_core.plan.base_files import check_base
+from vlmft_core.plan.base_folder import resolve_base
 from vlmft_core.run_folder.layout import MODEL_CARD
 from vlmft_trainer.model.adapter import lay_over, trained_shapes
 from vlmft_trainer.model.load import Kernels, load_base

@@ -13,7 +13,7 @@ from typing import Any
 from vlmft_core.errors import DataError
 from vlmft_core.jobs import StepJob
 from vlmft_core.plan import optimizer_steps
-from vlmft_core.plan.architecture import resolve_base
+from vlmft_core.plan.base_folder import resolve_base
 from vlmft_trainer.data.conversation import file_of
 from vlmft_trainer.data.encode import IGNORED
 from vlmft_trainer.data.order import MicroBatches

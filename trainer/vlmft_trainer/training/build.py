@@ -14,7 +14,8 @@ from PIL import Image
 from vlmft_core.errors import VlmftError
 from vlmft_core.jobs import fingerprint
 from vlmft_core.plan.activations import ALL, KEPT
-from vlmft_core.plan.architecture import Architecture, find_architecture, resolve_base
+from vlmft_core.plan.architecture import Architecture
+from vlmft_core.plan.base_folder import find_architecture, resolve_base
 from vlmft_core.plan.lora_layers import trains_vision
 from vlmft_core.plan.shared_memory import shared_memory_problem
 from vlmft_core.plan.starting_adapter import starting_adapter

@@ -13,7 +13,7 @@ from typing import NoReturn
 from vlmft_core.errors import PresetError
 from vlmft_core.home import expanded
 from vlmft_core.plan import with_gpus
-from vlmft_core.plan.architecture import find_architecture
+from vlmft_core.plan.base_folder import find_architecture
 from vlmft_core.plan.lora_layers import without_idle_tower
 from vlmft_core.preset import Preset, load_sft_config
 from vlmft_core.run_folder.layout import RunLayout

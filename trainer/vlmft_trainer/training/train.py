@@ -13,7 +13,7 @@ from transformers import PrinterCallback
 
 from vlmft_core.cards.card import adapter_card, read_course
 from vlmft_core.errors import VlmftError
-from vlmft_core.plan.architecture import resolve_base
+from vlmft_core.plan.base_folder import resolve_base
 from vlmft_core.run_folder.checkpoints import Checkpoint
 from vlmft_core.run_folder.events import EARLY_STOPPED, EVAL, FINISHED, STOPPED
 from vlmft_trainer.data.tasks import Scores
