@@ -108,7 +108,8 @@ def test_a_target_module_that_matches_nothing_is_answered_with_the_valid_names(
 
 
 @pytest.mark.parametrize("base", ["no_such_folder", "./no/such", "/no/such", "~/no_such", "../x", "/dev/null"])
-def test_a_local_base_that_is_not_there_is_said(base: str) -> None:
+def test_a_local_base_that_is_not_there_is_said(base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     for look in (find_architecture, check_base):
         with pytest.raises(ModelError, match="is not a folder"):
             look(base)
