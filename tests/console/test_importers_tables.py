@@ -48,6 +48,14 @@ TABLES = {
         STEPS,
         EVALS,
     ),
+    "MATLAB's, with a header of two lines": (
+        "|=====|\n| Epoch | Iteration | Time Elapsed | Mini-batch | Mini-batch | Validation | Base Learning |\n"
+        "|       |           |  (hh:mm:ss)  |  Accuracy  |    Loss    |    Loss    |     Rate      |\n|=====|\n"
+        "|     1 |        10 |     00:00:10 |     61.10% |     2.5000 |     2.1250 |        0.0010 |\n"
+        "|     1 |        20 |     00:00:12 |     61.10% |     2.2500 |     2.0000 |        0.0010 |\n|=====|\n",
+        STEPS,
+        EVALS,
+    ),
     "names with colons": ("step,train:loss,val:loss\n10,2.5,2.125\n20,2.25,2.0\n", STEPS, EVALS),
     "short names": ("step,trn_loss,vld_loss\n10,2.5,2.125\n20,2.25,2.0\n", STEPS, EVALS),
     "chainer": (

@@ -1051,6 +1051,27 @@ SAMPLES: Final[dict[str, Sample]] = {
     "headings of an eval's part alone": Sample(
         _lines("Epoch {} validation done\nstep {} loss {}", *((at, *each) for at, each in enumerate(THREE))), THREE
     ),
+    "bars below headings of the training and of an eval": Sample(
+        "".join(
+            f"Epoch {epoch}/3\nTraining\nloss: {loss} ||: 100%|##| 10/10 [00:10<00:00, 9.1it/s]\nValidating\n"
+            "\rloss: 9.5 ||: 50%|# | 2/4 [00:01<00:01, 9.1it/s]\rloss: 2.125 ||: 100%|##| 4/4 [00:02<00:00, 9.1it/s]\n"
+            for epoch, loss in FIRST
+        ),
+        THREE,
+        [(step, 2.125) for step, _ in THREE],
+    ),
+    "bars below headings of an eval that are the training's": Sample(
+        _lines("Validating\nloss: {1}: 100%|##| {0}/30 [00:10<00:00, 9.1it/s]", *THREE), THREE
+    ),
+    "MXNet's batches": Sample(
+        "".join(
+            f"INFO:root:Epoch[{epoch}] Batch [0-10]\tSpeed: 1021.11 samples/sec\taccuracy=0.5\tcross-entropy={loss}\n"
+            f"INFO:root:Epoch[{epoch}] Train-cross-entropy=9.5\nINFO:root:Epoch[{epoch}] Validation-cross-entropy=2.125\n"
+            for epoch, (_, loss) in enumerate(THREE)
+        ),
+        THREE,
+        [(step, 2.125) for step, _ in THREE],
+    ),
     "the newest eval beside every step": Sample(
         "Epoch 1 | iter 1 step 1 | loss train: 2.500, val: n/a | iter time: 312.1 ms\niter 1: val loss 2.1254, val time: 1341.21 ms\n"
         "Epoch 1 | iter 2 step 2 | loss train: 2.250, val: 2.125 | iter time: 312.1 ms\n"

@@ -29,7 +29,15 @@ _ALIASES: Final = {
         *("total_loss", "train_total_loss"),
         *("ce_loss", "train_ce_loss", "nll_loss", "train_nll_loss", "train_crossentropyloss", "cross_entropy_loss"),
         *("cross_ent_loss", "cross_entropy", "crossentropy", "train_cross_entropy", "train_xent", "train_cost"),
-        *("trn_loss", "train_loss_avg", "train_loss_mean", "train_running_loss", "reduced_loss", "minibatch_loss"),
+        *(
+            "trn_loss",
+            "train_loss_avg",
+            "train_loss_mean",
+            "train_running_loss",
+            "reduced_loss",
+            "minibatch_loss",
+            "mini_batch_loss",
+        ),
         *("sft_loss", "pretrain_loss", "finetune_loss", "clm_loss", "causal_lm_loss"),
         *("train_nll", "train_ce"),
         *("avg_loss", "average_loss", "mean_loss", "train_avg_loss", "train_mean_loss", "xent"),
@@ -52,7 +60,7 @@ _ALIASES: Final = {
     ),
     RATE: (
         *("learning_rate", "lr", "train_learning_rate", "train_lr", "current_lr", "learningrate", "base_lr"),
-        *("lr_train", "learning_rate_train"),
+        *("lr_train", "learning_rate_train", "base_learning_rate"),
         *(
             "optim_learning_rate",
             "optim_lr",

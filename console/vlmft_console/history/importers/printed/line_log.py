@@ -71,6 +71,8 @@ class LineLog:
         self._shapes = Shapes()
         self.told_losses = self.told_evals = 0
         """Lines with a loss, and with an eval's: as such, and not as a perplexity."""
+        self._above = ""
+        """The last line that told no loss."""
         self._block: Entry | None = None
         self._block_lines = 0
         self._table = LineTable()
@@ -200,10 +202,11 @@ class LineLog:
                 self._begin_table(table, records)
             return
         if not entry.losses and not entry.evals:
-            if table := header_of(text):
+            if table := header_of(text, self._above):
                 self._begin_table(table, records)
             else:
                 self._heading(entry, text, records)
+            self._above = text
             return
         if not self._sources.counts(source):
             return

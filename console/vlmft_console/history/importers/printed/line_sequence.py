@@ -113,9 +113,13 @@ class LineSequence:
         place = entry.place
         on_eval, lines = self.on_eval
         alone = not entry.placed and len(entry.values) == len(entry.losses) + len(entry.evals)
-        if entry.on_eval is None and (self._in_part or (not entry.placed and lines and on_eval)):
+        # Below the heading of an eval a bar of another length than the training's is the eval's.
+        length = self._total or (self._waiting[0].place.total if self._waiting else None)
+        own_bar = place.bar and None not in (place.total, length) and place.total != length
+        if entry.on_eval is None and (self._in_part or (lines and on_eval and (own_bar or not entry.placed))):
             self._make_evals(entry)
-            entry.on_eval = self._in_part or None
+            entry.on_eval = self._in_part or own_bar or None
+            lines = 0 if own_bar and place.step == place.total else lines + own_bar
         self.on_eval = (on_eval, max(0, lines - 1))
         before = self._waiting[0] if self._waiting else None
         if text.startswith("*") and not entry.placed and entry.losses and before and before.evals and not before.losses:

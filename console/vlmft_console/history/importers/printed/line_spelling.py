@@ -59,6 +59,8 @@ _BOOSTED_LOSS = re.compile(
     r"\bd?(?:(train(?:ing)?|validation_0(?=.*validation_1-))|(?:eval|valid|validation|val|test)(?:_\d)?)(?:-|'s )"
     r"(?:rmse|rmsle|mae|mape|l1|l2|\w*logloss|\w?error|cross_entropy|quantile):\s?([\d.eE+-]{1,24})"
 )
+_MXNET = re.compile(r"^(Epoch ?\[\d+\] Batch \[)\d+-(?=\d+\])")
+"""MXNet's batches since the line before: `Epoch[0] Batch [20-40]`."""
 _WENET = re.compile(r"\bTRAIN Batch (\d+)/(\d+) (?=loss )")
 """WeNet names an epoch and a batch: the second is no total."""
 _WENET_EVAL = re.compile(r"\bCV (?:Batch \d+/\d+ loss .*|info (?=cv_loss ))")
@@ -131,6 +133,8 @@ def spelled(text: str) -> str:
         text = _COLLECTION.sub(lambda found: "train:" if found[1] else "eval:", text, count=1)
     if "nan iterations:" in text and "loss:" not in text and _NAN_ITERATIONS.search(text):
         text += " lm loss: nan |"
+    if "Batch [" in text:
+        text = _MXNET.sub(r"\1", text)
     if "1.#" in text:
         text = _NOT_FINITE.sub(lambda found: "inf" if found[1] == "INF" else "nan", text)
     return _without_types(text) if "(" in text or "{" in text else text

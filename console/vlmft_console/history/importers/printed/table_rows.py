@@ -86,13 +86,22 @@ class Table:
         return values
 
 
-def header_of(line: str) -> Table | None:
-    """The table that a line begins; None where the line is no header of training metrics."""
+def header_of(line: str, above: str = "") -> Table | None:
+    """The table that a line begins; None where the line is no header of training metrics.
+
+    Args:
+        line: that was cleaned.
+        above: the line before it; MATLAB's headers are two lines high.
+    """
     lower = line.lower()
     telling = any(word in lower for word in ("oss", "cross", "value")) or is_foreign(line)
     if len(line) > _LONGEST_HEADER or not telling:
         return None
     text = _PIPES.sub("|", line)
+    if above.count("|") == text.count("|") > 2 and not any(map(str.isdigit, above)):
+        joined = [" ".join(cell) for cell in zip(_split(above, "|"), _split(text, "|"), strict=False)]
+        if table := _table(joined[:_COLUMNS], "|"):
+            return table
     for separator in ("|", "\t", ",", ";", " "):
         if separator in text and (table := _table(_split(text, separator)[:_COLUMNS], separator)):
             return table
