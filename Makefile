@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 # Compiled modules are kept, as everybody's are: the tests start a thousand programs.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo console test check bench pictures gpu-wheels mutants soak clean
+.PHONY: help install demo console check test orders textual bench pictures gpu-wheels mutants soak clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
