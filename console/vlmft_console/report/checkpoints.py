@@ -17,7 +17,7 @@ from vlmft_console.report.summary import bounds, score_of
 from vlmft_console.runs.checkpoint_adapter import adapter_step
 from vlmft_core.durable import read_json
 from vlmft_core.figures import figure, filesize
-from vlmft_core.run_folder.checkpoints import Checkpoint, complete_ones, going_steps
+from vlmft_core.run_folder.checkpoints import Checkpoint, best_first, complete_ones, going_steps
 from vlmft_core.run_folder.layout import ADAPTER_WEIGHTS, EVAL_RECORD, EVAL_SCORES, RunLayout
 
 KEPT, GOES, MAY_GO, PARTIAL = "kept", "goes next", "goes if beaten", "not complete"
@@ -157,8 +157,8 @@ def checkpoint_table(run: RunLayout, saved: Saved, state: RunState, *, over: boo
     limit = limit if type(limit) is int and limit > 0 else None
     metric = str(_setting(preset, "evaluation", "metric_for_best_model") or "eval_loss")
     going, beaten = (set[int](), set[int]()) if over else going_steps(saved.complete, limit, metric)
-    measured = [one for one in saved.complete if one.score(metric) > -math.inf]
-    best = max(measured, key=lambda one: (one.score(metric), one.step), default=None)
+    measured = (one for one in best_first(saved.complete, metric) if one.score(metric) > -math.inf)
+    best = next(measured, None)
     rows = [
         CheckpointRow(
             one.step,

@@ -62,21 +62,20 @@ def kept_steps(found: Sequence[Checkpoint], limit: int | None, metric: str) -> s
     while there is a finite one."""
     if limit is None or not found:
         return {one.step for one in found}
-    return set(_best_first(found, metric)[:limit]) | {max(one.step for one in found)}
+    return {one.step for one in best_first(found, metric)[:limit]} | {max(one.step for one in found)}
 
 
 def going_steps(found: Sequence[Checkpoint], limit: int | None, metric: str) -> tuple[set[int], set[int]]:
     """Steps that make room for the next checkpoint: whatever that is like; and only if it is better than they."""
     if limit is None:
         return set(), set()
-    ranked = _best_first(found, metric)
+    ranked = [one.step for one in best_first(found, metric)]
     return set(ranked[limit:]), set(ranked[limit - 1 : limit])
 
 
-def _best_first(found: Sequence[Checkpoint], metric: str) -> list[int]:
-    """Their steps, the newest of equals first."""
-    ranked = sorted(found, key=lambda one: (one.score(metric), one.step), reverse=True)
-    return [one.step for one in ranked]
+def best_first(found: Sequence[Checkpoint], metric: str) -> list[Checkpoint]:
+    """By `eval_loss` or `token_accuracy`, the newest of equals first."""
+    return sorted(found, key=lambda one: (one.score(metric), one.step), reverse=True)
 
 
 def seal(

@@ -12,6 +12,7 @@ from vlmft_core.errors import VlmftError
 from vlmft_core.figures import filesize
 from vlmft_core.run_folder.checkpoints import (
     Checkpoint,
+    best_first,
     complete_ones,
     intact,
     kept_steps,
@@ -67,9 +68,9 @@ class CheckpointManager:
         ranks.together(lambda: self._check_whole(step))
         if ranks.rank() == 0:
             sealed = seal(self.run.checkpoint(step), step, eval_loss, token_accuracy, self.plan)
-            found = {one.step: one for one in self.all()}
-            keep = kept_steps(list(found.values()), self.limit, self.metric)
-            removed = sorted(found.keys() - keep)
+            found = self.all()
+            keep = kept_steps(found, self.limit, self.metric)
+            removed = sorted({one.step for one in found} - keep)
             for old in removed:
                 remove(self.run.checkpoint(old))
             self.log.write(
@@ -95,8 +96,7 @@ class CheckpointManager:
 
     def best(self) -> Checkpoint | None:
         """The best one with a finite figure whose files are as they were written; the newest of equals."""
-        ranked = sorted(self.all(), key=lambda one: (one.score(self.metric), one.step), reverse=True)
-        usable = (one for one in ranked if one.score(self.metric) > -math.inf)
+        usable = (one for one in best_first(self.all(), self.metric) if one.score(self.metric) > -math.inf)
         return next((one for one in usable if intact(self.run.checkpoint(one.step), one)), None)
 
     def newest(self) -> Checkpoint | None:
