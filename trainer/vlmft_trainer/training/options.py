@@ -18,7 +18,6 @@ from vlmft_core.plan.lora_layers import without_idle_tower
 from vlmft_core.preset import Preset, load_sft_config
 from vlmft_core.run_folder.layout import RunLayout
 
-TEXT = {"base_model": "model.base"}
 NUMBERS = {
     "max_train": "data.max_train",
     "max_eval": "data.max_eval",
@@ -26,7 +25,7 @@ NUMBERS = {
     "lora_alpha": "lora.alpha",
     "lora_dropout": "lora.dropout",
 }
-"""Options by the preset's key that they override."""
+"""The preset's key that each option with a number overrides."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,9 @@ def read_job(arguments: Sequence[str] | None, world_size: int) -> Job:
     """
     options = _parser().parse_args(arguments)
     given = vars(options)
-    overrides = [f"{key}={json.dumps(given[name])}" for name, key in TEXT.items() if given[name] is not None]
-    overrides += [f"{key}={given[name]}" for name, key in NUMBERS.items() if given[name] is not None]
+    overrides = [f"{key}={given[name]}" for name, key in NUMBERS.items() if given[name] is not None]
+    if options.base_model is not None:
+        overrides.append(f"model.base={json.dumps(options.base_model)}")
     if options.target_modules is not None:
         names = [name.strip() for name in options.target_modules.split(",")]
         overrides.append(f"lora.target_modules={json.dumps(names)}")
