@@ -54,6 +54,11 @@ class Column:
         return self[-1] if self else None
 
     @property
+    def last_value(self) -> float | None:
+        """The last point's; None where that is a gap, or there is no point."""
+        return self.last[1] if self.last else None
+
+    @property
     def low(self) -> float | None:
         """The lowest value of all."""
         found = self._extremes.between(0, self._length)

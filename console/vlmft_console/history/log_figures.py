@@ -34,8 +34,8 @@ class LogFigures:
         return cls(
             run.step,
             run.total_steps,
-            run.train_loss.last[1] if run.train_loss.last else None,
-            run.eval_loss.last[1] if run.eval_loss.last else None,
+            run.train_loss.last_value,
+            run.eval_loss.last_value,
             best["eval_loss"] if best else None,
             best["step"] if best else None,
             f"{finding.severity} {finding.rule}" if finding else "ok" if run.step else "",

@@ -46,11 +46,11 @@ def outcomes(runs: Sequence[ReadLog], ended: Sequence[str] | None = None) -> lis
     rows = [
         OutcomeRow("ended", tuple(ended or [how_ended(run, status_now(run)) for run in runs])),
         OutcomeRow("steps", tuple(_steps(run) for run in runs)),
-        _numbers("epochs", [state.epochs.last[1] if state.epochs.last else None for state in states], None),
+        _numbers("epochs", [state.epochs.last_value for state in states], None),
         _numbers("train loss, last tenth", [state.mean_loss(first=False) for state in states], min),
         _numbers("best eval loss", [best_loss(run) for run in runs], min),
         OutcomeRow("best at step", tuple(f"{s.best_eval['step']:,}" if s.best_eval else "-" for s in states)),
-        _numbers("last eval loss", [_last_eval(run) for run in runs], min),
+        _numbers("last eval loss", [state.eval_loss.last_value for state in states], min),
         *(
             _scores(f"{task}, tuned", [task_score(run, task) for run in runs])
             for task in dict.fromkeys(task for state in states for task in state.tuned_scores)
@@ -84,10 +84,6 @@ def task_score(run: ReadLog, task: str) -> Asked | None:
 def best_loss(run: ReadLog) -> float | None:
     best = run.state.best_eval
     return float(best["eval_loss"]) if best else None
-
-
-def _last_eval(run: ReadLog) -> float | None:
-    return run.state.eval_loss.last[1] if run.state.eval_loss.last else None
 
 
 def _median(run: ReadLog) -> float | None:

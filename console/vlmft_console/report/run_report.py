@@ -21,7 +21,8 @@ from vlmft_core.run_folder.answers import Answers
 def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
     """The figures of one run, and its kept `answers`; what its log does not tell is null or empty.
 
-    Keys: `run`, `format`, `status`, `reason`, `started` (Unix seconds), `seconds`, `host`, `versions`, `plan`, `steps`,
+    Keys: `run`, `format`, `status`, `reason`, `started` (Unix seconds), `seconds`, `host`, `world_size`, `versions`,
+    `segments` (each with its first step), `plan`, `steps`, `unit` (what these are: `step` or what the log counts),
     `total_steps`, `train_loss`, `best_eval`, `last_eval_loss`, `lr_deviation`, `nonfinite_steps`, `skipped_steps`,
     `odd_steps` (as `odd_step_dict`), `tasks`, `answers` (as `answer_figures`), `diagnoses`, `findings` (resolved ones
     too), `epochs`, `checkpoints`, `tags`, `note`, `metrics` (every one by name: `points`, `first`, `last`, `lowest`,
@@ -49,7 +50,7 @@ def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
         "total_steps": state.total_steps,
         "train_loss": {"first": state.mean_loss(first=True), "last": state.mean_loss(first=False)},
         "best_eval": best and {key: best[key] for key in ("step", "epoch", "eval_loss")},
-        "last_eval_loss": state.eval_loss.last[1] if state.eval_loss.last else None,
+        "last_eval_loss": state.eval_loss.last_value,
         "lr_deviation": lr_deviation(state),
         "nonfinite_steps": state.nonfinite_steps,
         "skipped_steps": state.skipped_steps,

@@ -232,7 +232,7 @@ def _figures(before: Overview, run: RunState, status: RunStatus) -> Overview:
         step=run.step,
         total_steps=run.total_steps,
         eta_seconds=run.eta_seconds if status.live else None,
-        loss=run.train_loss.last[1] if run.train_loss.last else None,
+        loss=run.train_loss.last_value,
         eval_loss=evals[-1]["eval_loss"] if evals else None,
         best_eval=best["eval_loss"] if best else None,
         loss_shape=_shape(run.smooth_loss),
