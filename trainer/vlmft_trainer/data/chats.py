@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean
 from typing import Any, Final
 
 from vlmft_core.figures import counted
-from vlmft_core.scoring.metrics import ACCURACY, normalise
 from vlmft_trainer.data.conversation import (
     NO_ANSWER,
     UNSUPPORTED,
@@ -266,12 +264,3 @@ def _up_to_the_last_trained(turns: list[Turn], images: Sequence[ImageRef], unuse
         for turn in turns
     ]
     return Conversation(tuple(turns), (turns[-1].text,), images=tuple(images), unused=tuple(dict.fromkeys(unused)))
-
-
-def score_exactly(conversations: Sequence[Conversation], predictions: Sequence[str]) -> dict[str, float | int]:
-    """The share of answers that equal the reference after TextVQA's normalisation, as `accuracy`, and `n`."""
-    right = [
-        float(any(normalise(prediction) == normalise(gold) for gold in conversation.references))
-        for conversation, prediction in zip(conversations, predictions, strict=True)
-    ]
-    return {ACCURACY: fmean(right), "n": len(right)}

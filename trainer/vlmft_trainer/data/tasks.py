@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from statistics import fmean
 from typing import Any, Final
 
-from vlmft_core.scoring.metrics import ACCURACY, RELAXED_ACCURACY, relaxed_match, textvqa_accuracy
-from vlmft_trainer.data.chats import read_llava, read_messages, score_exactly
+from vlmft_core.scoring.metrics import HEADLINE, normalise, relaxed_match, textvqa_accuracy
+from vlmft_trainer.data.chats import read_llava, read_messages
 from vlmft_trainer.data.conversation import NO_IMAGE, WRONG_SCHEMA, BadRow, Conversation, Slot, Turn
 from vlmft_trainer.data.image_refs import image_refs, unpacked
 from vlmft_trainer.data.marks import marked, name_other_marks
@@ -26,12 +27,14 @@ class Task:
     Attributes:
         shapes: the columns that a row must have, in one of these ways.
         read: a row as a conversation, worded as lmms-eval words it; raises `BadRow`.
-        score: (conversations, predictions) as shares of one, and `n`, how many there were.
+        worth: what an answer to a conversation's last question is worth, from 0 to 1.
+        metric: what the mean of that is called.
     """
 
     shapes: tuple[tuple[str, ...], ...]
     read: Callable[[Mapping[str, Any]], Conversation]
-    score: Callable[[Sequence[Conversation], Sequence[str]], Scores]
+    worth: Callable[[Conversation, str], float]
+    metric: str
 
     def lacks(self, columns: Collection[str]) -> list[str]:
         """What is missing of the shape that comes nearest; nothing where a row with these columns can be read."""
@@ -41,6 +44,15 @@ class Task:
     def needs(self) -> str:
         """The columns that a row must have, in words."""
         return " or ".join(", ".join(shape) for shape in self.shapes)
+
+    def score(self, conversations: Sequence[Conversation], answers: Sequence[str]) -> Scores:
+        """The metric of all and of each group, as shares of one, and `n`, how many there were."""
+        worth = [self.worth(*each) for each in zip(conversations, answers, strict=True)]
+        scores: Scores = {self.metric: fmean(worth)}
+        for group in sorted({conversation.group for conversation in conversations} - {""}):
+            of_group = (conversation.group == group for conversation in conversations)
+            scores[group] = fmean(compress(worth, of_group))
+        return scores | {"n": len(worth)}
 
 
 _ORIGINS: Final = {
@@ -89,17 +101,8 @@ def _answers(keys: Keys, column: str) -> tuple[str, ...]:
     return tuple(as_text(answer, column).strip() for answer in listed)
 
 
-def _score_chartqa(conversations: Sequence[Conversation], predictions: Sequence[str]) -> Scores:
-    right = [
-        float(any(relaxed_match(prediction, gold) for gold in conversation.references))
-        for conversation, prediction in zip(conversations, predictions, strict=True)
-    ]
-    scores: Scores = {RELAXED_ACCURACY: fmean(right)}
-    for group in sorted({conversation.group for conversation in conversations} - {""}):
-        scores[group] = fmean(
-            value for conversation, value in zip(conversations, right, strict=True) if conversation.group == group
-        )
-    return scores | {"n": len(right)}
+def _relaxed(conversation: Conversation, answer: str) -> float:
+    return float(any(relaxed_match(answer, gold) for gold in conversation.references))
 
 
 def _read_textvqa(row: Mapping[str, Any]) -> Conversation:
@@ -111,19 +114,20 @@ def _read_textvqa(row: Mapping[str, Any]) -> Conversation:
     return _one_question(keys, prompt, given[0][0] if given else "", answers)
 
 
-def _score_textvqa(conversations: Sequence[Conversation], predictions: Sequence[str]) -> Scores:
-    points = [
-        textvqa_accuracy(prediction, conversation.references)
-        for conversation, prediction in zip(conversations, predictions, strict=True)
-    ]
-    return {ACCURACY: fmean(points), "n": len(points)}
+def _agreed(conversation: Conversation, answer: str) -> float:
+    return textvqa_accuracy(answer, conversation.references)
+
+
+def _same(conversation: Conversation, answer: str) -> float:
+    """1 where the answer equals a reference after TextVQA's normalisation, else 0."""
+    return float(any(normalise(answer) == normalise(gold) for gold in conversation.references))
 
 
 TASKS: Final[Mapping[str, Task]] = {
-    "chartqa": Task((("image", "query", "label"),), _read_chartqa, _score_chartqa),
-    "textvqa": Task((("image", "question", "answers"),), _read_textvqa, _score_textvqa),
-    "llava": Task((("conversations",),), read_llava, score_exactly),
-    "messages": Task((("messages",),), read_messages, score_exactly),
-    "qa": Task(SHAPES, read_question, score_exactly),
+    "chartqa": Task((("image", "query", "label"),), _read_chartqa, _relaxed, HEADLINE["chartqa"]),
+    "textvqa": Task((("image", "question", "answers"),), _read_textvqa, _agreed, HEADLINE["textvqa"]),
+    "llava": Task((("conversations",),), read_llava, _same, HEADLINE["llava"]),
+    "messages": Task((("messages",),), read_messages, _same, HEADLINE["messages"]),
+    "qa": Task(SHAPES, read_question, _same, HEADLINE["qa"]),
 }
 """By `task` in a preset's `data.sources`."""

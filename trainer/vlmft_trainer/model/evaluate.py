@@ -16,7 +16,6 @@ from transformers import GenerationConfig
 
 from vlmft_core.plan.shared_memory import ANSWERED_AT_ONCE
 from vlmft_core.preset.schema import Evaluation
-from vlmft_core.scoring.metrics import HEADLINE
 from vlmft_trainer.data.collate import pad_collator
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.packing import pack_collator
@@ -180,12 +179,8 @@ def shares_weights(model: Any) -> bool:
 
 def points(task_name: str, samples: Samples, answers: list[str]) -> list[float]:
     """What each answer is worth by its task's metric, 0 to 1; `score` is their mean."""
-    task, headline = TASKS[task_name], HEADLINE[task_name]
-    conversations = (samples.conversation(index) for index in range(len(samples)))
-    return [
-        float(task.score([conversation], [answer])[headline])
-        for conversation, answer in zip(conversations, answers, strict=True)
-    ]
+    conversations = map(samples.conversation, range(len(samples)))
+    return [TASKS[task_name].worth(*each) for each in zip(conversations, answers, strict=True)]
 
 
 def score(task_name: str, samples: Samples, answers: list[str]) -> Scores:
