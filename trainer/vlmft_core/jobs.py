@@ -21,6 +21,8 @@ from vlmft_core.run_folder.layout import ADAPTER_WEIGHTS
 
 STANDARD_INPUT: Final = "-"
 """In the place of a file's name: what comes on the program's standard input."""
+LONGEST_ANSWER: Final = 128
+"""Tokens of an answer at most, where a person asks and says no other number."""
 
 
 class Weights(Section):

@@ -16,7 +16,7 @@ from vlmft_console.programs.ask import PREDICT
 from vlmft_console.programs.trained import find_trained, processes_for
 from vlmft_core.errors import DataError
 from vlmft_core.home import expanded
-from vlmft_core.jobs import STANDARD_INPUT, Ask, PredictJob
+from vlmft_core.jobs import LONGEST_ANSWER, STANDARD_INPUT, Ask, PredictJob
 
 
 def predict(
@@ -51,7 +51,9 @@ def predict(
     task: Annotated[
         str | None, typer.Option("--task", help="Word the question as chartqa or textvqa does in training.")
     ] = None,
-    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, max=4096, help="Longest answer.")] = 128,
+    max_new_tokens: Annotated[
+        int, typer.Option("--max-new-tokens", min=1, max=4096, help="Longest answer.")
+    ] = LONGEST_ANSWER,
     preset: Annotated[
         str | None,
         typer.Option("--preset", help="How a model of no run is loaded.", autocompletion=preset_names),

@@ -15,10 +15,7 @@ from vlmft_console.report.summary import score_lines
 from vlmft_console.report.worst import LOOKED_AT, described, lists, losses
 from vlmft_console.runs.preflight import check_libraries
 from vlmft_core.figures import counted, filesize
-from vlmft_core.jobs import Ask, PredictJob, Weights, WorstJob
-
-LONGEST_ANSWER = 128
-"""Tokens of an answer at most, as `vlmft predict` has it."""
+from vlmft_core.jobs import LONGEST_ANSWER, Ask, PredictJob, Weights, WorstJob
 
 NAMED = 10
 """Worst samples by each measure."""
