@@ -65,13 +65,7 @@ def choose_kernels(model: Model) -> Kernels:
         reason = without_code(gpu, torch.__version__, torch.cuda.get_arch_list())
     if reason:
         raise VlmftError(reason)
-    precision: Precision
-    if model.precision != "auto":
-        precision = model.precision
-    elif not has_gpu:
-        precision = "fp32"
-    else:
-        precision = "bf16"
+    precision: Precision = model.precision if model.precision != "auto" else "bf16" if has_gpu else "fp32"
     attention: Attention = "sdpa" if model.attention == "auto" else model.attention
     notes = []
     if model.attention == "auto" and not _no_flash_attention(precision):
