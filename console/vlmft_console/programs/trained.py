@@ -81,7 +81,6 @@ def _find(target: str, preset_name: str | None, overrides: Sequence[str]) -> Tra
 
 
 def _run_or_base(target: str, preset_name: str | None, overrides: Sequence[str]) -> Trained:
-
     try:
         run = find(target)
     except RunFolderError:
@@ -122,7 +121,6 @@ def _base_of(adapter: Path) -> str:
 
 
 def _base(base: str, preset_name: str | None, overrides: Sequence[str]) -> Trained:
-
     if base == str(DEMO_BASE):
         base = "demo"
     tiny = base == "demo" or find_architecture(base) == find_architecture("demo")  # the demo's, merged
@@ -139,7 +137,6 @@ def processes_for(preset: Preset, asked: int | None) -> int:
     Raises:
         MachineError: libraries or GPUs are missing.
     """
-
     check_libraries()
     if preset.hardware.device == "cpu":
         return asked or preset.hardware.gpus

@@ -146,10 +146,12 @@ def _by_pulse(pulse: Pulse, segment: int) -> RunStatus:
 
 
 def _without_supervisor(folder: RunFolder, job: JobState | None, gone: bool) -> RunStatus:
-    """Args:
-    folder: the run folder.
-    job: the run's job, which is over; None for a run that has none, or whose cluster does not tell.
-    gone: as `status_of`.
+    """The state of a run whose folder does not say how it ended, and whose lock nobody holds.
+
+    Args:
+        folder: the run folder.
+        job: the run's job, which is over; None for a run that has none, or whose cluster does not tell.
+        gone: as `status_of`.
     """
     try:
         place = folder.place
