@@ -13,7 +13,7 @@ from vlmft_core.run_folder.events import CHECKPOINT, EVAL, HEARTBEAT, NOTE, PLAN
 
 FEWEST = 8
 """Records below which one by one is as quick."""
-LONGEST = 200
+LONGEST = 400
 """Records of one stretch: where a rule wants to be asked, so many are looked at one by one."""
 TURNS = frozenset({RUN_START, RUN_END, PLAN, CHECKPOINT, EVAL, NOTE})
 """Events that rules look at beside the steps and the clock."""

@@ -107,6 +107,7 @@ def _all_plain(batch: Batch) -> bool:
     """Whether all steps are valid ones of the kind that nearly all are: told sooner, and never more leniently."""
     for keys, kind, limit in ((_INTEGERS, int, 2**53), (_NUMBERS, float, 1e300)) if batch.steps else ():
         for column in map(batch.column, keys):
-            if set(map(type, column)) != {kind} or min(column) < 0 or not max(column) < limit:
+            # where none is negative, none is above the sum, which is had sooner than the highest
+            if set(map(type, column)) != {kind} or min(column) < 0 or not sum(column) < limit:
                 return False
     return True

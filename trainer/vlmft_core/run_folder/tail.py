@@ -15,7 +15,7 @@ from vlmft_core.run_folder.events import Record, parse
 from vlmft_core.run_folder.growing import GrowingFile, LineSplitter, read_at
 from vlmft_core.run_folder.layout import segment_file, segment_files
 
-_BATCH = 1 << 16
+_BATCH = 1 << 17
 """Bytes of a log that are read at once: their records stay in a processor's own memory until they are looked at."""
 
 
