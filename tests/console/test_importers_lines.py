@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -76,6 +77,25 @@ def test_a_training_has_ended_once_its_program_says_so_after_all_figures(log: Pa
 def test_what_is_no_number_is_told_in_any_spelling(log: Path, spelled: str) -> None:
     log.write_text("".join(f"step {step} loss {loss} lr 0.1\n" for step, loss in ((1, 2.5), (2, 2.25), (3, spelled))))
     assert [record["loss"] for record in read_all(log) if record["event"] == "step"] == [2.5, 2.25, None]
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        '[{{"stream_name":"stderr","time":1.5,"data":{0}}}\n,{{"stream_name":"stdout","time":1.5,"data":{1}}}\n]',
+        '[{{"stream_name": "stderr", "time": 1, "data": {0}}}, {{"stream_name": "stdout", "time": 2, "data": {1}}}]',
+        '{{"log":{0},"stream":"stderr","time":"2025-01-01T00:00:00.1Z"}}\n{{"log":{1},"stream":"stdout","time":""}}\n',
+    ],
+)
+@pytest.mark.parametrize("name", ["torchtune", "the newest eval beside every step", "YOLO's bars with a total"])
+def test_what_was_printed_is_read_out_of_the_objects_that_kaggle_and_docker_keep_it_in(
+    log: Path, name: str, envelope: str
+) -> None:
+    sample = SAMPLES[name]
+    half = len(sample.text) // 2
+    log.write_text(envelope.format(json.dumps(sample.text[:half]), json.dumps(sample.text[half:])))
+    records = read_all(log)
+    assert (steps(records), evals(records)) == (sample.steps, list(sample.evals))
 
 
 _MEGATRON = (

@@ -1063,6 +1063,25 @@ SAMPLES: Final[dict[str, Sample]] = {
     "bars below headings of an eval that are the training's": Sample(
         _lines("Validating\nloss: {1}: 100%|##| {0}/30 [00:10<00:00, 9.1it/s]", *THREE), THREE
     ),
+    "YOLO's bars, the sum of their parts": Sample(
+        "      Epoch    GPU_mem   box_loss   cls_loss  Instances       Size\n"
+        + _lines(
+            "\r        {0}/3      3.29G       9.5      9.5        232        640:  50%|#| 4/8 [00:02<00:00, 3.01it/s]"
+            "\r        {0}/3      3.29G     {1}      0.5        232        640: 100%|##| 8/8 [00:02<00:00, 3.01it/s]"
+            * 2
+            + "\n                 Class     Images  Instances      P      R   mAP50: 100%|##| 4/4 [00:01<00:00]\n"
+            "                   all        128        929  0.712   0.61   0.705",
+            *((epoch, loss - 0.5) for epoch, loss in FIRST),
+        ),
+        FIRST,
+    ),
+    "YOLO's bars with a total": Sample(
+        "     Epoch   gpu_mem       box       obj     total    labels  img_size\n"
+        + _lines(
+            "       {}/2       10G       1.5       0.5     {}       120       640: 100%|##| 8/8 [00:02<00:00]", *FIRST
+        ),
+        FIRST,
+    ),
     "MXNet's batches": Sample(
         "".join(
             f"INFO:root:Epoch[{epoch}] Batch [0-10]\tSpeed: 1021.11 samples/sec\taccuracy=0.5\tcross-entropy={loss}\n"

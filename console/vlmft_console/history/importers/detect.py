@@ -18,6 +18,7 @@ from vlmft_console.history.importers.entries.long_entries import fields_of
 from vlmft_console.history.importers.entries.metric_names import EPOCH, STEP, stands_for, tells_training
 from vlmft_console.history.importers.event_log import EventLog
 from vlmft_console.history.importers.kinds import refuse_binary, resembles
+from vlmft_console.history.importers.printed.envelopes import Enveloped, is_enveloped, printed_in
 from vlmft_console.history.importers.printed.jsonl import JsonLines, flat, json_object
 from vlmft_console.history.importers.printed.series import Series, is_mlflow, is_series, named_by
 from vlmft_console.history.importers.printed.text_detect import text_format
@@ -77,6 +78,8 @@ def open_file(path: Path) -> LogReader:
         return StreamReader(path, "wandb", WandbFile)
     if _is_event_file(head):
         return StreamReader(path, "tensorboard", EventFile)
+    if is_enveloped(head) and (found := text_format(lambda: printed_in(_chunks(path)))):
+        return StreamReader(path, found.format, lambda translator: Enveloped(found.parser(translator)))
     if _JSON.match(head) and not is_series(head) and (reader := _json(path, head)):
         return reader
     if head.startswith(_SQLITE) and (reader := _database(path)):

@@ -54,6 +54,7 @@ _ALIASES: Final = {
             "loss_train_total",
         ),
         *("train_loss_train_total", "train_loss_epoch", "training_loss_epoch", "loss_epoch", "train_epoch_loss"),
+        "avg_epoch_loss",
         *("main_loss", "model_loss", "loss_out", "embedding_loss", "mlm_loss", "loss_train_epoch"),
         "metrics_train_languagecrossentropy",
         *("actor_pg_loss", "pg_loss", "actor_policy_loss", "policy_loss", "actor_loss"),

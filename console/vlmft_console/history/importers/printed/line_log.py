@@ -24,6 +24,7 @@ from vlmft_console.history.importers.printed.metric_cards import MetricCards, is
 from vlmft_console.history.importers.printed.preamble import Preamble
 from vlmft_console.history.importers.printed.table_rows import Table, header_of, is_rule
 from vlmft_console.history.importers.printed.text_lines import LONGEST_LINE, TextLines
+from vlmft_console.history.importers.printed.yolo_bars import YoloBars
 from vlmft_core.run_folder.events import Record
 
 _FIGURES = re.compile(rb"loss|cross|xent|perplexity|ppl|bpb|t[er]l:|cost|learn:|verlust|perte|perd[ai]", re.IGNORECASE)
@@ -78,7 +79,7 @@ class LineLog:
         self._table = LineTable()
         self._cards = MetricCards()
         self._preamble = Preamble()
-        self._rounds = CatBoostRounds()
+        self._rounds, self._yolo = CatBoostRounds(), YoloBars()
         self._seen = 0  # entries with a loss
 
     @property
@@ -136,9 +137,10 @@ class LineLog:
         if self._card(line[:LONGEST_LINE], records):
             return
         before = self._seen
-        telling = (len(line) < _LONGEST_HEADING and _PLACES.search(line)) or _FIGURES.search(line, 0, LONGEST)
+        found = (len(line) < _LONGEST_HEADING and _PLACES.search(line)) or _FIGURES.search(line, 0, LONGEST)
+        telling = bool(found) or (self._yolo.begun and b"100%" in line)
         if telling or self._block is not None or (not line.isascii() and _is_foreign(line)):
-            self._line(line[:LONGEST_LINE], records, telling=bool(telling))
+            self._line(line[:LONGEST_LINE], records, telling=telling)
         if self._seen == before and self._block is None:
             self._preamble.line(line)
             if self._seen and (b"rain" in line or b"final" in line or b"uning" in line):
@@ -182,7 +184,7 @@ class LineLog:
 
     def _line(self, line: bytes, records: list[Record], *, telling: bool) -> None:
         clock = _CLOCK.search(line, 0, 80)
-        for text in self._rounds.lines(clean(decoded(line))):
+        for text in self._rounds.lines(self._yolo.line(clean(decoded(line)))):
             self._text(text, _time(clock) if clock else None, records, telling=telling)
 
     def _text(self, text: str, t: float | None, records: list[Record], *, telling: bool) -> None:
