@@ -106,6 +106,18 @@ async def test_only_what_is_wrong_or_changed_stays_when_wanted(run: Path) -> Non
         await until(pilot, lambda: len(rows(pilot)) == 6)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
+async def test_what_is_shown_alone_is_said_on_every_screen(run: Path, size: tuple[int, int]) -> None:
+    named = run.rename(run.with_name("a-sweep-over-the-learning-rate-of-the-charts-lr3e-5-seed-084"))
+    three_evals(named)
+    async with opened(named, size) as pilot:
+        await until_shown(pilot, "base 0 of 6")
+        await pilot.press("c", "w")
+        await until(pilot, lambda: "1 shown, only wrong and changed" in " ".join(screen_text(pilot.app).split()))
+        if size[1] >= 20:
+            await until_shown(pilot, "seed-084  step 20 (3 of 3, newest)")
+
+
 async def test_a_new_eval_is_shown_as_it_comes_unless_another_one_is_looked_at(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

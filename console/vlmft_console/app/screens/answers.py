@@ -20,6 +20,7 @@ from vlmft_console.app.screens.watching_screen import RUN_GONE, WatchingScreen
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
+from vlmft_console.app.widgets.base.name_line import NameLine
 from vlmft_console.app.widgets.run.answer_detail import AnswerDetail
 from vlmft_console.app.widgets.run.answer_list import AnswerList
 from vlmft_console.app.widgets.run.picture_view import PictureView
@@ -85,7 +86,7 @@ class AnswersScreen(WatchingScreen):
         self._rows: dict[str, AnswerRow] = {}
 
     def compose(self) -> ComposeResult:
-        yield Static("vlmft  answers: reading …", id="title", markup=False)
+        yield NameLine(id="title")
         yield Static("", id="told", markup=False)
         with Vertical(id="both"):
             yield AnswerList()
@@ -146,6 +147,8 @@ class AnswersScreen(WatchingScreen):
         told = right_of(answer_rows(kept, at), at) if kept.by_step else none
         if kept.by_step and not rows:
             told = f"{told}. {_FILTERED}"
+        elif self._only:
+            told += f"; {len(rows)} shown, only {' and '.join(sorted(self._only, reverse=True))}"
         if not self._run.exists():
             told = RUN_GONE
         if self._later:
@@ -153,17 +156,16 @@ class AnswersScreen(WatchingScreen):
         if kept.trouble:
             told = ". ".join(filter(None, (told, f"{kept.trouble[0].upper()}{kept.trouble[1:]}")))
         self.query_one("#told", Static).update(literal(told))
-        self.query_one("#title", Static).update(literal(self._title()))
+        self._entitle()
         self.query_one(AnswerList).show_answers(rows)
         self._show_detail()
 
-    def _title(self) -> str:
+    def _entitle(self) -> None:
         steps, at = self._steps, self._at
         where = ("base alone" if not at else f"step {at:,}") if self._kept.by_step else ""
         if at in steps:
             where += f" ({steps.index(at) + 1} of {len(steps)}{', newest' if at == self._kept.newest else ''})"
-        only = f"only {' and '.join(sorted(self._only, reverse=True))}" if self._only else ""
-        return "  ".join(filter(None, ("vlmft", f"answers of {self._run.resolve().name}", where, only)))
+        self.query_one(NameLine).show("vlmft  answers of ", self._run.resolve().name, f"  {where}")
 
     @property
     def _steps(self) -> list[int]:

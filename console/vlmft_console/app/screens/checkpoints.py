@@ -19,6 +19,7 @@ from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal
+from vlmft_console.app.widgets.base.name_line import NameLine
 from vlmft_console.app.widgets.run.checkpoint_list import CheckpointDetail, CheckpointList
 from vlmft_console.history.state import RunState
 from vlmft_console.report.checkpoints import CheckpointRow, Saved, checkpoint_table, look
@@ -70,7 +71,7 @@ class CheckpointsScreen(WatchingScreen):
         self._changes: list[dict[str, Any]] = []
 
     def compose(self) -> ComposeResult:
-        yield Static(literal(f"vlmft  checkpoints of {self._run.name}"), id="title")
+        yield NameLine(id="title")
         yield Static("reading …", id="told", markup=False)
         with Vertical(id="both"):
             yield CheckpointList()
@@ -78,6 +79,7 @@ class CheckpointsScreen(WatchingScreen):
         yield KeyBar(screen_first=True)
 
     def on_mount(self) -> None:
+        self.query_one(NameLine).show("vlmft  checkpoints of ", self._run.name)
         self._follow()
 
     def on_screen_resume(self) -> None:

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from vlmft_console.app.dialogs.confirm import Answer, ConfirmScreen
 from vlmft_console.app.dialogs.restore import offer_kept
@@ -22,7 +22,8 @@ from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.key_bar import KeyBar
-from vlmft_console.app.widgets.base.literal import literal, one_line
+from vlmft_console.app.widgets.base.literal import literal
+from vlmft_console.app.widgets.base.name_line import NameLine
 from vlmft_console.app.widgets.base.typed_line import TypedLine
 from vlmft_console.app.widgets.preset.field_form import FieldForm
 from vlmft_console.app.widgets.preset.field_help import FieldHelp
@@ -76,7 +77,7 @@ class EditorScreen(Screen[None]):
         self._warnings = 0
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="title", markup=False)
+        yield NameLine(id="title")
         with Horizontal(id="body"):
             yield FieldForm()
             with Vertical(id="side"):
@@ -95,7 +96,7 @@ class EditorScreen(Screen[None]):
             loaded = open_preset(self._asked, preset_folders())
             self._draft = Draft(loaded, self._changes)
         except VlmftError as error:
-            self.query_one("#title", Static).update(literal(one_line(self._asked)))
+            self.query_one("#title", NameLine).show("", self._asked)
             self.query_one(FieldHelp).update(literal(f"! {error}"))
             self.set_class(True, "-broken")
             return
@@ -298,7 +299,7 @@ class EditorScreen(Screen[None]):
             words += f", {wrong} wrong"
         if self._warnings:
             words += f", {counted(self._warnings, 'warning')} of the plan"
-        self.query_one("#title", Static).update(literal(one_line(f"{self.draft.base.name}: {words}")))
+        self.query_one("#title", NameLine).show("", self.draft.base.name, f": {words}")
 
     def _show_help(self) -> None:
         path = self._form.list.cursor

@@ -19,6 +19,7 @@ from vlmft_console.app.widgets.base.check_list import CheckList
 from vlmft_console.app.widgets.base.choice import Choice
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal, one_line
+from vlmft_console.app.widgets.base.name_line import NameLine
 from vlmft_console.paths import OUTPUTS
 from vlmft_console.places.chosen import HERE, place_of
 from vlmft_console.places.places_file import load_places
@@ -113,7 +114,7 @@ class LaunchScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         preset = self._loaded.preset
         ranks = "processes" if preset.hardware.device == "cpu" else "GPUs"
-        yield Static(literal(one_line(f"Start a run of {self._loaded.name}")), id="title")
+        yield NameLine(id="title")
         with Horizontal():
             yield Label(ranks)
             yield Input(str(preset.hardware.gpus), id="gpus", compact=True)
@@ -137,6 +138,7 @@ class LaunchScreen(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
+        self.query_one(NameLine).show("Start a run of ", self._loaded.name)
         for line in self.query(Input):
             line.cursor_blink = False
         self.query_one("#name", Input).focus()

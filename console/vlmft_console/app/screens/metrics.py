@@ -15,6 +15,7 @@ from vlmft_console.app.messages import Entitle
 from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.base.literal import literal, one_line
+from vlmft_console.app.widgets.base.name_line import NameLine
 from vlmft_console.app.widgets.base.panel_grid import PanelGrid
 from vlmft_console.app.widgets.run.metric_choice import MetricChoice
 from vlmft_console.charts.run_charts import metric_chart
@@ -48,7 +49,7 @@ class MetricsScreen(Screen[None]):
         self._seen: object = None
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="title", markup=False)
+        yield NameLine(id="title")
         yield Static(_WAITING, id="none", markup=False)
         yield PanelGrid()
         yield MetricChoice("panels")
@@ -101,7 +102,7 @@ class MetricsScreen(Screen[None]):
     def _entitle(self, shown: int, there: int) -> None:
         parts = [f"{shown} of {there} metrics", *filter(None, [self._grid.place])]
         chosen_by = f"   {quoted(self._choice.patterns)}" if self._choice.patterns else ""
-        self.query_one("#title", Static).update(literal(one_line(f"{self.subject}  {', '.join(parts)}{chosen_by}")))
+        self.query_one("#title", NameLine).show("", self.subject, f"  {', '.join(parts)}{chosen_by}")
 
     def on_panel_grid_turned(self) -> None:
         state = self._state()

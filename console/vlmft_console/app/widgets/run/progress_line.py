@@ -9,7 +9,7 @@ from textual.containers import Horizontal, Vertical
 
 from vlmft_console.app.widgets.base.cells import bar
 from vlmft_console.app.widgets.base.line_view import LineView
-from vlmft_console.app.widgets.base.literal import one_line
+from vlmft_console.app.widgets.base.name_line import NameLine
 from vlmft_console.app.widgets.base.readout import Readout
 from vlmft_console.app.widgets.run.run_list import state_words
 from vlmft_console.figures import clock, percent
@@ -36,14 +36,14 @@ class ProgressLine(Vertical):
         Readout { margin-right: 2; }
         Readout.-last { margin-right: 0; }
         &.-narrow #mfu { display: none; }
-        #name, Bar { width: 1fr; height: 1; margin-right: 2; overflow: hidden hidden; }
+        NameLine, Bar { width: 1fr; height: 1; margin-right: 2; overflow: hidden hidden; }
     }
     """
 
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Readout(id="word")
-            yield LineView(id="name")
+            yield NameLine()
             yield Readout(id="epoch", classes="-wide")
             yield Readout(id="mfu")
             yield Readout(id="speed", classes="-wide -last")
@@ -71,7 +71,7 @@ class ProgressLine(Vertical):
 
     def say(self, text: str) -> None:
         """Show a line in place of state and name."""
-        self.query_one("#name", LineView).show_lines([((one_line(text), ""),)])
+        self.query_one(NameLine).show(text, "")
 
     def tick(self, now: float | None) -> None:
         """Let the clock stand at `now`; only a text that changed is drawn again."""
@@ -92,8 +92,8 @@ class ProgressLine(Vertical):
         self._readout("elapsed").show(text)
 
     def _title(self, headline: Headline, role: str) -> None:
-        name, remark = one_line(headline.name), one_line(headline.remark)
-        self.query_one("#name", LineView).show_lines((((name, "strong"), ("  ", ""), (remark, role)),))
+        remark = f"  {headline.remark}" if headline.remark else ""
+        self.query_one(NameLine).show("", headline.name, remark, role="strong", after_role=role)
 
     def _steps(self, state: RunState, speed: float | None) -> None:
         total = state.total_steps
