@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tests.app.looking import screen_text, told, until, until_shown
 from tests.run_folders import ended_run
@@ -123,6 +124,23 @@ async def test_the_filter_keeps_matching_runs_and_escape_brings_all_back(machine
         assert cursor(pilot) == "best-20260101-101010"
         await pilot.press("escape")
         await until_shown(pilot, "overfit-try")
+
+
+async def test_while_a_filter_is_typed_the_cursor_is_where_it_was_or_on_the_first_run_and_not_where_half_a_word_led(
+    machine: Path,
+) -> None:
+    some_runs(machine)
+    async with VlmftConsole().run_test(notifications=True) as pilot:
+        await until_shown(pilot, "overfit-try")
+        await pilot.press("b", "slash", *"overfit")
+        await until(pilot, lambda: cursor(pilot) == "overfit-try")
+        pilot.app.screen.query_one("#filter", Input).value = "name:r"
+        await until(pilot, lambda: cursor(pilot) == "broken")
+        pilot.app.screen.query_one("#filter", Input).value = ""
+        await until(pilot, lambda: cursor(pilot).startswith("[@click"))
+        await pilot.press(*"lr3e5", "enter", "escape")
+        await until_shown(pilot, "overfit-try")
+        assert cursor(pilot) == "good-lr3e5"
 
 
 async def test_the_filter_finds_what_the_rows_say_of_health_and_state(machine: Path) -> None:

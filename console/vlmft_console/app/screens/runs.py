@@ -87,6 +87,7 @@ class RunsScreen(WatchingScreen):
         self._wanted: frozenset[Path] = frozenset()
         self._sought: Path | None = None
         self._sought_from = ""
+        self._stood_on = ""
 
     def compose(self) -> ComposeResult:
         yield Static("vlmft", id="title", markup=False)
@@ -164,6 +165,10 @@ class RunsScreen(WatchingScreen):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._show()
+        if event.input.has_focus:  # what half a word found is not what is looked for
+            keys, runs = self._list.keys, {str(run.folder.path) for run in self._runs}
+            first = next((place for place, key in enumerate(keys) if key in runs), 0)
+            self._list.move_to(keys.index(self._stood_on) if self._stood_on in keys else first)
 
     def on_input_submitted(self) -> None:
         self._list.focus()
@@ -287,6 +292,7 @@ class RunsScreen(WatchingScreen):
             self.app.post_message(OpenReplay(run.folder.path))
 
     def action_filter(self) -> None:
+        self._stood_on = self._list.cursor
         self.add_class("-filtering")
         self.refresh_bindings()
         focus_now(self.query_one("#filter", Input))
