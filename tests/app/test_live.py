@@ -13,12 +13,14 @@ import pytest
 
 from tests.app.looking import screen_text, told, until, until_shown
 from tests.records import plan, record, run_start, step, write_log
+from tests.run_folders import ended_run
 from tests.sample_run import BEGAN, make_sample, sample_records
 from tests.supervised import LONG, Supervised
 from vlmft_console.app import live_reader
 from vlmft_console.app.app import VlmftConsole
 from vlmft_console.app.screens import live
 from vlmft_console.app.screens.log_screen import LogScreen
+from vlmft_console.app.screens.replay import ReplayScreen
 from vlmft_console.app.widgets.run import run_view
 from vlmft_console.history.choice import LAST, Choice
 from vlmft_console.history.handover import Handover, Packed
@@ -184,6 +186,20 @@ async def test_a_log_of_another_program_is_followed_while_it_grows(tmp_path: Pat
         for key, said in {"x": "nothing to stop", "C": "has no checkpoints", "v": "no answers are kept"}.items():
             await pilot.press(key)
             await until(pilot, lambda said=said: said in told(app))
+
+
+async def test_what_cannot_be_read_of_a_log_is_said_on_its_screen_live_and_played_again(tmp_path: Path) -> None:
+    run = ended_run(tmp_path, "one")
+    with run.events_file().open("a") as file:
+        file.write("damaged\n")
+    async with VlmftConsole(run.path).run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "▲ 1 entry of the log cannot be read")
+        with run.events_file().open("a") as file:
+            file.write(f"{{}}\n{json.dumps(record('note', message='on it goes'))}\n")
+        await until_shown(pilot, "▲ 2 entries of the log cannot be read")
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReplayScreen))
+        await until_shown(pilot, "▲ 2 entries of the log cannot be read")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.records import evaluated, plan, record, run_start, step
+from vlmft_console.history.doubts import NEWER
 from vlmft_console.history.schedule_fit import Schedule
-from vlmft_console.history.tally import NEWER, Tally
+from vlmft_console.history.tally import Tally
 from vlmft_core.learning_rate import RatePlan, planned_rate
 from vlmft_core.run_folder.events import VERSION, Record
 

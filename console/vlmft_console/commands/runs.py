@@ -181,7 +181,7 @@ def status(name: Run, json_output: Json = False) -> None:
     ):
         if text:
             add_row(table, label, text)
-    for note in run.notes[-5:]:
+    for note in (*run.doubts, *run.notes[-5:]):
         add_row(table, "note", note)
     print_table(table)
 

@@ -118,6 +118,7 @@ def load(
             yield Progress(log.name, log.reader.progress, state.step, glimpse)
     log.require_read()
     trainings.require(log)
+    state.rejected = log.rejected
     if glimpses:
         state.prepare()
     if choice == LAST:

@@ -7,6 +7,7 @@ from dataclasses import InitVar, dataclass, field
 from operator import itemgetter
 from typing import Any
 
+from vlmft_console.history.doubts import doubts_of
 from vlmft_console.history.machine import machine_figures, parts_of
 from vlmft_console.history.metrics import TOO_MANY
 from vlmft_console.history.pulse import Pulse, resumed_from
@@ -63,6 +64,8 @@ class RunState(RunSeries):
     """`run_end`, once the run has said how it ended."""
     newer_version: int | None = None
     """The log's version, when it is newer than this program understands."""
+    rejected: int = 0
+    """Entries of the log that could not be read, as whoever read it says."""
     health: Health = field(init=False)
     """The health rules, fed with every record."""
     applied: int = 0
@@ -174,6 +177,11 @@ class RunState(RunSeries):
         """The worst of the findings that hold."""
         active = [finding for finding in self.findings if finding.active]
         return max(active, key=lambda finding: (finding.severity == STOP, finding.number), default=None)
+
+    @property
+    def doubts(self) -> list[str]:
+        """What of the log is not understood, a sentence each."""
+        return doubts_of(self.newer_version, self.rejected)
 
     @property
     def current_evals(self) -> list[Record]:

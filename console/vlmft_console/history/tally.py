@@ -10,6 +10,7 @@ from itertools import compress, islice, repeat
 from operator import eq, itemgetter, lt, ne
 from typing import Final
 
+from vlmft_console.history.doubts import NEWER
 from vlmft_console.history.metrics import LONGEST_NAME, MOST, PACE, TOO_MANY, Measured, collect, is_number, some_have
 from vlmft_console.history.pulse import resumed_from
 from vlmft_console.history.schedule_fit import Schedule, recognise
@@ -17,7 +18,6 @@ from vlmft_core.learning_rate import RatePlan, plan_deviation, rate_plan
 from vlmft_core.run_folder import events
 from vlmft_core.run_folder.events import Record
 
-NEWER: Final = "a newer vlmft wrote this log (version {}): what is new in it is not told"
 _NOTES: Final = 10
 _COMPARED: Final = 4000
 """Learning rates that are compared with a schedule."""

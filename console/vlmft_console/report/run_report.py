@@ -76,7 +76,12 @@ def report_figures(run: ReadLog, answers: Answers) -> dict[str, Any]:
         "metrics": {name: asdict(Measured.of(series)) for name, series in state.by_name.items()},
         "tags": list(labels.tags),
         "note": labels.note or labels.problem,
-        "notes": [*state.notes, *filter(None, [run.several, answers.trouble]), *unjudged_notes(state.health)],
+        "notes": [
+            *state.doubts,
+            *state.notes,
+            *filter(None, [run.several, answers.trouble]),
+            *unjudged_notes(state.health),
+        ],
         "preset": log.preset.model_dump(mode="json") if log.preset else None,
     }
 

@@ -144,6 +144,7 @@ class LiveScreen(LogScreen):
                 self._rung, self._one_of_several = set(), True
                 tell(self.app, "Another training begins in this log: it is shown from here on.")
             state.apply_all(part.records)
+        state.rejected = self._log.rejected
         return state
 
     def on_run_view_log_wanted(self, message: RunView.LogWanted) -> None:

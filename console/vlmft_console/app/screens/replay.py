@@ -158,6 +158,7 @@ class ReplayScreen(LogScreen):
         if log is None or replay is None:
             return
         state = replay.state
+        state.rejected = log.rejected
         self._view.show(state, _headline(log.name, state.end, state.pulse.last_seen))
         place = Place(replay.now, replay.seconds, state.step, self._marks)
         self.query_one(Transport).show(place, playing=self._playing, speed=self._speed)

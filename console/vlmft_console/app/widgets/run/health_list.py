@@ -14,7 +14,6 @@ from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.run.run_list import state_words
 from vlmft_console.history.odd_rows import finding_rows, odd_step_words, other_odd_steps
 from vlmft_console.history.state import RunState
-from vlmft_console.history.tally import NEWER
 from vlmft_console.report.diagnosis import UNJUDGED
 from vlmft_console.report.summary import score_lines, task_scores
 from vlmft_console.runs.headline import Headline
@@ -56,7 +55,7 @@ class HealthList(LineView, can_focus=True):
         self._outcome: list[str] = []
         self._adapter = ""
         self._judged = True
-        self._newer: int | None = None
+        self._doubts: list[str] = []
         self._unjudged = ""
         self._unit = "step"
 
@@ -83,7 +82,7 @@ class HealthList(LineView, can_focus=True):
         self._rows = {finding.number: finding_rows(state, finding) for finding in self._findings}
         self._odd_words = [odd_step_words(record) for record in other_odd_steps(state)[-_ODD:]]
         self._notes = list(state.notes)[-_NOTES:]
-        self._newer = state.newer_version
+        self._doubts = state.doubts
         self.lay_out()
 
     def show_end(self, headline: Headline) -> None:
@@ -134,8 +133,8 @@ class HealthList(LineView, can_focus=True):
             lines += _wrapped(line, "strong", width, indent="")
         if self._adapter:
             lines += _wrapped(f"adapter: {self._adapter}", "good", width, indent="")
-        if self._newer is not None:
-            lines += _wrapped(f"▲ {NEWER.format(self._newer)}", "caution", width, indent="")
+        for doubt in self._doubts:
+            lines += _wrapped(f"▲ {doubt}", "caution", width, indent="")
         told: set[str] = set()
         for diagnosis in self._diagnoses:
             if diagnosis.evidence:
