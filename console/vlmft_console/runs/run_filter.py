@@ -16,11 +16,22 @@ from typing import Final
 
 from vlmft_console.runs.facts import NUMBERS, RunFacts
 from vlmft_console.runs.quoted_words import quoted_words
+from vlmft_console.runs.status import LIVE, LOST, RECORDED, UNREADABLE
+from vlmft_console.runs.verdict import CRASHED
 from vlmft_core.errors import VlmftError
+from vlmft_core.figures import figure
+from vlmft_core.health import CAUTION, STOP
+from vlmft_core.health.rules import RULES
+from vlmft_core.run_folder.events import STATUSES
 
 TEXTS: Final = ("name", "state", "preset", "health", "tag", "note")
 """Keys of texts. Of `name` and `note` a part is enough; `state:live` stands for every live state."""
 _PARTS: Final = ("name", "note")
+_KNOWN: Final = {
+    "state": ("live", *sorted({*LIVE, *STATUSES, CRASHED, LOST, RECORDED, UNREADABLE}), "sample"),
+    "health": ("ok", CAUTION, STOP, *(rule.name for rule in RULES)),
+}
+"""Every state and health there is; another one is a mistake."""
 _TERM: Final = re.compile(r"([A-Za-z_]+)(<=|>=|<|>|=|:)(.*)", re.DOTALL)
 _NO_TERM: Final = re.compile(rf"[<>=≤≥≠]|^[-!](?:{'|'.join((*NUMBERS, *TEXTS))}):", re.IGNORECASE)
 """What a word has in it that was meant as a term, such as `!state:live` or the `<` of `eval < 0.1`."""
@@ -80,10 +91,11 @@ def _figure(word: str, key: str, sign: str, value: str) -> Condition:
     if math.isnan(limit):
         raise VlmftError(f"{word}: {value!r} is no number", f"such as {_EXAMPLES[key]}")
     compared = _COMPARED[sign]
+    written_alike = sign == "=" and key in ("train", "eval", "best")  # lists show four digits of a loss
 
     def holds(run: RunFacts) -> bool:
         known = run.numbers[key]
-        return known is not None and compared(known, limit)
+        return known is not None and (compared(known, limit) or (written_alike and figure(known) == figure(limit)))
 
     return holds
 
@@ -102,6 +114,9 @@ def _text(word: str, key: str, value: str) -> Condition:
     if not value:
         raise VlmftError(f"{word}: a text is missing", f"such as {key}:{'live' if key == 'state' else 'best'}")
     pattern = f"*{value.casefold()}*" if key in _PARTS else value.casefold()
+    known = _KNOWN.get(key, ())
+    if known and " " not in value and not any(fnmatchcase(one, pattern) for one in known):
+        raise VlmftError(f"{word}: no run has that {key}", f"{key} is one of {', '.join(known)}")
     return lambda run: any(fnmatchcase(text.casefold(), pattern) for text in run.texts(key))
 
 
