@@ -16,6 +16,7 @@ from vlmft_console.app.screens.answers import AnswersScreen
 from vlmft_console.app.screens.metrics import MetricsScreen
 from vlmft_console.app.settings import kept_settings, settings_file
 from vlmft_console.app.widgets.base.chart import Chart
+from vlmft_console.app.widgets.run.metric_choice import MetricChoice
 from vlmft_console.charts.spec import ChartSpec
 from vlmft_console.history.choice import LAST
 from vlmft_console.history.state import RunState
@@ -89,6 +90,35 @@ async def test_a_name_with_spaces_is_chosen_between_double_quotes_and_stays_so(m
         await pilot.press("slash", "enter")
         assert titles(app) == ["eval acc"]
     assert kept_settings().panels == ("eval acc",)
+
+
+async def test_a_name_that_is_no_regular_expression_is_chosen_and_is_none_that_the_next_start_refuses(
+    machine: Path,
+) -> None:
+    state = state_of()
+    state.apply(record("metrics", step=20, metrics={"acc@5(top": 1.0, "acc@5(top1)": 2.0}))
+    for keys in (["slash", *"acc@5(top", "enter"], []):
+        async with VlmftConsole().run_test(size=(120, 40)) as pilot:
+            pilot.app.post_message(OpenMetrics("mine", lambda: state))
+            await until_shown(pilot, "acc@5(top")
+            await pilot.press(*keys)
+            await until_shown(pilot, f"1 of {len(state.by_name)} metrics")
+            assert "acc@5(top1)" not in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("pattern", ["(" * 3000, "[[Q]{3}", "a{9999999999999}"], ids=["deep", "doubtful", "huge"])
+async def test_any_pattern_is_taken_or_refused_in_words(
+    machine: Path, recwarn: pytest.WarningsRecorder, pattern: str
+) -> None:
+    app = VlmftConsole()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        app.post_message(OpenMetrics("mine", state_of))
+        await until(pilot, lambda: titles(app))
+        await pilot.press("slash")
+        app.screen.query_one(MetricChoice).value = pattern
+        await pilot.press("enter")
+        await until(pilot, lambda: pattern[:9] in told(app) and told(app))
+        assert not [warned for warned in recwarn if issubclass(warned.category, FutureWarning)]
 
 
 async def test_panels_zoom_together_and_one_can_have_the_whole_screen(machine: Path) -> None:

@@ -53,36 +53,45 @@ def test_the_console_starts_with_the_theme_of_the_last_time_unless_another_one_i
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "said"),
     [
-        "theme: blue\n",
-        "colours: dark\n",
-        "theme\n",
-        "panels: loss\n",
-        "panels: [1]\n",
-        'panels: ["("]\n',
-        "overlay: 1\n",
-        "smoothing: 0.3\n",
-        "smoothing: much\n",
-        "sort: colour\n",
-        "group: yes\n",
-        "pictures: sixel\n",
-        "keys: x\n",
-        'keys: {"x": 1}\n',
-        'keys: {"x": "X", "x": "Y"}\n',
+        ("theme: blue", "'blue' is no theme (it is dark or light)"),
+        ("colours: dark", "'colours: dark' is no setting (there are theme, panels, overlay, smoothing, sort,"),
+        ("theme", "'' is no theme"),
+        ("panels: loss", """'loss' is no panels (it is ["NAME or pattern", …] on one line)"""),
+        ("panels: [1]", "'[1]' is no panels"),
+        ('panels: ["("]', "panels: (: no regular expression: missing ), unterminated subpattern at position 0"),
+        pytest.param(f"panels: {'[' * 9999}", "'[[[", id="deep"),
+        ("overlay: 1", "'1' is no overlay"),
+        ("smoothing: 0.3", "'0.3' is no smoothing (it is one of 0, 0.01, 0.02, 0.05, 0.1, 0.2)"),
+        ("smoothing: much", "'much' is no smoothing"),
+        ("sort: colour", "'colour' is no sort (it is one of usual, age, "),
+        ("group: yes", "'yes' is no group (it is true or false)"),
+        ("pictures: sixel", "'sixel' is no pictures (it is one of auto, kitty, blocks, none)"),
+        ("keys: x", "'x' is no keys"),
+        ('keys: {"x": 1}', """'{"x": 1}' is no keys"""),
+        ('keys: {"x": "X", "x": "Y"}', """'{"x": "X", "x": "Y"}' is no keys"""),
     ],
 )
-def test_a_setting_that_is_none_is_named_with_its_line(machine: Path, text: str) -> None:
+def test_a_setting_that_is_none_is_named_with_its_line_and_what_it_can_be(machine: Path, text: str, said: str) -> None:
     settings_file().parent.mkdir(parents=True, exist_ok=True)
-    settings_file().write_text(f"# mine\n{text}")
-    with pytest.raises(VlmftError, match=r"console\.yaml:2: "):
+    settings_file().write_text(f"# mine\n{text}\n")
+    with pytest.raises(VlmftError) as caught:
         kept_settings()
+    assert f"console.yaml:2: {said}" in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_settings_that_begin_with_a_mark_of_their_encoding_are_read(machine: Path) -> None:
+    settings_file().parent.mkdir(parents=True, exist_ok=True)
+    settings_file().write_text("\ufefftheme: light\n")
+    assert kept_settings().theme == "light"
 
 
 def test_a_setting_that_is_there_twice_is_refused_for_nobody_knows_which_is_meant(machine: Path) -> None:
     settings_file().parent.mkdir(parents=True, exist_ok=True)
     settings_file().write_text("theme: light\n\ntheme: dark\n")
-    with pytest.raises(VlmftError, match=r"console\.yaml:3: 'theme: dark' is no setting"):
+    with pytest.raises(VlmftError, match=r"console\.yaml:3: theme is there twice"):
         kept_settings()
 
 

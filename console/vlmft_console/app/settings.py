@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from vlmft_console.app.tell import tell
 from vlmft_console.charts.smoothing import SHARES, USUAL
+from vlmft_console.history.chosen import compiled
 from vlmft_console.runs.facts import ORDERS
 from vlmft_core.durable import open_regular, write_whole
 from vlmft_core.errors import VlmftError, in_words
@@ -24,12 +24,22 @@ Theme = Literal["dark", "light"]
 Pictures = Literal["auto", "kitty", "blocks", "none"]
 USUAL_ORDER: Final = ""
 """The order in which runs come: live ones first, then the newest."""
-_SETTINGS: Final = (
-    '`theme: dark` or `light`, `panels` or `overlay: ["NAME or pattern", …]`, '
-    f"`smoothing:` {', '.join(f'{share:g}' for share in SHARES)}, `sort:` usual, {', '.join(ORDERS)}, "
-    f"`group: true` or `false`, `pictures:` {', '.join(get_args(Pictures))}, "
-    'and `keys: {"KEY OF THE CONSOLE": "KEY OF YOURS", …}`'
-)
+_LIST: Final = '["NAME or pattern", …] on one line'
+_FORMS: Final = {
+    "theme": "dark or light",
+    "panels": _LIST,
+    "overlay": _LIST,
+    "smoothing": f"one of {', '.join(f'{share:g}' for share in SHARES)}",
+    "sort": f"one of usual, {', '.join(ORDERS)}",
+    "group": "true or false",
+    "pictures": f"one of {', '.join(get_args(Pictures))}",
+    "keys": '{"KEY OF THE CONSOLE": "KEY OF YOURS", …} on one line',
+}
+"""What each setting can be, in words."""
+
+
+_SHOWN: Final = 60
+"""Letters of a line that a message shows."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +83,22 @@ def kept_settings() -> Settings:
         key, _, value = (part.strip() for part in line.partition(":"))
         if not key or key.startswith("#"):
             continue
+        if key not in _READ:
+            raise VlmftError(f"{path}:{number}: {_shown(line)} is no setting", f"there are {', '.join(_READ)}")
+        if key in found:
+            raise VlmftError(f"{path}:{number}: {key} is there twice", "leave the line that is meant")
         try:
-            if key in found:
-                raise ValueError(key)  # which of the two is meant?
             found[key] = _READ[key](value)
-        except (KeyError, ValueError):
-            raise VlmftError(
-                f"{path}:{number}: {line.strip()!r} is no setting", f"there are {_SETTINGS}, each on one line, once"
-            ) from None
+        except VlmftError as error:
+            raise VlmftError(f"{path}:{number}: {key}: {error}") from None
+        except (KeyError, ValueError, RecursionError):
+            raise VlmftError(f"{path}:{number}: {_shown(value)} is no {key}", f"it is {_FORMS[key]}") from None
     return Settings(**found)
+
+
+def _shown(text: str) -> str:
+    text = text.strip()
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
 def usable_settings() -> Settings:
@@ -112,7 +129,7 @@ def keep(where: Widget | App[None], key: str, value: str | float | list[str]) ->
 
 def _lines(path: Path) -> list[str]:
     try:
-        with os.fdopen(open_regular(path), encoding="utf-8") as file:
+        with os.fdopen(open_regular(path), encoding="utf-8-sig") as file:
             return file.read().splitlines()
     except FileNotFoundError:
         return []
@@ -134,10 +151,7 @@ def _patterns(text: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
         raise ValueError(text)
     for each in value:
-        try:
-            re.compile(each)
-        except re.error:
-            raise ValueError(text) from None
+        compiled(each)
     return tuple(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Collection, Sequence
 
 from vlmft_core.errors import VlmftError
@@ -27,14 +28,28 @@ def chosen(patterns: Sequence[str], names: Collection[str], always: Collection[s
             matches = [pattern]
         else:
             try:
-                expression = re.compile(pattern)
-            except re.error as error:
-                raise VlmftError(f"--metric {pattern}: no regular expression: {error}") from None
+                expression = compiled(pattern)
+            except VlmftError as error:
+                raise VlmftError(f"--metric {error}") from None
             matches = [name for name in names if expression.search(name)]
         if not matches:
             raise VlmftError(f"--metric {pattern}: there is no such metric", _there_are(names))
         found |= dict.fromkeys(matches)
     return list(found)
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A regular expression.
+
+    Raises:
+        VlmftError: it is none, or too deep.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a later Python may take `[[` for
+            return re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise VlmftError(f"{pattern}: no regular expression: {error}") from None
 
 
 def _there_are(names: Collection[str]) -> str:

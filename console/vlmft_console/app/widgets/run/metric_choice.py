@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +14,7 @@ from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.focusing import focus_now
 from vlmft_console.app.widgets.base.typed_line import TypedLine
 from vlmft_console.charts.run_charts import CHARTS
-from vlmft_console.history.chosen import chosen
+from vlmft_console.history.chosen import chosen, compiled
 from vlmft_console.runs.quoted_words import quoted, quoted_words
 from vlmft_core.errors import VlmftError
 
@@ -89,6 +90,15 @@ class MetricChoice(TypedLine):
         except VlmftError as error:
             tell(self, str(error).removeprefix("--metric "), problem=True)
             return False
-        self.patterns = patterns
-        keep(self, self._setting, list(patterns))
+        self.patterns = tuple(map(_as_pattern, patterns))
+        keep(self, self._setting, list(self.patterns))
         return True
+
+
+def _as_pattern(name: str) -> str:
+    """A name or pattern as it can be kept: a name such as `acc(top` is no regular expression as it stands."""
+    try:
+        compiled(name)
+    except VlmftError:
+        return f"^{re.escape(name)}$"
+    return name
