@@ -58,11 +58,6 @@ class Address:
             path = path[1:]
         return cls(host, unquote(user), port, path)
 
-    def __str__(self) -> str:
-        """As it can be typed, without the path."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return SCHEME + (f"{self.user}@" if self.user else "") + host + (f":{self.port}" if self.port else "")
-
 
 def _host_and_port(text: str, whole: str) -> tuple[str, int | None]:
     bracketed = re.fullmatch(r"\[([^\]]*)\](?::(.*))?", text)
