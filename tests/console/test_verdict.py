@@ -91,6 +91,11 @@ def test_a_mistake_of_the_user_has_its_own_exit_status() -> None:
     assert judge(said("failed", "out of memory"), exited(1)).exit_code == 1
 
 
+def test_of_a_launcher_that_fails_in_its_own_way_the_ranks_say_whether_it_was_a_mistake() -> None:
+    assert judge(said("failed", "no such image"), exited(1), [RankEnd(0, 0, exited(2), False)]).exit_code == 2
+    assert judge(said("failed", "lost a peer"), exited(1), [RankEnd(0, 0, exited(2), True)]).exit_code == 1
+
+
 @pytest.mark.parametrize(
     ("checkpoint", "kept"), [(None, "there is no checkpoint to resume from"), (1200, "step 1,200 is kept")]
 )
