@@ -86,6 +86,13 @@ def test_what_cannot_be_a_tag_or_a_note_is_refused_and_nothing_changes(three: Pa
     assert sorted(path.name for path in (three / "good").iterdir()) == kept
 
 
+def test_as_many_tags_and_as_long_a_note_as_may_be_are_kept(three: Path) -> None:
+    run, tags, note = RunLayout(three / "good"), [f"t{number}" for number in range(MOST_TAGS)], "x" * LONGEST_NOTE
+    change_tags(run, tags)
+    change_note(run, note)
+    assert Labels.of(run) == Labels(tuple(tags), note)
+
+
 def test_labels_that_others_wrote_do_nothing_where_they_are_shown(three: Path) -> None:
     (three / "good" / "labels.json").write_text(json.dumps({"tags": ["\x1b[31m"], "note": HOSTILE}))
     report = vlmft("report", "outputs/good", "-o", "report.html")

@@ -68,15 +68,16 @@ def change_tags(folder: RunLayout, tags: Sequence[str], *, remove: bool = False)
     """
     with one_at_a_time(folder.path):
         labels = understood_labels(folder)
-        for tag in tags:
-            if remove and tag not in labels.tags:
+        if remove:
+            if lacking := [tag for tag in tags if tag not in labels.tags]:
                 has = f"it has {', '.join(labels.tags)}" if labels.tags else "it has none"
-                raise RunFolderError(f"{folder.name} has no tag {tag!r}", has)
-            if not remove and not TAG.fullmatch(tag):
+                raise RunFolderError(f"{folder.name} has no tag {lacking[0]!r}", has)
+            changed = tuple(tag for tag in labels.tags if tag not in tags)
+        else:
+            if wrong := [tag for tag in tags if not TAG.fullmatch(tag)]:
                 allowed = "1 to 32 letters, digits, '.', '_', '/' and '-', the first a letter, a digit or '_'"
-                raise RunFolderError(f"{tag!r} cannot be a tag", f"use {allowed}")
-        kept = [tag for tag in labels.tags if not remove or tag not in tags]
-        changed = tuple(dict.fromkeys(kept if remove else [*kept, *tags]))
+                raise RunFolderError(f"{wrong[0]!r} cannot be a tag", f"use {allowed}")
+            changed = tuple(dict.fromkeys([*labels.tags, *tags]))
         if len(changed) > MOST_TAGS:
             raise RunFolderError(f"{folder.name} would have {len(changed)} tags", f"{MOST_TAGS} are the most")
         found = Labels(changed, labels.note)
