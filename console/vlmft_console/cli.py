@@ -118,11 +118,11 @@ class LazyGroup(TyperGroup):
 
 def _end_if_misused(error: Any, ctx: Any) -> None:
     """End with one line where click, or typer's own, complains of the command line, instead of its four."""
-    where = getattr(error, "ctx", None)
-    if getattr(error, "exit_code", None) != EXIT_MISTAKE or (where and error.message == where.get_help()):
-        return  # something else, or a command that is called without anything: that shows its help
+    where, complain = getattr(error, "ctx", None), getattr(error, "format_message", None)
+    if complain is None or error.exit_code != EXIT_MISTAKE or (where and error.message == where.get_help()):
+        return  # something else, such as an exit status; or a command without anything, which shows its help
     command = where.command_path if where else " ".join(filter(None, (ctx.command_path, ctx.invoked_subcommand)))
-    complaint = " ".join(error.format_message().split()).rstrip(".")
+    complaint = " ".join(complain().split()).rstrip(".")
     typer.echo(sanitize(f"{command}: {complaint} - see `{command} -h`"), err=True)
     raise typer.Exit(EXIT_MISTAKE) from None
 
