@@ -86,6 +86,11 @@ def _add_split(table: Any, split: Mapping[str, Any], report: Mapping[str, Any]) 
     )
     _add_places(table, "", text, undeclared)
     _add_places(table, "", f"duplicates: {split['duplicates']['count']:,}", split["duplicates"])
+    _add_lengths(table, split)
+
+
+def _add_lengths(table: Any, split: Mapping[str, Any]) -> None:
+    """How many tokens the samples of a split have, in figures and as a histogram."""
     for name, key in (
         ("tokens", "tokens"),
         ("image tokens", "image_tokens"),

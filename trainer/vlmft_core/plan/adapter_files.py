@@ -87,27 +87,12 @@ def read_adapter(folder: Path, base: str) -> Adapter:
     """
     config = read_settings(folder / ADAPTER_CONFIG)
     where = f"adapter {folder}"
-    if (kind := config.get("peft_type")) != "LORA":
-        raise ModelError(f"{where}: its peft_type is {kind}", "only LoRA adapters can be used")
-    for name, kinds in _KINDS.items():
-        if not isinstance(config.get(name), kinds):
-            raise ModelError(
-                f"{where}: {name} in {ADAPTER_CONFIG} cannot be {config.get(name)!r}", "copy the adapter again"
-            )
+    _check_config(where, config)
     weights = folder / ADAPTER_WEIGHTS
     if not weights.exists() and (folder / ADAPTER_PICKLE).exists():
         raise ModelError(
             f"{where}: its weights are in {ADAPTER_PICKLE}",
             "load it with peft and save_pretrained it: vlmft reads safetensors",
-        )
-    alpha = config["lora_alpha"]
-    if not math.isfinite(alpha) or (alpha == 0 and not config.get("alpha_pattern")):
-        does = "change nothing" if alpha == 0 else "make every number NaN"
-        raise ModelError(f"{where}: lora_alpha in {ADAPTER_CONFIG} is {alpha}: it would {does}")
-    if (start := config.get("init_lora_weights")) not in _PLAIN_STARTS:
-        raise ModelError(
-            f"{where}: its init_lora_weights is {str(start)[:40]!r}, which changes the base under the adapter",
-            "save it with PEFT's path_initial_model_for_weight_conversion: that makes a plain LoRA adapter of it",
         )
     try:
         held = read_shapes(weights)
@@ -128,6 +113,26 @@ def read_adapter(folder: Path, base: str) -> Adapter:
     if (architecture := find_architecture(base)) and not any(config.get(name) for name in BEYOND):
         _check_places(where, base, config, architecture, parts, shapes)
     return Adapter(folder, config, names, layers, shapes, tuple(_notes(where, base, config, names)))
+
+
+def _check_config(where: str, config: Mapping[str, Any]) -> None:
+    """Refuse a configuration that is not one of a plain LoRA adapter."""
+    if (kind := config.get("peft_type")) != "LORA":
+        raise ModelError(f"{where}: its peft_type is {kind}", "only LoRA adapters can be used")
+    for name, kinds in _KINDS.items():
+        if not isinstance(config.get(name), kinds):
+            raise ModelError(
+                f"{where}: {name} in {ADAPTER_CONFIG} cannot be {config.get(name)!r}", "copy the adapter again"
+            )
+    alpha = config["lora_alpha"]
+    if not math.isfinite(alpha) or (alpha == 0 and not config.get("alpha_pattern")):
+        does = "change nothing" if alpha == 0 else "make every number NaN"
+        raise ModelError(f"{where}: lora_alpha in {ADAPTER_CONFIG} is {alpha}: it would {does}")
+    if (start := config.get("init_lora_weights")) not in _PLAIN_STARTS:
+        raise ModelError(
+            f"{where}: its init_lora_weights is {str(start)[:40]!r}, which changes the base under the adapter",
+            "save it with PEFT's path_initial_model_for_weight_conversion: that makes a plain LoRA adapter of it",
+        )
 
 
 def expected_name(name: str) -> str:
