@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from vlmft_console.paths import preset_folders, shipped_presets
 from vlmft_console.presets.planned_time import PlannedTime, planned_time, time_label
@@ -21,6 +21,9 @@ RECIPE_PRESETS = ("quick", "standard", "good", "best", "ultimate")
 """Those of the published recipe, from the least effort to the most."""
 SHIPPED = (*RECIPE_PRESETS, "demo")
 """The names of the presets that come with vlmft."""
+
+Write = Callable[[Any], str]
+"""How a value of a row is written."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,6 @@ class Listed:
     def hides(self) -> bool:
         """Whether a preset that comes with vlmft cannot be named because of this one."""
         return self.own and self.name in SHIPPED
-
-
-class Write(Protocol):
-    """How a value of a row is written."""
-
-    def __call__(self, value: Any, /) -> str: ...
 
 
 @dataclass(frozen=True)
