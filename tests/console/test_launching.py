@@ -15,8 +15,7 @@ from tests.supervised import STANDIN
 from vlmft_console.errors import MachineError, RunFolderError
 from vlmft_console.paths import preset_folders
 from vlmft_console.places.place import Hosts
-from vlmft_console.runs import preflight
-from vlmft_console.runs import training_command as run_launch
+from vlmft_console.runs import preflight, training_command
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_console.runs.launching import Check, Launch, checks, prepare, renewed, start
 from vlmft_console.runs.registry import find
@@ -135,7 +134,7 @@ def test_a_run_is_started_once_and_found_again(monkeypatch: pytest.MonkeyPatch) 
     def command(preset: Preset, folder: RunFolder, port: int, place: object) -> Command:
         return Command((sys.executable, str(STANDIN), "runner", str(folder.path.absolute()), "1", "--steps=1"), {})
 
-    monkeypatch.setattr(run_launch, "training_command", command)
+    monkeypatch.setattr(training_command, "training_command", command)
     launch = prepare(DEMO, "demo", name="mine")
     folder, _ = start(launch)
     assert find("mine").path == folder.path

@@ -19,8 +19,10 @@ from tests.file_systems import small_file_system
 from tests.run_folders import ended_run
 from tests.supervised import LONG, STANDIN, Supervised
 from vlmft_console.cli import app
-from vlmft_console.runs import resuming  # before it could be loaded with a stand-in in place of what it imports
-from vlmft_console.runs import training_command as run_launch
+from vlmft_console.runs import (
+    resuming,  # before it could be loaded with a stand-in in place of what it imports
+    training_command,
+)
 from vlmft_console.runs.folder import Command, RunFolder
 from vlmft_core.preset import Preset
 
@@ -32,7 +34,7 @@ def standins(monkeypatch: pytest.MonkeyPatch) -> None:
     def command(preset: Preset, folder: RunFolder, port: int, place: object) -> Command:
         return Command((sys.executable, str(STANDIN), "runner", str(folder.path.absolute()), "1"), {})
 
-    monkeypatch.setattr(run_launch, "training_command", command)
+    monkeypatch.setattr(training_command, "training_command", command)
     assert resuming.training_command is not command
 
 
