@@ -11,9 +11,7 @@ from typing import Final
 
 from vlmft_console.history.importers.entries.metric_names import STEP
 from vlmft_console.history.importers.entries.translate import Translator
-from vlmft_console.history.importers.stores.alike_steps import FOOTER as _FOOTER
-from vlmft_console.history.importers.stores.alike_steps import HEADER as _HEADER
-from vlmft_console.history.importers.stores.alike_steps import AlikeSteps
+from vlmft_console.history.importers.stores.alike_steps import FOOTER, HEADER, AlikeSteps
 from vlmft_console.history.importers.stores.crc32c import MASK, checksum, masked
 from vlmft_console.history.importers.stores.scalar_events import ScalarEvents
 from vlmft_core.run_folder.events import Record
@@ -65,7 +63,7 @@ class EventFile:
         self._data += data
         data, sizes, read, at = self._data, self._sizes, self._events.read, 0
         group, here, whole, begun = self._group, self._step, len(data), -1
-        while (start := at + _HEADER) <= whole:
+        while (start := at + HEADER) <= whole:
             size = sizes.get(data[at:start])
             if size is None and (size := self._size(data[at:start])) is None:
                 self._step = here
@@ -75,13 +73,13 @@ class EventFile:
             if not group:
                 begun = at
             if size > LARGEST:
-                self._skip = max(0, end + _FOOTER - whole)
-                at = min(whole, end + _FOOTER)
+                self._skip = max(0, end + FOOTER - whole)
+                at = min(whole, end + FOOTER)
                 continue
-            if whole - end < _FOOTER:
+            if whole - end < FOOTER:
                 break
             message = data[start:end]
-            at = end + _FOOTER
+            at = end + FOOTER
             crc = checksum(message)
             if (((crc >> 15) | (crc << 17)) + MASK) & 0xFFFFFFFF != _checksum(data, end)[0]:
                 self.rejected += 1
