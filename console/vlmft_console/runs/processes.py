@@ -134,8 +134,10 @@ class RankInfo:
 
 def rank_info(pid: int) -> RankInfo:
     """What a process was told by the launcher of its ranks; nothing where it is gone, or not ours to look at."""
-    local_size = _number(pid, b"LOCAL_SIZE=") or _number(pid, b"LOCAL_WORLD_SIZE=")  # DeepSpeed's; torchrun's
-    return RankInfo(_number(pid, b"RANK="), _number(pid, b"WORLD_SIZE="), _number(pid, b"LOCAL_RANK="), local_size)
+    variables = (variable.partition(b"=") for variable in _variables(pid))
+    told = {name: int(value) for name, _, value in variables if value.isdigit() and len(value) < 7}
+    local_size = told.get(b"LOCAL_SIZE") or told.get(b"LOCAL_WORLD_SIZE")  # DeepSpeed's; torchrun's
+    return RankInfo(told.get(b"RANK"), told.get(b"WORLD_SIZE"), told.get(b"LOCAL_RANK"), local_size)
 
 
 def of_run(run_id: str) -> list[Seen]:
@@ -144,11 +146,6 @@ def of_run(run_id: str) -> list[Seen]:
     everyone = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     looks = (look(pid) for pid in everyone if said in _variables(pid))
     return [seen for seen in looks if seen and not seen.zombie]
-
-
-def _number(pid: int, begin: bytes) -> int | None:
-    value = next((variable.removeprefix(begin) for variable in _variables(pid) if variable.startswith(begin)), b"")
-    return int(value) if value.isdigit() and len(value) < 7 else None
 
 
 def _variables(pid: int) -> list[bytes]:
