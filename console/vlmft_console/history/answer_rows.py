@@ -40,12 +40,9 @@ def answer_rows(kept: Answers, step: int, *, wrong: bool = False, changed: bool 
     """
     base, now = kept.by_step.get(0, {}), kept.by_step.get(step, {}) if step else {}
     asked = now if step else base
-    lost = {key: Question(key, "", "(the question is not kept)", (), "") for key in asked}
-    rows = [
-        AnswerRow(question, base.get(key), now.get(key))
-        for key, question in (kept.questions | {key: lost[key] for key in lost.keys() - kept.questions.keys()}).items()
-        if key in asked
-    ]
+    known = {key: question for key, question in kept.questions.items() if key in asked}
+    lost = {key: Question(key, "", "(the question is not kept)", (), "") for key in asked if key not in known}
+    rows = [AnswerRow(question, base.get(key), now.get(key)) for key, question in (known | lost).items()]
     return [row for row in rows if (row.wrong or not wrong) and (row.changed or not changed)]
 
 

@@ -60,7 +60,7 @@ class EpochFigures:
         if last is None or last[1] is None:
             return []
         evals, scores = _evals_by_epoch(state), _scores_by_epoch(state)
-        count = max(1, math.ceil(last[1] - 1e-6))
+        count = _epoch_at(last[1])
         kept, self._kept = self._kept, {}
         rows = []
         for epoch in range(max(1, count - _MOST + 1), count + 1):
@@ -90,6 +90,11 @@ class EpochFigures:
         return rows
 
 
+def _epoch_at(place: float) -> int:
+    """The epoch, counted from 1, that a place in epochs lies in or ends."""
+    return max(1, math.ceil(place - 1e-6))
+
+
 def _evals_by_epoch(state: RunState) -> dict[int, dict[str, Any]]:
     """The last eval of each epoch with an eval loss, and whether the best one is in that epoch."""
     best = state.best_eval
@@ -97,7 +102,7 @@ def _evals_by_epoch(state: RunState) -> dict[int, dict[str, Any]]:
     for record in state.current_evals:
         if record["epoch"] is None or record["eval_loss"] is None or record["step"] == 0:
             continue
-        epoch = max(1, math.ceil(record["epoch"] - 1e-6))
+        epoch = _epoch_at(record["epoch"])
         is_best = record is best or found.get(epoch, {}).get("best", False)
         found[epoch] = {**record, "best": is_best}
     return found
@@ -112,7 +117,7 @@ def _scores_by_epoch(state: RunState) -> dict[int, dict[str, float]]:
         for task, metrics in tasks_of(record).items():
             share = metrics.get(HEADLINE.get(task, "accuracy")) if isinstance(metrics, Mapping) else None
             if isinstance(share, int | float):
-                found.setdefault(max(1, math.ceil(record["epoch"] - 1e-6)), {})[task] = float(share)
+                found.setdefault(_epoch_at(record["epoch"]), {})[task] = float(share)
     return found
 
 
