@@ -15,7 +15,7 @@ from PIL import Image
 from tests.trainer.pictures import picture
 from vlmft_core.errors import DataError
 from vlmft_core.preset import Data, Source
-from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Conversation, one_question
+from vlmft_trainer.data.conversation import NO_IMAGE, BadRow, Conversation, ImageRef, SizedImage, one_question
 from vlmft_trainer.data.encode import Encoder
 from vlmft_trainer.data.pictures import decode, read_header
 from vlmft_trainer.data.run_data import prepare
@@ -195,3 +195,19 @@ def test_samples_pickle_for_data_workers_and_share_their_count(samples: Samples)
 def test_picked_questions_are_of_one_task_and_always_the_same(samples: Samples) -> None:
     picked = samples.pick("textvqa", 4)
     assert picked.places == [(1, 0), (1, 3), (1, 6), (1, 9)]
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ("charts/a.png", "charts/a.png"),
+        (SizedImage("a.png", max_pixels=784), "a.png"),
+        (b"\x89PNG", ""),
+        ("DATA:image/png;base64,iVBORw0KGgo=", ""),
+        ("iVBORw0KGgo" * 200, ""),
+    ],
+    ids=["path", "sized", "bytes", "url", "base64"],
+)
+def test_an_image_is_named_by_where_it_lies_and_never_by_its_content(image: ImageRef, name: str) -> None:
+    assert Conversation(one_question("?", "!"), ("!",), images=(image,)).image_name == name
+    assert Conversation(one_question("?", "!", with_image=False), ("!",)).image_name == ""

@@ -22,6 +22,9 @@ WRONG_SCHEMA: Final = "wrong schema"
 UNSUPPORTED: Final = "not supported"
 WRONG_BOX: Final = "box outside its image"
 
+_LONGEST_PATH: Final = 1_024
+"""A longer one is an image as base64."""
+
 
 class BadRow(ValueError):
     """A row that cannot be a sample.
@@ -153,6 +156,12 @@ class Conversation:
     def boxes(self) -> tuple[Box, ...]:
         """All boxes, in their order."""
         return tuple(part for turn in self.turns for part in turn.parts if isinstance(part, Box))
+
+    @property
+    def image_name(self) -> str:
+        """Where its first image lies; empty where it has none, or has its content in the row."""
+        name = file_of(self.images[0]) if self.images else ""
+        return name if isinstance(name, str) and len(name) <= _LONGEST_PATH and name[:5].lower() != "data:" else ""
 
     @property
     def prompt(self) -> str:

@@ -14,7 +14,6 @@ from vlmft_core.errors import DataError
 from vlmft_core.jobs import StepJob
 from vlmft_core.plan import optimizer_steps
 from vlmft_core.plan.base_folder import resolve_base
-from vlmft_trainer.data.conversation import file_of
 from vlmft_trainer.data.encode import IGNORED
 from vlmft_trainer.data.order import MicroBatches
 from vlmft_trainer.data.run_data import prepare
@@ -56,7 +55,6 @@ def described(samples: Samples, index: int, micro_batch: int) -> dict[str, Any]:
     split, _ = samples.places[taken]
     conversation = samples.conversation(taken)
     labels = samples[taken].labels
-    name = file_of(conversation.images[0]) if conversation.images else ""
     return {
         "where": samples.where(taken),
         "task": samples.splits[split].task_name,
@@ -64,7 +62,7 @@ def described(samples: Samples, index: int, micro_batch: int) -> dict[str, Any]:
         "truth": list(dict.fromkeys(conversation.references)),
         "tokens": len(labels),
         "supervised": len(labels) - labels.count(IGNORED),
-        "image": name if isinstance(name, str) and name[:5].lower() != "data:" else "",
+        "image": conversation.image_name,
         "images": len(conversation.images),
         "micro_batch": micro_batch,
     }

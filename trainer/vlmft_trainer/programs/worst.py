@@ -22,7 +22,7 @@ from vlmft_core.errors import DataError, ModelError
 from vlmft_core.figures import counted
 from vlmft_core.jobs import WorstJob
 from vlmft_trainer.data.collate import pad_collator
-from vlmft_trainer.data.conversation import BadRow, file_of
+from vlmft_trainer.data.conversation import BadRow
 from vlmft_trainer.data.pictures import decode
 from vlmft_trainer.data.preview import picture
 from vlmft_trainer.data.run_data import prepare, prepare_eval
@@ -154,7 +154,6 @@ def described(
         split = asked.splits[asked.places[number][0]]
         conversation = asked.conversation(number)
         contents = split.contents(conversation)
-        name = file_of(conversation.images[0]) if contents else ""
         one = Samples(asked.splits, [asked.places[number]], asked.encoder)
         found.append(
             {
@@ -167,7 +166,7 @@ def described(
                 "tokens": lost[index].tokens,
                 "answer": answer,
                 "right": points(asked.task_name(number), one, [answer])[0],
-                "image": name if isinstance(name, str) and name[:5].lower() != "data:" else "",
+                "image": conversation.image_name,
                 "images": len(contents),
                 "picture": _small(contents[0], job) if contents and job.columns and job.rows else None,
             }

@@ -18,14 +18,12 @@ from vlmft_core.run_folder.answers import (
 )
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_core.run_folder.picture import COLOURS, LONG_SIDE, SHORT_SIDE, Picture
-from vlmft_trainer.data.conversation import BadRow, file_of
+from vlmft_trainer.data.conversation import BadRow
 from vlmft_trainer.data.pictures import decode
 from vlmft_trainer.data.samples import Place, Samples, evenly
 from vlmft_trainer.model.evaluate import task_names
 from vlmft_trainer.training.run_log import RunLog
 
-_LONGEST_PATH: Final = 1_024
-"""A longer one is an image as base64."""
 _CHART_COLOURS: Final = 4_096
 """A copy that has more is a photo: charts have 700, and 3,000 from a JPEG; photos tens of thousands."""
 
@@ -94,14 +92,13 @@ def _question(samples: Samples, index: int, key: str, task: str) -> Question:
     split, row = samples.places[index]
     source, conversation = samples.splits[split], samples.conversation(index)
     contents = source.contents(conversation)
-    file = file_of(conversation.images[0]) if contents else ""
     return Question(
         key,
         task,
         conversation.prompt,
         tuple(dict.fromkeys(conversation.references)),
         source.where(row),
-        file if isinstance(file, str) and len(file) <= _LONGEST_PATH and file[:5].lower() != "data:" else "",
+        conversation.image_name,
         len(contents),
         small(contents[0]) if contents else None,
     )
