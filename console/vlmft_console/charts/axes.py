@@ -88,9 +88,9 @@ def draw_gaps(grid: Grid, canvas: Canvas, traces: Sequence[Trace], look: Look) -
     for each in traces:
         if each.curve.kind not in _MEASURED:
             continue
-        for x, y in each.points:
+        for x in (x for x, y in each.points if y is None):
             column = canvas.column(x)
-            if y is None and 0 <= column < canvas.width:
+            if 0 <= column < canvas.width:
                 grid.put(canvas.left + column, canvas.top + canvas.height - 1, sign, "not-finite", over=False)
                 found = True
     return sign if found else ""

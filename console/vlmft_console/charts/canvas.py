@@ -70,13 +70,15 @@ class Canvas:
         low, high = self.seen
         dots = self.width * DOTS_ACROSS
         share = (finite(x) - low) / (high - low)
-        return max(-_BEYOND, min(dots + _BEYOND, int(share * (dots - 1) + 0.5) if share >= 0 else -1))
+        return min(dots + _BEYOND, int(share * (dots - 1) + 0.5)) if share >= 0 else -1
 
     def _up(self, y: float) -> int | None:
         share = self.y_axis.span.share(y)
         if share is None:
             return None
         dots = self._dots_up
+        if 0 <= share <= 1:
+            return math.floor(share * dots + _EPSILON)
         return max(-_BEYOND, min(dots + _BEYOND, math.floor(max(-1.0, min(2.0, share)) * dots + _EPSILON)))
 
     @property

@@ -18,7 +18,7 @@ _LARGEST = 1e300
 
 def finite(value: float) -> float:
     """`value`, held within what can be subtracted and scaled without overflow."""
-    return max(-_LARGEST, min(_LARGEST, value))
+    return value if -_LARGEST <= value <= _LARGEST else max(-_LARGEST, min(_LARGEST, value))
 
 
 def nice_step(span: float, parts: int) -> float:

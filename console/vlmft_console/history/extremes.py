@@ -38,6 +38,10 @@ class Extremes:
 
     def between(self, start: int, stop: int) -> tuple[int, int] | None:
         """Index of a lowest and of a highest value among `start` … `stop - 1`; None when there are only gaps."""
+        if stop - start < FAN:  # no bucket lies in it
+            values = self._lows[0][start:stop]
+            low, high = _extremes(values)
+            return None if low > high else (start + values.index(low), start + values.index(high))
         self._catch_up()
         low, high = math.inf, -math.inf
         lowest = highest = (0, start, start)
