@@ -73,6 +73,21 @@ async def test_the_table_marks_the_best_epoch_and_wide_gaps_in_words_and_signs()
         assert "!!+1.1" in lines[5]
 
 
+async def test_an_epoch_that_answered_another_number_of_questions_than_the_others_is_named() -> None:
+    state, table = run_of(4.0, 2.0, 1.0, 3.0), EpochTable()
+    async with Alone(table).run_test(size=(70, 12)) as pilot:
+        for number, asked in ((2, 100), (4, 100)):
+            tasks = {"chartqa": {"relaxed_accuracy": 0.5, "n": asked}, "textvqa": {"accuracy": 0.5, "n": 60}}
+            state.apply(record("eval", step=number, epoch=number / 2, eval_loss=1.0, tasks=tasks))
+        table.show(state)
+        await until_shown(pilot, "textvqa")
+        assert "questions" not in screen_text(pilot.app)
+        tasks = {"chartqa": {"relaxed_accuracy": 0.5, "n": 1000}, "textvqa": {"accuracy": 0.5, "n": 60}}
+        state.apply(record("eval", step=4, epoch=2.0, eval_loss=1.0, tasks=tasks))
+        table.show(state)
+        await until_shown(pilot, "chartqa: 100 questions, but 1,000 at epoch 2")
+
+
 async def test_the_newest_epoch_is_in_view_until_the_reader_scrolls_up() -> None:
     table = EpochTable()
     app = Alone(table)

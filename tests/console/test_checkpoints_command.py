@@ -99,6 +99,8 @@ def test_what_vlmft_eval_found_counts_where_it_asked_more_of_the_same_data(tmp_p
     (run.evals / "unfinished").mkdir()
     (run.evals / "broken").mkdir()
     (run.evals / "broken" / "eval.json").write_text("[")
+    said = vlmft("checkpoints", "mine").stdout
+    assert "chartqa: 40 questions, but 400 at step 10\n" in said
     found = {step: one["tasks"]["chartqa"] for step, one in listed().items()}  # type: ignore[index]
     assert [(found[step]["accuracy"], found[step]["questions"]) for step in (10, 20, 30)] == [
         (0.75, 400),

@@ -45,6 +45,10 @@ def test_where_only_the_shares_are_known_a_difference_within_their_errors_may_be
     assert told(state({"accuracy": 0.1, "n": 20}, {"accuracy": 0.9, "n": 20})).endswith("n=20)")
 
 
+def test_where_the_base_answered_other_numbers_of_questions_both_are_said() -> None:
+    assert told(state({"accuracy": 0.1, "n": 1200}, {"accuracy": 0.9, "n": 20})).endswith("accuracy, n=1,200 and 20)")
+
+
 def test_a_log_that_does_not_tell_how_many_questions_there_were_has_no_interval() -> None:
     run = state({"accuracy": 0.5}, {"accuracy": 0.6}, against_base=["nonsense"])
     assert told(run) == "base 50.0 % -> tuned 60.0 % (+10.0, accuracy)"

@@ -66,6 +66,8 @@ def checkpoints(name: Run, json_output: Json = False) -> None:
         say(f"{folder.name} has no checkpoints" + (f" any more; {table.rule}" if table.deleted else ""))
         return
     _print_rows(table)
+    if table.unlike:
+        say(table.unlike)
     say(f"{table.rule[0].upper()}{table.rule[1:]}. They lie in {folder.path}")
     if folder.adapter.is_dir() and not any(row.adapter for row in table.rows):
         say(f"{folder.adapter} has the weights of none of them")

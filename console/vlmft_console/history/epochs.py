@@ -33,6 +33,8 @@ class EpochRow:
     """Token accuracy of its last eval, 0 to 1."""
     scores: Mapping[str, float]
     """Share of right answers by task, 0 to 1, of its last eval that answered questions."""
+    questions: Mapping[str, int | None]
+    """How many questions those were."""
     lr: float | None
     """At its last step."""
     grad_norm: float | None
@@ -60,6 +62,7 @@ class EpochFigures:
         if last is None or last[1] is None:
             return []
         evals, scores = _evals_by_epoch(state), _scores_by_epoch(state)
+        nothing: dict[str, tuple[float, int | None]] = {}
         count = _epoch_at(last[1])
         kept, self._kept = self._kept, {}
         rows = []
@@ -80,7 +83,8 @@ class EpochFigures:
                     train_loss=train,
                     eval_loss=record.get("eval_loss"),
                     accuracy=_number(record.get("token_accuracy")),
-                    scores=scores.get(epoch, {}),
+                    scores={task: share for task, (share, _) in scores.get(epoch, nothing).items()},
+                    questions={task: count for task, (_, count) in scores.get(epoch, nothing).items()},
                     lr=lr[1] if lr else None,
                     grad_norm=grad,
                     best=record.get("best") is True,
@@ -108,16 +112,18 @@ def _evals_by_epoch(state: RunState) -> dict[int, dict[str, Any]]:
     return found
 
 
-def _scores_by_epoch(state: RunState) -> dict[int, dict[str, float]]:
-    """What the adapter answered last in each epoch."""
-    found: dict[int, dict[str, float]] = {}
+def _scores_by_epoch(state: RunState) -> dict[int, dict[str, tuple[float, int | None]]]:
+    """What the adapter answered last in each epoch, and how many questions of each task."""
+    found: dict[int, dict[str, tuple[float, int | None]]] = {}
     for record in state.current_evals:
         if record["epoch"] is None or record["step"] == 0:
             continue
         for task, metrics in tasks_of(record).items():
             share = metrics.get(HEADLINE.get(task, "accuracy")) if isinstance(metrics, Mapping) else None
             if isinstance(share, int | float):
-                found.setdefault(_epoch_at(record["epoch"]), {})[task] = float(share)
+                asked = metrics.get("n")
+                told = float(share), asked if type(asked) is int else None
+                found.setdefault(_epoch_at(record["epoch"]), {})[task] = told
     return found
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmft_console.figures import accuracy, filled, percent
+from vlmft_console.history.question_counts import unlike_counts
 from vlmft_console.history.state import RunState, tasks_of
 from vlmft_console.report.summary import bounds, score_of
 from vlmft_console.runs.checkpoint_adapter import adapter_step
@@ -85,6 +86,12 @@ class CheckpointTable:
         if not self.rows and gone:
             return gone[0]
         return "; ".join([f"{which}{'' if self.limit else ' are'} kept", *gone])
+
+    @property
+    def unlike(self) -> str:
+        """Which answers are to other numbers of questions than the rest, in a line."""
+        counts = ((row.step, {task: asked for task, (_, asked) in row.tasks.items()}) for row in self.rows)
+        return unlike_counts(counts, "step")
 
 
 @dataclass(frozen=True)

@@ -131,9 +131,15 @@ def score_lines(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
             base = accuracy(score["base"], score["base_questions"])
             tuned = accuracy(score["tuned"], score["questions"])
             more = f"{100 * (score['tuned'] - score['base']):+.1f}, {score['metric'].replace('_', ' ')}"
-            more += f", n={score['questions']}" if score["questions"] else ""
+            more += f", n={asked}" if (asked := questions_of(score)) else ""
             lines.append((sanitize(task), f"base {base} -> tuned {tuned} ({more}{told_apart(score)})"))
     return lines
+
+
+def questions_of(score: Mapping[str, Any]) -> str:
+    """How many questions were answered, of base and adapter where these are not as many; empty where nobody knows."""
+    base, tuned = score["base_questions"], score["questions"]
+    return f"{base:,} and {tuned:,}" if base and tuned and base != tuned else f"{tuned:,}" if tuned else ""
 
 
 def told_apart(score: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from vlmft_console.figures import accuracy, percent, signed, took
 from vlmft_console.history.state import RunState
 from vlmft_console.presets.table import value_text
 from vlmft_console.report.diagnosis import numbered
-from vlmft_console.report.summary import told_apart
+from vlmft_console.report.summary import questions_of, told_apart
 from vlmft_console.runs.status import LIVE
 from vlmft_console.sanitize import sanitize
 from vlmft_core.figures import figure, filesize, short
@@ -168,7 +168,7 @@ def _tasks(figures: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for task, score in figures["tasks"].items():
         sides = ((score["base"], score["base_questions"]), (score["tuned"], score["questions"]))
         shares = (accuracy(share, questions, "-") for share, questions in sides)
-        yield _plain(task), score["metric"].replace("_", " "), *shares, str(score["questions"] or "-")
+        yield _plain(task), score["metric"].replace("_", " "), *shares, questions_of(score) or "-"
 
 
 def _answers(found: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -102,6 +102,8 @@ class CheckpointsScreen(WatchingScreen):
         self._changes = message.changes
         self._rows = {str(row.folder): row for row in table.rows}
         told = f"{table.rule[0].upper()}{table.rule[1:]}." if table.rows or table.deleted else _NONE
+        if table.unlike:
+            told += f" {table.unlike}"
         if not self._run.path.exists():
             told = RUN_GONE
         self.query_one("#told", Static).update(literal(told))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Final
 
 from rich.cells import cell_len
@@ -12,6 +13,7 @@ from vlmft_console.app.widgets.base.line_view import LineView
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.figures import percent, signed
 from vlmft_console.history.epochs import EpochFigures, EpochRow
+from vlmft_console.history.question_counts import unlike_counts
 from vlmft_console.history.state import RunState
 from vlmft_core.figures import figure
 
@@ -72,6 +74,8 @@ class EpochTable(LineView, can_focus=True):
         scores = [ColumnSpec(one_line(task), max(7, min(12, cell_len(task))), rank=1, right=True) for task in tasks]
         columns = (*_COLUMNS[:_SCORES], *scores, *_COLUMNS[_SCORES:])
         lines = [cells_line(self._cells(epoch, tasks), columns, self.room) for epoch in self._epochs]
+        if unlike := unlike_counts(((epoch.epoch, epoch.questions) for epoch in self._epochs), "epoch"):
+            lines += [((line, "dim"),) for line in wrap(one_line(unlike), self.room)]
         follows = self._follows  # what follows may move the view by itself
         self.show_lines([titles_line(columns, self.room), *lines])
         if follows and self.max_scroll_y > self.scroll_offset.y:
