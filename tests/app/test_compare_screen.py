@@ -61,6 +61,16 @@ async def test_runs_marked_in_the_list_are_compared(machine: Path) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
 
 
+async def test_runs_whose_names_differ_at_their_ends_are_told_apart_in_legend_and_table(machine: Path) -> None:
+    names = [f"a-sweep-over-the-learning-rate-lr{rate}" for rate in ("1e-4", "3e-5", "1e-5")]
+    runs = [ended_run(machine / "outputs", name).path for name in names]
+    async with compared(*runs, size=(80, 24)) as pilot:
+        await until_shown(pilot, "best eval loss")
+        legend, table = (line for line in screen_text(pilot.app).splitlines() if "1 a-sw" in line)
+        for each in (legend, table):
+            assert [end in each for end in ("1e-4", "3e-5", "1e-5")] == [True] * 3, each
+
+
 async def test_the_charts_count_along_epochs_and_show_other_metrics(machine: Path) -> None:
     async with compared(*two_runs(machine)) as pilot:
         await until_shown(pilot, "by step")

@@ -72,6 +72,21 @@ def test_in_a_short_legend_a_stop_is_missed_most_and_long_entries_are_shortened_
     }
 
 
+def test_in_a_short_legend_every_run_is_named_with_both_ends_of_its_name() -> None:
+    curves = tuple(
+        Curve(f"a-sweep-of-the-rate-{lr}", curve("", 1, 2).points, tag=str(number))
+        for number, lr in enumerate(("1e-4", "3e-5", "1e-5"), 1)
+    )
+    spec = ChartSpec("Loss", curves)
+    legends = {width: lines(spec, width)[0].split(maxsplit=1)[1] for width in (100, 70, 50, 40)}
+    assert legends == {
+        100: "1 a-sweep-of-the-rate-1e-4 2 a-sweep-of-the-rate-3e-5 3 a-sweep-of-the-rate-1e-5",
+        70: "1 a-sweep-o…ate-1e-4 2 a-sweep-o…ate-3e-5 3 a-sweep-o…ate-1e-5",
+        50: "1 a-swe…-1e-4 2 a-swe…-3e-5 3 a-swe…-1e-5",
+        40: "1 a-sw…1e-4 2 a-sw…3e-5",
+    }
+
+
 def test_labels_of_reference_lines_hide_no_point() -> None:
     noise = [0.3 + number * 7 % 11 / 4 for number in range(200)]
     lines_ = (ReferenceLine(1.0, "good below 1"), ReferenceLine(2.0, "caution above 2", "caution"))

@@ -153,6 +153,21 @@ def test_the_list_has_every_metric_with_its_figures(judged_by_reward: Path) -> N
     assert found == {"eval_wer": {"points": 1, "first": 0.25, "last": 0.25, "lowest": 0.25, "highest": 0.25}}
 
 
+def test_one_long_name_takes_no_figures_out_of_the_list_and_each_metric_is_one_row(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    names = ("y" * 150, "two\nlines")
+    log.write_text(
+        "".join(json.dumps({"step": n, "loss": 2 / n} | dict.fromkeys(names, n)) + "\n" for n in range(1, 6))
+    )
+    code, output = plot(log, "--list", env={"COLUMNS": "80"})
+    rows = [line.split() for line in output.splitlines()]
+    assert code == 0
+    assert ["loss", "5", "2.000", "0.4000", "0.4000", "2.000"] in rows
+    assert ["two\\nlines", "5", "1.000", "5.000", "1.000", "5.000"] in rows
+    assert sum(row.count("5.000") for row in rows) == 4
+    assert output.count("y") == 150
+
+
 def test_json_has_the_points(judged_by_reward: Path) -> None:
     code, output = plot(judged_by_reward, "-m", "^rewards", "--json")
     assert (code, json.loads(output)) == (0, {"rewards/a[red]": {"steps": [3.0, 4.0, 5.0], "values": [1.0, 1.0, 1.0]}})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vlmft_console.charts.curves import legend_glyph
 from vlmft_console.charts.grid import Grid
@@ -12,6 +12,9 @@ from vlmft_console.charts.styles import Look, shown
 
 _LEAST_MISSED = ("old", "reference", "caution", "best", "raw", "crosshair", "points", "stop")
 """Styles whose entries go first where there is no room for all, in this order; a bright curve's goes last."""
+
+_SHORTEST_NAME = 9
+"""Characters that a run's name keeps."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Entry:
     style: str
     text: str
     short: str
+    name: bool = False
+    """Whether it is a run's name, which may be cut in its middle: names often differ at their ends."""
 
     @property
     def width(self) -> int:
@@ -68,7 +73,7 @@ def draw_title(
     place = grid.width - sum(entry.width for entry in entries)
     for entry in entries:
         grid.put(place, 0, f" {entry.glyph}", entry.style)
-        grid.put(place + 1 + len(entry.glyph), 0, f" {entry.text}", "legend")
+        grid.put(place + 1 + len(entry.glyph), 0, shown(f" {entry.text}", look), "legend")
         place += entry.width
 
 
@@ -95,7 +100,9 @@ def _beside_reading(title: str, held: Sequence[str], parts: list[str], width: in
 
 
 def _entries(spec: ChartSpec, look: Look, unnamed: Sequence[tuple[str, ReferenceLine]], gaps: str) -> list[Entry]:
-    curves = [Entry(legend_glyph(each, look), each.style_name, each.label, each.label) for each in spec.curves]
+    curves = [
+        Entry(legend_glyph(each, look), each.style_name, each.label, each.label, bool(each.tag)) for each in spec.curves
+    ]
     marks = [
         Entry(each.glyph if look.unicode else each.plain, each.style, each.legend, each.short or each.legend)
         for each in spec.marks
@@ -110,8 +117,19 @@ def _entries(spec: ChartSpec, look: Look, unnamed: Sequence[tuple[str, Reference
 def _fitting(entries: list[Entry], room: int) -> list[Entry]:
     """The entries that fit: shortened first, then without those that are missed least."""
     if sum(entry.width for entry in entries) > room:
-        entries = [Entry(entry.glyph, entry.style, entry.short, entry.short) for entry in entries]
+        entries = [replace(entry, text=entry.short) for entry in entries]
+    names = [entry for entry in entries if entry.name]
+    if names and sum(entry.width for entry in entries) > room:
+        spare = room - sum(entry.width for entry in entries if not entry.name)
+        most = max(_SHORTEST_NAME, spare // len(names) - len(names[0].glyph) - 2)
+        entries = [replace(entry, text=_cut(entry.text, most)) if entry.name else entry for entry in entries]
     while entries and sum(entry.width for entry in entries) > room:
         least = min(reversed(entries), key=lambda entry: entry.rank)
         entries = [entry for entry in entries if entry is not least]
     return entries
+
+
+def _cut(name: str, most: int) -> str:
+    """The name in at most so many characters."""
+    tail = (most - 1) // 2
+    return name if len(name) <= most else f"{name[: most - 1 - tail]}…{name[-tail:]}"

@@ -48,7 +48,7 @@ STYLES = {
 """Style name to rich style, for `vlmft plot` on a colour terminal."""
 
 
-_ASCII = str.maketrans("│┤└─┬┄▲▼▸", "|++-+-^v>")
+_ASCII = str.maketrans("│┤└─┬┄▲▼▸…", "|++-+-^v>~")
 
 
 @dataclass(frozen=True)

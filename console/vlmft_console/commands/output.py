@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.style import Style
 from rich.table import Table
@@ -41,7 +42,8 @@ def as_json(value: Any, *, indent: bool = False) -> str:
 
 
 def new_table(*headings: str) -> Table:
-    """A table without lines whose first column is never broken; no headings, no heading row."""
+    """A table without lines whose first column is not broken unless it takes most of the room; no headings, no heading
+    row."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=bool(headings))
     for heading in headings:
         table.add_column(Text(sanitize(heading)), overflow="fold", no_wrap=not table.columns)
@@ -62,7 +64,11 @@ def _cell(cell: str | Path) -> Text:
 
 def print_table(table: Table) -> None:
     """Print to standard output, as wide as the terminal; 80 columns where there is none."""
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    for first in table.columns[:1]:
+        if any(cell_len(str(cell)) > console.width // 2 for cell in first.cells):
+            first.no_wrap = False  # one long name would leave the figures no room at all
+    console.print(table)
 
 
 def write_file(path: Path, content: str | bytes, *, force: bool) -> None:

@@ -152,7 +152,7 @@ def _list(state: RunState, metrics: list[str] | None, json_output: bool) -> None
     table = new_table("metric", "points", "first", "last", "lowest", "highest")
     for name, measured in found.items():
         figures = (measured.first, measured.last, measured.lowest, measured.highest)
-        add_row(table, name, f"{measured.points:,}", *(figure(value, "-") for value in figures))
+        add_row(table, name.replace("\n", "\\n"), f"{measured.points:,}", *(figure(value, "-") for value in figures))
     print_table(table)
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 
-from vlmft_console.app.widgets.base.cells import Cell, fitted
+from vlmft_console.app.widgets.base.cells import Cell, cut_in_the_middle, fitted
 from vlmft_console.app.widgets.base.cursor_list import CursorList
 from vlmft_console.app.widgets.base.line_view import Line
 from vlmft_console.app.widgets.base.literal import one_line
@@ -98,7 +98,8 @@ class ColumnTable(CursorList, inherit_bindings=False):
         parts = [(fitted(self._place_words(), self._labels), "title")]
         for number, cells in self._shown.items():
             here, title = number == self._place, self._keys[number]
-            text = f"[{fitted(title, min(cells, _title_cells(title)) - 1)}]" if here else f" {title}"
+            within = cut_in_the_middle(title, min(cells, _title_cells(title)) - here)
+            text = f"[{within}]" if here else f" {within}"
             parts += [(" " * (_GAP - 1), ""), (fitted(text, cells + 1), "chosen" if here else "title")]
         return tuple(parts)
 
