@@ -27,7 +27,7 @@ from vlmft_console.report.better import better
 from vlmft_console.report.compare import OutcomeRow, outcomes, preset_differences
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import VlmftError
-from vlmft_core.figures import figure
+from vlmft_core.figures import counted, figure
 
 
 class By(StrEnum):
@@ -67,8 +67,7 @@ def compare(
 
     Their losses, what they came to, and how their presets differ."""
     if (count := len(targets)) not in COMPARED:
-        runs_word = "run" if count == 1 else "runs"
-        raise VlmftError(f"{count} {runs_word} to compare", f"name {COMPARED[0]} to {COMPARED[-1]}")
+        raise VlmftError(f"{counted(count, 'run')} to compare", f"name {COMPARED[0]} to {COMPARED[-1]}")
     with waiting() as tell:
         runs = [read_log(locate(target), Choice(eval_set=eval_set), tell) for target in targets]
     for (first, run), (second, other) in combinations(zip(targets, runs, strict=True), 2):

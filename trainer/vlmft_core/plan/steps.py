@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from vlmft_core.errors import PresetError
+from vlmft_core.figures import counted
 from vlmft_core.preset.schema import Preset
 
 
@@ -53,7 +54,7 @@ def with_gpus(preset: Preset, gpus: int) -> tuple[Preset, str]:
     data["training"]["micro_batch"] = micro
     fitted = Preset.model_validate(data)
     note = (
-        f"{gpus} GPU{'s' * (gpus != 1)} instead of {preset.hardware.gpus}: the effective batch stays {batch}, "
+        f"{counted(gpus, 'GPU')} instead of {preset.hardware.gpus}: the effective batch stays {batch}, "
         f"accumulation goes from {preset.accumulation} to {fitted.accumulation}"
     )
     if micro != training.micro_batch:

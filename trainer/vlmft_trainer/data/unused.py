@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Final
 
+from vlmft_core.figures import counted
+
 MOST: Final = 1000
 """Different names that are counted; further ones count together."""
 
@@ -30,5 +32,5 @@ def lines(unused: Counter[str]) -> list[str]:
     for rows, names in sorted(named.items(), reverse=True):
         names.sort(key=lambda name: not name.startswith("column "))
         said = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
-        found.append(f"{said} {'is' if len(names) == 1 else 'are'} not used: {rows:,} row{'s' * (rows != 1)}")
+        found.append(f"{said} {'is' if len(names) == 1 else 'are'} not used: {counted(rows, 'row')}")
     return found

@@ -25,6 +25,7 @@ from vlmft_console.app.widgets.run.run_list import RunList
 from vlmft_console.report import COMPARED
 from vlmft_console.runs.facts import NUMBERS, ORDERS, in_order
 from vlmft_core.errors import VlmftError
+from vlmft_core.figures import counted
 
 if TYPE_CHECKING:
     from vlmft_console.runs.overview import Overview
@@ -182,7 +183,7 @@ class RunsScreen(WatchingScreen):
         self._list.show_runs(runs, self._marked, at, grouped=self._grouped)
         self._go_to_sought()
         live = sum(run.status.live for run in self._runs)
-        parts = [f"vlmft  {len(self._runs)} run{'s' * (len(self._runs) != 1)}, {live} live"]
+        parts = [f"vlmft  {counted(len(self._runs), 'run')}, {live} live"]
         if sought and not problem:
             parts.append(f"{len(runs)} match")
         if self._order != USUAL_ORDER:

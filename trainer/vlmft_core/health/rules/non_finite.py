@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from vlmft_core.figures import counted
 from vlmft_core.health import advice
 from vlmft_core.health.finding import CAUTION, STOP
 from vlmft_core.health.health_state import HealthState
@@ -115,7 +116,7 @@ class NonFinite(Rule):
             self._sign(f"loss is exactly 0 at step {step:,} and the learning rate stands still", fatal=True)
 
     def _note_skips(self, step: int, skips: int) -> None:
-        self._sign(f"{_count(skips, 'step')} skipped up to step {step:,}", fatal=False)
+        self._sign(f"{counted(skips, 'step')} skipped up to step {step:,}", fatal=False)
         if self._starting:
             self._early += skips
             if self._early > self._window:
@@ -164,9 +165,5 @@ class NonFinite(Rule):
         self._judged = fatal, repeated = self._grave()
         message = self._said
         if repeated:
-            message += f"; at least {_count(self._limit, 'step')} close together"
+            message += f"; at least {counted(self._limit, 'step')} close together"
         return Verdict(STOP if repeated or fatal else CAUTION, message, advice.not_finite(state))
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

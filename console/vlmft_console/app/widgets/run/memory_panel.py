@@ -5,7 +5,7 @@ from __future__ import annotations
 from vlmft_console.app.widgets.base.cells import bar
 from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.history.state import RunState
-from vlmft_core.figures import figure, filesize
+from vlmft_core.figures import counted, figure, filesize
 
 
 class MemoryPanel(LineView):
@@ -67,6 +67,6 @@ def _disk_lines(state: RunState) -> list[Line]:
     lines: list[Line] = []
     if isinstance(kept, list):
         taken = f", {filesize(round(len(kept) * size))}" if isinstance(size, int | float) else ""
-        lines.append((("disk ", "dim"), (f"{len(kept)} checkpoint{'s' * (len(kept) != 1)}{taken}", "")))
+        lines.append((("disk ", "dim"), (f"{counted(len(kept), 'checkpoint')}{taken}", "")))
     lines.append((("     ", ""), (f"newest at step {newest['step']:,}", "")))
     return lines
