@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from vlmft_console.figures import signed
+from vlmft_console.history.answer_rows import said, worth
 from vlmft_core.figures import figure
+from vlmft_core.run_folder.answers import Answer
 
 LOOKED_AT: Final = 2_000
 """Samples that are looked at where nobody says how many."""
@@ -34,11 +36,11 @@ def losses(one: Mapping[str, Any]) -> str:
 
 def described(one: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Label and text of what else is known of a sample."""
-    worth = "right" if one["right"] == 1 else "wrong" if one["right"] == 0 else f"{one['right']:.2f}"
+    answer = Answer(one["answer"], one["right"])
     for label, text in (
         ("question", one["question"]),
         ("truth", " | ".join(one["truth"])),
-        ("answer", f"{one['answer'] or '(nothing)'} ({worth})"),
+        ("answer", f"{said(answer)} ({worth(answer)})"),
         ("image", one["image"]),
     ):
         if text:
