@@ -30,12 +30,12 @@ def load(state: RunState, blank: ChartSpec) -> ChartSpec:
 
 def gpu_memory(state: RunState, blank: ChartSpec) -> ChartSpec:
     """Memory of each GPU that is used, by whomever."""
-    return _with_total(_chart(state, blank, "GiB", ("gpu", "mem_gib")), state.gpus)
+    return with_total(_chart(state, blank, "GiB", ("gpu", "mem_gib")), state.gpus)
 
 
 def host_memory(state: RunState, blank: ChartSpec) -> ChartSpec:
     """Memory of each host that is used, by whomever."""
-    return _with_total(_chart(state, blank, "GiB", ("host", "mem_gib")), state.hosts)
+    return with_total(_chart(state, blank, "GiB", ("host", "mem_gib")), state.hosts)
 
 
 def disk(state: RunState, blank: ChartSpec) -> ChartSpec:
@@ -94,7 +94,8 @@ def _between(values: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _with_total(spec: ChartSpec, parts: Sequence[Mapping[str, Any]]) -> ChartSpec:
+def with_total(spec: ChartSpec, parts: Sequence[Mapping[str, Any]]) -> ChartSpec:
+    """The chart with a line at what each of the parts has of memory; of several the least."""
     totals = [part.get("mem_total_gib", 0.0) for part in parts]
     known = [float(total) for total in totals if is_number(total) and total > 0]
     if not known:

@@ -107,14 +107,12 @@ def _throughput(state: RunState, blank: ChartSpec) -> ChartSpec:
 
 def _memory(state: RunState, blank: ChartSpec) -> ChartSpec:
     """Peak memory of the GPU (on a CPU, of the process), and what the GPU has."""
-    totals = [gpu.get("mem_total_gib") for gpu in state.gpus]
-    known = [float(total) for total in totals if isinstance(total, int | float) and total > 0]
-    return replace(
+    spec = replace(
         blank,
         curves=(*_superseded(state.mem_gib), *_curves(("memory", state.mem_gib, "line"))),
         headline=f"{_latest(state.mem_gib)} GiB" if state.mem_gib else "",
-        references=(ReferenceLine(min(known), f"{min(known):.0f} GiB in all", "caution"),) if known else (),
     )
+    return machine_charts.with_total(spec, state.gpus)
 
 
 def _accuracies(state: RunState) -> dict[str, Series]:

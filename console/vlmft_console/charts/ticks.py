@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from vlmft_core.figures import exponent
 
@@ -23,9 +24,13 @@ def finite(value: float) -> float:
 
 def nice_step(span: float, parts: int) -> float:
     """The smallest of 1, 2, 2.5 and 5 times a power of ten that cuts `span` into at most `parts`."""
-    rough = max(span / max(1, parts), 1e-305)
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next((step * power for step in _STEPS if step * power >= rough * (1 - 1e-9)), 10 * power)
+    return rounded_up(max(span / max(1, parts), 1e-305), _STEPS)
+
+
+def rounded_up(value: float, sizes: Sequence[float]) -> float:
+    """The smallest of `sizes`, which go up to 10, times a power of ten that is no less than `value`."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next((size * power for size in sizes if size * power >= value * (1 - 1e-9)), 10 * power)
 
 
 def ticks(low: float, high: float, parts: int, *, whole: bool = False) -> list[tuple[float, str]]:

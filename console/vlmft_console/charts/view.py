@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from vlmft_console.charts.spec import ChartSpec
-from vlmft_console.charts.ticks import finite
+from vlmft_console.charts.ticks import finite, rounded_up
 
 _SIZES = (1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
 _JUMP = 8
@@ -64,19 +64,14 @@ def whole_range(spec: ChartSpec, columns: int) -> Window | None:
     first, last = spec.reach
     low = min(0.0, first) if first <= max(1.0, last / 4) else first
     low, last = finite(low), finite(last)
-    width = _round_up((last - low) / max(1, columns - 1), _SMALLEST[spec.unit] / max(1, columns))
+    least = _SMALLEST[spec.unit] / max(1, columns)
+    width = rounded_up(max((last - low) / max(1, columns - 1), least), _SIZES)
     high = low + width * max(1, columns)
     if not high > low:
         return low, low + max(1.0, abs(low) * 1e-9)  # apart by less than a number can tell
     if spec.limit is not None and last <= spec.limit < high and spec.limit > low:
         high = spec.limit
     return low, high
-
-
-def _round_up(value: float, least: float) -> float:
-    value = max(value, least)
-    power = 10.0 ** math.floor(math.log10(value))
-    return next((size * power for size in _SIZES if size * power >= value * (1 - 1e-9)), 10 * power)
 
 
 def zoomed(spec: ChartSpec, view: View, columns: int, factor: float) -> View:
