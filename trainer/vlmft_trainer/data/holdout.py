@@ -28,7 +28,7 @@ def hold_out(split: Split, share: float) -> tuple[list[int], list[int]]:
     """
     count = len(split)
     mine = {row: _group(split, row) for row in range(ranks.rank(), count, ranks.world_size())}
-    groups = {row: group for one in ranks.gather(mine) for row, group in one.items()}
+    groups = ranks.gather_entries(mine)
     sizes = Counter(groups.values())
     if count == 1:
         raise DataError(

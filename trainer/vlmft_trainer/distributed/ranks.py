@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -13,6 +13,7 @@ import torch.distributed as dist
 
 from vlmft_core.errors import VlmftError
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -53,6 +54,11 @@ def gather(value: T) -> list[T]:
     values: list[T | None] = [None] * world_size()
     dist.all_gather_object(values, value)
     return values  # type: ignore[return-value]
+
+
+def gather_entries(mine: Mapping[K, T]) -> dict[K, T]:
+    """What every rank has by keys of its own, on every rank."""
+    return {key: value for entries in gather(mine) for key, value in entries.items()}
 
 
 def all_reduce_sum(values: Sequence[float]) -> list[float]:

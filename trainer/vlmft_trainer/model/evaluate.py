@@ -117,7 +117,7 @@ def answer_questions(
             texts = generator.answer(indices, batch)
             if own:
                 mine.update(zip(indices, texts, strict=True))
-    answers = {index: text for share in ranks.gather(mine) for index, text in share.items()}
+    answers = ranks.gather_entries(mine)
     return [answers[index] for index in range(len(samples))]
 
 

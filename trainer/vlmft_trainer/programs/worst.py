@@ -135,7 +135,7 @@ def measure(model: Any, samples: Samples, job: WorstJob, say: Say) -> dict[int, 
                     mine[index] = Lost(base[row] / count, None if after is None else after / count, count)
             done = min(len(samples), done + size * ranks.world_size())
             say("progress", {**label, "done": done, "total": len(samples)})
-    found = {index: one for share in ranks.gather(mine) for index, one in share.items()}
+    found = ranks.gather_entries(mine)
     if lost := [index for index in sorted(found) if not math.isfinite(found[index].base + found[index].loss)]:
         raise ModelError(f"the loss of {counted(len(lost), 'sample')} is not finite, first of {samples.where(lost[0])}")
     return dict(sorted(found.items()))
