@@ -135,7 +135,7 @@ def comparison(presets: Sequence[Preset], times: Sequence[PlannedTime]) -> list[
         row("Effective Batch", [p.training.effective_batch for p in presets]),
     ]
     return [
-        *(each for each in given if any(value != each.values[0] for value in each.values)),
+        *filter(_differs, given),
         row("Epochs", [p.training.epochs for p in presets], "{:g}".format),
         row("Learning Rate", [p.training.learning_rate for p in presets], lambda rate: exponent(rate, 7)),
         row("Scheduler", [p.training.scheduler for p in presets]),
@@ -145,11 +145,15 @@ def comparison(presets: Sequence[Preset], times: Sequence[PlannedTime]) -> list[
         row("Save Limit", [p.checkpoints.save_total_limit for p in presets]),
         row("Auto Best", [p.checkpoints.load_best_model_at_end for p in presets], value_text),
         row("Dataloader Workers", [p.data.workers for p in presets]),
-        *(each for each in lora if any(value != each.values[0] for value in each.values)),
+        *filter(_differs, lora),
         row("Expected Improvement", [p.about.improvement for p in presets]),
         row(time_label("Training Time", times), [time.text for time in times]),
         row("Published Time", [p.about.time for p in presets]),
     ]
+
+
+def _differs(row: ComparisonRow) -> bool:
+    return any(value != row.values[0] for value in row.values)
 
 
 def value_text(value: Any) -> str:

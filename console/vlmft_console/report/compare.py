@@ -10,11 +10,12 @@ from typing import Any
 from vlmft_console.figures import accuracy
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.presets.table import value_text
-from vlmft_console.report.summary import score_of
+from vlmft_console.report.summary import of_questions, score_of
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.status import RunStatus, status_of
 from vlmft_core.figures import figure
 from vlmft_core.health import STOP
+from vlmft_core.preset.loader import leaves
 from vlmft_core.scoring.chance import Asked
 
 
@@ -75,10 +76,7 @@ def how_ended(run: ReadLog, status: RunStatus | None) -> str:
 
 def task_score(run: ReadLog, task: str) -> Asked | None:
     """Share of right answers of the adapter, and how many questions there were; None where the log does not tell."""
-    found = score_of(run.state.tuned_scores.get(task), task)
-    if found is None or found[1] is None or not 0 <= found[0] <= 1:
-        return None
-    return found[0], found[1]
+    return of_questions(score_of(run.state.tuned_scores.get(task), task))
 
 
 def best_loss(run: ReadLog) -> float | None:
@@ -123,5 +121,4 @@ def _scores(label: str, scores: Sequence[Asked | None]) -> OutcomeRow:
 def _flat(run: ReadLog) -> dict[str, Any] | None:
     if run.log.preset is None:
         return None
-    data = run.log.preset.model_dump(mode="json", exclude={"about", "reasons"})
-    return {f"{section}.{key}": value for section, values in data.items() for key, value in values.items()}
+    return leaves(run.log.preset.model_dump(mode="json", exclude={"about", "reasons"}))

@@ -17,7 +17,7 @@ from vlmft_core.figures import figure
 from vlmft_core.health import Finding
 from vlmft_core.learning_rate import plan_deviation, rate_plan
 from vlmft_core.run_folder.events import Record
-from vlmft_core.scoring.chance import Paired, difference, interval
+from vlmft_core.scoring.chance import Asked, Paired, difference, interval
 from vlmft_core.scoring.metrics import HEADLINE
 
 _ODD = 3
@@ -114,9 +114,15 @@ def score_of(metrics: Any, task: str) -> tuple[float, int | None] | None:
 
 def bounds(score: tuple[float, int | None] | None) -> tuple[float | None, float | None]:
     """Where a score lies 19 times of 20; unknown without the number of its questions."""
+    asked = of_questions(score)
+    return interval(*asked) if asked else (None, None)
+
+
+def of_questions(score: tuple[float, int | None] | None) -> Asked | None:
+    """A score that is a share of known questions; None for any other."""
     if score is None or score[1] is None or not 0 <= score[0] <= 1:
-        return None, None
-    return interval(score[0], score[1])
+        return None
+    return score[0], score[1]
 
 
 def score_lines(scores: Mapping[str, Any]) -> list[tuple[str, str]]:

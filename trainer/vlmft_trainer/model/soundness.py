@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import torch
@@ -33,10 +33,14 @@ def refuse_losses(base: str, info: Mapping[str, Any]) -> None:
         "of another shape": mismatched,
         "without a place": info["unexpected_keys"],
     }
-    losses = [f"{counted(len(names), 'tensor')} {kind}: {first_names(names)}" for kind, names in kinds.items() if names]
-    losses += [first_line(RuntimeError(text)) for text in info["error_msgs"]]
+    losses = [*_told(kinds), *(first_line(RuntimeError(text)) for text in info["error_msgs"])]
     if losses:
         raise ModelError(f"base model {base}: {'; '.join(losses)}", "copy or download the model again")
+
+
+def _told(kinds: Mapping[str, Collection[str]]) -> list[str]:
+    """How many tensors are of each kind, and the first names."""
+    return [f"{counted(len(names), 'tensor')} {kind}: {first_names(names)}" for kind, names in kinds.items() if names]
 
 
 def refuse_numbers(base: str, model: Any, note: Callable[[str], object]) -> None:
@@ -68,9 +72,7 @@ def refuse_numbers(base: str, model: Any, note: Callable[[str], object]) -> None
         elif least == most == 0 and len(weight.shape) > 1 and not sharded:
             (added if _LAST_OF_A_BRANCH.search(name) else empty).append(name)
     kinds = {"with numbers that are not finite (NaN or infinite)": wild, "of zeros alone": empty}
-    if faults := [
-        f"{counted(len(names), 'tensor')} {kind}: {first_names(names)}" for kind, names in kinds.items() if names
-    ]:
+    if faults := _told(kinds):
         raise ModelError(f"base model {base}: {'; '.join(faults)}", "copy or download the model again")
     if added:
         what = f"{counted(len(added), 'matrix', 'matrices')} of zeros alone: {first_names(added)}"

@@ -8,6 +8,7 @@ from vlmft_core.errors import VlmftError
 from vlmft_core.plan.base_files import base_digest
 from vlmft_core.preset import Preset
 from vlmft_core.preset.dump import yaml_line
+from vlmft_core.preset.loader import leaves
 from vlmft_core.run_folder.checkpoints import Checkpoint
 from vlmft_core.run_folder.layout import checkpoint_name
 from vlmft_core.run_folder.versions import installed_versions
@@ -33,9 +34,8 @@ def settings(preset: Preset) -> dict[str, Any]:
     Raises:
         ModelError: the base's files cannot be read.
     """
-    written = preset.model_dump(mode="json", include=set(_SECTIONS))
+    fields = leaves(preset.model_dump(mode="json", include=set(_SECTIONS)))
     found = installed_versions()
-    fields = {f"{name}.{key}": value for name, section in written.items() for key, value in section.items()}
     return {
         "preset": {key: value for key, value in fields.items() if key not in _ELSEWHERE},
         "base": base_digest(preset.model.base),
