@@ -185,7 +185,7 @@ def import_json(
     """Turn the published recipe's JSON into a preset. It goes to standard output, a file, or your own presets."""
     if name is not None and output is not None:
         raise PresetError("--name and --output are both given", "keep one of them")
-    if name is not None and (not NAME.fullmatch(name) or name in (".", "..")):
+    if name is not None and not NAME.fullmatch(name):
         raise PresetError(f"--name {name!r}: not a name", "use 1 to 64 letters, digits, '.', '_' and '-'")
     if name is not None:
         refuse_shipped_name(name, own_presets() / f"{name}.yaml")

@@ -30,7 +30,7 @@ def save_as(draft: Draft, name: str, folder: Path, folders: Sequence[Path], *, r
         PresetError: a bad name or that of a preset which comes with vlmft, a mistake in the draft, a file of that
             name, or the file cannot be written.
     """
-    if not NAME.fullmatch(name) or name in (".", ".."):
+    if not NAME.fullmatch(name):
         raise PresetError(f"{name!r} cannot name a preset", "use 1 to 64 letters, digits, '.', '_' and '-'")
     target = folder / f"{name}.yaml"
     refuse_shipped_name(name, target)

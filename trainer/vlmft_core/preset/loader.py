@@ -21,7 +21,7 @@ from vlmft_core.preset.strict_yaml import Origin, parse, printable, read_text, s
 
 DEEPEST = 50
 """Presets that may build on one another."""
-NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}")
 """What a preset may be called: its file's name without `.yaml`."""
 SUFFIXES = (".yaml", ".yml")
 _LIKE_A_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
