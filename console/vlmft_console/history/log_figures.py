@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vlmft_console.history.state import RunState
+from vlmft_core.health import Finding
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,6 @@ class LogFigures:
     def of(cls, run: RunState) -> LogFigures:
         """Those of a state."""
         best, kept = run.best_eval, run.checkpoints[-1].get("kept") if run.checkpoints else None
-        finding = run.worst_finding
         return cls(
             run.step,
             run.total_steps,
@@ -38,6 +38,11 @@ class LogFigures:
             run.eval_loss.last_value,
             best["eval_loss"] if best else None,
             best["step"] if best else None,
-            f"{finding.severity} {finding.rule}" if finding else "ok" if run.step else "",
+            health_words(run.worst_finding, run.step),
             [step for step in kept if type(step) is int] if isinstance(kept, list) else [],
         )
+
+
+def health_words(finding: Finding | None, step: int) -> str:
+    """The worst finding that holds, such as `stop eval_rising`; `ok` without one, and nothing before the first step."""
+    return f"{finding.severity} {finding.rule}" if finding else "ok" if step else ""

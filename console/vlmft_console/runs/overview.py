@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vlmft_console.history.column import Point
+from vlmft_console.history.log_figures import health_words
 from vlmft_console.history.opened import Reader, open_log
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
@@ -187,13 +188,12 @@ def _unread(folder: RunFolder, recorded: bool, status: RunStatus) -> Overview:
 
 def facts_of(run: Overview, now: float) -> RunFacts:
     """What it is filtered and sorted by at a time."""
-    finding = run.finding
     return facts(
         name=run.folder.name,
         state=run.status.state,
         live=run.status.live,
         preset=run.preset,
-        health=f"{finding.severity} {finding.rule}" if finding else "ok" if run.step else "",
+        health=health_words(run.finding, run.step),
         labels=run.labels,
         step=run.step,
         total_steps=run.total_steps,
