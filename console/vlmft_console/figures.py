@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,9 +35,34 @@ def between(low: float, high: float) -> str:
     return f"[{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def filled(form: str, value: float | None) -> str:
-    """`form` with the value in it; a dash for None."""
-    return "–" if value is None else form.format(value)
+def done(share: float | None, unknown: str = "") -> str:
+    """A share of work as `57 %`, which is `100 %` when all of it is done; `unknown` for None."""
+    return unknown if share is None else f"{math.floor(100 * share + 1e-6)} %"
+
+
+def points(difference: float) -> str:
+    """A difference of two shares, in points of percent, with its sign: `+35.0`."""
+    return f"{100 * difference:+.1f}"
+
+
+def epochs_passed(value: float | None, unknown: str = "–") -> str:
+    """How many epochs have passed: `1.25`; `unknown` for None."""
+    return unknown if value is None else f"{value:.2f}"
+
+
+def whole(value: float | None, unit: str = "") -> str:
+    """What nobody reads more precisely, such as a temperature: `67 °C`; a dash for None."""
+    return "–" if value is None else f"{value:,.0f} {unit}".rstrip()
+
+
+def gib(size: float) -> str:
+    """Bytes of memory as a plan estimates them, in GiB: `21.0`."""
+    return f"{size / 2**30:.1f}"
+
+
+def hours(value: float) -> str:
+    """How long a plan takes: `18.2`."""
+    return f"{value:.1f}"
 
 
 def clock(seconds: float) -> str:
@@ -53,7 +79,7 @@ def clock(seconds: float) -> str:
 
 def took(seconds: float) -> str:
     """How long something took: `8 min 46 s`, from an hour and a half on `18.2 h`."""
-    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+    return f"{hours(seconds / 3600)} h" if seconds >= 5400 else f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
 
 
 def age(seconds: float) -> str:

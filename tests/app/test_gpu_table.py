@@ -25,11 +25,11 @@ def gpu(index: int, **figures: float | None) -> dict[str, float | None]:
 @pytest.mark.parametrize(
     ("width", "line"),
     [
-        (30, "7  98 % 61.2 / 80"),
-        (40, "7  98 % 61.2 / 80    61 °C"),
-        (48, "7  98 % 61.2 / 80     388 W 61 °C"),
-        (60, "7 █████▉  98 % 61.2 / 80     388 W 61 °C"),
-        (120, "7 █████▉  98 % 61.2 / 80     388 W 61 °C     █"),
+        (30, "7  98 % 61.25 / 80"),
+        (40, "7  98 % 61.25 / 80   61 °C"),
+        (48, "7  98 % 61.25 / 80    388 W 61 °C"),
+        (60, "7 █████▉  98 % 61.25 / 80    388 W 61 °C"),
+        (120, "7 █████▉  98 % 61.25 / 80    388 W 61 °C     █"),
     ],
 )
 async def test_a_narrow_table_keeps_load_and_memory_the_longest(width: int, line: str) -> None:

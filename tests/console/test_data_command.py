@@ -117,7 +117,7 @@ def test_a_check_says_what_was_found_and_takes_nothing_for_markup(program: list[
     assert "answers that begin or end with white space, which is kept: 5" in text
     assert "last questions without a text or an image: 6" in text
     assert "different images: 90 (20 not decoded: --deep does); samples:" in text
-    saving = "1.55 questions begin with the same images; training.share_images: auto saves 30% of the tokens"
+    saving = "1.55 questions begin with the same images; training.share_images: auto saves 30.0 % of the tokens"
     assert text.count(saving) == 1  # of the training data alone
     assert "images in both training and eval: 4" in text
     assert "12 scaled down to at most 1,003,520 pixels, 1 scaled up to at least 3,136 pixels, 3 flattened on" in text

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from vlmft_console.figures import age, clock, filled, percent, stamp
+from vlmft_console.figures import age, clock, done, epochs_passed, percent, points, stamp, whole
 from vlmft_core.figures import figure, filesize, short
 
 
@@ -43,6 +43,8 @@ def test_figures_read_as_people_write_them(value: float | None, text: str) -> No
         (1234.4, "1234"),
         (50, "50"),
         (4e-5, "4e-5"),
+        (0.0001, "1e-4"),
+        (0.001, "0.001"),
         (1.25e7, "1.25e7"),
         (float("nan"), "nan"),
         (float("-inf"), "-inf"),
@@ -92,7 +94,19 @@ def test_bytes_have_three_digits(size: int, text: str) -> None:
 
 
 def test_what_is_unknown_is_said_so() -> None:
-    assert (percent(None, "-"), percent(0.6543), filled("{:.0f} W", None)) == ("-", "65.4 %", "–")
+    assert (percent(None, "-"), percent(0.6543), whole(None, "W")) == ("-", "65.4 %", "–")
+
+
+def test_work_is_all_done_only_when_it_is() -> None:
+    assert [done(share) for share in (None, 0, 0.57, 0.999, 1)] == ["", "0 %", "57 %", "99 %", "100 %"]
+
+
+def test_differences_of_shares_are_points_with_a_sign() -> None:
+    assert (points(0.35), points(-0.003), points(0)) == ("+35.0", "-0.3", "+0.0")
+
+
+def test_what_nobody_reads_precisely_is_whole() -> None:
+    assert (whole(66.6, "°C"), whole(1234.2), epochs_passed(1.254)) == ("67 °C", "1,234", "1.25")
 
 
 def test_a_stamp_sorts_as_time_does_and_fits_a_files_name() -> None:

@@ -71,7 +71,7 @@ def test_how_far_the_reading_is_comes_from_the_other_process_too(
         first, last = results
         assert isinstance(first, Progress)
         assert (first.share, first.step) == (1.0, 8)
-        assert str(first).endswith("a.jsonl: 100%, step 8")
+        assert str(first).endswith("a.jsonl: 100 %, step 8")
         assert isinstance(last, ReadLog)
 
 

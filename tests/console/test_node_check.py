@@ -52,7 +52,7 @@ def answer(host: str = "n1", **changes: Any) -> dict[str, Any]:
         ({"missing": ["/data/x"]}, "n2: /data/x: no such file or folder"),
         ({"ranks": [41, 42]}, "n2: ranks of an earlier start live: end them there by `kill 41 42`"),
         ({"gpus": 4}, "n2: 4 GPUs, 8 wanted"),
-        ({"offset": -3.26}, "n2: its clock is 3.3 s behind that of n1"),
+        ({"offset": -3.26}, "n2: its clock is 3.26 s behind that of n1"),
         ({"problem": "n1:20001: Connection refused"}, "n2 cannot reach n1:20001: Connection refused"),
     ],
 )

@@ -83,7 +83,7 @@ def test_a_step_is_a_stall_after_five_times_the_usual_and_half_a_minute(
     made = steps(t=NOW - usual, seconds=seconds)
     assert status_of(folder, pulse(*made, beat(NOW))) == RunStatus("running")
     made = steps(t=NOW - usual - 1.0, seconds=seconds)
-    reason = f"a step has taken {usual + 1:.0f} s so far, where one takes {seconds:.1f} s"
+    reason = f"a step has taken {usual + 1:.0f} s so far, where one takes {seconds:.0f} s"
     assert status_of(folder, pulse(*made, beat(NOW))) == RunStatus("stalled", reason)
 
 

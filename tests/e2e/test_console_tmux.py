@@ -55,7 +55,7 @@ def test_a_preset_is_changed_launched_left_found_again_and_watched_to_its_end(tm
             shell.press("q")
             shell.wait_for("1 live", "quick")
         shell.press("Enter")
-        shell.wait_for("finished", "20/20", "100%", seconds=300)
+        shell.wait_for("finished", "20/20", "100 %", seconds=300)
         shell.press("q")
         shell.wait_for("0 live")
         shell.press("q")

@@ -27,7 +27,7 @@ def short(value: float) -> str:
     """What was chosen or planned, as people type it: at most four digits, no needless zeros, such as `0.05`, `50`,
     `4e-5`."""
     text = f"{value:.4g}"
-    return exponent(value, 4) if "e" in text else text
+    return exponent(value, 4) if "e" in text or 0 < abs(value) < 1e-3 else text
 
 
 def exponent(value: float, digits: int) -> str:

@@ -15,6 +15,7 @@ from vlmft_console.history.chosen import compiled
 from vlmft_console.runs.facts import ORDERS
 from vlmft_core.durable import open_regular, write_whole
 from vlmft_core.errors import VlmftError, in_words
+from vlmft_core.figures import short
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -29,7 +30,7 @@ _FORMS: Final = {
     "theme": "dark or light",
     "panels": _LIST,
     "overlay": _LIST,
-    "smoothing": f"one of {', '.join(f'{share:g}' for share in SHARES)}",
+    "smoothing": f"one of {', '.join(short(share) for share in SHARES)}",
     "sort": f"one of usual, {', '.join(ORDERS)}",
     "group": "true or false",
     "pictures": f"one of {', '.join(get_args(Pictures))}",

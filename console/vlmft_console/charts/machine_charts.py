@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from vlmft_console.charts.derived import Times
 from vlmft_console.charts.spec import ChartSpec, Curve, Points, ReferenceLine
+from vlmft_console.figures import whole
 from vlmft_console.history.metrics import is_number
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
@@ -100,4 +101,4 @@ def with_total(spec: ChartSpec, parts: Sequence[Mapping[str, Any]]) -> ChartSpec
     known = [float(total) for total in totals if is_number(total) and total > 0]
     if not known:
         return spec
-    return replace(spec, references=(ReferenceLine(min(known), f"{min(known):.0f} GiB in all", "caution"),))
+    return replace(spec, references=(ReferenceLine(min(known), f"{whole(min(known))} GiB in all", "caution"),))

@@ -220,7 +220,7 @@ def _evals(state: RunState) -> tuple[Curve, ...]:
 
 def _average(state: RunState) -> str:
     """The average's name says how much it smooths: the weight of the past, 0 for none."""
-    return f"EMA({state.smooth_loss.weight:g})"
+    return f"EMA({short(state.smooth_loss.weight)})"
 
 
 def _superseded(series: Series) -> tuple[Curve, ...]:

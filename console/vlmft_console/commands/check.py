@@ -24,7 +24,7 @@ from vlmft_console.report.diagnosis import diagnosis_dict, numbered, unjudged_no
 from vlmft_console.report.summary import finding_dict, odd_lines, odd_step_dict
 from vlmft_console.runs.targets import locate
 from vlmft_core.errors import EXIT_STOP_FOUND, VlmftError
-from vlmft_core.figures import figure
+from vlmft_core.figures import figure, short
 from vlmft_core.health import STOP, Diagnosis, Finding, Health
 
 _LISTED: Final = 12
@@ -247,7 +247,7 @@ def _figures(measured: Measured) -> str:
 
 
 def _place(named_steps: bool, step: int, epoch: float | None) -> str:
-    epochs = "" if epoch is None else f"epoch {epoch:.4g}"
+    epochs = "" if epoch is None else f"epoch {short(epoch)}"
     if named_steps:
         return f"step {step:,}" + (f" ({epochs})" if epochs else "")
     return epochs or f"record {step:,}"

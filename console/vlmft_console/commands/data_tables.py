@@ -12,7 +12,7 @@ from vlmft_console.commands.output import add_row, new_table, print_table
 from vlmft_console.commands.terminal_picture import draws, print_picture
 from vlmft_console.figures import percent
 from vlmft_console.sanitize import sanitize
-from vlmft_core.figures import counted
+from vlmft_core.figures import counted, short
 
 _ALTERED: Final = {
     "scaled_down": "scaled down to at most {max_pixels:,} pixels",
@@ -72,7 +72,7 @@ def _add_split(table: Any, split: Mapping[str, Any], report: Mapping[str, Any]) 
     asked = split["asked_images"]
     if split["kind"] == "training" and asked["saved_tokens"]:
         each, saved = asked["questions"] / asked["images"], asked["saved_tokens"] / split["tokens"]["sum"]
-        text = f"{each:.2f} questions begin with the same images; training.share_images: auto saves {saved:.0%}"
+        text = f"{short(each)} questions begin with the same images; training.share_images: auto saves {percent(saved)}"
         add_row(table, "", f"{text} of the tokens")
     if altered := [
         f"{count:,} {_ALTERED[what].format_map(report)}" for what, count in split["altered_images"].items() if count

@@ -12,10 +12,11 @@ from vlmft_console.commands.asking import answers
 from vlmft_console.commands.completion import checkpoint_names, preset_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
 from vlmft_console.commands.parameters import Json, Overrides, Trust, in_home
-from vlmft_console.figures import accuracy
+from vlmft_console.figures import accuracy, points
 from vlmft_console.programs.ask import EVAL
 from vlmft_console.programs.eval_job import eval_job, figures
 from vlmft_console.programs.trained import find_trained, processes_for
+from vlmft_core.figures import short
 from vlmft_core.scoring.chance import Paired
 
 
@@ -87,9 +88,9 @@ def print_scores(found: Mapping[str, Any]) -> None:
                     f"{one['questions']:,}" if main else "",
                     accuracy(base, one["questions"] if main else None),
                     accuracy(tuned, one["questions"] if main else None),
-                    "" if base is None or tuned is None else f"{100 * (tuned - base):+.1f}",
-                    " to ".join(dict.fromkeys(f"{value:g} %" for value in expected or ())),
-                    "" if published is None else f"{published:g} %",
+                    "" if base is None or tuned is None else points(tuned - base),
+                    " to ".join(dict.fromkeys(f"{short(value)} %" for value in expected or ())),
+                    "" if published is None else f"{short(published)} %",
                 )
             )
     headings = ("", "asked", "base", "tuned", "change", "expected", "published base")

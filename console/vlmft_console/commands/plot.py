@@ -23,6 +23,7 @@ from vlmft_console.charts.view import View
 from vlmft_console.commands.completion import metric_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say, waiting, write_file
 from vlmft_console.commands.parameters import EvalSet, Force, Log, RunNumber, in_home
+from vlmft_console.figures import whole
 from vlmft_console.history.choice import Choice
 from vlmft_console.history.chosen import chosen
 from vlmft_console.history.loading import read_log
@@ -204,7 +205,7 @@ def _refuse_empty(
         raise VlmftError(f"--from {first} --to {last}: no steps lie between")
     if there and not any(left <= high and low <= right for left, right in there):
         begin, end = min(left for left, _ in there), max(right for _, right in there)
-        raise VlmftError(f"{target} has nothing there", f"it goes from {begin:,.0f} to {end:,.0f}")
+        raise VlmftError(f"{target} has nothing there", f"it goes from {whole(begin)} to {whole(end)}")
 
 
 def _print(console: Console, grid: Grid) -> None:

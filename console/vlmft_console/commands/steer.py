@@ -18,6 +18,7 @@ from vlmft_console.runs.status import status_of
 from vlmft_console.runs.steering import check_deletable, delete_run, stop_run
 from vlmft_console.sanitize import sanitize
 from vlmft_core.errors import VlmftError
+from vlmft_core.figures import short
 from vlmft_core.run_folder.stop import PATIENCE_SECONDS, StopRequest
 
 _LONGEST_PATIENCE = 1e9
@@ -40,7 +41,7 @@ def stop(
     Exit status: 0 when it has stopped (or goes on stopping, with --no-wait), 2 for a run that is not live.
     """
     if not patience < _LONGEST_PATIENCE:
-        raise VlmftError(f"--patience {patience:g}: no clock shows that", "say how many seconds, such as 600")
+        raise VlmftError(f"--patience {short(patience)}: no clock shows that", "say how many seconds, such as 600")
     folder = find(name)
     stop_run(folder, StopRequest("vlmft stop", now=now, patience=patience))
     if not wait:

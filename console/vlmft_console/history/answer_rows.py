@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vlmft_core.figures import short
 from vlmft_core.run_folder.answers import Answer, Answers, Question
 
 
@@ -58,7 +59,7 @@ def worth(answer: Answer | None) -> str:
         return ""
     if answer.points in (0, 1):
         return "right" if answer.points else "wrong"
-    return f"{answer.points:.2f}"
+    return short(answer.points)
 
 
 def said(answer: Answer | None) -> str:

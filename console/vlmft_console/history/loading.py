@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vlmft_console.figures import done
 from vlmft_console.history.handover import Handover, Packed
 from vlmft_core.errors import VlmftError
 
@@ -44,7 +45,7 @@ class Progress:
     """The state of the run at that point, where it is time to show one."""
 
     def __str__(self) -> str:
-        share = "" if self.share is None else f"{self.share:.0%}, "
+        share = "" if self.share is None else f"{done(self.share)}, "
         return f"reading {self.name}: {share}step {self.step:,}"
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlmft_console.errors import MachineError, UnconfirmedError
+from vlmft_console.figures import clock
 from vlmft_core.errors import VlmftError
 
 _ANSWER_SECONDS = 10.0
@@ -273,7 +274,7 @@ def _ask(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise SilentError(f"Slurm: {argv[0]} has not answered for {seconds:.0f} s") from None
+        raise SilentError(f"Slurm: {argv[0]} has not answered for {clock(seconds)}") from None
     except OSError as error:
         raise MachineError(f"{argv[0]}: {error.strerror}") from None
     output, errors = (text.decode(errors="replace") for text in (done.stdout, done.stderr))

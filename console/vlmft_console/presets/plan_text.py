@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vlmft_core.figures import filesize
+from vlmft_console.figures import gib, hours, whole
+from vlmft_core.figures import figure, filesize, short
 from vlmft_core.plan import Plan
 from vlmft_core.preset import Preset
 
@@ -16,14 +17,15 @@ def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
     steps = evals = parameters = "unknown"
     if plan.total_steps is not None:
         steps = (
-            f"{_count(plan.steps_per_epoch)} an epoch, {plan.total_steps:,} in {plan.epochs:g} "
+            f"{_count(plan.steps_per_epoch)} an epoch, {plan.total_steps:,} in {short(plan.epochs)} "
             f"{'epoch' if plan.epochs == 1 else 'epochs'}, {_count(plan.warmup_steps)} of them warm-up"
         )
         every = f"every {preset.evaluation.eval_steps} steps and at the end"
-        evals = f"{_count(plan.evals)}, {every} ({plan.evals_per_epoch:.1f} an epoch)"
+        rate = "" if plan.evals_per_epoch is None else f" ({short(plan.evals_per_epoch)} an epoch)"
+        evals = f"{_count(plan.evals)}, {every}{rate}"
     if plan.trainable_params is not None and plan.total_params:
         share = 100 * plan.trainable_params / plan.total_params
-        parameters = f"{plan.trainable_params:,} trainable, {plan.total_params:,} in the base ({share:.2f} %)"
+        parameters = f"{plan.trainable_params:,} trainable, {plan.total_params:,} in the base ({figure(share)} %)"
     kept = f"(checkpoints kept: {_count(plan.checkpoints_kept)}; adapter and logs)"
     return [
         ("samples", f"{_count(plan.samples)} for training, {_count(plan.eval_samples)} in each eval"),
@@ -51,7 +53,7 @@ def plan_line(plan: Plan, preset: Preset) -> str:
 def short_plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
     """The plan as (label, text) for about 30 columns."""
     batch = f"{plan.effective_batch} = {plan.micro_batch} x {plan.accumulation} accumulated x "
-    rate = "" if plan.evals_per_epoch is None else f", {plan.evals_per_epoch:.1f} an epoch"
+    rate = "" if plan.evals_per_epoch is None else f", {short(plan.evals_per_epoch)} an epoch"
     kept = "checkpoint" if plan.checkpoints_kept == 1 else "checkpoints"
     return [
         ("samples", f"{_count(plan.samples)} to train, {_count(plan.eval_samples)} an eval"),
@@ -75,7 +77,7 @@ def memory_text(plan: Plan, preset: Preset) -> str:
     """Of one GPU, what it has, and what of the activations is kept for that."""
     if plan.gpu_memory_bytes is None:
         return "unknown"
-    text = f"about {plan.gpu_memory_bytes / 2**30:.1f} GiB"
+    text = f"about {gib(plan.gpu_memory_bytes)} GiB"
     if plan.gpu_bytes is None:
         return f"{text} in each process"
     chosen = ", chosen by the memory" if preset.training.gradient_checkpointing == "auto" else ""
@@ -83,20 +85,21 @@ def memory_text(plan: Plan, preset: Preset) -> str:
     if kept is None:
         kept = f"recomputed in one of {plan.recomputed_every} layers"
     verdict = "" if plan.fits else ": TOO LITTLE"
-    return f"{text} of {plan.gpu_bytes / 2**30:.1f} on {plan.gpu}{verdict}; activations {kept}{chosen}"
+    return f"{text} of {gib(plan.gpu_bytes)} on {plan.gpu}{verdict}; activations {kept}{chosen}"
 
 
 def _parts(memory: dict[str, int]) -> str:
     """Memory by what takes it, in GiB, the largest first."""
     ordered = sorted(memory.items(), key=lambda entry: -entry[1])
-    return ", ".join(f"{name} {size / 2**30:.1f}" for name, size in ordered if size >= 2**30 // 20) + " GiB"
+    return ", ".join(f"{name} {gib(size)}" for name, size in ordered if size >= 2**30 // 20) + " GiB"
 
 
 def _time(plan: Plan) -> str:
     if not plan.hours:
         return plan.hours_source
-    scale, unit = (60, "min") if max(plan.hours) < 1 else (1, "h")
-    fast, slow = (f"{scale * value:.1f}" for value in plan.hours)
+    minutes = max(plan.hours) < 1
+    fast, slow = (whole(60 * value) if minutes else hours(value) for value in plan.hours)
+    unit = "min" if minutes else "h"
     return (fast if fast == slow else f"{fast} to {slow}") + f" {unit}: {plan.hours_source}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vlmft_console.figures import hours, whole
 from vlmft_core.errors import VlmftError
 from vlmft_core.plan import make_plan
 from vlmft_core.plan.gpus import Gpu
@@ -26,7 +27,7 @@ class PlannedTime:
         if self.hours is None:
             return ""
         fast, slow = self.hours
-        return f"{60 * fast:.0f}-{60 * slow:.0f}min" if slow < 1 else f"{fast:.1f}-{slow:.1f}h"
+        return f"{whole(60 * fast)}-{whole(60 * slow)}min" if slow < 1 else f"{hours(fast)}-{hours(slow)}h"
 
 
 def planned_time(preset: Preset, gpu: Gpu | None) -> PlannedTime:

@@ -13,7 +13,7 @@ from vlmft_console.paths import preset_folders, shipped_presets
 from vlmft_console.presets.planned_time import PlannedTime, planned_time, time_label
 from vlmft_console.presets.values import written
 from vlmft_core.errors import PresetError, VlmftError
-from vlmft_core.figures import exponent
+from vlmft_core.figures import exponent, short
 from vlmft_core.plan.gpus import Gpu
 from vlmft_core.preset import LoadedPreset, Preset, find_presets, load_preset
 
@@ -136,7 +136,7 @@ def comparison(presets: Sequence[Preset], times: Sequence[PlannedTime]) -> list[
     ]
     return [
         *filter(_differs, given),
-        row("Epochs", [p.training.epochs for p in presets], "{:g}".format),
+        row("Epochs", [p.training.epochs for p in presets], short),
         row("Learning Rate", [p.training.learning_rate for p in presets], lambda rate: exponent(rate, 7)),
         row("Scheduler", [p.training.scheduler for p in presets]),
         row("Warmup", [p.training.warmup_ratio for p in presets], _percent),
@@ -172,7 +172,7 @@ def value_text(value: Any) -> str:
 def expected_text(expected: tuple[float, float]) -> str:
     """A range of accuracies in percent, such as `65 to 70 %`."""
     low, high = expected
-    return f"{low:g} %" if low == high else f"{low:g} to {high:g} %"
+    return f"{short(low)} %" if low == high else f"{short(low)} to {short(high)} %"
 
 
 def _size_of(base: str) -> str:
@@ -183,4 +183,4 @@ def _size_of(base: str) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:g}%"
+    return f"{short(100 * value)}%"

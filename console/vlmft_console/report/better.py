@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from vlmft_console.figures import between, percent
+from vlmft_console.figures import between, percent, points
 from vlmft_console.history.loading import ReadLog
 from vlmft_console.report.compare import best_loss, task_score
 from vlmft_core.figures import figure
@@ -67,7 +67,7 @@ def _by_tasks(runs: Sequence[ReadLog], tasks: list[str]) -> Better:
     measure = f"accuracy on {' and '.join(tasks)}"
     first, second = sorted(range(len(runs)), key=lambda index: -values[index])[:2]
     winner, how, p = _told_apart(runs, tasks, measured, first, second)
-    ahead = 100 * (values[first] - values[second])
+    ahead = points(values[first] - values[second])[1:]  # whoever is ahead needs no sign
     one, other = (f"{percent(values[index])} {between(*bounds[index])}" for index in (first, second))
     if winner == second:
         text = f"{runs[second].name} is better by {measure} on the questions that both were asked."
@@ -75,7 +75,7 @@ def _by_tasks(runs: Sequence[ReadLog], tasks: list[str]) -> Better:
         text = f"By {measure} the best two are equal: {one} (95 % interval)."
     else:
         is_better = "is better" if winner is not None else "is ahead"
-        text = f"{runs[first].name} {is_better} by {ahead:.1f} points of {measure}: {one}, {runs[second].name} {other}."
+        text = f"{runs[first].name} {is_better} by {ahead} points of {measure}: {one}, {runs[second].name} {other}."
     return Better(winner, measure, values, f"{text} {how}", bounds, p)
 
 
@@ -93,7 +93,7 @@ def _told_apart(
         found = paired(pairs)
         among = f"On {'all' if found.questions == asked else 'the'} {found.questions:,} questions that both answered"
         if found.questions < asked:
-            among += f" (of {asked:,}), {100 * found.gain:+.1f} points"
+            among += f" (of {asked:,}), {points(found.gain)} points"
         winner = None if not found.sure else first if found.gain > 0 else second
         return winner, f"{among}: {found.says}.", found.p
     same = same_eval(runs)

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from vlmft_console.figures import accuracy, filled, percent
+from vlmft_console.figures import accuracy, epochs_passed, percent
 from vlmft_console.history.question_counts import unlike_counts
 from vlmft_console.history.state import RunState, tasks_of
 from vlmft_console.report.summary import bounds, score_of
@@ -214,7 +214,7 @@ def checkpoint_cells(row: CheckpointRow, tasks: list[str]) -> tuple[str, ...]:
     say."""
     return (
         f"{row.step:,}",
-        filled("{:.2f}", row.epoch),
+        epochs_passed(row.epoch),
         figure(row.eval_loss, "–"),
         percent(row.token_accuracy, "–"),
         *(accuracy(*row.tasks[task]) if task in row.tasks else "–" for task in tasks),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from vlmft_console.figures import accuracy, percent, took
+from vlmft_console.figures import accuracy, percent, points, took
 from vlmft_console.history.odd_rows import odd_step_words
 from vlmft_console.history.state import RunState
 from vlmft_console.report.diagnosis import diagnosis_dict, numbered
@@ -136,7 +136,7 @@ def score_lines(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
         if score["base"] is not None and score["tuned"] is not None:
             base = accuracy(score["base"], score["base_questions"])
             tuned = accuracy(score["tuned"], score["questions"])
-            more = f"{100 * (score['tuned'] - score['base']):+.1f}, {score['metric'].replace('_', ' ')}"
+            more = f"{points(score['tuned'] - score['base'])}, {score['metric'].replace('_', ' ')}"
             more += f", n={asked}" if (asked := questions_of(score)) else ""
             lines.append((sanitize(task), f"base {base} -> tuned {tuned} ({more}{told_apart(score)})"))
     return lines
@@ -177,7 +177,7 @@ def summary_lines(figures: Mapping[str, Any], seconds: float) -> list[str]:
         lines[0] += f": {sanitize(figures['reason'])}"
     first, last = figures["train_loss"]["first"], figures["train_loss"]["last"]
     if first is not None and last is not None:
-        change = f" ({(last - first) / first:+.0%})" if first else ""
+        change = f" ({points((last - first) / first)} %)" if first else ""
         lines.append(f"  train loss     {figure(first)} -> {figure(last)}{change}")
     if figures["best_step"] is not None:
         lines.append(f"  eval loss      best {figure(figures['best_eval_loss'])} at step {figures['best_step']:,}")

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vlmft_console.errors import UnansweredError
+from vlmft_console.figures import clock
 from vlmft_console.places import slurm
 from vlmft_console.places.place import Slurm
 from vlmft_console.runs.exit_record import ExitFile
@@ -114,7 +115,7 @@ def _check_nodes_patiently(folder: RunFolder, place: Slurm, times: int) -> None:
         except UnansweredError as error:
             if not left or StopRequest.read(folder) is not None:
                 raise
-            print(f"{error}; they are asked again in {ASK_AGAIN_SECONDS:.0f} s", flush=True)
+            print(f"{error}; they are asked again in {clock(ASK_AGAIN_SECONDS)}", flush=True)
             time.sleep(ASK_AGAIN_SECONDS)
 
 

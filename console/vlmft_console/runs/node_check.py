@@ -18,7 +18,7 @@ from vlmft_console.errors import MachineError, UnansweredError
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.node_look import CALLED_OFF, MEET_SECONDS, Question
 from vlmft_core.durable import as_json, delete, write_whole
-from vlmft_core.figures import counted
+from vlmft_core.figures import counted, short
 from vlmft_core.preset import Preset
 
 CLOCK_SECONDS = 2.0
@@ -213,7 +213,7 @@ def differences(
             )
         elif abs(offset := answer.get("offset", 0.0)) > CLOCK_SECONDS:
             way = "ahead of" if offset > 0 else "behind"
-            stops.append(f"{host}: its clock is {abs(offset):.1f} s {way} that of {reference['host']}")
+            stops.append(f"{host}: its clock is {short(abs(offset))} s {way} that of {reference['host']}")
     return stops, notes
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlmft_console.errors import RunFolderError
+from vlmft_console.figures import clock
 from vlmft_console.history.pulse import Pulse
 from vlmft_console.places.place import Hosts, Slurm
 from vlmft_console.places.slurm import UNNAMED, JobState, cluster_name, job_name, job_state
@@ -18,6 +19,7 @@ from vlmft_console.runs.locks import held, stays_held
 from vlmft_console.runs.verdict import CRASHED
 from vlmft_core.durable import read_json
 from vlmft_core.errors import EXIT_FAILED, EXIT_INTERRUPTED, VlmftError
+from vlmft_core.figures import short
 from vlmft_core.run_folder.events import EARLY_STOPPED, FINISHED, RUN_END, STATUSES, STOPPED, Record, parse
 from vlmft_core.run_folder.growing import GrowingFile
 
@@ -141,7 +143,7 @@ def _by_pulse(pulse: Pulse, segment: int) -> RunStatus:
         return RunStatus(STALLED, "no event for a minute, not even a heartbeat")
     waited, speed = _in_this_step(pulse), pulse.steps_per_second
     if speed and waited > max(STEP_FLOOR_SECONDS, STEP_FACTOR / speed):
-        return RunStatus(STALLED, f"a step has taken {waited:.0f} s so far, where one takes {1 / speed:.1f} s")
+        return RunStatus(STALLED, f"a step has taken {clock(waited)} so far, where one takes {short(1 / speed)} s")
     return RunStatus(RUNNING)
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 from vlmft_console.errors import MachineError, RunBusyError, RunFolderError
+from vlmft_console.figures import clock
 from vlmft_console.runs.exit_record import full_disk
 from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.logout import login_name, outlive_logout
@@ -68,4 +69,4 @@ def start_supervisor(folder: RunFolder, *, adopt: bool = False) -> str:
             reason = said[-1] if said else full_disk(folder) or f"exit status {status}"
             raise RunBusyError(reason) if status == EXIT_BUSY else MachineError(f"the supervisor failed: {reason}")
         time.sleep(0.02)
-    raise MachineError(f"the supervisor did not start within {_START_SECONDS:.0f} s; see {errors}")
+    raise MachineError(f"the supervisor did not start within {clock(_START_SECONDS)}; see {errors}")

@@ -16,6 +16,7 @@ from vlmft_console.app.screens.log_screen import LogScreen
 from vlmft_console.app.tell import tell
 from vlmft_console.app.widgets.base.key_bar import KeyBar
 from vlmft_console.app.widgets.run.run_view import RunView
+from vlmft_console.figures import done
 from vlmft_console.history.state import RunState
 from vlmft_console.history.trainings import Trainings
 from vlmft_console.runs.folder import RunFolder
@@ -89,7 +90,7 @@ class LiveScreen(LogScreen):
         progress = message.progress
         super().on_loading(message)
         if progress.glimpse is not None:
-            remark = f"{progress.share:.0%} read" if progress.share is not None else ""
+            remark = f"{done(progress.share)} read" if progress.share is not None else ""
             self._view.show(
                 progress.glimpse.value(), Headline(READING, progress.name, remark, sign=("○ reading", "dim"))
             )

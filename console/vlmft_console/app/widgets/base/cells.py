@@ -95,11 +95,12 @@ def cut_line(line: Line, width: int) -> Line:
 
 
 def cut_in_the_middle(text: str, width: int) -> str:
-    """`text`, made safe, in at most `width` cells: both ends of it with a `…` between."""
+    """`text`, made safe, in at most `width` cells: both ends of it with a `…` between, more of the last one."""
     text = one_line(text)
     if cell_len(text) <= width or width < 3:
         return text
-    head, tail = (width - 1) // 2, width - 1 - (width - 1) // 2
+    head = (width - 1) * 2 // 5
+    tail = width - 1 - head
     start = len(text)
     while start and cell_len(text[start - 1 :]) <= tail:
         start -= 1

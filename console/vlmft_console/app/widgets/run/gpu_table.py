@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec, bar, cells_line, sparkline, titles_line
 from vlmft_console.app.widgets.base.line_view import LineView
-from vlmft_console.figures import filled
+from vlmft_console.figures import whole
 from vlmft_console.history.state import RunState
+from vlmft_core.figures import figure
 
 _PAST: Final = 16
 """`gpu` events whose load is drawn."""
@@ -68,12 +69,12 @@ def _cells(gpu: Mapping[str, Any]) -> list[Cell]:
     full = used is not None and total and used > 0.95 * total
     hot = temperature is not None and temperature >= _HOT
     return [
-        Cell(filled("{:.0f}", index), "strong"),
+        Cell(whole(index), "strong"),
         Cell("" if util is None else bar(util / 100, 6), "primary"),
-        Cell(filled("{:.0f} %", util)),
-        Cell(filled("{:.1f}", used) + ("" if total is None else f" / {total:.0f}"), "caution" if full else ""),
-        Cell(filled("{:.0f} W", power)),
-        Cell(filled("{:.0f} °C", temperature) + " hot" * hot, "caution" if hot else ""),
+        Cell(whole(util, "%")),
+        Cell(figure(used, "–") + ("" if total is None else f" / {whole(total)}"), "caution" if full else ""),
+        Cell(whole(power, "W")),
+        Cell(whole(temperature, "°C") + " hot" * hot, "caution" if hot else ""),
     ]
 
 

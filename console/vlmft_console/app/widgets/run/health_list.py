@@ -12,6 +12,7 @@ from vlmft_console.app.widgets.base.cells import cut_line
 from vlmft_console.app.widgets.base.line_view import Line, LineView
 from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.run.run_list import state_words
+from vlmft_console.figures import epochs_passed
 from vlmft_console.history.odd_rows import finding_rows, odd_step_words, other_odd_steps
 from vlmft_console.history.state import RunState
 from vlmft_console.report.diagnosis import UNJUDGED
@@ -171,7 +172,7 @@ def _urgency(finding: Finding) -> tuple[bool, bool, int]:
 
 
 def _head(finding: Finding, unit: str, *, cursor: bool) -> list[Line]:
-    where = f"{unit} {finding.step:,}" + ("" if finding.epoch is None else f", epoch {finding.epoch:.2f}")
+    where = f"{unit} {finding.step:,}" + ("" if finding.epoch is None else f", epoch {epochs_passed(finding.epoch)}")
     if finding.resolved is not None:
         head = f"✓ resolved  {one_line(finding.rule)} · {where} to {finding.resolved:,}"
         return [((head, "cursor" if cursor else "dim"),)]

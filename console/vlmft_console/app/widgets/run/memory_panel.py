@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vlmft_console.app.widgets.base.cells import bar
 from vlmft_console.app.widgets.base.line_view import Line, LineView
+from vlmft_console.figures import whole
 from vlmft_console.history.state import RunState
 from vlmft_core.figures import counted, figure, filesize
 
@@ -54,7 +55,7 @@ def _memory_line(label: str, used: float, total: float | None, owner: str) -> Li
     return (
         (f"{label:<5}", "dim"),
         (bar(share, 10), "caution" if tight else "primary"),
-        (f" {figure(used)} of {total:.0f} GiB a {owner}", "caution" if tight else ""),
+        (f" {figure(used)} of {whole(total)} GiB a {owner}", "caution" if tight else ""),
         (" tight" if tight else "", "caution"),
     )
 

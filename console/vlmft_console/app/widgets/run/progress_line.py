@@ -12,11 +12,11 @@ from vlmft_console.app.widgets.base.line_view import LineView
 from vlmft_console.app.widgets.base.name_line import NameLine
 from vlmft_console.app.widgets.base.readout import Readout
 from vlmft_console.app.widgets.run.run_list import state_words
-from vlmft_console.figures import clock, percent
+from vlmft_console.figures import clock, done, epochs_passed, percent
 from vlmft_console.history.state import RunState
 from vlmft_console.runs.headline import Headline
 from vlmft_console.runs.status import STARTING
-from vlmft_core.figures import figure
+from vlmft_core.figures import figure, short
 
 _RECENT = 20
 """Steps whose median speed a live run shows."""
@@ -99,13 +99,13 @@ class ProgressLine(Vertical):
         total = state.total_steps
         self._readout("steps").show(f"{state.health.unit} {state.step:,}" + (f"/{total:,}" if total else ""))
         share = state.step / total if total else None
-        self._readout("percent").show("" if share is None else f"{share:.0%}")
+        self._readout("percent").show(done(share))
         self.query_one(Bar).show(share)
         record = state.last_step or {}
-        epoch, mfu = (record.get(key) for key in ("epoch", "mfu"))
+        at, mfu = (record.get(key) for key in ("epoch", "mfu"))
         epochs = (state.plan or {}).get("epochs")
-        of = f"/{epochs:g}" if isinstance(epochs, int | float) else ""
-        self._readout("epoch").show(f"epoch {epoch:.2f}{of}" if isinstance(epoch, int | float) else "")
+        of = f"/{short(epochs)}" if isinstance(epochs, int | float) else ""
+        self._readout("epoch").show(f"epoch {epochs_passed(at)}{of}" if isinstance(at, int | float) else "")
         self._readout("mfu").show(f"MFU {percent(mfu)}" if isinstance(mfu, int | float) else "")
         self._readout("speed").show("" if speed is None else f"median {figure(speed)} samples/s")
 

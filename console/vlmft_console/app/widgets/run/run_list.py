@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vlmft_console.app.widgets.base.cells import Cell, ColumnSpec
 from vlmft_console.app.widgets.base.row_list import ListRow, RowList
-from vlmft_console.figures import age, clock
+from vlmft_console.figures import age, clock, done
 from vlmft_core.figures import exponent, figure
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ COLUMNS = (
     ColumnSpec("", 1),
     ColumnSpec("run", 12, stretches=True, middle=True),
     ColumnSpec("state", 14),
-    ColumnSpec("done", 4, rank=1, right=True),
+    ColumnSpec("done", 5, rank=1, right=True),
     ColumnSpec("step", 15, rank=8, right=True),
     ColumnSpec("left", 8, rank=2, right=True),
     ColumnSpec("train", 8, rank=4, right=True),
@@ -93,7 +93,7 @@ def _cells(run: Overview, now: float) -> tuple[Cell, ...]:
         Cell(""),
         Cell(run.folder.name, "strong" if run.status.live else ""),
         Cell("○ sample" if run.recorded else words, role),
-        Cell(unread or ("" if progress is None else f"{progress:.0%}")),
+        Cell(unread or done(progress)),
         Cell(f"{run.step:,}/{run.total_steps:,}" if run.total_steps else f"{run.step:,}" if run.step else "", "dim"),
         Cell("" if run.eta_seconds is None else clock(run.eta_seconds)),
         _loss(run.loss),
