@@ -261,6 +261,17 @@ def test_an_accuracy_below_its_best_is_only_a_caution_while_the_eval_loss_is_at_
     assert rules(found) == {"accuracy_falling": "caution"}
 
 
+def test_a_fall_that_counts_while_the_eval_loss_rises_may_be_chance_while_that_is_at_its_best() -> None:
+    smaller, larger = [0.6, 0.5, 0.5, 0.5], [0.6, 0.42, 0.42, 0.42]
+    rising, improving = [1.0, 1.05, 1.1, 1.2], [1.2, 1.1, 1.0, 0.9]
+    told = [
+        rules(judged(accuracies(values, losses))).get("accuracy_falling")
+        for values in (smaller, larger)
+        for losses in (rising, improving)
+    ]
+    assert told == ["stop", None, "stop", "caution"]
+
+
 def test_a_token_accuracy_below_its_best_is_told_as_a_tasks_is() -> None:
     found = with_evals([1.0, 1.05, 1.1, 1.2])
     evals = [one for one in found if one["event"] == "eval"]
