@@ -69,6 +69,7 @@ def test_a_question_has_as_many_pictures_as_are_given(asked: Asked) -> None:
     ("arguments", "said"),
     [
         (["mine"], "nothing is asked"),
+        (["mine", " "], "nothing is asked"),
         (["mine", "--image=a.png", "--batch=b.jsonl"], "--image without a question"),
         (["mine", "What?", "--image=-", "--batch=-"], "- is given more than once"),
         (["mine", "What?", "--image="], "--image without a file"),

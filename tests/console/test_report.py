@@ -136,6 +136,13 @@ def test_a_file_that_is_there_is_not_replaced_unasked(run: Path, tmp_path: Path)
     assert report(run, "-o", target, "--force").exit_code == 0
 
 
+def test_a_dash_is_no_file_to_write(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = report(run, "-o", "-", "--format=md")
+    assert result.stderr == "vlmft: -: no file's name (what goes to standard output goes there without -o)\n"
+    assert list(tmp_path.glob("-")) == []
+
+
 def test_html_without_a_file_is_refused_in_one_line(run: Path) -> None:
     result = report(run)
     assert result.exit_code == 2

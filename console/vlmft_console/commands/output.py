@@ -77,6 +77,8 @@ def write_file(path: Path, content: str | bytes, *, force: bool) -> None:
     Raises:
         VlmftError: the file is there and `force` is not given, or it cannot be written.
     """
+    if path == Path("-"):
+        raise VlmftError("-: no file's name", "what goes to standard output goes there without -o")
     if path.exists() and not path.is_file():
         raise VlmftError(f"{path}: not a regular file", "name another file")
     if path.exists() and not force:

@@ -71,7 +71,9 @@ def predict(
     if [question, batch, *(images or [])].count(STANDARD_INPUT) > 1:
         raise DataError("- is given more than once", "standard input can be read only once")
     if question == STANDARD_INPUT:
-        question = sys.stdin.read().strip() or None
+        question = sys.stdin.read().strip()
+    if question is not None and not question.strip():
+        question = None  # as of a variable that is not set
     if question is None and batch is None:
         raise DataError("nothing is asked", "give a question, or a file with --batch")
     if "" in (images or []):
