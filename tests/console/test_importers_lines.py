@@ -98,6 +98,35 @@ def test_what_was_printed_is_read_out_of_the_objects_that_kaggle_and_docker_keep
     assert (steps(records), evals(records)) == (sample.steps, list(sample.evals))
 
 
+BEFORE = {
+    "journald": "May 01 10:00:0{} gpu-07 train.sh[1234]: ",
+    "kubectl": "[pod/trainer-0/main] ",
+    "compose": "trainer-1  | ",
+    "torchrun": "[rank0]: ",
+    "a container's time": "2025-01-01T10:00:0{}.123456Z ",
+    "an indent": "    ",
+}
+
+
+@pytest.mark.parametrize("collector", BEFORE)
+def test_what_a_collector_puts_before_every_line_changes_nothing(log: Path, collector: str) -> None:
+    for name, sample in SAMPLES.items():
+        if name == "pm2":  # which has put something there itself
+            continue
+        lines = sample.text.split("\n")
+        before = [BEFORE[collector].format(at % 10) + line for at, line in enumerate(lines[:-1])]
+        log.write_text("\n".join([*before, lines[-1] and BEFORE[collector].format(0) + lines[-1]]))
+        records = read_all(log)
+        assert (name, steps(records), evals(records)) == (name, sample.steps, list(sample.evals))
+
+
+def test_of_two_services_none_is_dropped_for_the_other(log: Path) -> None:
+    log.write_text(
+        "".join(f"run-{at}  | step {at}0 loss {loss} lr 1\n" for at, loss in ((1, 2.5), (2, 2.25), (3, 2.0)))
+    )
+    assert steps(read_all(log)) == [(10, 2.5), (20, 2.25), (30, 2.0)]
+
+
 _MEGATRON = (
     " iteration {:8}/    1000 | learning rate: 1.0E-04 | {}loss scale: 1.0 | grad norm: {} | number of skipped"
     " iterations: {:3} | number of nan iterations: {:3} |\n"

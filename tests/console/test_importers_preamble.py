@@ -68,3 +68,13 @@ def test_a_few_lines_that_come_at_every_epoch_are_no_start() -> None:
 def test_in_pieces_it_is_the_same(size: int) -> None:
     text = program(1, 2) + program(1, 4) + program(5, 3)
     assert read(text, size) == read(text)
+
+
+def test_what_a_program_prints_before_every_epoch_begins_no_training() -> None:
+    told = "".join(
+        f"===== Epoch {epoch} / 3 =====\nTraining...\n  Batch 40 of 200.\nlr is low\nso far so good\nall is well\n"
+        f"  Average training loss: {3 - epoch / 2}\n"
+        for epoch in (1, 2, 3)
+    )
+    assert trainings(read(told)) == [[1, 2, 3]]
+    assert trainings(read(told * 2)) == [[1, 2, 3], [1, 2, 3]]

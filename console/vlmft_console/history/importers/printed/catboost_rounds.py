@@ -18,6 +18,11 @@ _MOST: Final = 1000
 """Rounds that wait for one that measures something else than the first."""
 
 
+def is_round(text: str) -> bool:
+    """Whether a line is one."""
+    return "learn: " in text and _ROUND.match(text) is not None
+
+
 class CatBoostRounds:
     """Spells rounds as other trainers' lines, once it is told whether they measure a loss."""
 

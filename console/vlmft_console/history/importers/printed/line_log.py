@@ -13,7 +13,7 @@ from typing import Final
 from vlmft_console.history.importers.entries.languages import decoded, is_foreign
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.announcements import BROKE, OVER
-from vlmft_console.history.importers.printed.catboost_rounds import CatBoostRounds
+from vlmft_console.history.importers.printed.catboost_rounds import CatBoostRounds, is_round
 from vlmft_console.history.importers.printed.line_entry import Entry
 from vlmft_console.history.importers.printed.line_sequence import LineSequence
 from vlmft_console.history.importers.printed.line_shapes import Shapes
@@ -184,12 +184,14 @@ class LineLog:
 
     def _line(self, line: bytes, records: list[Record], *, telling: bool) -> None:
         clock = _CLOCK.search(line, 0, 80)
-        for text in self._rounds.lines(self._yolo.line(clean(decoded(line)))):
-            self._text(text, _time(clock) if clock else None, records, telling=telling)
+        source, text = NOBODY, clean(decoded(line))
+        if not is_round(text):  # whose number looks as a rank's
+            source, text = self._by_source(text)
+        for each in self._rounds.lines(self._yolo.line(text)):
+            self._text(each, source, _time(clock) if clock else None, records, telling=telling)
 
-    def _text(self, text: str, t: float | None, records: list[Record], *, telling: bool) -> None:
+    def _text(self, text: str, source: Source, t: float | None, records: list[Record], *, telling: bool) -> None:
         """A line that was cleaned."""
-        source, text = self._by_source(text)
         if text.startswith(_SUMMARIES):
             return
         if self._block is not None and (self._goes_on(text) or not (telling or self._block_lines >= _BLOCK)):

@@ -50,6 +50,7 @@ class LineSequence:
         self._others = StepCounter()
         self._step: int | None = None
         self._total: int | None = None
+        self._told_epoch: float | None = None  # of the last entry
         self._base: Entry | None = None  # an eval before anything else
         self._stepwise: str | None = None  # what lines without an eval call the train loss
         self._waiting: tuple[Entry, float | None] | None = None
@@ -199,12 +200,14 @@ class LineSequence:
         if self.started_again and entry.losses:
             self.started_again = False
             if self._goes_back(place):
-                self._counter, self._step, self._total, self.epoch = StepCounter(), None, None, None
+                self._counter, self._step, self._total = StepCounter(), None, None
+                self.epoch = None if self.epoch == self._told_epoch else self.epoch
                 records.append(self._translator.begin())
         if place.epoch is None:
             place.epoch = self.epoch
         else:
             self.epoch = place.epoch
+        self._told_epoch = self.epoch
         step = None
         if entry.losses or place.step is not None:
             step = self._counter.absolute(place, trains=bool(entry.losses))
@@ -257,8 +260,9 @@ class LineSequence:
 
     def _goes_back(self, place: Place) -> bool:
         """Whether an entry after a program's start is of a training that begins anew: one that was resumed goes on."""
-        if place.epoch is not None and self.epoch is not None and place.epoch != self.epoch:
-            return place.epoch < self.epoch
+        epoch = self.epoch if place.epoch is None else place.epoch
+        if epoch is not None and self._told_epoch is not None and epoch != self._told_epoch:
+            return epoch < self._told_epoch
         return place.step is None or not self._counter.passed(place.step)
 
     def take(self, values: Mapping[str, Any], t: float | None, records: list[Record], *, row: bool = False) -> None:

@@ -9,6 +9,7 @@ _PREFIX = re.compile(
     r"\s*(?:\[(?P<rank>(?:rank|default|Rank )\d{1,5})\]:?|\[(?P<number>\d{1,5})\]"
     r"(?::|(?=.*(?i:(?:step|epoch|iter|iteration|batch)s?\b[\s:=#\[]*\d|\d/\d)))"
     r"|(?P<worker>\([A-Za-z]\w* (?:pid|rank)=\d+[^()]*\))"
+    r"|(?P<pod>\[pod/[\w./-]{1,200}\])(?=\s)"
     r"|(?P<pm2>\d{1,4}\|[\w.-]{1,40}\s*\|)(?=\s)|(?P<mpi>\[\d+,\d+\]<std(?:out|err)>):|(?P<task>\d{1,4}):(?=\s)"
     r"|(?P<host>(?:\d{1,3}\.){3}\d{1,3}|[a-z][a-z0-9.-]{0,62}-\d{1,5}):(?=\s))\s*"
 )

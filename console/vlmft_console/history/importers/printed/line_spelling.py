@@ -15,10 +15,13 @@ _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _CLOCK: Final = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
 _STAMP = re.compile(
     rf"^\s*(?:[\[(]?(?:\d{{4}}[-/]\d\d[-/]\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?|\d\d/\d\d/\d{{4}} {_CLOCK}"
-    rf"|[A-Z][a-z]{{2}} [ \d]\d {_CLOCK}|{_CLOCK})[\])]?:?(?:\s+(?:[|-]\s+|std(?:out|err) [FP] )?|(?=\[))"
+    rf"|[A-Z][a-z]{{2}} [ \d]\d {_CLOCK}|{_CLOCK})[\])]?:?(?:\s+(?:[|-]\s+|std(?:out|err) [FP] "
+    rf"|[\w.-]{{1,60}} [\w./-]{{1,40}}\[\d{{1,9}}\]:\s+)?|(?=\[))"
     rf"|[IWEF]\d{{4}} {_CLOCK}\s+\d+ [\w./-]+:\d+\]\s+)(?=\S)"
 )
 """When a line was written, at its beginning."""
+_SERVICE = re.compile(r"^(?!(?:epoch|step|iter|batch)-)[A-Za-z][\w.-]{0,60}-\d{1,4} {2,40}\|\s+(?=\S)", re.IGNORECASE)
+"""Who printed a line, as `docker compose` tells it: `trainer-1  | `."""
 _LEVEL = re.compile(
     r"^\s*(?:\[(?!val|eval|test|dev)[\w.]{1,40}\])?[\[<(]?(?:INFO|DEBUG)[\])>]?\s*[-|:]?\s+"
     r"(?:(?!(?i:val|eval|test|dev))(?:[\w.]{1,40} [-|]|[\w./-]{1,60}\.py:\d+:?) )?(?=\S)"
@@ -99,13 +102,15 @@ def clean(line: str) -> str:
     text = line[:LONGEST]
     if not text.isprintable():
         text = _CONTROL.sub("", text)
-    return spelled(in_english(text))
+    return spelled(in_english(text.lstrip()))
 
 
 def spelled(text: str) -> str:
     """A line in plain English as most programs write it, without the time and what a logger says of itself."""
+    if "  | " in text:
+        text = _SERVICE.sub("", text)
     rest = _STAMP.sub("", text, count=1)
-    if rest is not text and rest[:1].isdigit():
+    if rest is not text:
         rest = _STAMP.sub("", rest, count=1)  # after a container's time, the program's own
     text = rest
     if "INFO" in text or ".py:" in text or "DEBUG" in text:
