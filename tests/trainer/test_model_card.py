@@ -85,7 +85,7 @@ def test_the_card_counts_what_learnt_from_the_weights_themselves() -> None:
     preset = Preset(lora=Lora(start_from="outputs/first"))
     text = adapter_card(preset, "demo", CHOSEN, 6, ({}, {}), Course(), TRAINED | tower | whole)
     assert "6 tensors learnt, 39 parameters:" in text
-    assert "- LoRA on 1 layers (qkv) of the vision tower\n- trained whole: merger\n- begun from the adapter" in text
+    assert "- LoRA on 1 layer (qkv) of the vision tower\n- trained whole: merger\n- begun from the adapter" in text
 
 
 def test_a_long_training_keeps_the_table_short_and_ends_with_the_last_eval() -> None:

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any, Final
 
 from vlmft_core.cards.usage import portable, portable_base, snippet
-from vlmft_core.figures import figure
+from vlmft_core.figures import counted, figure
 from vlmft_core.plan.adapter_files import expected_name, lora_part
 from vlmft_core.plan.lora_layers import VISION
 from vlmft_core.plan.weight_file import Shapes
@@ -174,7 +174,7 @@ def _trained(shapes: Shapes, preset: Preset) -> str:
             whole.add(name.partition(".modules_to_save.")[0].rpartition(".")[2])
         else:
             layers.setdefault("vision tower" if VISION in part.layer else "language model", set()).add(part.layer)
-    lines = [f"{len(shapes)} tensors learnt, {sum(map(math.prod, shapes.values())):,} parameters:"]
+    lines = [f"{counted(len(shapes), 'tensor')} learnt, {sum(map(math.prod, shapes.values())):,} parameters:"]
     lines += [
         f"- LoRA on {_layers(layers.get(side, set()))} of the {side}" for side in ("language model", "vision tower")
     ]
@@ -187,7 +187,7 @@ def _trained(shapes: Shapes, preset: Preset) -> str:
 
 def _layers(names: set[str]) -> str:
     kinds = sorted({name.rpartition(".")[2] for name in names})
-    return f"{len(names)} layers ({', '.join(kinds)})" if names else "no layer"
+    return f"{counted(len(names), 'layer')} ({', '.join(kinds)})" if names else "no layer"
 
 
 def _curves(course: Course) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from vlmft_core.errors import DataError
+from vlmft_core.figures import counted
 from vlmft_core.plan.activations import KEPT
 from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.base_files import check_base
@@ -105,7 +106,10 @@ def make_plan(
     )
     notes = [note] if note else []
     if start:
-        notes += [f"training goes on from the adapter {start.folder} ({len(start.names)} tensors)", *start.notes]
+        notes += [
+            f"training goes on from the adapter {start.folder} ({counted(len(start.names), 'tensor')})",
+            *start.notes,
+        ]
     if used is None:
         notes.append("the size of the training data is unknown: pass --samples")
     elif recipe := recipe_hours(preset, base, used):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vlmft_core.errors import ModelError
+from vlmft_core.figures import counted
 from vlmft_core.home import expanded
 from vlmft_core.plan.adapter_files import BEYOND, Adapter, read_adapter
 from vlmft_core.plan.architecture import Architecture
@@ -61,7 +62,7 @@ def starting_adapter(lora: Lora, base: str) -> Adapter | None:
         layers = adapted_names(architecture.linear_layers(vision_tower=lora.vision_tower), lora)
         if layers != adapter.layers:
             raise ModelError(
-                f"{where} has {len(adapter.layers)} layers, the preset's lora section asks for {len(layers)}"
+                f"{where} has {counted(len(adapter.layers), 'layer')}, the preset's lora section asks for {len(layers)}"
                 f" (in one and not in the other: {first_names(layers ^ adapter.layers)})",
                 _layers_hint(architecture, lora, adapter.layers),
             )
