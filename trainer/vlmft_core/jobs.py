@@ -126,6 +126,9 @@ class StepJob(Section):
     """Whether the run computes an image once for all questions about it, which decides the order."""
 
 
+Job = Weights | InspectJob | StepJob
+
+
 class Ask(Section):
     """One question."""
 

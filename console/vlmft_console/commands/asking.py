@@ -12,12 +12,12 @@ from vlmft_console.commands.output import StatusLine, say
 from vlmft_console.programs.ask import Broken, ask
 from vlmft_console.programs.log_file import log_file
 from vlmft_core.errors import EXIT_FAILED, EXIT_INTERRUPTED
-from vlmft_core.jobs import InspectJob, StepJob, Weights
+from vlmft_core.jobs import Job
 
 
 def answers(
     program: str,
-    job: Weights | InspectJob | StepJob,
+    job: Job,
     processes: int = 1,
     log: Path | None = None,
     *,

@@ -15,7 +15,7 @@ import orjson
 
 from vlmft_console.runs.processes import describe_exit
 from vlmft_core.errors import EXIT_INTERRUPTED, VlmftError
-from vlmft_core.jobs import InspectJob, PredictJob, StepJob, Weights
+from vlmft_core.jobs import Job, PredictJob
 
 PROGRAMS: Final = "vlmft_trainer.programs"
 EVAL: Final = "eval"
@@ -64,7 +64,7 @@ class Cancel:
 
 def ask(
     program: str,
-    job: Weights | InspectJob | StepJob,
+    job: Job,
     errors: IO[bytes],
     processes: int = 1,
     cancel: Cancel | None = None,
@@ -84,21 +84,7 @@ def ask(
         Broken: it ended otherwise than it should.
         KeyboardInterrupt: it was interrupted.
     """
-    argv = [sys.executable]
-    if processes > 1:
-        argv += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    argv += ["-m", PROGRAMS, program, job.model_dump_json()]
-    # A folder here called `datasets`, say, must not stand in for a library.
-    environment = os.environ | {"PYTHONSAFEPATH": "1"}
-    environment.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
-    given = None if isinstance(job, PredictJob) and job.reads_input else subprocess.DEVNULL
-    try:
-        started = subprocess.Popen(argv, stdin=given, stdout=subprocess.PIPE, stderr=errors, env=environment)
-    except OSError as error:
-        if error.errno != errno.E2BIG:
-            raise
-        raise VlmftError("more is asked than a command line holds", "put it into a file: --batch") from None
-    with started as run:
+    with _started(program, job, errors, processes) as run:
         assert run.stdout is not None
         if cancel is not None:
             cancel.watch(run)
@@ -127,6 +113,23 @@ def ask(
         raise Broken(f"it {describe_exit(-code)}")
     if code:
         raise Broken(last_line(errors))
+
+
+def _started(program: str, job: Job, errors: IO[bytes], processes: int) -> subprocess.Popen[bytes]:
+    argv = [sys.executable]
+    if processes > 1:
+        argv += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    argv += ["-m", PROGRAMS, program, job.model_dump_json()]
+    # A folder here called `datasets`, say, must not stand in for a library.
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
+    given = None if isinstance(job, PredictJob) and job.reads_input else subprocess.DEVNULL
+    try:
+        return subprocess.Popen(argv, stdin=given, stdout=subprocess.PIPE, stderr=errors, env=environment)
+    except OSError as error:
+        if error.errno != errno.E2BIG:
+            raise
+        raise VlmftError("more is asked than a command line holds", "put it into a file: --batch") from None
 
 
 def last_line(errors: IO[bytes]) -> str:
