@@ -205,18 +205,16 @@ def _number(text: str) -> float:
 
 def _nested(value: Any, key: str, unit: str, images: int) -> Iterator[Part]:
     """A list of numbers as a box; a list of such lists as it is written, with its boxes; an empty one as it is."""
-    if not isinstance(value, list) or (value and isinstance(value[0], list)):
-        if not isinstance(value, list):
-            raise BadRow(WRONG_SCHEMA, f"{key} is {kind(value)}, not a list of numbers")
-        yield "["
-        for number, one in enumerate(value):
-            yield ", " if number else ""
-            yield from _nested(one, key, unit, images)
-        yield "]"
-    elif value:
+    if not isinstance(value, list):
+        raise BadRow(WRONG_SCHEMA, f"{key} is {kind(value)}, not a list of numbers")
+    if value and not isinstance(value[0], list):
         yield _of_one_image(_numbers(value, key), unit, images)
-    else:
-        yield "[]"
+        return
+    yield "["
+    for number, one in enumerate(value):
+        yield ", " if number else ""
+        yield from _nested(one, key, unit, images)
+    yield "]"
 
 
 def _of_one_image(numbers: tuple[float, ...], unit: str, images: int) -> Box:
