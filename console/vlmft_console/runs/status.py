@@ -33,6 +33,10 @@ UNSUPERVISED = "unsupervised"
 ELSEWHERE = "elsewhere"
 """Whether it lives can only be told on another machine, in another folder, or by another user."""
 LOST = "lost"
+RECORDED = "recorded"
+"""The state of a recorded run, or of a log alone, that does not say how it ended."""
+UNREADABLE = "unreadable"
+"""The state of a run whose log is there and cannot be read."""
 
 LIVE = frozenset({QUEUED, STARTING, RUNNING, STOPPING, STALLED, UNSUPERVISED, ELSEWHERE})
 """States in which processes of the run are, or may be, alive, or come to be so by themselves."""
@@ -41,17 +45,13 @@ SILENT_SECONDS = 60.0
 """Without any event for this long a run is stalled: rank 0 has a heartbeat every 10 s."""
 STEP_FACTOR = 5.0
 """A step that takes this many times the usual one is a stall, however the heart beats."""
-_EXIT_CODES = {FINISHED: 0, EARLY_STOPPED: 0, STOPPED: EXIT_INTERRUPTED}
-UNWITNESSED = "unwitnessed: its supervisor was gone by then, and its log says so"
-"""The reason where a run's log is the only one to say how it ended."""
 STEP_FLOOR_SECONDS = 30.0
 """No step is a stall before this: the first ones after a pause may be slow."""
 ENDING_SECONDS = 120.0
 """How long after the end of a run its job may take to end, or to be put back into the queue."""
-RECORDED = "recorded"
-"""The state of a recorded run, or of a log alone, that does not say how it ended."""
-UNREADABLE = "unreadable"
-"""The state of a run whose log is there and cannot be read."""
+UNWITNESSED = "unwitnessed: its supervisor was gone by then, and its log says so"
+"""The reason where a run's log is the only one to say how it ended."""
+_EXIT_CODES = {FINISHED: 0, EARLY_STOPPED: 0, STOPPED: EXIT_INTERRUPTED}
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,8 @@ def status_of(folder: RunFolder, pulse: Pulse | None = None, *, gone: bool = Fal
                 return RunStatus(QUEUED, str(job))
             if job.there:  # it may go back into the queue
                 return RunStatus(STOPPING)
-        return RunStatus(
-            state if state in (*STATUSES, CRASHED) else CRASHED,
-            str(ended.get("reason") or ""),
-            code,
-        )
+        known = state if state in (*STATUSES, CRASHED) else CRASHED
+        return RunStatus(known, str(ended.get("reason") or ""), code)
     if supervised is None:
         return _CLOSED
     job = None if supervised else job_of(folder)

@@ -33,12 +33,9 @@ BEYOND = (
     "alora_invocation_tokens",
 )
 """Settings of PEFT that bring tensors of kinds which only PEFT knows: it is left to it where they belong."""
-
-
 _PLAIN_STARTS = (True, False, None, "true", "false", "default", "gaussian", "eva", "orthogonal")
 """What `init_lora_weights` can be for the base to stay as it is. Others, as PiSSA, change it under the adapter: without
 the weights that they left there, which no file holds, the adapter means something else."""
-
 _KINDS = {
     "r": int,
     "lora_alpha": int | float,
