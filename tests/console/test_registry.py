@@ -108,6 +108,23 @@ def test_a_run_folder_that_is_closed_to_us_hides_no_other(around: Path, monkeypa
         read_log(locate(str(closed)))
 
 
+def test_a_run_folder_that_is_closed_to_us_is_named_as_such(
+    around: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed = make(around / "shared", "of-another-person").path
+    runs()
+    assert "closed" not in capsys.readouterr().out
+    close(closed, monkeypatch)
+    for other in (False, True):
+        if other:
+            make(around / "shared", "charts")
+        runs()
+        assert f"closed to you, so not looked into: {closed}" in "".join(capsys.readouterr())
+    for name in ("of-another-person", str(closed)):
+        with pytest.raises(RunFolderError, match="of-another-person is closed to you"):
+            registry.find(name)
+
+
 def test_a_run_whose_log_cannot_be_read_is_listed_and_hides_no_other(
     around: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,7 +24,7 @@ from vlmft_console.runs.folder import RunFolder
 from vlmft_console.runs.known_figures import KnownFigures, log_files
 from vlmft_console.runs.labels import Labels
 from vlmft_console.runs.overview import created, preset_name
-from vlmft_console.runs.registry import all_runs, find, read_run
+from vlmft_console.runs.registry import all_runs, closed_folders, find, read_run
 from vlmft_console.runs.run_filter import parse_filter
 from vlmft_console.runs.status import LIVE, UNREADABLE, RunStatus, status_of
 from vlmft_console.sanitize import sanitize
@@ -40,6 +40,10 @@ _SECONDS = 0.25
 """Of a processor, in which a list reads logs that nobody has read before."""
 _BLOCK = 1 << 15
 """Characters of a log that are read and printed at once; to the end of the line where they end."""
+
+
+_NAMED = 3
+"""Folders that are closed to us which are named."""
 
 
 def runs(
@@ -68,6 +72,7 @@ def runs(
         return
     if not found:
         typer.echo("no runs yet: `vlmft run demo` makes one")
+        _say_closed()
         return
     wide = shutil.get_terminal_size().columns >= _WIDE
     labelled = wide and any(figures["tags"] or figures["note"] for figures in found)
@@ -95,6 +100,13 @@ def runs(
     if unjudged := sum(figures["health"] == UNJUDGED for figures in found):
         logs_of = f"the logs of {counted(unjudged, 'run')}"
         say(f"{UNJUDGED}: {logs_of} have not been read for it yet; the next list goes on, `--sort name` reads all")
+    _say_closed()
+
+
+def _say_closed() -> None:
+    if closed := closed_folders():
+        more = f" and {len(closed) - _NAMED:,} more" if len(closed) > _NAMED else ""
+        say(f"closed to you, so not looked into: {', '.join(map(str, closed[:_NAMED]))}{more}")
 
 
 def _facts(figures: dict[str, Any]) -> RunFacts:

@@ -93,6 +93,7 @@ def find(name: str) -> RunFolder:
     path = expanded(name)
     if os.sep in name or is_run(path):
         if not is_run(path):
+            _refuse_closed([path])
             no_run = f"is not a run folder: it has no {RunLayout(path).run_file.name}"
             raise RunFolderError(f"{name} {no_run if path.exists() else 'does not exist'}")
         return RunFolder(path)
@@ -105,6 +106,7 @@ def find(name: str) -> RunFolder:
         raise RunFolderError(
             f"several runs are called {name}: {', '.join(str(run.path) for run in matches)}", "give the path"
         )
+    _refuse_closed([root / name for root in roots()])
     if path.is_file():
         raise RunFolderError(f"{name} is a file and no run", f"`vlmft check {name}` reads a log of any kind")
     near = difflib.get_close_matches(name, {folder.name for folder in runs}, n=3, cutoff=0.6)
@@ -112,6 +114,30 @@ def find(name: str) -> RunFolder:
     if _SUFFIX.fullmatch(path.suffix):
         raise RunFolderError(f"there is no file {name!r}, and no run is called so", hint)
     raise RunFolderError(f"no run is called {name!r}", hint)
+
+
+def closed_folders() -> list[Path]:
+    """Folders beside the runs, into which we may not look: of other people, most likely, and runs perhaps."""
+    found = []
+    for root in roots():
+        with contextlib.suppress(OSError):
+            found += sorted(path for path in root.iterdir() if _is_closed(path))
+    return found
+
+
+def _refuse_closed(paths: list[Path]) -> None:
+    if closed := next(filter(_is_closed, paths), None):
+        raise RunFolderError(f"{closed} is closed to you", "its owner can open it")
+
+
+def _is_closed(path: Path) -> bool:
+    try:
+        RunLayout(path).run_file.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def read_run(
