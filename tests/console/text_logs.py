@@ -1082,6 +1082,16 @@ SAMPLES: Final[dict[str, Sample]] = {
         ),
         FIRST,
     ),
+    "steps that are named an epoch's": Sample(
+        _lines(
+            "Epoch Step: {0:6} | Accumulation Step: 2 | Loss: {1} | Learning Rate: 0.1",
+            (1, 2.5),
+            (11, 2.25),
+            (1, 2.0),
+            (11, 1.75),
+        ),
+        [(1, 2.5), (11, 2.25), (12, 2.0), (22, 1.75)],
+    ),
     "MXNet's batches": Sample(
         "".join(
             f"INFO:root:Epoch[{epoch}] Batch [0-10]\tSpeed: 1021.11 samples/sec\taccuracy=0.5\tcross-entropy={loss}\n"

@@ -194,6 +194,8 @@ def _set_place(place: Place, found: list[Pair]) -> None:
 def _worth(pair: Pair, kind: str | None) -> int:
     """How sure a figure tells the step: 3 of the whole training, 2 a step, 1 one of the epoch's, 0 none."""
     if kind == STEP:
+        if pair.lead.lower().endswith("epoch"):  # `Epoch Step: 41`
+            return 1
         return 3 if any(part in pair.name.lower() for part in _GLOBAL) else 2
     return int(pair.name.lower() in BATCH)
 

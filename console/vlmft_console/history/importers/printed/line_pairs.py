@@ -63,7 +63,7 @@ _NO_PLACE: Final = frozenset(
     (
         *("per", "num", "number", "total", "max", "min", "warmup", "of", "save", "saved", "every", "remaining"),
         *("last", "best", "until", "next", "to", "from", "each", "logging", "log", "wait", "patience", "stop", "in"),
-        *("resume", "resuming", "time", "seconds", "sec"),
+        *("resume", "resuming", "time", "seconds", "sec", "accumulation", "accum"),
     )
 )
 """Words before `step` or `epoch` with which the number is another one than where the training stands."""
