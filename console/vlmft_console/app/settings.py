@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -140,13 +140,6 @@ def _lines(path: Path) -> list[str]:
         raise VlmftError(f"{path} cannot be read: {error.strerror}", "delete it") from None
 
 
-def _theme(text: str) -> str:
-    word = _word(text)
-    if word not in ("dark", "light"):
-        raise ValueError(text)
-    return word
-
-
 def _patterns(text: str) -> tuple[str, ...]:
     value = json.loads(text)
     if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
@@ -160,29 +153,16 @@ def _word(text: str) -> str:
     return text.partition("#")[0].strip()
 
 
+def _one_of(values: Mapping[str, Any]) -> Callable[[str], Any]:
+    """Reads one of these words."""
+    return lambda text: values[_word(text)]
+
+
 def _share(text: str) -> float:
     share = float(_word(text))
     if share not in SHARES:
         raise ValueError(text)
     return share
-
-
-def _order(text: str) -> str:
-    word = _word(text)
-    if word not in (*ORDERS, "usual"):
-        raise ValueError(text)
-    return USUAL_ORDER if word == "usual" else word
-
-
-def _truth(text: str) -> bool:
-    return {"true": True, "false": False}[_word(text)]
-
-
-def _pictures(text: str) -> str:
-    word = _word(text)
-    if word not in get_args(Pictures):
-        raise ValueError(text)
-    return word
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -198,13 +178,13 @@ def _keys(text: str) -> dict[str, str]:
     return value
 
 
-_READ = {
-    "theme": _theme,
+_READ: Final[Mapping[str, Callable[[str], Any]]] = {
+    "theme": _one_of({word: word for word in get_args(Theme)}),
     "panels": _patterns,
     "overlay": _patterns,
     "smoothing": _share,
-    "sort": _order,
-    "group": _truth,
-    "pictures": _pictures,
+    "sort": _one_of({"usual": USUAL_ORDER, **{order: order for order in ORDERS}}),
+    "group": _one_of({"true": True, "false": False}),
+    "pictures": _one_of({word: word for word in get_args(Pictures)}),
     "keys": _keys,
 }
