@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_what_is_ours_and_only_read_by_others_is_trusted(folder: Path) -> None:
     (folder / "linked").symlink_to(folder)
+    (folder / "to_nothing").symlink_to(folder / "gone")
     check_own(folder)
 
 
@@ -51,6 +55,20 @@ def test_what_a_group_may_change_is_refused_unless_the_group_is_its_owners_alone
     check_own(folder)
     os.chown(file, -1, SOMEBODY)
     with pytest.raises(VlmftError, match="can be changed by others"):
+        check_own(folder)
+
+
+@pytest.mark.parametrize(
+    ("members", "refused"), [([], False), (["{me}"], False), (["eve"], True), (["{me}", "eve"], True)]
+)
+def test_a_group_of_ones_own_name_with_another_member_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, members: list[str], refused: bool
+) -> None:
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    group = grp.struct_group((me, "x", os.getegid(), [name.format(me=me) for name in members]))
+    monkeypatch.setattr("vlmft_core.run_folder.trust.grp.getgrgid", lambda number: group)
+    (folder / "checkpoint-5").chmod(0o775)
+    with pytest.raises(VlmftError, match="can be changed by others") if refused else nullcontext():
         check_own(folder)
 
 
