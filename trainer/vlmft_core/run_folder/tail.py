@@ -179,7 +179,7 @@ class RunTail:
     @property
     def progress(self) -> float:
         """Share of the bytes there are that have been read, 0 to 1."""
-        return _share(self._tails, segment_files(self._logs))
+        return _share(self._tails, self.files)
 
     def read(self) -> list[Record]:
         """Every record completed since the last call.
