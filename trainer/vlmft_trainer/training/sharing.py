@@ -31,23 +31,18 @@ def choose_sharing(
     wanted = not reason and share >= LEAST_SAVED
     shared = bool(start.plan.get(SHARING)) if start else wanted
     if groups and shared:
-        if kernels.attention != "sdpa":
-            kernels = replace(kernels, attention="sdpa")
         each = groups.questions / max(groups.images, 1)
         return (
             True,
-            kernels,
+            replace(kernels, attention="sdpa"),
             f"{groups.questions:,} questions are about {groups.images:,} images, {each:.2f} each: an image is computed"
             f" once for all of its questions, which saves {share:.0%} of all tokens",
         )
     if wanted:
         reason = "the run began so"
-    idle = bool(reason) and share >= LEAST_SAVED
-    return (
-        False,
-        kernels,
-        f"images are not shared, which would save {share:.0%} of all tokens: {reason}" if idle else "",
-    )
+    if not reason or share < LEAST_SAVED:
+        return False, kernels, ""
+    return False, kernels, f"images are not shared, which would save {share:.0%} of all tokens: {reason}"
 
 
 def _obstacle(training: Training, kernels: Kernels) -> str:
