@@ -55,11 +55,6 @@ def whole(value: float | None, unit: str = "") -> str:
     return "–" if value is None else f"{value:,.0f} {unit}".rstrip()
 
 
-def gib(size: float) -> str:
-    """Bytes of memory as a plan estimates them, in GiB: `21.0`."""
-    return f"{size / 2**30:.1f}"
-
-
 def hours(value: float) -> str:
     """How long a plan takes: `18.2`."""
     return f"{value:.1f}"

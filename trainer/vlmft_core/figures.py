@@ -4,7 +4,10 @@ files."""
 from __future__ import annotations
 
 import math
+from typing import Final
 
+GIB: Final = 2**30
+"""Bytes."""
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
@@ -46,6 +49,11 @@ def filesize(size: int) -> str:
     power, digits = divmod(len(str(size)) - 1, 3)
     power = min(power, len(_UNITS))
     return f"{size / 1000**power:.{2 - digits}f} {_UNITS[power - 1]}" if power else f"{size} bytes"
+
+
+def gib(size: float) -> str:
+    """Bytes of memory in GiB: `21.0`."""
+    return f"{size / GIB:.1f}"
 
 
 def counted(number: int, thing: str, things: str = "") -> str:

@@ -14,12 +14,12 @@ from vlmft_console.history.metrics import is_number
 from vlmft_console.history.series import Series
 from vlmft_console.history.state import RunState
 from vlmft_console.sanitize import sanitize
-from vlmft_core.figures import figure
+from vlmft_core.figures import GIB, figure
 
 _MOST: Final = 8
 """Parts that can be told apart in one chart, the first ones."""
 _NOTHING: Final = Series()
-_GB: Final = 2**30 / 1e9
+_GB: Final = GIB / 1e9
 """A GiB in GB: disk space is told in these, as sizes of files are."""
 _PART: Final = re.compile(r"(gpu|host)(\d+)\.(\w+)")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vlmft_console.figures import gib, hours, whole
-from vlmft_core.figures import figure, filesize, short
+from vlmft_console.figures import hours, whole
+from vlmft_core.figures import GIB, figure, filesize, gib, short
 from vlmft_core.plan import Plan
 from vlmft_core.preset import Preset
 
@@ -91,7 +91,7 @@ def memory_text(plan: Plan, preset: Preset) -> str:
 def _parts(memory: dict[str, int]) -> str:
     """Memory by what takes it, in GiB, the largest first."""
     ordered = sorted(memory.items(), key=lambda entry: -entry[1])
-    return ", ".join(f"{name} {gib(size)}" for name, size in ordered if size >= 2**30 // 20) + " GiB"
+    return ", ".join(f"{name} {gib(size)}" for name, size in ordered if size >= GIB // 20) + " GiB"
 
 
 def _time(plan: Plan) -> str:

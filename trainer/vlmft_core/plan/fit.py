@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from vlmft_core.figures import gib
 from vlmft_core.plan.activations import ALL, KEPT
 from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.gpus import Gpu
 from vlmft_core.plan.memory import gpu_memory, least_every
 from vlmft_core.preset.schema import Model, Preset
 
-GIB = 2**30
 SMALL_IMAGE = 401_408
 """Pixels of an image where memory is short: 512 tokens."""
 FP16 = "this model's vision tower exceeds its largest number, 65,504"
@@ -27,7 +27,7 @@ def memory_problem(preset: Preset, base: Architecture, trainable: int, gpu: Gpu)
     least = gpu_memory(preset, base, trainable, least_every(preset)).total
     if least <= gpu.memory:
         return ""
-    return f"needs {least / GIB:.1f} GiB, {gpu.name} has {gpu.memory / GIB:.1f}"
+    return f"needs {gib(least)} GiB, {gpu.name} has {gib(gpu.memory)}"
 
 
 def unusable(model: Model, gpu: Gpu | None) -> str:
@@ -65,7 +65,7 @@ def ways_to_fit(preset: Preset, base: Architecture, trainable: int, gpu: Gpu) ->
 
 
 def _told(settings: dict[str, str], size: int) -> str:
-    return f"{' '.join(f'--set {key}={value}' for key, value in settings.items())}: {size / GIB:.1f} GiB"
+    return f"{' '.join(f'--set {key}={value}' for key, value in settings.items())}: {gib(size)} GiB"
 
 
 def _smaller(preset: Preset, base: Architecture, trainable: int) -> list[tuple[dict[str, str], int, Preset]]:

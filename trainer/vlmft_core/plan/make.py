@@ -7,13 +7,13 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from vlmft_core.errors import DataError
-from vlmft_core.figures import counted
+from vlmft_core.figures import counted, gib
 from vlmft_core.plan.activations import KEPT
 from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.plan.base_folder import find_architecture
 from vlmft_core.plan.cautions import cautions
-from vlmft_core.plan.fit import GIB, memory_problem, unusable, ways_to_fit
+from vlmft_core.plan.fit import memory_problem, unusable, ways_to_fit
 from vlmft_core.plan.gpus import Gpu, asked_gpu
 from vlmft_core.plan.memory import Memory, choose_every, gpu_memory, least_every, weight_bytes
 from vlmft_core.plan.own_sizes import with_own_sizes
@@ -125,7 +125,7 @@ def make_plan(
             warnings.insert(0, "; ".join((f"memory does not suffice: a GPU {problem}", *plan.ways_to_fit)))
         elif preset.training.gradient_checkpointing == "auto" and every != KEPT:
             size = gpu_memory(sized, base, trainable, KEPT).total
-            notes.append(f"to recompute nothing would take {size / GIB:.1f} GiB of the GPU's {device.memory / GIB:.1f}")
+            notes.append(f"to recompute nothing would take {gib(size)} GiB of the GPU's {gib(device.memory)}")
     if trouble := unusable(preset.model, device):
         warnings.insert(0, trouble)
     if base and every is not None and (saving := sharing_note(preset, base, every)):

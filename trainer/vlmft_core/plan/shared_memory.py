@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Sequence
 from typing import Final
 
+from vlmft_core.figures import GIB
 from vlmft_core.preset.schema import Preset
 
 FOLDER: Final = "/dev/shm"
@@ -21,8 +22,6 @@ windows, and its id, label and four positions (int64). A token of text has the l
 
 TEXT_TOKENS: Final = 128
 """Of a sample beside its image, where its length is not known."""
-
-_GIB: Final = 2**30
 
 EVAL_AHEAD: Final = 2
 """Micro-batches that each worker prepares ahead in an eval."""
@@ -71,6 +70,6 @@ def shared_memory_problem(preset: Preset, ranks: int, lengths: Sequence[int] = (
     if free >= needed:
         return None
     return (
-        f"{FOLDER} has {free / _GIB:.2f} GiB free, the data workers of {ranks} ranks need up to {needed / _GIB:.2f}",
-        f"give the container more (docker run --shm-size={-(-needed // _GIB) + 1}g), or set data.workers to 0",
+        f"{FOLDER} has {free / GIB:.2f} GiB free, the data workers of {ranks} ranks need up to {needed / GIB:.2f}",
+        f"give the container more (docker run --shm-size={-(-needed // GIB) + 1}g), or set data.workers to 0",
     )

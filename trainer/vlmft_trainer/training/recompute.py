@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
-from vlmft_core.plan.activations import KEPT, Batch, largest_batch
+from vlmft_core.figures import gib
+from vlmft_core.plan.activations import ALL, KEPT, Batch, largest_batch
 from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.memory import choose_every, gpu_memory, least_every
 from vlmft_core.preset import Preset
@@ -50,9 +51,9 @@ def choose_recomputation(
     memory = -int(smallest)
     batch = longest_batch(preset, base, order, samples, groups)
     every = choose_every(preset, base, trainable, memory, batch)
-    needed = gpu_memory(preset, base, trainable, every, batch).total / 2**30
-    why = f"{needed:.1f} GiB of {memory / 2**30:.1f} are needed for the longest micro-batch, {batch.tokens:,} tokens"
-    if needed * 2**30 > memory:
+    needed = gpu_memory(preset, base, trainable, every, batch).total
+    why = f"{gib(needed)} GiB of {gib(memory)} are needed for the longest micro-batch, {batch.tokens:,} tokens"
+    if needed > memory:
         why += ": more than there is, so this may end for want of memory"
     return every, f"activations are {recomputed(every)}: {why}"
 
@@ -61,7 +62,7 @@ def recomputed(every: int) -> str:
     """What becomes of activations, in words."""
     if every == KEPT:
         return "kept"
-    return "recomputed in all layers but the last" if every == 1 else f"recomputed in one of {every} layers"
+    return "recomputed in all layers but the last" if every == ALL else f"recomputed in one of {every} layers"
 
 
 def longest_batch(

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from vlmft_core.figures import GIB
 from vlmft_core.plan.architecture import Architecture
 from vlmft_core.plan.flops import Work, training_flops
 from vlmft_core.plan.gpus import peak_flops
@@ -146,7 +147,7 @@ def _memory_gib() -> float:
     if torch.cuda.is_available():
         peak = torch.cuda.max_memory_allocated()
         torch.cuda.reset_peak_memory_stats()
-        return peak / 2**30
+        return peak / GIB
     # Linux counts in KiB.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 import torch
 
 from vlmft_core.errors import first_line
+from vlmft_core.figures import GIB
 from vlmft_core.run_folder.events import GPU
 from vlmft_trainer.distributed import ranks
 from vlmft_trainer.training.run_log import RunLog
@@ -21,8 +22,8 @@ PATIENCE_S: Final = 5.0
 
 FIGURES: Final[Mapping[str, tuple[Callable[[Any, Any], int], float]]] = {
     "util": (lambda nvml, gpu: nvml.nvmlDeviceGetUtilizationRates(gpu).gpu, 1),  # percent
-    "mem_gib": (lambda nvml, gpu: nvml.nvmlDeviceGetMemoryInfo(gpu).used, 2**30),
-    "mem_total_gib": (lambda nvml, gpu: nvml.nvmlDeviceGetMemoryInfo(gpu).total, 2**30),
+    "mem_gib": (lambda nvml, gpu: nvml.nvmlDeviceGetMemoryInfo(gpu).used, GIB),
+    "mem_total_gib": (lambda nvml, gpu: nvml.nvmlDeviceGetMemoryInfo(gpu).total, GIB),
     "power_w": (lambda nvml, gpu: nvml.nvmlDeviceGetPowerUsage(gpu), 1000),
     "temp_c": (lambda nvml, gpu: nvml.nvmlDeviceGetTemperature(gpu, nvml.NVML_TEMPERATURE_GPU), 1),
 }

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from vlmft_core.durable import as_json, delete, read_json, write_whole
+from vlmft_core.figures import GIB
 from vlmft_core.run_folder.events import HOST
 from vlmft_core.run_folder.layout import RunLayout
 from vlmft_trainer.distributed import ranks
@@ -26,7 +27,6 @@ PATIENCE_S: Final = 5.0
 FIGURES: Final = ("cpu", "mem_gib", "mem_total_gib", "disk_free_gib", "disk_total_gib")
 """Busy share of all cores since the last time in percent; memory that is not to be had, and all of it; disk space to be
 had where the run folder is, and all of it. GiB."""
-_GIB: Final = 2**30
 _LOOKS: Final = 6
 """After so many looks a host that has told nothing is named."""
 
@@ -67,14 +67,14 @@ class HostFigures:
             total, free = kib["MemTotal"] * 1024, kib["MemAvailable"] * 1024
         except (OSError, ValueError, IndexError, KeyError):
             return None, None
-        return (total - free) / _GIB, total / _GIB
+        return (total - free) / GIB, total / GIB
 
     def _disk(self) -> tuple[float | None, float | None]:
         try:
             usage = shutil.disk_usage(self._folder)
         except OSError:
             return None, None
-        return usage.free / _GIB, usage.total / _GIB
+        return usage.free / GIB, usage.total / GIB
 
 
 class HostEvents:
