@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.records import plan
-from vlmft_core.learning_rate import RatePlan, planned_rate, rate_plan
+from vlmft_core.learning_rate import RatePlan, plan_deviation, planned_rate, rate_plan
 
 
 @pytest.mark.parametrize("scheduler", ["cosine", "linear", "constant"])
@@ -32,7 +32,15 @@ def test_outside_of_its_steps_a_plan_has_the_rates_of_its_ends() -> None:
 def test_a_plan_record_tells_the_rates_only_where_it_tells_the_whole_schedule() -> None:
     told = plan(100, scheduler="cosine", warmup_steps=6, peak_lr=1)
     assert rate_plan(told) == RatePlan(100, 6, 1.0, "cosine")
+    assert rate_plan(told | {"total_steps": 1}) == RatePlan(1, 6, 1.0, "cosine")
     for field, value in (("total_steps", 0), ("warmup_steps", None), ("peak_lr", None), ("scheduler", "wsd")):
         assert rate_plan(told | {field: value}) is None
     assert rate_plan(told | {"peak_lr": 0}) is None
     assert rate_plan({}) is None
+
+
+def test_logged_rates_lie_as_far_off_as_the_farthest_of_those_that_are_known() -> None:
+    constant = RatePlan(10, 0, 0.5, "constant")
+    assert plan_deviation(constant, [(1, 0.5), (2, 0.4), (3, None), (4, 0.55)]) == pytest.approx(0.2)
+    assert plan_deviation(constant, [(1, None)]) is None
+    assert plan_deviation(constant, [(1, 0.5)]) == 0
