@@ -81,7 +81,7 @@ def test_a_disk_without_room_is_said_before_anything_is_written(
 ) -> None:
     write_tuned(tmp_path / "adapter")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000))
-    with pytest.raises(VlmftError, match=r"0.0 GB are free"):
+    with pytest.raises(VlmftError, match=r"1\.00 MB are free, the merged model takes"):
         merge(MergeJob(preset=preset(sources), adapter=str(tmp_path / "adapter"), folder=str(tmp_path / "m")), Said())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter"]
 

@@ -16,6 +16,7 @@ from huggingface_hub import snapshot_download
 from vlmft_core.cards.card import merged_card
 from vlmft_core.durable import delete, sync_files, sync_folder
 from vlmft_core.errors import VlmftError
+from vlmft_core.figures import filesize
 from vlmft_core.jobs import MergeJob
 from vlmft_core.plan.base_files import check_base
 from vlmft_core.plan.base_folder import resolve_base
@@ -73,7 +74,7 @@ def check_room(target: Path, weights: int) -> None:
     free, needed = shutil.disk_usage(there).free, int(SPARE * weights)
     if free < needed:
         raise VlmftError(
-            f"{there}: {free / 1e9:.1f} GB are free, the merged model takes {needed / 1e9:.1f} GB",
+            f"{there}: {filesize(free)} are free, the merged model takes {filesize(needed)}",
             "choose another disk with -o",
         )
 
