@@ -1,4 +1,4 @@
-"""Programs beside the training: evaluate, merge, predict, inspect data. The console starts each as a process."""
+"""Programs beside the training: evals, answers, merged models, looks at data. The console starts each as a process."""
 
 from collections.abc import Callable
 from typing import Any

@@ -14,10 +14,10 @@ from importlib import import_module
 from typing import Any, Final
 
 from vlmft_core.errors import EXIT_INTERRUPTED, EXIT_MISTAKE, VlmftError
-from vlmft_core.jobs import EvalJob, InspectJob, MergeJob, PredictJob, StepJob, WorstJob
+from vlmft_core.jobs import EvalJob, InspectJob, Job, MergeJob, PredictJob, StepJob, WorstJob
 from vlmft_trainer.distributed.environment import prepare_process
 
-PROGRAMS: Final[Mapping[str, tuple[type[EvalJob | InspectJob | MergeJob | PredictJob | StepJob | WorstJob], str]]] = {
+PROGRAMS: Final[Mapping[str, tuple[type[Job], str]]] = {
     "eval": (EvalJob, "evaluate"),
     "inspect_data": (InspectJob, "inspect_data"),
     "merge": (MergeJob, "merge"),
