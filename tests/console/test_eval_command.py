@@ -53,7 +53,7 @@ def test_base_and_adapter_stand_side_by_side_with_what_its_preset_expects(here: 
     assert " ".join(shown[0].split()) == "asked base tuned change expected"
     assert (
         " ".join(shown[1].split())
-        == "chartqa relaxed accuracy 200 39.0 % [32.5, 45.9] 88.5 % [83.3, 92.2] +49.5 65 % to 70 %"
+        == "chartqa relaxed accuracy 200 39.0 % [32.5, 45.9] 88.5 % [83.3, 92.2] +49.5 65 to 70 %"
     )
     assert " ".join(shown[2].split()) == "augmented 28.0 % 87.0 % +59.0"
     assert " ".join(shown[4].split()) == "textvqa accuracy 200 45.0 % [38.3, 51.9] 100.0 % [98.2, 100.0] +55.0"

@@ -13,6 +13,7 @@ from vlmft_console.commands.completion import checkpoint_names, preset_names
 from vlmft_console.commands.output import add_row, new_table, print_json, print_table, say
 from vlmft_console.commands.parameters import Json, Overrides, Trust, in_home
 from vlmft_console.figures import accuracy, points
+from vlmft_console.presets.table import expected_text
 from vlmft_console.programs.ask import EVAL
 from vlmft_console.programs.eval_job import eval_job, figures
 from vlmft_console.programs.trained import find_trained, processes_for
@@ -89,7 +90,7 @@ def print_scores(found: Mapping[str, Any]) -> None:
                     accuracy(base, one["questions"] if main else None),
                     accuracy(tuned, one["questions"] if main else None),
                     "" if base is None or tuned is None else points(tuned - base),
-                    " to ".join(dict.fromkeys(f"{short(value)} %" for value in expected or ())),
+                    expected_text(expected) if expected else "",
                     "" if published is None else f"{short(published)} %",
                 )
             )
