@@ -81,11 +81,11 @@ class CheckpointTable:
     @property
     def rule(self) -> str:
         """How many are kept, and what became of the others, in a line."""
-        which = f"the best {self.limit} by {self.metric.replace('_', ' ')} and the newest are" if self.limit else "all"
+        which = f"the best {self.limit} by {self.metric.replace('_', ' ')} and the newest" if self.limit else "all"
         gone = [f"gone: step {', '.join(f'{step:,}' for step in self.deleted)}"] if self.deleted else []
         if not self.rows and gone:
             return gone[0]
-        return "; ".join([f"{which}{'' if self.limit else ' are'} kept", *gone])
+        return "; ".join([f"{which} are kept", *gone])
 
     @property
     def unlike(self) -> str:

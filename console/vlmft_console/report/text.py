@@ -15,7 +15,7 @@ from vlmft_console.report.diagnosis import numbered
 from vlmft_console.report.summary import questions_of, told_apart
 from vlmft_console.runs.status import LIVE
 from vlmft_console.sanitize import sanitize
-from vlmft_core.figures import figure, filesize, short
+from vlmft_core.figures import counted, figure, filesize, short
 
 COLUMNS = ("step", "epoch", "train_loss", "lr", "grad_norm", "samples_per_s", "eval_loss", "token_accuracy")
 """First columns of the CSV, which has one line for each step with a figure."""
@@ -97,7 +97,7 @@ def headlines(figures: Mapping[str, Any], plain: Callable[[str], str]) -> list[t
     if figures["lr_deviation"] is not None:
         found.append(("learning rate", f"at most {percent(figures['lr_deviation'])} of the peak apart from the plan"))
     if figures["nonfinite_steps"]:
-        found.append(("not finite", f"{figures['nonfinite_steps']:,} steps"))
+        found.append(("not finite", counted(figures["nonfinite_steps"], "step")))
     return found
 
 
