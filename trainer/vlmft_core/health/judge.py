@@ -13,7 +13,7 @@ from vlmft_core.health.health_state import HealthState
 from vlmft_core.health.rule import Rule, Verdict
 from vlmft_core.health.rules import RULES
 from vlmft_core.health.rules.gradient import GradHigh
-from vlmft_core.health.stretch import FEWEST, Stretch, stretches
+from vlmft_core.health.stretch import FEWEST, Stretch, parts, stretches
 from vlmft_core.health.thresholds import Settings, Thresholds
 from vlmft_core.run_folder.batch import Batch
 from vlmft_core.run_folder.events import CHECKPOINT, EVAL, NOTE, PLAN, RUN_END, RUN_START, STEP, Record
@@ -119,16 +119,22 @@ class Health:
         changes = []
         batch = Batch.of(records)
         for start, stop in stretches(batch):
-            if stop - start >= FEWEST and self._skip(Stretch(batch, start, stop)):
+            if self._skip(batch, start, stop):
                 continue
-            for index in range(start, stop):
-                if changed := self.feed(batch[index]):
-                    changes.append((index, changed))
+            for first, end in parts(start, stop):
+                if self._skip(batch, first, end):
+                    continue
+                for index in range(first, end):
+                    if changed := self.feed(batch[index]):
+                        changes.append((index, changed))
         return changes
 
-    def _skip(self, stretch: Stretch) -> bool:
-        """Take in records among which nothing turns, unless a rule might want to be asked: then do nothing."""
-        state = self._state
+    def _skip(self, batch: Batch, start: int, stop: int) -> bool:
+        """Take in records among which nothing turns, unless a rule might want to be asked, or they are few: then do
+        nothing."""
+        if stop - start < FEWEST:
+            return False
+        stretch, state = Stretch(batch, start, stop), self._state
         if not stretch.follows(state.step) or not all(rule.quiet(stretch, state) for rule in self._at_stretch):
             return False
         for rule in self._at_stretch:

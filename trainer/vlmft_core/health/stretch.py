@@ -14,7 +14,9 @@ from vlmft_core.run_folder.events import CHECKPOINT, EVAL, HEARTBEAT, NOTE, PLAN
 FEWEST = 8
 """Records below which one by one is as quick."""
 LONGEST = 400
-"""Records of one stretch: where a rule wants to be asked, so many are looked at one by one."""
+"""Records of one stretch. …"""
+PART = 40
+"""… Where a rule wants to be asked, it is taken in parts of so many, and those that hold the reason one by one."""
 TURNS = frozenset({RUN_START, RUN_END, PLAN, CHECKPOINT, EVAL, NOTE})
 """Events that rules look at beside the steps and the clock."""
 
@@ -90,3 +92,9 @@ def stretches(batch: Batch) -> Iterator[tuple[int, int]]:
         if turn < len(batch):
             yield turn, turn + 1
         start = turn + 1
+
+
+def parts(start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """The parts of a stretch, in order."""
+    for first in range(start, stop, PART):
+        yield first, min(first + PART, stop)

@@ -25,7 +25,9 @@ class LrOffSchedule(Rule):
         self._plan: RatePlan | None = None
         self._allowed = 0.0
         self._slope = 0.0
-        """Most that the planned rate changes in one step."""
+        """Most that the planned rate changes in one step; …"""
+        self._slope_after_warmup = 0.0
+        """… in one after the warm-up: far less, in nearly all steps."""
         self._near = (0, 0.0)
         """A step and its planned rate."""
         self._next_near = self._near
@@ -41,7 +43,7 @@ class LrOffSchedule(Rule):
         if plan is not None:
             self._allowed = self._share * plan.peak_lr
             rise, fall = 1 / max(1, plan.warmup_steps), math.pi / 2 / max(1, plan.total_steps - plan.warmup_steps)
-            self._slope = plan.peak_lr * max(rise, fall)
+            self._slope, self._slope_after_warmup = plan.peak_lr * max(rise, fall), plan.peak_lr * fall
             self._near = (1, planned_rate(plan, 1))
 
     def on_step(self, record: Record, state: HealthState) -> bool:
@@ -68,7 +70,8 @@ class LrOffSchedule(Rule):
         plan = self._plan
         if plan is None:
             return True
-        slope, allowed = self._slope, self._allowed
+        warm = min(stretch.steps[0], self._near[0]) > plan.warmup_steps
+        slope, allowed = self._slope_after_warmup if warm else self._slope, self._allowed
         # Where the plan hardly changes from the first step to the last, all of them are as near to it as the two ends.
         near, wanted = stretch.steps[0], planned_rate(plan, stretch.steps[0])
         furthest = max(max(stretch.rates) - wanted, wanted - min(stretch.rates))
