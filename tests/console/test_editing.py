@@ -78,7 +78,7 @@ def test_a_typed_value_becomes_part_of_the_preset() -> None:
         ("data.sources", "&a [*a]", "anchors"),
         ("training.scheduler", "cosin", "did you mean cosine?"),
         ("model.base", "", "must not be empty"),
-        ("about.summary", "a\x1b[31mb", "control character"),
+        ("about.summary", "a\x1b[31mb", r'control character (write it as in "\t", with the quotes)'),
     ],
 )
 def test_a_wrong_or_half_typed_value_is_kept_and_named(path: str, text: str, message: str) -> None:

@@ -41,7 +41,7 @@ def read(text: str, *, plain: bool) -> Any:
     """
     if plain and not (text.startswith('"') and text.endswith('"') and len(text) > 1):
         if not text.isprintable():
-            raise PresetError("holds a control character", 'write it as in "\\\\t", with the quotes')
+            raise PresetError("holds a control character", r'write it as in "\t", with the quotes')
         return text
     if not text.strip():
         raise PresetError("is empty", "type a value")
