@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vlmft_console.presets.fields import REASONS, Field, fields
+from vlmft_console.presets.fields import REASONS, fields
 from vlmft_console.presets.values import read, written
 from vlmft_core.durable import read_json
 from vlmft_core.errors import PresetError
@@ -55,7 +55,7 @@ class Draft:
 
     def __init__(self, loaded: LoadedPreset, changes: Mapping[str, object] | None = None) -> None:
         self.base = loaded
-        self._base_texts = _texts(loaded.preset)
+        self._base_texts = texts_of(loaded.preset.model_dump(mode="json"))
         self._texts = dict(self._base_texts)
         self._past: list[dict[str, str]] = []
         self._future: list[dict[str, str]] = []
@@ -184,7 +184,7 @@ class Draft:
         """From now on `loaded`, where the draft was just saved, is what it is compared with."""
         self.settle()
         self.base, self._advice = loaded, {}
-        self._base_texts = _texts(loaded.preset)
+        self._base_texts = texts_of(loaded.preset.model_dump(mode="json"))
         self._texts = dict(self._base_texts)
         self._check()
 
@@ -257,14 +257,10 @@ def _read(text: str, plain: bool) -> Any:
     return read(text, plain=plain)
 
 
-def _texts(preset: Preset) -> dict[str, str]:
-    data = preset.model_dump(mode="json")
-    texts = {path: _written(field, data) for path, field in fields().items()}
+def texts_of(data: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Every field's text and that of its reason, by dotted key, from a preset's plain data."""
+    texts = {path: written(data[field.section][field.key], plain=field.plain) for path, field in fields().items()}
     return texts | {f"{REASONS}.{path}": written(data[REASONS].get(path, ""), plain=True) for path in fields()}
-
-
-def _written(field: Field, data: dict[str, Any]) -> str:
-    return written(data[field.section][field.key], plain=field.plain)
 
 
 def _field_of(dotted: str) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 
-from vlmft_console.presets.draft import Draft
-from vlmft_console.presets.fields import REASONS, fields
-from vlmft_console.presets.values import written
+from vlmft_console.presets.draft import Draft, texts_of
+from vlmft_console.presets.fields import REASONS
 from vlmft_core.errors import PresetError
 from vlmft_core.preset import Origin
 from vlmft_core.preset.dump import dump_yaml
@@ -54,6 +53,5 @@ def from_file(draft: Draft, text: str) -> None:
     layers.add(preset, {})
     layers.add(data, {key: Origin(name, line) for key, line in document.lines.items()})
     values = check(layers, name).model_dump(mode="json")
-    texts = {path: written(values[field.section][field.key], plain=field.plain) for path, field in fields().items()}
     reasons = {**preset[REASONS], **values[REASONS]}  # one that went with its old value shows again if that comes back
-    draft.take(texts | {f"{REASONS}.{path}": written(reasons.get(path, ""), plain=True) for path in fields()})
+    draft.take(texts_of(values | {REASONS: reasons}))
