@@ -401,9 +401,24 @@ async def test_warnings_and_the_figures_that_decide_are_seen_at_once(size: tuple
         await until_shown(pilot, "of the plan")
         await pilot.press("2") if size[0] < 120 else None
         shown = [line for line in screen_text(pilot.app).splitlines() if line.strip()]
-        for label in ("steps  ", "memory  ", "time  ", "disk  ", "!  "):
+        for label in ("steps  ", "memory  ", "time  ", "disk  ", "! "):
             assert any(f" {label}" in f" {line}" for line in shown), label
         assert planned(screen).split()[0] == "steps"
+
+
+async def test_on_a_wide_terminal_every_warning_of_the_plan_is_seen() -> None:
+    async with editor("best", size=(120, 40)) as (pilot, _):
+        await until_shown(pilot, "5 warnings of the plan")
+        assert screen_text(pilot.app).count("▏ ! ") == 5
+
+
+async def test_many_changes_have_room_beside_the_plan_and_its_chart() -> None:
+    changes = {"training.epochs": 5, "training.weight_decay": 0.02, "lora.dropout": 0.1, "training.learning_rate": 3e-5}
+    async with editor("best", changes, size=(120, 40)) as (pilot, _):
+        await until_shown(pilot, "changed here, 4")
+        await until_shown(pilot, "learning rate")
+        text = screen_text(pilot.app)
+        assert all(f"  {path}  " in text for path in changes)
 
 
 async def test_a_long_change_shows_the_beginning_of_both_values() -> None:

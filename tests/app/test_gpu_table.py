@@ -28,7 +28,7 @@ def gpu(index: int, **figures: float | None) -> dict[str, float | None]:
         (30, "7  98 % 61.25 / 80"),
         (40, "7  98 % 61.25 / 80   61 °C"),
         (48, "7  98 % 61.25 / 80    388 W 61 °C"),
-        (60, "7 █████▉  98 % 61.25 / 80    388 W 61 °C"),
+        (60, "7  98 % 61.25 / 80    388 W 61 °C     █"),
         (120, "7 █████▉  98 % 61.25 / 80    388 W 61 °C     █"),
     ],
 )
@@ -44,7 +44,7 @@ async def test_a_narrow_table_keeps_load_and_memory_the_longest(width: int, line
 async def test_more_gpus_than_rows_are_scrolled_under_their_titles() -> None:
     table = GpuTable()
     app = Alone(table)
-    async with app.run_test(size=(60, 8)) as pilot:
+    async with app.run_test(size=(50, 8)) as pilot:
         table.show(state_with(*(gpu(index, util=80 + index) for index in range(16))))
         await until_shown(pilot, "86 %")
         assert "87 %" not in screen_text(app)
@@ -74,7 +74,7 @@ async def test_the_load_so_far_is_drawn_for_each_gpu() -> None:
         state.apply(record("gpu", gpus=[gpu(0, util=load), gpu(1, util=100)]))
     table = GpuTable()
     app = Alone(table)
-    async with app.run_test(size=(80, 6)) as pilot:
+    async with app.run_test(size=(59, 6)) as pilot:  # of a terminal with 120 columns
         table.show(state)
         await until_shown(pilot, "load so far")
         lines = screen_text(app).splitlines()

@@ -64,7 +64,23 @@ async def test_the_table_marks_what_differs_from_the_preset_under_the_cursor(mac
         await until_shown(pilot, "standard: Two epochs")
 
 
-@pytest.mark.parametrize("size", [(40, 12), (40, 20), (80, 24)])
+async def test_on_eighty_columns_the_table_has_every_preset_of_ours(machine: Path) -> None:
+    async with presets(size=(80, 24)) as pilot:
+        await pilot.press("t")
+        await until_shown(pilot, "[quick]")
+        assert screen_text(pilot.app).splitlines()[1].split() == [
+            "[quick]",
+            "standard",
+            "good",
+            "best",
+            "ultimate",
+            "demo",
+        ]
+        rows = {line[:18].strip(): line[19:].split() for line in screen_text(pilot.app).splitlines()}
+        assert rows["Dataloader Workers"] == ["2", "2", "2", "2", "2", "*0"]
+
+
+@pytest.mark.parametrize("size", [(40, 12), (40, 20), (70, 24)])
 async def test_a_narrow_table_shows_the_chosen_preset_and_where_there_are_more(
     machine: Path, size: tuple[int, int]
 ) -> None:

@@ -55,6 +55,7 @@ def short_plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
     batch = f"{plan.effective_batch} = {plan.micro_batch} x {plan.accumulation} accumulated x "
     rate = "" if plan.evals_per_epoch is None else f", {short(plan.evals_per_epoch)} an epoch"
     kept = "checkpoint" if plan.checkpoints_kept == 1 else "checkpoints"
+    time, _, counted_by = _time(plan).partition(";")[0].partition(": " if plan.hours else "\n")
     return [
         ("samples", f"{_count(plan.samples)} to train, {_count(plan.eval_samples)} an eval"),
         ("batch", f"{batch}{plan.gpus} {_ranks(preset, plan.gpus)}"),
@@ -64,7 +65,8 @@ def short_plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
         *([] if plan.trainable_params is None else [("trains", f"{plan.trainable_params:,} parameters")]),
         ("disk", f"{_size(plan.disk_bytes)}, {_count(plan.checkpoints_kept)} {kept} kept"),
         ("memory", memory_text(plan, preset)),
-        ("time", _time(plan).partition(";")[0]),
+        ("time", time),
+        *([("time by", counted_by)] if counted_by else []),
     ]
 
 

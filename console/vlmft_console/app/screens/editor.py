@@ -42,6 +42,9 @@ from vlmft_core.errors import VlmftError, in_words
 from vlmft_core.figures import counted
 from vlmft_core.preset import LoadedPreset
 
+_FEW = 2
+"""Changes that leave the plan its room on a wide terminal."""
+
 
 class EditorScreen(Screen[None]):
     """Edits one preset.
@@ -284,6 +287,7 @@ class EditorScreen(Screen[None]):
         draft = self.draft
         self._form.show(draft, self._blamed)
         self.query_one(PresetDiff).show(draft)
+        self.set_class(len(draft.differences()) + len(draft.inherited()) > _FEW, "-changes")
         self._show_help()
         self.query_one(PlanPanel).show_age(outdated=draft.preset is None)
         self.query_one(Planner).plan_soon(draft)

@@ -17,8 +17,9 @@ from textual.widgets import Input, Label, Static
 from vlmft_console.app.messages import RunStarted
 from vlmft_console.app.widgets.base.check_list import CheckList
 from vlmft_console.app.widgets.base.choice import Choice
+from vlmft_console.app.widgets.base.cut_text import CutText
 from vlmft_console.app.widgets.base.key_bar import KeyBar
-from vlmft_console.app.widgets.base.literal import literal, one_line
+from vlmft_console.app.widgets.base.literal import one_line
 from vlmft_console.app.widgets.base.name_line import NameLine
 from vlmft_console.paths import OUTPUTS
 from vlmft_console.places.chosen import HERE, place_of
@@ -131,10 +132,10 @@ class LaunchScreen(Screen[None]):
             yield Label("early stop")
             yield Choice(_policies(), preset.monitor.early_stop, id="early-stop")
         yield StartLine()
-        yield Static("", id="plan", markup=False)
-        yield Static("", id="problem", markup=False)
+        yield CutText(id="plan")
+        yield CutText(id="problem")
         yield CheckList()
-        yield Static("", id="command", markup=False)
+        yield CutText(id="command")
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -162,8 +163,8 @@ class LaunchScreen(Screen[None]):
             return
         self._checked = message
         self.query_one(CheckList).show(message.checks)
-        self.query_one("#plan", Static).update(literal(_planned(message.launch)) if message.launch else "")
-        self.query_one("#command", Static).update(literal(message.launch.shown_command if message.launch else ""))
+        self.query_one("#plan", CutText).show(_planned(message.launch) if message.launch else "")
+        self.query_one("#command", CutText).show(message.launch.shown_command if message.launch else "")
 
     def on_failed(self, message: Failed) -> None:
         self._starting = False
@@ -203,8 +204,8 @@ class LaunchScreen(Screen[None]):
         return Wanted(gpus, place, name, root, self.query_one(Choice).value)
 
     def _say(self, text: str, *, problem: bool = False) -> None:
-        line = self.query_one("#problem", Static)
-        line.update(literal(one_line(f"! {text}" if problem else text)))
+        line = self.query_one("#problem", CutText)
+        line.show(one_line(f"! {text}" if problem else text))
         line.set_class(problem, "-problem")
         line.display = bool(text)
 

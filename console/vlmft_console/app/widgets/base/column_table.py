@@ -15,9 +15,12 @@ from vlmft_console.app.widgets.base.line_view import Line
 from vlmft_console.app.widgets.base.literal import one_line
 
 MORE_LEFT, MORE_RIGHT = "←", "→"
-_LABEL, _NARROWEST = 14, 8
+_LABEL, _NARROWEST = 14, 7
 """Cells of the labels and of a column that they never go below, where there are so many."""
+_READABLE = 19
+"""Cells of the labels that they do not go below so that one more column is seen."""
 _GAP = 2
+"""Cells between columns, one of which is given up where all columns are seen then."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class ColumnTable(CursorList, inherit_bindings=False):
         self._first = 0
         self._labels = _LABEL
         self._shown: dict[int, int] = {}
+        self._gap = _GAP
         self._arranged_for = 0
 
     def show_table(self, titles: Sequence[str], rows: Sequence[TableRow], cursor: str = "") -> None:
@@ -82,7 +86,7 @@ class ColumnTable(CursorList, inherit_bindings=False):
     def place_at(self, x: int, y: int) -> int | None:
         right = self._labels
         for number, cells in self._shown.items():
-            right += _GAP + cells
+            right += self._gap + cells
             if self._labels < x < right:
                 return number
         return None
@@ -100,14 +104,14 @@ class ColumnTable(CursorList, inherit_bindings=False):
             here, title = number == self._place, self._keys[number]
             within = cut_in_the_middle(title, min(cells, _title_cells(title)) - here)
             text = f"[{within}]" if here else f" {within}"
-            parts += [(" " * (_GAP - 1), ""), (fitted(text, cells + 1), "chosen" if here else "title")]
+            parts += [(" " * (self._gap - 1), ""), (fitted(text, cells + 1), "chosen" if here else "title")]
         return tuple(parts)
 
     def row(self, place: int) -> Line:
         row = self._rows[place]
         parts = [(fitted(row.label.text, self._labels), row.label.role)]
         for number, cells in self._shown.items():
-            parts += [(" " * _GAP, ""), (fitted(row.cells[number].text, cells), row.cells[number].role)]
+            parts += [(" " * self._gap, ""), (fitted(row.cells[number].text, cells), row.cells[number].role)]
         return tuple(parts)
 
     def _place_words(self) -> str:
@@ -126,11 +130,17 @@ class ColumnTable(CursorList, inherit_bindings=False):
             self._shown = {}
             return
         self._labels = min(self._label_cells, max(_LABEL, min(width // 3, max(30, width // 4))))
+        least = [max(_NARROWEST, needed) for needed in self._needed]
+        closely = width - sum(least) - len(least)  # what that leaves the labels
+        fits = sum(least) + len(least) * _GAP <= width - self._labels
+        self._gap = 1 if not fits and closely >= min(self._labels, _READABLE) else _GAP
+        if self._gap < _GAP:
+            self._labels = min(self._labels, closely)
         room = width - self._labels
-        least = [min(max(_NARROWEST, needed), max(1, room - _GAP)) for needed in self._needed]
+        least = [min(cells, max(1, room - self._gap)) for cells in least]
         shown = self._window(least, room)
         sizes = {number: least[number] for number in shown}
-        spare = room - sum(cells + _GAP for cells in sizes.values())
+        spare = room - sum(cells + self._gap for cells in sizes.values())
         while spare > 0:  # what is left goes to titles that are longer than their columns, a cell at a time
             wanting = [number for number in shown if sizes[number] < _title_cells(self._keys[number])]
             if not wanting:
@@ -143,12 +153,12 @@ class ColumnTable(CursorList, inherit_bindings=False):
     def _window(self, sizes: Sequence[int], room: int) -> range:
         """The columns that fit, the chosen one among them; no other than before where that can be."""
         first = min(self._first, self._place)
-        while first < self._place and sum(each + _GAP for each in sizes[first : self._place + 1]) > room:
+        while first < self._place and sum(each + self._gap for each in sizes[first : self._place + 1]) > room:
             first += 1
         last = self._place
-        while last + 1 < len(sizes) and sum(each + _GAP for each in sizes[first : last + 2]) <= room:
+        while last + 1 < len(sizes) and sum(each + self._gap for each in sizes[first : last + 2]) <= room:
             last += 1
-        while first > 0 and sum(each + _GAP for each in sizes[first - 1 : last + 1]) <= room:
+        while first > 0 and sum(each + self._gap for each in sizes[first - 1 : last + 1]) <= room:
             first -= 1
         self._first = first
         return range(first, last + 1)

@@ -10,7 +10,7 @@ from vlmft_console.presets.plan_text import short_plan_rows
 from vlmft_core.plan import Plan
 from vlmft_core.preset import Preset
 
-_LABEL_CELLS = 9
+_LABEL_CELLS, _SIGN_CELLS = 9, 2
 _DECISIVE = ("steps", "disk", "memory", "time")
 """Rows that stand over the warnings, however many of those there are."""
 
@@ -53,10 +53,11 @@ class PlanPanel(LineView, can_focus=True):
         self.lay_out()
 
     def lay_out(self) -> None:
-        width = max(10, self.scrollable_content_region.width - _LABEL_CELLS)
+        room = self.scrollable_content_region.width
         lines: list[Line] = []
         old = [("!", "plan of the last values that fit", "caution")] if self._outdated and self._entries else []
         for label, text, role in [*old, *self._entries]:
-            for number, line in enumerate(textwrap.wrap(one_line(text), width) or [""]):
-                lines.append(((f"{'' if number else label:<{_LABEL_CELLS}}", role or "dim"), (line, role)))
+            cells = _SIGN_CELLS if label == "!" else _LABEL_CELLS
+            for number, line in enumerate(textwrap.wrap(one_line(text), max(10, room - cells)) or [""]):
+                lines.append(((f"{'' if number else label:<{cells}}", role or "dim"), (line, role)))
         self.show_lines(lines)

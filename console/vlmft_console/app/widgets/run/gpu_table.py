@@ -15,12 +15,12 @@ _PAST: Final = 16
 """`gpu` events whose load is drawn."""
 _COLUMNS: Final = (
     ColumnSpec("GPU", 3, right=True),
-    ColumnSpec("", 6, rank=3),
+    ColumnSpec("", 6, rank=4),
     ColumnSpec("load", 5, right=True),
     ColumnSpec("memory GiB", 12),
     ColumnSpec("power", 6, rank=2, right=True),
     ColumnSpec("temp", 9, rank=1),
-    ColumnSpec("load so far", _PAST, rank=4),
+    ColumnSpec("load so far", _PAST, rank=3),
 )
 _HOT = 85.0
 """Degrees Celsius from which data-centre GPUs begin to slow down."""
