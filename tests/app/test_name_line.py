@@ -27,8 +27,8 @@ class Shown(App[None]):
     ("width", "line"),
     [
         (100, f"answers of {LONG}  step 125 (2 of 2)"),
-        (60, "answers of a-sweep-over-t…lr3e-5-seed-084  step 125 (2 of 2)"),
-        (40, "answers of a-sweep…seed-084  step 125 (…"),
+        (60, "answers of a-sweep-ove…ts-lr3e-5-seed-084  step 125 (2 of 2)"),
+        (40, "answers of a-swee…-seed-084  step 125 (…"),
     ],
 )
 async def test_a_name_is_cut_in_its_middle_and_what_is_said_of_it_stays(width: int, line: str) -> None:
