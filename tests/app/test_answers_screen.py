@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from rich.color import ColorSystem
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from tests.app.looking import screen_text, until, until_shown
 from tests.in_kitty import Told
@@ -23,7 +25,7 @@ from vlmft_console.app.screens.answers import AnswersScreen
 from vlmft_console.app.screens.live import LiveScreen
 from vlmft_console.app.widgets.run.answer_detail import AnswerText
 from vlmft_console.app.widgets.run.picture_view import PictureView
-from vlmft_core.run_folder.answers import Answer, add_answers
+from vlmft_core.run_folder.answers import Answer, Answers, add_answers, read_answers
 from vlmft_core.run_folder.layout import RunLayout
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -118,6 +120,22 @@ async def test_what_is_shown_alone_is_said_on_every_screen(run: Path, size: tupl
             await until_shown(pilot, "seed-084  step 20 (3 of 3, newest)")
 
 
+async def test_while_the_answers_are_read_their_run_is_named(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    three_evals(run)
+    read = Event()
+
+    def slowly(file: Path) -> Answers:
+        read.wait(60)
+        return read_answers(file)
+
+    monkeypatch.setattr(answers, "read_answers", slowly)
+    async with opened(run) as pilot:
+        await until_shown(pilot, f"answers of {run.name}")
+        await until_shown(pilot, "reading …")
+        read.set()
+        await until_shown(pilot, "step 20 (3 of 3, newest)")
+
+
 async def test_a_new_eval_is_shown_as_it_comes_unless_another_one_is_looked_at(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +174,7 @@ async def test_a_run_without_answers_says_why(run: Path) -> None:
     async with opened(run) as pilot:
         await until_shown(pilot, "No answers are kept: none were given yet")
         await pilot.press("left", "right", "w", "c", "tab", "j")
+        assert str(pilot.app.screen.query_one("#told", Static).content).endswith("before answers were kept.")
 
 
 @pytest.mark.parametrize("size", [(40, 12), *SIZES])

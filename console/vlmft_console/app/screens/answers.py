@@ -87,13 +87,14 @@ class AnswersScreen(WatchingScreen):
 
     def compose(self) -> ComposeResult:
         yield NameLine(id="title")
-        yield Static("", id="told", markup=False)
+        yield Static("reading …", id="told", markup=False)
         with Vertical(id="both"):
             yield AnswerList()
             yield self._detail
         yield KeyBar(screen_first=True)
 
     def on_mount(self) -> None:
+        self._entitle()
         self._follow()
 
     def on_screen_resume(self) -> None:
@@ -147,7 +148,7 @@ class AnswersScreen(WatchingScreen):
         told = right_of(answer_rows(kept, at), at) if kept.by_step else none
         if kept.by_step and not rows:
             told = f"{told}. {_FILTERED}"
-        elif self._only:
+        elif rows and self._only:
             told += f"; {len(rows)} shown, only {' and '.join(sorted(self._only, reverse=True))}"
         if not self._run.exists():
             told = RUN_GONE
