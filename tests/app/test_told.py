@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
+from weakref import ref
 
 import pytest
 
@@ -80,3 +82,18 @@ async def test_a_message_can_be_read_after_it_has_gone_and_the_newest_stands_fir
         await until(pilot, lambda: NOTHING in screen_text(pilot.app))
         text = screen_text(pilot.app)
         assert text.index("Later.") < text.index(NOTHING)
+
+
+async def test_a_screen_that_was_closed_is_not_kept_for_the_messages_that_were_about_it(machine: Path) -> None:
+    async with VlmftConsole().run_test(size=(80, 24), notifications=True) as pilot:
+        closed = []
+        for number in range(3):
+            await pilot.press("n")
+            await until(pilot, lambda: isinstance(pilot.app.screen, PresetsScreen))
+            closed.append(ref(pilot.app.screen))
+            for text in (f"first of {number}", f"second of {number}"):
+                tell(pilot.app.screen, text)
+                await until_shown(pilot, text)
+            await pilot.press("escape")
+            await until_shown(pilot, "enter open")
+        await until(pilot, lambda: gc.collect() >= 0 and closed[0]() is None)

@@ -226,14 +226,21 @@ class VlmftConsole(KeyOrder):
         self.clear_notifications()
         if isinstance(event.notification, Said):
             event.notification.fit(self.console, self.size.width - 2)
+            self._forget_screen()
             self._told.append(event.notification)
 
     def _other_screen(self, screen: Screen[object]) -> None:
         """A message goes with the screen that it is about; what stays is shown on this one alone."""
         if self._told and self._told[-1].screen not in (None, screen):
             self.clear_notifications()
+            self._forget_screen()
         for below in self.screen_stack[:-1]:
             below.query("ToastHolder").remove()
+
+    def _forget_screen(self) -> None:
+        """Keep no closed screen, with all that it has read, for what was once said on it."""
+        if self._told:
+            self._told[-1].screen = None
 
     def on_alert(self, message: messages.Alert) -> None:
         from vlmft_console.app.terminal import notification
