@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests.console.foreign_logs import evals, read_all, steps
-from tests.console.text_logs import SAMPLES, SILENT
+from tests.console.text_logs import FIRST, SAMPLES, SILENT, THREE
 from vlmft_console.history.importers import NothingYet, open_foreign
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.line_log import LineLog
@@ -122,9 +122,74 @@ def test_what_a_collector_puts_before_every_line_changes_nothing(log: Path, coll
 
 def test_of_two_services_none_is_dropped_for_the_other(log: Path) -> None:
     log.write_text(
-        "".join(f"run-{at}  | step {at}0 loss {loss} lr 1\n" for at, loss in ((1, 2.5), (2, 2.25), (3, 2.0)))
+        "".join(
+            f"train-1  | step {step} loss {loss} lr 1\nexam-1  | step {step} eval_loss {loss + 1}\n"
+            for step, loss in THREE
+        )
     )
-    assert steps(read_all(log)) == [(10, 2.5), (20, 2.25), (30, 2.0)]
+    records = read_all(log)
+    assert (steps(records), evals(records)) == (THREE, [(step, loss + 1) for step, loss in THREE])
+
+
+RANKS = {
+    "torchrun": "[rank{}]: ",
+    "a number": "[{}]:",
+    "kubectl": "[pod/trainer-{}/main] ",
+    "compose": "trainer-{}  | ",
+    "mpirun": "[1,{}]<stdout>:",
+    "torchrun in a container": "trainer-1  | [rank{}]: ",
+    "torchrun in a pod": "[pod/trainer-0/main] [rank{}]: ",
+    "a time and torchrun": "2025-01-01T10:00:00.123456Z [rank{}]: ",
+}
+WRITTEN = {
+    "bars": "\r{0}0%|   | {0}/30 [00:01<00:02, 9.0it/s, loss={1}]",
+    "bars that are drawn again": "0%|   | {0}/30 [00:00<?]\r1%|#  | {0}/30 [00:01<00:02, 9.0it/s, loss={1}]\r",
+    "lines": "step {0} loss {1} lr 0.1",
+}
+
+
+def _told_by_two(prefix: str, template: str, apart: int) -> str:
+    """What two ranks print, the second of them first once; their losses differ by `apart`."""
+    return "".join(
+        prefix.format(rank) + template.format(step, loss + rank * apart) + "\n"
+        for step, loss in THREE
+        for rank in ((0, 1) if step != 20 else (1, 0))
+    )
+
+
+@pytest.mark.parametrize("launcher", RANKS)
+@pytest.mark.parametrize("written", WRITTEN)
+def test_what_several_ranks_draw_behind_one_prefix_a_line_counts_once(log: Path, written: str, launcher: str) -> None:
+    text = _told_by_two(RANKS[launcher], WRITTEN[written], 1)
+    log.write_text(text)
+    assert steps(read_all(log)) == THREE
+    parser = LineLog(Translator("log"))
+    told = [record for at in range(len(text)) for record in parser.feed(text[at : at + 1].encode())]
+    assert steps([*told, *parser.rest()]) == THREE
+
+
+@pytest.mark.parametrize("launcher", [name for name in RANKS if " in " not in name])
+def test_a_dict_that_several_ranks_print_over_their_bars_counts_once(log: Path, launcher: str) -> None:
+    template = "\r 0%|   | 0/30 [00:00<?]\r      \r{{'loss': {1}, 'learning_rate': 0.1}}"
+    log.write_text(_told_by_two(RANKS[launcher], " 0%|   | 0/30 [00:00<?]" + template, 0))
+    assert steps(read_all(log)) == FIRST
+
+
+def test_a_dict_that_two_loggers_of_tensorflow_print_counts_once(log: Path) -> None:
+    told = "{{'Loss/localization_loss': 1.0,\n 'Loss/total_loss': {1},\n 'learning_rate': 0.04}}\n"
+    logger = "I0301 10:00:00.123456 140123456 model_lib_v2.py:708] "
+    log.write_text("".join(f"INFO:tensorflow:{told}{logger}{told}".format(*each) for each in (*THREE, (40, 2.0))))
+    assert steps(read_all(log)) == [*FIRST, (4, 2.0)]
+    log.write_text("".join(f"{logger}{told}".format(*each) for each in (*THREE, (40, 2.0))))
+    assert steps(read_all(log)) == [*FIRST, (4, 2.0)]
+
+
+@pytest.mark.parametrize("name", ["YOLO's bars, the sum of their parts", "YOLO's bars with a total"])
+def test_a_bar_of_yolo_that_two_ranks_draw_counts_once(log: Path, name: str) -> None:
+    sample = SAMPLES[name]
+    lines = sample.text.split("\n")
+    log.write_text("".join(f"[rank{at % 2}]: {line}\n[rank{1 - at % 2}]: {line}\n" for at, line in enumerate(lines)))
+    assert steps(read_all(log)) == sample.steps
 
 
 _MEGATRON = (

@@ -18,12 +18,13 @@ from vlmft_console.history.importers.entries.parsing import number
 from vlmft_console.history.importers.entries.translate import Translator
 from vlmft_console.history.importers.printed.deepspeed import BEFORE, NEEDLES, DeepSpeedLines
 from vlmft_console.history.importers.printed.hf_dict import LONGEST, metrics_in, resembles_metrics
+from vlmft_console.history.importers.printed.line_source import prefix_of
 from vlmft_core.run_folder.events import Record
 
 _BRACE: Final = b"{"
 _LONGEST_NEEDLE: Final = max(map(len, NEEDLES))
 _LONGEST_LINE: Final = 4096
-_PREFIX: Final = 200
+_PREFIX: Final = 1024
 """Bytes before a dict in which its source and its step are looked for."""
 _REMEMBERED: Final = 4096
 """Dicts among which the same one from another host is found: hosts that buffer can be as far apart."""
@@ -33,8 +34,10 @@ _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 _HALF_COLOUR = re.compile(rb"\x1b(?:\[[0-9;]*)?$")
 _LONGEST_COLOUR: Final = 32
 _SOURCE = re.compile(
-    rb"(\([A-Za-z]\w* pid=\d+[^()]*\)|\[(?:rank|default)?\d+\]:?|\[\d+,\d+\]<std(?:out|err)>:|^[\w.-]{1,64}:)$"
+    rb"(\([A-Za-z]\w* pid=\d+[^()]*\)|\[(?:rank|default)?\d+\]:?|\[pod/[\w./-]{1,200}\]|\[\d+,\d+\]<std(?:out|err)>:"
+    rb"|^[\w.-]{1,64}(?::| {2,40}\|)|^INFO:\w{1,40}:)$|^(I)\d{4} [\d:.]{8,18} +\d+ [\w./-]{1,200}:\d+\]$"
 )
+"""What stands before a dict that says who printed it; TensorFlow's logger and absl's print the same one each."""
 _LOGGER = re.compile(rb"\[(?:INFO|WARNING)\b[^>]*>>$")
 """A line of Hugging Face's logger: LLaMA-Factory's callback tells with it what the trainer then prints, too."""
 _EVALUATED = re.compile(
@@ -143,9 +146,9 @@ class ConsoleText:
             if values is None:
                 return
             prefix = _prefix(before)
+            if (source := _source(before, prefix)) and self._told_by_another(text, source):
+                return
             if prefix:
-                if (source := _SOURCE.search(prefix)) and self._told_by_another(text, source[1]):
-                    return
                 said = _EVALUATED.search(prefix) and b"train" not in prefix.lower()
                 if said and not any(stands_for(name, EVAL_LOSS) for name in values):
                     values = {"split": "eval", **values}
@@ -232,3 +235,14 @@ def _line_before(text: bytes) -> bytes:
 def _prefix(before: bytes) -> bytes:
     """What stands before a dict on its line."""
     return _line_before(before).strip()
+
+
+def _source(before: bytes, prefix: bytes) -> bytes:
+    """Who printed a dict; b"" where neither what stands right before it says so, nor the line whose bar it replaces."""
+    if prefix:
+        found = _SOURCE.search(prefix)
+        return found[1] or found[2] if found else b""
+    start = before.rfind(b"\n") + 1
+    if before[start : start + 1] in b"\r" or (not start and len(before) == _PREFIX):
+        return b""
+    return prefix_of(before[start:])

@@ -187,7 +187,7 @@ class LineLog:
         source, text = NOBODY, clean(decoded(line))
         if not is_round(text):  # whose number looks as a rank's
             source, text = self._by_source(text)
-        for each in self._rounds.lines(self._yolo.line(text)):
+        for each in self._rounds.lines(self._yolo.line(text, source)):
             self._text(each, source, _time(clock) if clock else None, records, telling=telling)
 
     def _text(self, text: str, source: Source, t: float | None, records: list[Record], *, telling: bool) -> None:

@@ -13,15 +13,14 @@ LONGEST: Final = 4000
 _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)|[\x00-\x08\x0b-\x1f]")
 """Terminal sequences and control characters."""
 _CLOCK: Final = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
-_STAMP = re.compile(
+STAMP: Final = (
     rf"^\s*(?:[\[(]?(?:\d{{4}}[-/]\d\d[-/]\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?|\d\d/\d\d/\d{{4}} {_CLOCK}"
     rf"|[A-Z][a-z]{{2}} [ \d]\d {_CLOCK}|{_CLOCK})[\])]?:?(?:\s+(?:[|-]\s+|std(?:out|err) [FP] "
     rf"|[\w.-]{{1,60}} [\w./-]{{1,40}}\[\d{{1,9}}\]:\s+)?|(?=\[))"
     rf"|[IWEF]\d{{4}} {_CLOCK}\s+\d+ [\w./-]+:\d+\]\s+)(?=\S)"
 )
 """When a line was written, at its beginning."""
-_SERVICE = re.compile(r"^(?!(?:epoch|step|iter|batch)-)[A-Za-z][\w.-]{0,60}-\d{1,4} {2,40}\|\s+(?=\S)", re.IGNORECASE)
-"""Who printed a line, as `docker compose` tells it: `trainer-1  | `."""
+_STAMP = re.compile(STAMP)
 _LEVEL = re.compile(
     r"^\s*(?:\[(?!val|eval|test|dev)[\w.]{1,40}\])?[\[<(]?(?:INFO|DEBUG)[\])>]?\s*[-|:]?\s+"
     r"(?:(?!(?i:val|eval|test|dev))(?:[\w.]{1,40} [-|]|[\w./-]{1,60}\.py:\d+:?) )?(?=\S)"
@@ -86,7 +85,7 @@ _LOSS_WITH_COMMA = re.compile(
 )
 """A loss that half of the world writes with a comma. One such as `2,125` might be one of thousands, too."""
 _POINT = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
-_DECIMALS = re.compile(r"(?<![\w.,])(\d{1,15}),(\d{1,20})(?!\d|[.,]\d)")
+_DECIMALS = re.compile(r"(?<![\w.,])(?!\d+,\d+\]<std)(\d{1,15}),(\d{1,20})(?!\d|[.,]\d)")
 _COLLECTION = re.compile(r"\bcollection=(?:(train\w*(?!\S))|(?=\S*(?:eval|valid|test))\S+)")
 """What a line of CLU's tells figures of: `collection=train`, `collection=training_eval/c4`."""
 _NAN_ITERATIONS = re.compile(
@@ -107,8 +106,6 @@ def clean(line: str) -> str:
 
 def spelled(text: str) -> str:
     """A line in plain English as most programs write it, without the time and what a logger says of itself."""
-    if "  | " in text:
-        text = _SERVICE.sub("", text)
     rest = _STAMP.sub("", text, count=1)
     if rest is not text:
         rest = _STAMP.sub("", rest, count=1)  # after a container's time, the program's own

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from vlmft_console.history.importers.printed.line_source import prefix_of
 from vlmft_console.history.importers.printed.torn_end import whole_part
 
 LONGEST_LINE: Final = 64 << 10
@@ -21,6 +22,8 @@ class TextLines:
 
     def __init__(self) -> None:
         self._partial = b""
+        self._prefix = b""
+        """What a launcher put before the line that the partial one is drawn over."""
         self._told = b""
         self._torn = b""
         self._last: deque[bytes] = deque(maxlen=_LAST)
@@ -34,7 +37,7 @@ class TextLines:
         """The lines that are complete with these bytes, but for one that `rest` has given already."""
         text = (self._partial + data).replace(b"\r\n", b"\n")
         held = text.endswith(b"\r")  # half of a Windows line's end, perhaps
-        *lines, partial = text[: len(text) - held].replace(b"\r", b"\n").replace(b"\x08", b"\n").split(b"\n")
+        *lines, partial = self._pieces(text[: len(text) - held].replace(b"\x08", b"\r"))
         self._partial = partial[:LONGEST_LINE] + b"\r" * held
         if lines:
             if self._told and lines[0] == self._told:
@@ -43,6 +46,27 @@ class TextLines:
         self._torn = b""
         return lines
 
+    def _pieces(self, text: bytes) -> list[bytes]:
+        """Lines, and bars that are drawn over one another in one: a launcher tells the rank before the first alone.
+
+        The last is not complete yet, and is left as it is.
+        """
+        if not self._prefix and b"\r" not in text:
+            return text.split(b"\n")
+        pieces: list[bytes] = []
+        prefix = self._prefix
+        for line in text.split(b"\n"):
+            drawn, self._prefix = line.split(b"\r"), prefix
+            if prefix or len(drawn) > 1:
+                prefix = prefix or prefix_of(drawn[0])
+                pieces += [each if prefix_of(each) else prefix + each for each in drawn] if prefix else drawn
+                self._prefix = prefix if len(drawn) > 1 else self._prefix
+                prefix = b""
+            else:
+                pieces.append(line)
+        pieces[-1] = drawn[-1]
+        return pieces
+
     def tells(self, line: bytes) -> None:
         """A line has told figures."""
         self._last.append(line)
@@ -50,6 +74,8 @@ class TextLines:
     def rest(self) -> bytes:
         """The last line, without a number at its end that seems to be cut off; b"" if there is none that is new."""
         line = self._partial.removesuffix(b"\r")
+        if line and not prefix_of(line):
+            line = self._prefix + line
         if line in (b"", self._told, self._torn):
             return b""
         whole = whole_part(line, self._last)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import re
 
+from vlmft_console.history.importers.printed.line_source import Source
+
 _HEAD = re.compile(r"\s*Epoch\s+GPU_mem\s+(\S.*)", re.IGNORECASE)
 _ROW = re.compile(r"\s*(\d{1,7})/\d{1,7}\s+[\d.]+[KMG]B?\s+([^:|]{1,400}):\s+100%")
 _TOTALS = ("total", "loss", "train_loss")
@@ -22,15 +24,15 @@ class YoloBars:
 
     def __init__(self) -> None:
         self._names: list[str] = []
-        self._epoch = ""
-        """Of the newest bar: it is drawn more than once."""
+        self._epochs: dict[Source, str] = {}
+        """Of the newest bar of each rank: it is drawn more than once."""
 
     @property
     def begun(self) -> bool:
         """Whether there was a line of names."""
         return bool(self._names)
 
-    def line(self, text: str) -> str:
+    def line(self, text: str, source: Source) -> str:
         """A line as it is, or as it would be with names; "" where it has been told."""
         if head := _HEAD.fullmatch(text):
             self._names = head[1].split()
@@ -40,9 +42,9 @@ class YoloBars:
         values = row[2].split()
         if len(values) != len(self._names):
             return text
-        if row[1] == self._epoch:
+        if row[1] == self._epochs.get(source):
             return ""
-        self._epoch = row[1]
+        self._epochs[source] = row[1]
         told = dict(zip(self._names, values, strict=True))
         parts = [name for name in told if not _NO_PARTS.fullmatch(name)]
         with contextlib.suppress(ValueError):
