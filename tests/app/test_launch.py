@@ -109,11 +109,14 @@ async def test_what_a_run_needs_is_checked_before_it_starts(loaded: LoadedPreset
 
 async def test_on_a_small_terminal_what_the_plan_has_no_room_for_is_said_to_be_left_out(loaded: LoadedPreset) -> None:
     async with launching_screen_anywhere(loaded, size=(40, 12)) as (pilot, _):
-        await until_shown(pilot, "plan: ")
-        lines = screen_text(pilot.app).splitlines()
-        at = next(number for number, line in enumerate(lines) if line.startswith(" plan: "))
-        assert lines[at + 1].endswith(" …")
-        assert lines[-2].endswith(" …")  # of the command
+
+        def cut() -> bool:
+            """Whether the line below the plan's first, and the last one of the command, end so."""
+            lines = screen_text(pilot.app).splitlines()
+            at = next((number for number, line in enumerate(lines) if line.startswith(" plan: ")), -2)
+            return lines[at + 1].endswith(" …") and lines[-2].endswith(" …")
+
+        await until(pilot, cut)
         await pilot.resize_terminal(120, 40)
         await until_shown(pilot, "of disk\n")
 

@@ -168,6 +168,26 @@ def test_what_several_ranks_draw_behind_one_prefix_a_line_counts_once(log: Path,
     assert steps([*told, *parser.rest()]) == THREE
 
 
+@pytest.mark.parametrize(
+    ("template", "aside", "kept"),
+    [
+        ("[rank{}]: step {} loss {}\n", "rank1", "rank0"),
+        ("run-{}  | step {} loss {}\n", "run-1", "run-0"),
+        ("rank {} step {} loss {}\n", "rank 1", "rank 0"),
+    ],
+)
+def test_what_other_ranks_tell_is_left_aside_and_said_to_be(log: Path, template: str, aside: str, kept: str) -> None:
+    log.write_text("".join(template.format(0, step, loss) + template.format(1, step, loss + 1) for step, loss in THREE))
+    records = read_all(log)
+    assert steps(records) == THREE
+    (said,) = [record["message"] for record in records if record["event"] == "note"]
+    assert (
+        said == f"several print the same training: what {aside} and others print is left aside, that of {kept} counts"
+    )
+    log.write_text("".join(template.format(0, step, loss) for step, loss in THREE))
+    assert not [record for record in read_all(log) if record["event"] == "note"]
+
+
 @pytest.mark.parametrize("launcher", [name for name in RANKS if " in " not in name])
 def test_a_dict_that_several_ranks_print_over_their_bars_counts_once(log: Path, launcher: str) -> None:
     template = "\r 0%|   | 0/30 [00:00<?]\r      \r{{'loss': {1}, 'learning_rate': 0.1}}"

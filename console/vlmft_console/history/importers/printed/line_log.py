@@ -152,7 +152,7 @@ class LineLog:
         if not text[:1].isdigit():
             source, text = self._by_source(text)
         is_row, entries = self._table.row(text)
-        for entry in entries if not is_row or self._sources.counts(source) else ():
+        for entry in entries if not is_row or self._counts(source, records) else ():
             self._sequence.take(entry, None, records, row=True)
         return is_row
 
@@ -160,6 +160,13 @@ class LineLog:
         """Who printed a line, and what it says."""
         source, text = self._sources.split(text)
         return source, spelled(text) if source.prefix else text
+
+    def _counts(self, source: Source, records: list[Record]) -> bool:
+        """Whether what this source printed counts; of the first that does not a note."""
+        told, counts = self._sources.aside, self._sources.counts(source)
+        if self._sources.aside and not told:
+            records.append(self._translator.note(self._sources.aside))
+        return counts
 
     def _card(self, line: bytes, records: list[Record]) -> bool:
         """Whether the line belongs to a card of metrics."""
@@ -212,7 +219,7 @@ class LineLog:
                 self._heading(entry, text, records)
             self._above = text
             return
-        if not self._sources.counts(source):
+        if not self._counts(source, records):
             return
         if entry.derived and (self.told_evals if entry.evals else self.told_losses):
             entry.without_derived()

@@ -25,6 +25,7 @@ _RANKS: Final = ("rank", "worker", "mpi")
 _WITHIN = re.compile(r"\brank\s*[=:]?\s*(\d{1,5})\b", re.IGNORECASE)
 _SILENT: Final = 200
 """Records of others after which a source that says nothing more is given up: it was restarted under another name."""
+_ASIDE: Final = "several print the same training: what {} and others print is left aside, that of {} counts"
 
 
 def prefix_of(line: bytes) -> bytes:
@@ -61,6 +62,8 @@ class Sources:
     def __init__(self) -> None:
         self._prefixes: defaultdict[str, _Leader] = defaultdict(_Leader)
         self._ranks = _Leader()
+        self.aside = ""
+        """What is said of the first record that did not count; empty where all did."""
 
     def split(self, line: str) -> tuple[Source, str]:
         """Who printed a line, and the line without that."""
@@ -76,24 +79,31 @@ class Sources:
 
     def counts(self, source: Source) -> bool:
         """Whether a record of this source counts."""
-        return source is NOBODY or (
-            self._prefixes[source.service].counts(source.prefix) and self._ranks.counts(source.rank)
-        )
+        if source is NOBODY:
+            return True
+        prefixes = self._prefixes[source.service]
+        if not prefixes.counts(source.prefix):
+            self.aside = self.aside or _ASIDE.format(source.prefix, prefixes.name)
+        elif not self._ranks.counts(source.rank):
+            self.aside = self.aside or _ASIDE.format(f"rank {source.rank}", f"rank {self._ranks.name}")
+        else:
+            return True
+        return False
 
 
 class _Leader:
     """The one that counts."""
 
     def __init__(self) -> None:
-        self._name = ""
+        self.name = ""
         self._others = 0
 
     def counts(self, name: str) -> bool:
-        if not name or name == self._name:
+        if not name or name == self.name:
             self._others = 0
             return True
         self._others += 1
-        if self._name and self._others <= _SILENT:
+        if self.name and self._others <= _SILENT:
             return False
-        self._name, self._others = name, 0
+        self.name, self._others = name, 0
         return True
