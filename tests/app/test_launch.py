@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from tests.app.looking import screen_text, until, until_shown
 from tests.run_folders import ended_run
@@ -21,6 +21,7 @@ from vlmft_console.app.screens import launch as launch_module
 from vlmft_console.app.screens.editor import EditorScreen
 from vlmft_console.app.screens.launch import LaunchScreen, StartLine
 from vlmft_console.app.screens.live import LiveScreen
+from vlmft_console.app.widgets.base.cut_text import CutText
 from vlmft_console.app.widgets.run.run_list import RunList
 from vlmft_console.runs import launching, training_command
 from vlmft_console.runs.folder import Command, RunFolder
@@ -89,7 +90,7 @@ async def test_the_exact_command_is_shown_and_can_be_copied(loaded: LoadedPreset
     async with launching_screen(loaded) as (pilot, screen):
         fill(screen, "name", "first")
         await until_shown(pilot, "outputs/first/preset.yaml")
-        words = shlex.split(str(screen.query_one("#command", Static).content))
+        words = shlex.split(screen.query_one("#command", CutText).text)
         assert f"--output_dir={Path('outputs/first').absolute()}" in words
         assert "--num_gpus=2" in words
         await pilot.press("ctrl+g")
@@ -107,16 +108,16 @@ async def test_what_a_run_needs_is_checked_before_it_starts(loaded: LoadedPreset
     assert not Path("outputs").exists()
 
 
+def cut(screen: str) -> list[bool]:
+    """Whether the two lines of the plan and the last one of the command end as what was cut does."""
+    lines = [line.rstrip() for line in screen.splitlines()]
+    at = next((number for number, line in enumerate(lines) if line.startswith(" plan: ")), 0)
+    return [line.endswith("…") for line in (lines[at], lines[at + 1], lines[-2])]
+
+
 async def test_on_a_small_terminal_what_the_plan_has_no_room_for_is_said_to_be_left_out(loaded: LoadedPreset) -> None:
     async with launching_screen_anywhere(loaded, size=(40, 12)) as (pilot, _):
-
-        def cut() -> bool:
-            """Whether the line below the plan's first, and the last one of the command, end so."""
-            lines = screen_text(pilot.app).splitlines()
-            at = next((number for number, line in enumerate(lines) if line.startswith(" plan: ")), -2)
-            return lines[at + 1].endswith(" …") and lines[-2].endswith(" …")
-
-        await until(pilot, cut)
+        await until(pilot, lambda: cut(screen_text(pilot.app)) == [False, True, True])
         await pilot.resize_terminal(120, 40)
         await until_shown(pilot, "of disk\n")
 

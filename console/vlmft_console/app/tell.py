@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rich.cells import set_cell_size
-from rich.text import Text
 from textual.notifications import Notification, Notify
 
+from vlmft_console.app.wrapping import wrapped
 from vlmft_console.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -33,12 +32,7 @@ class Said(Notification):
 
     def fit(self, console: Console, width: int) -> None:
         """Take so few lines of this many cells that little is covered; say how to see the rest."""
-        width = max(len(_MORE), width)
-        lines = [line.plain.rstrip() for line in Text(self.whole).wrap(console, width)]
-        if len(lines) > _LINES:
-            last = set_cell_size(lines[_LINES - 1], width - len(_MORE)).rstrip()
-            lines = [*lines[: _LINES - 1], last + _MORE]
-        self.message = "\n".join(lines)
+        self.message = "\n".join(wrapped(self.whole, console, max(len(_MORE), width), _LINES, _MORE))
 
 
 def tell(where: Widget | App[None], text: str, *, problem: bool = False) -> None:

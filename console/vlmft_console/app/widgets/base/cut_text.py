@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import textwrap
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
 
-from textual.widgets import Static
+from vlmft_console.app.wrapping import wrapped
+from vlmft_console.sanitize import sanitize
 
-from vlmft_console.app.widgets.base.literal import literal
 
-
-class CutText(Static):
+class CutText(Widget):
     """Shows a text in as many lines as `max-height` leaves it; the last one ends in `…` where that is not all."""
 
     DEFAULT_CSS = """
-    CutText { width: 1fr; }
+    CutText { width: 1fr; height: auto; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__("", id=id, markup=False)
-        self._text = ""
+        super().__init__(id=id)
+        self.text = ""
 
     def show(self, text: str) -> None:
         """Show this text; it may hold names and reasons from anywhere."""
-        self._text = text
-        self._write()
+        self.text = sanitize(text)
+        self.refresh(layout=True)
 
-    def on_resize(self) -> None:
-        self._write()
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """How many lines all of it takes; `max-height` may leave it fewer."""
+        return len(self._lines(width, len(self.text)))
 
-    def _write(self) -> None:
-        width = self.content_size.width or self.screen.size.width - 2  # it has none while there is no text
-        most = self.styles.max_height
-        lines = textwrap.wrap(
-            self._text, max(8, width), max_lines=int(most.value) if most else None, placeholder=" …",
-            break_on_hyphens=False,
-        )  # fmt: skip
-        self.update(literal("\n".join(lines)))
+    def render(self) -> Content:
+        width, height = self.content_size
+        return Content("\n".join(self._lines(width, height)))
+
+    def _lines(self, width: int, most: int) -> list[str]:
+        return wrapped(self.text, self.app.console, max(8, width), max(1, most), "…")
