@@ -37,8 +37,6 @@ _FORMS: Final = {
     "keys": '{"KEY OF THE CONSOLE": "KEY OF YOURS", …} on one line',
 }
 """What each setting can be, in words."""
-
-
 _SHOWN: Final = 60
 """Letters of a line that a message shows."""
 
