@@ -92,11 +92,20 @@ def test_hours_and_memory_are_told_for_the_gpu_that_is_named() -> None:
     assert "--gpu 'H1000': not known (did you mean H100 80GB HBM3? known are H100, A100" in refused.stderr
 
 
+def test_a_plan_of_less_than_a_minute_does_not_take_0_min() -> None:
+    times = {"300": "0.2 to 0.4 min: ", "20000": "16 to 28 min: "}
+    for samples, time in times.items():
+        assert f"time             {time}" in call("best", "--samples", samples, "--gpu", "H100").stdout
+
+
 def test_readme_and_guide_have_the_hours_that_the_command_prints() -> None:
     pages = [(ROOT / name).read_text().replace("\n", " ") for name in ("README.md", "docs/guide.md")]
     for gpu in ("A100", "H100"):
         fast, slow = json.loads(call("best", "--samples", "50000", "--gpu", gpu, "--json").stdout)["hours"]
         assert all(f"{fast:.1f} to {slow:.1f} h" in page for page in pages)
+    shared = call("best", "--samples", "50000", "--gpu", "H100", "--set", "training.share_images=auto").stdout
+    assert "time             26 to 46 min: " in shared
+    assert "1.4 to 2.5 h and 26 to 46 min" in pages[0]
 
 
 def test_the_gpus_of_this_machine_are_planned_for_without_being_named(

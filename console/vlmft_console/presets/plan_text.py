@@ -7,6 +7,9 @@ from vlmft_core.figures import GIB, figure, filesize, gib, short
 from vlmft_core.plan import Plan
 from vlmft_core.preset import Preset
 
+_FEW_MINUTES = 2
+"""Below these tenths of a minute are told, too."""
+
 
 def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
     """The plan as (label, text), in full."""
@@ -38,7 +41,7 @@ def plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
         ("disk", f"{_size(plan.disk_bytes)} {kept}"),
         ("memory", memory_text(plan, preset)),
         *([("of which", _parts(plan.memory))] if plan.memory else []),
-        ("time", _time(plan)),
+        ("time", ": ".join(filter(None, _time(plan)))),
     ]
 
 
@@ -55,7 +58,7 @@ def short_plan_rows(plan: Plan, preset: Preset) -> list[tuple[str, str]]:
     batch = f"{plan.effective_batch} = {plan.micro_batch} x {plan.accumulation} accumulated x "
     rate = "" if plan.evals_per_epoch is None else f", {short(plan.evals_per_epoch)} an epoch"
     kept = "checkpoint" if plan.checkpoints_kept == 1 else "checkpoints"
-    time, _, counted_by = _time(plan).partition(";")[0].partition(": " if plan.hours else "\n")
+    time, counted_by = (text.partition(";")[0] for text in _time(plan))
     return [
         ("samples", f"{_count(plan.samples)} to train, {_count(plan.eval_samples)} an eval"),
         ("batch", f"{batch}{plan.gpus} {_ranks(preset, plan.gpus)}"),
@@ -96,13 +99,14 @@ def _parts(memory: dict[str, int]) -> str:
     return ", ".join(f"{name} {gib(size)}" for name, size in ordered if size >= GIB // 20) + " GiB"
 
 
-def _time(plan: Plan) -> str:
+def _time(plan: Plan) -> tuple[str, str]:
+    """How long it takes, and how that is known; where it is not, why, alone."""
     if not plan.hours:
-        return plan.hours_source
-    minutes = max(plan.hours) < 1
-    fast, slow = (whole(60 * value) if minutes else hours(value) for value in plan.hours)
-    unit = "min" if minutes else "h"
-    return (fast if fast == slow else f"{fast} to {slow}") + f" {unit}: {plan.hours_source}"
+        return plan.hours_source, ""
+    scale, unit = (60, "min") if max(plan.hours) < 1 else (1, "h")
+    written = hours if unit == "h" or scale * min(plan.hours) < _FEW_MINUTES else whole
+    fast, slow = (written(scale * value) for value in plan.hours)
+    return (fast if fast == slow else f"{fast} to {slow}") + f" {unit}", plan.hours_source
 
 
 def _count(value: int | None) -> str:
