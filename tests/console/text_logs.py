@@ -1048,6 +1048,24 @@ SAMPLES: Final[dict[str, Sample]] = {
         THREE,
         [(step, 2.125) for step, _ in THREE],
     ),
+    "steps that go on below the heading of an eval": Sample(
+        "".join(
+            f"Epoch {epoch} - training\nstep {20 * epoch - 10} loss {loss}\nEpoch {epoch} - validation\nval_loss 2.125\n"
+            f"step {20 * epoch} loss {loss - 0.125}\n"
+            for epoch, loss in FIRST
+        ),
+        [(10, 2.5), (20, 2.375), (30, 2.25), (40, 2.125), (50, 2.0), (60, 1.875)],
+        [(10, 2.125), (30, 2.125), (50, 2.125)],
+    ),
+    "a heading of the training before the first epoch alone": Sample(
+        "Start training from epoch 0\n"
+        + _lines(
+            "step {1} loss {2}\nEvaluating after epoch {0}\nval loss 2.125",
+            *((at, *one) for at, one in enumerate(THREE)),
+        ),
+        THREE,
+        [(step, 2.125) for step, _ in THREE],
+    ),
     "headings of an eval's part alone": Sample(
         _lines("Epoch {} validation done\nstep {} loss {}", *((at, *each) for at, each in enumerate(THREE))), THREE
     ),

@@ -56,7 +56,8 @@ class LineSequence:
         self._waiting: tuple[Entry, float | None] | None = None
         self._broken = False  # the program said so, since the last train loss
         self._parted = False  # headings tell where the training part of an epoch begins: they do of its eval, too
-        self._in_part = False  # below the heading of an eval, until the next
+        self._in_part = False  # below the heading of an eval, until the next or until the training's steps go on
+        self._counted = False  # whether a line below it has told a step
         self._bar: dict[str, str] = {}
         self._bar_evals: dict[str, str] = {}
         self._evals: dict[Known | None, tuple[str, bool, float | None]] = {}
@@ -72,7 +73,7 @@ class LineSequence:
         """
         if place.epoch is not None and not place.bar:
             self._parted |= on_eval is False
-            self._in_part = bool(on_eval) and self._parted
+            self._in_part, self._counted = bool(on_eval) and self._parted, False
         if place.epoch not in (None, self.epoch):
             self.on_eval = (False, 0)
         if place.epoch is not None and not place.bar and not setting:
@@ -112,6 +113,10 @@ class LineSequence:
             records: what is to be told is added to them.
         """
         place = entry.place
+        if self._in_part and place.step is not None:
+            # An eval counts its own steps, and from its first: one behind the training's is the training's next.
+            goes_on = not place.bar and place.total == self._total and self._counter.passed(place.step)
+            self._in_part, self._counted = self._counted or not goes_on, True
         on_eval, lines = self.on_eval
         alone = not entry.placed and len(entry.values) == len(entry.losses) + len(entry.evals)
         # Below the heading of an eval a bar of another length than the training's is the eval's.
