@@ -15,7 +15,8 @@ OVER = re.compile(
 BROKE = re.compile(
     r"(?:[\w.]{0,60}(?:Error|Exception): )?(?:loss (?:is|became) (?:nan|inf(?:inite)?)\b"
     r"|model diverged with loss = nan\b|nan loss (?:during|encountered|detected)\b"
-    r"|batch \d{1,9}: invalid loss, terminating\b)(?!.*\b(?:skip|ignor))(?:.* at (?:iteration|step)[= ](\d{1,12}))?",
+    r"|batch \d{1,9}: invalid loss, terminating\b)(?!.*\b(?:skip|ignor)|[ :=?]*(?:false|no|none|never|off|0)\b)"
+    r"(?:.* at (?:iteration|step)[= ](\d{1,12}))?",
     re.IGNORECASE,
 )
 """That it stops for a loss that is no number, which often no line of figures tells; and the step, if it names that."""

@@ -17,7 +17,7 @@ from vlmft_core.run_folder.events import Record
 
 _STRING: Final = rb'"(?:[^"\\]|\\.)*"'
 _PRINTED = re.compile(rb'"(?:data|log)": ?(' + _STRING + rb")")
-_HEAD = re.compile(rb'\s*\[?\s*\{(?:"stream_name": ?"std(?:out|err)"|"log": ?' + _STRING + rb', ?"stream": ?"std)')
+_HEAD = re.compile(rb'\s*(?:\[\s*)?\{(?:"stream_name": ?"std(?:out|err)"|"log": ?' + _STRING + rb', ?"stream": ?"std)')
 _LONGEST: Final = 1 << 20
 """Bytes of an object that are looked at."""
 

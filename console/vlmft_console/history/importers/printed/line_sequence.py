@@ -100,7 +100,7 @@ class LineSequence:
         if self.placed and not self._broken:
             self._broken = True
             self.flush(records)
-            after = {} if self._step is None else {"step": step or str(self._step + 1)}
+            after = {} if self._step is None else {"step": max(int(step or 0), self._step + 1)}  # maybe an epoch's
             self.take({LOSS: "nan", **after}, None, records)
 
     def add(self, entry: Entry, text: str, t: float | None, records: list[Record]) -> None:

@@ -13,10 +13,11 @@ LONGEST: Final = 4000
 _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)|[\x00-\x08\x0b-\x1f]")
 """Terminal sequences and control characters."""
 _CLOCK: Final = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+_NO_PROCESS: Final = "epoch|step|iter|iteration|batch|val|valid|eval|test"
 STAMP: Final = (
     rf"^\s*(?:[\[(]?(?:\d{{4}}[-/]\d\d[-/]\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?|\d\d/\d\d/\d{{4}} {_CLOCK}"
     rf"|[A-Z][a-z]{{2}} [ \d]\d {_CLOCK}|{_CLOCK})[\])]?:?(?:\s+(?:[|-]\s+|std(?:out|err) [FP] "
-    rf"|[\w.-]{{1,60}} [\w./-]{{1,40}}\[\d{{1,9}}\]:\s+)?|(?=\[))"
+    rf"|[\w.-]{{1,60}} (?!\w*(?i:{_NO_PROCESS})\[)[\w./-]{{1,40}}\[\d{{1,9}}\]:\s+)?|(?=\[))"
     rf"|[IWEF]\d{{4}} {_CLOCK}\s+\d+ [\w./-]+:\d+\]\s+)(?=\S)"
 )
 """When a line was written, at its beginning."""

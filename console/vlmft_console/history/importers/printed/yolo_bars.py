@@ -14,7 +14,7 @@ import re
 from vlmft_console.history.importers.printed.line_source import Source
 
 _HEAD = re.compile(r"\s*Epoch\s+GPU_mem\s+(\S.*)", re.IGNORECASE)
-_ROW = re.compile(r"\s*(\d{1,7})/\d{1,7}\s+[\d.]+[KMG]B?\s+([^:|]{1,400}):\s+100%")
+_ROW = re.compile(r"\s*(\d{1,7})/\d{1,7}\s+[\d.]+[KMG]B?\s+(?=\S)([^:|]{1,400}):\s+100%")
 _TOTALS = ("total", "loss", "train_loss")
 _NO_PARTS = re.compile(r"instances|labels|targets|size|img_size|\w*acc", re.IGNORECASE)
 
