@@ -108,6 +108,41 @@ def test_a_short_log_whose_last_losses_are_all_far_above_its_first_has_exploded(
 @pytest.mark.parametrize(
     "levels",
     [
+        [0.7, 0.45, 0.3, 0.2, 0.15, 0.12, 0.11, 1.5, 1.35, 1.3, 1.2, 1.15],  # a harder task
+        [0.28, 0.27, 0.26, 0.25, 0.25, 0.24, 0.24, 0.9, 0.88, 0.95, 0.85, 0.87],  # other data
+        [0.09, 0.05, 0.03, 0.02, 0.018, 0.016, 0.015, 0.6, 0.55, 0.62, 0.58, 0.57],  # one more term in the loss
+        [
+            0.75,
+            0.72,
+            0.7,
+            0.68,
+            0.66,
+            0.67,
+            0.7,
+            1.2,
+            1.8,
+            2.2,
+            2.5,
+            2.6,
+            2.9,
+        ],  # a generator's, whose judge gets better
+    ],
+)
+def test_a_short_log_of_a_training_in_phases_is_not_told_to_stop(levels: list[float]) -> None:
+    assert verdict(levels) == "caution"
+
+
+@pytest.mark.parametrize("metric", ["rollout/ep_rew_mean", "rollout/exploration_rate", "mean_reward"])
+def test_a_training_by_reward_is_known_by_any_name_of_it(metric: str) -> None:
+    values = [0.02, 0.012, 0.008, 0.006, 0.005, 0.006, 0.01, 3.1, 3.2, 3.5, 4.0, 4.2]
+    assert verdict(values) == "stop"
+    found = judged([one | {"metrics": {metric: 0.1}} for one in log(values)]).findings
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
         [*FALLS, 4.4, 7.0, 9.6, 12.0],  # four might be a spike
         [*FALLS, 4.4, 7.0, 9.6, 12.0, 14.5, 2.0],  # over
         [*FALLS, 3.0, 3.2, 3.1, 3.3, 3.0],  # no worse than an untrained model

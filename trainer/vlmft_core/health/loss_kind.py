@@ -16,7 +16,9 @@ LARGEST = 13.0
 OTHER_SCALE = 2.5
 """A train loss so many times the first eval loss is on another scale: summed, or not divided by accumulated steps."""
 
-_REWARD = re.compile(r"(^|[/_.\s-])(rewards?|approx_?kl|advantages?)([/_.\s-]|$)|(^|/)kl$", re.IGNORECASE)
+_REWARD = re.compile(
+    r"(^|[/_.\s-])(rewards?|rew|approx_?kl|advantages?|exploration_rate)([/_.\s-]|$)|(^|/)kl$", re.IGNORECASE
+)
 _OTHER_TASK = re.compile(
     r"(^|[/_.\s-])(wer|cer|mse|rmse|mae|pearsonr?|spearmanr?|auc|iou|miou|map|ndcg|mrr)$", re.IGNORECASE
 )

@@ -28,6 +28,9 @@ EARLY: Final = 3 * SIZE
 ROW: Final = 5
 BEYOND: Final = 1.5
 """Times the highest loss until the lowest row, which each of the newest row must be above: an untrained model's."""
+UNTRAINED: Final = 1.0
+"""A highest loss below is taken for this in a short log: of other data, or of another task, a small one may become many
+times as large in a sound training."""
 
 
 class _Levels(NamedTuple):
@@ -69,10 +72,12 @@ class _Row(NamedTuple):
     lowest: float
     """What the lowest row lay below; no row before it was as low, so a sum that only grows has none."""
     lowest_step: int
+    highest: float
+    """Of all losses until the lowest row's end."""
 
     @property
     def stops(self) -> bool:
-        return self.middle > STOP_TIMES * max(self.lowest, FLOOR)
+        return self.middle > STOP_TIMES * max(self.highest, UNTRAINED)
 
 
 def _newest_row(losses: list[tuple[int, float]]) -> _Row | None:
@@ -83,9 +88,10 @@ def _newest_row(losses: list[tuple[int, float]]) -> _Row | None:
         return None
     lowest, low = min(tops), min(values[-ROW:])
     at = tops.index(lowest)
-    if not at or low <= max(BEYOND * max(values[: at + ROW]), TIMES * max(lowest, FLOOR)):
+    highest = max(values[: at + ROW])
+    if not at or low <= max(BEYOND * highest, TIMES * max(lowest, FLOOR)):
         return None
-    return _Row(low, sorted(values[-ROW:])[ROW // 2], lowest, losses[at + ROW - 1][0])
+    return _Row(low, sorted(values[-ROW:])[ROW // 2], lowest, losses[at + ROW - 1][0], highest)
 
 
 class LossExploded(Rule):
