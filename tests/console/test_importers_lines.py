@@ -334,6 +334,7 @@ def test_the_small_cases_are_read_as_they_stand(shared: Path, name: str) -> None
 
 
 HOSTILE = {
+    "a worker's number without an end": b"(A pid=" + b"1" * 200_000 + b"\rstep 10 loss 2.5\nstep 20 loss 2.0\n",
     "a line without end": b"step: 1 loss: 2.5 lr: 1 " * 100_000,
     "names without end": b"a " * 50_000 + b"loss: 1 step: 2\n",
     "brackets": (b"step [[[[[ loss [" * 200 + b"\n") * 20,

@@ -11,7 +11,7 @@ from vlmft_console.history.importers.printed.line_spelling import STAMP
 _LAUNCHER: Final = (
     r"\s*(?:\[(?P<rank>(?:rank|default|Rank )\d{1,5})\]:?|\[(?P<number>\d{1,5})\]"
     r"(?::|(?=.*(?i:(?:step|epoch|iter|iteration|batch)s?\b[\s:=#\[]*\d|\d/\d)))"
-    r"|(?P<worker>\([A-Za-z]\w* (?:pid|rank)=\d+[^()]*\))"
+    r"|(?P<worker>\([A-Za-z]\w* (?:pid|rank)=\d++[^()]{0,200}\))"
     r"|(?P<pod>\[pod/[\w./-]{1,200}\])(?=\s)"
     r"|(?P<service>(?!(?i:epoch|step|iter|batch)-)[A-Za-z][\w.-]{0,60}-\d{1,4}) {2,40}\|(?=\s)"
     r"|(?P<pm2>\d{1,4}\|[\w.-]{1,40}\s*\|)(?=\s)|(?P<mpi>\[\d+,\d+\]<std(?:out|err)>):|(?P<task>\d{1,4}):(?=\s)"
