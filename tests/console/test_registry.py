@@ -120,6 +120,8 @@ def test_a_run_folder_that_is_closed_to_us_is_named_as_such(
             make(around / "shared", "charts")
         runs()
         assert f"closed to you, so not looked into: {closed}" in "".join(capsys.readouterr())
+    runs(["of-another"])
+    assert f"closed to you, so not looked into: {closed}" in "".join(capsys.readouterr())
     for name in ("of-another-person", str(closed)):
         with pytest.raises(RunFolderError, match="of-another-person is closed to you"):
             registry.find(name)

@@ -40,8 +40,6 @@ _SECONDS = 0.25
 """Of a processor, in which a list reads logs that nobody has read before."""
 _BLOCK = 1 << 15
 """Characters of a log that are read and printed at once; to the end of the line where they end."""
-
-
 _NAMED = 3
 """Folders that are closed to us which are named."""
 
@@ -69,6 +67,7 @@ def runs(
         return
     if there and not found:
         typer.echo(f"none of {len(there):,} runs is one of those")
+        _say_closed()
         return
     if not found:
         typer.echo("no runs yet: `vlmft run demo` makes one")
