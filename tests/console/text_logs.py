@@ -1048,6 +1048,14 @@ SAMPLES: Final[dict[str, Sample]] = {
         THREE,
         [(step, 2.125) for step, _ in THREE],
     ),
+    "an eval of more steps than were told of the training": Sample(
+        "".join(
+            f"Epoch {epoch} training\nstep 10 loss {loss}\nEpoch {epoch} validation\nstep 50 loss 9.5\nstep 100 loss 2.125\n"
+            for epoch, loss in FIRST
+        ),
+        THREE,
+        [(step, 2.125) for step, _ in THREE],
+    ),
     "steps that go on below the heading of an eval": Sample(
         "".join(
             f"Epoch {epoch} - training\nstep {20 * epoch - 10} loss {loss}\nEpoch {epoch} - validation\nval_loss 2.125\n"

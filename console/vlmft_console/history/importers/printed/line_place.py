@@ -140,6 +140,10 @@ class StepCounter:
         """Whether a step lies beyond the newest one."""
         return self._step is not None and step > self._step
 
+    def is_next(self, step: int) -> bool:
+        """Whether a step may be due after the newest: no further from it than that from the one before, or from 0."""
+        return self.passed(step) and step - (self._step or 0) <= max(self._each, self._first or 0)
+
     def absolute(self, place: Place, *, trains: bool = False) -> int | None:
         """The step of the training; None where the place has none.
 

@@ -114,8 +114,8 @@ class LineSequence:
         """
         place = entry.place
         if self._in_part and place.step is not None:
-            # An eval counts its own steps, and from its first: one behind the training's is the training's next.
-            goes_on = not place.bar and place.total == self._total and self._counter.passed(place.step)
+            # An eval counts its own steps, and from its first: the one due after the training's last is the training's.
+            goes_on = not place.bar and place.total == self._total and self._counter.is_next(place.step)
             self._in_part, self._counted = self._counted or not goes_on, True
         on_eval, lines = self.on_eval
         alone = not entry.placed and len(entry.values) == len(entry.losses) + len(entry.evals)
