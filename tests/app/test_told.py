@@ -73,7 +73,9 @@ async def test_a_message_can_be_read_after_it_has_gone_and_the_newest_stands_fir
     async with VlmftConsole().run_test(size=(80, 24), notifications=True) as pilot:
         await pilot.press("exclamation_mark")
         await until_shown(pilot, "none so far")
-        await pilot.press("escape", "c")
+        await pilot.press("exclamation_mark")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, ToldScreen))
+        await pilot.press("c")
         await until_shown(pilot, NOTHING)
         tell(pilot.app, "Later.")
         await until(pilot, lambda: NOTHING not in screen_text(pilot.app))

@@ -263,8 +263,7 @@ class VlmftConsole(KeyOrder):
         """Show what was said lately."""
         from vlmft_console.app.dialogs.told import ToldScreen
 
-        if not isinstance(self.screen, ToldScreen):
-            self.push_screen(ToldScreen(self._told))
+        self.push_screen(ToldScreen(self._told))
 
     async def action_back(self) -> None:
         """Close the active screen; the first one stays."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import ClassVar
 
 from rich.text import Text
+from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from vlmft_console.app.dialogs.reading import ReadingScreen
@@ -14,6 +16,8 @@ from vlmft_console.app.tell import Said
 
 class ToldScreen(ReadingScreen):
     """Lists messages with the time each was shown, the newest first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("exclamation_mark", "close", "close", show=False)]
 
     def __init__(self, told: Sequence[Said]) -> None:
         super().__init__()
