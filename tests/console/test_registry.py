@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -122,6 +123,10 @@ def test_a_run_folder_that_is_closed_to_us_is_named_as_such(
         assert f"closed to you, so not looked into: {closed}" in "".join(capsys.readouterr())
     runs(["of-another"])
     assert f"closed to you, so not looked into: {closed}" in "".join(capsys.readouterr())
+    runs(json_output=True)
+    printed = capsys.readouterr()
+    assert [run["run"] for run in json.loads(printed.out)] == ["charts"]
+    assert f"closed to you, so not looked into: {closed}" in printed.err
     for name in ("of-another-person", str(closed)):
         with pytest.raises(RunFolderError, match="of-another-person is closed to you"):
             registry.find(name)

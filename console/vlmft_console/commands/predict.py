@@ -72,10 +72,10 @@ def predict(
         raise DataError("- is given more than once", "standard input can be read only once")
     if question == STANDARD_INPUT:
         question = sys.stdin.read().strip()
-    if question is not None and not question.strip():
-        question = None  # as of a variable that is not set
     if question is None and batch is None:
         raise DataError("nothing is asked", "give a question, or a file with --batch")
+    if question is not None and not question.strip():
+        raise DataError("the question is empty", "give one in quotes, or a file with --batch alone")
     if "" in (images or []):
         raise DataError("--image without a file", "give its name")
     if question is None and images:

@@ -64,6 +64,7 @@ def runs(
     found = in_order((figures for figures in there if is_wanted(_facts(figures))), sort, _facts)
     if json_output:
         print_json(found)
+        _say_closed(err=True)
         return
     if there and not found:
         typer.echo(f"none of {len(there):,} runs is one of those")
@@ -102,10 +103,10 @@ def runs(
     _say_closed()
 
 
-def _say_closed() -> None:
+def _say_closed(*, err: bool = False) -> None:
     if closed := closed_folders():
         more = f" and {len(closed) - _NAMED:,} more" if len(closed) > _NAMED else ""
-        say(f"closed to you, so not looked into: {', '.join(map(str, closed[:_NAMED]))}{more}")
+        say(f"closed to you, so not looked into: {', '.join(map(str, closed[:_NAMED]))}{more}", err=err)
 
 
 def _facts(figures: dict[str, Any]) -> RunFacts:
