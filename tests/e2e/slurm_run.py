@@ -14,6 +14,7 @@ from typing import Any
 from tests.e2e.slurm import Cluster
 from vlmft_console.places.place import Slurm
 from vlmft_console.runs.folder import RunFolder
+from vlmft_console.runs.status import LIVE
 from vlmft_core.run_folder.checkpoints import complete_ones
 from vlmft_core.run_folder.tail import RunTail
 
@@ -73,8 +74,9 @@ class Run:
         return self.slurm.vlmft("resume", str(self.folder.path), "--detach", PYTHONPATH=with_standin())
 
     def finishes(self, seconds: float = 240) -> None:
-        """It comes to a good end."""
-        ended = self.wait_for_end(seconds)
+        """It comes to a good end. The end of a start whose job goes back into the queue is told as none."""
+        self.wait(lambda: self.status()["state"] not in LIVE, seconds)
+        ended = self.wait_for_end()
         assert ended["status"] == "finished", f"{ended}\n{self.logs()}"
 
     def goes_on_by_itself(self) -> None:
