@@ -56,14 +56,10 @@ class TextLines:
         pieces: list[bytes] = []
         prefix = self._prefix
         for line in text.split(b"\n"):
-            drawn, self._prefix = line.split(b"\r"), prefix
-            if prefix or len(drawn) > 1:
-                prefix = prefix or prefix_of(drawn[0])
-                pieces += [each if prefix_of(each) else prefix + each for each in drawn] if prefix else drawn
-                self._prefix = prefix if len(drawn) > 1 else self._prefix
-                prefix = b""
-            else:
-                pieces.append(line)
+            drawn = line.split(b"\r")
+            self._prefix = prefix or (prefix_of(drawn[0]) if len(drawn) > 1 else b"")
+            pieces += [each if prefix_of(each) else self._prefix + each for each in drawn] if self._prefix else drawn
+            prefix = b""
         pieces[-1] = drawn[-1]
         return pieces
 
